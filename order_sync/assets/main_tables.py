@@ -1,0 +1,45 @@
+"""The main tables: which orders are complete on the board and therefore SYNCED.
+
+In: what became of the run's items and subitems. Out: the record_uuids and lines to commit.
+The queue IO manager commits headers and lines of both pairs of tables together, whole record_uuids at a time.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+
+from order_sync.assets.queue import OWNERS
+from order_sync.io_managers.frames import to_frame, to_rows
+
+
+@dg.multi_asset(
+    name="main_tables",
+    group_name="main_tables",
+    outs={
+        "order_list": dg.AssetOut(
+            io_manager_key="queue_io",
+            kinds={"sqlserver", "table"},
+            owners=OWNERS,
+            description="ORDER_LIST: each complete order becomes SYNCED and gets its item id, together with its "
+            "queue rows and lines, in one transaction per record_uuid.",
+        ),
+        "order_list_lines": dg.AssetOut(
+            io_manager_key="queue_io",
+            kinds={"sqlserver", "table"},
+            owners=OWNERS,
+            description="ORDER_LIST_LINES: each line of a complete order becomes SYNCED and gets its subitem id.",
+        ),
+    },
+)
+def main_tables(monday_items: pd.DataFrame, monday_subitems: pd.DataFrame) -> Iterator[dg.Output[pd.DataFrame]]:
+    """Carries state and monday ids to the main tables."""
+    items, subitems = to_rows(monday_items), to_rows(monday_subitems)
+    incomplete = {row["record_uuid"] for row in items if row["monday_item_id"] is None}
+    incomplete |= {row["record_uuid"] for row in subitems if row["monday_subitem_id"] is None}
+    records = dict.fromkeys(row["record_uuid"] for row in (*items, *subitems))
+    complete = [record for record in records if record not in incomplete]
+    # order_list first: its commit covers the lines too, and order_list_lines reports what that commit did.
+    yield dg.Output(to_frame(({"record_uuid": record} for record in complete), ["record_uuid"]), "order_list")
+    lines = [row for row in subitems if row["record_uuid"] not in incomplete]
+    yield dg.Output(to_frame(lines, ["record_uuid", "line_uuid"]), "order_list_lines")

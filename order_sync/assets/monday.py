@@ -1,0 +1,136 @@
+"""The monday assets: which groups, items and subitems ought to be on the board.
+
+In: the claimed headers and lines. Out: desired rows, with a reason where a row cannot be sent at all.
+The monday IO manager creates what is missing; each step is complete before the next one begins.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import dagster as dg
+import pandas as pd
+
+from order_sync.assets.queue import OWNERS
+from order_sync.errors import Rejected
+from order_sync.io_managers.frames import Row, to_frame, to_rows
+from order_sync.orders.mapping import ColumnMap
+from order_sync.orders.naming import group_title, item_name, subitem_name
+from order_sync.orders.tables import CUSTOMER
+from order_sync.resources.sql_server import ReadOnlySqlServerResource
+
+# Runs that write to the board wait for one another (dagster.yaml, pools); the board's lease enforces it.
+POOL = "monday_board"
+
+GROUPS = ["title", "customer", "headers"]
+ITEMS = ["delta_uuid", "record_uuid", "customer", "group_id", "name", "values", "rejection"]
+SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "customer", "parent_item_id", "name", "values", "rejection"]
+
+
+@dg.asset(
+    group_name="monday",
+    kinds={"graphql"},
+    owners=OWNERS,
+    io_manager_key="monday_io",
+    pool=POOL,
+    tags={"order_sync/step": "2"},
+)
+def monday_groups(pending_headers: pd.DataFrame) -> pd.DataFrame:
+    """The groups of all claimed headers, created and confirmed before the first item is."""
+    headers: Counter[str] = Counter()
+    customers: dict[str, str] = {}
+    for row in to_rows(pending_headers):
+        title, _ = _or_reason(group_title, row)
+        if title:
+            headers[title] += 1
+            customers.setdefault(title, row[CUSTOMER])
+    return to_frame(
+        ({"title": title, "customer": customers[title], "headers": count} for title, count in headers.items()), GROUPS
+    )
+
+
+@dg.asset(
+    group_name="monday",
+    kinds={"graphql"},
+    owners=OWNERS,
+    io_manager_key="monday_io",
+    pool=POOL,
+    tags={"order_sync/step": "3"},
+)
+def monday_items(
+    pending_headers: pd.DataFrame, monday_groups: pd.DataFrame, sql_server: ReadOnlySqlServerResource
+) -> pd.DataFrame:
+    """One item per header, in its group."""
+    columns = sql_server.mapping.items.columns
+    group_ids = dict(zip(monday_groups["title"], monday_groups["group_id"], strict=True))
+    return to_frame((_item(row, columns, group_ids) for row in to_rows(pending_headers)), ITEMS)
+
+
+@dg.asset(
+    group_name="monday",
+    kinds={"graphql"},
+    owners=OWNERS,
+    io_manager_key="monday_io",
+    pool=POOL,
+    tags={"order_sync/step": "4"},
+)
+def monday_subitems(
+    pending_lines: pd.DataFrame, monday_items: pd.DataFrame, sql_server: ReadOnlySqlServerResource
+) -> pd.DataFrame:
+    """One subitem per line, under its header's item. Lines of an order with a rejected header wait with it."""
+    columns = sql_server.mapping.subitems.columns
+    parents: dict[str, int] = {}
+    incomplete = set()
+    for row in to_rows(monday_items):
+        if row["monday_item_id"] is None:
+            incomplete.add(row["record_uuid"])
+        else:
+            # The first of several headers carries the lines; monday_items comes oldest first.
+            parents.setdefault(row["record_uuid"], row["monday_item_id"])
+    desired = []
+    for row in to_rows(pending_lines):
+        parent = parents.get(row["record_uuid"], row["order_item_id"])
+        if row["record_uuid"] not in incomplete and parent is not None:
+            desired.append(_subitem(row, columns, parent))
+    return to_frame(desired, SUBITEMS)
+
+
+def _item(row: Row, columns: tuple[ColumnMap, ...], group_ids: Mapping[str, str]) -> Row:
+    title, no_title = _or_reason(group_title, row)
+    name, no_name = _or_reason(item_name, row)
+    rejection = no_title or no_name
+    if not row["has_order"]:
+        rejection = "ORDER_LIST has no row with this record_uuid"
+    elif title and title not in group_ids:
+        rejection = f"its group '{title}' could not be created; the log of monday_groups says why"
+    return {
+        "delta_uuid": row["delta_uuid"],
+        "record_uuid": row["record_uuid"],
+        "customer": row[CUSTOMER],
+        "group_id": group_ids.get(title or ""),
+        "name": name,
+        "values": {column.column: row.get(column.source) for column in columns},
+        "rejection": rejection,
+    }
+
+
+def _subitem(row: Row, columns: tuple[ColumnMap, ...], parent: int) -> Row:
+    name, no_name = _or_reason(lambda line: subitem_name(line["size_code"]), row)
+    no_line = None if row["has_line"] else "ORDER_LIST_LINES has no row with this line_uuid"
+    return {
+        "delta_uuid": row["delta_uuid"],
+        "line_uuid": row["line_uuid"],
+        "record_uuid": row["record_uuid"],
+        "customer": row["customer"],
+        "parent_item_id": parent,
+        "name": name,
+        "values": {column.column: row.get(column.source) for column in columns},
+        "rejection": no_line or no_name,
+    }
+
+
+def _or_reason(name: Callable[[Row], str], row: Row) -> tuple[str | None, str | None]:
+    """The name, or the reason why there can be none."""
+    try:
+        return name(row), None
+    except Rejected as error:
+        return None, str(error)

@@ -1,0 +1,84 @@
+"""The queue assets: which waiting headers and lines a run takes up.
+
+In: what can be claimed, and the run's scope. Out: the rows to claim; the queue IO manager claims them.
+"""
+
+import dagster as dg
+import pandas as pd
+
+from order_sync.io_managers.frames import to_frame, to_rows
+from order_sync.orders.tables import Tables
+from order_sync.resources.scope import ScopeResource
+
+OWNERS = ["team:order-operations"]
+
+
+def external_queues(tables: Tables) -> list[dg.AssetSpec]:
+    """The two queue tables, which other systems fill."""
+    return [
+        dg.AssetSpec(
+            key,
+            group_name="queue",
+            kinds={"sqlserver", "table"},
+            owners=OWNERS,
+            description=description,
+            metadata={"dagster/table_name": table.fullname, "dagster/column_schema": column_schema(table)},
+        )
+        for key, table, description in (
+            (
+                "ORDER_LIST_DELTA",
+                tables.header_queue,
+                "New and changed order headers, filled by the order system. order_sync claims NEW rows.",
+            ),
+            (
+                "ORDER_LIST_LINES_DELTA",
+                tables.line_queue,
+                "New and changed order lines, one per size, filled by the order system.",
+            ),
+        )
+    ]
+
+
+def column_schema(table: object) -> dg.TableSchema:
+    """A table's columns as Dagster shows them."""
+    columns = getattr(table, "columns", [])
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                str(column.type).lower(),
+                constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=bool(column.primary_key)),
+            )
+            for column in columns
+        ]
+    )
+
+
+@dg.asset(
+    group_name="queue",
+    kinds={"sqlserver", "pandas"},
+    owners=OWNERS,
+    io_manager_key="queue_io",
+    ins={"waiting": dg.AssetIn(key="ORDER_LIST_DELTA", input_manager_key="queue_io")},
+    tags={"order_sync/step": "1"},
+)
+def pending_headers(waiting: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame:
+    """The order headers that this run has claimed: NEW -> PENDING, by customer and record_uuid."""
+    return to_frame(scope.select(to_rows(waiting)), list(waiting.columns))
+
+
+@dg.asset(
+    group_name="queue",
+    kinds={"sqlserver", "pandas"},
+    owners=OWNERS,
+    io_manager_key="queue_io",
+    ins={"waiting": dg.AssetIn(key="ORDER_LIST_LINES_DELTA", input_manager_key="queue_io")},
+    tags={"order_sync/step": "1"},
+)
+def pending_lines(waiting: pd.DataFrame, pending_headers: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame:
+    """The lines of the claimed orders, and late lines of orders that are on the board already."""
+    claimed = dict.fromkeys(pending_headers["record_uuid"])
+    rows = to_rows(waiting)
+    own = [row for row in rows if row["record_uuid"] in claimed]
+    late = scope.select((row for row in rows if row["late"]), taken=claimed)
+    return to_frame([*own, *late], list(waiting.columns))

@@ -1,0 +1,174 @@
+"""What the command line prints: tables, a progress bar, one line for an error.
+
+In: summaries and reports. Out: rich text on a terminal, plain text elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from order_sync.io_managers.queue import OUTCOMES
+from order_sync.launch import Summary
+
+WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no width of its own
+console = Console(soft_wrap=True, width=WIDTH)
+errors = Console(stderr=True, soft_wrap=True, width=WIDTH)
+
+STEPS = {"create_group": "groups", "create_item": "items", "create_subitem": "subitems"}
+REJECTED_SHOWN = 20
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[None]:
+    """A bar for each step, fed by the log records of order_sync.monday that carry `progress`."""
+    if quiet:
+        yield
+        return
+    bar = Progress(
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=not errors.is_terminal,
+    )
+    logger = logging.getLogger("order_sync")
+    handler = _ProgressHandler(bar)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        with bar:
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class _ProgressHandler(logging.Handler):
+    def __init__(self, bar: Progress) -> None:
+        super().__init__(logging.DEBUG)
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        step = getattr(record, "progress", None)
+        if step is not None:
+            operation, done, total = step
+            if operation not in self._tasks:
+                self._tasks[operation] = self._bar.add_task(STEPS[operation], total=total)
+            self._bar.update(self._tasks[operation], completed=done, total=total)
+        elif record.levelno >= logging.WARNING:
+            self._bar.console.print(f"[yellow]{escape(record.getMessage())}[/]")
+
+
+def print_error(error: BaseException) -> None:
+    errors.print(f"[bold red]order-sync:[/] {escape(str(error))}", soft_wrap=True)
+
+
+def print_summary(summary: Summary) -> None:
+    if not summary.headers_claimed and not summary.lines_claimed:
+        console.print("[green]Nothing to do:[/] no order waits in the queue tables.")
+        return
+    if summary.customers:
+        table = Table(title=f"Run {summary.run_id}", title_justify="left")
+        table.add_column("customer")
+        for heading in OUTCOMES:
+            table.add_column(heading, justify="right")
+        for line in summary.customers:
+            table.add_row(escape(line["customer"]), *(f"{line[outcome]:,}" for outcome in OUTCOMES))
+        console.print(table)
+    print_rejected(summary.rejected)
+    console.print(
+        f"{summary.orders_synced:,} orders SYNCED, {summary.orders_held_back:,} held back. Created "
+        f"{summary.groups_created:,} groups, {summary.items_created:,} items, {summary.subitems_created:,} subitems "
+        f"in {summary.calls:,} calls ({summary.records_per_call:g} records a call) and {summary.seconds:,.1f} s."
+    )
+    waiting = sum(line["waiting"] for line in summary.customers)
+    if waiting:
+        console.print(f"{waiting:,} rows wait with the rejected row of their order: they have no item to go under.")
+    if not summary.complete:
+        console.print("Correct the rejected rows in the queue tables, then: order-sync retry")
+
+
+def print_rejected(rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    console.print(f"[bold]{len(rows):,} rows rejected[/]")
+    for row in rows[:REJECTED_SHOWN]:
+        of = ", ".join(str(row[key]) for key in ("customer", "record_uuid") if row[key])
+        console.print(
+            f"  {row['row']} of order {row['order_number'] or '(no number)'} ({of})", style="bold", markup=False
+        )
+        console.print(f"    {row['reason']}", markup=False)
+    if len(rows) > REJECTED_SHOWN:
+        console.print(f"  ... and {len(rows) - REJECTED_SHOWN:,} more: order-sync status --json has them all.")
+
+
+def print_dry_run(report: Mapping[str, Any]) -> None:
+    total = report["total"]
+    if not report["customers"]:
+        console.print("[green]Nothing to do:[/] no order waits in the queue tables. (Dry run: nothing was written.)")
+        return
+    table = Table(title="Dry run: nothing was written", title_justify="left", show_footer=True)
+    table.add_column("customer", footer="all")
+    kinds = ("groups", "items", "subitems", "rejected", "calls", "complexity", "seconds")
+    for kind in kinds:
+        table.add_column(kind, justify="right", footer=f"{total[kind]:,}")
+    for line in report["customers"]:
+        table.add_row(escape(line["customer"]), *(f"{line[kind]:,}" for kind in kinds))
+    console.print(table)
+    rejected = report["rejected"]
+    if rejected:
+        console.print(f"[bold]{len(rejected):,} rows would be rejected[/]")
+        for row in rejected[:REJECTED_SHOWN]:
+            console.print(
+                f"  {row['name'] or '(no name)'} (record_uuid {row['record_uuid']})", style="bold", markup=False
+            )
+            console.print(f"    {row['reason']}", markup=False)
+        if len(rejected) > REJECTED_SHOWN:
+            console.print(f"  ... and {len(rejected) - REJECTED_SHOWN:,} more: --json has them all.")
+    if report["note"]:
+        console.print(escape(report["note"]))
+    console.print("Calls are those of full batches; seconds allow for 0.25 s a create and 10M complexity a minute.")
+
+
+def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    if not counts:
+        console.print("The queue tables hold no INSERT rows.")
+        return
+    table = Table(title="Queue rows by customer", title_justify="left")
+    table.add_column("customer")
+    table.add_column("row")
+    for state in ("NEW", "PENDING", "SYNCED", "ERROR"):
+        table.add_column(state, justify="right")
+    table.add_column("oldest waiting")
+    by_row: dict[tuple[str, str], dict[str, Any]] = {}
+    for count in counts:
+        by_row.setdefault((count["customer"] or "(no customer)", count["row"]), {})[count["state"]] = count
+    for (customer, row), states in sorted(by_row.items()):
+        waiting = [states[state]["oldest"] for state in ("NEW", "PENDING") if state in states]
+        age = _age(now - min(waiting)) if waiting else ""
+        numbers = (
+            f"{states[state]['rows']:,}" if state in states else "" for state in ("NEW", "PENDING", "SYNCED", "ERROR")
+        )
+        table.add_row(escape(customer), row, *numbers, age)
+    console.print(table)
+    print_rejected(rejected)
+
+
+def _age(delta: Any) -> str:
+    minutes = int(delta.total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 2_880 else f"{minutes // 1_440} days"

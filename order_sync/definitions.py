@@ -1,0 +1,47 @@
+"""The one place where assets, checks, jobs, sensors and resources meet.
+
+In: the settings of this process. Out: `defs`, which Dagster loads.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from order_sync.assets import checks, main_tables, monday, queue
+from order_sync.jobs import sync_orders
+from order_sync.resources.deployments import resources
+from order_sync.sensors import build_sensor
+from order_sync.settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """The definitions of one deployment. Raises ConfigurationError if a setting or the mapping is wrong."""
+    resource_set = resources(settings)
+    tables = resource_set["sql_server"].tables
+    return dg.Definitions(
+        assets=[
+            *queue.external_queues(tables),
+            queue.pending_headers,
+            queue.pending_lines,
+            monday.monday_groups,
+            monday.monday_items,
+            monday.monday_subitems,
+            main_tables.main_tables,
+        ],
+        # A dry run rejects nothing and claims nothing, so there is nothing to check.
+        asset_checks=[] if settings.dry_run else [checks.nothing_rejected, checks.nothing_left_pending],
+        jobs=[sync_orders],
+        sensors=[
+            build_sensor(
+                interval_seconds=settings.sensor_seconds,
+                running=settings.deployment == "embedded" and not settings.dry_run,
+            )
+        ],
+        resources=resource_set,
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return build_definitions(load_settings())

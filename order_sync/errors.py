@@ -1,0 +1,65 @@
+"""The errors of order_sync: what each one is decides what happens next, not where it was raised.
+
+Rejected concerns one row for good, Transient wants the same thing again later, Fatal stops the run.
+A message says what happened, to which order, and what to do next; it never holds a secret.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class OrderSyncError(Exception):
+    """The root of every error that order_sync raises on purpose."""
+
+
+class Rejected(OrderSyncError):
+    """This row cannot be synced as it is. It becomes ERROR; correct it and run `order-sync retry`."""
+
+    def __init__(self, message: str, *, code: str | None = None, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.request_id = request_id
+
+
+class Transient(OrderSyncError):
+    """The same request may succeed later.
+
+    `wait_seconds` is what the server told us to wait, None where it did not say.
+    `no_effect` is True where the answer proves that nothing was written, False where that is unknown.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        wait_seconds: float | None = None,
+        no_effect: bool = False,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.wait_seconds = wait_seconds
+        self.no_effect = no_effect
+        self.request_id = request_id
+
+
+class Fatal(OrderSyncError):
+    """The run cannot go on. Nothing is lost: rows stay PENDING and the next run takes them up."""
+
+
+class ConfigurationError(Fatal):
+    """A setting, the mapping, the board or a table is wrong. Raised before anything is written."""
+
+
+class LeaseLost(Fatal):
+    """Another run holds the lease that this run had; this run must not write any more."""
+
+
+class QuotaExhausted(Fatal):
+    """The account's daily quota of API calls is used up. `resume_at` (UTC) is when to go on."""
+
+    def __init__(self, message: str, *, resume_at: datetime) -> None:
+        super().__init__(message)
+        self.resume_at = resume_at

@@ -1,0 +1,1 @@
+"""Where desired rows become real: the queue's and monday's IO managers, live and dry-run."""

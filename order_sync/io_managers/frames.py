@@ -1,0 +1,56 @@
+"""DataFrames at the border of assets, and the metadata that people read.
+
+In: plain rows. Out: frames of Python objects: None stays None, an id stays an int.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import dagster as dg
+import pandas as pd
+
+PREVIEW_ROWS = 10
+Row = dict[str, Any]
+
+
+def to_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """A frame with exactly these columns, also when there are no rows."""
+    return pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+
+
+def to_rows(frame: pd.DataFrame) -> list[Row]:
+    """The frame's rows with None for whatever pandas calls missing."""
+    return cast("list[Row]", frame.astype(object).where(frame.notna(), None).to_dict("records"))
+
+
+def by_customer(rows: Iterable[Mapping[str, Any]], key: str = "customer") -> dg.MetadataValue[Any]:
+    """Rows counted by customer, as a table."""
+    counts = Counter(str(row[key] or "(no customer)") for row in rows)
+    return table([{"customer": name, "rows": count} for name, count in sorted(counts.items())])
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue[Any]:
+    """Rows as a Dagster metadata table; values become what such a table can hold."""
+    if not rows:
+        return dg.MetadataValue.text("none")
+    plain = [{name: _plain(value) for name, value in row.items()} for row in rows]
+    kinds = {name: "int" if all(isinstance(row[name], int) for row in plain) else "string" for name in plain[0]}
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord({n: v if kinds[n] == "int" else ("" if v is None else str(v)) for n, v in row.items()})
+            for row in plain
+        ],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in kinds.items()]),
+    )
+
+
+def preview(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dg.MetadataValue[Any]:
+    """The first rows, as a table."""
+    return table([{name: row.get(name) for name in columns} for row in rows[:PREVIEW_ROWS]])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str | int) or value is None:
+        return value
+    return str(value)

@@ -1,0 +1,287 @@
+"""The monday IO manager: creates what an asset wants and the board lacks, reads back rows with their ids.
+
+In: frames of desired groups, items or subitems. Out: the same rows with monday's ids, from tables and board.
+Every create goes through the journal while the run holds the board; see order_sync/monday/writer.py.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, perf_counter
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field, PrivateAttr
+
+from order_sync.errors import Fatal, OrderSyncError, Rejected
+from order_sync.io_managers.frames import Row, by_customer, preview, table, to_frame, to_rows
+from order_sync.monday.board import Board, check_mapping, read_board
+from order_sync.monday.client import MondayClient
+from order_sync.monday.values import encode_row, to_json
+from order_sync.monday.writer import BoardWriter, NewRow, Outcome
+from order_sync.orders.journal import Journal, Operation
+from order_sync.orders.mapping import ColumnMap
+from order_sync.resources.monday import MondayResource
+from order_sync.resources.runs import RunRegistry
+from order_sync.resources.sql_server import SqlServerResource
+
+GROUPS = ["title", "group_id"]
+ITEMS = ["delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at"]
+SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state"]
+CONFIRM_SECONDS = (0.5, 1, 2, 4, 8)  # between looks for groups that were just created
+
+
+class MondayIOManager(dg.ConfigurableIOManager):
+    """Creates groups, items and subitems."""
+
+    monday: dg.ResourceDependency[MondayResource]
+    sql_server: dg.ResourceDependency[SqlServerResource]
+    home: str = Field(description="Folder for run locks.")
+
+    _client: MondayClient | None = PrivateAttr(default=None)
+    _board: Board | None = PrivateAttr(default=None)
+    _subitem_board: Board | None = PrivateAttr(default=None)
+    _registry: RunRegistry = PrivateAttr()
+    _run_id: str = PrivateAttr()
+    _renewed_at: float = PrivateAttr(default_factory=monotonic)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        if context.instance is None or context.run_id is None:
+            raise OrderSyncError("The monday IO manager needs a Dagster instance and a run.")
+        self._run_id = context.run_id
+        self._registry = RunRegistry(Path(self.home), context.instance)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._client is not None:
+            self._client.__exit__(None, None, None)
+
+    # ---- loading ----------------------------------------------------------------------------------
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        name = context.asset_key.path[-1]
+        queue = self.sql_server.queue
+        if name == "monday_groups":
+            groups = self._connected()[1].groups
+            return to_frame(({"title": title, "group_id": group_id} for title, group_id in groups.items()), GROUPS)
+        if name == "monday_items":
+            return to_frame(queue.run_headers(self._run_id), ITEMS)
+        if name == "monday_subitems":
+            return to_frame(queue.run_lines(self._run_id), SUBITEMS)
+        raise OrderSyncError(f"Asset {name} is not loaded through the monday IO manager.")
+
+    # ---- handling ---------------------------------------------------------------------------------
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+        name = context.asset_key.path[-1]
+        rows = to_rows(obj)
+        client, board = self._connected()
+        before, started = (client.usage.calls, client.usage.complexity), perf_counter()
+        if name == "monday_groups":
+            metadata = self._create_groups(context, rows)
+        elif name == "monday_items":
+            metadata = self._create_items(context, rows)
+        elif name == "monday_subitems":
+            metadata = self._create_subitems(context, rows)
+        else:
+            raise OrderSyncError(f"Asset {name} is not kept by the monday IO manager.")
+        context.add_output_metadata(
+            {
+                **metadata,
+                "board": dg.MetadataValue.url(board.url),
+                "calls": client.usage.calls - before[0],
+                "complexity": client.usage.complexity - before[1],
+                "seconds": round(perf_counter() - started, 2),
+            }
+        )
+
+    def _create_groups(self, context: dg.OutputContext, rows: list[Row]) -> dict[str, Any]:
+        with self._holding_board(context) as writer:
+            client, board = self._connected(fresh=True)
+            self._journal().adopt(
+                Operation.GROUPS, {r["title"]: board.groups[r["title"]] for r in rows if r["title"] in board.groups}
+            )
+            missing = [row["title"] for row in rows if row["title"] not in board.groups]
+            outcome = writer.create(
+                Operation.GROUPS,
+                [NewRow(key=title, variables={"name": title}) for title in missing],
+                {"board": str(board.id)},
+            )
+            board = self._confirm_groups(client, [title for title in missing if title not in outcome.rejected])
+        for title, reason in outcome.rejected.items():
+            context.log.error(f"group '{title}' was not created: {reason}")
+        return {
+            "dagster/row_count": len(rows),
+            "created": len(outcome.created),
+            "rejected": len(outcome.rejected),
+            "groups": table(
+                [
+                    {
+                        "title": row["title"],
+                        "items wanted": row["headers"],
+                        "group_id": board.groups.get(row["title"], ""),
+                        "link": f"{board.url}#{board.groups.get(row['title'], '')}",
+                    }
+                    for row in rows
+                ]
+            ),
+        }
+
+    def _confirm_groups(self, client: MondayClient, titles: Sequence[str]) -> Board:
+        """Waits until the board shows the groups: no item is created before."""
+        board = self._connected()[1]
+        if not titles:
+            return board
+        for pause in (0, *CONFIRM_SECONDS):
+            client.wait(pause)
+            board = self._connected(fresh=True)[1]
+            missing = [title for title in titles if title not in board.groups]
+            if not missing:
+                return board
+        raise Fatal(
+            f"{len(missing)} groups were created and board {board.id} does not show them, '{missing[0]}' first. "
+            "Nothing is lost: start the run again."
+        )
+
+    def _create_items(self, context: dg.OutputContext, rows: list[Row]) -> dict[str, Any]:
+        mapping = self.sql_server.mapping.items
+        queue = self.sql_server.queue
+        with self._holding_board(context) as writer:
+            _, board = self._connected()
+            queue.assign_groups(self._run_id, {r["delta_uuid"]: r["group_id"] for r in rows if r["group_id"]})
+            # Read now, not when the step began: recovery may have adopted items since.
+            known = {row["delta_uuid"] for row in queue.run_headers(self._run_id) if row["monday_item_id"] is not None}
+            new, rejected = [], {}
+            for row in rows:
+                if row["delta_uuid"] in known:
+                    continue
+                own = {mapping.key_column: row["delta_uuid"], mapping.record_column: row["record_uuid"]}
+                try:
+                    values = self._values(row, mapping.columns, own, board)
+                except Rejected as error:
+                    rejected[row["delta_uuid"]] = str(error)
+                    continue
+                variables = {"group": row["group_id"], "name": row["name"], "values": values}
+                new.append(NewRow(key=row["delta_uuid"], variables=variables))
+            self._journal().reject(Operation.ITEMS, rejected)
+            shared = {"board": str(board.id), "labels": any(column.new_labels for column in mapping.columns)}
+            outcome = writer.create(Operation.ITEMS, new, shared)
+        outcome.rejected |= rejected
+        return self._report(context, rows, outcome, "delta_uuid")
+
+    def _create_subitems(self, context: dg.OutputContext, rows: list[Row]) -> dict[str, Any]:
+        mapping = self.sql_server.mapping.subitems
+        queue = self.sql_server.queue
+        with self._holding_board(context) as writer:
+            self._connected()
+            board = self._subitem_board
+            if board is None:
+                raise Fatal(f"Board {self.monday.board_id} has no board for subitems.")
+            queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
+            ids = {
+                row["line_uuid"]: str(row["monday_subitem_id"])
+                for row in queue.claimed_lines(self._run_id)
+                if row["monday_subitem_id"] is not None
+            }
+            new: dict[str, NewRow] = {}  # by line_uuid: a line that is queued twice is one subitem
+            rejected = {}
+            for row in rows:
+                if row["line_uuid"] in ids or row["line_uuid"] in new:
+                    continue
+                try:
+                    values = self._values(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, board)
+                except Rejected as error:
+                    rejected[row["delta_uuid"]] = str(error)
+                    continue
+                variables = {"parent": str(row["parent_item_id"]), "name": row["name"], "values": values}
+                new[row["line_uuid"]] = NewRow(key=row["delta_uuid"], variables=variables)
+            self._journal().reject(Operation.SUBITEMS, rejected)
+            shared = {"labels": any(column.new_labels for column in mapping.columns)}
+            outcome = writer.create(Operation.SUBITEMS, list(new.values()), shared)
+            ids |= {line: outcome.created[row.key] for line, row in new.items() if row.key in outcome.created}
+            # The same line queued again, or synced before: the row gets the subitem that is there.
+            self._journal().adopt(
+                Operation.SUBITEMS,
+                {
+                    row["delta_uuid"]: ids[row["line_uuid"]]
+                    for row in rows
+                    if row["line_uuid"] in ids and row["delta_uuid"] not in outcome.created
+                },
+            )
+        outcome.rejected |= rejected
+        return self._report(context, rows, outcome, "delta_uuid")
+
+    def _values(self, row: Row, columns: Sequence[ColumnMap], own: dict[str, str], board: Board) -> str:
+        """column_values as JSON. Raises Rejected for a row that monday would refuse."""
+        if row["rejection"]:
+            raise Rejected(row["rejection"])
+        return to_json(own | encode_row(columns, row["values"], board.labels))
+
+    def _report(self, context: dg.OutputContext, rows: list[Row], outcome: Outcome, key: str) -> dict[str, Any]:
+        for row in rows:
+            if reason := outcome.rejected.get(row[key]):
+                context.log.warning(f"rejected: {row['name'] or row[key]} (record_uuid {row['record_uuid']}): {reason}")
+        return {
+            "dagster/row_count": len(rows),
+            "created": len(outcome.created),
+            "rejected": len(outcome.rejected),
+            "already there": len(rows) - len(outcome.created) - len(outcome.rejected),
+            "customers": by_customer(rows),
+            "preview": preview(rows, ["name", "customer", "record_uuid"]),
+        }
+
+    # ---- the board --------------------------------------------------------------------------------
+
+    def _connected(self, *, fresh: bool = False) -> tuple[MondayClient, Board]:
+        """The client and the board as last read; version, columns and labels are checked at the first time."""
+        if self._client is None:
+            client = self.monday.client()
+            client.__enter__()
+            self._client = client
+            client.check_version()
+            board = read_board(client, self.monday.board_id)
+            subitem_id = board.subitem_board_id
+            self._subitem_board = read_board(client, subitem_id) if subitem_id else None
+            check_mapping(board, self._subitem_board, self.sql_server.mapping)
+            self._board = board
+        elif fresh or self._board is None:
+            self._board = read_board(self._client, self.monday.board_id)
+        return self._client, self._board
+
+    def _heartbeat(self) -> None:
+        """Renews the lease on the run's rows once a third of it has passed."""
+        if monotonic() - self._renewed_at > self.sql_server.lease_seconds / 3:
+            self.sql_server.queue.renew(self._run_id)
+            self._renewed_at = monotonic()
+
+    def _journal(self) -> Journal:
+        return self.sql_server.journal(self.monday.board_id, self._run_id, self._registry.is_over)
+
+    @contextmanager
+    def _holding_board(self, context: dg.OutputContext) -> Iterator[BoardWriter]:
+        """Holds the board, and resolves what earlier runs left in doubt before anything is created."""
+        client, _ = self._connected()
+        journal = self._journal()
+
+        told = float("-inf")
+
+        def waiting(holder: str) -> None:
+            nonlocal told
+            self._heartbeat()
+            if monotonic() - told > 30:
+                told = monotonic()
+                context.log.info(f"board {journal.board_id} is held by run {holder}; waiting for it")
+
+        writer = BoardWriter(
+            client,
+            journal,
+            item_key_column=self.sql_server.mapping.items.key_column,
+            subitem_key_column=self.sql_server.mapping.subitems.key_column,
+            settle_seconds=self.monday.settle_seconds,
+            heartbeat=self._heartbeat,
+        )
+        with journal.holding_board(waiting):
+            resolved = writer.recover()
+            if resolved:
+                context.log.info(f"resolved {resolved} requests that an earlier run left in doubt")
+            yield writer

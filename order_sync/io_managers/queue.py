@@ -1,0 +1,211 @@
+"""The queue IO manager: claims what an asset selects, commits what is complete, reads back what is.
+
+In: frames of queue rows that ought to be claimed or SYNCED. Out: the rows that are, from the tables.
+Loading never depends on what a step kept in memory, so a run can be re-executed from any step.
+"""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+from filelock import FileLock
+from pydantic import Field, PrivateAttr
+
+from order_sync.errors import OrderSyncError
+from order_sync.io_managers.frames import Row, by_customer, preview, table, to_frame, to_rows
+from order_sync.orders.queue import OrderQueue, QueueReader
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
+from order_sync.resources.runs import RunRegistry
+from order_sync.resources.sql_server import SqlServerResource
+
+CUSTOMERS = "customers"
+OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
+CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
+CLAIMABLE_LINES = ["delta_uuid", "line_uuid", "record_uuid", "customer", "created_at", "late"]
+LINES = [
+    "delta_uuid",
+    "line_uuid",
+    "record_uuid",
+    "customer",
+    "size_code",
+    "qty",
+    "monday_subitem_id",
+    "order_item_id",
+    "created_at",
+    "has_line",
+]
+
+
+def header_columns(reader: QueueReader) -> list[str]:
+    """The columns of a claimed header, as QueueReader.claimed_headers gives them."""
+    own = ["delta_uuid", "record_uuid", "GroupMonday", "monday_group_id", "monday_item_id", "created_at", "has_order"]
+    return own + [column.name for column in reader.tables.order_columns]
+
+
+def _per_customer(headers: list[Row], lines: list[Row], ready: set[str]) -> list[Row]:
+    """What became of a run's rows, by customer. Lines that are neither on the board nor rejected wait."""
+    counts: dict[str, Row] = {}
+    for kind, id_name, rows in (("items", "monday_item_id", headers), ("subitems", "monday_subitem_id", lines)):
+        for row in rows:
+            of = counts.setdefault(row["customer"] or "(no customer)", dict.fromkeys(OUTCOMES, 0))
+            rejected, on_board = row["sync_state"] == State.ERROR, row[id_name] is not None
+            of[kind] += on_board
+            of[f"{'headers' if kind == 'items' else 'lines'} synced"] += row["record_uuid"] in ready
+            of["rejected"] += rejected
+            of["waiting"] += not rejected and not on_board
+    return [{"customer": name} | of for name, of in sorted(counts.items())]
+
+
+class QueueIOManager(dg.ConfigurableIOManager):
+    """Claims, commits and reads in the site's tables."""
+
+    sql_server: dg.ResourceDependency[SqlServerResource]
+    home: str = Field(description="Folder for run locks.")
+
+    _registry: RunRegistry = PrivateAttr()
+    _run_id: str = PrivateAttr()
+    _lock: FileLock = PrivateAttr()
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        if context.instance is None or context.run_id is None:
+            raise OrderSyncError("The queue IO manager needs a Dagster instance and a run.")
+        self.sql_server.check()
+        self._run_id = context.run_id
+        self._registry = RunRegistry(Path(self.home), context.instance)
+        self._lock = self._registry.enter(context.run_id)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        self._registry.leave(self._run_id, self._lock)
+        self.sql_server.database.dispose()
+
+    @property
+    def _queue(self) -> OrderQueue:
+        return self.sql_server.queue
+
+    # ---- loading ----------------------------------------------------------------------------------
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        name = context.asset_key.path[-1]
+        queue = self._queue
+        if name == "ORDER_LIST_DELTA":
+            return to_frame(queue.claimable_headers(self._over()), CLAIMABLE_HEADERS)
+        if name == "ORDER_LIST_LINES_DELTA":
+            return to_frame(queue.claimable_lines(self._over()), CLAIMABLE_LINES)
+        self._take_over(context)
+        if name == "pending_headers":
+            return to_frame(queue.claimed_headers(self._run_id), header_columns(queue))
+        if name == "pending_lines":
+            return to_frame(queue.claimed_lines(self._run_id), LINES)
+        raise OrderSyncError(f"Asset {name} is not loaded through the queue IO manager.")
+
+    def _over(self) -> list[str]:
+        """Runs that hold rows although they have ended."""
+        holders = [lease.run_id for lease in self._queue.leases() if lease.run_id != self._run_id]
+        return [run_id for run_id in holders if self._registry.is_over(run_id)]
+
+    def _take_over(self, context: dg.InputContext) -> None:
+        """A run re-executed from failure goes on with the rows of the run it repeats, if that one is over."""
+        run = context.step_context.dagster_run
+        if run.parent_run_id is None:
+            return
+        ancestors = {run.parent_run_id, run.root_run_id} - {None}
+        for run_id in self._over():
+            if run_id in ancestors:
+                taken = self._queue.take_over(self._run_id, run_id)
+                context.log.info(f"took over {taken} rows of run {run_id}")
+
+    # ---- handling ---------------------------------------------------------------------------------
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+        name = context.asset_key.path[-1]
+        if name == "pending_headers":
+            self._claim_headers(context, to_rows(obj))
+        elif name == "pending_lines":
+            self._claim_lines(context, to_rows(obj))
+        elif name == "order_list":
+            self._commit(context, to_rows(obj))
+        elif name == "order_list_lines":
+            self._report_lines(context)
+        else:
+            raise OrderSyncError(f"Asset {name} is not kept by the queue IO manager.")
+
+    def _claim_headers(self, context: dg.OutputContext, rows: list[Row]) -> None:
+        queue = self._queue
+        waiting = len(queue.claimable_headers(self._over()))
+        queue.claim_headers(self._run_id, [row["delta_uuid"] for row in rows], self._over())
+        claimed = queue.claimed_headers(self._run_id)
+        untouched = queue.untouched()
+        context.log.info(f"claimed {len(claimed)} of {waiting} waiting headers")
+        context.log_event(
+            dg.AssetMaterialization(
+                "ORDER_LIST_DELTA", description="Read by this run.", metadata={"waiting headers": waiting}
+            )
+        )
+        context.add_output_metadata(
+            {
+                "dagster/row_count": len(claimed),
+                "record_uuids": len({row["record_uuid"] for row in claimed}),
+                "customers": by_customer(claimed, CUSTOMER),
+                "preview": preview(claimed, ["record_uuid", ORDER_NUMBER, CUSTOMER, "GroupMonday", "created_at"]),
+                "untouched UPDATE and DELETE rows": table(untouched),
+            }
+        )
+
+    def _claim_lines(self, context: dg.OutputContext, rows: list[Row]) -> None:
+        queue = self._queue
+        waiting = len(queue.claimable_lines(self._over()))
+        queue.claim_lines(self._run_id, [row["delta_uuid"] for row in rows], self._over())
+        claimed = queue.claimed_lines(self._run_id)
+        context.log.info(f"claimed {len(claimed)} of {waiting} waiting lines")
+        context.log_event(
+            dg.AssetMaterialization(
+                "ORDER_LIST_LINES_DELTA", description="Read by this run.", metadata={"waiting lines": waiting}
+            )
+        )
+        context.add_output_metadata(
+            {
+                "dagster/row_count": len(claimed),
+                "late lines": sum(1 for row in rows if row["late"]),
+                "customers": by_customer(claimed),
+                "preview": preview(claimed, ["record_uuid", "line_uuid", "customer", "size_code", "qty"]),
+            }
+        )
+
+    def _commit(self, context: dg.OutputContext, rows: list[Row]) -> None:
+        headers, lines = self._queue.run_headers(self._run_id), self._queue.run_lines(self._run_id)
+        errors = self._queue.errors(self._run_id)
+        committed = self.sql_server.commit(self._run_id)
+        released = self._queue.release(self._run_id)
+        ready = set(committed.ready)
+        missed = len({row["record_uuid"] for row in rows} - ready)
+        context.log.info(
+            f"synced {len(committed.ready)} record_uuids; {len(committed.held)} held back; {len(errors)} rows rejected"
+        )
+        for held in committed.held:
+            context.log.warning(f"record_uuid {held.record_uuid} stays unsynced: {held.reason}")
+        if missed:
+            context.log.warning(f"{missed} record_uuids were complete and could not be committed; see above")
+        context.add_output_metadata(
+            {
+                "dagster/row_count": len(committed.ready),
+                "headers synced": sum(1 for row in headers if row["record_uuid"] in ready),
+                "lines synced": sum(1 for row in lines if row["record_uuid"] in ready),
+                "rejected": len(errors),
+                "held back": len(committed.held),
+                "given back": released,
+                CUSTOMERS: table(_per_customer(headers, lines, ready)),
+                "rejected rows": table(errors[:200]),
+                "record_uuids held back": table(
+                    [{"record_uuid": h.record_uuid, "reason": h.reason} for h in committed.held[:200]]
+                ),
+            }
+        )
+
+    def _report_lines(self, context: dg.OutputContext) -> None:
+        synced = [row for row in self._queue.run_lines(self._run_id) if row["sync_state"] == State.SYNCED]
+        context.add_output_metadata(
+            {
+                "dagster/row_count": len(synced),
+                "preview": preview(synced, ["record_uuid", "line_uuid", "monday_subitem_id"]),
+            }
+        )

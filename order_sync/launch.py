@@ -1,0 +1,159 @@
+"""Runs the job in this process, for the command line: the same assets, the same record in Dagster's UI.
+
+In: settings and a scope. Out: a `Summary` of what became of the orders. Errors come out as OrderSyncError.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+
+from order_sync.definitions import build_definitions
+from order_sync.errors import ConfigurationError, Fatal, OrderSyncError
+from order_sync.io_managers.dry_run import REPORT
+from order_sync.io_managers.queue import CUSTOMERS
+from order_sync.jobs import JOB_NAME
+from order_sync.orders.queue import QueueReader
+from order_sync.resources.sql_server import ReadOnlySqlServerResource
+from order_sync.settings import Settings
+
+INSTANCE_FILE = "dagster.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What became of the rows that a run claimed."""
+
+    run_id: str
+    headers_claimed: int
+    lines_claimed: int
+    orders_synced: int
+    orders_held_back: int
+    rejected: list[dict[str, Any]] = field(default_factory=list)  # as QueueReader.errors
+    customers: list[dict[str, Any]] = field(default_factory=list)  # customer, and the OUTCOMES of io_managers/queue.py
+    groups_created: int = 0
+    items_created: int = 0
+    subitems_created: int = 0
+    calls: int = 0
+    complexity: int = 0
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Every claimed row is SYNCED."""
+        return not self.rejected and not self.orders_held_back
+
+    @property
+    def records_per_call(self) -> float:
+        created = self.groups_created + self.items_created + self.subitems_created
+        return round(created / self.calls, 1) if self.calls else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"complete": self.complete, "records_per_call": self.records_per_call}
+
+
+@contextmanager
+def dagster_instance() -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME, or of the dagster.yaml in this folder."""
+    if not os.environ.get("DAGSTER_HOME"):
+        here = Path.cwd()
+        if not (here / INSTANCE_FILE).exists():
+            raise ConfigurationError(
+                f"There is no {INSTANCE_FILE} in {here}. Run order-sync where it is, or set DAGSTER_HOME to its folder."
+            )
+        os.environ["DAGSTER_HOME"] = str(here)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Summary:
+    """Runs the job. Raises OrderSyncError if it fails; nothing is lost then."""
+    started = time.monotonic()
+    with dagster_instance() as instance:
+        result = _execute(settings, instance, customers, limit)
+    metadata = _metadata(result)
+    reader = cast(ReadOnlySqlServerResource, build_definitions(settings).resources["sql_server"]).reader  # type: ignore[index]
+    try:
+        return _summary(result.run_id, metadata, reader, time.monotonic() - started)
+    finally:
+        reader.database.dispose()
+
+
+def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> dict[str, Any]:
+    """What a run would do: the report that DryRunMondayIOManager makes. Dagster's own record is not touched."""
+    settings = settings.model_copy(update={"dry_run": True})
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = _execute(settings, instance, customers, limit)
+    return cast("dict[str, Any]", _metadata(result)["monday_subitems"][REPORT])
+
+
+def _execute(
+    settings: Settings, instance: dg.DagsterInstance, customers: Sequence[str], limit: int | None
+) -> dg.ExecuteInProcessResult:
+    scope: dict[str, Any] = {"customers": list(customers)}
+    if limit is not None:
+        scope["limit"] = limit
+    job = build_definitions(settings).resolve_job_def(JOB_NAME)
+    try:
+        return job.execute_in_process(
+            instance=instance,
+            tags={"order_sync/started_by": "order-sync sync"},
+            run_config={
+                "resources": {"scope": {"config": scope}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
+    except Exception as error:
+        raise _own_error(error) from error
+
+
+def _own_error(error: BaseException) -> OrderSyncError:
+    """The OrderSyncError that Dagster wrapped, or a Fatal that names the unforeseen one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OrderSyncError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    first = str(error).splitlines()[0] if str(error) else ""
+    return Fatal(f"The run failed: {type(error).__name__}: {first}. Nothing is lost; Dagster's UI has the details.")
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """Each asset's metadata values by asset name."""
+    return {
+        event.materialization.asset_key.path[-1]: {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+    }
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    """The rows of a metadata table; an empty one is a text."""
+    return [] if isinstance(table, str) else [dict(record.data) for record in table.records]
+
+
+def _summary(run_id: str, metadata: dict[str, dict[str, Any]], reader: QueueReader, seconds: float) -> Summary:
+    steps = [metadata[step] for step in ("monday_groups", "monday_items", "monday_subitems")]
+    return Summary(
+        run_id=run_id,
+        headers_claimed=metadata["pending_headers"]["dagster/row_count"],
+        lines_claimed=metadata["pending_lines"]["dagster/row_count"],
+        orders_synced=metadata["order_list"]["dagster/row_count"],
+        orders_held_back=metadata["order_list"]["held back"],
+        rejected=reader.errors(run_id),
+        customers=_records(metadata["order_list"][CUSTOMERS]),
+        groups_created=steps[0]["created"],
+        items_created=steps[1]["created"],
+        subitems_created=steps[2]["created"],
+        calls=sum(step["calls"] for step in steps),
+        complexity=sum(step["complexity"] for step in steps),
+        seconds=round(seconds, 2),
+    )

@@ -1,0 +1,1 @@
+"""The monday.com side: client, operations, pacing, errors, recovery, column values. Never imports Dagster."""

@@ -1,0 +1,163 @@
+"""One board as it is now: its groups, columns and labels, and rows looked up by their key column.
+
+In: a reader and a board id. Out: a `Board`, and ids by key. Reads only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from order_sync.errors import ConfigurationError
+from order_sync.monday import operations
+from order_sync.monday.client import MondayReader
+from order_sync.orders.mapping import LABELLED, ColumnMap
+from order_sync.orders.mapping import Mapping as ColumnMapping
+
+LOOK_UP = 100  # values of one ANY_OF column, and ids of items(ids:), a call
+SUBTASKS = "subtasks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    id: str
+    title: str
+    type: str
+    labels: Mapping[str, int]  # label -> label id; empty for columns without labels
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board, or the hidden board of its subitems."""
+
+    id: int
+    name: str
+    url: str
+    items_count: int
+    items_limit: int | None
+    columns: Mapping[str, Column]
+    groups: Mapping[str, str]  # title -> group id, the first of equal titles
+
+    @property
+    def labels(self) -> dict[str, Mapping[str, int]]:
+        return {column.id: column.labels for column in self.columns.values() if column.labels}
+
+    @property
+    def subitem_board_id(self) -> int | None:
+        """The hidden board, named in the settings of the subtasks column."""
+        for column in self.columns.values():
+            if column.type == SUBTASKS:
+                ids = column.settings.get("boardIds") or column.settings.get("board_ids") or []
+                return int(ids[0]) if ids else None
+        return None
+
+
+def read_board(reader: MondayReader, board_id: int) -> Board:
+    """Raises ConfigurationError if the token sees no such board."""
+    found = reader.query(operations.BOARD, {"board": [str(board_id)]}).get("boards") or []
+    if not found:
+        raise ConfigurationError(
+            f"monday shows no board {board_id} to this token. Check ORDER_SYNC_MONDAY_BOARD_ID and the token."
+        )
+    raw = found[0]
+    groups: dict[str, str] = {}
+    for group in raw.get("groups") or []:
+        if not group.get("archived") and not group.get("deleted"):
+            groups.setdefault(group["title"], group["id"])
+    return Board(
+        id=board_id,
+        name=raw["name"],
+        url=raw["url"],
+        items_count=raw.get("items_count") or 0,
+        items_limit=raw.get("items_limit"),
+        columns={column["id"]: _column(column) for column in raw.get("columns") or []},
+        groups=groups,
+    )
+
+
+def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) -> None:
+    """Raises ConfigurationError that names every mapped column the boards lack or have as another type."""
+    problems = _problems(board, mapping.items.own_columns, mapping.items.columns)
+    if subitems is None:
+        problems.append(f"board {board.id} has no subitems column, so it has no board for subitems")
+    else:
+        problems += _problems(subitems, mapping.subitems.own_columns, mapping.subitems.columns)
+    if problems:
+        raise ConfigurationError("The mapping does not fit the board: " + "; ".join(problems) + ".")
+
+
+def find_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[str]) -> dict[str, str]:
+    """Item ids by the text in `column`, for those of `keys` that are on the board."""
+    found: dict[str, str] = {}
+    wanted = list(keys)
+    for start in range(0, len(wanted), LOOK_UP):
+        values = wanted[start : start + LOOK_UP]
+        page = reader.query(
+            operations.ITEMS_BY_COLUMN,
+            {
+                "board": str(board_id),
+                "columns": [{"column_id": column, "column_values": values}],
+                "ids": [column],
+            },
+        )["items_page_by_column_values"]
+        _collect(found, page["items"], column)
+        while page.get("cursor"):
+            variables = {"cursor": page["cursor"], "ids": [column]}
+            page = reader.query(operations.NEXT_ITEMS, variables)["next_items_page"]
+            _collect(found, page["items"], column)
+    return {key: found[key] for key in wanted if key in found}
+
+
+def find_subitems(reader: MondayReader, parents: Sequence[str], column: str) -> dict[str, str]:
+    """Subitem ids by the text in `column`, for all subitems of these items.
+
+    Read through the parents, not searched for: a search may come late.
+    """
+    found: dict[str, str] = {}
+    distinct = list(dict.fromkeys(parents))
+    for start in range(0, len(distinct), LOOK_UP):
+        items = reader.query(operations.SUBITEMS, {"items": distinct[start : start + LOOK_UP], "ids": [column]}).get(
+            "items"
+        )
+        for item in items or []:
+            _collect(found, item.get("subitems") or [], column)
+    return found
+
+
+def _collect(found: dict[str, str], items: Iterable[Mapping[str, Any]], column: str) -> None:
+    """Adds the active items by the text in `column`; of two with the same text the first stays."""
+    for item in items:
+        if item.get("state") in (None, "active"):
+            for value in item["column_values"]:
+                if value["id"] == column and value["text"]:
+                    found.setdefault(value["text"], item["id"])
+
+
+def _column(raw: Mapping[str, Any]) -> Column:
+    settings = raw.get("settings") or {}
+    if isinstance(settings, str):
+        settings = json.loads(settings)
+    labels = {}
+    for label in settings.get("labels") or []:
+        if not label.get("is_deactivated"):
+            labels[str(label.get("label", label.get("name")))] = int(label["id"])
+    return Column(id=raw["id"], title=raw["title"], type=raw["type"], labels=labels, settings=settings)
+
+
+def _problems(board: Board, own: Iterable[str], mapped: Iterable[ColumnMap]) -> list[str]:
+    problems = []
+    wanted = [*((column, "text") for column in own), *((c.column, c.type) for c in mapped)]
+    for column_id, kind in wanted:
+        found = board.columns.get(column_id)
+        if found is None:
+            problems.append(f"board {board.id} ('{board.name}') has no column '{column_id}' ({kind})")
+        elif found.type != kind:
+            problems.append(f"column '{column_id}' of board {board.id} is {found.type}, the mapping says {kind}")
+    for column in mapped:
+        found = board.columns.get(column.column)
+        if found and column.type in LABELLED and not column.new_labels and not found.labels:
+            problems.append(f"column '{column.column}' of board {board.id} has no labels to choose from")
+    return problems

@@ -1,0 +1,152 @@
+"""Requests to monday, paced and counted. `MondayReader` cannot write: it has no method that does.
+
+In: an operation and its variables. Out: its data. Reads are repeated while monday asks to wait; a mutation is
+sent once per call, because only the journal knows whether it may be sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from order_sync.errors import Fatal, Rejected, Transient
+from order_sync.monday import operations
+from order_sync.monday.errors import classify, parse_errors
+from order_sync.monday.pacing import Clock, Pacer
+from order_sync.monday.transport import API_VERSION, MondayTransport, Reply
+
+log = logging.getLogger("order_sync.monday")
+
+_BACK_OFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
+
+
+def wait_told(state: RetryCallState) -> float:
+    """The wait that monday asked for, else an exponential back-off of 1 to 30 s."""
+    error = state.outcome.exception() if state.outcome else None
+    told = error.wait_seconds if isinstance(error, Transient) else None
+    return told if told is not None else _BACK_OFF(state)
+
+
+@dataclass(kw_only=True)
+class Usage:
+    """What a step has spent: calls, complexity, and seconds waited for the budget."""
+
+    calls: int = 0
+    complexity: int = 0
+    waited_seconds: float = 0.0
+
+
+class MondayReader:
+    """Queries only."""
+
+    def __init__(self, transport: MondayTransport, *, pacer: Pacer | None = None, attempts: int = 8) -> None:
+        self._transport = transport
+        self.pacer = pacer or Pacer()
+        self.usage = Usage()
+        self._attempts = attempts
+
+    @property
+    def clock(self) -> Clock:
+        return self.pacer.clock
+
+    def __enter__(self) -> Self:
+        self._transport.connect()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._transport.close()  # type: ignore[no-untyped-call]
+
+    def query(self, text: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The data of a query. Raises Fatal, or Transient once the attempts are used up."""
+        body = operations.body(text, variables)
+
+        def once() -> dict[str, Any]:
+            self.usage.calls += 1
+            reply = self._transport.send(body)
+            self.pacer.learn(reply)
+            return read_data(reply)
+
+        return self.retrying()(once)
+
+    def retrying(self, attempts: int | None = None) -> Retrying:
+        """Repeats a call that raises Transient, waiting as monday tells, else longer each time."""
+        return Retrying(
+            retry=retry_if_exception_type(Transient),
+            wait=wait_told,
+            stop=stop_after_attempt(attempts or self._attempts),
+            sleep=self.wait,
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+
+    def wait(self, seconds: float) -> None:
+        self.usage.waited_seconds += seconds
+        self.clock.sleep(seconds)
+
+    def check_version(self) -> None:
+        """Raises Fatal if monday cannot be reached, refuses the token, or serves another API version (silently)."""
+
+        def once() -> Reply:
+            self.usage.calls += 1
+            reply = self._transport.send(operations.body(operations.VERSION))
+            read_data(reply)
+            return reply
+
+        try:
+            reply = self.retrying(attempts=min(3, self._attempts))(once)
+        except Transient as error:
+            raise Fatal(
+                f"{error}. Check ORDER_SYNC_MONDAY_URL and the network; in the embedded deployment start "
+                "`order-sync emulator` first. Nothing was written to the board."
+            ) from error
+        self.pacer.learn(reply)
+        served = reply.headers.get("api-version") or read_data(reply)["version"]["value"]
+        if served != API_VERSION:
+            raise Fatal(
+                f"monday serves API version {served} where order_sync needs {API_VERSION}. "
+                "Nothing was written. Update order_sync."
+            )
+
+
+class MondayClient(MondayReader):
+    """Queries and mutations."""
+
+    def mutate(self, body: str, *, idempotency_key: str, operation: str, rows: int) -> Reply:
+        """Sends a mutation once. Raises Transient if no answer came; the reply may hold any error."""
+        started = self.clock.now()
+        self.usage.calls += 1
+        reply = self._transport.send(body, idempotency_key=idempotency_key)
+        self.pacer.learn(reply, operation=operation, rows=rows, seconds=self.clock.now() - started)
+        complexity = (reply.data or {}).get("complexity") or {}
+        self.usage.complexity += int(complexity.get("query") or 0)
+        return reply
+
+
+def read_data(reply: Reply) -> dict[str, Any]:
+    """The data of a reply without errors; raises what its first error means."""
+    errors = parse_errors(reply)
+    if errors:
+        meaning = classify(errors[0], reply)
+        if isinstance(meaning, Rejected):
+            raise Fatal(f"{meaning} (in a query: nothing was written)") from None
+        raise meaning
+    return reply.data or {}
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    wait = state.next_action.sleep if state.next_action else 0
+    log.warning("attempt %d failed, the next in %.1f s: %s", state.attempt_number, wait, error)

@@ -1,0 +1,157 @@
+"""Every GraphQL operation that order_sync sends. Values travel as variables only, never in the text.
+
+In: a template and how many aliases. Out: the document's text, the same for the same number of aliases.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from gql import gql
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    NameNode,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    VariableNode,
+    print_ast,
+)
+from graphql.language import Visitor, visit
+from graphql.language.visitor import VisitorAction
+
+COMPLEXITY = "complexity { before query after reset_in_x_seconds }"
+
+# Templates: `many` repeats their first field under the aliases a0, a1, ... The variables named in `SHARED` keep
+# their name and value for all aliases; every other variable gets the alias's number.
+CREATE_GROUP = gql(
+    f"""
+    mutation CreateGroups($board: ID!, $name: String!) {{
+      create_group(board_id: $board, group_name: $name) {{ id }}
+      {COMPLEXITY}
+    }}
+    """
+).document
+CREATE_ITEM = gql(
+    f"""
+    mutation CreateItems($board: ID!, $labels: Boolean!, $group: String!, $name: String!, $values: JSON!) {{
+      create_item(
+        board_id: $board, group_id: $group, item_name: $name, column_values: $values,
+        create_labels_if_missing: $labels
+      ) {{ id }}
+      {COMPLEXITY}
+    }}
+    """
+).document
+CREATE_SUBITEM = gql(
+    f"""
+    mutation CreateSubitems($labels: Boolean!, $parent: ID!, $name: String!, $values: JSON!) {{
+      create_subitem(
+        parent_item_id: $parent, item_name: $name, column_values: $values, create_labels_if_missing: $labels
+      ) {{ id }}
+      {COMPLEXITY}
+    }}
+    """
+).document
+SHARED = frozenset({"board", "labels"})
+
+VERSION = "query Version { version { value kind } me { id } complexity { before reset_in_x_seconds } }"
+BOARD = """
+query Board($board: [ID!]) {
+  boards(ids: $board) {
+    id name url items_count items_limit
+    columns { id title type settings }
+    groups { id title archived deleted }
+  }
+}
+"""
+ITEMS_BY_COLUMN = """
+query ItemsByColumn($board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $ids: [String!]) {
+  items_page_by_column_values(board_id: $board, columns: $columns, limit: 500) {
+    cursor
+    items { id state column_values(ids: $ids) { id text } }
+  }
+}
+"""
+NEXT_ITEMS = """
+query NextItems($cursor: String!, $ids: [String!]) {
+  next_items_page(cursor: $cursor, limit: 500) {
+    cursor
+    items { id state column_values(ids: $ids) { id text } }
+  }
+}
+"""
+SUBITEMS = """
+query Subitems($items: [ID!], $ids: [String!]) {
+  items(ids: $items, limit: 100) {
+    id state
+    subitems { id state column_values(ids: $ids) { id text } }
+  }
+}
+"""
+
+
+@cache
+def many(template: DocumentNode, count: int) -> str:
+    """The template with its first field repeated `count` times."""
+    operation = template.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)  # noqa: S101 - our own templates
+    field, *others = operation.selection_set.selections
+    assert isinstance(field, FieldNode)  # noqa: S101
+    definitions = operation.variable_definitions
+    shared = [d for d in definitions if d.variable.name.value in SHARED]
+    own = [d for d in definitions if d.variable.name.value not in SHARED]
+    repeated: list[FieldNode] = []
+    variables: list[VariableDefinitionNode] = []
+    for number in range(count):
+        rename = _Rename(number)
+        copy = visit(field, rename)
+        copy.alias = NameNode(value=alias(number))
+        repeated.append(copy)
+        variables += [visit(definition, rename) for definition in own]
+    document = DocumentNode(
+        definitions=(
+            OperationDefinitionNode(
+                operation=operation.operation,
+                name=operation.name,
+                directives=(),
+                variable_definitions=(*shared, *variables),
+                selection_set=type(operation.selection_set)(selections=(*repeated, *others)),
+            ),
+        )
+    )
+    return print_ast(document)
+
+
+def alias(number: int) -> str:
+    return f"a{number}"
+
+
+def body_of_many(template: DocumentNode, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, Any]) -> str:
+    """The exact JSON body that creates `rows`, each row's own variables by name."""
+    variables: dict[str, Any] = dict(shared)
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            variables[f"{name}{number}"] = value
+    return body(many(template, len(rows)), variables)
+
+
+def body(query: str, variables: Mapping[str, Any] | None = None) -> str:
+    payload: dict[str, Any] = {"query": query}
+    if variables:
+        payload["variables"] = dict(variables)
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+
+
+class _Rename(Visitor):
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> VisitorAction | VariableNode:
+        if node.name.value in SHARED:
+            return None
+        return VariableNode(name=NameNode(value=f"{node.name.value}{self._number}"))

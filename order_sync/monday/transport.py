@@ -1,0 +1,83 @@
+"""HTTP to monday: one request, one reply, with its status and headers kept.
+
+In: an exact JSON body. Out: a `Reply`, whatever the server answered. Never retries and never raises for a status:
+what a reply means is errors.py's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from gql.transport.exceptions import TransportClosed
+from gql.transport.httpx import HTTPXTransport
+
+from order_sync.errors import Transient
+
+API_VERSION = "2026-10"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One answer: HTTP status, headers (lower-case names) and the decoded body, None if it is not JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, Any] | None
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        return self.body.get("data") if self.body else None
+
+    @property
+    def errors(self) -> list[Any]:
+        return list(self.body.get("errors") or []) if self.body else []
+
+    @property
+    def request_id(self) -> str | None:
+        extensions = (self.body or {}).get("extensions") or {}
+        return extensions.get("request_id") or self.headers.get("x-request-id")
+
+    @property
+    def replayed(self) -> bool:
+        """monday kept this answer for its idempotency key: it tells of an earlier request."""
+        return self.headers.get("idempotency-replayed", "").lower() == "true"
+
+
+class MondayTransport(HTTPXTransport):
+    """gql's httpx transport, which loses status and headers, with a `send` that keeps them."""
+
+    def __init__(self, url: str, token: str, *, timeout_seconds: float = 75.0) -> None:
+        # monday gives up after 60 s: waiting longer than it does turns most time-outs into answers.
+        super().__init__(
+            url,
+            headers={"Authorization": token, "API-Version": API_VERSION, "Content-Type": "application/json"},
+            timeout=httpx.Timeout(timeout_seconds, connect=10.0),
+        )
+
+    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
+        """Posts the body as it is. Raises Transient if no answer came back."""
+        if self.client is None:
+            raise TransportClosed("Transport is not connected")
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        try:
+            response = self.client.post(self.url, content=body.encode(), headers=headers)
+        except httpx.ConnectError as error:
+            raise Transient(
+                f"monday cannot be reached at {self.url}: {error}", code="unreachable", no_effect=True
+            ) from None
+        except httpx.TransportError as error:
+            # The request may have taken effect: only its journal row and the board can tell.
+            raise Transient(f"no answer from monday ({type(error).__name__}: {error})", code="no_answer") from None
+        return Reply(status=response.status_code, headers=response.headers, body=_decode(response.content))
+
+
+def _decode(content: bytes) -> dict[str, Any] | None:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None

@@ -1,0 +1,277 @@
+"""The request journal and the board lease: what makes a create happen once in effect.
+
+In: a request about to leave, later its answer. Out: rows in ORDER_SYNC_JOURNAL, ids in the queue rows.
+A request's row is committed before it leaves; its ids and its closing are one transaction. Only the run that
+holds the board's lease may open or close rows, so every row that it finds open is in doubt and its to resolve.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from time import sleep
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.errors import LeaseLost
+from order_sync.orders.database import WritableDatabase
+from order_sync.orders.tables import State, Tables
+
+
+class Operation(StrEnum):
+    """What a journalled request creates; its keys are group titles or delta_uuids of the queue rows."""
+
+    GROUPS = "create_group"
+    ITEMS = "create_item"
+    SUBITEMS = "create_subitem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One request: what it creates, under which idempotency key, with which exact body."""
+
+    idempotency_key: str
+    operation: Operation
+    keys: tuple[str, ...]  # alias a0 creates keys[0], and so on
+    body: str
+    age: timedelta = timedelta(0)  # since it was opened; the idempotency key's own age
+    quiet: timedelta = timedelta(0)  # since it was last sent
+
+
+class Journal:
+    """The journal of one board, as one run sees it."""
+
+    def __init__(
+        self,
+        database: WritableDatabase,
+        tables: Tables,
+        *,
+        board_id: int,
+        run_id: str,
+        lease_seconds: float,
+        is_over: Callable[[str], bool] = lambda run_id: False,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self.board_id = board_id
+        self.run_id = run_id
+        self._lease = timedelta(seconds=lease_seconds)
+        self._is_over = is_over
+
+    # ---- the board's lease: one writer per board -------------------------------------------------
+
+    @contextmanager
+    def holding_board(self, on_wait: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
+        """Holds the board for this run, waiting until its present holder lets go, dies or expires.
+
+        `on_wait` is called with the holder's run id about once a second.
+        """
+        while holder := self._try_board():
+            on_wait(holder)
+            sleep(1.0)
+        try:
+            yield
+        finally:
+            self._release_board()
+
+    def _try_board(self) -> str | None:
+        """None if the board is ours now, else the run that holds it."""
+        boards = self._tables.boards
+        mine = boards.c.board_id == self.board_id
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            row = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(mine)).first()
+            if row is None:
+                connection.execute(sa.insert(boards).values(board_id=self.board_id))
+            elif self._is_held_by_another(row.run_id, row.leased_until, now):
+                return str(row.run_id)
+            # Conditional on what was read: two runs may have read the same free board.
+            unchanged = boards.c.run_id == row.run_id if row and row.run_id else boards.c.run_id.is_(None)
+            taken = connection.execute(
+                sa.update(boards).where(mine, unchanged).values(run_id=self.run_id, leased_until=now + self._lease)
+            )
+            return None if taken.rowcount == 1 else "another run"
+
+    def _is_held_by_another(self, run_id: str | None, leased_until: datetime, now: datetime) -> bool:
+        return run_id not in (None, self.run_id) and leased_until > now and not self._is_over(str(run_id))
+
+    def _release_board(self) -> None:
+        boards = self._tables.boards
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(boards)
+                .where(boards.c.board_id == self.board_id, boards.c.run_id == self.run_id)
+                .values(run_id=None, leased_until=None)
+            )
+
+    def renew(self) -> None:
+        """Keeps the board for another lease time; raises LeaseLost if another run has taken it."""
+        with self._database.write() as connection:
+            self._renew(connection)
+
+    def _renew(self, connection: sa.Connection) -> datetime:
+        boards = self._tables.boards
+        now = self._database.now(connection)
+        kept = connection.execute(
+            sa.update(boards)
+            .where(boards.c.board_id == self.board_id, boards.c.run_id == self.run_id)
+            .values(leased_until=now + self._lease)
+        )
+        if kept.rowcount != 1:
+            raise LeaseLost(
+                f"Run {self.run_id} has lost board {self.board_id} to another run. Nothing is lost: that run, "
+                "or the next one, resolves what was in flight. Let it finish, then start again."
+            )
+        return now
+
+    # ---- the journal ------------------------------------------------------------------------------
+
+    def open(self, entry: Entry) -> None:
+        """Commits the request before it leaves. Raises LeaseLost if this run no longer holds the board."""
+        with self._database.write() as connection:
+            now = self._renew(connection)
+            connection.execute(
+                sa.insert(self._tables.journal).values(
+                    idempotency_key=entry.idempotency_key,
+                    board_id=self.board_id,
+                    operation=entry.operation,
+                    keys=json.dumps(entry.keys),
+                    body=entry.body,
+                    state="OPEN",
+                    run_id=self.run_id,
+                    opened_at=now,
+                    sent_at=now,
+                )
+            )
+
+    def sending_again(self, entry: Entry) -> None:
+        """The same body is about to leave once more, under the same key."""
+        journal = self._tables.journal
+        with self._database.write() as connection:
+            now = self._renew(connection)
+            connection.execute(
+                sa.update(journal)
+                .where(journal.c.idempotency_key == entry.idempotency_key)
+                .values(sent_at=now, run_id=self.run_id)
+            )
+
+    def close(
+        self,
+        entry: Entry,
+        *,
+        created: Mapping[str, str] | None = None,
+        rejected: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes ids and rejections into the queue rows and closes the entry, in one transaction.
+
+        `created` maps a key to monday's id, `rejected` a key to the reason. Ids are written whether or not the
+        rows' own lease has expired: they are facts of the board, and whoever holds the board may record them.
+        """
+        journal = self._tables.journal
+        with self._database.write() as connection:
+            now = self._renew(connection)
+            closed = connection.execute(
+                sa.update(journal)
+                .where(journal.c.idempotency_key == entry.idempotency_key, journal.c.state == "OPEN")
+                .values(state="CLOSED", closed_at=now, body=None, run_id=self.run_id)
+            )
+            if closed.rowcount != 1:
+                raise LeaseLost(
+                    f"Request {entry.idempotency_key} was resolved by another run while run {self.run_id} "
+                    "waited for its answer. Let that run finish, then start again."
+                )
+            self._write_ids(connection, entry.operation, created or {}, now)
+            self._write_rejections(connection, entry.operation, rejected or {})
+
+    def adopt(self, operation: Operation, found: Mapping[str, str]) -> None:
+        """Writes the ids of rows that were on the board already."""
+        with self._database.write() as connection:
+            self._write_ids(connection, operation, found, self._renew(connection))
+
+    def reject(self, operation: Operation, rejected: Mapping[str, str]) -> None:
+        """Turns rows into ERROR that are rejected before anything is sent."""
+        if rejected:
+            with self._database.write() as connection:
+                self._renew(connection)
+                self._write_rejections(connection, operation, rejected)
+
+    def in_doubt(self, operation: Operation | None = None) -> list[Entry]:
+        """Every open entry of the board: the answer never came, or was never recorded."""
+        journal = self._tables.journal
+        query = sa.select(journal).where(journal.c.board_id == self.board_id, journal.c.state == "OPEN")
+        if operation:
+            query = query.where(journal.c.operation == operation)
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            return [
+                Entry(
+                    idempotency_key=row.idempotency_key,
+                    operation=Operation(row.operation),
+                    keys=tuple(json.loads(row.keys)),
+                    body=row.body,
+                    age=now - row.opened_at,
+                    quiet=now - row.sent_at,
+                )
+                for row in connection.execute(query.order_by(journal.c.opened_at))
+            ]
+
+    def known_groups(self) -> dict[str, str]:
+        """Groups that this project made on the board: group id by title."""
+        groups = self._tables.groups
+        query = sa.select(groups.c.title, groups.c.group_id).where(groups.c.board_id == self.board_id)
+        with self._database.read() as connection:
+            return {row.title: row.group_id for row in connection.execute(query)}
+
+    def _write_ids(
+        self, connection: sa.Connection, operation: Operation, created: Mapping[str, str], now: datetime
+    ) -> None:
+        if not created:
+            return
+        if operation is Operation.GROUPS:
+            self._write_groups(connection, created, now)
+            return
+        table, column = self._target(operation)
+        connection.execute(
+            sa.update(table)
+            .where(table.c.delta_uuid == sa.bindparam("key"), column.is_(None))
+            .values({column: sa.bindparam("id")}),
+            [{"key": key, "id": int(monday_id)} for key, monday_id in created.items()],
+        )
+
+    def _write_groups(self, connection: sa.Connection, created: Mapping[str, str], now: datetime) -> None:
+        groups = self._tables.groups
+        here = groups.c.board_id == self.board_id
+        known = set(connection.execute(sa.select(groups.c.group_id).where(here)).scalars())
+        new = [
+            {"board_id": self.board_id, "group_id": group_id, "title": title, "created_at": now}
+            for title, group_id in created.items()
+            if group_id not in known
+        ]
+        if new:
+            connection.execute(sa.insert(groups), new)
+
+    def _write_rejections(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, str]) -> None:
+        if not rejected or operation is Operation.GROUPS:
+            return
+        table, _ = self._target(operation)
+        connection.execute(
+            sa.update(table)
+            .where(table.c.delta_uuid == sa.bindparam("key"), table.c.sync_state == State.PENDING)
+            .values(
+                sync_state=State.ERROR,
+                sync_error_message=sa.bindparam("reason"),
+                retry_count=table.c.retry_count + 1,
+            ),
+            [{"key": key, "reason": reason} for key, reason in rejected.items()],
+        )
+
+    def _target(self, operation: Operation) -> tuple[sa.Table, sa.Column[Any]]:
+        """The queue table that an operation writes back to, and its column for monday's id."""
+        if operation is Operation.ITEMS:
+            return self._tables.header_queue, self._tables.header_queue.c.monday_item_id
+        return self._tables.line_queue, self._tables.line_queue.c.monday_subitem_id

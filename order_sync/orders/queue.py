@@ -1,0 +1,513 @@
+"""The two queue tables: what can be claimed, what a run has claimed, and who may claim it when.
+
+In: a scope or a run id. Out: plain rows (dicts by column name), never a DataFrame.
+Claims are conditional updates on named rows, so they are right even where a server ignores lock hints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.orders.database import Database, WritableDatabase, chunks
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A run's hold on a row, as found in the tables."""
+
+    run_id: str
+    rows: int
+
+
+class QueueReader:
+    """Reads the queue tables. Writes nothing."""
+
+    def __init__(self, database: Database, tables: Tables, *, lease_seconds: float) -> None:
+        self.database = database
+        self.tables = tables
+        self.lease = timedelta(seconds=lease_seconds)
+
+    # ---- what can be claimed ----------------------------------------------------------------------
+
+    def claimable_headers(self, over: Collection[str] = ()) -> list[Row]:
+        """Headers that a run may claim, oldest first, as delta_uuid, record_uuid, customer, order, created_at.
+
+        Left out is every record_uuid with a row in ERROR (it waits as a whole for `order-sync retry`)
+        or with a header that another run holds. `over` names runs that have ended: what they hold is free.
+        """
+        h = self.tables.header_queue
+        with self.database.read() as connection:
+            expired = self.database.now(connection) - self.lease
+            query = (
+                sa.select(
+                    h.c.delta_uuid,
+                    h.c.record_uuid,
+                    h.c[CUSTOMER].label("customer"),
+                    h.c[ORDER_NUMBER].label("order_number"),
+                    h.c.created_at,
+                )
+                .where(
+                    self._claimable_header(expired, over),
+                    h.c.record_uuid.not_in(self._blocked_records()),
+                    h.c.record_uuid.not_in(self._held_records(expired, over)),
+                )
+                .order_by(h.c.created_at, h.c.delta_uuid)
+            )
+            return _rows(connection.execute(query))
+
+    def claimable_lines(self, over: Collection[str] = ()) -> list[Row]:
+        """Lines that a run may claim, oldest first.
+
+        As delta_uuid, line_uuid, record_uuid, customer, created_at, late (True where no header of the
+        record_uuid is waiting any more: the line came after its order was synced).
+        """
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        waiting = sa.select(h.c.record_uuid).where(
+            h.c.action_type == Action.INSERT, h.c.sync_state.in_([State.NEW, State.PENDING, State.ERROR])
+        )
+        with self.database.read() as connection:
+            expired = self.database.now(connection) - self.lease
+            query = (
+                sa.select(
+                    line.c.delta_uuid,
+                    line.c.line_uuid,
+                    line.c.record_uuid,
+                    o.c[CUSTOMER].label("customer"),
+                    line.c.created_at,
+                    sa.case((line.c.record_uuid.in_(waiting), 0), else_=1).label("late"),
+                    o.c.monday_item_id.label("order_item_id"),
+                )
+                .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+                .where(
+                    self._claimable_line(expired, over),
+                    line.c.record_uuid.not_in(self._blocked_records()),
+                )
+                .order_by(line.c.created_at, line.c.delta_uuid)
+            )
+            rows = _rows(connection.execute(query))
+        # A line whose order never was on the board and has no header waiting has nowhere to go yet.
+        return [
+            row | {"late": bool(row["late"])} for row in rows if not row["late"] or row["order_item_id"] is not None
+        ]
+
+    def untouched(self) -> list[Row]:
+        """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
+        with self.database.read() as connection:
+            return [
+                row
+                for table in (self.tables.header_queue, self.tables.line_queue)
+                for row in _rows(
+                    connection.execute(
+                        sa.select(
+                            sa.literal(table.name, sa.Unicode(128)).label("table"),
+                            table.c.action_type.label("action"),
+                            sa.func.count().label("rows"),
+                            sa.func.min(sa.cast(table.c.record_uuid, sa.String(36))).label("sample"),
+                        )
+                        .where(table.c.action_type != Action.INSERT, table.c.sync_state != State.SYNCED)
+                        .group_by(table.c.action_type)
+                    )
+                )
+            ]
+
+    # ---- what a run has claimed -------------------------------------------------------------------
+
+    def claimed_headers(self, run_id: str) -> list[Row]:
+        """The headers a run holds, in the order to send: by customer, then oldest first.
+
+        Every order column that the mapping or a name needs, from the queue or else from ORDER_LIST, plus
+        delta_uuid, record_uuid, GroupMonday, monday_group_id, monday_item_id (None before it exists),
+        created_at and has_order (False: ORDER_LIST lacks the record_uuid).
+        """
+        h = self.tables.header_queue
+        return self._headers(sa.and_(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING))
+
+    def headers(self, delta_uuids: Collection[str]) -> list[Row]:
+        """The same columns for named headers, whatever their state."""
+        h = self.tables.header_queue
+        return [row for chunk in chunks(delta_uuids) for row in self._headers(h.c.delta_uuid.in_(chunk))]
+
+    def run_headers(self, run_id: str) -> list[Row]:
+        """What became of a run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at."""
+        h = self.tables.header_queue
+        columns = (
+            h.c.delta_uuid,
+            h.c.record_uuid,
+            h.c[CUSTOMER].label("customer"),
+            h.c.monday_item_id,
+            h.c.sync_state,
+            h.c.created_at,
+        )
+        with self.database.read() as connection:
+            query = sa.select(*columns).where(h.c.sync_run_id == run_id).order_by(h.c.created_at, h.c.delta_uuid)
+            return _rows(connection.execute(query))
+
+    def run_lines(self, run_id: str) -> list[Row]:
+        """What became of a run's lines.
+
+        As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, sync_state.
+        """
+        line, o = self.tables.line_queue, self.tables.orders
+        query = (
+            sa.select(
+                line.c.delta_uuid,
+                line.c.line_uuid,
+                line.c.record_uuid,
+                o.c[CUSTOMER].label("customer"),
+                line.c.monday_subitem_id,
+                line.c.sync_state,
+            )
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .where(line.c.sync_run_id == run_id)
+            .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
+        )
+        with self.database.read() as connection:
+            return _rows(connection.execute(query))
+
+    def _headers(self, where: sa.ColumnElement[bool]) -> list[Row]:
+        h, o = self.tables.header_queue, self.tables.orders
+        query = (
+            sa.select(
+                h.c.delta_uuid,
+                h.c.record_uuid,
+                h.c.GroupMonday,
+                h.c.monday_group_id,
+                h.c.monday_item_id,
+                h.c.created_at,
+                sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
+                *self.tables.order_columns,
+            )
+            .select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
+            .where(where)
+            .order_by(h.c[CUSTOMER], h.c.created_at, h.c.delta_uuid)
+        )
+        with self.database.read() as connection:
+            return _rows(connection.execute(query))
+
+    def claimed_lines(self, run_id: str) -> list[Row]:
+        """The lines a run holds, by record_uuid, then oldest first.
+
+        As delta_uuid, line_uuid, record_uuid, customer, size_code, qty, monday_subitem_id (known from the queue
+        or from ORDER_LIST_LINES), order_item_id (ORDER_LIST's item, for late lines), created_at, has_line.
+        """
+        line = self.tables.line_queue
+        return self._lines(sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING))
+
+    def lines(self, delta_uuids: Collection[str]) -> list[Row]:
+        """The same columns for named lines, whatever their state."""
+        line = self.tables.line_queue
+        return [row for chunk in chunks(delta_uuids) for row in self._lines(line.c.delta_uuid.in_(chunk))]
+
+    def _lines(self, where: sa.ColumnElement[bool]) -> list[Row]:
+        line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
+        query = (
+            sa.select(
+                line.c.delta_uuid,
+                line.c.line_uuid,
+                line.c.record_uuid,
+                o.c[CUSTOMER].label("customer"),
+                line.c.size_code,
+                line.c.qty,
+                sa.func.coalesce(line.c.monday_subitem_id, m.c.monday_subitem_id).label("monday_subitem_id"),
+                line.c.parent_item_id,
+                o.c.monday_item_id.label("order_item_id"),
+                line.c.created_at,
+                sa.case((m.c.line_uuid.is_(None), 0), else_=1).label("has_line"),
+            )
+            .select_from(
+                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(m, m.c.line_uuid == line.c.line_uuid)
+            )
+            .where(where)
+            .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
+        )
+        with self.database.read() as connection:
+            return _rows(connection.execute(query))
+
+    def leases(self) -> list[Lease]:
+        """Who holds claimed rows now."""
+        h, line = self.tables.header_queue, self.tables.line_queue
+        held: dict[str, int] = {}
+        with self.database.read() as connection:
+            for table in (h, line):
+                query = (
+                    sa.select(table.c.sync_run_id, sa.func.count())
+                    .where(table.c.sync_state == State.PENDING, table.c.sync_run_id.is_not(None))
+                    .group_by(table.c.sync_run_id)
+                )
+                for run_id, rows in connection.execute(query):
+                    held[run_id] = held.get(run_id, 0) + rows
+        return [Lease(run_id=run_id, rows=rows) for run_id, rows in sorted(held.items())]
+
+    def errors(self, run_id: str | None = None) -> list[Row]:
+        """Rows in ERROR (of one run, or all): table, customer, order_number, record_uuid, size, reason."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        headers = sa.select(
+            sa.literal("header", sa.Unicode(10)).label("row"),
+            h.c[CUSTOMER].label("customer"),
+            h.c[ORDER_NUMBER].label("order_number"),
+            h.c.record_uuid,
+            h.c.delta_uuid,
+            sa.null().label("size"),
+            h.c.sync_error_message.label("reason"),
+        ).where(h.c.sync_state == State.ERROR)
+        lines = (
+            sa.select(
+                sa.literal("line", sa.Unicode(10)).label("row"),
+                o.c[CUSTOMER].label("customer"),
+                o.c[ORDER_NUMBER].label("order_number"),
+                line.c.record_uuid,
+                line.c.delta_uuid,
+                line.c.size_code.label("size"),
+                line.c.sync_error_message.label("reason"),
+            )
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .where(line.c.sync_state == State.ERROR)
+        )
+        if run_id is not None:
+            headers = headers.where(h.c.sync_run_id == run_id)
+            lines = lines.where(line.c.sync_run_id == run_id)
+        with self.database.read() as connection:
+            rows = [*_rows(connection.execute(headers)), *_rows(connection.execute(lines))]
+        return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"]))
+
+    def counts(self) -> list[Row]:
+        """INSERT rows by customer and state: customer, row (header, line), state, rows, oldest (created_at)."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        with self.database.read() as connection:
+            headers = sa.select(
+                h.c[CUSTOMER].label("customer"),
+                h.c.sync_state.label("state"),
+                sa.func.count().label("rows"),
+                sa.func.min(h.c.created_at).label("oldest"),
+            ).where(h.c.action_type == Action.INSERT)
+            lines = (
+                sa.select(
+                    o.c[CUSTOMER].label("customer"),
+                    line.c.sync_state.label("state"),
+                    sa.func.count().label("rows"),
+                    sa.func.min(line.c.created_at).label("oldest"),
+                )
+                .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+                .where(line.c.action_type == Action.INSERT)
+            )
+            return [
+                *(
+                    {"row": "header"} | row
+                    for row in _rows(connection.execute(headers.group_by(h.c[CUSTOMER], h.c.sync_state)))
+                ),
+                *(
+                    {"row": "line"} | row
+                    for row in _rows(connection.execute(lines.group_by(o.c[CUSTOMER], line.c.sync_state)))
+                ),
+            ]
+
+    # ---- conditions -------------------------------------------------------------------------------
+
+    def _free(self, table: sa.Table, expired: datetime, over: Collection[str]) -> sa.ColumnElement[bool]:
+        """PENDING, and nobody's: never leased, given back, its run is over, or the lease has expired."""
+        return sa.and_(
+            table.c.sync_state == State.PENDING,
+            sa.or_(
+                table.c.sync_run_id.is_(None),
+                table.c.sync_attempted_at.is_(None),
+                table.c.sync_attempted_at < expired,
+                table.c.sync_run_id.in_(list(over)),
+            ),
+        )
+
+    def _claimable_header(self, expired: datetime, over: Collection[str]) -> sa.ColumnElement[bool]:
+        h = self.tables.header_queue
+        return sa.and_(
+            h.c.action_type == Action.INSERT, sa.or_(h.c.sync_state == State.NEW, self._free(h, expired, over))
+        )
+
+    def _claimable_line(self, expired: datetime, over: Collection[str]) -> sa.ColumnElement[bool]:
+        line = self.tables.line_queue
+        # The design has lines start as PENDING; a site that writes NEW means the same.
+        return sa.and_(
+            line.c.action_type == Action.INSERT,
+            sa.or_(line.c.sync_state == State.NEW, self._free(line, expired, over)),
+        )
+
+    def _blocked_records(self) -> sa.CompoundSelect[Any]:
+        h, line = self.tables.header_queue, self.tables.line_queue
+        return sa.union_all(
+            sa.select(h.c.record_uuid).where(h.c.sync_state == State.ERROR, h.c.action_type == Action.INSERT),
+            sa.select(line.c.record_uuid).where(line.c.sync_state == State.ERROR, line.c.action_type == Action.INSERT),
+        )
+
+    def _held_records(self, expired: datetime, over: Collection[str]) -> sa.Select[Any]:
+        h = self.tables.header_queue
+        return sa.select(h.c.record_uuid).where(
+            h.c.sync_state == State.PENDING,
+            h.c.sync_run_id.is_not(None),
+            h.c.sync_run_id.not_in(list(over)),
+            h.c.sync_attempted_at >= expired,
+        )
+
+
+class OrderQueue(QueueReader):
+    """Claims, renews, gives back and retries queue rows."""
+
+    def __init__(self, database: WritableDatabase, tables: Tables, *, lease_seconds: float) -> None:
+        super().__init__(database, tables, lease_seconds=lease_seconds)
+        self._database = database
+
+    def claim_headers(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
+        """Claims these headers for the run; returns how many it now holds of them.
+
+        A record_uuid is claimed whole or not at all: where another worker got one of its headers first, the
+        run gives back the rest.
+        """
+        wanted = list(delta_uuids)
+        h = self.tables.header_queue
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            claimed = self._claim(connection, h, wanted, self._claimable_header(now - self.lease, over), run_id, now)
+            if claimed < len(wanted):
+                self._give_back_broken(connection, run_id, wanted)
+        held = {row["delta_uuid"] for row in self.claimed_headers(run_id)}
+        return len(held & set(wanted))
+
+    def claim_lines(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
+        """Claims these lines for the run; returns how many rows it got."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            condition = self._claimable_line(now - self.lease, over)
+            return self._claim(connection, self.tables.line_queue, list(delta_uuids), condition, run_id, now)
+
+    def _claim(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        delta_uuids: list[str],
+        condition: sa.ColumnElement[bool],
+        run_id: str,
+        now: datetime,
+    ) -> int:
+        claimed = 0
+        for chunk in chunks(delta_uuids):
+            result = connection.execute(
+                sa.update(table)
+                .where(table.c.delta_uuid.in_(chunk), condition)
+                .values(
+                    sync_state=State.PENDING,
+                    sync_run_id=run_id,
+                    sync_attempted_at=now,
+                    sync_error_message=None,
+                )
+            )
+            claimed += result.rowcount
+        return claimed
+
+    def _give_back_broken(self, connection: sa.Connection, run_id: str, wanted: list[str]) -> None:
+        """Gives back the headers of record_uuids of which another run holds a part."""
+        h = self.tables.header_queue
+        theirs = h.alias("theirs")
+        others = sa.select(theirs.c.record_uuid).where(
+            theirs.c.sync_state == State.PENDING,
+            theirs.c.sync_run_id.is_not(None),
+            theirs.c.sync_run_id != run_id,
+        )
+        for chunk in chunks(wanted):
+            connection.execute(
+                sa.update(h)
+                .where(h.c.delta_uuid.in_(chunk), h.c.sync_run_id == run_id, h.c.record_uuid.in_(others))
+                .values(sync_state=State.NEW, sync_run_id=None)
+            )
+
+    def renew(self, run_id: str) -> int:
+        """Extends the run's lease on all its rows; returns how many rows it still holds."""
+        held = 0
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            for table in (self.tables.header_queue, self.tables.line_queue):
+                result = connection.execute(
+                    sa.update(table)
+                    .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+                    .values(sync_attempted_at=now)
+                )
+                held += result.rowcount
+        return held
+
+    def take_over(self, run_id: str, from_run_id: str) -> int:
+        """Makes the rows of a run that is over the rows of this run; returns how many."""
+        taken = 0
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            for table in (self.tables.header_queue, self.tables.line_queue):
+                result = connection.execute(
+                    sa.update(table)
+                    .where(table.c.sync_run_id == from_run_id, table.c.sync_state == State.PENDING)
+                    .values(sync_run_id=run_id, sync_attempted_at=now)
+                )
+                taken += result.rowcount
+        return taken
+
+    def release(self, run_id: str) -> int:
+        """Gives back every row the run still holds: headers become NEW, lines stay PENDING, unleased."""
+        released = 0
+        with self._database.write() as connection:
+            for table, state in (
+                (self.tables.header_queue, State.NEW),
+                (self.tables.line_queue, State.PENDING),
+            ):
+                result = connection.execute(
+                    sa.update(table)
+                    .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+                    .values(sync_state=state, sync_run_id=None)
+                )
+                released += result.rowcount
+        return released
+
+    def assign_groups(self, run_id: str, group_ids: dict[str, str]) -> None:
+        """Writes monday_group_id into the run's headers; `group_ids` is by delta_uuid."""
+        if not group_ids:
+            return
+        h = self.tables.header_queue
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(h)
+                .where(h.c.delta_uuid == sa.bindparam("key"), h.c.sync_run_id == run_id)
+                .values(monday_group_id=sa.bindparam("group_id")),
+                [{"key": key, "group_id": group_id} for key, group_id in group_ids.items()],
+            )
+
+    def assign_parents(self, run_id: str, parent_ids: dict[str, int]) -> None:
+        """Writes parent_item_id into the run's lines; `parent_ids` is by delta_uuid."""
+        if not parent_ids:
+            return
+        line = self.tables.line_queue
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(line)
+                .where(line.c.delta_uuid == sa.bindparam("key"), line.c.sync_run_id == run_id)
+                .values(parent_item_id=sa.bindparam("parent_id")),
+                [{"key": key, "parent_id": parent_id} for key, parent_id in parent_ids.items()],
+            )
+
+    def retry(self, customers: Collection[str] = ()) -> int:
+        """ERROR -> NEW (headers) or PENDING (lines), for all or some customers; returns how many rows."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        of_customers = sa.select(o.c.record_uuid).where(o.c[CUSTOMER].in_(list(customers)))
+        reset = 0
+        with self._database.write() as connection:
+            for table, state in ((h, State.NEW), (line, State.PENDING)):
+                update = sa.update(table).where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+                if customers:
+                    update = update.where(table.c.record_uuid.in_(of_customers))
+                result = connection.execute(update.values(sync_state=state, sync_run_id=None, sync_error_message=None))
+                reset += result.rowcount
+        return reset
+
+
+def _rows(result: sa.CursorResult[Any]) -> list[Row]:
+    return [dict(row) for row in result.mappings()]

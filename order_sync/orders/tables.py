@@ -1,0 +1,247 @@
+"""The tables as SQLAlchemy sees them, for SQL Server and SQLite alike.
+
+In: the table names, the schema, and the ORDER_LIST columns that the mapping reads. Out: one `Tables`.
+Never alters a table: `create_all` is for an empty database only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class State(StrEnum):
+    """sync_state of a queue row; docs/state-machine.md has every transition."""
+
+    NEW = "NEW"  # a header nobody has taken up yet
+    PENDING = "PENDING"  # leased by sync_run_id; for a line also: not taken up yet (no sync_run_id)
+    SYNCED = "SYNCED"  # on the board, and carried to the main tables in the same transaction
+    ERROR = "ERROR"  # rejected for good; sync_error_message says why
+
+
+class Action(StrEnum):
+    """action_type of a queue row. INSERT is what is synced; the others are counted and left alone."""
+
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+
+
+class Guid(TypeDecorator[str]):
+    """A uniqueidentifier, as lower-case text with dashes in Python. SQLite keeps the same text."""
+
+    impl = sa.Uuid
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(as_uuid=False)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "mssql":
+            return dialect.type_descriptor(mssql.UNIQUEIDENTIFIER(as_uuid=False))
+        return dialect.type_descriptor(sa.String(36))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value.lower() if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return str(value).lower() if value is not None else None
+
+
+def datetime2() -> TypeEngine[Any]:
+    return sa.DateTime().with_variant(mssql.DATETIME2(), "mssql")  # type: ignore[no-untyped-call]
+
+
+def text(length: int | None = None) -> TypeEngine[Any]:
+    """nvarchar(length), or nvarchar(max)."""
+    return sa.Unicode(length) if length else sa.UnicodeText()
+
+
+ORDER_NUMBER = "AAG ORDER NUMBER"
+CUSTOMER = "CUSTOMER NAME"
+
+
+def business_columns() -> list[sa.Column[Any]]:
+    """The order's own columns, the same in ORDER_LIST_DELTA and ORDER_LIST."""
+    return [
+        sa.Column(ORDER_NUMBER, text(100)),
+        sa.Column(CUSTOMER, text(100)),
+        sa.Column("PO NUMBER", text(100)),
+        sa.Column("CUSTOMER STYLE", text(100)),
+        sa.Column("STYLE DESCRIPTION", text(500)),
+        sa.Column("CUSTOMER COLOUR DESCRIPTION", text(255)),
+        sa.Column("ORDER TYPE", text(100)),
+        sa.Column("TOTAL QTY", sa.SmallInteger),
+        sa.Column("ETA CUSTOMER WAREHOUSE DATE", datetime2()),
+        sa.Column("FINAL FOB (USD)", sa.Numeric(17, 4)),
+    ]
+
+
+# Columns of ORDER_LIST that ORDER_LIST_DELTA lacks and that naming.py reads.
+NAMING_COLUMNS = ("CUSTOMER SEASON", "AAG SEASON", "ALIAS/RELATED ITEM", "CUSTOMER ALT PO")
+
+
+def tracking_columns() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("sync_run_id", sa.String(36)),
+        sa.Column("sync_attempted_at", datetime2()),
+        sa.Column("sync_completed_at", datetime2()),
+        sa.Column("sync_error_message", text()),
+        sa.Column("retry_count", sa.Integer, nullable=False, server_default=sa.text("0")),
+        sa.Column("created_at", datetime2(), nullable=False),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableNames:
+    """What the site calls the tables. Ours are the prefix ORDER_SYNC_ and a noun."""
+
+    header_queue: str = "ORDER_LIST_DELTA"
+    line_queue: str = "ORDER_LIST_LINES_DELTA"
+    orders: str = "ORDER_LIST"
+    order_lines: str = "ORDER_LIST_LINES"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The site's four tables and our three."""
+
+    metadata: sa.MetaData
+    header_queue: sa.Table
+    line_queue: sa.Table
+    orders: sa.Table
+    order_lines: sa.Table
+    journal: sa.Table
+    groups: sa.Table
+    boards: sa.Table
+
+    @property
+    def site(self) -> tuple[sa.Table, ...]:
+        return (self.header_queue, self.line_queue, self.orders, self.order_lines)
+
+    @property
+    def ours(self) -> tuple[sa.Table, ...]:
+        return (self.journal, self.groups, self.boards)
+
+    @property
+    def order_columns(self) -> list[sa.Column[Any]]:
+        """The columns that describe an order: the queue's own, then those only ORDER_LIST has."""
+        ours = {c.name for c in self.header_queue.columns}
+        tracking = {"record_uuid", "sync_state", "monday_item_id", "last_synced_at", "sync_error_message"}
+        business = [self.header_queue.c[c.name] for c in business_columns()]
+        return business + [c for c in self.orders.columns if c.name not in ours | tracking]
+
+
+def make_tables(
+    names: TableNames | None = None, *, schema: str | None = None, mapped_columns: Iterable[str] = ()
+) -> Tables:
+    """The tables under the site's names; `mapped_columns` are further ORDER_LIST columns to read."""
+    names = names or TableNames()
+    metadata = sa.MetaData(schema=schema)
+    header_queue = sa.Table(
+        names.header_queue,
+        metadata,
+        sa.Column("delta_uuid", Guid(), primary_key=True),
+        sa.Column("record_uuid", Guid(), nullable=False),
+        sa.Column("action_type", sa.String(10), nullable=False),
+        sa.Column("sync_state", sa.String(10), nullable=False),
+        *business_columns(),
+        sa.Column("GroupMonday", text(255)),
+        sa.Column("row_hash", sa.CHAR(64)),
+        sa.Column("monday_group_id", text(128)),
+        sa.Column("monday_item_id", sa.BigInteger),
+        *tracking_columns(),
+        sa.Index(f"IX_{names.header_queue}_state", "sync_state", "record_uuid", "created_at"),
+        sa.Index(f"IX_{names.header_queue}_record", "record_uuid"),
+    )
+    line_queue = sa.Table(
+        names.line_queue,
+        metadata,
+        sa.Column("delta_uuid", Guid(), primary_key=True),
+        sa.Column("line_uuid", Guid(), nullable=False),
+        sa.Column("record_uuid", Guid(), nullable=False),
+        sa.Column("action_type", sa.String(10), nullable=False),
+        sa.Column("sync_state", sa.String(10), nullable=False),
+        sa.Column("size_code", text(20)),
+        sa.Column("qty", sa.Integer),
+        sa.Column("row_hash", sa.CHAR(64)),
+        sa.Column("monday_subitem_id", sa.BigInteger),
+        sa.Column("parent_item_id", sa.BigInteger),
+        *tracking_columns(),
+        sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at"),
+        sa.Index(f"IX_{names.line_queue}_record", "record_uuid"),
+    )
+    known = {c.name for c in header_queue.columns}
+    extra = [c for c in dict.fromkeys([*NAMING_COLUMNS, *mapped_columns]) if c not in known]
+    orders = sa.Table(
+        names.orders,
+        metadata,
+        sa.Column("record_uuid", Guid(), primary_key=True),
+        *business_columns(),
+        *(sa.Column(name, text(255)) for name in extra),
+        sa.Column("sync_state", sa.String(10)),
+        sa.Column("monday_item_id", sa.BigInteger),
+        sa.Column("last_synced_at", datetime2()),
+        sa.Column("sync_error_message", text()),
+    )
+    order_lines = sa.Table(
+        names.order_lines,
+        metadata,
+        sa.Column("line_uuid", Guid(), primary_key=True),
+        sa.Column("record_uuid", Guid(), nullable=False),
+        sa.Column("size_code", text(20)),
+        sa.Column("qty", sa.Integer),
+        sa.Column("sync_state", sa.String(10)),
+        sa.Column("monday_subitem_id", sa.BigInteger),
+        sa.Column("parent_item_id", sa.BigInteger),
+        sa.Column("last_synced_at", datetime2()),
+        sa.UniqueConstraint("record_uuid", "size_code", name=f"UQ_{names.order_lines}_size"),
+    )
+    # A request's journal row is committed before the request leaves; see journal.py.
+    journal = sa.Table(
+        "ORDER_SYNC_JOURNAL",
+        metadata,
+        sa.Column("idempotency_key", sa.String(64), primary_key=True),
+        sa.Column("board_id", sa.BigInteger, nullable=False),
+        sa.Column("operation", sa.String(32), nullable=False),
+        sa.Column("keys", text(), nullable=False),  # JSON list: alias a0, a1, ... in this order
+        sa.Column("body", text()),  # the exact JSON body; NULL once closed
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Column("opened_at", datetime2(), nullable=False),
+        sa.Column("sent_at", datetime2(), nullable=False),
+        sa.Column("closed_at", datetime2()),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_open", "board_id", "state"),
+    )
+    groups = sa.Table(
+        "ORDER_SYNC_GROUPS",
+        metadata,
+        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("group_id", text(128), primary_key=True),
+        sa.Column("title", text(255), nullable=False),
+        sa.Column("created_at", datetime2(), nullable=False),
+    )
+    boards = sa.Table(
+        "ORDER_SYNC_BOARDS",
+        metadata,
+        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("run_id", sa.String(36)),
+        sa.Column("leased_until", datetime2()),
+    )
+    return Tables(
+        metadata=metadata,
+        header_queue=header_queue,
+        line_queue=line_queue,
+        orders=orders,
+        order_lines=order_lines,
+        journal=journal,
+        groups=groups,
+        boards=boards,
+    )

@@ -1,0 +1,64 @@
+"""Whole resource sets, one per deployment: `embedded` or `production`, live or dry run.
+
+In: the settings. Out: the resources of Definitions. The dry run's set holds nothing that can write.
+"""
+
+import os
+from typing import Any
+
+import dagster as dg
+
+from order_sync.io_managers.dry_run import DryRunMondayIOManager, DryRunQueueIOManager
+from order_sync.io_managers.monday import MondayIOManager
+from order_sync.io_managers.queue import QueueIOManager
+from order_sync.resources.monday import MondayResource, ReadOnlyMondayResource
+from order_sync.resources.scope import ScopeResource
+from order_sync.resources.sql_server import ReadOnlySqlServerResource, SqlServerResource
+from order_sync.settings import PREFIX, Settings
+
+
+def resources(settings: Settings) -> dict[str, Any]:
+    """The resources by key: sql_server, monday, scope, queue_io, monday_io."""
+    sql_config: dict[str, Any] = {
+        "url": _secret("DATABASE_URL", settings.database),
+        "database_schema": settings.schema_name,
+        "header_queue": settings.header_queue_table,
+        "line_queue": settings.line_queue_table,
+        "orders": settings.orders_table,
+        "order_lines": settings.order_lines_table,
+        "mapping_file": str(settings.mapping),
+        "lease_seconds": settings.lease_seconds,
+    }
+    monday_config: dict[str, Any] = {
+        "url": settings.api_url,
+        "token": _secret("MONDAY_TOKEN", settings.token),
+        "board_id": settings.board_id,
+        "first_batch": settings.first_batch,
+        "largest_batch": settings.largest_batch,
+        "batch_seconds": settings.batch_seconds,
+    }
+    if settings.dry_run:
+        reads = ReadOnlySqlServerResource(**sql_config)
+        board = ReadOnlyMondayResource(**monday_config)
+        return {
+            "sql_server": reads,
+            "monday": board,
+            "scope": ScopeResource(),
+            "queue_io": DryRunQueueIOManager(sql_server=reads),
+            "monday_io": DryRunMondayIOManager(sql_server=reads, monday=board),
+        }
+    sql_server = SqlServerResource(**sql_config, board_lease_seconds=settings.board_lease_seconds)
+    monday = MondayResource(**monday_config, settle_seconds=settings.settle_seconds)
+    home = str(settings.home)
+    return {
+        "sql_server": sql_server,
+        "monday": monday,
+        "scope": ScopeResource(),
+        "queue_io": QueueIOManager(sql_server=sql_server, home=home),
+        "monday_io": MondayIOManager(sql_server=sql_server, monday=monday, home=home),
+    }
+
+
+def _secret(name: str, value: str) -> Any:
+    """A reference to the environment variable where the value comes from one: Dagster's UI shows its name only."""
+    return dg.EnvVar(PREFIX + name) if os.environ.get(PREFIX + name) == value and value else value

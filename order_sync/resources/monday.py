@@ -1,0 +1,42 @@
+"""monday as a Dagster resource.
+
+Out: a client to read with, and from the live resource one that also writes.
+The read-only resource has no method that writes; it may lack a token, and then has no client at all.
+"""
+
+import dagster as dg
+from pydantic import Field
+
+from order_sync.monday.client import MondayClient, MondayReader
+from order_sync.monday.pacing import Pacer
+from order_sync.monday.transport import MondayTransport
+
+
+class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
+    """Reads boards. Writes nothing."""
+
+    url: str = Field(description="API address.")
+    token: str = Field(repr=False, description="API token, as ORDER_SYNC_MONDAY_TOKEN; empty for none.")
+    board_id: int = Field(description="The board that items are created on; 0 for none.")
+    first_batch: int = Field(description="Creates in the first request.")
+    largest_batch: int = Field(description="Most creates in one request.")
+    batch_seconds: float = Field(description="How long one request may take, as estimated.")
+
+    def reader(self) -> MondayReader | None:
+        """A client that can only query; None without a token or a board."""
+        if not self.token or not self.board_id:
+            return None
+        # A dry run answers soon: where monday cannot be asked, it says so and goes on without.
+        return MondayReader(MondayTransport(self.url, self.token), pacer=self.pacer(), attempts=2)
+
+    def pacer(self) -> Pacer:
+        return Pacer(first_batch=self.first_batch, largest_batch=self.largest_batch, target_seconds=self.batch_seconds)
+
+
+class MondayResource(ReadOnlyMondayResource):
+    """Reads and writes boards."""
+
+    settle_seconds: float = Field(description="When a request whose answer was lost can have no further effect.")
+
+    def client(self) -> MondayClient:
+        return MondayClient(MondayTransport(self.url, self.token), pacer=self.pacer())

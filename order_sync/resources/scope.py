@@ -1,0 +1,32 @@
+"""The scope of a run: which pending orders it takes up. Set it in the launchpad under resources > scope."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+
+class ScopeResource(dg.ConfigurableResource[None]):
+    """Empty means everything pending."""
+
+    customers: list[str] = Field(default=[], description="Only these customers, as in [CUSTOMER NAME]; empty = all.")
+    limit: int | None = Field(default=None, ge=1, description="At most this many orders (record_uuids), oldest first.")
+
+    def select(self, rows: Iterable[dict[str, Any]], *, taken: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """The rows (oldest first, each with customer and record_uuid) that are in scope.
+
+        The limit counts whole record_uuids, `taken` ones included.
+        """
+        wanted = set(self.customers)
+        records = set(taken)
+        chosen = []
+        for row in rows:
+            if wanted and row["customer"] not in wanted:
+                continue
+            if row["record_uuid"] not in records:
+                if self.limit is not None and len(records) >= self.limit:
+                    continue
+                records.add(row["record_uuid"])
+            chosen.append(row)
+        return chosen

@@ -1,0 +1,86 @@
+"""The database as a Dagster resource: SQL Server in production, SQLite in the embedded deployment.
+
+Out: a reader, and from the live resource also the queue, the journal and the commit.
+The read-only resource has no method that writes, and opens the database read-only.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from order_sync.orders.check import check_tables
+from order_sync.orders.commit import Readiness, commit
+from order_sync.orders.database import Database, WritableDatabase
+from order_sync.orders.journal import Journal
+from order_sync.orders.mapping import Mapping, load_mapping
+from order_sync.orders.queue import OrderQueue, QueueReader
+from order_sync.orders.tables import TableNames, Tables, make_tables
+
+
+class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
+    """Reads the site's tables. Writes nothing."""
+
+    url: str = Field(repr=False, description="SQLAlchemy URL, as ORDER_SYNC_DATABASE_URL; holds a password.")
+    database_schema: str | None = Field(default=None, description="Schema of the tables.")
+    header_queue: str = "ORDER_LIST_DELTA"
+    line_queue: str = "ORDER_LIST_LINES_DELTA"
+    orders: str = "ORDER_LIST"
+    order_lines: str = "ORDER_LIST_LINES"
+    mapping_file: str = Field(description="The TOML file of the column mapping.")
+    lease_seconds: float = Field(description="How long claimed rows stay a run's without renewal.")
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        return load_mapping(Path(self.mapping_file))
+
+    @cached_property
+    def tables(self) -> Tables:
+        names = TableNames(
+            header_queue=self.header_queue,
+            line_queue=self.line_queue,
+            orders=self.orders,
+            order_lines=self.order_lines,
+        )
+        return make_tables(names, schema=self.database_schema, mapped_columns=self.mapping.item_sources)
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(self.url)
+
+    @cached_property
+    def reader(self) -> QueueReader:
+        return QueueReader(self.database, self.tables, lease_seconds=self.lease_seconds)
+
+    def check(self) -> None:
+        """Raises ConfigurationError if the database cannot be reached or lacks something."""
+        check_tables(self.database, self.tables)
+
+
+class SqlServerResource(ReadOnlySqlServerResource):
+    """Reads and writes the site's tables."""
+
+    board_lease_seconds: float = Field(description="How long a board stays a run's without renewal.")
+
+    @cached_property
+    def database(self) -> WritableDatabase:
+        return WritableDatabase(self.url)
+
+    @cached_property
+    def queue(self) -> OrderQueue:
+        return OrderQueue(self.database, self.tables, lease_seconds=self.lease_seconds)
+
+    def journal(self, board_id: int, run_id: str, is_over: Callable[[str], bool]) -> Journal:
+        return Journal(
+            self.database,
+            self.tables,
+            board_id=board_id,
+            run_id=run_id,
+            lease_seconds=self.board_lease_seconds,
+            is_over=is_over,
+        )
+
+    def commit(self, run_id: str) -> Readiness:
+        return commit(self.database, self.queue, run_id)

@@ -1,0 +1,84 @@
+"""The sensor that watches the queue tables and asks for a run when new rows wait.
+
+In: the rows that can be claimed, and the job's latest runs. Out: at most one run request a tick.
+It never waits for anything, and what arrives while a run is going is found by a later tick.
+"""
+
+import json
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from order_sync.jobs import JOB_NAME, sync_orders
+from order_sync.resources.sql_server import ReadOnlySqlServerResource
+
+FIRST_BACK_OFF = 60  # seconds after a first failed run; doubles with each further one
+LONGEST_BACK_OFF = 3_600
+CUSTOMERS_SHOWN = 5
+
+
+def build_sensor(*, interval_seconds: int, running: bool) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="new_orders",
+        job=sync_orders,
+        minimum_interval_seconds=interval_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
+        description="Starts sync_orders when rows wait in ORDER_LIST_DELTA or ORDER_LIST_LINES_DELTA.",
+    )
+    def new_orders(context: dg.SensorEvaluationContext, sql_server: ReadOnlySqlServerResource) -> dg.SensorResult:
+        runs = list(context.instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME), limit=8))
+        going = next((r.dagster_run for r in runs if not r.dagster_run.is_finished), None)
+        if going is not None:
+            return _skip(context, f"Run {going.run_id} is {going.status.value}; the next tick looks again.")
+        wait = _back_off(runs)
+        if wait > 0:
+            return _skip(context, f"The last run failed; trying again in {wait:.0f} s.")
+        try:
+            sql_server.check()
+            headers = sql_server.reader.claimable_headers()
+            lines = sql_server.reader.claimable_lines()
+        finally:
+            sql_server.database.dispose()
+        rows = [*headers, *(line for line in lines if line["late"])]
+        if not rows:
+            return _skip(context, "No new rows.")
+        newest = max(row["created_at"] for row in rows)
+        customers = sorted({row["customer"] or "(no customer)" for row in rows})
+        last_run = runs[0].dagster_run.run_id if runs else "none"
+        request = dg.RunRequest(
+            # Holds the run before it: a repeated key would be swallowed, and with it the retry of these rows.
+            run_key=f"{newest.isoformat()}|{len(rows)}|{last_run}",
+            run_config={"resources": {"scope": {"config": {"customers": []}}}},
+            tags={
+                "order_sync/scope": "all",
+                "order_sync/headers": str(len(headers)),
+                "order_sync/customers": _shown(customers),
+            },
+        )
+        cursor = json.dumps({"newest": newest.isoformat(), "rows": len(rows)})
+        return dg.SensorResult(run_requests=[request], cursor=cursor)
+
+    return new_orders
+
+
+def _skip(context: dg.SensorEvaluationContext, reason: str) -> dg.SensorResult:
+    return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=context.cursor)
+
+
+def _back_off(runs: list[dg.RunRecord]) -> float:
+    """Seconds still to wait after the latest failures in a row; `runs` are newest first."""
+    failures = 0
+    for record in runs:
+        if record.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+            break
+        failures += 1
+    if not failures or runs[0].end_time is None:
+        return 0.0
+    back_off = min(FIRST_BACK_OFF * 2 ** (failures - 1), LONGEST_BACK_OFF)
+    return float(runs[0].end_time + back_off - datetime.now(UTC).timestamp())
+
+
+def _shown(customers: list[str]) -> str:
+    rest = len(customers) - CUSTOMERS_SHOWN
+    shown = ", ".join(customers[:CUSTOMERS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return shown[:250]  # a tag's value is at most 256 characters

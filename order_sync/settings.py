@@ -1,0 +1,125 @@
+"""Every setting, from environment variables with the prefix ORDER_SYNC_.
+
+In: the environment (order-sync and dagster both read a .env file into it). Out: a frozen, validated `Settings`.
+Secrets are SecretStr: they never appear in a repr, a log or an error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from order_sync.errors import ConfigurationError
+from order_sync.orders.mapping import DEFAULT_MAPPING
+from order_sync.orders.tables import TableNames
+
+PREFIX = "ORDER_SYNC_"
+EMBEDDED_PORT = 8765
+EMBEDDED_BOARD = 4700000001
+EMBEDDED_SUBITEM_BOARD = 4700000002
+
+
+class Settings(BaseSettings):
+    """The settings of one deployment; docs/configuration.md lists them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    deployment: Literal["embedded", "production"] = Field(
+        default="embedded", description="embedded: SQLite and the emulator; production: SQL Server and monday."
+    )
+    dry_run: bool = Field(default=False, description="Show what would happen and write nothing.")
+    home: Path = Field(default=Path(".order_sync"), description="Folder for the embedded database and run locks.")
+    mapping: Path = Field(default=DEFAULT_MAPPING, description="The TOML file of the column mapping.")
+
+    database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; embedded: SQLite in `home`.")
+    database_schema: str | None = Field(default=None, description="Schema of the tables; production: dbo.")
+    header_queue_table: str = "ORDER_LIST_DELTA"
+    line_queue_table: str = "ORDER_LIST_LINES_DELTA"
+    orders_table: str = "ORDER_LIST"
+    order_lines_table: str = "ORDER_LIST_LINES"
+
+    monday_url: str | None = Field(default=None, description="API address; production: https://api.monday.com/v2.")
+    monday_token: SecretStr | None = Field(default=None, description="monday API token.")
+    monday_board_id: int | None = Field(default=None, gt=0, description="The board that items are created on.")
+
+    lease_seconds: float = Field(default=600, ge=1, description="How long claimed rows stay a run's without renewal.")
+    board_lease_seconds: float = Field(default=180, ge=1, description="The same for the board; one writer per board.")
+    settle_seconds: float = Field(
+        default=65, ge=0, description="After this long monday no longer executes a request whose answer was lost."
+    )
+    first_batch: int = Field(default=10, ge=1, le=100, description="Creates in the first request to a board.")
+    largest_batch: int = Field(default=100, ge=1, le=150, description="Most creates in one request.")
+    batch_seconds: float = Field(default=15, gt=0, le=45, description="How long one request may take, as estimated.")
+    sensor_seconds: int = Field(default=30, ge=1, description="How often the sensor looks for new rows.")
+
+    @property
+    def database(self) -> str:
+        """The database URL, with its password: for opening a connection only."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        if self.deployment == "embedded":
+            return f"sqlite:///{(self.home / 'orders.db').as_posix()}"
+        raise ConfigurationError("Set ORDER_SYNC_DATABASE_URL: the production deployment has no default database.")
+
+    @property
+    def schema_name(self) -> str | None:
+        return self.database_schema or (None if self.database.startswith("sqlite") else "dbo")
+
+    @property
+    def table_names(self) -> TableNames:
+        return TableNames(
+            header_queue=self.header_queue_table,
+            line_queue=self.line_queue_table,
+            orders=self.orders_table,
+            order_lines=self.order_lines_table,
+        )
+
+    @property
+    def api_url(self) -> str:
+        embedded = f"http://127.0.0.1:{EMBEDDED_PORT}/v2"
+        return self.monday_url or (embedded if self.deployment == "embedded" else "https://api.monday.com/v2")
+
+    @property
+    def token(self) -> str:
+        """monday's token: for the transport only."""
+        if self.monday_token is not None:
+            return self.monday_token.get_secret_value()
+        return "embedded" if self.deployment == "embedded" else ""
+
+    @property
+    def board_id(self) -> int:
+        """0 where none is set, which only a dry run accepts."""
+        return self.monday_board_id or (EMBEDDED_BOARD if self.deployment == "embedded" else 0)
+
+    def check(self) -> None:
+        """Raises ConfigurationError that names every setting that is missing."""
+        missing = []
+        if self.deployment == "production":
+            if self.database_url is None:
+                missing.append("ORDER_SYNC_DATABASE_URL (mssql+pyodbc://...)")
+            if not self.dry_run and not self.token:
+                missing.append("ORDER_SYNC_MONDAY_TOKEN")
+            if not self.dry_run and not self.board_id:
+                missing.append("ORDER_SYNC_MONDAY_BOARD_ID")
+        if missing:
+            raise ConfigurationError(f"The {self.deployment} deployment needs these settings: {', '.join(missing)}.")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process; `overrides` go before the environment.
+
+    Raises ConfigurationError with the name of the variable that is wrong, never its value.
+    """
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{PREFIX}{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False)
+        )
+        raise ConfigurationError(f"Wrong setting: {wrong}") from None
+    settings.check()
+    return settings
