@@ -1,0 +1,40 @@
+"""Flow in: `--config file.toml` and a few options, or settings from a parent process.
+Flow out: the emulator in the foreground, its addresses on standard output.
+Never: a traceback for what a user can mend (a taken port, a wrong setting): one line instead."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from .errors import EmulatorError
+from .process import FROM_PARENT, serve_parent
+from .server import serve
+from .settings import EmulatorSettings
+
+
+@click.command(name="python -m order_sync.emulator")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A TOML file.")
+@click.option("--port", type=int, help="Port to listen on (default: from the file, else a free one).")
+@click.option("--state-file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the boards here.")
+@click.option(FROM_PARENT, is_flag=True, hidden=True)
+def main(config: Path | None, port: int | None, state_file: Path | None, from_parent: bool) -> None:
+    """A local monday.com: GraphQL API and board page on loopback."""
+    try:
+        if from_parent:
+            serve_parent()
+            return
+        settings = EmulatorSettings.from_toml(config) if config else EmulatorSettings()
+        given = {"port": port, "state_file": state_file}
+        changes = {name: value for name, value in given.items() if value is not None}
+        serve(EmulatorSettings.model_validate({**settings.model_dump(), **changes}))
+    except (EmulatorError, ValidationError, tomllib.TOMLDecodeError) as error:
+        sys.exit(f"monday emulator: {error}")
+
+
+if __name__ == "__main__":
+    main()

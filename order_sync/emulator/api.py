@@ -1,0 +1,340 @@
+"""Flow in: one HTTP request to /v2.
+Flow out: monday's answer, after faults, idempotency, board locks and budgets had their say, in that order.
+Never: an answer that is sent before its effects are in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import ExecutionResult
+from graphql.execution.values import get_argument_values
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from . import answers, limits, refusals
+from .answers import Answer, Frame
+from .connection import cut, disconnected
+from .effects import ResponseKept
+from .emulation import Account, Emulation, RequestRecord
+from .errors import MondayError
+from .execution import Document, Documents, InvalidDocument, error_entries, run
+from .faults import NO_STRIKE, Fault, FaultKind, Strike
+from .limits import Left
+from .refusals import Refusal
+from .resolvers import RequestContext, executable_schema
+from .settings import EmulatorSettings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """The readable content of a request."""
+
+    document: Document
+    variables: Mapping[str, Any]
+    operation_name: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """One request on its way through the handler."""
+
+    request: Request
+    account: Account
+    settings: EmulatorSettings
+    frame: Frame
+    record: RequestRecord
+    left: Left
+    api_version: str
+    strike: Strike = NO_STRIKE
+
+
+class Api:
+    def __init__(self, emulation: Emulation) -> None:
+        self._emulation = emulation
+        self._documents = Documents()
+
+    async def post(self, request: Request) -> Response:
+        account, settings = self._emulation.account, self._emulation.settings
+        totals = account.totals
+        totals.calls += 1
+        totals.in_flight += 1
+        totals.in_flight_peak = max(totals.in_flight_peak, totals.in_flight)
+        exchange = self._exchange(request, account, settings)
+        record = exchange.record
+        try:
+            answer = await self._answer(exchange)
+        except ClientDisconnect:
+            answer = None
+        finally:
+            totals.in_flight -= 1
+            totals.complexity += record.cost
+            totals.replayed += record.replayed
+            record.seconds = self._emulation.clock.now() - record.at
+            account.requests.append(record)
+        if answer is None:
+            totals.cut += 1
+            return _NoResponse()
+        totals.refused += answer.status >= 400
+        record.status = answer.status
+        record.error_codes = list(answer.error_codes)
+        record.complexity_left = exchange.left.complexity_after
+        return self._response(exchange, answer)
+
+    def _exchange(self, request: Request, account: Account, settings: EmulatorSettings) -> Exchange:
+        wanted = request.headers.get("api-version")
+        in_flight = account.totals.in_flight
+        frame = Frame(str(uuid.uuid4()), settings.account_id)
+        record = RequestRecord(
+            number=account.totals.calls,
+            at=self._emulation.clock.now(),
+            in_flight=in_flight,
+            request_id=frame.request_id,
+            idempotency_key=request.headers.get("idempotency-key"),
+        )
+        return Exchange(
+            request=request,
+            account=account,
+            settings=settings,
+            frame=frame,
+            record=record,
+            left=account.budgets.look(settings, kind="mutation", in_flight=in_flight),
+            api_version=wanted if wanted in settings.api_versions else settings.api_version,
+        )
+
+    async def _answer(self, exchange: Exchange) -> Answer | None:
+        """None: the connection was cut."""
+        call = await self._read(exchange)
+        if isinstance(call, Answer):
+            return call
+        document, record = call.document, exchange.record
+        record.kind = document.kind
+        record.operations = sorted(document.names)
+        record.aliases = len(document.fields)
+        exchange.strike = exchange.account.faults.strike(document.names | {document.kind})
+        record.faults = list(exchange.strike.kinds)
+        ending = exchange.strike.ending
+        if ending is not None and not ending.strikes_after:
+            return await self._end(exchange, ending, call)
+        key = record.idempotency_key if document.kind == "mutation" else None
+        answer = await self._admitted(exchange, call) if key is None else await self._once(exchange, call, key)
+        if ending is not None:
+            return await self._end(exchange, ending, call)
+        return answer
+
+    async def _read(self, exchange: Exchange) -> Call | Answer:
+        frame, settings, request = exchange.frame, exchange.settings, exchange.request
+        body = await request.body()
+        exchange.record.body_bytes = len(body)
+        token = request.headers.get("authorization", "")
+        bearer = token.lower().startswith("bearer ")
+        if not token or bearer or settings.token not in (None, token):
+            return frame.refusal(Refusal(status=401, code="NOT_AUTHENTICATED", message="Not Authenticated"))
+        try:
+            payload = json.loads(body)
+            text, variables = payload["query"], payload.get("variables") or {}
+            operation_name = payload.get("operationName")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            payload = None
+        if payload is None or not isinstance(text, str) or not isinstance(variables, dict):
+            message = "The body must be a JSON object with query and, if need be, variables"
+            return frame.refusal(Refusal(status=400, code="BAD_REQUEST", message=message))
+        document = self._documents.prepare(text, operation_name)
+        if isinstance(document, InvalidDocument):
+            return frame.invalid(error_entries(document.errors, document.code))
+        return Call(document=document, variables=variables, operation_name=operation_name)
+
+    async def _once(self, exchange: Exchange, call: Call, key: str) -> Answer:
+        """The same key never runs twice at once, and not again while its answer is kept."""
+        store = exchange.account.idempotency
+        kept = store.find(key, exchange.settings.idempotency_retention_s)
+        if kept is not None:
+            await self._delay(exchange)
+            exchange.record.replayed = True
+            return Answer(status=kept.status, body=kept.body, headers={"Idempotency-Replayed": "true"})
+        if store.is_running(key):
+            return exchange.frame.refusal(refusals.idempotency_conflict(1))
+        store.start(key)
+        try:
+            return await self._admitted(exchange, call, key)
+        finally:
+            store.finish(key)
+
+    async def _admitted(self, exchange: Exchange, call: Call, key: str | None = None) -> Answer:
+        account, settings, document = exchange.account, exchange.settings, call.document
+        boards = _touched_boards(account, call) if settings.lock_boards else set()
+        if boards & account.locked_boards:
+            return exchange.frame.refusal(refusals.board_locked(1))
+        leave = account.budgets.admit(
+            settings,
+            kind=document.kind,
+            cost=document.cost(settings.costs, call.variables),
+            in_flight=exchange.record.in_flight,
+            boards=sum(field.name == "create_board" for field in document.fields),
+        )
+        if isinstance(leave, Refusal):
+            return exchange.frame.refusal(leave)
+        exchange.left = leave
+        exchange.record.cost = leave.complexity_query
+        account.locked_boards |= boards
+        try:
+            await self._delay(exchange)
+            answer = await self._execute(exchange, call)
+        finally:
+            account.locked_boards -= boards
+        if key is not None:
+            self._keep(exchange, key, answer)
+        return answer
+
+    async def _delay(self, exchange: Exchange) -> None:
+        slow = exchange.strike.modifier(FaultKind.SLOW)
+        seconds = exchange.settings.latency_ms / 1_000 + (slow.delay_s if slow else 0)
+        if seconds:
+            await self._emulation.clock.sleep(seconds)
+
+    async def _execute(self, exchange: Exchange, call: Call) -> Answer:
+        account, document = exchange.account, call.document
+        context = RequestContext(
+            state=account.state,
+            operations=account.operations,
+            lookup=account.lookup,
+            settings=exchange.settings,
+            clock=self._emulation.clock,
+            left=exchange.left,
+            api_version=exchange.api_version,
+            page_url=self._emulation.page_url,
+            failures=_failures(exchange.strike, document),
+        )
+        if document.kind == "mutation":
+            account.totals.mutations += sum(field.name != "complexity" for field in document.fields)
+        result = await run(document, context, call.variables, call.operation_name)
+        for error in result.errors or ():
+            if error.path and not isinstance(error.original_error, MondayError):
+                _log.error("a field failed in a way monday does not know", exc_info=error.original_error)
+        errors = error_entries(result.errors or (), "BAD_USER_INPUT")
+        if result.data is None and not any(error.path for error in result.errors or ()):
+            return exchange.frame.invalid(errors)
+        return exchange.frame.result(result.data, errors, _status(result))
+
+    def _keep(self, exchange: Exchange, key: str, answer: Answer) -> None:
+        settings, size = exchange.settings, len(answer.body)
+        if (
+            answer.status < 500
+            and size <= settings.idempotency_max_response
+            and exchange.account.idempotency.has_room(size, settings.idempotency_memory)
+            and exchange.strike.modifier(FaultKind.NOT_KEPT) is None
+        ):
+            at = self._emulation.clock.now()
+            effect = ResponseKept(at=at, key=key, status=answer.status, body=answer.body.decode("utf-8"))
+            exchange.account.state.record(effect)
+            exchange.account.idempotency.keep(effect)
+
+    async def _end(self, exchange: Exchange, fault: Fault, call: Call) -> Answer | None:
+        """The fault's own answer; None after it cut the connection."""
+        frame, wait = exchange.frame, fault.retry_in_seconds
+        match fault.kind:
+            case FaultKind.RESET_BEFORE | FaultKind.RESET_AFTER:
+                await cut(exchange.request)
+                return None
+            case FaultKind.TIMEOUT_BEFORE | FaultKind.TIMEOUT_AFTER:
+                await self._hold(exchange.request, fault.delay_s)
+                return None
+            case FaultKind.HTTP_500:
+                refusal = refusals.internal_error()
+            case FaultKind.HTTP_502_HTML:
+                return answers.html(502, "Bad Gateway")
+            case FaultKind.HTTP_503_EMPTY:
+                return answers.empty(503)
+            case FaultKind.HTTP_504_BEFORE | FaultKind.HTTP_504_AFTER:
+                return answers.html(504, "Gateway Time-out")
+            case FaultKind.GARBAGE:
+                return answers.garbage()
+            case FaultKind.COMPLEXITY_LEGACY:
+                cost = call.document.cost(exchange.settings.costs, call.variables)
+                return frame.legacy_complexity(wait, cost, fault.status or 200)
+            case FaultKind.FIELD_LIMIT_LEGACY:
+                return frame.legacy_field_limit(wait, fault.status or 429)
+            case _:
+                refusal = refusals.of_fault(fault, exchange.settings.limits, self._emulation.clock.now())
+        return frame.refusal(refusal)
+
+    async def _hold(self, request: Request, seconds: float) -> None:
+        """Until the caller gives up or the time-out is there."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(disconnected(request), self._emulation.clock.real(seconds))
+        await cut(request)
+
+    def _response(self, exchange: Exchange, answer: Answer) -> Response:
+        version = exchange.api_version
+        if exchange.strike.modifier(FaultKind.WRONG_VERSION) is not None:
+            version = next(v for v in (*exchange.settings.api_versions, "2023-10") if v != version)
+        response = Response(answer.body, answer.status, media_type=answer.content_type)
+        for name, value in (
+            *limits.rate_limit_headers(exchange.settings.limits, exchange.left),
+            *answer.headers.items(),
+            ("API-Version", version),
+        ):
+            response.headers[name] = value
+        return response
+
+
+class _NoResponse(Response):
+    """The connection is gone: nothing to send."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        return
+
+
+def _status(result: ExecutionResult) -> int:
+    """An HTTP status other than 200 only when every field of the document failed with it."""
+    errors = result.errors or []
+    if result.data is not None and any(value is not None for value in result.data.values()):
+        return 200
+    statuses = {getattr(error.original_error, "status", 200) for error in errors}
+    return int(statuses.pop()) if len(statuses) == 1 else 200
+
+
+def _failures(strike: Strike, document: Document) -> dict[str, MondayError]:
+    fault = strike.modifier(FaultKind.PARTIAL_BATCH)
+    if fault is None:
+        return {}
+    positions = fault.aliases or range(1, len(document.fields), 2)
+    if fault.failure == "final":
+        code, status = fault.code or "ColumnValueException", 200
+    else:
+        code, status = fault.code or "INTERNAL_SERVER_ERROR", 500
+    message = "The emulator was told to fail here"
+    return {
+        document.fields[position].alias: MondayError(code, message, status=status)
+        for position in positions
+        if position < len(document.fields)
+    }
+
+
+def _touched_boards(account: Account, call: Call) -> set[int]:
+    """Boards that the mutation writes to; subitems live on a board of their own."""
+    if call.document.kind != "mutation":
+        return set()
+    mutation = executable_schema().mutation_type
+    boards: set[int] = set()
+    for field in call.document.fields:
+        if mutation is None or field.name not in mutation.fields:
+            continue
+        arguments = get_argument_values(mutation.fields[field.name], field.node, dict(call.variables))
+        item_id = str(arguments.get("parent_item_id") or arguments.get("item_id") or "")
+        item = account.state.items.get(int(item_id)) if item_id.isdecimal() else None
+        if item is not None:
+            subitems = item.board.subitem_board_id if "parent_item_id" in arguments else None
+            boards.add(subitems or item.board.id)
+        elif str(arguments.get("board_id", "")).isdecimal():
+            boards.add(int(arguments["board_id"]))
+    return boards

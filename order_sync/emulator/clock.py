@@ -1,0 +1,36 @@
+"""Flow in: the machine's monotonic clock and a speed.
+Flow out: virtual time in epoch seconds, and sleeps that last as long as virtual time says.
+Never: time that runs backwards, not even when the speed is changed or a state file comes from the future."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+
+class Clock:
+    """At speed 60 a virtual minute lasts one real second: windows, latencies and retention shrink alike."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
+        self._real = time.monotonic()
+        self._virtual = time.time()
+
+    def now(self) -> float:
+        return self._virtual + (time.monotonic() - self._real) * self._speed
+
+    def set_speed(self, speed: float) -> None:
+        self._virtual, self._real = self.now(), time.monotonic()
+        self._speed = speed
+
+    def at_least(self, moment: float) -> None:
+        """A restart may find effects of a faster clock: time goes on from the last of them."""
+        if moment > self.now():
+            self._virtual, self._real = moment, time.monotonic()
+
+    def real(self, seconds: float) -> float:
+        """How long that many virtual seconds last."""
+        return seconds / self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(self.real(seconds))

@@ -1,0 +1,143 @@
+"""Flow in: what a mutation did.
+Flow out: one frozen effect a change, and its JSON form for the state file and for those who count by it.
+Never: an effect that depends on more than itself and those before it: a replay gives the same state."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .columns import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    kind: ClassVar[str]
+    #: Virtual time, in epoch seconds.
+    at: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, **{name: getattr(self, name) for name in _FIELDS[type(self)]}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardCreated(Effect):
+    kind: ClassVar[str] = "board_created"
+    board_id: int
+    name: str
+    board_kind: str
+    description: str | None = None
+    #: Of a sub_items_board: the board whose items it holds the subitems of.
+    parent_board_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnCreated(Effect):
+    kind: ClassVar[str] = "column_created"
+    board_id: int
+    column_id: str
+    title: str
+    type: str
+    description: str | None = None
+    labels: list[list[Any]]
+    subitem_board_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCreated(Effect):
+    kind: ClassVar[str] = "label_created"
+    board_id: int
+    column_id: str
+    label_id: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupCreated(Effect):
+    kind: ClassVar[str] = "group_created"
+    board_id: int
+    group_id: str
+    title: str
+    color: str
+    position: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRemoved(Effect):
+    kind: ClassVar[str] = "group_removed"
+    board_id: int
+    group_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemCreated(Effect):
+    kind: ClassVar[str] = "item_created"
+    board_id: int
+    group_id: str
+    item_id: int
+    name: str
+    values: Mapping[str, Value]
+    #: Of a subitem.
+    parent_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemChanged(Effect):
+    kind: ClassVar[str] = "item_changed"
+    board_id: int
+    item_id: int
+    #: None keeps the name; a None among the values clears its cell.
+    name: str | None
+    values: Mapping[str, Value | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemMoved(Effect):
+    kind: ClassVar[str] = "item_moved"
+    board_id: int
+    item_id: int
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRemoved(Effect):
+    kind: ClassVar[str] = "item_removed"
+    board_id: int
+    item_id: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseKept(Effect):
+    """The answer to a mutation with an Idempotency-Key, kept so that a restart still replays it."""
+
+    kind: ClassVar[str] = "response_kept"
+    key: str
+    status: int
+    body: str
+
+
+_KINDS: dict[str, type[Effect]] = {
+    effect.kind: effect
+    for effect in (
+        BoardCreated,
+        ColumnCreated,
+        LabelCreated,
+        GroupCreated,
+        GroupRemoved,
+        ItemCreated,
+        ItemChanged,
+        ItemMoved,
+        ItemRemoved,
+        ResponseKept,
+    )
+}
+_FIELDS = {effect: tuple(field.name for field in dataclasses.fields(effect)) for effect in _KINDS.values()}
+
+
+def from_json(record: Mapping[str, Any]) -> Effect:
+    fields = dict(record)
+    return _KINDS[fields.pop("kind")](**fields)

@@ -1,0 +1,137 @@
+"""Flow in: settings, and changes to them while the emulator runs.
+Flow out: one running monday account: clock, state, budgets, idempotency, faults and the log of requests.
+Never: two accounts at once on one state file; a reset closes the old one first."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .clock import Clock
+from .effects import ItemCreated
+from .faults import FaultEngine
+from .idempotency import IdempotencyStore
+from .journal import EffectJournal
+from .limits import Budgets
+from .lookup import Lookup
+from .operations import Operations
+from .settings import EmulatorSettings
+from .state import State
+
+_KEPT_REQUESTS = 200_000
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestRecord:
+    """One request as it went; filled while it runs."""
+
+    number: int
+    at: float
+    #: mutation, query, or none when the document could not be read.
+    kind: str = "none"
+    operations: list[str] = field(default_factory=list)
+    aliases: int = 0
+    #: HTTP status sent; 0 when the connection was cut.
+    status: int = 0
+    error_codes: list[str] = field(default_factory=list)
+    idempotency_key: str | None = None
+    replayed: bool = False
+    cost: int = 0
+    complexity_left: int = 0
+    #: With this one.
+    in_flight: int = 0
+    faults: list[str] = field(default_factory=list)
+    request_id: str = ""
+    body_bytes: int = 0
+    #: Virtual.
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Totals:
+    calls: int = 0
+    mutations: int = 0
+    complexity: int = 0
+    replayed: int = 0
+    in_flight: int = 0
+    in_flight_peak: int = 0
+    refused: int = 0
+    cut: int = 0
+
+
+@dataclass(slots=True)
+class Connections:
+    opened: int = 0
+    open: int = 0
+
+
+class Account:
+    """Everything that a reset throws away."""
+
+    def __init__(self, emulation: Emulation, journal: EffectJournal) -> None:
+        settings, clock = emulation.settings, emulation.clock
+        self.journal = journal
+        if journal.effects:
+            clock.at_least(journal.effects[-1].at)
+        self.state = State(journal)
+        self.operations = Operations(self.state, clock, lambda: emulation.settings)
+        self.lookup = Lookup(self.state, clock, lambda: emulation.settings)
+        for board in settings.boards:
+            if board.id not in self.state.boards:
+                self.operations.seed(board)
+        self.budgets = Budgets(clock)
+        self.idempotency = IdempotencyStore(clock, journal.effects, settings.idempotency_retention_s)
+        self.faults = FaultEngine(settings.faults)
+        self.locked_boards: set[int] = set()
+        self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
+        self.totals = Totals()
+
+    def stats(self, connections: Connections) -> dict[str, Any]:
+        state = self.state
+        created = [effect for effect in state.effects if isinstance(effect, ItemCreated)]
+        subitems = sum(1 for effect in created if effect.parent_id is not None)
+        return {
+            **asdict(self.totals),
+            "connections_open": connections.open,
+            "connections_opened": connections.opened,
+            "effects": len(state.effects),
+            "boards": len(state.boards),
+            "groups": sum(len(board.active_groups) for board in state.boards.values() if not board.parent),
+            "items": sum(board.items_count for board in state.boards.values() if not board.parent),
+            "subitems": sum(board.items_count for board in state.boards.values() if board.parent),
+            "items_created": len(created) - subitems,
+            "subitems_created": subitems,
+        }
+
+
+class Emulation:
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self._at_start = settings
+        self.settings = settings
+        self.clock = Clock(settings.clock_speed)
+        self.connections = Connections()
+        #: Known once the port is.
+        self.page_url = ""
+        self.account = Account(self, EffectJournal(settings.state_file))
+
+    def configure(self, changes: Mapping[str, Any]) -> None:
+        """Fault rules start to count anew when they are among the changes, else they go on."""
+        self._use(self.settings.with_changes(changes))
+        if "faults" in changes:
+            self.account.faults = FaultEngine(self.settings.faults)
+
+    def reset(self) -> None:
+        """Seeds, settings and logs as they were at the first start; the state file begins anew."""
+        self._use(self._at_start)
+        self.account.journal.clear()
+        self.account = Account(self, EffectJournal(self.settings.state_file))
+
+    def _use(self, settings: EmulatorSettings) -> None:
+        if settings.clock_speed != self.settings.clock_speed:
+            self.clock.set_speed(settings.clock_speed)
+        self.settings = settings

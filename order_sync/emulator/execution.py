@@ -1,0 +1,179 @@
+"""Flow in: the text of a GraphQL document, its variables and a `RequestContext`.
+Flow out: a prepared document (operations, cost, validity; kept by text), and its executed result.
+Never: the same text parsed twice in a row: a client sends one document thousands of times."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import ExecutionResult, GraphQLError, GraphQLSyntaxError, execute, parse, validate
+from graphql.language import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+)
+from graphql.utilities import get_operation_ast
+
+from .resolvers import RequestContext, executable_schema
+from .settings import Costs
+
+_KEPT_DOCUMENTS = 64
+_PAGES = ("items_page", "items_page_by_column_values", "next_items_page")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootField:
+    name: str
+    #: Its key in the answer.
+    alias: str
+    node: FieldNode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A parsed, valid document with one chosen operation."""
+
+    node: DocumentNode
+    kind: str
+    fields: tuple[RootField, ...]
+    #: Limits of the pages it asks for: a number, or the name of the variable that holds it.
+    page_limits: tuple[int | str, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(field.name for field in self.fields)
+
+    def cost(self, costs: Costs, variables: Mapping[str, Any]) -> int:
+        mutation = self.kind == "mutation"
+        points = sum(costs.of(field.name, mutation=mutation) for field in self.fields)
+        for limit in self.page_limits:
+            size = variables.get(limit, 25) if isinstance(limit, str) else limit
+            points += costs.page_item * (size if isinstance(size, int) else 25)
+        return points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidDocument:
+    """One that monday refuses before anything runs."""
+
+    code: str
+    errors: tuple[GraphQLError, ...]
+
+
+class Documents:
+    """The last documents by text and operation name."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str | None], Document | InvalidDocument] = OrderedDict()
+
+    def prepare(self, text: str, operation_name: str | None) -> Document | InvalidDocument:
+        key = (text, operation_name)
+        document = self._kept.get(key)
+        if document is None:
+            document = self._kept[key] = _prepare(text, operation_name)
+            if len(self._kept) > _KEPT_DOCUMENTS:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        return document
+
+
+async def run(
+    document: Document, context: RequestContext, variables: Mapping[str, Any], operation_name: str | None
+) -> ExecutionResult:
+    # Without a delay nothing is awaitable: telling graphql-core so spares it a question for every field.
+    plain = context.settings.mutation_ms == 0
+    result = execute(
+        executable_schema(),
+        document.node,
+        context_value=context,
+        variable_values=dict(variables),
+        operation_name=operation_name,
+        is_awaitable=_never if plain else None,
+    )
+    return result if isinstance(result, ExecutionResult) else await result
+
+
+def _never(_value: Any) -> bool:
+    return False
+
+
+def _prepare(text: str, operation_name: str | None) -> Document | InvalidDocument:
+    try:
+        node = parse(text)
+    except GraphQLSyntaxError as error:
+        return InvalidDocument(code="GRAPHQL_PARSE_FAILED", errors=(error,))
+    errors = validate(executable_schema(), node)
+    if errors:
+        return InvalidDocument(code="GRAPHQL_VALIDATION_FAILED", errors=tuple(errors))
+    operation = get_operation_ast(node, operation_name)
+    if operation is None:
+        missing = GraphQLError("The document has no such operation, or several and no operationName")
+        return InvalidDocument(code="OPERATION_RESOLUTION_FAILURE", errors=(missing,))
+    fragments = {
+        definition.name.value: definition.selection_set
+        for definition in node.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    return Document(
+        node=node,
+        kind=operation.operation.value,
+        fields=tuple(
+            RootField(name=field.name.value, alias=(field.alias or field.name).value, node=field)
+            for field in _fields(operation.selection_set, fragments)
+        ),
+        page_limits=tuple(_page_limits(operation, fragments)),
+    )
+
+
+def _fields(selections: SelectionSetNode | None, fragments: Mapping[str, SelectionSetNode]) -> Iterator[FieldNode]:
+    for node in selections.selections if selections else ():
+        if isinstance(node, FieldNode):
+            yield node
+        elif isinstance(node, InlineFragmentNode):
+            yield from _fields(node.selection_set, fragments)
+        elif isinstance(node, FragmentSpreadNode):
+            yield from _fields(fragments[node.name.value], fragments)
+
+
+def _page_limits(operation: OperationDefinitionNode, fragments: Mapping[str, SelectionSetNode]) -> Iterator[int | str]:
+    open_fields: list[FieldNode] = list(_fields(operation.selection_set, fragments))
+    while open_fields:
+        field = open_fields.pop()
+        if field.name.value in _PAGES:
+            yield _limit(field)
+        open_fields.extend(_fields(field.selection_set, fragments))
+
+
+def _limit(field: FieldNode) -> int | str:
+    for argument in field.arguments:
+        if argument.name.value == "limit":
+            if isinstance(argument.value, VariableNode):
+                return argument.value.name.value
+            if isinstance(argument.value, IntValueNode):
+                return int(argument.value.value)
+    return 25
+
+
+def error_entries(errors: Iterable[GraphQLError], code: str) -> list[dict[str, Any]]:
+    """The `errors` array; what carries no code of its own (validation, coercion) gets this one.
+
+    A field that failed without a code is a fault of the emulator, and says so.
+    """
+    entries = []
+    for error in errors:
+        entry: dict[str, Any] = dict(error.formatted)
+        if not error.extensions:
+            given = ("INTERNAL_SERVER_ERROR", 500) if error.path else (code, 200)
+            entry["extensions"] = {"code": given[0], "status_code": given[1], "error_data": {}}
+        entries.append(entry)
+    return entries

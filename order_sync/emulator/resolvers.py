@@ -1,0 +1,326 @@
+"""Flow in: the SDL and, for each request, its `RequestContext`.
+Flow out: one executable schema whose fields read the state and whose mutations call `Operations`.
+Never: a change to the state from here, and nothing slow: a batch resolves fifty mutations in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema, build_schema
+from graphql.language import StringValueNode, ValueNode
+from graphql.utilities import value_from_ast_untyped
+
+from . import columns
+from .clock import Clock
+from .columns import Column, Value
+from .errors import MondayError, invalid_argument
+from .limits import Left
+from .lookup import Lookup, Page, Search
+from .operations import Operations
+from .settings import EmulatorSettings
+from .state import Board, Group, Item, State
+
+_TYPE_NAMES = {
+    "text": "TextValue",
+    "numbers": "NumbersValue",
+    "status": "StatusValue",
+    "dropdown": "DropdownValue",
+    "date": "DateValue",
+    "long_text": "LongTextValue",
+    "link": "LinkValue",
+    "subtasks": "SubtasksValue",
+}
+IDS_LIMIT = 100
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """What the fields of one request may use."""
+
+    state: State
+    operations: Operations
+    lookup: Lookup
+    settings: EmulatorSettings
+    clock: Clock
+    left: Left
+    api_version: str
+    page_url: str
+    #: Response keys of mutations that must fail: a partial_batch fault.
+    failures: Mapping[str, MondayError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    item: Item
+    column: Column
+
+    @property
+    def value(self) -> Value | None:
+        return self.item.values.get(self.column.id)
+
+
+@lru_cache(maxsize=1)
+def executable_schema() -> GraphQLSchema:
+    sdl = (Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8")
+    schema = build_schema(sdl)
+    for path, resolve in _RESOLVERS.items():
+        type_name, field_name = path.split(".")
+        schema.type_map[type_name].fields[field_name].resolve = resolve  # type: ignore[attr-defined]
+    for type_name in _TYPE_NAMES.values():
+        for field_name, resolve in _CELL_RESOLVERS.items():
+            schema.type_map[type_name].fields[field_name].resolve = resolve  # type: ignore[attr-defined]
+    schema.type_map["ColumnValue"].resolve_type = lambda cell, *_: _TYPE_NAMES[cell.column.type]  # type: ignore[attr-defined]
+    json_scalar = schema.type_map["JSON"]
+    json_scalar.parse_value = _json_text  # type: ignore[attr-defined]
+    json_scalar.parse_literal = _json_literal  # type: ignore[attr-defined]
+    schema.type_map["CompareValue"].parse_literal = value_from_ast_untyped  # type: ignore[attr-defined]
+    return schema
+
+
+def _json_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise GraphQLError("JSON must be sent as a JSON-encoded string")
+    return value
+
+
+def _json_literal(node: ValueNode, _variables: Mapping[str, Any] | None = None) -> str:
+    if not isinstance(node, StringValueNode):
+        raise GraphQLError("JSON must be sent as a JSON-encoded string", node)
+    return node.value
+
+
+def _mutation(name: str) -> Callable[..., Any]:
+    """Runs `Operations.<name>`, after the time a mutation takes and unless a fault wants it to fail."""
+
+    def resolve(_root: None, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        context: RequestContext = info.context
+        if context.settings.mutation_ms:
+            return _later(context, str(info.path.key), arguments)
+        return run(context, str(info.path.key), arguments)
+
+    def run(context: RequestContext, alias: str, arguments: dict[str, Any]) -> Any:
+        if context.failures and alias in context.failures:
+            raise context.failures[alias]
+        return getattr(context.operations, name)(**arguments)
+
+    async def _later(context: RequestContext, alias: str, arguments: dict[str, Any]) -> Any:
+        await context.clock.sleep(context.settings.mutation_ms / 1_000)
+        return run(context, alias, arguments)
+
+    return resolve
+
+
+def _boards(
+    _root: None,
+    info: GraphQLResolveInfo,
+    limit: int,
+    page: int,
+    state: str,
+    ids: list[str] | None = None,
+) -> list[Board]:
+    wanted = None if ids is None else set(ids)
+    found = [
+        board
+        for board in info.context.state.boards.values()
+        if (wanted is None or str(board.id) in wanted) and state in ("all", board.state)
+    ]
+    return _sliced(found, limit, page)
+
+
+def _items(
+    _root: None,
+    info: GraphQLResolveInfo,
+    limit: int,
+    page: int,
+    ids: list[str] | None = None,
+    exclude_nonactive: bool | None = None,
+) -> list[Item]:
+    """As monday does: 25 unless `limit` says more, archived and deleted ones too, unknown ids left out."""
+    items: dict[int, Item] = info.context.state.items
+    if ids is None:
+        found = [item for item in items.values() if item.state == "active"]
+    elif len(ids) > IDS_LIMIT:
+        raise invalid_argument(f"items takes at most {IDS_LIMIT} ids", ids=len(ids))
+    else:
+        wanted = dict.fromkeys(int(identity) for identity in ids if identity.isdecimal())
+        found = [items[identity] for identity in wanted if identity in items]
+    if exclude_nonactive:
+        found = [item for item in found if item.state == "active"]
+    return _sliced(found, limit, page)
+
+
+def _sliced(rows: list[T], limit: int, page: int) -> list[T]:
+    if limit < 1 or page < 1:
+        raise invalid_argument("limit and page start from 1")
+    return rows[(page - 1) * limit : page * limit]
+
+
+def _by_column_values(
+    _root: None,
+    info: GraphQLResolveInfo,
+    board_id: str,
+    limit: int,
+    columns: list[dict[str, Any]] | None = None,
+    cursor: str | None = None,
+) -> Page:
+    context: RequestContext = info.context
+    if (columns is None) == (cursor is None):
+        raise invalid_argument("send either columns or a cursor")
+    if cursor is not None:
+        return context.lookup.next(cursor, limit)
+    board = context.operations.board(board_id)
+    pairs = [(column["column_id"], column["column_values"]) for column in columns or ()]
+    return context.lookup.first(Search(board_id=board.id, columns=pairs), limit)
+
+
+def _next_page(_root: None, info: GraphQLResolveInfo, cursor: str, limit: int) -> Page:
+    page: Page = info.context.lookup.next(cursor, limit)
+    return page
+
+
+def _items_page(
+    source: Board | Group,
+    info: GraphQLResolveInfo,
+    limit: int,
+    cursor: str | None = None,
+    query_params: dict[str, Any] | None = None,
+) -> Page:
+    lookup: Lookup = info.context.lookup
+    if cursor is not None:
+        if query_params is not None:
+            raise invalid_argument("send either query_params or a cursor")
+        return lookup.next(cursor, limit)
+    if isinstance(source, Group):
+        search = Search(board_id=source.board.id, group_id=source.id, query=query_params)
+    else:
+        search = Search(board_id=source.id, query=query_params)
+    return lookup.first(search, limit)
+
+
+def _board_columns(
+    board: Board, _info: GraphQLResolveInfo, ids: list[str] | None = None, types: list[str] | None = None
+) -> list[Column]:
+    return [
+        column
+        for column in board.columns.values()
+        if (ids is None or column.id in ids) and (types is None or column.type in types)
+    ]
+
+
+def _board_groups(board: Board, _info: GraphQLResolveInfo, ids: list[str] | None = None) -> list[Group]:
+    return [group for group in board.active_groups if ids is None or group.id in ids]
+
+
+def _items_limit(board: Board, info: GraphQLResolveInfo) -> int:
+    settings: EmulatorSettings = info.context.settings
+    return settings.items_limit if board.parent is None else settings.subitems_limit
+
+
+def _column_values(
+    item: Item, info: GraphQLResolveInfo, ids: list[str] | None = None, types: list[str] | None = None
+) -> list[Cell]:
+    return [Cell(item, column) for column in _board_columns(item.board, info, ids, types) if column.type != "name"]
+
+
+def _me(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
+    account = SimpleNamespace(id=info.context.settings.account_id, name="Emulator", slug="emulator")
+    return SimpleNamespace(id=1, name="Order Sync", email="order.sync@example.com", account=account)
+
+
+def _version(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
+    value, current = info.context.api_version, info.context.settings.api_version
+    kind = "current" if value == current else "maintenance" if value < current else "release_candidate"
+    return SimpleNamespace(value=value, kind=kind, display_name=value)
+
+
+def _complexity(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
+    left: Left = info.context.left
+    return SimpleNamespace(
+        before=left.complexity_before,
+        query=left.complexity_query,
+        after=left.complexity_after,
+        reset_in_x_seconds=left.reset_in_x_seconds,
+    )
+
+
+def _cell_text(cell: Cell, _info: GraphQLResolveInfo) -> str | None:
+    if cell.column.type == "subtasks":
+        return ", ".join(subitem.name for subitem in cell.item.subitems)
+    return columns.text(cell.column, cell.value)
+
+
+def _date_part(part: int) -> Callable[[Cell, GraphQLResolveInfo], str | None]:
+    def resolve(cell: Cell, _info: GraphQLResolveInfo) -> str | None:
+        return None if cell.value is None else [*str(cell.value).split(" "), None][part]
+
+    return resolve
+
+
+def _link_part(part: int) -> Callable[[Cell, GraphQLResolveInfo], Any]:
+    return lambda cell, _info: None if cell.value is None else cell.value[part]
+
+
+def _dropdown_values(cell: Cell, _info: GraphQLResolveInfo) -> list[dict[str, Any]]:
+    return [{"id": key, "label": cell.column.labels[key]} for key in cell.value or ()]
+
+
+_CELL_RESOLVERS: dict[str, Callable[..., Any]] = {
+    "id": lambda cell, _info: cell.column.id,
+    "type": lambda cell, _info: cell.column.type,
+    "text": _cell_text,
+    "value": lambda cell, _info: columns.value_json(cell.column, cell.value),
+}
+
+_RESOLVERS: dict[str, Callable[..., Any]] = {
+    "Query.boards": _boards,
+    "Query.items": _items,
+    "Query.items_page_by_column_values": _by_column_values,
+    "Query.next_items_page": _next_page,
+    "Query.complexity": _complexity,
+    "Query.me": _me,
+    "Query.version": _version,
+    "Mutation.complexity": _complexity,
+    **{
+        f"Mutation.{name}": _mutation(name)
+        for name in (
+            "create_board",
+            "create_column",
+            "create_group",
+            "archive_group",
+            "delete_group",
+            "create_item",
+            "create_subitem",
+            "change_multiple_column_values",
+            "move_item_to_group",
+            "archive_item",
+            "delete_item",
+        )
+    },
+    "Board.columns": _board_columns,
+    "Board.groups": _board_groups,
+    "Board.items_limit": _items_limit,
+    "Board.items_page": _items_page,
+    "Board.url": lambda board, info: f"{info.context.page_url}boards/{board.id}",
+    "Group.items_page": _items_page,
+    "Item.url": lambda item, info: f"{info.context.page_url}boards/{item.board.id}/pulses/{item.id}",
+    "Item.column_values": _column_values,
+    "Item.parent_item": lambda item, _info: item.parent,
+    "NumbersValue.number": lambda cell, _info: None if cell.value is None else float(cell.value),
+    "StatusValue.index": lambda cell, _info: cell.value,
+    "StatusValue.label": _cell_text,
+    "DropdownValue.values": _dropdown_values,
+    "DateValue.date": _date_part(0),
+    "DateValue.time": _date_part(1),
+    "LinkValue.url": _link_part(0),
+    "LinkValue.url_text": _link_part(1),
+    "SubtasksValue.display_value": _cell_text,
+    "SubtasksValue.subitems": lambda cell, _info: cell.item.subitems,
+    "SubtasksValue.subitems_ids": lambda cell, _info: [item.id for item in cell.item.subitems],
+}

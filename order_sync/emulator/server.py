@@ -1,0 +1,110 @@
+"""Flow in: settings.
+Flow out: the emulator on a loopback port: monday's API at /v2, the page at /, the controls at /_emulator/.
+Never: a request with a foreign Host header (a web site must not reach it by DNS), and no access log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount, Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .api import Api
+from .connection import TRANSPORT
+from .control import Control
+from .emulation import Connections, Emulation
+from .errors import EmulatorError
+from .page import Page
+from .settings import EmulatorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    url: str
+    page_url: str
+
+
+def serve(settings: EmulatorSettings, on_ready: Callable[[Addresses], None] | None = None) -> None:
+    """Blocks until a signal. `on_ready` gets the addresses once they answer (default: prints them).
+
+    Raises EmulatorError, in one clear line, when the port is taken or the state file is broken.
+    """
+    emulation = Emulation(settings)
+    with _listen(settings.host, settings.port) as sock:
+        page_url = f"http://{settings.host}:{sock.getsockname()[1]}/"
+        emulation.page_url = page_url
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application(emulation),
+                http=_protocol(emulation.connections),
+                ws="none",
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                timeout_keep_alive=60,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        (on_ready or _print)(Addresses(f"{page_url}v2", page_url))
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[sock])
+
+
+def application(emulation: Emulation) -> Starlette:
+    return Starlette(
+        routes=[
+            Route("/v2", Api(emulation).post, methods=["POST"]),
+            Mount("/_emulator", routes=Control(emulation).routes()),
+            *Page(emulation).routes(),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", emulation.settings.host]),
+        ],
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            # A restart takes its port back at once. On Windows the same option would let two listen on it.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(1_024)
+    except OSError as error:
+        sock.close()
+        raise EmulatorError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return sock
+
+
+def _protocol(connections: Connections) -> type[HttpToolsProtocol]:
+    """uvicorn's HTTP, which also counts connections and lets a fault cut one."""
+
+    class Protocol(HttpToolsProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            connections.opened += 1
+            connections.open += 1
+            super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            connections.open -= 1
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
+
+    return Protocol
+
+
+def _print(addresses: Addresses) -> None:
+    print(f"monday emulator: API {addresses.url}  page {addresses.page_url}", flush=True)

@@ -1,0 +1,153 @@
+"""Flow in: a TOML file or keywords.
+Flow out: one frozen, validated `EmulatorSettings`: address, clock, budgets, costs, seed boards and faults.
+Never: an address other machines can reach, and never a change in place: `with_changes` makes a new one."""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from .faults import Fault
+
+#: Fixed once the process runs: they say where it listens and where its state lives.
+FIXED = frozenset({"host", "port", "token", "state_file", "boards", "account_id"})
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnSeed(_Model):
+    id: str = Field(min_length=1, max_length=64)
+    title: str
+    type: Literal["text", "numbers", "status", "dropdown", "date", "long_text", "link", "subtasks"] = "text"
+    labels: tuple[str, ...] = ()
+
+
+class BoardSeed(_Model):
+    """A board that exists from the start; with a `subitem_board_id` it has subitems and a column for them."""
+
+    id: int = Field(gt=0)
+    name: str
+    columns: tuple[ColumnSeed, ...] = ()
+    groups: tuple[str, ...] = ("Group Title",)
+    subitem_board_id: int | None = Field(default=None, gt=0)
+    subitem_columns: tuple[ColumnSeed, ...] = ()
+
+    @model_validator(mode="after")
+    def _subitem_columns_need_a_board(self) -> Self:
+        subtasks = [column.id for column in self.columns if column.type == "subtasks"]
+        if (self.subitem_columns or subtasks) and self.subitem_board_id is None:
+            raise ValueError("subitem columns need a subitem_board_id")
+        if len(subtasks) > 1:
+            raise ValueError(f"one subtasks column a board, not {len(subtasks)}")
+        for columns in (self.columns, self.subitem_columns):
+            if len({"name", *(column.id for column in columns)}) != len(columns) + 1:
+                raise ValueError("column ids must differ, and 'name' is taken")
+        if not self.groups:
+            raise ValueError("a board has at least one group")
+        return self
+
+
+class Limits(_Model):
+    """Enterprise figures; see monday's rate limit page for the other plans."""
+
+    minute_calls: int = Field(default=5_000, ge=1)
+    concurrency: int = Field(default=250, ge=1)
+    daily_calls: int = Field(default=25_000, ge=1)
+    complexity_per_query: int = Field(default=5_000_000, ge=1)
+    complexity_per_minute: int = Field(default=10_000_000, ge=1)
+    #: Personal tokens: one budget for reads and writes. App tokens: one budget of that size for each.
+    complexity_shared: bool = True
+    complexity_status: Literal[200, 429] = 429
+    daily_status: Literal[200, 429] = 429
+    boards_per_minute: int = Field(default=40, ge=1)
+
+
+class Costs(_Model):
+    """Complexity points by root field. monday publishes none: these are what has been reported."""
+
+    create: int = Field(default=30_000, ge=0)
+    mutation: int = Field(default=10_000, ge=0)
+    query: int = Field(default=10, ge=0)
+    #: For every item that a page may hold.
+    page_item: int = Field(default=10, ge=0)
+    #: Root fields that cost something else, by name.
+    operations: Mapping[str, int] = {}
+
+    def of(self, operation: str, *, mutation: bool) -> int:
+        if operation in self.operations:
+            return self.operations[operation]
+        if operation == "complexity":
+            return 0
+        if operation.startswith("create_"):
+            return self.create
+        return self.mutation if mutation else self.query
+
+
+class EmulatorSettings(_Model):
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65_535)
+    token: str | None = Field(default=None, repr=False)
+    state_file: Path | None = None
+    account_id: int = 10_000_001
+    boards: tuple[BoardSeed, ...] = ()
+    #: Each request, and each mutation of it, takes this long.
+    latency_ms: float = Field(default=0.0, ge=0)
+    mutation_ms: float = Field(default=0.0, ge=0)
+    #: items_page* and items_page_by_column_values see a created row only after this time.
+    lookup_lag_s: float = Field(default=0.0, ge=0)
+    clock_speed: float = Field(default=1.0, gt=0)
+    enforce_limits: bool = False
+    limits: Limits = Limits()
+    costs: Costs = Costs()
+    items_limit: int = Field(default=10_000, ge=1)
+    subitems_limit: int = Field(default=100_000, ge=1)
+    lock_boards: bool = False
+    idempotency_retention_s: float = Field(default=1_800, gt=0)
+    idempotency_max_response: int = Field(default=1_000_000, ge=0)
+    idempotency_memory: int = Field(default=256_000_000, ge=0)
+    api_version: str = "2026-10"
+    api_versions: tuple[str, ...] = ("2026-07", "2026-10", "2027-01")
+    faults: tuple[Fault, ...] = ()
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        if host == "localhost":
+            return host
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError(f"host {host!r} is not an IPv4 loopback address or localhost") from None
+        if address.version != 4 or not address.is_loopback:
+            raise ValueError(f"host {host!r} refused: the emulator listens on loopback (127.0.0.1) only")
+        return host
+
+    @model_validator(mode="after")
+    def _board_ids_differ(self) -> Self:
+        ids = [board.id for board in self.boards]
+        ids += [board.subitem_board_id for board in self.boards if board.subitem_board_id is not None]
+        if len(ids) != len(set(ids)):
+            raise ValueError("boards: every id and subitem_board_id must differ")
+        return self
+
+    @classmethod
+    def from_toml(cls, path: Path | str) -> EmulatorSettings:
+        return cls.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+
+    def with_changes(self, changes: Mapping[str, Any]) -> EmulatorSettings:
+        """A new, validated model; nested limits and costs may be given in part."""
+        fixed = FIXED & changes.keys()
+        if fixed:
+            raise ValueError(f"fixed while the emulator runs: {', '.join(sorted(fixed))}")
+        merged = self.model_dump()
+        for name, value in changes.items():
+            old = merged.get(name)
+            merged[name] = {**old, **value} if isinstance(old, dict) and isinstance(value, Mapping) else value
+        return type(self).model_validate(merged)

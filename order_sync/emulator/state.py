@@ -1,0 +1,307 @@
+"""Flow in: effects, and questions about boards.
+Flow out: the boards as these effects made them; `record` is the one way to change them, journal first.
+Never: a change without an effect, and no rule of monday's API: those are in operations.py."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .columns import Column, Value, text
+from .effects import (
+    BoardCreated,
+    ColumnCreated,
+    Effect,
+    GroupCreated,
+    GroupRemoved,
+    ItemChanged,
+    ItemCreated,
+    ItemMoved,
+    ItemRemoved,
+    LabelCreated,
+    ResponseKept,
+)
+from .journal import EffectJournal
+
+_FIRST_BOARD_ID = 9_000_000_001
+_FIRST_ITEM_ID = 10_000_000_001
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    id: int
+    name: str
+    board: Board
+    group: Group
+    values: dict[str, Value]
+    created: float
+    parent: Item | None
+    state: str = "active"
+    #: Active ones, oldest first.
+    subitems: list[Item] = field(default_factory=list)
+
+    @property
+    def main(self) -> Item:
+        """The item that this one is shown under: its parent, or itself."""
+        return self.parent or self
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    id: str
+    title: str
+    color: str
+    order: float
+    board: Board
+    state: str = "active"
+    #: Active ones by id, in the order of arrival.
+    items: dict[int, Item] = field(default_factory=dict)
+    subitem_count: int = 0
+    #: Goes up with every change to its items: the page asks for it to know what to load anew.
+    revision: int = 0
+
+    @property
+    def position(self) -> str:
+        return str(self.order)
+
+    @property
+    def archived(self) -> bool:
+        return self.state == "archived"
+
+    @property
+    def deleted(self) -> bool:
+        return self.state == "deleted"
+
+
+@dataclass(slots=True, eq=False)
+class Board:
+    id: int
+    name: str
+    board_kind: str
+    description: str | None
+    parent: Board | None
+    state: str = "active"
+    columns: dict[str, Column] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    #: All items by id, the archived and deleted ones too.
+    items: dict[int, Item] = field(default_factory=dict)
+    items_count: int = 0
+
+    @property
+    def type(self) -> str:
+        return "board" if self.parent is None else "sub_items_board"
+
+    @property
+    def main(self) -> Board:
+        return self.parent or self
+
+    @property
+    def active_groups(self) -> list[Group]:
+        return sorted((g for g in self.groups.values() if g.state == "active"), key=lambda group: group.order)
+
+    @property
+    def active_items(self) -> Iterator[Item]:
+        return (item for item in self.items.values() if item.state == "active")
+
+    @property
+    def subitem_board_id(self) -> int | None:
+        return next((c.subitem_board_id for c in self.columns.values() if c.type == "subtasks"), None)
+
+
+class State:
+    def __init__(self, journal: EffectJournal) -> None:
+        self._journal = journal
+        self.boards: dict[int, Board] = {}
+        self.items: dict[int, Item] = {}
+        self._serial = 0
+        self._next_item_id = _FIRST_ITEM_ID
+        for effect in journal.effects:
+            self._apply(effect)
+
+    @property
+    def effects(self) -> list[Effect]:
+        return self._journal.effects
+
+    def record(self, effect: Effect) -> None:
+        self._journal.append(effect)
+        self._apply(effect)
+
+    def next_board_id(self) -> int:
+        return max(_FIRST_BOARD_ID - 1, *self.boards) + 1 if self.boards else _FIRST_BOARD_ID
+
+    def next_item_id(self) -> int:
+        return self._next_item_id
+
+    def next_name(self, prefix: str) -> str:
+        """An id such as group_mkxzaab: unique, as every created group and column moves the serial on."""
+        digits, serial = "", self._serial
+        for _ in range(5):
+            serial, digit = divmod(serial, 26)
+            digits = chr(ord("a") + digit) + digits
+        return f"{prefix}_mk{digits}"
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"boards": [_board_snapshot(board, self.boards) for board in self.boards.values()]}
+
+    def checksum(self) -> str:
+        """Of everything a caller can see but times: two states with one checksum are the same state."""
+        digest = hashlib.sha256()
+        for board in sorted(self.boards.values(), key=lambda board: board.id):
+            _digest(
+                digest,
+                board.id,
+                board.name,
+                board.type,
+                board.state,
+                [[c.id, c.title, c.type, list(c.labels.items())] for c in board.columns.values()],
+                [[g.id, g.title, g.color, g.order, g.state] for g in board.groups.values()],
+            )
+            for item in board.items.values():
+                _digest(
+                    digest,
+                    item.id,
+                    item.name,
+                    item.group.id,
+                    item.state,
+                    item.parent.id if item.parent else None,
+                    sorted(item.values.items()),
+                )
+        return digest.hexdigest()
+
+    def _apply(self, effect: Effect) -> None:
+        match effect:
+            case ItemCreated():
+                self._create_item(effect)
+            case ItemChanged():
+                item = self.items[effect.item_id]
+                item.name = effect.name or item.name
+                for column_id, value in effect.values.items():
+                    if value is None:
+                        item.values.pop(column_id, None)
+                    else:
+                        item.values[column_id] = value
+                item.main.group.revision += 1
+            case ItemMoved():
+                self._move_item(self.items[effect.item_id], effect.group_id)
+            case ItemRemoved():
+                self._remove_item(self.items[effect.item_id], effect.state)
+            case GroupCreated():
+                board = self.boards[effect.board_id]
+                board.groups[effect.group_id] = Group(
+                    effect.group_id, effect.title, effect.color, effect.position, board
+                )
+                self._serial += 1
+            case GroupRemoved():
+                group = self.boards[effect.board_id].groups[effect.group_id]
+                group.state = effect.state
+                for item in list(group.items.values()):
+                    self._remove_item(item, effect.state)
+            case LabelCreated():
+                column = self.boards[effect.board_id].columns[effect.column_id]
+                column.add_label(effect.label_id, effect.label)
+            case ColumnCreated():
+                column = Column(effect.column_id, effect.title, effect.type, effect.description)
+                column.subitem_board_id = effect.subitem_board_id
+                for label_id, label in effect.labels:
+                    column.add_label(label_id, label)
+                self.boards[effect.board_id].columns[column.id] = column
+                self._serial += 1
+            case BoardCreated():
+                parent = self.boards[effect.parent_board_id] if effect.parent_board_id else None
+                self.boards[effect.board_id] = Board(
+                    effect.board_id, effect.name, effect.board_kind, effect.description, parent
+                )
+            case ResponseKept():
+                pass  # Not a board's affair: the idempotency store reads these.
+            case _:
+                raise TypeError(f"no rule for {effect.kind}")
+
+    def _create_item(self, effect: ItemCreated) -> None:
+        board = self.boards[effect.board_id]
+        group = board.groups[effect.group_id]
+        parent = self.items[effect.parent_id] if effect.parent_id else None
+        # The effect stays as it was; the cells change.
+        item = Item(effect.item_id, effect.name, board, group, dict(effect.values), effect.at, parent)
+        board.items[item.id] = self.items[item.id] = group.items[item.id] = item
+        board.items_count += 1
+        if parent is not None:
+            parent.subitems.append(item)
+            parent.group.subitem_count += 1
+        item.main.group.revision += 1
+        self._next_item_id = max(self._next_item_id, item.id + 1)
+
+    def _move_item(self, item: Item, group_id: str) -> None:
+        for group, sign in ((item.group, -1), (item.board.groups[group_id], 1)):
+            group.subitem_count += sign * len(item.subitems)
+            group.revision += 1
+        del item.group.items[item.id]
+        item.group = item.board.groups[group_id]
+        item.group.items[item.id] = item
+
+    def _remove_item(self, item: Item, state: str) -> None:
+        for subitem in list(item.subitems):
+            self._remove_item(subitem, state)
+        if item.state == "active":
+            item.board.items_count -= 1
+            item.group.items.pop(item.id, None)
+            if item.parent is not None:
+                item.parent.subitems.remove(item)
+                item.parent.group.subitem_count -= 1
+        item.state = state
+        item.main.group.revision += 1
+
+
+def texts(item: Item) -> dict[str, str | None]:
+    """Column id to what monday shows, for all columns but the name and the subitems."""
+    return {
+        column.id: text(column, item.values.get(column.id))
+        for column in item.board.columns.values()
+        if column.type not in ("name", "subtasks")
+    }
+
+
+def _digest(digest: hashlib._Hash, *parts: object) -> None:
+    digest.update(json.dumps(parts, separators=(",", ":"), sort_keys=True).encode())
+
+
+def _board_snapshot(board: Board, boards: dict[int, Board]) -> dict[str, Any]:
+    subitem_board_id = board.subitem_board_id
+    return {
+        "id": str(board.id),
+        "name": board.name,
+        "type": board.type,
+        "state": board.state,
+        "items_count": board.items_count,
+        "parent_board_id": str(board.parent.id) if board.parent else None,
+        "subitem_board_id": str(subitem_board_id) if subitem_board_id else None,
+        "columns": [
+            {"id": c.id, "title": c.title, "type": c.type, "labels": list(c.labels.values())}
+            for c in board.columns.values()
+        ],
+        "groups": [
+            {"id": g.id, "title": g.title, "color": g.color, "state": g.state, "items_count": len(g.items)}
+            for g in board.groups.values()
+        ],
+        "items": [] if board.parent else _item_snapshots(board.active_items),
+        "removed": [
+            {"id": str(item.id), "name": item.name, "state": item.state}
+            for item in board.items.values()
+            if item.state != "active"
+        ],
+    }
+
+
+def _item_snapshots(items: Iterable[Item]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": str(item.id),
+            "name": item.name,
+            "group_id": item.group.id,
+            "columns": texts(item),
+            "subitems": _item_snapshots(item.subitems),
+        }
+        for item in items
+    ]

@@ -1,0 +1,107 @@
+"""A state file: what was answered is there after a SIGKILL, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from order_sync.emulator import EmulatorError, EmulatorSettings, start_emulator
+from order_sync.emulator.effects import ItemRemoved
+from order_sync.emulator.journal import EffectJournal
+from order_sync_tests.emulator.conftest import PLANNING
+from order_sync_tests.emulator.monday import Monday, batch
+
+ONE_ITEM = 'mutation { create_item(board_id: 101, item_name: "One") { id } }'
+
+
+def test_a_killed_emulator_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "monday" / "state.jsonl"
+    with start_emulator(EmulatorSettings(boards=(PLANNING,), state_file=path)) as emulator:
+        with Monday(emulator.url) as monday:
+            group = monday.group("ACME & SONS")
+            item = monday.item(
+                "Żółć", group=group, labels=True, status={"label": "Held"}, kind={"labels": ["NEW", "ACTIVE"]}
+            )
+            subitem = monday.subitem(item, "Size M", size_qty="3")
+            change = """mutation ($i: ID!) { change_multiple_column_values(
+                board_id: 101, item_id: $i, column_values: "{\\"status\\": null}") { id } }"""
+            monday.data(change, {"i": item})
+            doomed = monday.item("Doomed")
+            monday.data("mutation ($i: ID!) { delete_item(item_id: $i) { id } }", {"i": doomed})
+            monday.data('mutation { create_board(board_kind: public, board_name: "Second") { id } }')
+            kept = monday.post(ONE_ITEM, key="k")
+        before, effects, state = emulator.checksum(), emulator.effects(), emulator.state()
+        address = emulator.url
+        emulator.restart()
+        assert emulator.url == address
+        assert emulator.checksum() == before
+        assert emulator.state() == state
+        assert emulator.effects() == effects
+        with Monday(emulator.url) as monday:
+            replayed = monday.post(ONE_ITEM, key="k")
+            assert replayed.headers["Idempotency-Replayed"] == "true"
+            assert replayed.content == kept.content
+            fresh = monday.item("Fresh", group=group)
+            assert int(fresh) > max(int(item), int(subitem), int(doomed))
+            assert monday.group("Another") not in {group, "topics"}
+            assert monday.cells(item)["kind"]["text"] == "NEW, ACTIVE"
+        assert emulator.effects()[: len(effects)] == effects
+
+
+def test_a_batch_cut_short_by_a_kill_keeps_what_it_did(tmp_path: Path) -> None:
+    settings = EmulatorSettings(boards=(PLANNING,), state_file=tmp_path / "state.jsonl", mutation_ms=30)
+    with start_emulator(settings) as emulator, Monday(emulator.url, timeout=0.35) as monday:
+        query, variables = batch(50)
+        with pytest.raises(Exception, match=r"(?i)timed out"):
+            monday.post(query, variables, key="k")
+        done = emulator.effects(kind="item_created")
+        emulator.restart()
+        after = emulator.effects(kind="item_created")
+        assert 0 < len(done) <= len(after) < 50
+        assert after[: len(done)] == done
+        # No answer was kept: the same key executes again. Only a look-up can tell.
+        assert emulator.effects(kind="response_kept") == []
+
+
+def journal_with(path: Path, count: int) -> None:
+    journal = EffectJournal(path)
+    for number in range(count):
+        journal.append(ItemRemoved(at=1.5, board_id=1, item_id=number, state="deleted"))
+    journal.close()
+
+
+@pytest.mark.parametrize("cut", [1, 10, 40])
+def test_a_torn_last_line_is_dropped(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "state.jsonl"
+    journal_with(path, 3)
+    path.write_bytes(path.read_bytes()[:-cut])
+    journal = EffectJournal(path)
+    assert len(journal.effects) == 2
+    journal.append(ItemRemoved(at=2.5, board_id=1, item_id=9, state="deleted"))
+    journal.close()
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert [line["item_id"] for line in lines] == [0, 1, 9]
+
+
+def test_a_broken_line_in_the_middle_is_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "state.jsonl"
+    journal_with(path, 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b'{"kind": "nonsense"}\n' + lines[2])
+    with pytest.raises(EmulatorError, match=r"line 2 is not an effect"):
+        start_emulator(EmulatorSettings(state_file=path))
+
+
+def test_a_reset_empties_the_state_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.jsonl"
+    with start_emulator(EmulatorSettings(boards=(PLANNING,), state_file=path)) as emulator:
+        seeded = emulator.checksum()
+        with Monday(emulator.url) as monday:
+            monday.item("One")
+        emulator.reset()
+        assert emulator.checksum() == seeded
+        emulator.restart()
+        assert emulator.checksum() == seeded
+        assert emulator.effects(kind="item_created") == []
