@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
+from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
 from order_sync.io_managers.frames import to_frame, to_rows
 
@@ -21,6 +22,7 @@ from order_sync.io_managers.frames import to_frame, to_rows
             io_manager_key="queue_io",
             kinds={"sqlserver", "table"},
             owners=OWNERS,
+            metadata=described(("record_uuid", "sync_state", "monday_item_id", "last_synced_at")),
             description="ORDER_LIST: each complete order becomes SYNCED and gets its item id, together with its "
             "queue rows and lines, in one transaction per record_uuid.",
         ),
@@ -28,6 +30,9 @@ from order_sync.io_managers.frames import to_frame, to_rows
             io_manager_key="queue_io",
             kinds={"sqlserver", "table"},
             owners=OWNERS,
+            metadata=described(
+                ("line_uuid", "record_uuid", "sync_state", "monday_subitem_id", "parent_item_id", "last_synced_at")
+            ),
             description="ORDER_LIST_LINES: each line of a complete order becomes SYNCED and gets its subitem id.",
         ),
     },

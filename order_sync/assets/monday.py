@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import dagster as dg
 import pandas as pd
 
+from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
 from order_sync.errors import Rejected
 from order_sync.io_managers.frames import Row, to_frame, to_rows
@@ -23,6 +24,8 @@ POOL = "monday_board"
 
 GROUPS = ["title", "customer", "headers"]
 ITEMS = ["delta_uuid", "record_uuid", "customer", "group_id", "name", "values", "rejection"]
+ITEM_COLUMNS = ("delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at")
+SUBITEM_COLUMNS = ("delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state")
 SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "customer", "parent_item_id", "name", "values", "rejection"]
 
 
@@ -32,7 +35,7 @@ SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "customer", "parent_item_i
     owners=OWNERS,
     io_manager_key="monday_io",
     pool=POOL,
-    tags={"order_sync/step": "2"},
+    metadata=described(("title", "group_id")),
 )
 def monday_groups(pending_headers: pd.DataFrame) -> pd.DataFrame:
     """The groups of all claimed headers, created and confirmed before the first item is."""
@@ -54,7 +57,7 @@ def monday_groups(pending_headers: pd.DataFrame) -> pd.DataFrame:
     owners=OWNERS,
     io_manager_key="monday_io",
     pool=POOL,
-    tags={"order_sync/step": "3"},
+    metadata=described(ITEM_COLUMNS),
 )
 def monday_items(
     pending_headers: pd.DataFrame, monday_groups: pd.DataFrame, sql_server: ReadOnlySqlServerResource
@@ -71,7 +74,7 @@ def monday_items(
     owners=OWNERS,
     io_manager_key="monday_io",
     pool=POOL,
-    tags={"order_sync/step": "4"},
+    metadata=described(SUBITEM_COLUMNS),
 )
 def monday_subitems(
     pending_lines: pd.DataFrame, monday_items: pd.DataFrame, sql_server: ReadOnlySqlServerResource

@@ -6,6 +6,7 @@ In: what can be claimed, and the run's scope. Out: the rows to claim; the queue 
 import dagster as dg
 import pandas as pd
 
+from order_sync.assets.columns import described, of_table
 from order_sync.io_managers.frames import to_frame, to_rows
 from order_sync.orders.tables import Tables
 from order_sync.resources.scope import ScopeResource
@@ -22,7 +23,7 @@ def external_queues(tables: Tables) -> list[dg.AssetSpec]:
             kinds={"sqlserver", "table"},
             owners=OWNERS,
             description=description,
-            metadata={"dagster/table_name": table.fullname, "dagster/column_schema": column_schema(table)},
+            metadata=of_table(table),
         )
         for key, table, description in (
             (
@@ -39,28 +40,13 @@ def external_queues(tables: Tables) -> list[dg.AssetSpec]:
     ]
 
 
-def column_schema(table: object) -> dg.TableSchema:
-    """A table's columns as Dagster shows them."""
-    columns = getattr(table, "columns", [])
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                column.name,
-                str(column.type).lower(),
-                constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=bool(column.primary_key)),
-            )
-            for column in columns
-        ]
-    )
-
-
 @dg.asset(
     group_name="queue",
     kinds={"sqlserver", "pandas"},
     owners=OWNERS,
     io_manager_key="queue_io",
     ins={"waiting": dg.AssetIn(key="ORDER_LIST_DELTA", input_manager_key="queue_io")},
-    tags={"order_sync/step": "1"},
+    metadata=described(("record_uuid", "delta_uuid", "customer", "order_number", "GroupMonday", "created_at")),
 )
 def pending_headers(waiting: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame:
     """The order headers that this run has claimed: NEW -> PENDING, by customer and record_uuid."""
@@ -73,7 +59,7 @@ def pending_headers(waiting: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame
     owners=OWNERS,
     io_manager_key="queue_io",
     ins={"waiting": dg.AssetIn(key="ORDER_LIST_LINES_DELTA", input_manager_key="queue_io")},
-    tags={"order_sync/step": "1"},
+    metadata=described(("record_uuid", "line_uuid", "delta_uuid", "customer", "size_code", "qty", "created_at")),
 )
 def pending_lines(waiting: pd.DataFrame, pending_headers: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame:
     """The lines of the claimed orders, and late lines of orders that are on the board already."""

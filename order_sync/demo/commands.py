@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -71,11 +72,14 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
     console.print("In another terminal, order-sync demo --arrive 5 adds orders that the sensor takes up.")
     environment = os.environ | {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(Path.cwd())}
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    # To be told to end is the same as Ctrl-C: Dagster's processes must end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command line
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        code = process.wait()
+        process.terminate()
+        process.wait()
         return
     if code:
         raise OrderSyncError(f"Dagster's UI ended with code {code}; is port {port} taken? Try --ui-port.")

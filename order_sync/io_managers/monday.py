@@ -4,6 +4,7 @@ In: frames of desired groups, items or subitems. Out: the same rows with monday'
 Every create goes through the journal while the run holds the board; see order_sync/monday/writer.py.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from order_sync.errors import Fatal, OrderSyncError, Rejected
-from order_sync.io_managers.frames import Row, by_customer, preview, table, to_frame, to_rows
+from order_sync.io_managers.frames import Row, by_customer, preview, to_frame, to_rows
 from order_sync.monday.board import Board, check_mapping, read_board
 from order_sync.monday.client import MondayClient
 from order_sync.monday.values import encode_row, to_json
@@ -30,6 +31,15 @@ GROUPS = ["title", "group_id"]
 ITEMS = ["delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at"]
 SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state"]
 CONFIRM_SECONDS = (0.5, 1, 2, 4, 8)  # between looks for groups that were just created
+
+
+def _links(rows: list[Row], board: Board) -> dg.MetadataValue[Any]:
+    """The groups with their items wanted, each a link to the board at its group."""
+    lines = ["| group | items wanted |", "| --- | ---: |"]
+    for row in rows:
+        title = re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", row["title"])
+        lines.append(f"| [{title}]({board.url}#{board.groups.get(row['title'], '')}) | {row['headers']} |")
+    return dg.MetadataValue.md("\n".join(lines))
 
 
 class MondayIOManager(dg.ConfigurableIOManager):
@@ -114,17 +124,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             "dagster/row_count": len(rows),
             "created": len(outcome.created),
             "rejected": len(outcome.rejected),
-            "groups": table(
-                [
-                    {
-                        "title": row["title"],
-                        "items wanted": row["headers"],
-                        "group_id": board.groups.get(row["title"], ""),
-                        "link": f"{board.url}#{board.groups.get(row['title'], '')}",
-                    }
-                    for row in rows
-                ]
-            ),
+            "groups": _links(rows, board),
         }
 
     def _confirm_groups(self, client: MondayClient, titles: Sequence[str]) -> Board:

@@ -117,6 +117,7 @@ function watch(section) {
 function newSection(group) {
   const shell = document.getElementById("group-shell").content.cloneNode(true).querySelector("section");
   shell.dataset.group = group.id;
+  shell.id = group.id;
   return shell;
 }
 
