@@ -36,10 +36,10 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; embedded: SQLite in `home`.")
     database_schema: str | None = Field(default=None, description="Schema of the tables; production: dbo.")
-    header_queue_table: str = "ORDER_LIST_DELTA"
-    line_queue_table: str = "ORDER_LIST_LINES_DELTA"
-    orders_table: str = "ORDER_LIST"
-    order_lines_table: str = "ORDER_LIST_LINES"
+    header_queue_table: str = Field(default="ORDER_LIST_DELTA", min_length=1, description="Queue of headers.")
+    line_queue_table: str = Field(default="ORDER_LIST_LINES_DELTA", min_length=1, description="Queue of lines.")
+    orders_table: str = Field(default="ORDER_LIST", min_length=1, description="Main table of orders.")
+    order_lines_table: str = Field(default="ORDER_LIST_LINES", min_length=1, description="Main table of order lines.")
 
     monday_url: str | None = Field(default=None, description="API address; production: https://api.monday.com/v2.")
     monday_token: SecretStr | None = Field(default=None, description="monday API token.")

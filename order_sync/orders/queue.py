@@ -510,4 +510,5 @@ class OrderQueue(QueueReader):
 
 
 def _rows(result: sa.CursorResult[Any]) -> list[Row]:
-    return [dict(row) for row in result.mappings()]
+    names = list(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result.all()]

@@ -1,0 +1,47 @@
+"""The documentation against the code: settings, commands and links that it names are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from order_sync.cli import main
+from order_sync.emulator import EmulatorSettings, FaultKind
+from order_sync.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_configuration_lists_every_setting_with_its_default() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `ORDER_SYNC_(\w+)` \| ([^|]*) \|", page, re.MULTILINE))
+    assert set(rows) == {name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if name != "mapping":
+            shown = "none" if field.default is None else f"`{field.default}`"
+            assert rows[name.upper()].strip() == shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_only_what_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for variable in re.findall(rf"{PREFIX}([A-Z_]+)\b", text):
+        if not variable.startswith(("TEST", "JOURNAL", "BOARDS", "GROUPS")):
+            assert variable.lower() in Settings.model_fields, variable
+    commands = {word for word in re.findall(r"order-sync ([a-z]+)", text) if word not in ("by", "so")}
+    assert commands <= set(main.commands), commands
+    for target in re.findall(r"\]\((?!http)([^)#]+)", text):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_emulators_example_is_valid() -> None:
+    import tomllib
+
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert example is not None
+    settings = EmulatorSettings.model_validate(tomllib.loads(example[1]))
+    assert [fault.kind for fault in settings.faults] == [FaultKind.RESET_AFTER, FaultKind.HTTP_502_HTML]
