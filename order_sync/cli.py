@@ -8,23 +8,28 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar
 
 import click
 from dotenv import load_dotenv
+from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
 from order_sync.demo.commands import demo, emulator
 from order_sync.errors import OrderSyncError
-from order_sync.orders.check import check_tables
+from order_sync.orders.check import check_tables, create_all, inspect, permissions
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.queue import OrderQueue, QueueReader
+from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables, make_tables
 from order_sync.settings import Settings, load_settings
+
+D = TypeVar("D", bound=Database)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 of_customer = click.option(
@@ -46,7 +51,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except OrderSyncError as error:
             print_error(error)
-            sys.exit(2)
+        except SQLAlchemyError as error:
+            print_error(OrderSyncError(f"The database answers: {reason(error)}"))
+        sys.exit(2)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,7 +92,7 @@ def status(as_json: bool) -> None:
     from order_sync import console
 
     settings = load_settings()
-    with _opened(Database(settings.database), settings) as (database, tables):
+    with _opened(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         with database.read() as connection:
             now = database.now(connection)
@@ -111,8 +118,8 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
     from order_sync.console import console
 
     settings = load_settings()
-    with _opened(WritableDatabase(settings.database), settings) as (database, tables):
-        queue = OrderQueue(cast(WritableDatabase, database), tables, lease_seconds=settings.lease_seconds)
+    with _opened(WritableDatabase, settings) as (database, tables):
+        queue = OrderQueue(database, tables, lease_seconds=settings.lease_seconds)
         rows = queue.retry(customers)
     _print_json({"rows": rows}) if as_json else console.print(f"{rows} rows wait again. Next: order-sync sync")
 
@@ -121,11 +128,78 @@ main.add_command(demo)
 main.add_command(emulator)
 
 
-@contextmanager
-def _opened(database: Database, settings: Settings) -> Iterator[tuple[Database, Tables]]:
-    """The database with its tables, checked."""
+@main.group()
+def db() -> None:
+    """Look after the tables."""
+
+
+def _for_database(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that name another database than the settings do."""
+    url = click.option("--url", metavar="URL", help="SQLAlchemy URL; default: ORDER_SYNC_DATABASE_URL.")
+    schema = click.option("--schema", metavar="NAME", help="Schema of the tables; default: dbo.")
+    return url(schema(command))
+
+
+@db.command("check")
+@_for_database
+@as_json
+def db_check(url: str | None, schema: str | None, as_json: bool) -> None:
+    """Say what the tables lack, with the T-SQL that mends it. Changes nothing."""
+    from order_sync.console import print_findings
+
+    settings = _settings_for(url, schema)
+    database, tables = Database(settings.database, access_token=settings.access_token), _tables(settings)
+    try:
+        database.check_reachable()
+        findings = inspect(database, tables)
+    finally:
+        database.dispose()
+    _print_json([asdict(finding) for finding in findings]) if as_json else print_findings(findings, database.shown)
+    sys.exit(1 if any(finding.blocks for finding in findings) else 0)
+
+
+@db.command("init")
+@_for_database
+def db_init(url: str | None, schema: str | None) -> None:
+    """Create the tables that are missing, in a database of your own. Run it again: it changes nothing."""
+    from order_sync.console import console
+
+    settings = _settings_for(url, schema)
+    database, tables = WritableDatabase(settings.database, access_token=settings.access_token), _tables(settings)
+    try:
+        if database.dialect == "sqlite":
+            Path(database.url.database or ".").parent.mkdir(parents=True, exist_ok=True)
+        else:
+            database.check_reachable()
+        created = create_all(database, tables)
+    finally:
+        database.dispose()
+    console.print(f"Created {', '.join(created)}." if created else "Every table is there: nothing to do.")
+
+
+@db.command("grant")
+@click.argument("user")
+@click.option("--schema", metavar="NAME", help="Schema of the tables; default: dbo.")
+def db_grant(user: str, schema: str | None) -> None:
+    """Print the T-SQL that gives USER the least that order_sync needs: no DDL."""
+    settings = _settings_for("mssql+pyodbc://", schema)
+    click.echo("\n".join(permissions(_tables(settings), user=user)))
+
+
+def _settings_for(url: str | None, schema: str | None) -> Settings:
+    given = {"database_url": url, "database_schema": schema}
+    return load_settings(checked=False, **{name: value for name, value in given.items() if value})
+
+
+def _tables(settings: Settings) -> Tables:
     mapping = load_mapping(settings.mapping)
-    tables = make_tables(settings.table_names, schema=settings.schema_name, mapped_columns=mapping.item_sources)
+    return make_tables(settings.table_names, schema=settings.schema_name, mapped_columns=mapping.item_sources)
+
+
+@contextmanager
+def _opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
+    """The database with its tables, checked."""
+    database, tables = kind(settings.database, access_token=settings.access_token), _tables(settings)
     try:
         check_tables(database, tables)
         yield database, tables

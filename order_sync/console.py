@@ -19,6 +19,7 @@ from rich.table import Table
 
 from order_sync.io_managers.queue import OUTCOMES
 from order_sync.launch import Summary
+from order_sync.orders.check import Finding
 
 WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no width of its own
 console = Console(soft_wrap=True, width=WIDTH)
@@ -113,6 +114,19 @@ def print_rejected(rows: Sequence[Mapping[str, Any]]) -> None:
         console.print(f"    {row['reason']}", markup=False)
     if len(rows) > REJECTED_SHOWN:
         console.print(f"  ... and {len(rows) - REJECTED_SHOWN:,} more: order-sync status --json has them all.")
+
+
+def print_findings(findings: Sequence[Finding], database: str) -> None:
+    if not findings:
+        console.print(f"[green]{escape(database)} has everything that order_sync reads and writes.[/]")
+        return
+    for finding in findings:
+        mark = "[red]must[/]" if finding.blocks else "[yellow]note[/]"
+        console.print(f"{mark}  {escape(str(finding))}")
+        if finding.remedy:
+            console.print(finding.remedy, style="dim", markup=False, highlight=False)
+    blocking = sum(finding.blocks for finding in findings)
+    console.print(f"{blocking} to mend before the first sync, {len(findings) - blocking} notes. Nothing was changed.")
 
 
 def print_dry_run(report: Mapping[str, Any]) -> None:

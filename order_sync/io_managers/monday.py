@@ -57,9 +57,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
     _renewed_at: float = PrivateAttr(default_factory=monotonic)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        if context.instance is None or context.run_id is None:
+        if context.instance is None or context.run is None:
             raise OrderSyncError("The monday IO manager needs a Dagster instance and a run.")
-        self._run_id = context.run_id
+        self._run_id = context.run.run_id
         self._registry = RunRegistry(Path(self.home), context.instance)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

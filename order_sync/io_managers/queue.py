@@ -67,12 +67,12 @@ class QueueIOManager(dg.ConfigurableIOManager):
     _lock: FileLock = PrivateAttr()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        if context.instance is None or context.run_id is None:
+        if context.instance is None or context.run is None:
             raise OrderSyncError("The queue IO manager needs a Dagster instance and a run.")
         self.sql_server.check()
-        self._run_id = context.run_id
+        self._run_id = context.run.run_id
         self._registry = RunRegistry(Path(self.home), context.instance)
-        self._lock = self._registry.enter(context.run_id)
+        self._lock = self._registry.enter(self._run_id)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._registry.leave(self._run_id, self._lock)

@@ -28,7 +28,7 @@ from order_sync.monday.transport import API_VERSION, MondayTransport, Reply
 
 log = logging.getLogger("order_sync.monday")
 
-_BACK_OFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
+_BACK_OFF = wait_exponential_jitter(multiplier=1, max=30, jitter=1)
 
 
 def wait_told(state: RetryCallState) -> float:

@@ -77,8 +77,8 @@ def parse_errors(reply: Reply) -> list[ApiError]:
             ApiError(
                 message=message or str(body.get("error_code")),
                 code=str(body.get("error_code") or ""),
-                status=int(body.get("status_code") or reply.status),
-                wait_seconds=retry_after or _wait_in_text(message),
+                status=_status(body.get("status_code"), reply),
+                wait_seconds=_wait_in_data(body.get("error_data")) or retry_after or _wait_in_text(message),
             ),
         )
     if not errors and (reply.status >= 400 or reply.body is None):
@@ -122,18 +122,24 @@ def _parse_error(entry: Any, reply: Reply, retry_after: float | None) -> ApiErro
     if not isinstance(entry, dict):
         return ApiError(message=str(entry), status=reply.status, wait_seconds=retry_after)
     extensions = entry.get("extensions") or {}
-    data = extensions.get("error_data") or {}
     path = entry.get("path") or []
-    wait = _number(extensions.get("retry_in_seconds")) or _number(
-        data.get("retry_in_seconds") if isinstance(data, dict) else None
-    )
+    wait = _number(extensions.get("retry_in_seconds")) or _wait_in_data(extensions.get("error_data"))
     return ApiError(
         message=str(entry.get("message") or "no message"),
         code=str(extensions.get("code") or ""),
-        status=int(extensions.get("status_code") or reply.status),
+        status=_status(extensions.get("status_code"), reply),
         alias=str(path[0]) if path else None,
         wait_seconds=wait or retry_after,
     )
+
+
+def _status(told: Any, reply: Reply) -> int:
+    """An error's own HTTP status, else the reply's."""
+    return int(_number(told) or reply.status)
+
+
+def _wait_in_data(data: Any) -> float | None:
+    return _number(data.get("retry_in_seconds")) if isinstance(data, dict) else None
 
 
 def _default_wait(code: str, status: int) -> float | None:

@@ -49,6 +49,12 @@ def parse_rate_limit(header: str) -> dict[str, Limit]:
     return limits
 
 
+def parse_quotas(header: str) -> dict[str, int]:
+    """`"minuteRate";q=5000;w=60` of the RateLimit-Policy header: how much there is a window, by name."""
+    found = (re.match(r'\s*"([^"]+)"[^,]*;\s*q=(\d+)', part) for part in header.split(","))
+    return {match[1]: int(match[2]) for match in found if match}
+
+
 class Pacer:
     """The budget of one account, as the latest replies tell it, and the batch size that suits the board."""
 
@@ -66,6 +72,7 @@ class Pacer:
         self._target_seconds = target_seconds  # far from monday's time-out of 60 s
         self._cost: dict[str, float] = {}
         self._size: dict[str, int] = {}
+        self._quota = float("inf")  # complexity a minute; a batch above it would be refused for ever
         self._left: float | None = None  # complexity
         self._reset_at = 0.0
         self._calls_left: int | None = None
@@ -78,9 +85,8 @@ class Pacer:
     def batch_size(self, operation: str) -> int:
         """How many creates the next request may hold, at least 1."""
         size = min(self._size.get(operation, self._first_batch), self._largest_batch)
-        per_request = int(QUERY_COMPLEXITY // self.cost(operation))
-        affordable = int(self._complexity_left() // self.cost(operation))
-        return max(1, min(size, per_request, affordable))
+        affordable = min(QUERY_COMPLEXITY, self._complexity_left()) // self.cost(operation)
+        return max(1, min(size, int(affordable)))
 
     def wait_seconds(self, operation: str) -> float:
         """How long until one more request of this operation is within the budget; 0 for now."""
@@ -94,18 +100,20 @@ class Pacer:
 
     def learn(self, reply: Reply, *, operation: str = "", rows: int = 0, seconds: float = 0.0) -> None:
         """Takes in what a reply says of limits and cost, and how long its rows took."""
+        self._quota = parse_quotas(reply.headers.get("ratelimit-policy", "")).get("complexityMinute", self._quota)
         self._learn_limits(parse_rate_limit(reply.headers.get("ratelimit", "")))
         complexity = (reply.data or {}).get("complexity")
-        if isinstance(complexity, Mapping):
+        # A replayed answer tells of an earlier request: only its headers are of now.
+        if isinstance(complexity, Mapping) and not reply.replayed:
             self._left = float(complexity.get("after", self._left or 0))
             self._reset_at = self.clock.now() + float(complexity.get("reset_in_x_seconds") or 0)
             if rows and complexity.get("query"):
                 self._cost[operation] = max(1.0, float(complexity["query"]) / rows)
-        if rows and reply.status == 200:
+        if rows and reply.data and not reply.replayed:
             self._grow(operation, rows, seconds)
 
     def shrink(self, operation: str) -> None:
-        """A request came too near the time-out: halve the batch."""
+        """A request's answer was lost, perhaps to the time-out: halve the batch."""
         self._size[operation] = max(1, self._size.get(operation, self._first_batch) // 2)
 
     def _grow(self, operation: str, rows: int, seconds: float) -> None:
@@ -127,7 +135,7 @@ class Pacer:
             self._calls_reset_at = now + (calls.reset_seconds or 0)
 
     def _complexity_left(self) -> float:
-        """Infinite before the first reply and after the window has ended: the next reply tells."""
+        """The whole quota before the first reply and after the window has ended: the next reply tells."""
         if self._left is None or self.clock.now() >= self._reset_at:
-            return float("inf")
+            return self._quota
         return self._left

@@ -34,7 +34,8 @@ class Reply:
 
     @property
     def errors(self) -> list[Any]:
-        return list(self.body.get("errors") or []) if self.body else []
+        errors = (self.body or {}).get("errors") or []
+        return errors if isinstance(errors, list) else [errors]
 
     @property
     def request_id(self) -> str | None:

@@ -12,7 +12,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -37,6 +37,7 @@ TEMPLATES: Mapping[Operation, DocumentNode] = {
 # monday keeps an answer for 30 minutes; the margin is for a request that is replayed at the last moment.
 REPLAY_WINDOW = timedelta(minutes=28)
 ROW_ATTEMPTS = 8
+SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; a row that its answer left open is looked up twice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,26 +174,54 @@ class BoardWriter:
     def _deliver(self, entry: Entry, *, in_doubt: bool = False) -> Outcome:
         """Sends the entry until its outcome is known.
 
-        Raises Rejected if the whole request is refused, _Spent if only a new key can go on, and Transient once the
-        attempts are used up: the entry then stays open, in doubt, for the next run.
+        Raises Rejected if the whole request is refused, _Spent if only a new key can go on, Fatal, and Transient once
+        the attempts are used up: the entry then stays open, in doubt, for the next run.
         """
+        sent = in_doubt
         for attempt in self._client.retrying():
             with attempt:
-                if in_doubt:
-                    if outcome := self._look_up(entry):
-                        return outcome
+                if in_doubt and (outcome := self._look_up(entry)):
+                    return outcome
+                if sent:
                     self._journal.sending_again(entry)
+                    entry = replace(entry, quiet=timedelta(0))
+                sent = True
                 try:
-                    return self._send(entry)
+                    outcome = self._send(entry)
                 except Transient as error:
                     # Once in doubt, always in doubt: a later refusal says nothing of an earlier sending.
-                    in_doubt = in_doubt or not error.no_effect
+                    if not error.no_effect:
+                        in_doubt = True
+                        self._client.pacer.shrink(entry.operation)
                     raise
+                except Fatal:
+                    if not in_doubt:
+                        self._journal.close(entry)  # refused as a whole, and never sent before
+                    raise
+                return self._without_doubts(entry, outcome)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _without_doubts(self, entry: Entry, outcome: Outcome) -> Outcome:
+        """The outcome with the ids of rows that monday made although its answer does not name them.
+
+        Sending such a row anew without a look would double it; the same key would only replay the answer.
+        """
+        for pause in (0.0, min(SEARCH_LAG_SECONDS, self._settle_seconds)):
+            doubtful = [key for key, error in outcome.again.items() if not error.no_effect]
+            if not doubtful:
+                break
+            self._client.wait(pause)
+            found = self._find(entry)
+            for key in doubtful:
+                if key in found:
+                    outcome.created[key] = found[key]
+                    del outcome.again[key]
+        return outcome
 
     def _resolve(self, entry: Entry) -> Outcome:
         """The outcome of a request of which an earlier run knew no answer; what it lacks is to be created anew."""
         if entry.age >= REPLAY_WINDOW:
+            self._settle(entry)  # it may have been sent again a moment ago
             return self._look_up(entry) or Outcome()
         try:
             return self._deliver(entry, in_doubt=True)
@@ -286,15 +315,23 @@ def read_outcome(entry: Entry, reply: Reply) -> Outcome:
         if isinstance(meaning, Transient) and meaning.no_effect and reply.replayed:
             raise _Spent
         raise meaning
+    unexplained = Transient(
+        "monday's answer names neither an id nor an error for this row", request_id=reply.request_id
+    )
     for error in errors:
         meaning = classify(error, reply)
         failed = keys.get(error.alias or "")
         if isinstance(meaning, Fatal):
             outcome.fatal = meaning
+        elif isinstance(meaning, Transient) and failed is None:
+            unexplained = meaning
         elif failed is None or failed in outcome.created:
             continue
         elif isinstance(meaning, Rejected):
             outcome.rejected[failed] = str(meaning)
         elif isinstance(meaning, Transient):
             outcome.again[failed] = meaning
+    for key in entry.keys:
+        if key not in outcome.created and key not in outcome.rejected:
+            outcome.again.setdefault(key, unexplained)
     return outcome

@@ -14,8 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.errors import LeaseLost
-from order_sync.orders.database import WritableDatabase, chunks
-from order_sync.orders.queue import QueueReader, Row
+from order_sync.orders.database import Row, WritableDatabase, chunks
+from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import Action, State, Tables
 
 RECORDS_PER_TRANSACTION = 500  # whole record_uuids; bounds lock time and, with it, what a deadlock repeats
@@ -87,124 +87,133 @@ def commit(database: WritableDatabase, reader: QueueReader, run_id: str) -> Read
 def _commit_records(
     database: WritableDatabase, tables: Tables, run_id: str, records: list[str], plan: Readiness
 ) -> None:
+    database.transaction(lambda connection: _write(connection, database, tables, run_id, records, plan))
+
+
+def _write(
+    connection: sa.Connection,
+    database: WritableDatabase,
+    tables: Tables,
+    run_id: str,
+    records: list[str],
+    plan: Readiness,
+) -> None:
     h, line, o, m = tables.header_queue, tables.line_queue, tables.orders, tables.order_lines
-    with database.write() as connection:
-        now = database.now(connection)
-        # Every update names the run: a row that another run has claimed since is not counted, and rolls back.
-        headers = connection.execute(
-            sa.update(h)
+    now = database.now(connection)
+    for table, id_column, claimed in (
+        (h, h.c.monday_item_id, plan.headers),
+        (line, line.c.monday_subitem_id, plan.lines),
+    ):
+        # The update names the run: a row that another run has claimed since is not counted, and rolls back.
+        connection.execute(
+            sa.update(table)
             .where(
-                h.c.record_uuid.in_(records),
-                h.c.sync_run_id == run_id,
-                h.c.sync_state == State.PENDING,
-                h.c.monday_item_id.is_not(None),
+                table.c.record_uuid.in_(records),
+                table.c.sync_run_id == run_id,
+                table.c.sync_state == State.PENDING,
+                id_column.is_not(None),
             )
             .values(sync_state=State.SYNCED, sync_completed_at=now, sync_error_message=None)
-        ).rowcount
-        lines = connection.execute(
-            sa.update(line)
-            .where(
-                line.c.record_uuid.in_(records),
-                line.c.sync_run_id == run_id,
-                line.c.sync_state == State.PENDING,
-                line.c.monday_subitem_id.is_not(None),
-            )
-            .values(sync_state=State.SYNCED, sync_completed_at=now, sync_error_message=None)
-        ).rowcount
-        _expect(headers, sum(plan.headers.get(r, 0) for r in records), h.name, records)
-        _expect(lines, sum(plan.lines.get(r, 0) for r in records), line.name, records)
-
-        item_id = (
-            sa.select(h.c.monday_item_id)
-            .where(
-                h.c.record_uuid == o.c.record_uuid,
-                h.c.sync_run_id == run_id,
-                h.c.sync_state == State.SYNCED,
-            )
-            .order_by(h.c.created_at, h.c.delta_uuid)
-            .limit(1)
-            .scalar_subquery()
         )
-        orders = connection.execute(
-            sa.update(o)
-            .where(o.c.record_uuid.in_(records))
-            .values(
-                sync_state=State.SYNCED,
-                monday_item_id=sa.func.coalesce(item_id, o.c.monday_item_id),
-                last_synced_at=now,
-                sync_error_message=None,
-            )
-        ).rowcount
-        _expect(orders, len(records), o.name, records)
+        _expect(connection, _synced(table, records, run_id), sum(claimed.get(r, 0) for r in records), records)
 
-        def of_line(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
-            return (
-                sa.select(sa.func.max(column))
-                .where(
-                    line.c.record_uuid == m.c.record_uuid,
-                    line.c.line_uuid == m.c.line_uuid,
-                    line.c.sync_run_id == run_id,
-                    line.c.sync_state == State.SYNCED,
-                )
-                .scalar_subquery()
-            )
+    item_id = (
+        sa.select(h.c.monday_item_id)
+        .where(h.c.record_uuid == o.c.record_uuid, h.c.sync_run_id == run_id, h.c.sync_state == State.SYNCED)
+        .order_by(h.c.created_at, h.c.delta_uuid)
+        .limit(1)
+        .scalar_subquery()
+    )
+    connection.execute(
+        sa.update(o)
+        .where(o.c.record_uuid.in_(records))
+        .values(
+            sync_state=State.SYNCED,
+            monday_item_id=sa.func.coalesce(item_id, o.c.monday_item_id),
+            last_synced_at=now,
+            sync_error_message=None,
+        )
+    )
+    synced_orders = sa.select(o.c.record_uuid).where(
+        o.c.record_uuid.in_(records), o.c.sync_state == State.SYNCED, o.c.monday_item_id.is_not(None)
+    )
+    _expect(connection, synced_orders, len(records), records)
 
-        synced = (
-            sa.select(line.c.line_uuid)
+    def of_line(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+        return (
+            sa.select(sa.func.max(column))
             .where(
-                line.c.record_uuid.in_(records),
+                line.c.record_uuid == m.c.record_uuid,
+                line.c.line_uuid == m.c.line_uuid,
                 line.c.sync_run_id == run_id,
                 line.c.sync_state == State.SYNCED,
             )
-            .distinct()
+            .scalar_subquery()
         )
-        expected = connection.execute(sa.select(sa.func.count()).select_from(synced.subquery())).scalar_one()
-        order_lines = connection.execute(
-            sa.update(m)
-            .where(m.c.record_uuid.in_(records), m.c.line_uuid.in_(synced))
-            .values(
-                sync_state=State.SYNCED,
-                monday_subitem_id=of_line(line.c.monday_subitem_id),
-                parent_item_id=of_line(line.c.parent_item_id),
-                last_synced_at=now,
-            )
-        ).rowcount
-        _expect(order_lines, expected, m.name, records)
+
+    synced_lines = _synced(line, records, run_id).with_only_columns(line.c.line_uuid).distinct()
+    connection.execute(
+        sa.update(m)
+        .where(m.c.record_uuid.in_(records), m.c.line_uuid.in_(synced_lines))
+        .values(
+            sync_state=State.SYNCED,
+            monday_subitem_id=of_line(line.c.monday_subitem_id),
+            parent_item_id=of_line(line.c.parent_item_id),
+            last_synced_at=now,
+        )
+    )
+    # A line in the queue that the main table lacks, or has under another order, would be lost from sight.
+    expected = connection.execute(sa.select(sa.func.count()).select_from(synced_lines.subquery())).scalar_one()
+    in_main = sa.select(m.c.line_uuid).where(
+        m.c.record_uuid.in_(records), m.c.line_uuid.in_(synced_lines), m.c.sync_state == State.SYNCED
+    )
+    _expect(connection, in_main, expected, records)
 
 
-def _expect(found: int, expected: int, table: str, records: list[str]) -> None:
+def _synced(table: sa.Table, records: list[str], run_id: str) -> sa.Select[Any]:
+    """The queue rows of these record_uuids that this run has made SYNCED."""
+    return sa.select(table.c.delta_uuid).where(
+        table.c.record_uuid.in_(records), table.c.sync_run_id == run_id, table.c.sync_state == State.SYNCED
+    )
+
+
+def _expect(connection: sa.Connection, rows: sa.Select[Any], expected: int, records: list[str]) -> None:
+    """Rolls the transaction back unless the query finds as many rows as expected.
+
+    Counted by a query and not by what an update reports: a trigger may hide that, and after a lost COMMIT the update
+    finds nothing left to do.
+    """
+    found = connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one()
     if found != expected:
+        table = rows.get_final_froms()[0]
         of = records[0] if len(records) == 1 else f"{len(records)} record_uuids from {records[0]}"
         raise LeaseLost(
-            f"{table} has {found} rows to commit for {of} where {expected} were claimed: another run or person "
-            "changed them meanwhile. The order is left as it is and the next run takes it up."
+            f"{getattr(table, 'name', table)} has {found} rows to commit for {of} where {expected} were expected: "
+            "another run or person changed them meanwhile. The order is left as it is; the next run takes it up."
         )
 
 
 def _blockers(reader: QueueReader, records: Collection[str], run_id: str) -> Iterable[tuple[str, str]]:
     """record_uuids with a rejected row, or with a header that another run holds."""
     h, line = reader.tables.header_queue, reader.tables.line_queue
-    with reader.database.read() as connection:
-        for chunk in chunks(records):
-            for table, what in ((h, "header"), (line, "line")):
-                query = sa.select(table.c.record_uuid, table.c.delta_uuid, table.c.sync_error_message).where(
-                    table.c.record_uuid.in_(chunk),
-                    table.c.sync_state == State.ERROR,
-                    table.c.action_type == Action.INSERT,
-                )
-                for row in connection.execute(query):
-                    yield (
-                        row.record_uuid,
-                        f"its {what} {row.delta_uuid} was rejected: {row.sync_error_message}",
-                    )
-            held = sa.select(h.c.record_uuid, h.c.sync_run_id).where(
-                h.c.record_uuid.in_(chunk),
-                h.c.sync_state == State.PENDING,
-                h.c.action_type == Action.INSERT,
-                h.c.sync_run_id != run_id,
+    for chunk in chunks(records):
+        for table, what in ((h, "header"), (line, "line")):
+            rejected = sa.select(table.c.record_uuid, table.c.delta_uuid, table.c.sync_error_message).where(
+                table.c.record_uuid.in_(chunk),
+                table.c.sync_state == State.ERROR,
+                table.c.action_type == Action.INSERT,
             )
-            for record_uuid, holder in connection.execute(held):
-                yield record_uuid, f"one of its headers is held by run {holder}"
+            for row in reader.database.rows(rejected):
+                reason = row["sync_error_message"]
+                yield row["record_uuid"], f"its {what} {row['delta_uuid']} was rejected: {reason}"
+        held = sa.select(h.c.record_uuid, h.c.sync_run_id).where(
+            h.c.record_uuid.in_(chunk),
+            h.c.sync_state == State.PENDING,
+            h.c.action_type == Action.INSERT,
+            h.c.sync_run_id != run_id,
+        )
+        for row in reader.database.rows(held):
+            yield row["record_uuid"], f"one of its headers is held by run {row['sync_run_id']}"
 
 
 def _count(rows: Iterable[Row]) -> dict[str, int]:

@@ -6,19 +6,36 @@ A plain `Database` opens read-only and has no `write`: what holds one cannot cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from order_sync.errors import ConfigurationError
+from order_sync.orders.sql_server import (
+    LOGIN_SECONDS,
+    QUERY_SECONDS,
+    complete_url,
+    is_transient,
+    reason,
+    token_attributes,
+    token_source,
+)
+
+log = logging.getLogger("order_sync.orders")
 
 T = TypeVar("T")
+P = ParamSpec("P")
+S = TypeVar("S", bound="HasDatabase")
+Row = dict[str, Any]
 
 # SQL Server takes at most 2,100 parameters a statement; this leaves room for a statement's others.
 CHUNK = 1_000
@@ -37,28 +54,44 @@ class Database:
 
     read_only = True
 
-    def __init__(self, url: str | sa.URL) -> None:
+    def __init__(self, url: str | sa.URL, *, access_token: str | None = None) -> None:
+        """`access_token` is an Entra ID token for SQL Server, in place of a password."""
         self.url = sa.make_url(url)
-        self.engine = self._create_engine()
+        self._access_token = access_token
 
-    def _create_engine(self) -> sa.Engine:
+    @cached_property
+    def engine(self) -> sa.Engine:
+        """Raises ConfigurationError if there is no driver for the URL."""
         if self.url.get_backend_name() == "sqlite":
             return _sqlite_engine(self.url, read_only=self.read_only)
-        return sa.create_engine(self.url, pool_pre_ping=True)
+        return _sql_server_engine(self.url, self._access_token)
 
     @property
     def dialect(self) -> str:
-        return self.engine.dialect.name
+        return self.url.get_backend_name()
 
     def read(self) -> AbstractContextManager[sa.Connection]:
         """A connection for SELECTs; its transaction is rolled back at the end."""
         return self.engine.connect().execution_options(**_READ)
+
+    def rows(self, *queries: sa.Executable) -> list[Row]:
+        """All rows of the queries, one after the other, by column name. Transient errors are tried again."""
+
+        def fetch() -> list[Row]:
+            with self.read() as connection:
+                return [row for query in queries for row in to_rows(connection.execute(query))]
+
+        return retrying()(fetch)
 
     def now(self, connection: sa.Connection) -> datetime:
         """The database's own clock (UTC, naive): leases compare one clock, whoever's machine asks."""
         if self.dialect == "mssql":
             return connection.execute(sa.select(sa.func.SYSUTCDATETIME())).scalar_one()  # type: ignore[no-any-return]
         return datetime.now(UTC).replace(tzinfo=None)
+
+    def current_time(self) -> datetime:
+        with self.read() as connection:
+            return self.now(connection)
 
     def check_reachable(self) -> None:
         """Raises ConfigurationError, in one line and without the password, if nobody answers."""
@@ -72,9 +105,14 @@ class Database:
             with self.read() as connection:
                 connection.execute(sa.select(sa.literal(1)))
         except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", error)).splitlines()[0]
-            shown = self.url.render_as_string(hide_password=True)
-            raise ConfigurationError(f"The database at {shown} cannot be reached: {reason}") from None
+            raise ConfigurationError(f"The database {self.shown} cannot be reached: {reason(error)}") from None
+
+    @property
+    def shown(self) -> str:
+        """Server and database, without user, password and options."""
+        return sa.URL.create(
+            self.url.drivername, host=self.url.host, port=self.url.port, database=self.url.database
+        ).render_as_string()
 
     def dispose(self) -> None:
         self.engine.dispose()
@@ -91,6 +129,81 @@ class WritableDatabase(Database):
         with self.engine.begin() as connection:
             yield connection
 
+    def transaction(self, work: Callable[[sa.Connection], T]) -> T:
+        """`work` in one transaction, which is tried again as a whole after a transient error.
+
+        The answer to a COMMIT may be lost, so `work` must be right also when it has been done before.
+        """
+
+        def once() -> T:
+            with self.write() as connection:
+                return work(connection)
+
+        return retrying()(once)
+
+
+class HasDatabase(Protocol):
+    @property
+    def _database(self) -> WritableDatabase: ...
+
+
+def in_transaction(
+    method: Callable[Concatenate[S, sa.Connection, P], T],
+) -> Callable[Concatenate[S, P], T]:
+    """A method whose first argument is the connection of a transaction of its own; see `transaction`."""
+
+    @wraps(method)
+    def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._database.transaction(lambda connection: method(self, connection, *args, **kwargs))
+
+    return cast("Callable[Concatenate[S, P], T]", call)
+
+
+def retrying() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(is_transient),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5),
+        stop=stop_after_attempt(6),
+        before_sleep=_log_retry,
+        reraise=True,
+    )
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    if error is not None:
+        log.warning("the database asks to try again (attempt %d): %s", state.attempt_number, reason(error))
+
+
+def to_rows(result: sa.CursorResult[Any]) -> list[Row]:
+    names = list(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result.all()]
+
+
+def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
+    url, token = token_source(complete_url(url), access_token)
+    engine = sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        fast_executemany=True,
+        hide_parameters=True,  # an order's data does not belong into an exception
+        connect_args={"timeout": LOGIN_SECONDS},
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _on_do_connect(_dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> None:
+        if token is not None:
+            parameters["attrs_before"] = token_attributes(token())
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.timeout = QUERY_SECONDS
+        # Without it some errors leave a transaction open and half done.
+        connection.execute("SET XACT_ABORT ON")
+        connection.commit()
+
+    return engine
+
 
 def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
     if read_only and url.database not in (None, "", ":memory:"):
@@ -98,7 +211,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
             database=f"file:{Path(str(url.database)).resolve().as_posix()}",
             query={"mode": "ro", "uri": "true"},
         )
-    engine = sa.create_engine(url, connect_args={"timeout": 60})
+    engine = sa.create_engine(url, connect_args={"timeout": 60}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
@@ -115,6 +228,3 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
-
-
-__all__ = ["CHUNK", "Database", "OperationalError", "WritableDatabase", "chunks"]

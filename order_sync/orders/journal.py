@@ -17,9 +17,10 @@ from time import sleep
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from order_sync.errors import LeaseLost
-from order_sync.orders.database import WritableDatabase
+from order_sync.orders.database import WritableDatabase, in_transaction
 from order_sync.orders.tables import State, Tables
 
 
@@ -71,7 +72,7 @@ class Journal:
 
         `on_wait` is called with the holder's run id about once a second.
         """
-        while holder := self._try_board():
+        while holder := self._holder():
             on_wait(holder)
             sleep(1.0)
         try:
@@ -79,40 +80,46 @@ class Journal:
         finally:
             self._release_board()
 
-    def _try_board(self) -> str | None:
+    def _holder(self) -> str | None:
+        try:
+            return self._try_board()
+        except IntegrityError:
+            return "another run"  # which added the board's row at the same moment
+
+    @in_transaction
+    def _try_board(self, connection: sa.Connection) -> str | None:
         """None if the board is ours now, else the run that holds it."""
         boards = self._tables.boards
         mine = boards.c.board_id == self.board_id
-        with self._database.write() as connection:
-            now = self._database.now(connection)
-            row = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(mine)).first()
-            if row is None:
-                connection.execute(sa.insert(boards).values(board_id=self.board_id))
-            elif self._is_held_by_another(row.run_id, row.leased_until, now):
-                return str(row.run_id)
-            # Conditional on what was read: two runs may have read the same free board.
-            unchanged = boards.c.run_id == row.run_id if row and row.run_id else boards.c.run_id.is_(None)
-            taken = connection.execute(
-                sa.update(boards).where(mine, unchanged).values(run_id=self.run_id, leased_until=now + self._lease)
-            )
-            return None if taken.rowcount == 1 else "another run"
+        now = self._database.now(connection)
+        row = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(mine)).first()
+        if row is None:
+            connection.execute(sa.insert(boards).values(board_id=self.board_id))
+        elif self._is_held_by_another(row.run_id, row.leased_until, now):
+            return str(row.run_id)
+        # Conditional on what was read: two runs may have read the same free board.
+        unchanged = boards.c.run_id == row.run_id if row and row.run_id else boards.c.run_id.is_(None)
+        taken = connection.execute(
+            sa.update(boards).where(mine, unchanged).values(run_id=self.run_id, leased_until=now + self._lease)
+        )
+        return None if taken.rowcount == 1 else "another run"
 
     def _is_held_by_another(self, run_id: str | None, leased_until: datetime, now: datetime) -> bool:
         return run_id not in (None, self.run_id) and leased_until > now and not self._is_over(str(run_id))
 
-    def _release_board(self) -> None:
+    @in_transaction
+    def _release_board(self, connection: sa.Connection) -> None:
         boards = self._tables.boards
-        with self._database.write() as connection:
-            connection.execute(
-                sa.update(boards)
-                .where(boards.c.board_id == self.board_id, boards.c.run_id == self.run_id)
-                .values(run_id=None, leased_until=None)
-            )
+        connection.execute(
+            sa.update(boards)
+            .where(boards.c.board_id == self.board_id, boards.c.run_id == self.run_id)
+            .values(run_id=None, leased_until=None)
+        )
 
-    def renew(self) -> None:
+    @in_transaction
+    def renew(self, connection: sa.Connection) -> None:
         """Keeps the board for another lease time; raises LeaseLost if another run has taken it."""
-        with self._database.write() as connection:
-            self._renew(connection)
+        self._renew(connection)
 
     def _renew(self, connection: sa.Connection) -> datetime:
         boards = self._tables.boards
@@ -133,35 +140,44 @@ class Journal:
 
     def open(self, entry: Entry) -> None:
         """Commits the request before it leaves. Raises LeaseLost if this run no longer holds the board."""
-        with self._database.write() as connection:
-            now = self._renew(connection)
-            connection.execute(
-                sa.insert(self._tables.journal).values(
-                    idempotency_key=entry.idempotency_key,
-                    board_id=self.board_id,
-                    operation=entry.operation,
-                    keys=json.dumps(entry.keys),
-                    body=entry.body,
-                    state="OPEN",
-                    run_id=self.run_id,
-                    opened_at=now,
-                    sent_at=now,
-                )
-            )
+        try:
+            self._open(entry)
+        except IntegrityError:
+            # The key is new for every request: it is there because the answer to our own COMMIT was lost.
+            self.renew()
 
-    def sending_again(self, entry: Entry) -> None:
+    @in_transaction
+    def _open(self, connection: sa.Connection, entry: Entry) -> None:
+        now = self._renew(connection)
+        connection.execute(
+            sa.insert(self._tables.journal).values(
+                idempotency_key=entry.idempotency_key,
+                board_id=self.board_id,
+                operation=entry.operation,
+                keys=json.dumps(entry.keys),
+                body=entry.body,
+                state="OPEN",
+                run_id=self.run_id,
+                opened_at=now,
+                sent_at=now,
+            )
+        )
+
+    @in_transaction
+    def sending_again(self, connection: sa.Connection, entry: Entry) -> None:
         """The same body is about to leave once more, under the same key."""
         journal = self._tables.journal
-        with self._database.write() as connection:
-            now = self._renew(connection)
-            connection.execute(
-                sa.update(journal)
-                .where(journal.c.idempotency_key == entry.idempotency_key)
-                .values(sent_at=now, run_id=self.run_id)
-            )
+        now = self._renew(connection)
+        connection.execute(
+            sa.update(journal)
+            .where(journal.c.idempotency_key == entry.idempotency_key)
+            .values(sent_at=now, run_id=self.run_id)
+        )
 
+    @in_transaction
     def close(
         self,
+        connection: sa.Connection,
         entry: Entry,
         *,
         created: Mapping[str, str] | None = None,
@@ -173,32 +189,34 @@ class Journal:
         rows' own lease has expired: they are facts of the board, and whoever holds the board may record them.
         """
         journal = self._tables.journal
-        with self._database.write() as connection:
-            now = self._renew(connection)
-            closed = connection.execute(
-                sa.update(journal)
-                .where(journal.c.idempotency_key == entry.idempotency_key, journal.c.state == "OPEN")
-                .values(state="CLOSED", closed_at=now, body=None, run_id=self.run_id)
+        mine = journal.c.idempotency_key == entry.idempotency_key
+        now = self._renew(connection)
+        closed = connection.execute(
+            sa.update(journal)
+            .where(mine, journal.c.state == "OPEN")
+            .values(state="CLOSED", closed_at=now, body=None, run_id=self.run_id)
+        )
+        if closed.rowcount != 1:
+            if connection.execute(sa.select(journal.c.run_id).where(mine)).scalar() == self.run_id:
+                return  # closed by this run: the answer to its COMMIT was lost
+            raise LeaseLost(
+                f"Request {entry.idempotency_key} was resolved by another run while run {self.run_id} "
+                "waited for its answer. Let that run finish, then start again."
             )
-            if closed.rowcount != 1:
-                raise LeaseLost(
-                    f"Request {entry.idempotency_key} was resolved by another run while run {self.run_id} "
-                    "waited for its answer. Let that run finish, then start again."
-                )
-            self._write_ids(connection, entry.operation, created or {}, now)
-            self._write_rejections(connection, entry.operation, rejected or {})
+        self._write_ids(connection, entry.operation, created or {}, now)
+        self._write_rejections(connection, entry.operation, rejected or {})
 
-    def adopt(self, operation: Operation, found: Mapping[str, str]) -> None:
+    @in_transaction
+    def adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
         """Writes the ids of rows that were on the board already."""
-        with self._database.write() as connection:
-            self._write_ids(connection, operation, found, self._renew(connection))
+        self._write_ids(connection, operation, found, self._renew(connection))
 
-    def reject(self, operation: Operation, rejected: Mapping[str, str]) -> None:
+    @in_transaction
+    def reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, str]) -> None:
         """Turns rows into ERROR that are rejected before anything is sent."""
         if rejected:
-            with self._database.write() as connection:
-                self._renew(connection)
-                self._write_rejections(connection, operation, rejected)
+            self._renew(connection)
+            self._write_rejections(connection, operation, rejected)
 
     def in_doubt(self, operation: Operation | None = None) -> list[Entry]:
         """Every open entry of the board: the answer never came, or was never recorded."""

@@ -106,7 +106,7 @@ def load_mapping(path: Path = DEFAULT_MAPPING) -> Mapping:
         return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigurationError(f"The mapping {path} cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The mapping {path} is not valid TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -6,6 +6,7 @@ Claims are conditional updates on named rows, so they are right even where a ser
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.orders.database import Database, WritableDatabase, chunks
+from order_sync.orders.database import Database, Row, WritableDatabase, chunks, in_transaction
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +43,22 @@ class QueueReader:
         or with a header that another run holds. `over` names runs that have ended: what they hold is free.
         """
         h = self.tables.header_queue
-        with self.database.read() as connection:
-            expired = self.database.now(connection) - self.lease
-            query = (
-                sa.select(
-                    h.c.delta_uuid,
-                    h.c.record_uuid,
-                    h.c[CUSTOMER].label("customer"),
-                    h.c[ORDER_NUMBER].label("order_number"),
-                    h.c.created_at,
-                )
-                .where(
-                    self._claimable_header(expired, over),
-                    h.c.record_uuid.not_in(self._blocked_records()),
-                    h.c.record_uuid.not_in(self._held_records(expired, over)),
-                )
-                .order_by(h.c.created_at, h.c.delta_uuid)
+        expired = self.database.current_time() - self.lease
+        return self.database.rows(
+            sa.select(
+                h.c.delta_uuid,
+                h.c.record_uuid,
+                h.c[CUSTOMER].label("customer"),
+                h.c[ORDER_NUMBER].label("order_number"),
+                h.c.created_at,
             )
-            return _rows(connection.execute(query))
+            .where(
+                self._claimable_header(expired, over),
+                h.c.record_uuid.not_in(self._blocked_records()),
+                h.c.record_uuid.not_in(self._held_records(expired, over)),
+            )
+            .order_by(h.c.created_at, h.c.delta_uuid)
+        )
 
     def claimable_lines(self, over: Collection[str] = ()) -> list[Row]:
         """Lines that a run may claim, oldest first.
@@ -73,26 +70,24 @@ class QueueReader:
         waiting = sa.select(h.c.record_uuid).where(
             h.c.action_type == Action.INSERT, h.c.sync_state.in_([State.NEW, State.PENDING, State.ERROR])
         )
-        with self.database.read() as connection:
-            expired = self.database.now(connection) - self.lease
-            query = (
-                sa.select(
-                    line.c.delta_uuid,
-                    line.c.line_uuid,
-                    line.c.record_uuid,
-                    o.c[CUSTOMER].label("customer"),
-                    line.c.created_at,
-                    sa.case((line.c.record_uuid.in_(waiting), 0), else_=1).label("late"),
-                    o.c.monday_item_id.label("order_item_id"),
-                )
-                .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
-                .where(
-                    self._claimable_line(expired, over),
-                    line.c.record_uuid.not_in(self._blocked_records()),
-                )
-                .order_by(line.c.created_at, line.c.delta_uuid)
+        expired = self.database.current_time() - self.lease
+        rows = self.database.rows(
+            sa.select(
+                line.c.delta_uuid,
+                line.c.line_uuid,
+                line.c.record_uuid,
+                o.c[CUSTOMER].label("customer"),
+                line.c.created_at,
+                sa.case((line.c.record_uuid.in_(waiting), 0), else_=1).label("late"),
+                o.c.monday_item_id.label("order_item_id"),
             )
-            rows = _rows(connection.execute(query))
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .where(
+                self._claimable_line(expired, over),
+                line.c.record_uuid.not_in(self._blocked_records()),
+            )
+            .order_by(line.c.created_at, line.c.delta_uuid)
+        )
         # A line whose order never was on the board and has no header waiting has nowhere to go yet.
         return [
             row | {"late": bool(row["late"])} for row in rows if not row["late"] or row["order_item_id"] is not None
@@ -100,23 +95,20 @@ class QueueReader:
 
     def untouched(self) -> list[Row]:
         """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
-        with self.database.read() as connection:
-            return [
-                row
-                for table in (self.tables.header_queue, self.tables.line_queue)
-                for row in _rows(
-                    connection.execute(
-                        sa.select(
-                            sa.literal(table.name, sa.Unicode(128)).label("table"),
-                            table.c.action_type.label("action"),
-                            sa.func.count().label("rows"),
-                            sa.func.min(sa.cast(table.c.record_uuid, sa.String(36))).label("sample"),
-                        )
-                        .where(table.c.action_type != Action.INSERT, table.c.sync_state != State.SYNCED)
-                        .group_by(table.c.action_type)
-                    )
+        return [
+            {"table": table.name} | row
+            for table in (self.tables.header_queue, self.tables.line_queue)
+            for row in self.database.rows(
+                sa.select(
+                    table.c.action_type.label("action"),
+                    sa.func.count().label("rows"),
+                    sa.func.min(sa.cast(table.c.record_uuid, sa.String(36))).label("sample"),
                 )
-            ]
+                .where(table.c.action_type != Action.INSERT, table.c.sync_state != State.SYNCED)
+                .group_by(table.c.action_type)
+                .order_by(table.c.action_type)
+            )
+        ]
 
     # ---- what a run has claimed -------------------------------------------------------------------
 
@@ -146,9 +138,9 @@ class QueueReader:
             h.c.sync_state,
             h.c.created_at,
         )
-        with self.database.read() as connection:
-            query = sa.select(*columns).where(h.c.sync_run_id == run_id).order_by(h.c.created_at, h.c.delta_uuid)
-            return _rows(connection.execute(query))
+        return self.database.rows(
+            sa.select(*columns).where(h.c.sync_run_id == run_id).order_by(h.c.created_at, h.c.delta_uuid)
+        )
 
     def run_lines(self, run_id: str) -> list[Row]:
         """What became of a run's lines.
@@ -169,8 +161,7 @@ class QueueReader:
             .where(line.c.sync_run_id == run_id)
             .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
         )
-        with self.database.read() as connection:
-            return _rows(connection.execute(query))
+        return self.database.rows(query)
 
     def _headers(self, where: sa.ColumnElement[bool]) -> list[Row]:
         h, o = self.tables.header_queue, self.tables.orders
@@ -189,8 +180,7 @@ class QueueReader:
             .where(where)
             .order_by(h.c[CUSTOMER], h.c.created_at, h.c.delta_uuid)
         )
-        with self.database.read() as connection:
-            return _rows(connection.execute(query))
+        return self.database.rows(query)
 
     def claimed_lines(self, run_id: str) -> list[Row]:
         """The lines a run holds, by record_uuid, then oldest first.
@@ -228,39 +218,33 @@ class QueueReader:
             .where(where)
             .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
         )
-        with self.database.read() as connection:
-            return _rows(connection.execute(query))
+        return self.database.rows(query)
 
     def leases(self) -> list[Lease]:
         """Who holds claimed rows now."""
         h, line = self.tables.header_queue, self.tables.line_queue
-        held: dict[str, int] = {}
-        with self.database.read() as connection:
-            for table in (h, line):
-                query = (
-                    sa.select(table.c.sync_run_id, sa.func.count())
-                    .where(table.c.sync_state == State.PENDING, table.c.sync_run_id.is_not(None))
-                    .group_by(table.c.sync_run_id)
-                )
-                for run_id, rows in connection.execute(query):
-                    held[run_id] = held.get(run_id, 0) + rows
+        held: Counter[str] = Counter()
+        for table in (h, line):
+            query = (
+                sa.select(table.c.sync_run_id, sa.func.count().label("rows"))
+                .where(table.c.sync_state == State.PENDING, table.c.sync_run_id.is_not(None))
+                .group_by(table.c.sync_run_id)
+            )
+            held.update({row["sync_run_id"]: row["rows"] for row in self.database.rows(query)})
         return [Lease(run_id=run_id, rows=rows) for run_id, rows in sorted(held.items())]
 
     def errors(self, run_id: str | None = None) -> list[Row]:
         """Rows in ERROR (of one run, or all): table, customer, order_number, record_uuid, size, reason."""
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
         headers = sa.select(
-            sa.literal("header", sa.Unicode(10)).label("row"),
             h.c[CUSTOMER].label("customer"),
             h.c[ORDER_NUMBER].label("order_number"),
             h.c.record_uuid,
             h.c.delta_uuid,
-            sa.null().label("size"),
             h.c.sync_error_message.label("reason"),
         ).where(h.c.sync_state == State.ERROR)
         lines = (
             sa.select(
-                sa.literal("line", sa.Unicode(10)).label("row"),
                 o.c[CUSTOMER].label("customer"),
                 o.c[ORDER_NUMBER].label("order_number"),
                 line.c.record_uuid,
@@ -274,40 +258,40 @@ class QueueReader:
         if run_id is not None:
             headers = headers.where(h.c.sync_run_id == run_id)
             lines = lines.where(line.c.sync_run_id == run_id)
-        with self.database.read() as connection:
-            rows = [*_rows(connection.execute(headers)), *_rows(connection.execute(lines))]
+        rows: list[Row] = [
+            *({"row": "header", "size": None} | row for row in self.database.rows(headers)),
+            *({"row": "line"} | row for row in self.database.rows(lines)),
+        ]
         return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"]))
 
     def counts(self) -> list[Row]:
         """INSERT rows by customer and state: customer, row (header, line), state, rows, oldest (created_at)."""
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
-        with self.database.read() as connection:
-            headers = sa.select(
+        headers = (
+            sa.select(
                 h.c[CUSTOMER].label("customer"),
                 h.c.sync_state.label("state"),
                 sa.func.count().label("rows"),
                 sa.func.min(h.c.created_at).label("oldest"),
-            ).where(h.c.action_type == Action.INSERT)
-            lines = (
-                sa.select(
-                    o.c[CUSTOMER].label("customer"),
-                    line.c.sync_state.label("state"),
-                    sa.func.count().label("rows"),
-                    sa.func.min(line.c.created_at).label("oldest"),
-                )
-                .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
-                .where(line.c.action_type == Action.INSERT)
             )
-            return [
-                *(
-                    {"row": "header"} | row
-                    for row in _rows(connection.execute(headers.group_by(h.c[CUSTOMER], h.c.sync_state)))
-                ),
-                *(
-                    {"row": "line"} | row
-                    for row in _rows(connection.execute(lines.group_by(o.c[CUSTOMER], line.c.sync_state)))
-                ),
-            ]
+            .where(h.c.action_type == Action.INSERT)
+            .group_by(h.c[CUSTOMER], h.c.sync_state)
+        )
+        lines = (
+            sa.select(
+                o.c[CUSTOMER].label("customer"),
+                line.c.sync_state.label("state"),
+                sa.func.count().label("rows"),
+                sa.func.min(line.c.created_at).label("oldest"),
+            )
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .where(line.c.action_type == Action.INSERT)
+            .group_by(o.c[CUSTOMER], line.c.sync_state)
+        )
+        return [
+            *({"row": "header"} | row for row in self.database.rows(headers)),
+            *({"row": "line"} | row for row in self.database.rows(lines)),
+        ]
 
     # ---- conditions -------------------------------------------------------------------------------
 
@@ -368,21 +352,32 @@ class OrderQueue(QueueReader):
         run gives back the rest.
         """
         wanted = list(delta_uuids)
+        self._claim_headers(run_id, wanted, over)
+        return self._held(self.tables.header_queue, run_id, wanted)
+
+    @in_transaction
+    def _claim_headers(self, connection: sa.Connection, run_id: str, wanted: list[str], over: Collection[str]) -> None:
         h = self.tables.header_queue
-        with self._database.write() as connection:
-            now = self._database.now(connection)
-            claimed = self._claim(connection, h, wanted, self._claimable_header(now - self.lease, over), run_id, now)
-            if claimed < len(wanted):
-                self._give_back_broken(connection, run_id, wanted)
-        held = {row["delta_uuid"] for row in self.claimed_headers(run_id)}
-        return len(held & set(wanted))
+        now = self._database.now(connection)
+        self._claim(connection, h, wanted, self._claimable_header(now - self.lease, over), run_id, now)
+        self._give_back_broken(connection, run_id, wanted)
 
     def claim_lines(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
-        """Claims these lines for the run; returns how many rows it got."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
-            condition = self._claimable_line(now - self.lease, over)
-            return self._claim(connection, self.tables.line_queue, list(delta_uuids), condition, run_id, now)
+        """Claims these lines for the run; returns how many it now holds of them."""
+        wanted = list(delta_uuids)
+        self._claim_lines(run_id, wanted, over)
+        return self._held(self.tables.line_queue, run_id, wanted)
+
+    @in_transaction
+    def _claim_lines(self, connection: sa.Connection, run_id: str, wanted: list[str], over: Collection[str]) -> None:
+        now = self._database.now(connection)
+        condition = self._claimable_line(now - self.lease, over)
+        self._claim(connection, self.tables.line_queue, wanted, condition, run_id, now)
+
+    def _held(self, table: sa.Table, run_id: str, wanted: list[str]) -> int:
+        """How many of these rows the run holds: read back, for a trigger may hide how many a statement changed."""
+        query = sa.select(table.c.delta_uuid).where(table.c.sync_state == State.PENDING, table.c.sync_run_id == run_id)
+        return len({row["delta_uuid"] for row in self.database.rows(query)} & set(wanted))
 
     def _claim(
         self,
@@ -392,21 +387,13 @@ class OrderQueue(QueueReader):
         condition: sa.ColumnElement[bool],
         run_id: str,
         now: datetime,
-    ) -> int:
-        claimed = 0
+    ) -> None:
         for chunk in chunks(delta_uuids):
-            result = connection.execute(
+            connection.execute(
                 sa.update(table)
                 .where(table.c.delta_uuid.in_(chunk), condition)
-                .values(
-                    sync_state=State.PENDING,
-                    sync_run_id=run_id,
-                    sync_attempted_at=now,
-                    sync_error_message=None,
-                )
+                .values(sync_state=State.PENDING, sync_run_id=run_id, sync_attempted_at=now, sync_error_message=None)
             )
-            claimed += result.rowcount
-        return claimed
 
     def _give_back_broken(self, connection: sa.Connection, run_id: str, wanted: list[str]) -> None:
         """Gives back the headers of record_uuids of which another run holds a part."""
@@ -424,91 +411,90 @@ class OrderQueue(QueueReader):
                 .values(sync_state=State.NEW, sync_run_id=None)
             )
 
-    def renew(self, run_id: str) -> int:
+    @in_transaction
+    def renew(self, connection: sa.Connection, run_id: str) -> int:
         """Extends the run's lease on all its rows; returns how many rows it still holds."""
         held = 0
-        with self._database.write() as connection:
-            now = self._database.now(connection)
-            for table in (self.tables.header_queue, self.tables.line_queue):
-                result = connection.execute(
-                    sa.update(table)
-                    .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-                    .values(sync_attempted_at=now)
-                )
-                held += result.rowcount
+        now = self._database.now(connection)
+        for table in (self.tables.header_queue, self.tables.line_queue):
+            result = connection.execute(
+                sa.update(table)
+                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+                .values(sync_attempted_at=now)
+            )
+            held += result.rowcount
         return held
 
-    def take_over(self, run_id: str, from_run_id: str) -> int:
+    @in_transaction
+    def take_over(self, connection: sa.Connection, run_id: str, from_run_id: str) -> int:
         """Makes the rows of a run that is over the rows of this run; returns how many."""
         taken = 0
-        with self._database.write() as connection:
-            now = self._database.now(connection)
-            for table in (self.tables.header_queue, self.tables.line_queue):
-                result = connection.execute(
-                    sa.update(table)
-                    .where(table.c.sync_run_id == from_run_id, table.c.sync_state == State.PENDING)
-                    .values(sync_run_id=run_id, sync_attempted_at=now)
-                )
-                taken += result.rowcount
+        now = self._database.now(connection)
+        for table in (self.tables.header_queue, self.tables.line_queue):
+            result = connection.execute(
+                sa.update(table)
+                .where(table.c.sync_run_id == from_run_id, table.c.sync_state == State.PENDING)
+                .values(sync_run_id=run_id, sync_attempted_at=now)
+            )
+            taken += result.rowcount
         return taken
 
-    def release(self, run_id: str) -> int:
+    @in_transaction
+    def release(self, connection: sa.Connection, run_id: str) -> int:
         """Gives back every row the run still holds: headers become NEW, lines stay PENDING, unleased."""
         released = 0
-        with self._database.write() as connection:
-            for table, state in (
-                (self.tables.header_queue, State.NEW),
-                (self.tables.line_queue, State.PENDING),
-            ):
-                result = connection.execute(
-                    sa.update(table)
-                    .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-                    .values(sync_state=state, sync_run_id=None)
-                )
-                released += result.rowcount
+        for table, state in (
+            (self.tables.header_queue, State.NEW),
+            (self.tables.line_queue, State.PENDING),
+        ):
+            result = connection.execute(
+                sa.update(table)
+                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+                .values(sync_state=state, sync_run_id=None)
+            )
+            released += result.rowcount
         return released
 
-    def assign_groups(self, run_id: str, group_ids: dict[str, str]) -> None:
+    @in_transaction
+    def assign_groups(self, connection: sa.Connection, run_id: str, group_ids: dict[str, str]) -> None:
         """Writes monday_group_id into the run's headers; `group_ids` is by delta_uuid."""
         if not group_ids:
             return
         h = self.tables.header_queue
-        with self._database.write() as connection:
-            connection.execute(
-                sa.update(h)
-                .where(h.c.delta_uuid == sa.bindparam("key"), h.c.sync_run_id == run_id)
-                .values(monday_group_id=sa.bindparam("group_id")),
-                [{"key": key, "group_id": group_id} for key, group_id in group_ids.items()],
-            )
+        connection.execute(
+            sa.update(h)
+            .where(h.c.delta_uuid == sa.bindparam("key"), h.c.sync_run_id == run_id)
+            .values(monday_group_id=sa.bindparam("group_id")),
+            [{"key": key, "group_id": group_id} for key, group_id in group_ids.items()],
+        )
 
-    def assign_parents(self, run_id: str, parent_ids: dict[str, int]) -> None:
+    @in_transaction
+    def assign_parents(self, connection: sa.Connection, run_id: str, parent_ids: dict[str, int]) -> None:
         """Writes parent_item_id into the run's lines; `parent_ids` is by delta_uuid."""
         if not parent_ids:
             return
         line = self.tables.line_queue
-        with self._database.write() as connection:
-            connection.execute(
-                sa.update(line)
-                .where(line.c.delta_uuid == sa.bindparam("key"), line.c.sync_run_id == run_id)
-                .values(parent_item_id=sa.bindparam("parent_id")),
-                [{"key": key, "parent_id": parent_id} for key, parent_id in parent_ids.items()],
-            )
+        connection.execute(
+            sa.update(line)
+            .where(line.c.delta_uuid == sa.bindparam("key"), line.c.sync_run_id == run_id)
+            .values(parent_item_id=sa.bindparam("parent_id")),
+            [{"key": key, "parent_id": parent_id} for key, parent_id in parent_ids.items()],
+        )
 
-    def retry(self, customers: Collection[str] = ()) -> int:
+    @in_transaction
+    def retry(self, connection: sa.Connection, customers: Collection[str] = ()) -> int:
         """ERROR -> NEW (headers) or PENDING (lines), for all or some customers; returns how many rows."""
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
-        of_customers = sa.select(o.c.record_uuid).where(o.c[CUSTOMER].in_(list(customers)))
+        # A header whose order is missing in ORDER_LIST has its customer in the queue only.
+        queued = h.alias("queued")
+        of_customers = sa.union_all(
+            *(sa.select(t.c.record_uuid).where(t.c[CUSTOMER].in_(list(customers))) for t in (o, queued))
+        )
         reset = 0
-        with self._database.write() as connection:
-            for table, state in ((h, State.NEW), (line, State.PENDING)):
-                update = sa.update(table).where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
-                if customers:
-                    update = update.where(table.c.record_uuid.in_(of_customers))
-                result = connection.execute(update.values(sync_state=state, sync_run_id=None, sync_error_message=None))
-                reset += result.rowcount
+        for table, state in ((h, State.NEW), (line, State.PENDING)):
+            update = sa.update(table).where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+            if customers:
+                update = update.where(table.c.record_uuid.in_(of_customers))
+            result = connection.execute(update.values(sync_state=state, sync_run_id=None, sync_error_message=None))
+            reset += result.rowcount
         return reset
-
-
-def _rows(result: sa.CursorResult[Any]) -> list[Row]:
-    names = list(result.keys())
-    return [dict(zip(names, row, strict=True)) for row in result.all()]

@@ -61,7 +61,7 @@ def datetime2() -> TypeEngine[Any]:
 
 def text(length: int | None = None) -> TypeEngine[Any]:
     """nvarchar(length), or nvarchar(max)."""
-    return sa.Unicode(length) if length else sa.UnicodeText()
+    return sa.Unicode(length) if length else sa.UnicodeText().with_variant(mssql.NVARCHAR(), "mssql")
 
 
 ORDER_NUMBER = "AAG ORDER NUMBER"

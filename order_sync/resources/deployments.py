@@ -21,6 +21,7 @@ def resources(settings: Settings) -> dict[str, Any]:
     """The resources by key: sql_server, monday, scope, queue_io, monday_io."""
     sql_config: dict[str, Any] = {
         "url": _secret("DATABASE_URL", settings.database),
+        "access_token": _secret("DATABASE_ACCESS_TOKEN", settings.access_token or ""),
         "database_schema": settings.schema_name,
         "header_queue": settings.header_queue_table,
         "line_queue": settings.line_queue_table,

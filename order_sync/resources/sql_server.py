@@ -24,6 +24,7 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
     """Reads the site's tables. Writes nothing."""
 
     url: str = Field(repr=False, description="SQLAlchemy URL, as ORDER_SYNC_DATABASE_URL; holds a password.")
+    access_token: str = Field(default="", repr=False, description="Entra ID token, in place of a password.")
     database_schema: str | None = Field(default=None, description="Schema of the tables.")
     header_queue: str = "ORDER_LIST_DELTA"
     line_queue: str = "ORDER_LIST_LINES_DELTA"
@@ -48,7 +49,7 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
 
     @cached_property
     def database(self) -> Database:
-        return Database(self.url)
+        return Database(self.url, access_token=self.access_token)
 
     @cached_property
     def reader(self) -> QueueReader:
@@ -66,7 +67,7 @@ class SqlServerResource(ReadOnlySqlServerResource):
 
     @cached_property
     def database(self) -> WritableDatabase:
-        return WritableDatabase(self.url)
+        return WritableDatabase(self.url, access_token=self.access_token)
 
     @cached_property
     def queue(self) -> OrderQueue:

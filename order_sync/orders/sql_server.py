@@ -1,0 +1,151 @@
+"""Connecting to SQL Server: which ODBC driver, which defaults, which errors pass by themselves.
+
+In: a SQLAlchemy URL mssql+pyodbc://... Out: a URL that names its driver and encrypts, and connect arguments.
+Never puts a password or a token into a message.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import re
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from order_sync.errors import ConfigurationError
+
+DRIVER = "ODBC Driver 18 for SQL Server"
+LOGIN_SECONDS = 10
+QUERY_SECONDS = 120
+
+# Errors that pass by themselves: deadlock, lock time-out, fail-over and throttling of Azure SQL, broken connections.
+# Source: learn.microsoft.com, "Troubleshoot transient connection errors" and "Database engine errors".
+TRANSIENT = frozenset(
+    {64, 233, 1205, 1222, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 40143, 40197, 40501, 40540, 40613}
+    | {49918, 49919, 49920}
+)
+_ACCESS_TOKEN = 1256  # SQL_COPT_SS_ACCESS_TOKEN
+_ENTRA_SCOPE = "https://database.windows.net/.default"
+
+
+def complete_url(url: sa.URL) -> sa.URL:
+    """The URL with a driver and with encryption, where it does not say otherwise itself."""
+    given = {name.lower() for name in url.query}
+    defaults = {"Encrypt": "yes", "TrustServerCertificate": "no"}
+    missing = {name: value for name, value in defaults.items() if name.lower() not in given}
+    if "driver" not in given and "odbc_connect" not in given:
+        missing["driver"] = find_driver()
+    return url.update_query_dict(missing)
+
+
+def find_driver() -> str:
+    """Microsoft's driver as installed, else the one that the package mssql-python-odbc carries, by its path.
+
+    Raises ConfigurationError that says what to install.
+    """
+    try:
+        import pyodbc
+    except ImportError as error:
+        raise ConfigurationError(
+            f"pyodbc cannot be loaded ({error}). On Linux it needs unixODBC: apt-get install libodbc2, "
+            "or dnf install unixODBC."
+        ) from None
+    if DRIVER in pyodbc.drivers():
+        return DRIVER
+    if (packaged := _packaged_driver()) is not None:
+        return str(packaged)
+    raise ConfigurationError(
+        f"There is no '{DRIVER}' on this machine. Install it, or run: pip install 'order-sync[sqlserver]'."
+    )
+
+
+def _packaged_driver() -> Path | None:
+    """The shared object in mssql_python_odbc for this platform; the package's own code is not run."""
+    spec = importlib.util.find_spec("mssql_python_odbc")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    libraries = Path(next(iter(spec.submodule_search_locations))) / "libs"
+    names = {"linux": "libmsodbcsql-*.so*", "darwin": "libmsodbcsql*.dylib", "win32": "msodbcsql18.dll"}
+    machine = platform.machine().lower()
+    of_machine = {
+        machine,
+        {"amd64": "x86_64", "aarch64": "arm64"}.get(machine, machine),
+        "x64" if "64" in machine else machine,
+    }
+    found = [
+        path
+        for path in sorted(libraries.rglob(names.get(sys.platform, "msodbcsql*")))
+        if path.is_file() and of_machine & {part.lower() for part in path.parts}
+    ]
+    return min(found, key=_distribution_rank, default=None)
+
+
+def _distribution_rank(path: Path) -> int:
+    """The build for this machine's distribution first; they differ in the OpenSSL and C library they expect."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return 0
+    family = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}"
+    builds = {
+        "debian_ubuntu": ("debian", "ubuntu"),
+        "rhel": ("rhel", "fedora", "centos"),
+        "suse": ("suse",),
+        "alpine": ("alpine",),
+    }
+    for build, names in builds.items():
+        if build in path.parts and any(name in family for name in names):
+            return 0
+    return 1
+
+
+def token_source(url: sa.URL, access_token: str | None) -> tuple[sa.URL, Callable[[], str] | None]:
+    """How to get an Entra ID token, if the connection is to use one, and the URL without that request.
+
+    A given token is used as it is; `Authentication=ActiveDirectoryDefault` asks azure-identity for one.
+    """
+    wanted = {name: str(value) for name, value in url.query.items() if name.lower() == "authentication"}
+    if access_token:
+        return url.difference_update_query(list(wanted)), lambda: access_token
+    if "activedirectorydefault" not in {value.lower() for value in wanted.values()}:
+        return url, None
+    try:
+        from azure.identity import DefaultAzureCredential
+    except ImportError:
+        raise ConfigurationError(
+            "Authentication=ActiveDirectoryDefault needs azure-identity: pip install 'order-sync[entra]'."
+        ) from None
+    credential = DefaultAzureCredential()
+    return url.difference_update_query(list(wanted)), lambda: str(credential.get_token(_ENTRA_SCOPE).token)
+
+
+def token_attributes(token: str) -> dict[int, bytes]:
+    """The connection attribute that carries an Entra ID token: its length, then UTF-16."""
+    encoded = token.encode("utf-16-le")
+    return {_ACCESS_TOKEN: struct.pack(f"<I{len(encoded)}s", len(encoded), encoded)}
+
+
+def reason(error: BaseException) -> str:
+    """What the database says, in one line, without the driver's brackets."""
+    original = getattr(error, "orig", None) or error
+    text = str(original.args[-1] if original.args else original).strip()
+    line = text.splitlines()[0] if text else type(original).__name__
+    return re.sub(r"^(\[[^\]]*\] ?)+|( \(\d+\))? \(SQL\w+\)$", "", line)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Will the same transaction likely succeed when it is tried again?"""
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    text = str(error.orig)
+    if "database is locked" in text:  # SQLite
+        return True
+    numbers = {int(number) for number in re.findall(r"\((\d{2,5})\)", text)}
+    return bool(numbers & TRANSIENT) or "[08S01]" in text or "[40001]" in text

@@ -1,0 +1,1 @@
+UPDATE [ORDER_LIST_LINES_DELTA] SET parent_item_id=? WHERE [ORDER_LIST_LINES_DELTA].delta_uuid = ? AND [ORDER_LIST_LINES_DELTA].sync_run_id = ?;

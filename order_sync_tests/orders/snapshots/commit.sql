@@ -1,0 +1,62 @@
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].[GroupMonday], [ORDER_LIST_DELTA].monday_group_id, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].created_at, CASE WHEN ([ORDER_LIST].record_uuid IS NULL) THEN ? ELSE ? END AS has_order, [ORDER_LIST_DELTA].[AAG ORDER NUMBER], [ORDER_LIST_DELTA].[CUSTOMER NAME], [ORDER_LIST_DELTA].[PO NUMBER], [ORDER_LIST_DELTA].[CUSTOMER STYLE], [ORDER_LIST_DELTA].[STYLE DESCRIPTION], [ORDER_LIST_DELTA].[CUSTOMER COLOUR DESCRIPTION], [ORDER_LIST_DELTA].[ORDER TYPE], [ORDER_LIST_DELTA].[TOTAL QTY], [ORDER_LIST_DELTA].[ETA CUSTOMER WAREHOUSE DATE], [ORDER_LIST_DELTA].[FINAL FOB (USD)], [ORDER_LIST].[CUSTOMER SEASON], [ORDER_LIST].[AAG SEASON], [ORDER_LIST].[ALIAS/RELATED ITEM], [ORDER_LIST].[CUSTOMER ALT PO]
+FROM [ORDER_LIST_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_DELTA].record_uuid
+WHERE [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? ORDER BY [ORDER_LIST_DELTA].[CUSTOMER NAME], [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
+
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST_LINES_DELTA].size_code, [ORDER_LIST_LINES_DELTA].qty, coalesce([ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES].monday_subitem_id) AS monday_subitem_id, [ORDER_LIST_LINES_DELTA].parent_item_id, [ORDER_LIST].monday_item_id AS order_item_id, [ORDER_LIST_LINES_DELTA].created_at, CASE WHEN ([ORDER_LIST_LINES].line_uuid IS NULL) THEN ? ELSE ? END AS has_line
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid LEFT OUTER JOIN [ORDER_LIST_LINES] ON [ORDER_LIST_LINES].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid
+WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? ORDER BY [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].created_at, [ORDER_LIST_LINES_DELTA].delta_uuid;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].sync_error_message
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].action_type = ?;
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].sync_error_message
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].action_type = ?;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].sync_run_id
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_run_id != ?;
+
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].monday_item_id IS NOT NULL;
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ?) AS anon_1;
+
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].monday_subitem_id IS NOT NULL;
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1;
+
+UPDATE [ORDER_LIST] SET sync_state=?, monday_item_id=coalesce((SELECT TOP 1 [ORDER_LIST_DELTA].monday_item_id
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid = [ORDER_LIST].record_uuid AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid), [ORDER_LIST].monday_item_id), last_synced_at=?, sync_error_message=? WHERE [ORDER_LIST].record_uuid IN (?, ...);
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST].record_uuid AS record_uuid
+FROM [ORDER_LIST]
+WHERE [ORDER_LIST].record_uuid IN (?, ...) AND [ORDER_LIST].sync_state = ? AND [ORDER_LIST].monday_item_id IS NOT NULL) AS anon_1;
+
+UPDATE [ORDER_LIST_LINES] SET sync_state=?, monday_subitem_id=(SELECT max([ORDER_LIST_LINES_DELTA].monday_subitem_id) AS max_1
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?), parent_item_id=(SELECT max([ORDER_LIST_LINES_DELTA].parent_item_id) AS max_2
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?), last_synced_at=? WHERE [ORDER_LIST_LINES].record_uuid IN (?, ...) AND [ORDER_LIST_LINES].line_uuid IN (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].line_uuid
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?);
+
+SELECT count(*) AS count_1
+FROM (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].line_uuid AS line_uuid
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1;
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_LINES].line_uuid AS line_uuid
+FROM [ORDER_LIST_LINES]
+WHERE [ORDER_LIST_LINES].record_uuid IN (?, ...) AND [ORDER_LIST_LINES].line_uuid IN (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].line_uuid
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AND [ORDER_LIST_LINES].sync_state = ?) AS anon_1;

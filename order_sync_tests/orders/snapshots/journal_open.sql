@@ -1,0 +1,3 @@
+UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id = ?;
+
+INSERT INTO [ORDER_SYNC_JOURNAL] (idempotency_key, board_id, operation, keys, body, state, run_id, opened_at, sent_at) VALUES (?, ...);

@@ -1,0 +1,159 @@
+"""Every statement of orders/, compiled for SQL Server and parsed as T-SQL; snapshots/ keeps them readable.
+
+A run over SQLite records the statements as SQLAlchemy elements, so none can be forgotten. After a deliberate change:
+ORDER_SYNC_SNAPSHOTS=1 python -m pytest order_sync_tests/orders/test_tsql.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import sqlglot
+from sqlalchemy import event
+from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
+from sqlalchemy.engine.interfaces import Dialect
+
+from order_sync.demo.samples import Size, insert_orders, make_orders
+from order_sync.orders import check
+from order_sync.orders.commit import commit
+from order_sync.orders.database import WritableDatabase
+from order_sync.orders.journal import Entry, Journal, Operation
+from order_sync.orders.queue import OrderQueue
+from order_sync.orders.tables import make_tables
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+DIALECT: Dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
+PARAMETER_LIMIT = 2_100
+
+
+@pytest.fixture(scope="module")
+def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Any]]]:
+    """Each statement that a whole run executes, with its parameters, by the step that executes it."""
+    database = WritableDatabase(f"sqlite:///{tmp_path_factory.mktemp('tsql') / 'orders.db'}")
+    tables = make_tables()
+    check.create_all(database, tables)
+    insert_orders(database, tables, make_orders(Size.BUSY))
+    recorded: dict[str, list[Any]] = {}
+    step = ""
+
+    @event.listens_for(database.engine, "before_execute")
+    def _record(_connection: Any, element: Any, multi: Any, single: Any, _options: Any) -> None:
+        if step and isinstance(element, sa.sql.ClauseElement):
+            recorded.setdefault(step, []).append((element, multi[0] if multi else single))
+
+    queue = OrderQueue(database, tables, lease_seconds=60)
+    journal = Journal(database, tables, board_id=1, run_id="run-1", lease_seconds=60)
+    headers, lines = queue.claimable_headers(), queue.claimable_lines()
+    item_ids = {row["delta_uuid"]: str(1_000_000 + n) for n, row in enumerate(headers)}
+    subitem_ids = {row["delta_uuid"]: str(2_000_000 + n) for n, row in enumerate(lines)}
+
+    def entry(key: str, operation: Operation) -> Entry:
+        return Entry(idempotency_key=key, operation=operation, keys=("k",), body="{}")
+
+    stack = ExitStack()
+    steps: dict[str, Callable[[], object]] = {
+        "claimable_headers": queue.claimable_headers,
+        "claimable_lines": queue.claimable_lines,
+        "claim_headers": lambda: queue.claim_headers("run-1", item_ids),
+        "claim_lines": lambda: queue.claim_lines("run-1", subitem_ids),
+        "claimed_headers": lambda: queue.claimed_headers("run-1"),
+        "claimed_lines": lambda: queue.claimed_lines("run-1"),
+        "headers": lambda: queue.headers(list(item_ids)),
+        "lines": lambda: queue.lines(list(subitem_ids)),
+        "untouched": queue.untouched,
+        "leases": queue.leases,
+        "renew": lambda: queue.renew("run-1"),
+        "take_over": lambda: queue.take_over("run-1", "run-0"),
+        "assign_groups": lambda: queue.assign_groups("run-1", dict.fromkeys(item_ids, "topics")),
+        "assign_parents": lambda: queue.assign_parents("run-1", dict.fromkeys(subitem_ids, 1)),
+        "board_lease": lambda: stack.enter_context(journal.holding_board()),
+        "board_lease_renew": journal.renew,
+        "journal_open": lambda: journal.open(entry("a", Operation.GROUPS)),
+        "journal_sending_again": lambda: journal.sending_again(entry("a", Operation.GROUPS)),
+        "journal_in_doubt": lambda: journal.in_doubt(Operation.GROUPS),
+        "journal_close_groups": lambda: journal.close(entry("a", Operation.GROUPS), created={"T": "topics"}),
+        "journal_adopt_items": lambda: journal.adopt(Operation.ITEMS, item_ids),
+        "journal_adopt_subitems": lambda: journal.adopt(Operation.SUBITEMS, subitem_ids),
+        "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: "no"}),
+        "journal_known_groups": journal.known_groups,
+        "commit": lambda: commit(database, queue, "run-1"),
+        "release": lambda: queue.release("run-1"),
+        "run_headers": lambda: queue.run_headers("run-1"),
+        "run_lines": lambda: queue.run_lines("run-1"),
+        "errors": lambda: queue.errors("run-1"),
+        "counts": queue.counts,
+        "retry": lambda: queue.retry(["A", "B"]),
+    }
+    with stack:
+        for step, action in steps.items():  # noqa: B007 - the recorder reads `step`
+            action()
+        step = "board_lease_release"
+    yield recorded
+    database.dispose()
+
+
+def compiled(element: Any, parameters: Any) -> Any:
+    names = sorted(parameters) if isinstance(parameters, dict) else None
+    return element.compile(dialect=DIALECT, column_keys=names, compile_kwargs={"render_postcompile": True})
+
+
+def readable(element: Any, parameters: Any) -> str:
+    """The T-SQL with long lists of parameters cut short."""
+    text = re.sub(r"\?(, \?){2,}", "?, ...", str(compiled(element, parameters)))
+    return re.sub(r"[ \t]+\n", "\n", text).strip()
+
+
+def test_every_statement_is_the_one_in_the_snapshots(statements: dict[str, list[Any]]) -> None:
+    found = {
+        step: ";\n\n".join(dict.fromkeys(readable(*recorded) for recorded in of_step)) + ";\n"
+        for step, of_step in statements.items()
+    }
+    if os.environ.get("ORDER_SYNC_SNAPSHOTS"):
+        SNAPSHOTS.mkdir(exist_ok=True)
+        for old in SNAPSHOTS.glob("*.sql"):
+            old.unlink()
+        for step, text in found.items():
+            (SNAPSHOTS / f"{step}.sql").write_text(text, encoding="utf-8", newline="\n")
+    kept = {path.stem: path.read_text(encoding="utf-8") for path in SNAPSHOTS.glob("*.sql")}
+    assert found == kept
+
+
+def test_every_statement_parses_as_tsql_and_keeps_to_what_all_servers_share(statements: dict[str, list[Any]]) -> None:
+    for step, of_step in statements.items():
+        for recorded in of_step:
+            text = str(compiled(*recorded))
+            (tree,) = sqlglot.parse(text, read="tsql")
+            assert tree is not None, step
+            assert isinstance(tree, sqlglot.exp.Select | sqlglot.exp.Update | sqlglot.exp.Insert | sqlglot.exp.Union)
+            assert not list(tree.find_all(sqlglot.exp.Merge)), step
+            assert not (isinstance(tree, sqlglot.exp.Update) and tree.args.get("with_")), step
+            assert "OUTPUT" not in text.upper(), step
+
+
+def test_no_statement_takes_more_parameters_than_sql_server(statements: dict[str, list[Any]]) -> None:
+    most = {
+        step: max(len(compiled(*recorded).positiontup or ()) for recorded in of_step)
+        for step, of_step in statements.items()
+    }
+    assert max(most.values()) <= PARAMETER_LIMIT, most
+    assert most["commit"] > 1_000  # the lists are expanded: a count of 2 would prove nothing
+
+
+def test_the_tables_are_created_with_sql_servers_own_types() -> None:
+    tables = make_tables(schema="dbo", mapped_columns=["CUSTOMER PRICE", "32/30"])
+    for table in (*tables.site, *tables.ours):
+        text = str(sa.schema.CreateTable(table).compile(dialect=DIALECT))
+        assert sqlglot.parse_one(text, read="tsql") is not None
+        assert "NTEXT" not in text.upper()
+    text = str(sa.schema.CreateTable(tables.header_queue).compile(dialect=DIALECT))
+    assert "delta_uuid UNIQUEIDENTIFIER NOT NULL" in text
+    assert "[FINAL FOB (USD)] NUMERIC(17, 4)" in text
+    assert "created_at DATETIME2 NOT NULL" in text
+    assert "sync_error_message NVARCHAR(max)" in text
