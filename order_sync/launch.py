@@ -116,11 +116,16 @@ def _execute(
 
 def _own_error(error: BaseException) -> OrderSyncError:
     """The OrderSyncError that Dagster wrapped, or a Fatal that names the unforeseen one."""
-    cause: BaseException | None = error
-    while cause is not None:
+    # What Dagster raised again may be its own context: the chain of causes can be a ring.
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        cause = waiting.pop()
         if isinstance(cause, OrderSyncError):
             return cause
-        cause = cause.__cause__ or cause.__context__
+        if cause is not None and id(cause) not in seen:
+            seen.add(id(cause))
+            waiting += [cause.__context__, cause.__cause__]  # the cause first
     first = str(error).splitlines()[0] if str(error) else ""
     return Fatal(f"The run failed: {type(error).__name__}: {first}. Nothing is lost; Dagster's UI has the details.")
 

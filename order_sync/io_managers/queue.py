@@ -73,6 +73,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         self._run_id = context.run.run_id
         self._registry = RunRegistry(Path(self.home), context.instance)
         self._lock = self._registry.enter(self._run_id)
+        self._take_over(context.run, context.log)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._registry.leave(self._run_id, self._lock)
@@ -91,7 +92,6 @@ class QueueIOManager(dg.ConfigurableIOManager):
             return to_frame(queue.claimable_headers(self._over()), CLAIMABLE_HEADERS)
         if name == "ORDER_LIST_LINES_DELTA":
             return to_frame(queue.claimable_lines(self._over()), CLAIMABLE_LINES)
-        self._take_over(context)
         if name == "pending_headers":
             return to_frame(queue.claimed_headers(self._run_id), header_columns(queue))
         if name == "pending_lines":
@@ -103,16 +103,17 @@ class QueueIOManager(dg.ConfigurableIOManager):
         holders = [lease.run_id for lease in self._queue.leases() if lease.run_id != self._run_id]
         return [run_id for run_id in holders if self._registry.is_over(run_id)]
 
-    def _take_over(self, context: dg.InputContext) -> None:
-        """A run re-executed from failure goes on with the rows of the run it repeats, if that one is over."""
-        run = context.step_context.dagster_run
-        if run.parent_run_id is None:
-            return
+    def _take_over(self, run: dg.DagsterRun, log: dg.DagsterLogManager | None) -> None:
+        """A run re-executed from failure goes on with the rows of the run it repeats, if that one is over.
+
+        Before its first step: which input a step loads first is Dagster's choice.
+        """
         ancestors = {run.parent_run_id, run.root_run_id} - {None}
-        for run_id in self._over():
+        for run_id in self._over() if ancestors else []:
             if run_id in ancestors:
                 taken = self._queue.take_over(self._run_id, run_id)
-                context.log.info(f"took over {taken} rows of run {run_id}")
+                if log is not None:
+                    log.info(f"took over {taken} rows of run {run_id}")
 
     # ---- handling ---------------------------------------------------------------------------------
 

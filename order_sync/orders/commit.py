@@ -43,7 +43,8 @@ def readiness(reader: QueueReader, run_id: str) -> Readiness:
     """Which of the run's record_uuids are complete on the board. Reads only."""
     headers, lines = reader.claimed_headers(run_id), reader.claimed_lines(run_id)
     header_counts, line_counts = _count(headers), _count(lines)
-    records = dict.fromkeys([*header_counts, *line_counts])
+    # Oldest first: rows that were queued together lie together, so a transaction touches few pages.
+    records = dict.fromkeys(row["record_uuid"] for row in sorted([*headers, *lines], key=lambda r: r["created_at"]))
     reasons: dict[str, str] = {}
     for row in lines:
         if row["monday_subitem_id"] is None:

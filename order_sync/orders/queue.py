@@ -388,10 +388,12 @@ class OrderQueue(QueueReader):
         run_id: str,
         now: datetime,
     ) -> None:
+        # As a CASE the condition cannot tempt the server to read all rows of a state instead of these by their key.
+        free = sa.case((condition, 1), else_=0) == 1
         for chunk in chunks(delta_uuids):
             connection.execute(
                 sa.update(table)
-                .where(table.c.delta_uuid.in_(chunk), condition)
+                .where(table.c.delta_uuid.in_(chunk), free)
                 .values(sync_state=State.PENDING, sync_run_id=run_id, sync_attempted_at=now, sync_error_message=None)
             )
 
@@ -399,7 +401,9 @@ class OrderQueue(QueueReader):
         """Gives back the headers of record_uuids of which another run holds a part."""
         h = self.tables.header_queue
         theirs = h.alias("theirs")
-        others = sa.select(theirs.c.record_uuid).where(
+        # Correlated, so that each row looks up its own record_uuid instead of reading every claimed row.
+        another_holds_a_part = sa.exists().where(
+            theirs.c.record_uuid == h.c.record_uuid,
             theirs.c.sync_state == State.PENDING,
             theirs.c.sync_run_id.is_not(None),
             theirs.c.sync_run_id != run_id,
@@ -407,7 +411,7 @@ class OrderQueue(QueueReader):
         for chunk in chunks(wanted):
             connection.execute(
                 sa.update(h)
-                .where(h.c.delta_uuid.in_(chunk), h.c.sync_run_id == run_id, h.c.record_uuid.in_(others))
+                .where(h.c.delta_uuid.in_(chunk), h.c.sync_run_id == run_id, another_holds_a_part)
                 .values(sync_state=State.NEW, sync_run_id=None)
             )
 

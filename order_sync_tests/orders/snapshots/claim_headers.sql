@@ -1,8 +1,8 @@
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=?, sync_attempted_at=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_DELTA].action_type = ? AND ([ORDER_LIST_DELTA].sync_state = ? OR [ORDER_LIST_DELTA].sync_state = ? AND ([ORDER_LIST_DELTA].sync_run_id IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at < ? OR [ORDER_LIST_DELTA].sync_run_id IN (NULL) AND (1 != 1)));
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=?, sync_attempted_at=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_DELTA].action_type = ? AND ([ORDER_LIST_DELTA].sync_state = ? OR [ORDER_LIST_DELTA].sync_state = ? AND ([ORDER_LIST_DELTA].sync_run_id IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at < ? OR [ORDER_LIST_DELTA].sync_run_id IN (NULL) AND (1 != 1)))) THEN ? ELSE ? END = ?;
 
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=? WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].record_uuid IN (SELECT theirs.record_uuid
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=? WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS theirs
-WHERE theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND theirs.sync_run_id != ?);
+WHERE theirs.record_uuid = [ORDER_LIST_DELTA].record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND theirs.sync_run_id != ?));
 
 SELECT [ORDER_LIST_DELTA].delta_uuid
 FROM [ORDER_LIST_DELTA]
