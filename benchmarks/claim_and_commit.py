@@ -60,7 +60,9 @@ def measure(lines: int, folder: Path) -> tuple[int, dict[str, float]]:
 
 def main() -> None:
     smallest: float | None = None
-    print(f"{'lines':>7} {'rows':>7} {'claim':>8} {'ids':>8} {'commit':>8} {'claim+commit':>13} {'ratio':>6}   (us a row)")
+    print(
+        f"{'lines':>7} {'rows':>7} {'claim':>8} {'ids':>8} {'commit':>8} {'claim+commit':>13} {'ratio':>6}   (us a row)"
+    )
     for lines in LINES:
         results = []
         for _ in range(REPEATS):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
+from filelock import FileLock
 
 from order_sync.definitions import build_definitions
 from order_sync.errors import ConfigurationError, Fatal, OrderSyncError
@@ -60,7 +61,7 @@ class Summary:
 
 
 @contextmanager
-def dagster_instance() -> Iterator[dg.DagsterInstance]:
+def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of DAGSTER_HOME, or of the dagster.yaml in this folder."""
     if not os.environ.get("DAGSTER_HOME"):
         here = Path.cwd()
@@ -69,14 +70,17 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
                 f"There is no {INSTANCE_FILE} in {here}. Run order-sync where it is, or set DAGSTER_HOME to its folder."
             )
         os.environ["DAGSTER_HOME"] = str(here)
-    with dg.DagsterInstance.get() as instance:
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "dagster.lock"):  # two that make Dagster's tables at once would fail
+        instance = dg.DagsterInstance.get()
+    with instance:
         yield instance
 
 
 def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Summary:
     """Runs the job. Raises OrderSyncError if it fails; nothing is lost then."""
     started = time.monotonic()
-    with dagster_instance() as instance:
+    with dagster_instance(settings.home) as instance:
         result = _execute(settings, instance, customers, limit)
     metadata = _metadata(result)
     reader = cast(ReadOnlySqlServerResource, build_definitions(settings).resources["sql_server"]).reader  # type: ignore[index]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from order_sync.jobs import JOB_NAME, sync_orders
+from order_sync.resources.runs import RunsResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
 FIRST_BACK_OFF = 60  # seconds after a first failed run; doubles with each further one
@@ -25,18 +26,24 @@ def build_sensor(*, interval_seconds: int, running: bool) -> dg.SensorDefinition
         default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
         description="Starts sync_orders when rows wait in ORDER_LIST_DELTA or ORDER_LIST_LINES_DELTA.",
     )
-    def new_orders(context: dg.SensorEvaluationContext, sql_server: ReadOnlySqlServerResource) -> dg.SensorResult:
-        runs = list(context.instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME), limit=8))
-        going = next((r.dagster_run for r in runs if not r.dagster_run.is_finished), None)
+    def new_orders(
+        context: dg.SensorEvaluationContext, sql_server: ReadOnlySqlServerResource, runs: RunsResource
+    ) -> dg.SensorResult:
+        registry = runs.registry(context.instance)
+        registry.report_dead()
+        latest = list(context.instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME), limit=8))
+        going = next((r.dagster_run for r in latest if not r.dagster_run.is_finished), None)
         if going is not None:
             return _skip(context, f"Run {going.run_id} is {going.status.value}; the next tick looks again.")
-        wait = _back_off(runs)
+        wait = _back_off(latest)
         if wait > 0:
             return _skip(context, f"The last run failed; trying again in {wait:.0f} s.")
         try:
             sql_server.check()
-            headers = sql_server.reader.claimable_headers()
-            lines = sql_server.reader.claimable_lines()
+            reader = sql_server.reader
+            # Rows that a failed or dead run still holds wait for the next run, not for their lease to expire.
+            over = registry.over(lease.run_id for lease in reader.leases())
+            headers, lines = reader.claimable_headers(over), reader.claimable_lines(over)
         finally:
             sql_server.database.dispose()
         rows = [*headers, *(line for line in lines if line["late"])]
@@ -44,7 +51,7 @@ def build_sensor(*, interval_seconds: int, running: bool) -> dg.SensorDefinition
             return _skip(context, "No new rows.")
         newest = max(row["created_at"] for row in rows)
         customers = sorted({row["customer"] or "(no customer)" for row in rows})
-        last_run = runs[0].dagster_run.run_id if runs else "none"
+        last_run = latest[0].dagster_run.run_id if latest else "none"
         request = dg.RunRequest(
             # Holds the run before it: a repeated key would be swallowed, and with it the retry of these rows.
             run_key=f"{newest.isoformat()}|{len(rows)}|{last_run}",

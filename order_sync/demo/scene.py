@@ -95,12 +95,14 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[Any]:
     address = urlsplit(settings.api_url)
     running = RunningEmulator(f"http://{address.hostname}:{address.port}/")
     try:
-        httpx.get(f"{running.page_url}_emulator/stats", timeout=5, trust_env=False).raise_for_status()
+        stats = httpx.get(f"{running.page_url}_emulator/stats", timeout=5, trust_env=False)
+        stats.raise_for_status().json()["effects"]
     except httpx.ConnectError:
         pass
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
         raise ConfigurationError(
-            f"Port {address.port} is taken by something that is not the monday emulator ({error}). "
+            f"Port {address.port} is taken by something that is not the monday emulator ({reason}). "
             "Set ORDER_SYNC_MONDAY_URL to http://127.0.0.1:ANOTHER_PORT/v2."
         ) from None
     else:

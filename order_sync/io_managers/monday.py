@@ -61,6 +61,11 @@ class MondayIOManager(dg.ConfigurableIOManager):
             raise OrderSyncError("The monday IO manager needs a Dagster instance and a run.")
         self._run_id = context.run.run_id
         self._registry = RunRegistry(Path(self.home), context.instance)
+        try:
+            self._connected()  # before the first step: what is set wrongly stops the run before it claims a row
+        except Exception:
+            self.teardown_after_execution(context)
+            raise
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._client is not None:

@@ -20,6 +20,7 @@ from order_sync.resources.sql_server import SqlServerResource
 
 CUSTOMERS = "customers"
 OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
+STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
 CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
 CLAIMABLE_LINES = ["delta_uuid", "line_uuid", "record_uuid", "customer", "created_at", "late"]
 LINES = [
@@ -62,6 +63,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     sql_server: dg.ResourceDependency[SqlServerResource]
     home: str = Field(description="Folder for run locks.")
 
+    _instance: dg.DagsterInstance = PrivateAttr()
     _registry: RunRegistry = PrivateAttr()
     _run_id: str = PrivateAttr()
     _lock: FileLock = PrivateAttr()
@@ -71,8 +73,10 @@ class QueueIOManager(dg.ConfigurableIOManager):
             raise OrderSyncError("The queue IO manager needs a Dagster instance and a run.")
         self.sql_server.check()
         self._run_id = context.run.run_id
+        self._instance = context.instance
         self._registry = RunRegistry(Path(self.home), context.instance)
         self._lock = self._registry.enter(self._run_id)
+        self._registry.report_dead()
         self._take_over(context.run, context.log)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
@@ -101,16 +105,21 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def _over(self) -> list[str]:
         """Runs that hold rows although they have ended."""
         holders = [lease.run_id for lease in self._queue.leases() if lease.run_id != self._run_id]
-        return [run_id for run_id in holders if self._registry.is_over(run_id)]
+        return self._registry.over(holders)
 
     def _take_over(self, run: dg.DagsterRun, log: dg.DagsterLogManager | None) -> None:
-        """A run re-executed from failure goes on with the rows of the run it repeats, if that one is over.
+        """Goes on with the rows of the run before, if that one is over.
 
-        Before its first step: which input a step loads first is Dagster's choice.
+        That is the run that this one re-executes from failure or, for somebody who materializes step by step, the run
+        that made the step before. Before the first step: which input a step loads first is Dagster's choice.
         """
-        ancestors = {run.parent_run_id, run.root_run_id} - {None}
-        for run_id in self._over() if ancestors else []:
-            if run_id in ancestors:
+        before = {run.parent_run_id, run.root_run_id}
+        if run.asset_selection is not None and dg.AssetKey("pending_headers") not in run.asset_selection:
+            for step in STEPS:
+                latest = self._instance.get_latest_materialization_event(dg.AssetKey(step))
+                before.add(latest.run_id if latest else None)
+        for run_id in self._over() if before != {None} else []:
+            if run_id in before:
                 taken = self._queue.take_over(self._run_id, run_id)
                 if log is not None:
                     log.info(f"took over {taken} rows of run {run_id}")

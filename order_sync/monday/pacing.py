@@ -119,7 +119,7 @@ class Pacer:
     def _grow(self, operation: str, rows: int, seconds: float) -> None:
         fits = self._largest_batch
         if seconds > 0:
-            fits = max(1, int(self._target_seconds / (seconds / rows)))
+            fits = max(1, int(min(fits, self._target_seconds * rows / seconds)))
         current = self._size.get(operation, self._first_batch)
         # Doubling, and only on the evidence of a full batch: a small rest says little of a large one.
         grown = current * 2 if rows >= current else current

@@ -65,7 +65,7 @@ def inspect(database: Database, tables: Tables) -> list[Finding]:
                 Finding(table=table.fullname, problem="the table does not exist", remedy=_sql(CreateTable(table)))
             )
             continue
-        findings += _column_findings(table, found)
+        findings += column_findings(table, found)
         findings += _index_findings(database, table)
         if database.dialect == "mssql" and table in tables.site:
             findings += _constraint_findings(database, table)
@@ -164,7 +164,7 @@ def _missing(table: sa.Table, found: Mapping[str, FoundColumn]) -> Iterator[Find
             )
 
 
-def _column_findings(table: sa.Table, found: Mapping[str, FoundColumn]) -> Iterator[Finding]:
+def column_findings(table: sa.Table, found: Mapping[str, FoundColumn]) -> Iterator[Finding]:
     yield from _missing(table, found)
     for column in table.columns:
         there = found.get(column.name.lower())
@@ -284,7 +284,7 @@ def _constraint_findings(database: Database, table: sa.Table) -> Iterator[Findin
     except SQLAlchemyError as error:
         yield Finding(table=table.fullname, problem=f"its CHECKs cannot be read ({reason(error)})", blocks=False)
         return
-    needed = [State.SYNCED] if table.name.endswith(("ORDER_LIST", "ORDER_LIST_LINES")) else list(State)
+    needed = list(State) if "sync_run_id" in table.columns else [State.SYNCED]  # a queue, or a main table
     for row in rows:
         allowed = set(re.findall(r"'([^']*)'", row["CHECK_CLAUSE"]))
         lacking = [state for state in needed if state not in allowed]

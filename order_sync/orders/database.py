@@ -103,7 +103,9 @@ class Database:
             )
         try:
             with self.read() as connection:
-                connection.execute(sa.select(sa.literal(1)))
+                # SQLite looks at a file only when it is asked for something in it.
+                there = sa.select(sa.func.count()).select_from(sa.table("sqlite_master"))
+                connection.execute(there if self.dialect == "sqlite" else sa.select(sa.literal(1)))
         except SQLAlchemyError as error:
             raise ConfigurationError(f"The database {self.shown} cannot be reached: {reason(error)}") from None
 

@@ -12,13 +12,15 @@ from order_sync.io_managers.dry_run import DryRunMondayIOManager, DryRunQueueIOM
 from order_sync.io_managers.monday import MondayIOManager
 from order_sync.io_managers.queue import QueueIOManager
 from order_sync.resources.monday import MondayResource, ReadOnlyMondayResource
+from order_sync.resources.runs import RunsResource
 from order_sync.resources.scope import ScopeResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource, SqlServerResource
 from order_sync.settings import PREFIX, Settings
 
 
 def resources(settings: Settings) -> dict[str, Any]:
-    """The resources by key: sql_server, monday, scope, queue_io, monday_io."""
+    """The resources by key: sql_server, monday, scope, runs, queue_io, monday_io."""
+    home = str(settings.home)
     sql_config: dict[str, Any] = {
         "url": _secret("DATABASE_URL", settings.database),
         "access_token": _secret("DATABASE_ACCESS_TOKEN", settings.access_token or ""),
@@ -45,16 +47,17 @@ def resources(settings: Settings) -> dict[str, Any]:
             "sql_server": reads,
             "monday": board,
             "scope": ScopeResource(),
+            "runs": RunsResource(home=home),
             "queue_io": DryRunQueueIOManager(sql_server=reads),
             "monday_io": DryRunMondayIOManager(sql_server=reads, monday=board),
         }
     sql_server = SqlServerResource(**sql_config, board_lease_seconds=settings.board_lease_seconds)
     monday = MondayResource(**monday_config, settle_seconds=settings.settle_seconds)
-    home = str(settings.home)
     return {
         "sql_server": sql_server,
         "monday": monday,
         "scope": ScopeResource(),
+        "runs": RunsResource(home=home),
         "queue_io": QueueIOManager(sql_server=sql_server, home=home),
         "monday_io": MondayIOManager(sql_server=sql_server, monday=monday, home=home),
     }

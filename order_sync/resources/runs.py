@@ -4,10 +4,15 @@ In: a run id. Out: whether that run is known to have ended, by Dagster's record 
 A run that is not known to be over is taken to be alive.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from time import sleep
 
 import dagster as dg
 from filelock import FileLock, Timeout
+from pydantic import Field
+
+GRACE_SECONDS = 2.0  # between the end of a run's resources and Dagster's record that the run has ended
 
 
 class RunRegistry:
@@ -28,10 +33,28 @@ class RunRegistry:
         lock.release()
         self._path(run_id).unlink(missing_ok=True)
 
+    def over(self, run_ids: Iterable[str]) -> list[str]:
+        return [run_id for run_id in run_ids if self.is_over(run_id)]
+
     def is_over(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
-        if run is not None and run.is_finished:
-            return True
+        return (run is not None and run.is_finished) or self._is_dead(run_id)
+
+    def report_dead(self) -> None:
+        """Tells Dagster of runs that ended with their process: it takes them to be going on, and waits for them."""
+        if not self._dead_and_going():
+            return
+        sleep(GRACE_SECONDS)
+        for run in self._dead_and_going():
+            self._instance.report_run_failed(run, "The run's process died. Nothing is lost: the next run goes on.")
+            self._path(run.run_id).unlink(missing_ok=True)
+
+    def _dead_and_going(self) -> list[dg.DagsterRun]:
+        runs = (self._instance.get_run_by_id(path.stem) for path in self._folder.glob("*.lock"))
+        return [run for run in runs if run is not None and not run.is_finished and self._is_dead(run.run_id)]
+
+    def _is_dead(self, run_id: str) -> bool:
+        """The run's lock is there and nobody holds it."""
         path = self._path(run_id)
         if not path.exists():
             return False
@@ -43,3 +66,12 @@ class RunRegistry:
 
     def _path(self, run_id: str) -> Path:
         return self._folder / f"{run_id}.lock"
+
+
+class RunsResource(dg.ConfigurableResource[None]):
+    """The runs of this machine, for the sensor."""
+
+    home: str = Field(description="Folder for run locks.")
+
+    def registry(self, instance: dg.DagsterInstance) -> RunRegistry:
+        return RunRegistry(Path(self.home), instance)

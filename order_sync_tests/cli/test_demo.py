@@ -1,0 +1,166 @@
+"""`order-sync demo` and `order-sync emulator`, as processes in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import httpx
+import pytest
+
+from order_sync_tests.graph.stage import DUE, Stage, free_port
+
+
+@pytest.fixture
+def folder(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """The stage with nothing in its folder but dagster.yaml, and nothing at its address."""
+    port = free_port()
+    monkeypatch.setenv("ORDER_SYNC_MONDAY_URL", f"http://127.0.0.1:{port}/v2")
+    monkeypatch.setenv("ORDER_SYNC_HOME", str(stage.folder / "new"))
+    monkeypatch.delenv("DAGSTER_HOME")
+    settings = stage.settings.model_copy(
+        update={"home": stage.folder / "new", "monday_url": f"http://127.0.0.1:{port}/v2"}
+    )
+    return replace(stage, settings=settings)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port at which something else answers."""
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_the_second_demo_has_nothing_to_do(folder: Stage) -> None:
+    first = folder.run("demo")
+    assert first.returncode == 0, first.stderr
+    assert "added the 'small' sample orders" in first.stdout
+    assert "4 rows rejected" in first.stdout
+    assert "Tables and board agree: 66 items and " in first.stdout
+    assert "0 lost, 0 doubled" in first.stdout
+    counts = first.stdout.split("agree: ")[1].splitlines()[0]
+    rows = folder.site_rows()
+
+    second = folder.run("demo")
+    assert second.returncode == 0, second.stderr
+    assert ": kept." in second.stdout
+    assert "Nothing to do: no order waits in the queue tables." in second.stdout
+    assert f"Tables and board agree: {counts}" in second.stdout
+    assert folder.site_rows() == rows
+
+    arrived = folder.run("demo", "--arrive", "3")
+    assert (arrived.returncode, arrived.stdout.split(".")[0]) == (0, "3 new orders wait in ORDER_LIST_DELTA")
+    third = folder.run("demo")
+    assert third.returncode == 0, third.stderr
+    assert "3 orders SYNCED, 0 held back." in third.stdout
+    assert "Tables and board agree: 69 items and " in third.stdout
+
+
+def test_the_demo_uses_the_emulator_that_runs(stage: Stage) -> None:
+    done = stage.run("demo")
+    assert done.returncode == 0, done.stderr
+    assert f"monday emulator at {stage.emulator.page_url}" in done.stdout
+    assert stage.emulator.stats()["items"] == 66
+    assert stage.agreement().agree
+
+
+def test_no_demo_without_its_folder(folder: Stage) -> None:
+    (folder.folder / "dagster.yaml").unlink()
+    done = folder.run("demo")
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("order-sync: There is no dagster.yaml in ")
+
+
+def test_no_demo_in_production(folder: Stage) -> None:
+    environment = {
+        "ORDER_SYNC_DEPLOYMENT": "production",
+        "ORDER_SYNC_DATABASE_URL": "sqlite:///never.db",
+        "ORDER_SYNC_MONDAY_TOKEN": "never",
+        "ORDER_SYNC_MONDAY_BOARD_ID": "7",
+    }
+    done = folder.run("demo", **environment)
+    assert done.returncode == 2
+    assert "The demo is for the embedded deployment" in done.stderr
+    assert not (folder.folder / "never.db").exists()
+
+
+def test_a_demo_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_port: int) -> None:
+    done = folder.run("demo", ORDER_SYNC_MONDAY_URL=f"http://127.0.0.1:{taken_port}/v2")
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith(f"order-sync: Port {taken_port} is taken by something that is not the monday emulator")
+    assert "Set ORDER_SYNC_MONDAY_URL" in line
+
+
+def test_an_emulator_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_port: int) -> None:
+    done = folder.run("emulator", "--port", str(taken_port))
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert f"cannot listen on 127.0.0.1:{taken_port}" in line
+
+
+def test_an_emulator_with_a_wrong_file_says_where(folder: Stage) -> None:
+    path = folder.folder / "emulator.toml"
+    path.write_text("latency_ms = -1\n", encoding="utf-8")
+    done = folder.run("emulator", "--config", str(path))
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "setting latency_ms is wrong" in line
+    path.write_text("latency_ms =\n", encoding="utf-8")
+    done = folder.run("emulator", "--config", str(path))
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for one process")
+@pytest.mark.parametrize("memory", [True, False])
+def test_an_emulator_serves_until_ctrl_c(folder: Stage, memory: bool) -> None:
+    with folder.started("emulator", "--mutation", "1", *(["--memory"] if memory else [])) as process:
+        assert process.stdout is not None
+        url = next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        assert url.startswith(folder.settings.api_url.removesuffix("/v2"))
+        query = {"query": 'mutation { create_group(board_id: 4700000001, group_name: "A") { id } }'}
+        answer = httpx.post(folder.settings.api_url, json=query, headers={"Authorization": "any"}, trust_env=False)
+        assert answer.json()["data"]["create_group"]["id"]
+        page = httpx.get(url.removesuffix("v2"), trust_env=False, follow_redirects=True)
+        assert "Production planning" in page.text
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=DUE)
+    assert (process.returncode, errors) == (0, "")
+    state = folder.settings.home / "board.jsonl"
+    assert state.exists() is not memory
+    if not memory:
+        assert '"group_created"' in state.read_text(encoding="utf-8")
+
+
+def test_a_port_where_nobody_answers_properly(folder: Stage) -> None:
+    """Another server that takes connections and speaks no HTTP."""
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        threading.Thread(target=hang_up, args=(mute,), daemon=True).start()
+        done = folder.run("demo", ORDER_SYNC_MONDAY_URL=f"http://127.0.0.1:{mute.getsockname()[1]}/v2")
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "is taken by something that is not the monday emulator" in line
+
+
+def hang_up(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    connection.close()

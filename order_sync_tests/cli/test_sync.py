@@ -1,0 +1,205 @@
+"""`order-sync sync`, `status` and `retry`: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import sqlalchemy as sa
+
+from order_sync import __version__
+from order_sync.demo.samples import COLOUR, STYLE, TYPE, Size, make_orders
+from order_sync.orders.tables import CUSTOMER
+from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.graph.stage import Stage, free_port
+
+# ---- sync -----------------------------------------------------------------------------------------------
+
+
+def test_all_synced_ends_with_0(stage: Stage, order_sync: OrderSync) -> None:
+    sample = stage.add_orders(6)
+    result = order_sync("sync")
+    assert result.exit_code == 0, result.output
+    for row in sample.headers:
+        assert row[CUSTOMER] in result.stdout
+    assert "6 orders SYNCED, 0 held back." in result.stdout
+    assert re.search(r"Created \d+ groups, 6 items, \d+ subitems in \d+ calls \([\d.]+ records a call\)", result.stdout)
+    assert stage.unsynced() == 0
+
+
+def test_nothing_to_do_ends_with_0(order_sync: OrderSync) -> None:
+    result = order_sync("sync")
+    assert (result.exit_code, result.stdout) == (0, "Nothing to do: no order waits in the queue tables.\n")
+
+
+def test_some_rejected_ends_with_1_and_says_which(stage: Stage, order_sync: OrderSync) -> None:
+    stage.add(make_orders(Size.SMALL))
+    result = order_sync("sync")
+    assert result.exit_code == 1, result.output
+    assert "4 rows rejected" in result.stdout
+    for row in stage.inserts(stage.tables.header_queue, stage.tables.header_queue.c.sync_state == "ERROR"):
+        assert row["record_uuid"] in result.stdout
+        assert row["sync_error_message"] in result.stdout
+    assert "rows wait with the rejected row of their order" in result.stdout
+    assert result.stdout.rstrip().endswith("Correct the rejected rows in the queue tables, then: order-sync retry")
+
+
+def test_nothing_could_be_done_ends_with_2_in_one_line(stage: Stage) -> None:
+    stage.add_orders(1)
+    done = stage.run("sync", ORDER_SYNC_MONDAY_BOARD_ID="4711")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("order-sync: monday shows no board 4711 to this token.")
+
+
+def test_no_emulator_is_said_with_what_to_do(stage: Stage) -> None:
+    stage.add_orders(1)
+    done = stage.run("sync", ORDER_SYNC_MONDAY_URL=f"http://127.0.0.1:{free_port()}/v2")
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("order-sync: monday cannot be reached")
+    assert "order-sync emulator" in last
+    assert "Traceback" not in done.stderr
+
+
+def test_json_is_all_that_is_printed(stage: Stage) -> None:
+    stage.add(make_orders(Size.SMALL))
+    done = stage.run("sync", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    told = json.loads(done.stdout)
+    assert (told["headers_claimed"], told["lines_claimed"], told["complete"]) == (69, 317, False)
+    assert {row["delta_uuid"] for row in told["rejected"]} == {
+        row["delta_uuid"]
+        for queue in (stage.tables.header_queue, stage.tables.line_queue)
+        for row in stage.inserts(queue, queue.c.sync_state == "ERROR")
+    }
+    assert told["customers"][0]["customer"] == "O'Malley & Daughters"
+    assert told["records_per_call"] >= 20
+
+
+def test_customers_and_a_limit(stage: Stage, order_sync: OrderSync) -> None:
+    stage.add_orders(40)
+    names = sorted({row[CUSTOMER] for row in stage.inserts(stage.tables.header_queue)})
+    result = order_sync("sync", "--json", "--customer", names[0], "--customer", names[-1])
+    told = json.loads(result.stdout)
+    assert (result.exit_code, [line["customer"] for line in told["customers"]]) == (0, [names[0], names[-1]])
+    limited = json.loads(order_sync("sync", "--json", "--limit", "3").stdout)
+    assert limited["orders_synced"] == 3
+
+
+@pytest.mark.parametrize("arguments", [["--limit", "0"], ["--limit", "many"], ["--dry"]])
+def test_a_wrong_option_is_refused(stage: Stage, order_sync: OrderSync, arguments: list[str]) -> None:
+    stage.add_orders(1)
+    before = stage.dump()
+    result = order_sync("sync", *arguments)
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+    assert stage.dump() == before
+
+
+def test_names_are_printed_as_they_are(stage: Stage, order_sync: OrderSync) -> None:
+    """Square brackets are markup to the library that prints tables."""
+    name = "[red]Stitch[/] & [Sons"
+    stage.add_orders(1)
+    for table in (stage.tables.header_queue, stage.tables.orders):
+        stage.execute(sa.update(table).values({CUSTOMER: name}))
+    assert name in order_sync("sync", "--dry-run").stdout
+    assert name in order_sync("status").stdout
+    assert name in order_sync("sync").stdout
+
+
+# ---- dry run --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_a_dry_run_writes_nothing(
+    stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    stage.add(make_orders(Size.SMALL))
+    before = stage.dump(), stage.file_sum(), stage.emulator.checksum()
+    if way == "environment":
+        monkeypatch.setenv("ORDER_SYNC_DRY_RUN", "1")
+    result = order_sync("sync", *(["--dry-run"] if way == "option" else []))
+    assert result.exit_code == 0
+    assert "Dry run: nothing was written" in result.stdout
+    assert "4 rows would be rejected" in result.stdout
+    assert "O'Malley & Daughters" in result.stdout
+    assert (stage.dump(), stage.file_sum(), stage.emulator.checksum()) == before
+
+
+def test_a_dry_run_as_json(stage: Stage) -> None:
+    stage.add(make_orders(Size.SMALL))
+    done = stage.run("sync", "--dry-run", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    total = json.loads(done.stdout)["total"]
+    assert (total["groups"], total["items"], total["rejected"]) == (5, 66, 4)
+
+
+def test_a_dry_run_with_nothing_to_do(order_sync: OrderSync) -> None:
+    result = order_sync("sync", "--dry-run")
+    assert (result.exit_code, result.stdout.split(":")[0]) == (0, "Nothing to do")
+
+
+# ---- status and retry -----------------------------------------------------------------------------------
+
+
+def test_status_counts_before_and_after(stage: Stage, order_sync: OrderSync) -> None:
+    assert order_sync("status").stdout == "The queue tables hold no INSERT rows.\n"
+    stage.add(make_orders(Size.SMALL))
+    before = json.loads(order_sync("status", "--json").stdout)
+    assert {(c["row"], c["state"]): c["rows"] for c in before["counts"]} == {
+        ("header", "NEW"): 69,
+        ("line", "PENDING"): 317,
+    }
+    assert {(row["action"], row["rows"]) for row in before["untouched"]} == {("UPDATE", 2), ("DELETE", 1)}
+    summary = stage.sync()
+    after = json.loads(order_sync("status", "--json").stdout)
+    counts = {(c["row"], c["state"]): c["rows"] for c in after["counts"]}
+    assert (counts["header", "ERROR"], counts["line", "ERROR"]) == (3, 1)
+    assert sum(rows for (row, _), rows in counts.items() if row == "header") == 69
+    assert after["rejected"] == json.loads(json.dumps(summary.rejected, default=str))
+    assert after["leases"] == []
+    text = order_sync("status").stdout
+    assert "O'Malley & Daughters" in text
+    assert "4 rows rejected" in text
+    assert "2 UPDATE rows in ORDER_LIST_DELTA are left alone" in text
+
+
+def test_status_of_no_database_says_what_to_do(stage: Stage, order_sync: OrderSync) -> None:
+    stage.database_file.unlink()
+    result = order_sync("status")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "order-sync demo" in result.stderr
+
+
+def test_retry_and_sync_finish_what_was_corrected(stage: Stage, order_sync: OrderSync) -> None:
+    stage.add(make_orders(Size.SMALL))
+    assert order_sync("sync").exit_code == 1
+    header, line = stage.tables.header_queue, stage.tables.line_queue
+    good = {STYLE: "TS-1", COLOUR: "Ecru", TYPE: "SAMPLE"}
+    stage.execute(sa.update(header).where(header.c.sync_state == "ERROR").values(good))
+    stage.execute(sa.update(line).where(line.c.sync_state == "ERROR").values(size_code="XXXL"))
+    assert order_sync("retry").stdout == "4 rows wait again. Next: order-sync sync\n"
+    assert order_sync("sync").exit_code == 0
+    assert stage.unsynced() == 0
+    assert stage.agreement().agree
+
+
+def test_retry_of_one_customer(stage: Stage, order_sync: OrderSync) -> None:
+    stage.add(make_orders(Size.SMALL))
+    stage.sync()
+    assert json.loads(order_sync("retry", "--json", "--customer", "Nobody").stdout) == {"rows": 0}
+    assert json.loads(order_sync("retry", "--json", "--customer", "O'Malley & Daughters").stdout) == {"rows": 4}
+    assert json.loads(order_sync("retry", "--json").stdout) == {"rows": 0}
+
+
+# ---- the command itself ---------------------------------------------------------------------------------
+
+
+def test_help_names_every_command(order_sync: OrderSync) -> None:
+    text = order_sync("--help").stdout
+    for command in ("sync", "status", "retry", "demo", "emulator", "db"):
+        assert re.search(rf"^  {command} ", text, re.MULTILINE), command
+        assert order_sync(command, "-h").exit_code == 0
+    assert order_sync("--version").stdout == f"order-sync, version {__version__}\n"

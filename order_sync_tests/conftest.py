@@ -1,0 +1,46 @@
+"""What tests of every folder share: one emulator process with the board of the mapping, and an empty database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from order_sync.demo.board import board_seed
+from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
+from order_sync.orders.check import create_all
+from order_sync.orders.database import WritableDatabase
+from order_sync.orders.mapping import Mapping, load_mapping
+from order_sync.orders.tables import make_tables
+
+
+@pytest.fixture(scope="session")
+def mapping() -> Mapping:
+    """The mapping that is shipped."""
+    return load_mapping()
+
+
+@pytest.fixture(scope="session")
+def board_process(mapping: Mapping) -> Iterator[Emulator]:
+    with start_emulator(EmulatorSettings(boards=(board_seed(mapping),))) as process:
+        yield process
+
+
+@pytest.fixture
+def emulator(board_process: Emulator) -> Iterator[Emulator]:
+    """The emulator with an empty board 4700000001; what a test configures is undone after it."""
+    board_process.reset()
+    before = board_process.log()
+    yield board_process
+    assert board_process.log() == before
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with all tables and no rows, to be copied: that is quicker than making tables for each test."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    database = WritableDatabase(f"sqlite:///{path}")
+    create_all(database, make_tables())
+    database.dispose()
+    return path

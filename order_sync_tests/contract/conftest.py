@@ -1,0 +1,57 @@
+"""The databases that the contract is held against: SQLite always, SQL Server where the environment names one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateSchema, DropSchema
+
+from order_sync.orders.check import create_all
+from order_sync.orders.database import WritableDatabase
+from order_sync.orders.tables import make_tables
+from order_sync_tests.contract.site import Site, new_uuid
+
+MSSQL_URL = "ORDER_SYNC_TEST_MSSQL_URL"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Site]:
+    """SQL Server with the tables in a schema of their own, dropped at the end."""
+    url = os.environ.get(MSSQL_URL)
+    if not url:
+        pytest.skip(f"no SQL Server: {MSSQL_URL} is not set")
+    schema = f"contract_{new_uuid()[:8]}"
+    site = Site(database=WritableDatabase(url), tables=make_tables(schema=schema))
+    with site.database.write() as connection:
+        connection.execute(CreateSchema(schema))
+    try:
+        create_all(site.database, site.tables)
+        yield site
+    finally:
+        with site.database.write() as connection:
+            site.tables.metadata.drop_all(connection)
+        with site.database.write() as connection:
+            connection.execute(DropSchema(schema))
+        site.database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "mssql"])
+def site(request: pytest.FixtureRequest, empty_file: Path, tmp_path: Path) -> Iterator[Site]:
+    """A database with empty tables."""
+    if request.param == "mssql":
+        site = request.getfixturevalue("server")
+        with site.database.write() as connection:
+            for table in (*site.tables.site, *site.tables.ours):
+                connection.execute(sa.delete(table))
+        yield site
+        return
+    path = tmp_path / "orders.db"
+    shutil.copy(empty_file, path)
+    database = WritableDatabase(f"sqlite:///{path}")
+    yield Site(database=database, tables=make_tables())
+    database.dispose()

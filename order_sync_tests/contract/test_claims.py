@@ -1,0 +1,387 @@
+"""Claims and leases: who gets which rows, whole record_uuids only, and when somebody else may have them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from order_sync.demo.samples import SampleOrders
+from order_sync.orders.queue import Lease
+from order_sync.orders.tables import CUSTOMER, Action, State
+from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
+
+
+def claimable(site: Site, *, over: tuple[str, ...] = (), lease_seconds: float = 600) -> list[str]:
+    return [row["delta_uuid"] for row in site.queue(lease_seconds=lease_seconds).claimable_headers(over)]
+
+
+def claimable_lines(site: Site, *, over: tuple[str, ...] = ()) -> set[str]:
+    return {row["delta_uuid"] for row in site.queue().claimable_lines(over)}
+
+
+def states(site: Site, run_id: str | None) -> set[str]:
+    return {row["sync_state"] for row in site.rows(site.tables.header_queue, sync_run_id=run_id)}
+
+
+# ---- what can be claimed --------------------------------------------------------------------------------
+
+
+def test_the_oldest_come_first(site: Site) -> None:
+    young, old, middle = (make_order(minute=minute) for minute in (30, 1, 10))
+    site.add(young, old, middle)
+    assert claimable(site) == uuids([old, middle, young], "headers")
+
+
+def test_a_claimable_header_says_whose_it_is(site: Site) -> None:
+    order = make_order(number="B-7", customer="O'Malley & Daughters", lines=0)
+    site.add(order)
+    [row] = site.queue().claimable_headers()
+    assert row == {
+        "delta_uuid": order.headers[0]["delta_uuid"],
+        "record_uuid": record(order),
+        "customer": "O'Malley & Daughters",
+        "order_number": "B-7",
+        "created_at": order.headers[0]["created_at"],
+    }
+
+
+@pytest.mark.parametrize("table", ["header_queue", "line_queue"])
+def test_one_row_in_error_blocks_its_whole_record(site: Site, table: str) -> None:
+    blocked, other = make_order(headers=2, minute=1), make_order(minute=2)
+    site.add(blocked, other)
+    rows = blocked.headers if table == "header_queue" else blocked.lines
+    site.change(getattr(site.tables, table), {"sync_state": State.ERROR}, delta_uuid=rows[0]["delta_uuid"])
+    assert claimable(site) == uuids([other], "headers")
+    assert claimable_lines(site) == set(uuids([other], "lines"))
+
+
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])
+def test_updates_and_deletes_are_counted_and_left_alone(site: Site, action: Action) -> None:
+    order, changed = make_order(minute=1), make_order(minute=2)
+    site.add(order, changed)
+    for table in (site.tables.header_queue, site.tables.line_queue):
+        site.change(table, {"action_type": action}, record_uuid=record(changed))
+    queue = site.queue()
+    assert claimable(site) == uuids([order], "headers")
+    assert claimable_lines(site) == set(uuids([order], "lines"))
+    assert queue.claim_headers("run-1", uuids([changed], "headers")) == 0
+    assert queue.claim_lines("run-1", uuids([changed], "lines")) == 0
+    assert [(row["table"], row["action"], row["rows"], row["sample"].lower()) for row in queue.untouched()] == [
+        (site.tables.header_queue.name, action, 1, record(changed)),
+        (site.tables.line_queue.name, action, 2, record(changed)),
+    ]
+    assert {row["sync_state"] for row in site.rows(site.tables.header_queue, record_uuid=record(changed))} == {"NEW"}
+
+
+def test_an_update_in_error_blocks_nothing(site: Site) -> None:
+    order = make_order()
+    site.add(order)
+    site.insert(
+        site.tables.header_queue,
+        order.headers[0] | {"delta_uuid": new_uuid(), "action_type": Action.UPDATE, "sync_state": State.ERROR},
+    )
+    assert claimable(site) == uuids([order], "headers")
+
+
+def test_a_line_that_says_new_is_as_good_as_pending(site: Site) -> None:
+    order = make_order(lines=1)
+    site.add(order)
+    site.change(site.tables.line_queue, {"sync_state": State.NEW}, record_uuid=record(order))
+    assert claimable_lines(site) == set(uuids([order], "lines"))
+    assert site.queue().claim_lines("run-1", uuids([order], "lines")) == 1
+
+
+# ---- claiming -------------------------------------------------------------------------------------------
+
+
+def test_a_claim_is_a_lease(site: Site) -> None:
+    order = make_order(headers=2)
+    site.add(order)
+    site.change(site.tables.header_queue, {"sync_error_message": "as before"})
+    before = site.now()
+    site.claim("run-1", order)
+    for table in (site.tables.header_queue, site.tables.line_queue):
+        for row in site.rows(table):
+            assert (row["sync_state"], row["sync_run_id"]) == (State.PENDING, "run-1")
+            assert timedelta(0) <= row["sync_attempted_at"] - before < timedelta(seconds=60)
+            assert row["sync_error_message"] is None
+    assert site.queue().leases() == [Lease(run_id="run-1", rows=4)]
+    assert claimable(site) == []
+    assert claimable_lines(site) == set()
+
+
+def test_what_another_run_holds_cannot_be_claimed(site: Site) -> None:
+    order = make_order()
+    site.add(order)
+    site.claim("run-1", order)
+    queue = site.queue()
+    assert queue.claim_headers("run-2", uuids([order], "headers")) == 0
+    assert queue.claim_lines("run-2", uuids([order], "lines")) == 0
+    assert {row["sync_run_id"] for row in site.rows(site.tables.header_queue)} == {"run-1"}
+
+
+def test_a_record_is_claimed_whole_or_not_at_all(site: Site) -> None:
+    shared, other = make_order(headers=3), make_order(minute=1)
+    site.add(shared, other)
+    first, *rest = uuids([shared], "headers")
+    queue = site.queue()
+    assert queue.claim_headers("run-1", [first]) == 1
+    assert claimable(site) == uuids([other], "headers")
+    # As when run-2 had read all as claimable before run-1 claimed the first.
+    assert queue.claim_headers("run-2", [first, *rest, *uuids([other], "headers")]) == 1
+    assert [row["delta_uuid"] for row in queue.claimed_headers("run-2")] == uuids([other], "headers")
+    for delta_uuid in rest:
+        row = site.row(site.tables.header_queue, delta_uuid=delta_uuid)
+        assert (row["sync_state"], row["sync_run_id"]) == (State.NEW, None)
+
+
+def test_claiming_again_changes_nothing(site: Site) -> None:
+    order = make_order()
+    site.add(order)
+    site.claim("run-1", order)
+    assert site.queue().claim_headers("run-1", uuids([order], "headers")) == 1
+    assert site.queue().claim_lines("run-1", uuids([order], "lines")) == 2
+    assert site.queue().leases() == [Lease(run_id="run-1", rows=3)]
+    assert site.queue().claim_headers("run-1", []) == 0
+
+
+@pytest.mark.parametrize("count", [999, 1_000, 1_001, 2_001])
+def test_as_many_as_there_are(site: Site, count: int) -> None:
+    """Chunks of statements have no seams."""
+    site.add(*(make_order(lines=1, minute=n) for n in range(count)))
+    queue = site.queue()
+    headers, lines = queue.claimable_headers(), queue.claimable_lines()
+    assert len(headers) == len(lines) == count
+    assert queue.claim_headers("run-1", [row["delta_uuid"] for row in headers]) == count
+    assert queue.claim_lines("run-1", [row["delta_uuid"] for row in lines]) == count
+    assert len(queue.headers([row["delta_uuid"] for row in headers])) == count
+    assert len(queue.lines([row["delta_uuid"] for row in lines])) == count
+    assert queue.leases() == [Lease(run_id="run-1", rows=2 * count)]
+    assert queue.release("run-1") == 2 * count
+
+
+# ---- the end of a lease ---------------------------------------------------------------------------------
+
+
+def test_an_expired_lease_is_free_for_another_run(site: Site) -> None:
+    order = make_order(headers=2)
+    site.add(order)
+    site.claim("run-1", order)
+    site.age_claims("run-1", 599)
+    assert claimable(site) == []
+    site.age_claims("run-1", 601)
+    assert sorted(claimable(site)) == sorted(uuids([order], "headers"))
+    assert claimable_lines(site) == set(uuids([order], "lines"))
+    site.claim("run-2", order)
+    assert site.queue().claimed_headers("run-1") == []
+    assert site.queue().leases() == [Lease(run_id="run-2", rows=4)]
+
+
+def test_renewing_keeps_the_lease(site: Site) -> None:
+    order = make_order()
+    site.add(order)
+    site.claim("run-1", order)
+    site.age_claims("run-1", 601)
+    assert site.queue().renew("run-1") == 3
+    assert claimable(site) == []
+    site.age_claims("run-1", 601)
+    site.claim("run-2", order)
+    assert site.queue().renew("run-1") == 0
+
+
+def test_what_a_run_that_is_over_holds_is_free_at_once(site: Site) -> None:
+    order, running = make_order(), make_order(minute=1)
+    site.add(order, running)
+    site.claim("run-1", order)
+    site.claim("run-2", running)
+    assert claimable(site, over=("run-1",)) == uuids([order], "headers")
+    assert claimable_lines(site, over=("run-1",)) == set(uuids([order], "lines"))
+    queue = site.queue()
+    both = uuids([order, running], "headers")
+    assert queue.claim_headers("run-3", both, ["run-1"]) == 1
+    assert queue.claim_lines("run-3", uuids([order, running], "lines"), ["run-1"]) == 2
+    assert queue.leases() == [Lease(run_id="run-2", rows=3), Lease(run_id="run-3", rows=3)]
+
+
+def test_a_rerun_takes_over_with_the_ids_that_are_there(site: Site) -> None:
+    order, other = make_order(), make_order(minute=1)
+    site.add(order, other)
+    site.claim("run-1", order)
+    site.claim("run-9", other)
+    site.change(site.tables.header_queue, {"monday_item_id": 77}, record_uuid=record(order))
+    site.age_claims("run-1", 5_000)
+    assert site.queue().take_over("run-2", "run-1") == 3
+    [row] = site.queue().claimed_headers("run-2")
+    assert (row["delta_uuid"], row["monday_item_id"]) == (order.headers[0]["delta_uuid"], 77)
+    assert claimable(site) == []
+    assert site.queue().take_over("run-2", "run-1") == 0
+
+
+def test_a_run_gives_back_what_it_could_not_finish(site: Site) -> None:
+    order, done = make_order(), make_order(minute=1)
+    site.add(order, done)
+    site.claim("run-1", order, done)
+    for table in (site.tables.header_queue, site.tables.line_queue):
+        site.change(table, {"sync_state": State.SYNCED}, record_uuid=record(done))
+    assert site.queue().release("run-1") == 3
+    assert claimable(site) == uuids([order], "headers")
+    assert claimable_lines(site) == set(uuids([order], "lines"))
+    assert states(site, None) == {State.NEW}
+    assert states(site, "run-1") == {State.SYNCED}
+
+
+# ---- errors and retry -----------------------------------------------------------------------------------
+
+
+def in_error(site: Site, order: SampleOrders, *, header: bool = True) -> None:
+    table, rows = (site.tables.header_queue, order.headers) if header else (site.tables.line_queue, order.lines)
+    values = {
+        "sync_state": State.ERROR,
+        "sync_run_id": "run-1",
+        "sync_error_message": "no such label",
+        "retry_count": 1,
+    }
+    site.change(table, values, delta_uuid=rows[0]["delta_uuid"])
+
+
+def test_errors_name_customer_order_and_reason(site: Site) -> None:
+    first, second = make_order(number="A-1", customer="Ada"), make_order(number="B-2", customer="Bea")
+    site.add(first, second)
+    in_error(site, second)
+    in_error(site, first, header=False)
+    rows = site.queue().errors()
+    shown = [(r["row"], r["customer"], r["order_number"], r["record_uuid"], r["size"], r["reason"]) for r in rows]
+    assert shown == [
+        ("line", "Ada", "A-1", record(first), "S0", "no such label"),
+        ("header", "Bea", "B-2", record(second), None, "no such label"),
+    ]
+    assert site.queue().errors("run-1") == rows
+    assert site.queue().errors("run-2") == []
+
+
+def test_retry_of_one_customer_leaves_the_others(site: Site) -> None:
+    ada, bea = make_order(customer="Ada"), make_order(customer='Bea\'s "[Shop]"', minute=1)
+    site.add(ada, bea)
+    for order in (ada, bea):
+        in_error(site, order)
+        in_error(site, order, header=False)
+    assert site.queue().retry(['Bea\'s "[Shop]"']) == 2
+    assert claimable(site) == uuids([bea], "headers")
+    assert claimable_lines(site) == set(uuids([bea], "lines"))
+    header = site.row(site.tables.header_queue, record_uuid=record(bea))
+    assert (header["sync_error_message"], header["sync_run_id"], header["retry_count"]) == (None, None, 1)
+    assert site.queue().retry() == 2
+    assert len(claimable(site)) == 2
+    assert site.queue().retry() == 0
+
+
+def test_retry_finds_the_customer_of_a_header_without_an_order(site: Site) -> None:
+    order = make_order(customer="Ada", lines=0)
+    order.orders.clear()
+    site.insert(site.tables.header_queue, *order.headers)
+    in_error(site, order)
+    assert site.queue().retry(["Bea"]) == 0
+    assert site.queue().retry(["Ada"]) == 1
+
+
+def test_retry_leaves_updates_alone(site: Site) -> None:
+    order = make_order(lines=0)
+    site.add(order)
+    in_error(site, order)
+    site.change(site.tables.header_queue, {"action_type": Action.UPDATE})
+    assert site.queue().retry() == 0
+
+
+# ---- late lines -----------------------------------------------------------------------------------------
+
+
+def test_a_line_is_late_once_no_header_of_its_order_waits(site: Site) -> None:
+    waiting, synced, nowhere = (make_order(lines=1, minute=minute) for minute in (1, 2, 3))
+    site.add(waiting, synced, nowhere)
+    site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, record_uuid=record(synced))
+    site.change(site.tables.orders, {"monday_item_id": 55}, record_uuid=record(synced))
+    site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, record_uuid=record(nowhere))
+    rows = site.queue().claimable_lines()
+    assert [(row["record_uuid"], row["late"]) for row in rows] == [(record(waiting), False), (record(synced), True)]
+    assert (rows[1]["customer"], rows[1]["order_item_id"]) == ("Weber & Co", 55)
+    assert rows[1]["line_uuid"] == synced.lines[0]["line_uuid"]
+
+
+def test_a_line_with_a_new_header_beside_a_synced_one_is_not_late(site: Site) -> None:
+    order = make_order(headers=2, lines=1)
+    site.add(order)
+    site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, delta_uuid=order.headers[0]["delta_uuid"])
+    site.change(site.tables.orders, {"monday_item_id": 55})
+    assert [row["late"] for row in site.queue().claimable_lines()] == [False]
+
+
+# ---- what a run reads -----------------------------------------------------------------------------------
+
+
+def test_headers_come_by_customer_then_age_with_all_that_names_need(site: Site) -> None:
+    zoe = make_order(customer="Zoe", minute=1)
+    ada_young = make_order(customer="Ada", minute=9, columns={"CUSTOMER SEASON": "SS27", "CUSTOMER ALT PO": "ALT-1"})
+    ada_old = make_order(customer="Ada", minute=2)
+    site.add(zoe, ada_young, ada_old)
+    site.claim("run-1", zoe, ada_young, ada_old)
+    rows = site.queue().claimed_headers("run-1")
+    assert [row["delta_uuid"] for row in rows] == uuids([ada_old, ada_young, zoe], "headers")
+    assert (rows[1]["CUSTOMER SEASON"], rows[1]["CUSTOMER ALT PO"], rows[1]["AAG SEASON"]) == ("SS27", "ALT-1", None)
+    assert {row["has_order"] for row in rows} == {1}
+    assert rows == site.queue().headers(uuids([ada_young, ada_old, zoe], "headers"))
+    assert {row["delta_uuid"] for row in site.queue().run_headers("run-1")} == {row["delta_uuid"] for row in rows}
+
+
+def test_a_header_without_an_order_says_so(site: Site) -> None:
+    order = make_order(lines=0)
+    site.insert(site.tables.header_queue, *order.headers)
+    assert site.queue().claim_headers("run-1", uuids([order], "headers")) == 1
+    [row] = site.queue().claimed_headers("run-1")
+    assert (row["has_order"], row[CUSTOMER], row["CUSTOMER SEASON"]) == (0, "Weber & Co", None)
+
+
+def test_lines_carry_their_order_and_what_is_known_of_them(site: Site) -> None:
+    order = make_order(lines=2)
+    site.add(order)
+    site.claim("run-1", order)
+    site.change(site.tables.orders, {"monday_item_id": 55})
+    known = order.lines[0]
+    site.change(site.tables.order_lines, {"monday_subitem_id": 66}, line_uuid=known["line_uuid"])
+    rows = {row["delta_uuid"]: row for row in site.queue().claimed_lines("run-1")}
+    row = rows[known["delta_uuid"]]
+    assert (row["size_code"], row["qty"], row["customer"]) == ("S0", 1, "Weber & Co")
+    assert (row["monday_subitem_id"], row["order_item_id"], row["has_line"]) == (66, 55, 1)
+    assert rows[order.lines[1]["delta_uuid"]]["monday_subitem_id"] is None
+    assert {row["delta_uuid"] for row in site.queue().run_lines("run-1")} == set(rows)
+
+
+def test_groups_and_parents_are_written_for_the_own_run_only(site: Site) -> None:
+    mine, theirs = make_order(lines=1), make_order(lines=1, minute=1)
+    site.add(mine, theirs)
+    site.claim("run-1", mine)
+    site.claim("run-2", theirs)
+    queue = site.queue()
+    queue.assign_groups("run-1", dict.fromkeys(uuids([mine, theirs], "headers"), "group_ü1"))
+    queue.assign_parents("run-1", dict.fromkeys(uuids([mine, theirs], "lines"), 12_345_678_901))
+    queue.assign_groups("run-1", {})
+    queue.assign_parents("run-1", {})
+    groups = {row["record_uuid"]: row["monday_group_id"] for row in site.rows(site.tables.header_queue)}
+    parents = {row["record_uuid"]: row["parent_item_id"] for row in site.rows(site.tables.line_queue)}
+    assert groups == {record(mine): "group_ü1", record(theirs): None}
+    assert parents == {record(mine): 12_345_678_901, record(theirs): None}
+
+
+def test_counts_by_customer_and_state(site: Site) -> None:
+    ada, bea = make_order(customer="Ada", minute=5), make_order(customer="Bea", minute=1, headers=2, lines=3)
+    update = make_order(customer="Ada", lines=0)
+    site.add(ada, bea, update)
+    site.change(site.tables.header_queue, {"action_type": Action.UPDATE}, record_uuid=record(update))
+    site.claim("run-1", ada)
+    counted = {(r["row"], r["customer"], r["state"]): (r["rows"], r["oldest"]) for r in site.queue().counts()}
+    assert counted == {
+        ("header", "Ada", "PENDING"): (1, ada.headers[0]["created_at"]),
+        ("header", "Bea", "NEW"): (2, bea.headers[0]["created_at"]),
+        ("line", "Ada", "PENDING"): (2, ada.headers[0]["created_at"]),
+        ("line", "Bea", "PENDING"): (3, bea.headers[0]["created_at"]),
+    }

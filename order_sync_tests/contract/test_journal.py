@@ -1,0 +1,305 @@
+"""The journal and the board's lease: what is on record before a request leaves, and who may write it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from order_sync.demo.samples import SampleOrders
+from order_sync.errors import LeaseLost
+from order_sync.orders import journal as journal_module
+from order_sync.orders.journal import Entry, Journal, Operation
+from order_sync.orders.tables import State
+from order_sync_tests.contract.site import BOARD, Site, make_order, record, uuids
+
+BODY = json.dumps({"query": "mutation { }", "variables": {"name0": 'O\'Hara "[Ü] {🌅}"\n'}}, ensure_ascii=False)
+
+
+def entry(*keys: str, key: str = "key-1", operation: Operation = Operation.ITEMS) -> Entry:
+    return Entry(idempotency_key=key, operation=operation, keys=keys, body=BODY)
+
+
+@pytest.fixture
+def journal(site: Site) -> Journal:
+    """The journal of run-1, which holds the board."""
+    journal = site.journal()
+    assert journal._try_board() is None
+    return journal
+
+
+@pytest.fixture
+def order(site: Site) -> SampleOrders:
+    """An order that run-1 has claimed."""
+    order = make_order(headers=2)
+    site.add(order)
+    site.claim("run-1", order)
+    return order
+
+
+def expire_board(site: Site) -> None:
+    assert site.change(site.tables.boards, {"leased_until": site.now() - timedelta(seconds=1)}, board_id=BOARD) == 1
+
+
+# ---- the board's lease ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses of `holding_board`, which take no time here."""
+    pauses: list[float] = []
+    monkeypatch.setattr(journal_module, "sleep", pauses.append)
+    return pauses
+
+
+def test_one_holder_at_a_time(site: Site, waits: list[float]) -> None:
+    first, second = site.journal("run-1"), site.journal("run-2")
+    told: list[str] = []
+
+    def on_wait(holder: str) -> None:
+        told.append(holder)
+        if len(told) == 3:
+            first._release_board()
+
+    with first.holding_board():
+        with second.holding_board(on_wait):
+            second.renew()
+            with pytest.raises(LeaseLost):
+                first.renew()
+        assert told == ["run-1"] * 3
+    assert waits == [1.0] * 3
+    assert site.row(site.tables.boards)["run_id"] is None
+
+
+def test_an_expired_board_is_taken_over_and_the_former_holder_stops(site: Site, journal: Journal) -> None:
+    second = site.journal("run-2")
+    assert second._try_board() == "run-1"
+    expire_board(site)
+    with second.holding_board():
+        with pytest.raises(LeaseLost, match=f"Run run-1 has lost board {BOARD} to another run"):
+            journal.renew()
+        second.renew()
+
+
+def test_a_board_whose_run_is_over_is_free_at_once(site: Site, journal: Journal) -> None:
+    asked: list[str] = []
+
+    def is_over(run_id: str) -> bool:
+        asked.append(run_id)
+        return True
+
+    assert site.journal("run-2", is_over=is_over)._try_board() is None
+    assert asked == ["run-1"]
+
+
+def test_the_holder_may_come_again(site: Site, journal: Journal) -> None:
+    assert site.journal("run-1")._try_board() is None
+    assert site.journal("run-1")._try_board() is None
+
+
+def test_boards_are_held_one_by_one(site: Site, journal: Journal) -> None:
+    assert site.journal("run-2", board_id=BOARD + 1)._try_board() is None
+    journal.renew()
+
+
+def test_the_board_is_let_go_after_an_error_too(site: Site) -> None:
+    with pytest.raises(ZeroDivisionError), site.journal("run-1").holding_board():
+        raise ZeroDivisionError
+    assert site.journal("run-2")._try_board() is None
+
+
+def test_letting_go_never_lets_go_of_what_another_run_holds(site: Site) -> None:
+    first, second = site.journal("run-1"), site.journal("run-2")
+    with first.holding_board():
+        expire_board(site)
+        assert second._try_board() is None
+    second.renew()
+
+
+def test_renewing_moves_the_end_of_the_lease(site: Site, journal: Journal) -> None:
+    expire_board(site)
+    journal.renew()
+    left = site.row(site.tables.boards)["leased_until"] - site.now()
+    assert timedelta(seconds=120) < left <= timedelta(seconds=180)
+    assert site.journal("run-2")._try_board() == "run-1"
+
+
+# ---- entries --------------------------------------------------------------------------------------------
+
+
+def test_an_open_entry_is_in_doubt_with_its_exact_body(site: Site, journal: Journal) -> None:
+    journal.open(entry("k0", "k1"))
+    [found] = site.journal("run-2").in_doubt()
+    assert (found.idempotency_key, found.operation, found.keys) == ("key-1", Operation.ITEMS, ("k0", "k1"))
+    assert found.body == BODY
+    assert timedelta(0) <= found.age < timedelta(seconds=60)
+    assert site.row(site.tables.journal)["state"] == "OPEN"
+
+
+def test_entries_come_oldest_first_and_by_operation(site: Site, journal: Journal) -> None:
+    journal.open(entry("k0", key="young"))
+    journal.open(entry("k1", key="old"))
+    journal.open(entry("Group's [1]", key="group", operation=Operation.GROUPS))
+    site.age_entry("old", opened=timedelta(minutes=9))
+    site.age_entry("group", opened=timedelta(minutes=5), sent=timedelta(minutes=2))
+    assert [e.idempotency_key for e in journal.in_doubt()] == ["old", "group", "young"]
+    [group] = journal.in_doubt(Operation.GROUPS)
+    assert group.keys == ("Group's [1]",)
+    assert timedelta(minutes=5) <= group.age < timedelta(minutes=6)
+    assert timedelta(minutes=2) <= group.quiet < timedelta(minutes=3)
+    assert site.journal(board_id=BOARD + 1).in_doubt() == []
+
+
+def test_sending_again_counts_from_now_but_the_key_grows_older(site: Site, journal: Journal) -> None:
+    journal.open(entry("k0"))
+    site.age_entry("key-1", opened=timedelta(minutes=20))
+    [found] = journal.in_doubt()
+    assert found.quiet >= timedelta(minutes=20)
+    journal.sending_again(found)
+    [found] = journal.in_doubt()
+    assert found.age >= timedelta(minutes=20)
+    assert found.quiet < timedelta(minutes=1)
+
+
+def test_closing_writes_ids_and_rejections_together(site: Site, journal: Journal, order: SampleOrders) -> None:
+    first, second = uuids([order], "headers")
+    sent = entry(first, second)
+    journal.open(sent)
+    journal.close(sent, created={first: "12345678901"}, rejected={second: "Étiquette 'x' [no]"})
+    assert journal.in_doubt() == []
+    closed = site.row(site.tables.journal)
+    assert (closed["state"], closed["body"], closed["run_id"]) == ("CLOSED", None, "run-1")
+    assert closed["closed_at"] >= closed["opened_at"]
+    rows = {row["delta_uuid"]: row for row in site.rows(site.tables.header_queue)}
+    assert (rows[first]["monday_item_id"], rows[first]["sync_state"]) == (12_345_678_901, State.PENDING)
+    assert rows[second]["monday_item_id"] is None
+    assert (rows[second]["sync_state"], rows[second]["retry_count"]) == (State.ERROR, 1)
+    assert rows[second]["sync_error_message"] == "Étiquette 'x' [no]"
+
+
+def test_subitems_are_written_to_the_lines(site: Site, journal: Journal, order: SampleOrders) -> None:
+    first, second = uuids([order], "lines")
+    sent = entry(first, second, operation=Operation.SUBITEMS)
+    journal.open(sent)
+    journal.close(sent, created={first: "71"}, rejected={second: "no"})
+    rows = {row["delta_uuid"]: row for row in site.rows(site.tables.line_queue)}
+    assert (rows[first]["monday_subitem_id"], rows[second]["sync_state"]) == (71, State.ERROR)
+    assert {row["monday_item_id"] for row in site.rows(site.tables.header_queue)} == {None}
+
+
+def test_an_id_that_is_there_is_never_overwritten(site: Site, journal: Journal, order: SampleOrders) -> None:
+    first, _ = uuids([order], "headers")
+    journal.adopt(Operation.ITEMS, {first: "1"})
+    journal.adopt(Operation.ITEMS, {first: "2"})
+    assert site.row(site.tables.header_queue, delta_uuid=first)["monday_item_id"] == 1
+
+
+def test_ids_are_facts_whoever_holds_the_rows(site: Site, journal: Journal, order: SampleOrders) -> None:
+    """The rows' lease has passed to another run; the board's has not."""
+    site.age_claims("run-1", 5_000)
+    site.claim("run-2", order)
+    first, second = uuids([order], "headers")
+    sent = entry(first, second)
+    journal.open(sent)
+    journal.close(sent, created={first: "1", second: "2"})
+    assert {row["monday_item_id"] for row in site.queue().claimed_headers("run-2")} == {1, 2}
+
+
+def test_a_rejection_spares_what_is_not_pending(site: Site, journal: Journal, order: SampleOrders) -> None:
+    site.queue().release("run-1")
+    journal.reject(Operation.ITEMS, dict.fromkeys(uuids([order], "headers"), "no"))
+    journal.reject(Operation.ITEMS, {})
+    assert {row["sync_state"] for row in site.rows(site.tables.header_queue)} == {State.NEW}
+
+
+def test_rejecting_before_anything_is_sent(site: Site, journal: Journal, order: SampleOrders) -> None:
+    first, _ = uuids([order], "lines")
+    journal.reject(Operation.SUBITEMS, {first: "the line has no size_code"})
+    row = site.row(site.tables.line_queue, delta_uuid=first)
+    assert (row["sync_state"], row["sync_error_message"]) == (State.ERROR, "the line has no size_code")
+    assert site.queue().claimable_headers(["run-1"]) == []
+
+
+def test_groups_are_remembered_once(site: Site, journal: Journal) -> None:
+    title = 'O\'Malley & Daughters "SS27" [Ü] 七'
+    sent = entry(title, operation=Operation.GROUPS)
+    journal.open(sent)
+    journal.close(sent, created={title: "group_1"}, rejected={"Other": "no"})
+    journal.adopt(Operation.GROUPS, {title: "group_1", "Second": "group_2"})
+    assert journal.known_groups() == {title: "group_1", "Second": "group_2"}
+    assert site.journal(board_id=BOARD + 1).known_groups() == {}
+
+
+# ---- the lease is lost ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lost(site: Site, journal: Journal, order: SampleOrders) -> Journal:
+    """The journal of run-1 with key-1 open, after run-2 has taken the board."""
+    journal.open(entry(*uuids([order], "headers")))
+    expire_board(site)
+    assert site.journal("run-2")._try_board() is None
+    return journal
+
+
+def everything(site: Site) -> list[object]:
+    return [site.rows(table) for table in (*site.tables.site, *site.tables.ours)]
+
+
+@pytest.mark.parametrize("deed", ["open", "sending_again", "close", "adopt", "reject", "renew"])
+def test_who_has_lost_the_board_writes_nothing(site: Site, lost: Journal, order: SampleOrders, deed: str) -> None:
+    keys = uuids([order], "headers")
+    deeds = {
+        "open": lambda: lost.open(entry(*keys, key="key-2")),
+        "sending_again": lambda: lost.sending_again(entry(*keys)),
+        "close": lambda: lost.close(entry(*keys), created={keys[0]: "1"}, rejected={keys[1]: "no"}),
+        "adopt": lambda: lost.adopt(Operation.ITEMS, {keys[0]: "1"}),
+        "reject": lambda: lost.reject(Operation.ITEMS, {keys[0]: "no"}),
+        "renew": lost.renew,
+    }
+    before = everything(site)
+    with pytest.raises(LeaseLost):
+        deeds[deed]()
+    assert everything(site) == before
+
+
+def test_an_entry_that_another_run_resolved_is_not_closed_again(
+    site: Site, journal: Journal, order: SampleOrders
+) -> None:
+    keys = uuids([order], "headers")
+    journal.open(entry(*keys))
+    expire_board(site)
+    with site.journal("run-2").holding_board():
+        site.journal("run-2").close(entry(*keys), created={keys[0]: "1"})
+    assert journal._try_board() is None
+    before = site.rows(site.tables.header_queue)
+    with pytest.raises(LeaseLost, match="Request key-1 was resolved by another run"):
+        journal.close(entry(*keys), created={keys[1]: "2"})
+    assert site.rows(site.tables.header_queue) == before
+
+
+def test_closing_twice_is_once(site: Site, journal: Journal, order: SampleOrders) -> None:
+    """As when the answer to the first COMMIT was lost."""
+    keys = uuids([order], "headers")
+    journal.open(entry(*keys))
+    for _ in range(2):
+        journal.close(entry(*keys), created={keys[0]: "1"}, rejected={keys[1]: "no"})
+    row = site.row(site.tables.header_queue, delta_uuid=keys[1])
+    assert (row["sync_state"], row["retry_count"]) == (State.ERROR, 1)
+
+
+def test_opening_twice_is_once(site: Site, journal: Journal) -> None:
+    for _ in range(2):
+        journal.open(entry("k0"))
+    assert [e.idempotency_key for e in journal.in_doubt()] == ["key-1"]
+
+
+def test_a_broken_write_leaves_the_entry_open(site: Site, journal: Journal, order: SampleOrders) -> None:
+    """Ids and closing are one transaction: an id that is no number spoils both."""
+    first, second = uuids([order], "headers")
+    journal.open(entry(first, second))
+    with pytest.raises(ValueError, match="invalid literal"):
+        journal.close(entry(first, second), created={first: "1", second: "no number"})
+    assert [e.idempotency_key for e in journal.in_doubt()] == ["key-1"]
+    assert {row["monday_item_id"] for row in site.rows(site.tables.header_queue, record_uuid=record(order))} == {None}

@@ -1,0 +1,251 @@
+"""A stage for one test: a database, a Dagster instance and a board in the emulator, all in a temporary folder.
+
+In: a folder and a running emulator. Out: what a test does (add orders, sync, start commands) and sees.
+Never the machine's own settings, its DAGSTER_HOME or the embedded deployment's usual ports.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from order_sync import launch
+from order_sync.demo import scene
+from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
+from order_sync.emulator import Emulator
+from order_sync.launch import Summary
+from order_sync.orders.check import create_all
+from order_sync.orders.database import WritableDatabase
+from order_sync.orders.queue import OrderQueue
+from order_sync.orders.tables import Action, Tables
+from order_sync.settings import PREFIX, Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DUE = 60  # seconds; far more than anything here takes
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    folder: Path  # the working folder; holds dagster.yaml
+    settings: Settings
+    emulator: Emulator
+    tables: Tables
+
+    # ---- orders
+
+    def add(self, sample: SampleOrders) -> None:
+        with self.database() as database:
+            insert_orders(database, self.tables, sample)
+
+    def add_orders(self, count: int, *, seed: int = 1) -> SampleOrders:
+        sample = arriving_orders(count, seed=seed, created_at=datetime.now(UTC).replace(tzinfo=None))
+        self.add(sample)
+        return sample
+
+    def execute(self, statement: sa.Executable) -> None:
+        with self.database() as database, database.write() as connection:
+            connection.execute(statement)
+
+    def retry(self) -> int:
+        with self.database() as database:
+            return OrderQueue(database, self.tables, lease_seconds=self.settings.lease_seconds).retry()
+
+    # ---- running
+
+    def sync(self, *, customers: Sequence[str] = (), limit: int | None = None) -> Summary:
+        return launch.sync(self.settings, customers=customers, limit=limit)
+
+    @contextmanager
+    def started(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """`order-sync ARGUMENTS` in a process group of its own, which ends with the block."""
+        with in_group(command(*arguments), self.folder, environment) as process:
+            yield process
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        with self.started(*arguments, **environment) as process:
+            out, err = process.communicate(timeout=DUE)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    # ---- looking
+
+    @contextmanager
+    def database(self) -> Iterator[WritableDatabase]:
+        database = WritableDatabase(self.settings.database)
+        try:
+            yield database
+        finally:
+            database.dispose()
+
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+
+    def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[Row]:
+        with self.database() as database, database.read() as connection:
+            found = connection.execute(sa.select(table).where(*where).order_by(*table.primary_key.columns))
+            return [dict(row) for row in found.mappings()]
+
+    def inserts(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[Row]:
+        """INSERT rows of a queue table."""
+        return self.rows(table, table.c.action_type == Action.INSERT, *where)
+
+    def site_rows(self) -> dict[str, list[Row]]:
+        """Every row of the site's four tables."""
+        return {table.name: self.rows(table) for table in self.tables.site}
+
+    def unsynced(self) -> int:
+        """INSERT rows of both queue tables that are not SYNCED."""
+        return sum(
+            row["sync_state"] != "SYNCED"
+            for table in (self.tables.header_queue, self.tables.line_queue)
+            for row in self.inserts(table)
+        )
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Every row of every table, ours included."""
+        with closing(sqlite3.connect(self.database_file)) as connection:
+            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {n: connection.execute(f'SELECT * FROM "{n}" ORDER BY rowid').fetchall() for n in names}  # noqa: S608
+
+    @property
+    def database_file(self) -> Path:
+        return self.settings.home / "orders.db"
+
+    def file_sum(self) -> str:
+        return hashlib.sha256(self.database_file.read_bytes()).hexdigest()
+
+    def agreement(self) -> scene.Agreement:
+        return scene.compare(self.settings, self.emulator.state())
+
+    def board(self) -> Row:
+        """The main board, as the emulator holds it."""
+        return next(b for b in self.emulator.state()["boards"] if b["id"] == str(self.settings.board_id))
+
+    def mutations(self) -> list[Row]:
+        return [request for request in self.emulator.requests() if request["kind"] == "mutation"]
+
+
+@contextmanager
+def stage_in(folder: Path, emulator: Emulator, **environment: str) -> Iterator[Stage]:
+    """The stage, with an empty board and empty tables; `environment` are further settings."""
+    emulator.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.model_fields:
+            patch.delenv(PREFIX + name.upper(), raising=False)
+        patch.setenv("DAGSTER_HOME", str(folder))
+        patch.setenv("ORDER_SYNC_HOME", str(folder / "home"))
+        patch.setenv("ORDER_SYNC_MONDAY_URL", emulator.url)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.chdir(folder)
+        copy_instance_file(folder)
+        settings = load_settings()
+        settings.home.mkdir()
+        stage = Stage(folder=folder, settings=settings, emulator=emulator, tables=scene.tables_of(settings))
+        with stage.database() as database:
+            create_all(database, stage.tables)
+        yield stage
+
+
+def copy_instance_file(folder: Path) -> None:
+    """The project's own dagster.yaml, with everything it stores in this folder."""
+    text = (ROOT / launch.INSTANCE_FILE).read_text(encoding="utf-8")
+    assert ".order_sync/dagster" in text
+    text = text.replace(".order_sync/dagster", (folder / "dagster").as_posix())
+    (folder / launch.INSTANCE_FILE).write_text(text, encoding="utf-8")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "order_sync.cli", *arguments]
+
+
+@contextmanager
+def in_group(
+    arguments: list[str], folder: Path, environment: dict[str, str], *, quiet: bool = False
+) -> Iterator[subprocess.Popen[str]]:
+    """A process and all that it starts; whatever is left of them ends with the block.
+
+    What a `quiet` one writes goes to a file in the folder: nobody has to read it for it to go on.
+    """
+    with (folder / "output.txt").open("ab") as sink, _started(arguments, folder, environment, sink, quiet) as process:
+        try:
+            yield process
+        finally:
+            end_group(process)
+
+
+def _started(
+    arguments: list[str], folder: Path, environment: dict[str, str], sink: IO[bytes], quiet: bool
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        arguments,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=sink if quiet else subprocess.PIPE,
+        stderr=sink if quiet else subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """SIGTERM to the whole group, SIGKILL to what is left of it."""
+    for sign, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and group_lives(process):
+            time.sleep(0.05)
+
+
+def group_lives(process: subprocess.Popen[str]) -> bool:
+    process.poll()  # a dead leader that nobody has waited for still counts as its group
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def until(is_so: Callable[[], object], what: str, *, within: float = DUE, every: float = 0.05) -> None:
+    """Waits for a state that others bring about; fails with `what` if it does not come."""
+    deadline = time.monotonic() + within
+    while not is_so():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        time.sleep(every)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def pardon_dagster(items: list[pytest.Item], folder: Path) -> None:
+    """Dagster 1.13 calls a property of its own that it calls deprecated; every other warning fails a test."""
+    mark = pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run is deprecated:DeprecationWarning")
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(mark)

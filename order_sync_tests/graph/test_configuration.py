@@ -1,0 +1,151 @@
+"""What is set wrongly stops a run before anything is written, with one message that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from order_sync import launch
+from order_sync.demo.board import board_seed
+from order_sync.emulator import EmulatorSettings, start_emulator
+from order_sync.errors import ConfigurationError, Fatal, OrderSyncError
+from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
+from order_sync.settings import load_settings
+from order_sync_tests.graph.stage import Stage, free_port
+
+COLUMN = """
+[[items.columns]]
+source = "{source}"
+column = "{column}"
+type = "text"
+"""
+
+Changes = dict[str, Any]
+
+
+def mapping_file(stage: Stage, text: str) -> Changes:
+    path = stage.folder / "mapping.toml"
+    path.write_text(text, encoding="utf-8")
+    return {"mapping": path}
+
+
+def mapping_with(stage: Stage, text: str) -> Changes:
+    return mapping_file(stage, DEFAULT_MAPPING.read_text(encoding="utf-8") + text)
+
+
+def wrong_mapping(stage: Stage) -> Changes:
+    return mapping_with(stage, COLUMN.format(source="PO NUMBER", column="Not A Column Id"))
+
+
+def mapping_that_is_no_toml(stage: Stage) -> Changes:
+    return mapping_with(stage, "[items")
+
+
+def no_mapping(stage: Stage) -> Changes:
+    return {"mapping": stage.folder / "nowhere.toml"}
+
+
+def unknown_source(stage: Stage) -> Changes:
+    return mapping_file(stage, DEFAULT_MAPPING.read_text(encoding="utf-8").replace("PO NUMBER", "NO SUCH COLUMN"))
+
+
+def missing_column(stage: Stage) -> Changes:
+    return mapping_with(stage, COLUMN.format(source="CUSTOMER ALT PO", column="not_there"))
+
+
+def wrong_board(_stage: Stage) -> Changes:
+    return {"monday_board_id": 4_711}
+
+
+def missing_table(stage: Stage) -> Changes:
+    stage.execute(sa.text('DROP TABLE "ORDER_LIST_LINES"'))
+    return {}
+
+
+def no_database(stage: Stage) -> Changes:
+    return {"home": stage.folder / "elsewhere"}
+
+
+def no_emulator(_stage: Stage) -> Changes:
+    return {"monday_url": f"http://127.0.0.1:{free_port()}/v2"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (wrong_mapping, r"mapping .*mapping\.toml is wrong at items\.columns\.10\.column"),
+        (mapping_that_is_no_toml, r"mapping .*mapping\.toml is not valid TOML"),
+        (no_mapping, r"mapping .*nowhere\.toml cannot be read"),
+        (unknown_source, r"ORDER_LIST: .*\[NO SUCH COLUMN\]"),
+        (missing_column, r"does not fit the board: .* has no column 'not_there' \(text\)"),
+        (wrong_board, r"shows no board 4711 to this token\. Check ORDER_SYNC_MONDAY_BOARD_ID"),
+        (missing_table, r"ORDER_LIST_LINES: the table does not exist"),
+        (no_database, r"no database at .*orders\.db\. Run `order-sync demo`"),
+        (no_emulator, r"cannot be reached .*ORDER_SYNC_MONDAY_URL.*order-sync emulator"),
+    ],
+)
+def test_it_stops_before_anything_is_written(stage: Stage, broken: Callable[[Stage], Changes], message: str) -> None:
+    stage.add_orders(3)
+    settings = stage.settings.model_copy(update=broken(stage))
+    assert_stops(stage, settings, Fatal if broken is no_emulator else ConfigurationError, message)
+
+
+def assert_stops(stage: Stage, settings: Any, kind: type[OrderSyncError], message: str) -> None:
+    before = stage.dump(), stage.emulator.checksum()
+    with pytest.raises(kind, match=message) as caught:
+        launch.sync(settings)
+    assert "\n" not in str(caught.value)
+    assert (stage.dump(), stage.emulator.checksum()) == before
+    assert list(stage.settings.home.glob("runs/*")) == []
+
+
+def test_a_wrong_token(stage: Stage, tmp_path: Path) -> None:
+    stage.add_orders(3)
+    seed = board_seed(load_mapping())
+    with start_emulator(EmulatorSettings(boards=(seed,), token="the-right-one")) as guarded:
+        before = guarded.checksum()
+        settings = stage.settings.model_copy(
+            update={"monday_url": guarded.url, "monday_token": SecretStr("the-wrong-one")}
+        )
+        assert_stops(stage, settings, Fatal, "monday refuses: .*Check ORDER_SYNC_MONDAY_TOKEN")
+        assert guarded.checksum() == before
+        assert guarded.requests() != []
+
+
+def test_it_runs_once_it_is_put_right(stage: Stage) -> None:
+    stage.add_orders(3)
+    with pytest.raises(ConfigurationError):
+        launch.sync(stage.settings.model_copy(update={"monday_board_id": 4_711}))
+    summary = stage.sync()
+    assert (summary.headers_claimed, summary.orders_synced) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ORDER_SYNC_DEPLOYMENT", "somewhere", "ORDER_SYNC_DEPLOYMENT: Input should be 'embedded' or 'production'"),
+        ("ORDER_SYNC_MONDAY_BOARD_ID", "-7", "ORDER_SYNC_MONDAY_BOARD_ID: Input should be greater than 0"),
+        ("ORDER_SYNC_DEPLOYMENT", "production", "ORDER_SYNC_DATABASE_URL.*ORDER_SYNC_MONDAY_TOKEN.*_BOARD_ID"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=message):
+        load_settings()
+    assert stage.emulator.requests() == []
+
+
+def test_no_instance_file_is_said_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stage.add_orders(1)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.delenv("DAGSTER_HOME")
+    monkeypatch.chdir(empty)
+    assert_stops(stage, stage.settings, ConfigurationError, "no dagster.yaml in .*set DAGSTER_HOME")

@@ -1,0 +1,289 @@
+"""The small sample from the queue tables to the board: one run, and everything that it must leave behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from order_sync.demo.samples import SampleOrders, Size, make_orders
+from order_sync.demo.scene import Agreement
+from order_sync.emulator import Emulator
+from order_sync.launch import Summary
+from order_sync.orders.tables import CUSTOMER, Action
+from order_sync_tests.graph.stage import Row, Stage, stage_in
+
+CUSTOMER_NAME = "O'Malley & Daughters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What one run of the small sample left behind."""
+
+    stage: Stage
+    sample: SampleOrders
+    summary: Summary
+    before: dict[str, list[Row]]
+    after: dict[str, list[Row]]
+    agreement: Agreement
+    board: Row
+    effects: list[Row]
+    mutations: list[Row]
+    metadata: dict[str, dict[str, Any]]
+    checks: dict[str, Any]
+
+    @property
+    def rejected_records(self) -> set[str]:
+        rows = (*self.sample.headers, *self.sample.lines)
+        return {row["record_uuid"] for row in rows if row["delta_uuid"] in self.sample.expected_rejections}
+
+
+@pytest.fixture(scope="module")
+def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
+    with stage_in(tmp_path_factory.mktemp("small"), board_process) as stage:
+        sample = make_orders(Size.SMALL)
+        stage.add(sample)
+        before = stage.site_rows()
+        seeded = len(board_process.effects())
+        summary = stage.sync()
+        metadata, checks = told_by(stage, summary.run_id)
+        yield Ended(
+            stage=stage,
+            sample=sample,
+            summary=summary,
+            before=before,
+            after=stage.site_rows(),
+            agreement=stage.agreement(),
+            board=stage.board(),
+            effects=board_process.effects(since=seeded),
+            mutations=stage.mutations(),
+            metadata=metadata,
+            checks=checks,
+        )
+
+
+def told_by(stage: Stage, run_id: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Metadata by asset, and check evaluations by check, as Dagster keeps them."""
+    metadata, checks = {}, {}
+    with stage.instance() as instance:
+        for log in instance.all_logs(run_id):
+            event = log.dagster_event
+            if event is None:
+                continue
+            if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+                materialization = event.step_materialization_data.materialization
+                name = materialization.asset_key.to_user_string()
+                metadata[name] = {key: value.value for key, value in materialization.metadata.items()}
+            elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                evaluation = event.asset_check_evaluation_data
+                checks[evaluation.check_name] = evaluation
+    return metadata, checks
+
+
+def records(table: Any) -> list[dict[str, Any]]:
+    return [dict(record.data) for record in table.records]
+
+
+def test_every_row_is_claimed_and_the_expected_ones_are_rejected(ended: Ended) -> None:
+    summary = ended.summary
+    assert (summary.headers_claimed, summary.lines_claimed) == (69, 317)
+    assert {row["delta_uuid"] for row in summary.rejected} == set(ended.sample.expected_rejections)
+    assert len(summary.rejected) == 4
+    assert summary.orders_held_back == len(ended.rejected_records)
+    every = {row["record_uuid"] for row in ended.sample.headers}
+    assert summary.orders_synced == len(every - ended.rejected_records)
+    assert not summary.complete
+
+
+def test_tables_and_board_agree(ended: Ended) -> None:
+    assert ended.agreement.agree, ended.agreement.text()
+    assert ended.agreement.items == ended.summary.items_created == 66  # three headers are rejected
+    assert ended.agreement.subitems == ended.summary.subitems_created
+
+
+def test_a_rejected_row_holds_back_its_order_and_no_other(ended: Ended) -> None:
+    tables = ended.stage.tables
+    for queue in (tables.header_queue, tables.line_queue):
+        for row in ended.after[queue.name]:
+            if row["action_type"] != Action.INSERT:
+                continue
+            if row["delta_uuid"] in ended.sample.expected_rejections:
+                assert row["sync_state"] == "ERROR"
+                assert row["retry_count"] == 1
+                assert row["sync_error_message"]
+            elif row["record_uuid"] in ended.rejected_records:
+                # Given back: waiting for its order, held by no run.
+                assert row["sync_state"] in ("NEW", "PENDING")
+                assert row["sync_run_id"] is None
+            else:
+                assert (row["sync_state"], row["sync_run_id"]) == ("SYNCED", ended.summary.run_id)
+                assert row["sync_completed_at"] is not None
+    for main in (tables.orders, tables.order_lines):
+        for row in ended.after[main.name]:
+            assert row["sync_state"] == (None if row["record_uuid"] in ended.rejected_records else "SYNCED")
+
+
+def test_a_rejected_row_says_why(ended: Ended) -> None:
+    messages = {row["delta_uuid"]: row["reason"] for row in ended.summary.rejected}
+    words = {
+        "item name over 255 characters": "monday takes 255",
+        "order type that the board has no label for": "no such label",
+        "no style, colour, order number or PO to make an item name of": "to make an item name of",
+        "line without size_code": "no size_code",
+    }
+    assert {reason: words[reason] in messages[key] for key, reason in ended.sample.expected_rejections.items()} == (
+        dict.fromkeys(words, True)
+    )
+
+
+def test_the_main_tables_carry_the_ids_of_the_board(ended: Ended) -> None:
+    tables = ended.stage.tables
+    items = {item["columns"]["delta_uuid"]: int(item["id"]) for item in ended.board["items"]}
+    first: dict[str, Row] = {}
+    for row in sorted(ended.after[tables.header_queue.name], key=lambda r: (r["created_at"], r["delta_uuid"])):
+        if row["action_type"] == Action.INSERT:
+            first.setdefault(row["record_uuid"], row)
+    synced = [row for row in ended.after[tables.orders.name] if row["sync_state"] == "SYNCED"]
+    assert len(synced) == ended.summary.orders_synced
+    for row in synced:
+        # Of several headers the oldest one's item carries the lines.
+        assert row["monday_item_id"] == items[first[row["record_uuid"]]["delta_uuid"]]
+    item_of = {row["record_uuid"]: row["monday_item_id"] for row in synced}
+    lines = [row for row in ended.after[tables.order_lines.name] if row["sync_state"] == "SYNCED"]
+    assert lines
+    assert all(row["parent_item_id"] == item_of[row["record_uuid"]] for row in lines)
+
+
+def test_groups_before_items_before_subitems(ended: Ended) -> None:
+    at: dict[str, list[int]] = {"group": [], "item": [], "subitem": []}
+    for position, effect in enumerate(ended.effects):
+        if effect["kind"] == "group_created":
+            at["group"].append(position)
+        elif effect["kind"] == "item_created":
+            at["item" if effect["parent_id"] is None else "subitem"].append(position)
+    assert (len(at["group"]), len(at["item"])) == (5, 66)
+    assert max(at["group"]) < min(at["item"])
+    assert max(at["item"]) < min(at["subitem"])
+
+
+def test_each_item_is_in_its_group_with_its_values(ended: Ended) -> None:
+    titles = {group["id"]: group["title"] for group in ended.board["groups"]}
+    orders = {row["record_uuid"]: row for row in ended.sample.orders}
+    headers = {row["delta_uuid"]: row for row in ended.sample.headers}
+    for item in ended.board["items"]:
+        header = headers[item["columns"]["delta_uuid"]]
+        given, season, other = (
+            (value or "").strip()
+            for value in (
+                header["GroupMonday"],
+                orders[header["record_uuid"]]["CUSTOMER SEASON"],
+                orders[header["record_uuid"]]["AAG SEASON"],
+            )
+        )
+        assert titles[item["group_id"]] == (given or f"{header[CUSTOMER]} {season or other}".strip())
+        assert item["columns"]["customer"] == CUSTOMER_NAME
+        assert item["columns"]["record_uuid"] == header["record_uuid"]
+    groups = Counter(titles[item["group_id"]] for item in ended.board["items"])
+    assert len(groups) == 5
+    assert all(title.startswith(CUSTOMER_NAME) for title in groups)
+
+
+def test_changes_and_deletions_are_left_alone_and_named(ended: Ended) -> None:
+    tables = ended.stage.tables
+    for queue in (tables.header_queue, tables.line_queue):
+        others = [
+            [row for row in rows[queue.name] if row["action_type"] != Action.INSERT]
+            for rows in (ended.before, ended.after)
+        ]
+        assert others[0]
+        assert others[0] == others[1]
+    named = records(ended.metadata["pending_headers"]["untouched UPDATE and DELETE rows"])
+    assert {(row["table"], row["action"], row["rows"]) for row in named} == {
+        ("ORDER_LIST_DELTA", "UPDATE", 2),
+        ("ORDER_LIST_LINES_DELTA", "DELETE", 1),
+    }
+    known = {row["record_uuid"] for row in ended.sample.headers}
+    assert all(row["sample"] in known for row in named)
+
+
+def test_the_checks_warn_of_rejections_and_find_nothing_left(ended: Ended) -> None:
+    rejected = ended.checks["nothing_rejected"]
+    assert (rejected.passed, rejected.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert rejected.metadata["rejected"].value == 4
+    assert "order-sync retry" in rejected.description
+    assert ended.checks["nothing_left_pending"].passed
+
+
+def test_the_metadata_tells_what_happened(ended: Ended) -> None:
+    told = ended.metadata
+    assert set(told) == {
+        "ORDER_LIST_DELTA",
+        "ORDER_LIST_LINES_DELTA",
+        "pending_headers",
+        "pending_lines",
+        "monday_groups",
+        "monday_items",
+        "monday_subitems",
+        "order_list",
+        "order_list_lines",
+    }
+    assert told["pending_headers"]["dagster/row_count"] == told["ORDER_LIST_DELTA"]["waiting headers"] == 69
+    assert told["pending_lines"]["dagster/row_count"] == told["ORDER_LIST_LINES_DELTA"]["waiting lines"] == 317
+    assert records(told["pending_headers"]["customers"]) == [{"customer": CUSTOMER_NAME, "rows": 69}]
+    for step in ("pending_headers", "pending_lines", "monday_items", "monday_subitems", "order_list_lines"):
+        assert len(records(told[step]["preview"])) == 10
+    assert [told[f"monday_{step}"]["created"] for step in ("groups", "items", "subitems")] == [
+        5,
+        66,
+        ended.agreement.subitems,
+    ]
+    assert (told["monday_items"]["rejected"], told["monday_subitems"]["rejected"]) == (3, 1)
+    for step in ("monday_groups", "monday_items", "monday_subitems"):
+        assert told[step]["calls"] >= 1
+        assert told[step]["complexity"] > 0
+        assert told[step]["board"].startswith(ended.stage.emulator.page_url)
+    for group in ended.board["groups"]:
+        if group["title"].startswith(CUSTOMER_NAME):
+            assert f"#{group['id']})" in told["monday_groups"]["groups"]
+    assert ended.summary.complexity == sum(told[f"monday_{s}"]["complexity"] for s in ("groups", "items", "subitems"))
+    assert told["order_list"]["dagster/row_count"] == ended.summary.orders_synced
+    assert told["order_list"]["held back"] == len(records(told["order_list"]["record_uuids held back"])) == 4
+    (customer,) = records(told["order_list"]["customers"])
+    assert (customer["items"], customer["rejected"]) == (66, 4)
+    every = ended.summary.headers_claimed + ended.summary.lines_claimed
+    assert customer["items"] + customer["subitems"] + customer["rejected"] + customer["waiting"] == every
+
+
+def test_requests_hold_many_aliases(ended: Ended) -> None:
+    made = ended.summary.groups_created + ended.summary.items_created + ended.summary.subitems_created
+    assert ended.summary.records_per_call >= 20
+    assert made / len(ended.mutations) >= 20
+
+
+def test_a_second_run_creates_nothing(ended: Ended) -> None:
+    emulator = ended.stage.emulator
+    before = emulator.checksum(), ended.stage.dump()
+    again = ended.stage.sync()
+    assert (again.headers_claimed, again.lines_claimed, again.orders_synced) == (0, 0, 0)
+    assert (again.groups_created, again.items_created, again.subitems_created) == (0, 0, 0)
+    assert again.complete
+    after = emulator.checksum(), ended.stage.dump()
+    assert after == before
+
+
+def test_many_customers_share_requests(stage: Stage) -> None:
+    stage.add_orders(150)
+    summary = stage.sync()
+    assert summary.complete
+    assert summary.items_created == 150
+    assert len(summary.customers) > 20
+    made = summary.groups_created + summary.items_created + summary.subitems_created
+    assert made / len(stage.mutations()) >= 20
+    assert summary.records_per_call >= 20
+    assert stage.unsynced() == 0
+    assert stage.agreement().agree
+    assert stage.emulator.stats()["in_flight_peak"] == 1

@@ -1,0 +1,183 @@
+"""The board as it is: groups, columns, labels, rows by their key; and a mapping that does not fit it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
+from order_sync.errors import ConfigurationError
+from order_sync.monday.board import check_mapping, find_items, find_subitems, read_board
+from order_sync.monday.client import MondayClient
+from order_sync.orders.mapping import Mapping
+from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
+from order_sync_tests.emulator.monday import Monday
+from order_sync_tests.monday.stage import Stage
+
+
+@pytest.fixture
+def client(stage: Stage) -> Iterator[MondayClient]:
+    with stage.client() as client:
+        yield client
+
+
+@pytest.fixture
+def monday(emulator: Emulator) -> Iterator[Monday]:
+    with Monday(emulator.url) as monday:
+        yield monday
+
+
+def create_items(monday: Monday, keys: list[str], column: str = "delta_uuid") -> list[str]:
+    """Items with these texts in a column, 100 a call."""
+    ids: list[str] = []
+    for start in range(0, len(keys), 100):
+        chunk = keys[start : start + 100]
+        fields = " ".join(
+            f'a{n}: create_item(board_id: {EMBEDDED_BOARD}, item_name: "x", column_values: $v{n}) {{ id }}'
+            for n in range(len(chunk))
+        )
+        head = ", ".join(f"$v{n}: JSON" for n in range(len(chunk)))
+        variables = {f"v{n}": json.dumps({column: key}) for n, key in enumerate(chunk)}
+        data = monday.data(f"mutation ({head}) {{ {fields} }}", variables)
+        ids += [data[f"a{n}"]["id"] for n in range(len(chunk))]
+    return ids
+
+
+# ---- reading --------------------------------------------------------------------------------------------
+
+
+def test_a_board_with_its_columns_labels_and_subitems(client: MondayClient, mapping: Mapping) -> None:
+    board = read_board(client, EMBEDDED_BOARD)
+    assert (board.id, board.name, board.items_count, board.items_limit) == (
+        EMBEDDED_BOARD,
+        "Production planning",
+        0,
+        10_000,
+    )
+    assert board.subitem_board_id == EMBEDDED_SUBITEM_BOARD
+    assert {column.column: board.columns[column.column].type for column in mapping.items.columns} == {
+        column.column: column.type for column in mapping.items.columns
+    }
+    assert set(board.labels) == {"order_type"}
+    assert set(board.labels["order_type"]) == {"PRODUCTION", "SAMPLE", "REPEAT", "CANCELLED"}
+    subitems = read_board(client, EMBEDDED_SUBITEM_BOARD)
+    assert subitems.subitem_board_id is None
+    check_mapping(board, subitems, mapping)
+
+
+def test_a_board_that_is_not_there_is_named(client: MondayClient) -> None:
+    with pytest.raises(ConfigurationError, match=r"no board 99 to this token\. Check ORDER_SYNC_MONDAY_BOARD_ID"):
+        read_board(client, 99)
+
+
+def test_of_groups_with_one_title_the_first_counts_and_archived_ones_do_not(
+    client: MondayClient, monday: Monday
+) -> None:
+    def create(title: str) -> str:
+        query = "mutation ($b: ID!, $t: String!) { create_group(board_id: $b, group_name: $t) { id } }"
+        return str(monday.data(query, {"b": str(EMBEDDED_BOARD), "t": title})["create_group"]["id"])
+
+    twins = {create("Twin's [1] 七"), create("Twin's [1] 七")}
+    gone = create("Gone")
+    archive = "mutation ($b: ID!, $g: String!) { archive_group(board_id: $b, group_id: $g) { id } }"
+    monday.data(archive, {"b": str(EMBEDDED_BOARD), "g": gone})
+    groups = read_board(client, EMBEDDED_BOARD).groups
+    assert groups["Twin's [1] 七"] in twins
+    assert groups["Twin's [1] 七"] == read_board(client, EMBEDDED_BOARD).groups["Twin's [1] 七"]
+    assert "Gone" not in groups
+
+
+# ---- looking up -----------------------------------------------------------------------------------------
+
+
+def test_items_by_key_a_hundred_a_call(stage: Stage, client: MondayClient, monday: Monday) -> None:
+    keys = [str(uuid.uuid4()) for _ in range(250)]
+    ids = create_items(monday, keys[:201])
+    before = client.usage.calls
+    found = find_items(client, EMBEDDED_BOARD, "delta_uuid", keys)
+    assert found == dict(zip(keys[:201], ids, strict=True))
+    assert client.usage.calls - before == 3
+    assert find_items(client, EMBEDDED_BOARD, "delta_uuid", []) == {}
+
+
+def test_a_look_up_follows_the_cursor(client: MondayClient, monday: Monday) -> None:
+    """More rows than a page holds: the same record_uuid on 501 items, and one more behind them."""
+    ids = create_items(monday, ["same"] * 501 + ["last"], "record_uuid")
+    before = client.usage.calls
+    found = find_items(client, EMBEDDED_BOARD, "record_uuid", ["last", "same", "none"])
+    assert found == {"last": ids[-1], "same": ids[0]}
+    assert client.usage.calls - before == 2
+
+
+@pytest.mark.parametrize("how", ["delete_item", "archive_item"])
+def test_what_was_taken_off_the_board_is_not_found(client: MondayClient, monday: Monday, how: str) -> None:
+    gone, there = create_items(monday, ["k1", "k2"])
+    monday.data(f"mutation ($i: ID!) {{ {how}(item_id: $i) {{ id }} }}", {"i": gone})
+    assert find_items(client, EMBEDDED_BOARD, "delta_uuid", ["k1", "k2"]) == {"k2": there}
+
+
+def test_subitems_are_read_through_their_parents(stage: Stage, client: MondayClient, monday: Monday) -> None:
+    parents = create_items(monday, [f"k{n}" for n in range(101)])
+    first = monday.subitem(parents[0], "Size S", line_uuid="l1")
+    last = monday.subitem(parents[100], "Size M", line_uuid="l2")
+    monday.subitem(parents[50], "no key")
+    stage.emulator.configure(lookup_lag_s=3_600)  # no search is asked
+    before = client.usage.calls
+    assert find_subitems(client, [*parents, *parents], "line_uuid") == {"l1": first, "l2": last}
+    assert client.usage.calls - before == 2
+    assert find_subitems(client, [], "line_uuid") == {}
+
+
+def test_a_deleted_subitem_is_not_found(client: MondayClient, monday: Monday) -> None:
+    [parent] = create_items(monday, ["k"])
+    subitem = monday.subitem(parent, "Size S", line_uuid="l1")
+    monday.data("mutation ($i: ID!) { delete_item(item_id: $i) { id } }", {"i": subitem})
+    assert find_subitems(client, [parent], "line_uuid") == {}
+
+
+# ---- the mapping and the board --------------------------------------------------------------------------
+
+
+def changed(mapping: Mapping, **items: Any) -> Mapping:
+    plain = mapping.model_dump()
+    plain["items"] |= items
+    return Mapping.model_validate(plain)
+
+
+def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: Mapping) -> None:
+    board, subitems = read_board(client, EMBEDDED_BOARD), read_board(client, EMBEDDED_SUBITEM_BOARD)
+    wrong = changed(
+        mapping,
+        key_column="no_such_key",
+        columns=[
+            {"source": "A", "column": "missing", "type": "status"},
+            {"source": "B", "column": "total_qty", "type": "text"},
+            {"source": "C", "column": "season", "type": "dropdown"},
+        ],
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        check_mapping(board, subitems, wrong)
+    assert str(caught.value) == (
+        "The mapping does not fit the board: "
+        f"board {EMBEDDED_BOARD} ('Production planning') has no column 'no_such_key' (text); "
+        f"board {EMBEDDED_BOARD} ('Production planning') has no column 'missing' (status); "
+        f"column 'total_qty' of board {EMBEDDED_BOARD} is numbers, the mapping says text; "
+        f"column 'season' of board {EMBEDDED_BOARD} has no labels to choose from."
+    )
+
+
+def test_a_board_without_subitems_is_named(mapping: Mapping, stage: Stage) -> None:
+    plain = BoardSeed(id=7, name="Plain", columns=(ColumnSeed(id="delta_uuid", title="Key"),))
+    with (
+        start_emulator(EmulatorSettings(boards=(plain,))) as emulator,
+        Stage(emulator=emulator, site=stage.site).client() as client,
+    ):
+        board = read_board(client, 7)
+        assert board.subitem_board_id is None
+        with pytest.raises(ConfigurationError, match="board 7 has no subitems column") as caught:
+            check_mapping(board, None, mapping)
+        assert "has no column 'record_uuid' (text)" in str(caught.value)

@@ -1,0 +1,112 @@
+"""The client: one clear message where monday cannot be used, and waits as monday asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from order_sync.emulator import Fault, FaultKind
+from order_sync.errors import Fatal, QuotaExhausted, Transient
+from order_sync.monday import operations
+from order_sync.monday.client import MondayReader
+from order_sync.monday.pacing import Pacer
+from order_sync.monday.transport import MondayTransport
+from order_sync_tests.monday.stage import QuickClock, Stage
+
+NOWHERE = "http://127.0.0.1:9/v2"  # the discard port: nobody listens
+
+
+def test_the_version_is_checked_once_and_teaches_the_budget(stage: Stage) -> None:
+    with stage.client() as client:
+        client.check_version()
+        assert client.usage.calls == 1
+        assert client.pacer.batch_size("create_item") == 10
+    [request] = stage.emulator.requests()
+    assert request["operations"] == ["complexity", "me", "version"]
+
+
+def test_another_version_is_named_before_anything_is_written(stage: Stage) -> None:
+    stage.faults(Fault(kind=FaultKind.WRONG_VERSION))
+    with (
+        stage.client() as client,
+        pytest.raises(Fatal, match=r"serves API version \S+ where order_sync needs 2026-10\. Nothing was written"),
+    ):
+        client.check_version()
+
+
+def test_a_bad_token_is_named_and_not_shown(stage: Stage) -> None:
+    transport = MondayTransport(stage.emulator.url, "Bearer hunter2")
+    with stage.client(transport) as client, pytest.raises(Fatal, match="Check ORDER_SYNC_MONDAY_TOKEN") as caught:
+        client.check_version()
+    assert "hunter2" not in str(caught.value)
+    assert len(stage.emulator.requests()) == 1
+
+
+def test_nobody_there_is_one_message_with_the_next_step(stage: Stage) -> None:
+    with (
+        stage.client(MondayTransport(NOWHERE, "hunter2")) as client,
+        pytest.raises(Fatal, match=r"cannot be reached at .*:9/v2.*order-sync emulator.*Nothing was written") as caught,
+    ):
+        client.check_version()
+    assert "hunter2" not in str(caught.value)
+    assert len(stage.clock.sleeps) == 2
+
+
+def test_a_query_is_repeated_as_monday_asks(stage: Stage) -> None:
+    stage.faults(Fault(kind=FaultKind.COMPLEXITY, retry_in_seconds=23, times=2))
+    with stage.client() as client:
+        assert client.query(operations.VERSION)["version"]["value"] == "2026-10"
+        assert stage.clock.sleeps == [23, 23]
+        assert (client.usage.calls, client.usage.waited_seconds) == (3, 46)
+
+
+def test_without_a_hint_the_waits_grow(stage: Stage) -> None:
+    stage.faults(Fault(kind=FaultKind.HTTP_503_EMPTY))
+    with stage.client() as client, pytest.raises(Transient, match="HTTP 503"):
+        client.query(operations.VERSION)
+    waits = stage.clock.sleeps
+    assert len(waits) == 7
+    assert all(2**n <= wait <= 2**n + 1 for n, wait in enumerate(waits[:5]))
+    assert max(waits) <= 31
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "garbage", "board_lock_423", "http_500"])
+def test_a_query_outlives_a_fault(stage: Stage, kind: str) -> None:
+    stage.faults(Fault(kind=FaultKind(kind), nth=1, retry_in_seconds=1))
+    with stage.client() as client:
+        assert client.query(operations.VERSION)["me"]["id"]
+
+
+def test_a_query_does_not_wait_for_midnight(stage: Stage) -> None:
+    stage.faults(Fault(kind=FaultKind.DAILY_LIMIT))
+    with stage.client() as client, pytest.raises(QuotaExhausted):
+        client.query(operations.VERSION)
+    assert stage.clock.sleeps == []
+
+
+def test_a_refused_query_stops_the_run(stage: Stage) -> None:
+    with stage.client() as client, pytest.raises(Fatal, match=r"in a query: nothing was written"):
+        client.query("query { no_such_field }")
+
+
+def test_a_mutation_is_sent_once_per_call(stage: Stage) -> None:
+    stage.faults(Fault(kind=FaultKind.RESET_AFTER))
+    body = operations.body_of_many(operations.CREATE_GROUP, [{"name": "G"}], {"board": "4700000001"})
+    with stage.client() as client, pytest.raises(Transient, match="no answer from monday") as caught:
+        client.mutate(body, idempotency_key="k", operation="create_group", rows=1)
+    assert (caught.value.no_effect, caught.value.code) == (False, "no_answer")
+    assert len(stage.emulator.requests()) == 1
+
+
+def test_what_a_mutation_costs_is_counted_and_learnt(stage: Stage) -> None:
+    body = operations.body_of_many(operations.CREATE_GROUP, [{"name": "G"}, {"name": "H"}], {"board": "4700000001"})
+    stage.emulator.configure(costs={"create": 11_000})
+    with stage.client() as client:
+        reply = client.mutate(body, idempotency_key="k", operation="create_group", rows=2)
+        assert (client.usage.complexity, client.pacer.cost("create_group")) == (22_000, 11_000)
+        assert not reply.replayed
+        assert client.mutate(body, idempotency_key="k", operation="create_group", rows=2).replayed
+
+
+def test_a_reader_has_no_way_to_write() -> None:
+    reader = MondayReader(MondayTransport(NOWHERE, "t"), pacer=Pacer(clock=QuickClock()))
+    assert not hasattr(reader, "mutate")
