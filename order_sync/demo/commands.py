@@ -72,6 +72,8 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
     console.print("In another terminal, order-sync demo --arrive 5 adds orders that the sensor takes up.")
     environment = os.environ | {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(Path.cwd())}
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    if not any((Path.cwd() / name).exists() for name in ("pyproject.toml", "workspace.yaml")):
+        command += ["-m", "order_sync.definitions"]  # elsewhere than in the project, Dagster must be told
     # To be told to end is the same as Ctrl-C: Dagster's processes must end too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command line

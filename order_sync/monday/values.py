@@ -59,14 +59,12 @@ def _label(column: ColumnMap, label: str, labels: Mapping[str, int]) -> dict[str
     if label not in labels and not column.new_labels:
         known = ", ".join(sorted(labels)) or "none"
         raise _rejected(column, label, f"the column has no such label and takes no new ones (it has: {known})")
-    if column.type == "status":
-        return {"label": label}
     if label.isdigit():
         # monday reads digits as an index, so a label of digits can only be named by its id.
         if label not in labels:
-            raise _rejected(column, label, "a new dropdown label of digits must be added on the board first")
-        return {"ids": [labels[label]]}
-    return {"labels": [label]}
+            raise _rejected(column, label, "a new label of digits must be added on the board first")
+        return {"index": labels[label]} if column.type == "status" else {"ids": [labels[label]]}
+    return {"label": label} if column.type == "status" else {"labels": [label]}
 
 
 def _number(column: ColumnMap, value: Any) -> str:

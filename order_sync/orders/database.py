@@ -240,7 +240,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
             # Rows are found by random uuids: a cache that holds their indexes, and a log that is not copied back at
             # every commit, keep the cost of a row flat (benchmarks/claim_and_commit.py).
             connection.execute("PRAGMA cache_size=-65536")
-            connection.execute("PRAGMA wal_autocheckpoint=10000")
+            connection.execute("PRAGMA wal_autocheckpoint=50000")
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:

@@ -145,7 +145,7 @@ class QueueReader:
     def run_lines(self, run_id: str) -> list[Row]:
         """What became of a run's lines.
 
-        As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, sync_state.
+        As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, sync_state, created_at.
         """
         line, o = self.tables.line_queue, self.tables.orders
         query = (
@@ -156,6 +156,7 @@ class QueueReader:
                 o.c[CUSTOMER].label("customer"),
                 line.c.monday_subitem_id,
                 line.c.sync_state,
+                line.c.created_at,
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
             .where(line.c.sync_run_id == run_id)
@@ -377,7 +378,7 @@ class OrderQueue(QueueReader):
     def _held(self, table: sa.Table, run_id: str, wanted: list[str]) -> int:
         """How many of these rows the run holds: read back, for a trigger may hide how many a statement changed."""
         query = sa.select(table.c.delta_uuid).where(table.c.sync_state == State.PENDING, table.c.sync_run_id == run_id)
-        return len({row["delta_uuid"] for row in self.database.rows(query)} & set(wanted))
+        return len({row["delta_uuid"] for row in self.database.rows(query)} & {key.lower() for key in wanted})
 
     def _claim(
         self,

@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from order_sync.errors import ConfigurationError
 from order_sync.orders.check import check_tables
 from order_sync.orders.commit import Readiness, commit
 from order_sync.orders.database import Database, WritableDatabase
@@ -56,8 +57,21 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
         return QueueReader(self.database, self.tables, lease_seconds=self.lease_seconds)
 
     def check(self) -> None:
-        """Raises ConfigurationError if the database cannot be reached or lacks something."""
+        """Raises ConfigurationError if the mapping, the database or its tables will not do."""
+        unread = [source for source in self.mapping.item_sources if source not in self.item_sources]
+        if unread:
+            names = ", ".join(f"[{name}]" for name in unread)
+            raise ConfigurationError(
+                f"The mapping {self.mapping_file} names {names} as a source of items, "
+                "which order_sync does not read from the queue table."
+            )
         check_tables(self.database, self.tables)
+
+    @property
+    def item_sources(self) -> list[str]:
+        """The columns that a header is read with, which the mapping may name."""
+        own = ["record_uuid", "delta_uuid", "GroupMonday", "created_at"]
+        return own + [column.name for column in self.tables.order_columns]
 
 
 class SqlServerResource(ReadOnlySqlServerResource):
