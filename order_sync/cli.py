@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from dagster import DagsterInvariantViolationError
 from dotenv import load_dotenv
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
 from order_sync.demo.commands import demo, emulator
-from order_sync.errors import OrderSyncError
+from order_sync.errors import Interrupted, OrderSyncError
 from order_sync.orders.check import check_tables, create_all, inspect, permissions
 from order_sync.orders.database import Database, WritableDatabase
-from order_sync.orders.mapping import load_mapping
 from order_sync.orders.queue import OrderQueue, QueueReader
 from order_sync.orders.sql_server import reason
-from order_sync.orders.tables import Tables, make_tables
-from order_sync.settings import Settings, load_settings
+from order_sync.orders.tables import Tables
+from order_sync.settings import Settings, load_settings, tables_of
 
 D = TypeVar("D", bound=Database)
 
@@ -51,8 +51,11 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except OrderSyncError as error:
             print_error(error)
+            sys.exit(130 if isinstance(error, Interrupted) else 2)
         except SQLAlchemyError as error:
             print_error(OrderSyncError(f"The database answers: {reason(error)}"))
+        except (DagsterInvariantViolationError, OSError) as error:
+            print_error(OrderSyncError(" ".join(str(error).split())))
         sys.exit(2)
 
 
@@ -74,15 +77,29 @@ def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, as_json: 
     """Carry pending orders to monday and mark them SYNCED."""
     from order_sync import console, launch
 
-    settings = load_settings()
-    if dry_run or settings.dry_run:
+    settings = load_settings(**({"dry_run": True} if dry_run else {}))
+    if settings.dry_run:
         report = launch.dry_run(settings, customers=customers, limit=limit)
         _print_json(report) if as_json else console.print_dry_run(report)
+        if customers and not report["customers"] and not as_json:
+            _tell_who_waits(settings, customers)
         return
     with console.progress(quiet=as_json):
         summary = launch.sync(settings, customers=customers, limit=limit)
     _print_json(summary.to_json()) if as_json else console.print_summary(summary)
+    if customers and not summary.headers_claimed and not as_json:
+        _tell_who_waits(settings, customers)
     sys.exit(0 if summary.complete else 1)
+
+
+def _tell_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:
+    """A customer for whom nothing waits may be a misspelt one."""
+    from order_sync.console import console
+
+    with _opened(Database, settings) as (database, tables):
+        rows = QueueReader(database, tables, lease_seconds=settings.lease_seconds).claimable_headers()
+    waiting = sorted({row["customer"] or "(no customer)" for row in rows})
+    console.print(f"Asked for: {', '.join(customers)}. Waiting: {', '.join(waiting) or 'nobody'}.", markup=False)
 
 
 @main.command()
@@ -91,7 +108,7 @@ def status(as_json: bool) -> None:
     """Count rows by customer and state, with the oldest that waits."""
     from order_sync import console
 
-    settings = load_settings()
+    settings = load_settings(checked=False)
     with _opened(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         with database.read() as connection:
@@ -117,7 +134,8 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
     """Put rejected rows back into the queue: ERROR -> NEW (headers) or PENDING (lines)."""
     from order_sync.console import console
 
-    settings = load_settings()
+    settings = load_settings(checked=False)
+    settings.check_may_write()
     with _opened(WritableDatabase, settings) as (database, tables):
         queue = OrderQueue(database, tables, lease_seconds=settings.lease_seconds)
         rows = queue.retry(customers)
@@ -148,7 +166,7 @@ def db_check(url: str | None, schema: str | None, as_json: bool) -> None:
     from order_sync.console import print_findings
 
     settings = _settings_for(url, schema)
-    database, tables = Database(settings.database, access_token=settings.access_token), _tables(settings)
+    database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
     try:
         database.check_reachable()
         findings = inspect(database, tables)
@@ -165,7 +183,8 @@ def db_init(url: str | None, schema: str | None) -> None:
     from order_sync.console import console
 
     settings = _settings_for(url, schema)
-    database, tables = WritableDatabase(settings.database, access_token=settings.access_token), _tables(settings)
+    settings.check_may_write()
+    database, tables = WritableDatabase(settings.database, access_token=settings.access_token), tables_of(settings)
     try:
         if database.dialect == "sqlite":
             Path(database.url.database or ".").parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +202,7 @@ def db_init(url: str | None, schema: str | None) -> None:
 def db_grant(user: str, schema: str | None) -> None:
     """Print the T-SQL that gives USER the least that order_sync needs: no DDL."""
     settings = _settings_for("mssql+pyodbc://", schema)
-    click.echo("\n".join(permissions(_tables(settings), user=user)))
+    click.echo("\n".join(permissions(tables_of(settings), user=user)))
 
 
 def _settings_for(url: str | None, schema: str | None) -> Settings:
@@ -191,15 +210,10 @@ def _settings_for(url: str | None, schema: str | None) -> Settings:
     return load_settings(checked=False, **{name: value for name, value in given.items() if value})
 
 
-def _tables(settings: Settings) -> Tables:
-    mapping = load_mapping(settings.mapping)
-    return make_tables(settings.table_names, schema=settings.schema_name, mapped_columns=mapping.item_sources)
-
-
 @contextmanager
 def _opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
     """The database with its tables, checked."""
-    database, tables = kind(settings.database, access_token=settings.access_token), _tables(settings)
+    database, tables = kind(settings.database, access_token=settings.access_token), tables_of(settings)
     try:
         check_tables(database, tables)
         yield database, tables

@@ -171,7 +171,9 @@ def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping
     for count in counts:
         by_row.setdefault((count["customer"] or "(no customer)", count["row"]), {})[count["state"]] = count
     for (customer, row), states in sorted(by_row.items()):
-        waiting = [states[state]["oldest"] for state in ("NEW", "PENDING") if state in states]
+        waiting = [
+            states[state]["oldest"] for state in ("NEW", "PENDING") if state in states and states[state]["oldest"]
+        ]
         age = _age(now - min(waiting)) if waiting else ""
         numbers = (
             f"{states[state]['rows']:,}" if state in states else "" for state in ("NEW", "PENDING", "SYNCED", "ERROR")

@@ -57,6 +57,10 @@ class LeaseLost(Fatal):
     """Another run holds the lease that this run had; this run must not write any more."""
 
 
+class Interrupted(Fatal):
+    """Somebody stopped the run (Ctrl-C)."""
+
+
 class QuotaExhausted(Fatal):
     """The account's daily quota of API calls is used up. `resume_at` (UTC) is when to go on."""
 

@@ -17,13 +17,13 @@ import dagster as dg
 from filelock import FileLock
 
 from order_sync.definitions import build_definitions
-from order_sync.errors import ConfigurationError, Fatal, OrderSyncError
+from order_sync.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError
 from order_sync.io_managers.dry_run import REPORT
 from order_sync.io_managers.queue import CUSTOMERS
 from order_sync.jobs import JOB_NAME
+from order_sync.orders.database import Database
 from order_sync.orders.queue import QueueReader
-from order_sync.resources.sql_server import ReadOnlySqlServerResource
-from order_sync.settings import Settings
+from order_sync.settings import Settings, tables_of
 
 INSTANCE_FILE = "dagster.yaml"
 
@@ -83,11 +83,12 @@ def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None
     with dagster_instance(settings.home) as instance:
         result = _execute(settings, instance, customers, limit)
     metadata = _metadata(result)
-    reader = cast(ReadOnlySqlServerResource, build_definitions(settings).resources["sql_server"]).reader  # type: ignore[index]
+    database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
     try:
+        reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         return _summary(result.run_id, metadata, reader, time.monotonic() - started)
     finally:
-        reader.database.dispose()
+        database.dispose()
 
 
 def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> dict[str, Any]:
@@ -114,6 +115,8 @@ def _execute(
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
         )
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        raise Interrupted("Stopped. Nothing is lost: the next sync goes on where this one was.") from None
     except Exception as error:
         raise _own_error(error) from error
 

@@ -50,6 +50,15 @@ def build_sensor(*, interval_seconds: int, running: bool) -> dg.SensorDefinition
         if not rows:
             return _skip(context, "No new rows.")
         newest = max(row["created_at"] for row in rows)
+        # The same rows again, although the last run went well: something holds them back. Ask less and less often.
+        seen = {"newest": newest.isoformat(), "rows": len(rows)}
+        before = json.loads(context.cursor or "{}")
+        same = before.get("seen") == seen and latest[:1] != []
+        tries = before.get("tries", 0) + 1 if same else 0
+        now = datetime.now(UTC).timestamp()
+        wait = before.get("at", 0) + _delay(tries) - now if same and tries > 1 else 0
+        if wait > 0:
+            return _skip(context, f"{len(rows)} rows still wait after the last run; trying again in {wait:.0f} s.")
         customers = sorted({row["customer"] or "(no customer)" for row in rows})
         last_run = latest[0].dagster_run.run_id if latest else "none"
         request = dg.RunRequest(
@@ -62,7 +71,7 @@ def build_sensor(*, interval_seconds: int, running: bool) -> dg.SensorDefinition
                 "order_sync/customers": _shown(customers),
             },
         )
-        cursor = json.dumps({"newest": newest.isoformat(), "rows": len(rows)})
+        cursor = json.dumps({"seen": seen, "tries": tries, "at": now})
         return dg.SensorResult(run_requests=[request], cursor=cursor)
 
     return new_orders
@@ -81,8 +90,12 @@ def _back_off(runs: list[dg.RunRecord]) -> float:
         failures += 1
     if not failures or runs[0].end_time is None:
         return 0.0
-    back_off = min(FIRST_BACK_OFF * 2 ** (failures - 1), LONGEST_BACK_OFF)
-    return float(runs[0].end_time + back_off - datetime.now(UTC).timestamp())
+    return float(runs[0].end_time + _delay(failures) - datetime.now(UTC).timestamp())
+
+
+def _delay(times: int) -> float:
+    """Seconds to wait after so many disappointments in a row."""
+    return float(min(FIRST_BACK_OFF * 2 ** (times - 1), LONGEST_BACK_OFF))
 
 
 def _shown(customers: list[str]) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from order_sync.errors import ConfigurationError
-from order_sync.orders.mapping import DEFAULT_MAPPING
-from order_sync.orders.tables import TableNames
+from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
+from order_sync.orders.tables import TableNames, Tables, make_tables
 
 PREFIX = "ORDER_SYNC_"
 EMBEDDED_PORT = 8765
@@ -25,7 +26,7 @@ EMBEDDED_SUBITEM_BOARD = 4700000002
 class Settings(BaseSettings):
     """The settings of one deployment; docs/configuration.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     deployment: Literal["embedded", "production"] = Field(
         default="embedded", description="embedded: SQLite and the emulator; production: SQL Server and monday."
@@ -57,6 +58,15 @@ class Settings(BaseSettings):
     largest_batch: int = Field(default=100, ge=1, le=150, description="Most creates in one request.")
     batch_seconds: float = Field(default=15, gt=0, le=45, description="How long one request may take, as estimated.")
     sensor_seconds: int = Field(default=30, ge=1, description="How often the sensor looks for new rows.")
+
+    @field_validator("monday_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # .port may raise
+                raise ValueError("it must look like https://api.monday.com/v2")
+        return value
 
     @property
     def database(self) -> str:
@@ -112,8 +122,24 @@ class Settings(BaseSettings):
                 missing.append("ORDER_SYNC_MONDAY_TOKEN")
             if not self.dry_run and not self.board_id:
                 missing.append("ORDER_SYNC_MONDAY_BOARD_ID")
+        elif not self.database.startswith("sqlite"):
+            raise ConfigurationError(
+                "ORDER_SYNC_DATABASE_URL is not SQLite, and the embedded deployment syncs to the local monday. "
+                "Set ORDER_SYNC_DEPLOYMENT=production."
+            )
         if missing:
             raise ConfigurationError(f"The {self.deployment} deployment needs these settings: {', '.join(missing)}.")
+
+    def check_may_write(self) -> None:
+        """Raises ConfigurationError in a dry run."""
+        if self.dry_run:
+            raise ConfigurationError("This command writes, and ORDER_SYNC_DRY_RUN is set: unset it first.")
+
+
+def tables_of(settings: Settings) -> Tables:
+    """The tables under the settings' names, with the columns that the mapping reads."""
+    mapping = load_mapping(settings.mapping)
+    return make_tables(settings.table_names, schema=settings.schema_name, mapped_columns=mapping.item_sources)
 
 
 def load_settings(*, checked: bool = True, **overrides: object) -> Settings:

@@ -91,7 +91,9 @@ def monday_subitems(
             parents.setdefault(row["record_uuid"], row["monday_item_id"])
     desired = []
     for row in to_rows(pending_lines):
-        parent = parents.get(row["record_uuid"], row["order_item_id"])
+        # Where the subitem is, if it is there; else the order's item, if it has one; else the first of this run.
+        known = row["parent_item_id"] if row["monday_subitem_id"] is not None else None
+        parent = known or row["order_item_id"] or parents.get(row["record_uuid"])
         if row["record_uuid"] not in incomplete and parent is not None:
             desired.append(_subitem(row, columns, parent))
     return to_frame(desired, SUBITEMS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -13,8 +14,6 @@ import click
 
 from order_sync.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
-
-STATE_FILE = "board.jsonl"
 
 
 @click.command()
@@ -41,15 +40,21 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
     settings = load_settings()
     if settings.deployment != "embedded":
         raise ConfigurationError("The demo is for the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
+    settings.check_may_write()
     out = console.console
     if arrive:
         scene.add_arriving(settings, arrive)
         out.print(f"{arrive} new orders wait in ORDER_LIST_DELTA. The sensor, or order-sync sync, takes them up.")
         return
+    if ui:
+        _check_port_is_free(ui_port)
     added = scene.prepare_database(settings, orders)
-    out.print(f"Database {settings.database}: " + (f"added the '{orders}' sample orders." if added else "kept."))
+    out.print(
+        f"Database {settings.home / 'orders.db' if settings.database_url is None else 'of ORDER_SYNC_DATABASE_URL'}: "
+        + (f"added the '{orders}' sample orders." if added else "kept.")
+    )
     with ExitStack() as stack:
-        running = stack.enter_context(scene.emulator(settings, state_file=settings.home / STATE_FILE))
+        running = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
         out.print(f"monday emulator at {running.page_url}")
         with console.progress(quiet=False):
             summary = launch.sync(settings)
@@ -64,6 +69,13 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         sys.exit(1)
 
 
+def _check_port_is_free(port: int) -> None:
+    """`dagster dev` would go on without its webserver."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise ConfigurationError(f"Port {port} is taken. Choose another one for Dagster's UI with --ui-port.")
+
+
 def _stay(settings: Settings, page_url: str, port: int) -> None:
     """Dagster's UI and daemon beside the board page, until Ctrl-C."""
     from order_sync.console import console
@@ -74,8 +86,10 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     if not any((Path.cwd() / name).exists() for name in ("pyproject.toml", "workspace.yaml")):
         command += ["-m", "order_sync.definitions"]  # elsewhere than in the project, Dagster must be told
-    # To be told to end is the same as Ctrl-C: Dagster's processes must end too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # To be told to end is the same as Ctrl-C: Dagster's processes must end too. They do at SIGTERM what they do at
+    # SIGINT, which a shell lets a process in the background ignore.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command line
     try:
         code = process.wait()
@@ -84,7 +98,7 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
         process.wait()
         return
     if code:
-        raise OrderSyncError(f"Dagster's UI ended with code {code}; is port {port} taken? Try --ui-port.")
+        raise OrderSyncError(f"Dagster's UI ended with code {code}; what it printed above says why.")
 
 
 @click.command()

@@ -27,18 +27,13 @@ from order_sync.errors import ConfigurationError
 from order_sync.orders.check import check_tables, create_all
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import load_mapping
-from order_sync.orders.tables import Action, State, Tables, make_tables
-from order_sync.settings import Settings
+from order_sync.orders.tables import Action, State, Tables
+from order_sync.settings import Settings, tables_of
 
 STATE_FILE = "board.jsonl"
 
 
 # ---- the database -----------------------------------------------------------------------------------
-
-
-def tables_of(settings: Settings) -> Tables:
-    mapping = load_mapping(settings.mapping)
-    return make_tables(settings.table_names, schema=settings.schema_name, mapped_columns=mapping.item_sources)
 
 
 def prepare_database(settings: Settings, size: str) -> bool:
@@ -93,6 +88,8 @@ class RunningEmulator:
 def emulator(settings: Settings, *, state_file: Path) -> Iterator[Any]:
     """The emulator at the settings' address: the one that runs there, or one for as long as the block lasts."""
     address = urlsplit(settings.api_url)
+    if address.port is None:
+        raise ConfigurationError("ORDER_SYNC_MONDAY_URL must name the emulator's port: http://127.0.0.1:8765/v2.")
     running = RunningEmulator(f"http://{address.hostname}:{address.port}/")
     try:
         stats = httpx.get(f"{running.page_url}_emulator/stats", timeout=5, trust_env=False)

@@ -5,13 +5,15 @@ They hold read-only resources, which have no method that writes.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from itertools import count
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from order_sync.errors import ConfigurationError, Fatal, OrderSyncError, Rejected, Transient
 from order_sync.io_managers.frames import Row, by_customer, preview, table, to_frame, to_rows
@@ -23,6 +25,7 @@ from order_sync.monday.values import encode_row
 from order_sync.orders.mapping import ColumnMap
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER
 from order_sync.resources.monday import ReadOnlyMondayResource
+from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
 # Seconds that monday takes for one create, as seen on busy boards; only the dry run's forecast uses it.
@@ -35,9 +38,15 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
 
     sql_server: dg.ResourceDependency[ReadOnlySqlServerResource]
 
+    home: str = Field(description="Folder for run locks.")
+
     _claimed: dict[str, list[Row]] = PrivateAttr(default_factory=dict)
+    _registry: RunRegistry = PrivateAttr()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        if context.instance is None:
+            raise OrderSyncError("The dry run needs a Dagster instance.")
+        self._registry = RunRegistry(Path(self.home), context.instance)
         self.sql_server.check()
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
@@ -47,11 +56,16 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
         name = context.asset_key.path[-1]
         reader = self.sql_server.reader
         if name == "ORDER_LIST_DELTA":
-            return to_frame(reader.claimable_headers(), CLAIMABLE_HEADERS)
+            return to_frame(reader.claimable_headers(self._over()), CLAIMABLE_HEADERS)
         if name == "ORDER_LIST_LINES_DELTA":
-            return to_frame(reader.claimable_lines(), CLAIMABLE_LINES)
+            return to_frame(reader.claimable_lines(self._over()), CLAIMABLE_LINES)
         columns = header_columns(reader) if name == "pending_headers" else LINES
         return to_frame(self._claimed[name], columns)
+
+    def _over(self) -> list[str]:
+        """Every run that holds rows and does not live on this machine: a live run would take those rows up."""
+        holders = [lease.run_id for lease in self.sql_server.reader.leases()]
+        return [run_id for run_id in holders if not self._registry.is_alive_here(run_id)]
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
@@ -122,28 +136,42 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
             ]
             metadata = self._count(name)
         elif name == "monday_items":
-            self._planned[name] = self._plan(rows, mapping.items.columns, self._board, "monday_item_id")
+            there = {row["delta_uuid"]: row["monday_item_id"] for row in self.sql_server.reader.headers(_keys(rows))}
+            self._planned[name] = self._plan(rows, mapping.items.columns, self._board, "monday_item_id", there)
             metadata = self._count(name)
         elif name == "monday_subitems":
-            self._planned[name] = self._plan(rows, mapping.subitems.columns, self._subitem_board, "monday_subitem_id")
+            there = {row["delta_uuid"]: row["monday_subitem_id"] for row in self.sql_server.reader.lines(_keys(rows))}
+            self._planned[name] = self._plan(
+                rows, mapping.subitems.columns, self._subitem_board, "monday_subitem_id", there
+            )
             metadata = self._count(name) | {REPORT: dg.MetadataValue.json(self._report())}
         else:
             raise OrderSyncError(f"Asset {name} is not kept by the monday IO manager.")
         context.add_output_metadata({"dry_run": True, "dagster/row_count": len(rows), **metadata})
 
-    def _plan(self, rows: list[Row], columns: tuple[ColumnMap, ...], board: Board | None, id_name: str) -> list[Row]:
-        """Each row with a placeholder id (below 0), or without one where it would be rejected."""
+    def _plan(
+        self,
+        rows: list[Row],
+        columns: tuple[ColumnMap, ...],
+        board: Board | None,
+        id_name: str,
+        there: Mapping[str, int | None],
+    ) -> list[Row]:
+        """Each row with its id, a placeholder (below 0) for one to be created, none where it would be rejected."""
         placeholder = count(-1, -1)
         planned = []
         for row in rows:
-            reason = row["rejection"] or (self._refusal(row, columns, board) if board else None)
+            known = there.get(row["delta_uuid"])
+            reason = None
+            if known is None:
+                reason = row["rejection"] or (self._refusal(row, columns, board) if board else None)
             planned.append(
                 row
                 | {
-                    id_name: None if reason else next(placeholder),
+                    id_name: known if known is not None else None if reason else next(placeholder),
                     "sync_state": "ERROR" if reason else "PENDING",
                     "reason": reason,
-                    "create": not reason,
+                    "create": known is None and not reason,
                     "created_at": None,
                 }
             )
@@ -209,3 +237,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
             "complexity": complexity,
             "seconds": round(max(creates * SECONDS_PER_CREATE, complexity / MINUTE_COMPLEXITY * 60), 1),
         }
+
+
+def _keys(rows: list[Row]) -> list[str]:
+    return [row["delta_uuid"] for row in rows]

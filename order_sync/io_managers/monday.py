@@ -5,7 +5,7 @@ Every create goes through the journal while the run holds the board; see order_s
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -33,12 +33,12 @@ SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync
 CONFIRM_SECONDS = (0.5, 1, 2, 4, 8)  # between looks for groups that were just created
 
 
-def _links(rows: list[Row], board: Board) -> dg.MetadataValue[Any]:
+def _links(rows: list[Row], board_url: str, group_ids: Mapping[str, str]) -> dg.MetadataValue[Any]:
     """The groups with their items wanted, each a link to the board at its group."""
     lines = ["| group | items wanted |", "| --- | ---: |"]
     for row in rows:
         title = re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", row["title"])
-        lines.append(f"| [{title}]({board.url}#{board.groups.get(row['title'], '')}) | {row['headers']} |")
+        lines.append(f"| [{title}]({board_url}#{group_ids.get(row['title'], '')}) | {row['headers']} |")
     return dg.MetadataValue.md("\n".join(lines))
 
 
@@ -77,7 +77,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         name = context.asset_key.path[-1]
         queue = self.sql_server.queue
         if name == "monday_groups":
-            groups = self._connected()[1].groups
+            groups = self._groups(self._connected()[1])
             return to_frame(({"title": title, "group_id": group_id} for title, group_id in groups.items()), GROUPS)
         if name == "monday_items":
             return to_frame(queue.run_headers(self._run_id), ITEMS)
@@ -113,34 +113,38 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def _create_groups(self, context: dg.OutputContext, rows: list[Row]) -> dict[str, Any]:
         with self._holding_board(context) as writer:
             client, board = self._connected(fresh=True)
-            self._journal().adopt(
-                Operation.GROUPS, {r["title"]: board.groups[r["title"]] for r in rows if r["title"] in board.groups}
-            )
-            missing = [row["title"] for row in rows if row["title"] not in board.groups]
+            here = self._groups(board)
+            wanted = [row["title"] for row in rows]
+            self._journal().adopt(Operation.GROUPS, {title: here[title] for title in wanted if title in here})
             outcome = writer.create(
                 Operation.GROUPS,
-                [NewRow(key=title, variables={"name": title}) for title in missing],
+                [NewRow(key=title, variables={"name": title}) for title in wanted if title not in here],
                 {"board": str(board.id)},
             )
-            board = self._confirm_groups(client, [title for title in missing if title not in outcome.rejected])
+            board = self._confirm_groups(client, outcome.created)
         for title, reason in outcome.rejected.items():
             context.log.error(f"group '{title}' was not created: {reason}")
         return {
             "dagster/row_count": len(rows),
             "created": len(outcome.created),
             "rejected": len(outcome.rejected),
-            "groups": _links(rows, board),
+            "groups": _links(rows, board.url, self._groups(board)),
         }
 
-    def _confirm_groups(self, client: MondayClient, titles: Sequence[str]) -> Board:
+    def _groups(self, board: Board) -> dict[str, str]:
+        """Group ids by title. A group that order_sync made is known by its id also where its title has changed."""
+        made = self._journal().known_groups()
+        return {title: group_id for title, group_id in made.items() if group_id in board.group_ids} | dict(board.groups)
+
+    def _confirm_groups(self, client: MondayClient, created: Mapping[str, str]) -> Board:
         """Waits until the board shows the groups: no item is created before."""
         board = self._connected()[1]
-        if not titles:
+        if not created:
             return board
         for pause in (0, *CONFIRM_SECONDS):
             client.wait(pause)
             board = self._connected(fresh=True)[1]
-            missing = [title for title in titles if title not in board.groups]
+            missing = [title for title, group_id in created.items() if group_id not in board.group_ids]
             if not missing:
                 return board
         raise Fatal(
@@ -154,11 +158,13 @@ class MondayIOManager(dg.ConfigurableIOManager):
         with self._holding_board(context) as writer:
             _, board = self._connected()
             queue.assign_groups(self._run_id, {r["delta_uuid"]: r["group_id"] for r in rows if r["group_id"]})
-            # Read now, not when the step began: recovery may have adopted items since.
-            known = {row["delta_uuid"] for row in queue.run_headers(self._run_id) if row["monday_item_id"] is not None}
+            # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
+            # slept, another one may have taken its rows over and made them.
+            held = {row["delta_uuid"]: row for row in queue.claimed_headers(self._run_id)}
+            self._tell_lost(context, rows, held)
             new, rejected = [], {}
             for row in rows:
-                if row["delta_uuid"] in known:
+                if row["delta_uuid"] not in held or held[row["delta_uuid"]]["monday_item_id"] is not None:
                     continue
                 own = {mapping.key_column: row["delta_uuid"], mapping.record_column: row["record_uuid"]}
                 try:
@@ -183,9 +189,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
             if board is None:
                 raise Fatal(f"Board {self.monday.board_id} has no board for subitems.")
             queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
+            held = {row["delta_uuid"]: row for row in queue.claimed_lines(self._run_id)}
+            self._tell_lost(context, rows, held)
+            rows = [row for row in rows if row["delta_uuid"] in held]
             ids = {
                 row["line_uuid"]: str(row["monday_subitem_id"])
-                for row in queue.claimed_lines(self._run_id)
+                for row in held.values()
                 if row["monday_subitem_id"] is not None
             }
             new: dict[str, NewRow] = {}  # by line_uuid: a line that is queued twice is one subitem
@@ -215,6 +224,14 @@ class MondayIOManager(dg.ConfigurableIOManager):
             )
         outcome.rejected |= rejected
         return self._report(context, rows, outcome, "delta_uuid")
+
+    def _tell_lost(self, context: dg.OutputContext, rows: list[Row], held: Mapping[str, Row]) -> None:
+        lost = [row["delta_uuid"] for row in rows if row["delta_uuid"] not in held]
+        if lost:
+            context.log.warning(
+                f"{len(lost)} rows, {lost[0]} first, are no longer this run's: another run has taken them over. "
+                "They are left to it."
+            )
 
     def _values(self, row: Row, columns: Sequence[ColumnMap], own: dict[str, str], board: Board) -> str:
         """column_values as JSON. Raises Rejected for a row that monday would refuse."""

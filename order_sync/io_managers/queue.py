@@ -31,6 +31,7 @@ LINES = [
     "size_code",
     "qty",
     "monday_subitem_id",
+    "parent_item_id",
     "order_item_id",
     "created_at",
     "has_line",

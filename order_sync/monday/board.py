@@ -40,6 +40,7 @@ class Board:
     items_limit: int | None
     columns: Mapping[str, Column]
     groups: Mapping[str, str]  # title -> group id, the first of equal titles
+    group_ids: frozenset[str]
 
     @property
     def labels(self) -> dict[str, Mapping[str, int]]:
@@ -64,9 +65,9 @@ def read_board(reader: MondayReader, board_id: int) -> Board:
         )
     raw = found[0]
     groups: dict[str, str] = {}
-    for group in raw.get("groups") or []:
-        if not group.get("archived") and not group.get("deleted"):
-            groups.setdefault(group["title"], group["id"])
+    active = [g for g in raw.get("groups") or [] if not g.get("archived") and not g.get("deleted")]
+    for group in active:
+        groups.setdefault(group["title"], group["id"])
     return Board(
         id=board_id,
         name=raw["name"],
@@ -75,6 +76,7 @@ def read_board(reader: MondayReader, board_id: int) -> Board:
         items_limit=raw.get("items_limit"),
         columns={column["id"]: _column(column) for column in raw.get("columns") or []},
         groups=groups,
+        group_ids=frozenset(group["id"] for group in active),
     )
 
 

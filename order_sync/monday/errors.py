@@ -43,6 +43,8 @@ RETRY_CODES = {
     "Rate Limit Exceeded",
     "resourceLocked",
 }
+# monday's own faults, whatever status they come with: the effect is unknown.
+INTERNAL_CODES = {"INTERNALSERVERERROR", "INTERNALERROR"}
 DAILY_LIMIT = "DAILY_LIMIT_EXCEEDED"
 SLOW_WAIT = 30.0  # seconds, for API_TEMPORARILY_BLOCKED, which names no time
 LOCK_WAIT = 1.5  # seconds, for HTTP 423
@@ -107,7 +109,7 @@ def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> O
             no_effect=status != 409 and error.code != "IDEMPOTENCY_CONFLICT",
             request_id=reply.request_id,
         )
-    if status >= 500 or reply.body is None:
+    if status >= 500 or reply.body is None or error.code.upper().replace("_", "") in INTERNAL_CODES:
         return Transient(
             told, code=error.code or str(status), wait_seconds=error.wait_seconds, request_id=reply.request_id
         )

@@ -37,6 +37,9 @@ TEMPLATES: Mapping[Operation, DocumentNode] = {
 # monday keeps an answer for 30 minutes; the margin is for a request that is replayed at the last moment.
 REPLAY_WINDOW = timedelta(minutes=28)
 ROW_ATTEMPTS = 8
+MOST_FAILURES = 3  # of requests in a row: more are not the fault of single rows
+# No word of monday itself, which would replay the answer to what it has executed: the request may have taken effect.
+SILENT = frozenset({"no_answer", "500", "502", "503", "504"})
 SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; a row that its answer left open is looked up twice
 
 
@@ -110,14 +113,16 @@ class BoardWriter:
         return len(entries)
 
     def create(self, operation: Operation, rows: Sequence[NewRow], shared: Mapping[str, Any]) -> Outcome:
-        """Creates all rows. Raises Fatal, or Transient once the attempts at a row are used up.
+        """Creates the rows. What is in the outcome's `again` could not be created now and may be later.
 
-        Whatever was created before it raises is recorded.
+        Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. Whatever was
+        created before it raises is recorded.
         """
         total = Outcome()
         queue = deque(rows)
         attempts: dict[str, int] = {}
         cap = len(rows)
+        failures = 0  # in a row, of requests that monday left without an answer to the end
         pacer = self._client.pacer
         while queue:
             self._heartbeat()
@@ -150,23 +155,41 @@ class BoardWriter:
                     continue
             except _Spent:
                 outcome = Outcome()
-            cap = max(cap, len(batch) * 2)
+            except Transient as error:
+                failures += 1
+                if error.no_effect or failures > MOST_FAILURES:
+                    raise
+                # monday answers, but not this: narrow down to the row that spoils it.
+                self._settle(entry)
+                outcome = Outcome(created=self._find(entry))
+                if operation is Operation.ITEMS and not outcome.created and error.code in SILENT:
+                    # A search that shows no item proves nothing, and nor does silence: leave it in doubt.
+                    raise
+                if len(batch) == 1 and not outcome.created:
+                    attempts[batch[0].key] = ROW_ATTEMPTS
+                    outcome.again[batch[0].key] = error
+                cap = 1
+            else:
+                failures = 0
+            cap = max(cap, 1 if failures else len(batch) * 2)
             self._close(entry, outcome)
             total.created |= outcome.created
             total.rejected |= outcome.rejected
+            if outcome.fatal:
+                raise outcome.fatal
             left = [row for row in batch if row.key not in outcome.created | outcome.rejected]
             for row in left:
                 attempts[row.key] = attempts.get(row.key, 0) + 1
-                if attempts[row.key] >= ROW_ATTEMPTS and not outcome.fatal:
-                    outcome.fatal = outcome.again.get(row.key) or Transient(
-                        f"monday gave no result for {operation} {row.key} in {ROW_ATTEMPTS} attempts"
-                    )
-            if outcome.fatal:
-                raise outcome.fatal
+                if attempts[row.key] >= ROW_ATTEMPTS:
+                    total.again[row.key] = outcome.again.get(row.key) or Transient("monday gave no result")
+                    log.warning("%s %s is given up for now: %s", operation, row.key, total.again[row.key])
+            left = [row for row in left if row.key not in total.again]
             if left:
                 self._client.wait(max((e.wait_seconds or 0 for e in outcome.again.values()), default=0))
             queue.extendleft(reversed(left))
             self._report(operation, total, len(rows))
+        if total.again and not total.created:
+            raise next(iter(total.again.values()))
         return total
 
     # ---- one request ------------------------------------------------------------------------------

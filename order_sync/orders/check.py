@@ -203,6 +203,8 @@ def _accepted(column: sa.Column[Any]) -> frozenset[str]:
         return GUID
     if isinstance(kind, sa.BigInteger):
         return BIG
+    if column.name in ("sync_state", "action_type"):
+        return frozenset({"nvarchar", "varchar"})  # char would come back with blanks behind it
     if isinstance(kind, sa.String):
         return TEXT
     if isinstance(kind, sa.DateTime):
@@ -343,6 +345,8 @@ def _sql_type(column: sa.Column[Any]) -> str:
 
 def _added(column: sa.Column[Any]) -> str:
     """A column is added to a table that has rows: it must allow NULL or have a default."""
+    if column.name == "created_at":
+        return " NOT NULL DEFAULT SYSUTCDATETIME()"
     if column.server_default is not None:
         return f" NOT NULL DEFAULT {column.server_default.arg.text}"  # type: ignore[attr-defined]
     return " NULL"

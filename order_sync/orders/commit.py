@@ -18,7 +18,8 @@ from order_sync.orders.database import Row, WritableDatabase, chunks
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import Action, State, Tables
 
-RECORDS_PER_TRANSACTION = 1_000  # whole record_uuids; their two lists stay under 2,100 parameters a statement
+# Whole record_uuids. More would touch over 5,000 keys of an index, at which SQL Server locks the whole table.
+RECORDS_PER_TRANSACTION = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def readiness(reader: QueueReader, run_id: str) -> Readiness:
 def commit(database: WritableDatabase, reader: QueueReader, run_id: str) -> Readiness:
     """Commits every complete record_uuid of the run; returns what was ready and what was held back.
 
-    A transaction holds up to 1,000 whole record_uuids. Where one of them has changed under it, the transaction is
+    A transaction holds up to 500 whole record_uuids. Where one of them has changed under it, the transaction is
     rolled back and its record_uuids are committed one by one, so that only that one is held back.
     """
     plan = readiness(reader, run_id)
@@ -131,7 +132,7 @@ def _write(
         .where(o.c.record_uuid.in_(records))
         .values(
             sync_state=State.SYNCED,
-            monday_item_id=sa.func.coalesce(item_id, o.c.monday_item_id),
+            monday_item_id=sa.func.coalesce(o.c.monday_item_id, item_id),
             last_synced_at=now,
             sync_error_message=None,
         )

@@ -28,6 +28,7 @@ from order_sync.orders.sql_server import (
     reason,
     token_attributes,
     token_source,
+    without_login,
 )
 
 log = logging.getLogger("order_sync.orders")
@@ -208,8 +209,9 @@ def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
     )
 
     @event.listens_for(engine, "do_connect")
-    def _on_do_connect(_dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> None:
+    def _on_do_connect(_dialect: Any, _record: Any, args: list[Any], parameters: dict[str, Any]) -> None:
         if token is not None:
+            args[0] = without_login(args[0])
             parameters["attrs_before"] = token_attributes(token())
 
     @event.listens_for(engine, "connect")

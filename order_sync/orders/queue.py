@@ -7,7 +7,7 @@ Claims are conditional updates on named rows, so they are right even where a ser
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,7 +50,7 @@ class QueueReader:
                 h.c.record_uuid,
                 h.c[CUSTOMER].label("customer"),
                 h.c[ORDER_NUMBER].label("order_number"),
-                h.c.created_at,
+                _created(h),
             )
             .where(
                 self._claimable_header(expired, over),
@@ -77,7 +77,7 @@ class QueueReader:
                 line.c.line_uuid,
                 line.c.record_uuid,
                 o.c[CUSTOMER].label("customer"),
-                line.c.created_at,
+                _created(line),
                 sa.case((line.c.record_uuid.in_(waiting), 0), else_=1).label("late"),
                 o.c.monday_item_id.label("order_item_id"),
             )
@@ -136,7 +136,7 @@ class QueueReader:
             h.c[CUSTOMER].label("customer"),
             h.c.monday_item_id,
             h.c.sync_state,
-            h.c.created_at,
+            _created(h),
         )
         return self.database.rows(
             sa.select(*columns).where(h.c.sync_run_id == run_id).order_by(h.c.created_at, h.c.delta_uuid)
@@ -156,7 +156,7 @@ class QueueReader:
                 o.c[CUSTOMER].label("customer"),
                 line.c.monday_subitem_id,
                 line.c.sync_state,
-                line.c.created_at,
+                _created(line),
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
             .where(line.c.sync_run_id == run_id)
@@ -173,7 +173,7 @@ class QueueReader:
                 h.c.GroupMonday,
                 h.c.monday_group_id,
                 h.c.monday_item_id,
-                h.c.created_at,
+                _created(h),
                 sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
                 *self.tables.order_columns,
             )
@@ -208,13 +208,17 @@ class QueueReader:
                 line.c.size_code,
                 line.c.qty,
                 sa.func.coalesce(line.c.monday_subitem_id, m.c.monday_subitem_id).label("monday_subitem_id"),
-                line.c.parent_item_id,
+                sa.func.coalesce(line.c.parent_item_id, m.c.parent_item_id).label("parent_item_id"),
                 o.c.monday_item_id.label("order_item_id"),
-                line.c.created_at,
+                _created(line),
                 sa.case((m.c.line_uuid.is_(None), 0), else_=1).label("has_line"),
             )
             .select_from(
-                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(m, m.c.line_uuid == line.c.line_uuid)
+                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(
+                    # A line that the main table has under another order is not this one.
+                    m,
+                    sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid),
+                )
             )
             .where(where)
             .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
@@ -460,30 +464,28 @@ class OrderQueue(QueueReader):
             released += result.rowcount
         return released
 
-    @in_transaction
-    def assign_groups(self, connection: sa.Connection, run_id: str, group_ids: dict[str, str]) -> None:
+    def assign_groups(self, run_id: str, group_ids: Mapping[str, str]) -> None:
         """Writes monday_group_id into the run's headers; `group_ids` is by delta_uuid."""
-        if not group_ids:
-            return
-        h = self.tables.header_queue
-        connection.execute(
-            sa.update(h)
-            .where(h.c.delta_uuid == sa.bindparam("key"), h.c.sync_run_id == run_id)
-            .values(monday_group_id=sa.bindparam("group_id")),
-            [{"key": key, "group_id": group_id} for key, group_id in group_ids.items()],
-        )
+        self._assign(self.tables.header_queue, "monday_group_id", run_id, group_ids)
+
+    def assign_parents(self, run_id: str, parent_ids: Mapping[str, int]) -> None:
+        """Writes parent_item_id into the run's lines; `parent_ids` is by delta_uuid."""
+        self._assign(self.tables.line_queue, "parent_item_id", run_id, parent_ids)
+
+    def _assign(self, table: sa.Table, column: str, run_id: str, values: Mapping[str, Any]) -> None:
+        """A transaction for each thousand rows: a busy run has too many for the time of one statement."""
+        for chunk in chunks(values.items()):
+            self._assign_chunk(table, column, run_id, chunk)
 
     @in_transaction
-    def assign_parents(self, connection: sa.Connection, run_id: str, parent_ids: dict[str, int]) -> None:
-        """Writes parent_item_id into the run's lines; `parent_ids` is by delta_uuid."""
-        if not parent_ids:
-            return
-        line = self.tables.line_queue
+    def _assign_chunk(
+        self, connection: sa.Connection, table: sa.Table, column: str, run_id: str, values: list[tuple[str, Any]]
+    ) -> None:
         connection.execute(
-            sa.update(line)
-            .where(line.c.delta_uuid == sa.bindparam("key"), line.c.sync_run_id == run_id)
-            .values(parent_item_id=sa.bindparam("parent_id")),
-            [{"key": key, "parent_id": parent_id} for key, parent_id in parent_ids.items()],
+            sa.update(table)
+            .where(table.c.delta_uuid == sa.bindparam("key"), table.c.sync_run_id == run_id)
+            .values({column: sa.bindparam("value")}),
+            [{"key": key, "value": value} for key, value in values],
         )
 
     @in_transaction
@@ -503,3 +505,10 @@ class OrderQueue(QueueReader):
             result = connection.execute(update.values(sync_state=state, sync_run_id=None, sync_error_message=None))
             reset += result.rowcount
         return reset
+
+
+def _created(table: sa.Table) -> sa.Label[datetime]:
+    """created_at, which a site may have left empty: such rows are the oldest."""
+    return sa.func.coalesce(table.c.created_at, sa.literal(datetime(1900, 1, 1), table.c.created_at.type)).label(
+        "created_at"
+    )

@@ -124,6 +124,12 @@ def token_source(url: sa.URL, access_token: str | None) -> tuple[sa.URL, Callabl
     return url.difference_update_query(list(wanted)), lambda: str(credential.get_token(_ENTRA_SCOPE).token)
 
 
+def without_login(connection_string: str) -> str:
+    """The ODBC connection string without user, password and Trusted_Connection: none goes together with a token."""
+    login = r";(Trusted_Connection|UID|PWD)=(\{(?:[^}]|\}\})*\}|[^;]*)"
+    return re.sub(login, "", connection_string, flags=re.IGNORECASE)
+
+
 def token_attributes(token: str) -> dict[int, bytes]:
     """The connection attribute that carries an Entra ID token: its length, then UTF-16."""
     encoded = token.encode("utf-16-le")

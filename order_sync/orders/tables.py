@@ -178,14 +178,14 @@ def make_tables(
         sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at"),
         sa.Index(f"IX_{names.line_queue}_record", "record_uuid"),
     )
-    known = {c.name for c in header_queue.columns}
-    extra = [c for c in dict.fromkeys([*NAMING_COLUMNS, *mapped_columns]) if c not in known]
+    known = {c.name.lower() for c in header_queue.columns} | {"last_synced_at"}
+    extra = {name.lower(): name for name in reversed([*NAMING_COLUMNS, *mapped_columns]) if name.lower() not in known}
     orders = sa.Table(
         names.orders,
         metadata,
         sa.Column("record_uuid", Guid(), primary_key=True),
         *business_columns(),
-        *(sa.Column(name, text(255)) for name in extra),
+        *(sa.Column(name, text(255)) for name in reversed(extra.values())),
         sa.Column("sync_state", sa.String(10)),
         sa.Column("monday_item_id", sa.BigInteger),
         sa.Column("last_synced_at", datetime2()),

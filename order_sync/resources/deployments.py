@@ -48,7 +48,7 @@ def resources(settings: Settings) -> dict[str, Any]:
             "monday": board,
             "scope": ScopeResource(),
             "runs": RunsResource(home=home),
-            "queue_io": DryRunQueueIOManager(sql_server=reads),
+            "queue_io": DryRunQueueIOManager(sql_server=reads, home=home),
             "monday_io": DryRunMondayIOManager(sql_server=reads, monday=board),
         }
     sql_server = SqlServerResource(**sql_config, board_lease_seconds=settings.board_lease_seconds)
@@ -65,4 +65,6 @@ def resources(settings: Settings) -> dict[str, Any]:
 
 def _secret(name: str, value: str) -> Any:
     """A reference to the environment variable where the value comes from one: Dagster's UI shows its name only."""
-    return dg.EnvVar(PREFIX + name) if os.environ.get(PREFIX + name) == value and value else value
+    # Settings take a variable in any case, so it is looked for in any case.
+    variable = next((key for key in os.environ if key.upper() == PREFIX + name and os.environ[key] == value), None)
+    return dg.EnvVar(variable) if variable and value else value

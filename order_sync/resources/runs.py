@@ -64,6 +64,10 @@ class RunRegistry:
         except Timeout:
             return False
 
+    def is_alive_here(self, run_id: str) -> bool:
+        """A process of this machine holds the run's lock."""
+        return self._path(run_id).exists() and not self._is_dead(run_id)
+
     def _path(self, run_id: str) -> Path:
         return self._folder / f"{run_id}.lock"
 

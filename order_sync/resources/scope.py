@@ -10,7 +10,7 @@ from pydantic import Field
 class ScopeResource(dg.ConfigurableResource[None]):
     """Empty means everything pending."""
 
-    customers: list[str] = Field(default=[], description="Only these customers, as in [CUSTOMER NAME]; empty = all.")
+    customers: list[str] = Field(default=[], description="Only these customers, by [CUSTOMER NAME]; empty = all.")
     limit: int | None = Field(default=None, ge=1, description="At most this many orders (record_uuids), oldest first.")
 
     def select(self, rows: Iterable[dict[str, Any]], *, taken: Iterable[str] = ()) -> list[dict[str, Any]]:
@@ -18,11 +18,11 @@ class ScopeResource(dg.ConfigurableResource[None]):
 
         The limit counts whole record_uuids, `taken` ones included.
         """
-        wanted = set(self.customers)
+        wanted = {_folded(customer) for customer in self.customers}
         records = set(taken)
         chosen = []
         for row in rows:
-            if wanted and row["customer"] not in wanted:
+            if wanted and _folded(row["customer"]) not in wanted:
                 continue
             if row["record_uuid"] not in records:
                 if self.limit is not None and len(records) >= self.limit:
@@ -30,3 +30,8 @@ class ScopeResource(dg.ConfigurableResource[None]):
                 records.add(row["record_uuid"])
             chosen.append(row)
         return chosen
+
+
+def _folded(customer: str | None) -> str:
+    """Upper and lower case and blanks at the ends make no other customer, as in most SQL Server collations."""
+    return (customer or "").strip().casefold()

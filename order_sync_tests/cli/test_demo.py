@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx
 import pytest
 
+from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import DUE, Stage, free_port
 
 
@@ -116,16 +117,19 @@ def test_an_emulator_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_
     assert f"cannot listen on 127.0.0.1:{taken_port}" in line
 
 
-def test_an_emulator_with_a_wrong_file_says_where(folder: Stage) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("latency_ms = -1\n", "setting latency_ms is wrong"), ("latency_ms =\n", "is not valid TOML")],
+)
+def test_an_emulator_with_a_wrong_file_says_where(
+    folder: Stage, order_sync: OrderSync, text: str, message: str
+) -> None:
     path = folder.folder / "emulator.toml"
-    path.write_text("latency_ms = -1\n", encoding="utf-8")
-    done = folder.run("emulator", "--config", str(path))
-    assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
-    assert "setting latency_ms is wrong" in line
-    path.write_text("latency_ms =\n", encoding="utf-8")
-    done = folder.run("emulator", "--config", str(path))
-    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    path.write_text(text, encoding="utf-8")
+    result = order_sync("emulator", "--config", str(path))
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.strip().splitlines()
+    assert message in line
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for one process")

@@ -34,7 +34,7 @@ from order_sync.orders.check import create_all
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.queue import OrderQueue
 from order_sync.orders.tables import Action, Tables
-from order_sync.settings import PREFIX, Settings, load_settings
+from order_sync.settings import PREFIX, Settings, load_settings, tables_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DUE = 60  # seconds; far more than anything here takes
@@ -112,6 +112,13 @@ class Stage:
         """Every row of the site's four tables."""
         return {table.name: self.rows(table) for table in self.tables.site}
 
+    def steps_started(self) -> set[str]:
+        """Steps of the latest run that have started."""
+        with self.instance() as instance:
+            (run,) = instance.get_runs(limit=1)
+            logs = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
+        return {entry.dagster_event.step_key or "" for entry in logs if entry.dagster_event is not None}
+
     def unsynced(self) -> int:
         """INSERT rows of both queue tables that are not SYNCED."""
         return sum(
@@ -160,7 +167,7 @@ def stage_in(folder: Path, emulator: Emulator, **environment: str) -> Iterator[S
         copy_instance_file(folder)
         settings = load_settings()
         settings.home.mkdir()
-        stage = Stage(folder=folder, settings=settings, emulator=emulator, tables=scene.tables_of(settings))
+        stage = Stage(folder=folder, settings=settings, emulator=emulator, tables=tables_of(settings))
         with stage.database() as database:
             create_all(database, stage.tables)
         yield stage

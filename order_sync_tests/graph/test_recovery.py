@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from order_sync import launch
 from order_sync.definitions import build_definitions
 from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import QuotaExhausted
@@ -109,9 +109,8 @@ def test_a_killed_run_is_taken_up_at_once(stage: Stage, step: str) -> None:
     (dead_id,) = {row["sync_run_id"] for row in stage.inserts(stage.tables.header_queue)}
     assert stage.unsynced() > 40
     # A partial effect may still grow: settle_seconds allows for the time that monday may take.
-    done = stage.run("sync", "--json", ORDER_SYNC_SETTLE_SECONDS="1")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["headers_claimed"] == 40
+    summary = launch.sync(stage.settings.model_copy(update={"settle_seconds": 1}))
+    assert (summary.headers_claimed, summary.complete) == (40, True)
     assert_all_there(stage)
     assert_one_writer(stage)
     with stage.instance() as instance:

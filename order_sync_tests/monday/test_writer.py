@@ -159,11 +159,12 @@ def test_a_full_board_stops_the_run_and_keeps_what_was_made(stage: Stage) -> Non
     assert {row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)} == {State.PENDING}
 
 
-def test_a_row_that_never_succeeds_ends_the_run(stage: Stage) -> None:
+def test_a_row_that_never_succeeds_waits_and_the_others_go_on(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 3)
     stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_item", aliases=(0,)))
-    with pytest.raises(Transient, match="The emulator was told to fail here"):
-        stage.create(Operation.ITEMS, rows, settle=0)
+    outcome = stage.create(Operation.ITEMS, rows, settle=0)
+    assert [(key, "told to fail here" in str(error)) for key, error in outcome.again.items()] == [(rows[0].key, True)]
+    assert outcome.created.keys() == {row.key for row in rows[1:]}
     assert len(stage.mutations()) == 8
     stage.check_once(Operation.ITEMS, rows[1:])
 
@@ -264,17 +265,28 @@ def test_storms_of_all_kinds(stage: Stage) -> None:
     assert sum(bool(request["faults"]) for request in stage.emulator.requests()) >= 5
 
 
+def test_a_row_that_costs_its_whole_request_waits_and_the_others_go_on(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 4)
+    # The first request has all four; narrowed down, the next one is the first row alone.
+    stage.faults(Fault(kind=FaultKind.HTTP_503_EMPTY, operation="create_item", times=16))
+    outcome = stage.create(Operation.ITEMS, rows, first_batch=4, settle=0)
+    assert list(outcome.again) == [rows[0].key]
+    assert stage.journal().in_doubt() == []
+    stage.check_once(Operation.ITEMS, rows[1:])
+
+
 def test_attempts_come_to_an_end_and_the_request_stays_in_doubt(stage: Stage) -> None:
-    rows = stage.wanted(Operation.ITEMS, 2)
+    rows = stage.wanted(Operation.ITEMS, 9)
     stage.faults(Fault(kind=FaultKind.HTTP_503_EMPTY, operation="create_item"))
     with pytest.raises(Transient, match="HTTP 503 with an empty or unreadable body"):
-        stage.create(Operation.ITEMS, rows)
+        stage.create(Operation.ITEMS, rows, settle=0)
     [entry] = stage.journal().in_doubt()
-    assert entry.keys == tuple(row.key for row in rows)
-    assert len(stage.mutations()) == 8
+    assert entry.keys == (rows[2].key,)
+    assert len(stage.mutations()) == 4 * 8
     stage.emulator.configure(faults=[])
     with stage.writer(run_id="run-2") as writer:
         assert writer.recover() == 1
+    stage.create(Operation.ITEMS, [row for row in rows if row is not rows[2]], run_id="run-2")
     stage.check_once(Operation.ITEMS, rows)
 
 

@@ -1,4 +1,4 @@
-SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_DELTA].created_at
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number, coalesce([ORDER_LIST_DELTA].created_at, ?) AS created_at
 FROM [ORDER_LIST_DELTA]
 WHERE [ORDER_LIST_DELTA].action_type = ? AND ([ORDER_LIST_DELTA].sync_state = ? OR [ORDER_LIST_DELTA].sync_state = ? AND ([ORDER_LIST_DELTA].sync_run_id IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at < ? OR [ORDER_LIST_DELTA].sync_run_id IN (NULL) AND (1 != 1))) AND ([ORDER_LIST_DELTA].record_uuid NOT IN (SELECT [ORDER_LIST_DELTA].record_uuid
 FROM [ORDER_LIST_DELTA]

@@ -1,0 +1,97 @@
+"""`order-sync demo --ui` on free ports, once for all tests of this folder, and a browser to look at it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from order_sync.emulator import Emulator
+from order_sync_tests.graph.stage import Stage, command, free_port, group_lives, in_group, stage_in, until
+
+CHROMIUM = Path("/usr/bin/chromium")
+SENSORS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { sensors { id } } } } }"
+STOP = (
+    "mutation ($id: String!) { stopSensor(id: $id) { ... on StopSensorMutationResult { instigationState { status }}}}"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ui:
+    """Dagster's UI beside the board page; the sensor is off, so that only a click starts a run."""
+
+    stage: Stage
+    url: str
+
+    @property
+    def board_url(self) -> str:
+        return f"{self.stage.emulator.page_url}boards/{self.stage.settings.board_id}"
+
+    def ask(self, query: str, **variables: str) -> Any:
+        body = {"query": query, "variables": variables}
+        answer = httpx.post(f"{self.url}/graphql", json=body, timeout=60, trust_env=False).raise_for_status().json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+
+@pytest.fixture(scope="module")
+def ui(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not there")
+    port = free_port()
+    with stage_in(tmp_path_factory.mktemp("ui"), board_process) as stage:
+        ui = Ui(stage=stage, url=f"http://127.0.0.1:{port}")
+        # As a shell starts it in the background: with Ctrl-C ignored, so that only SIGTERM can end it.
+        ignoring = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+        arguments = [*ignoring, *command("demo", "--ui", "--ui-port", str(port))]
+        environment = {"ORDER_SYNC_SENSOR_SECONDS": "86400"}
+        with in_group(arguments, stage.folder, environment, quiet=True) as process:
+            until(lambda: process.poll() is not None or answers(ui.url), "Dagster's UI", within=120, every=0.3)
+            assert process.poll() is None, (stage.folder / "output.txt").read_text(encoding="utf-8")
+            (repository,) = ui.ask(SENSORS)["repositoriesOrError"]["nodes"]
+            (sensor,) = repository["sensors"]
+            stopped = ui.ask(STOP, id=sensor["id"])
+            assert stopped["stopSensor"]["instigationState"]["status"] == "STOPPED"
+            yield ui
+            process.terminate()
+            until(lambda: not group_lives(process), "the end of everything that the demo started", within=20)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/server_info", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not there")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    """A wide window: the lineage shows its details only where there is room."""
+    page = browser.new_page(viewport={"width": 1900, "height": 1080})
+    page.set_default_timeout(30_000)
+    yield page
+    page.close()
+
+
+def keep_picture(page: Any, name: str) -> None:
+    """Into docs/images, where that is asked for."""
+    if os.environ.get("ORDER_SYNC_SCREENSHOTS") == "1":
+        page.screenshot(path=Path(__file__).resolve().parents[2] / "docs" / "images" / name)

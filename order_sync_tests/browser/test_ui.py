@@ -1,0 +1,93 @@
+"""What a person sees and clicks: the lineage, the runs that it starts, and the board that they fill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from order_sync_tests.browser.conftest import Ui, keep_picture
+from order_sync_tests.graph.stage import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.daemon]
+
+ASSETS = {
+    "ORDER_LIST_DELTA",
+    "ORDER_LIST_LINES_DELTA",
+    "pending_headers",
+    "pending_lines",
+    "monday_groups",
+    "monday_items",
+    "monday_subitems",
+    "order_list_lines",
+}
+
+
+def test_the_lineage_goes_back_to_both_queues(ui: Ui, tab: Any) -> None:
+    tab.goto(f"{ui.url}/assets/order_list_lines?view=lineage&lineageScope=upstream&lineageDepth=9")
+    tab.get_by_text("Hide navigation").click()
+    for name in ASSETS:
+        tab.get_by_text(name, exact=True).last.wait_for()
+    graph = tab.locator("svg foreignObject")
+    tab.wait_for_function(
+        "count => (document.body.innerText.match(/^Materialized$/gm) || []).length >= count", arg=len(ASSETS)
+    )
+    assert {name for name in ASSETS if graph.filter(has_text=name).count()} == ASSETS
+    assert tab.get_by_text("Never materialized").count() == 0
+    for group in ("queue", "monday", "main_tables"):
+        assert tab.get_by_text(group, exact=True).count() >= 1
+    tab.get_by_text("Latest event").first.wait_for()
+    tab.mouse.move(1, 1)
+    tab.wait_for_timeout(1_000)  # the graph glides into its place
+    keep_picture(tab, "lineage.png")
+
+
+def test_materialize_all_syncs_new_orders(ui: Ui, tab: Any) -> None:
+    rejected = ui.stage.unsynced()
+    ui.stage.add_orders(5, seed=99)
+    waiting = ui.stage.unsynced()
+    assert waiting > rejected + 5
+    items = ui.stage.emulator.stats()["items"]
+    tab.goto(f"{ui.url}/asset-groups")
+    tab.get_by_role("button", name="Materialize all").click()
+    until(lambda: ui.stage.unsynced() == rejected, "the new orders SYNCED by the run that was clicked", every=0.3)
+    agreement = ui.stage.agreement()
+    assert agreement.agree, agreement.text()
+    assert agreement.items == items + 5
+    with ui.stage.instance() as instance:
+        until(lambda: all(run.is_finished for run in instance.get_runs()), "the end of the run")
+        (run, first) = instance.get_runs()
+    assert run.status is dg.DagsterRunStatus.SUCCESS
+    assert run.tags["dagster/from_ui"] == "true"
+    assert "dagster/sensor_name" not in run.tags
+    tab.goto(f"{ui.url}/runs/{run.run_id}")
+    tab.get_by_text("Success", exact=True).first.wait_for()
+    assert first.tags["order_sync/started_by"] == "order-sync sync"  # and the command line's run is here as well
+
+
+def test_an_asset_tells_what_its_last_run_did(ui: Ui, tab: Any) -> None:
+    tab.goto(f"{ui.url}/assets/monday_items")
+    tab.get_by_text("One item per header, in its group.").first.wait_for()
+    tab.get_by_text("order-operations").first.wait_for()
+    for words in ("created", "calls", "complexity", "customers"):
+        tab.get_by_text(words, exact=True).first.wait_for()
+
+
+def test_the_board_shows_groups_items_and_subitems(ui: Ui, tab: Any) -> None:
+    board = ui.stage.board()
+    tab.goto(ui.board_url)
+    tab.wait_for_selector("tr.item")
+    titles = {group["title"] for group in board["groups"]}
+    shown = tab.locator("section[data-group] .title").all_text_contents()
+    assert len(shown) == len(titles)
+    assert set(shown) == titles
+    assert tab.locator("[data-count=item_count]").inner_text() == str(len(board["items"]))
+    row = tab.locator("tr.item:has(button.unfold)").first
+    own = next(item for item in board["items"] if item["id"] == row.get_attribute("data-item"))
+    assert row.locator("td.name a").inner_text() == own["name"]
+    row.locator("button.unfold").click()
+    tab.wait_for_selector("tr.subitem")
+    assert tab.locator("tr.subitem td.name").all_inner_texts() == [subitem["name"] for subitem in own["subitems"]]
+    tab.mouse.move(1, 1)
+    keep_picture(tab, "board.png")
