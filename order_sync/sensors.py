@@ -16,6 +16,9 @@ from order_sync.resources.sql_server import ReadOnlySqlServerResource
 FIRST_BACK_OFF = 60  # seconds after a first failed run; doubles with each further one
 LONGEST_BACK_OFF = 3_600
 CUSTOMERS_SHOWN = 5
+JOBS = (JOB_NAME, "__ASSET_JOB")  # the second is what "Materialize all" in the UI runs
+ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+UNFINISHED = [status for status in dg.DagsterRunStatus if status not in ENDED]
 
 
 def build_sensor(*, interval_seconds: int, running: bool) -> dg.SensorDefinition:
@@ -32,7 +35,8 @@ def build_sensor(*, interval_seconds: int, running: bool) -> dg.SensorDefinition
         registry = runs.registry(context.instance)
         registry.report_dead()
         latest = list(context.instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME), limit=8))
-        going = next((r.dagster_run for r in latest if not r.dagster_run.is_finished), None)
+        unfinished = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+        going = next((run for run in unfinished if run.job_name in JOBS), None)
         if going is not None:
             return _skip(context, f"Run {going.run_id} is {going.status.value}; the next tick looks again.")
         wait = _back_off(latest)

@@ -38,8 +38,6 @@ TEMPLATES: Mapping[Operation, DocumentNode] = {
 REPLAY_WINDOW = timedelta(minutes=28)
 ROW_ATTEMPTS = 8
 MOST_FAILURES = 3  # of requests in a row: more are not the fault of single rows
-# No word of monday itself, which would replay the answer to what it has executed: the request may have taken effect.
-SILENT = frozenset({"no_answer", "500", "502", "503", "504"})
 SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; a row that its answer left open is looked up twice
 
 
@@ -162,8 +160,8 @@ class BoardWriter:
                 # monday answers, but not this: narrow down to the row that spoils it.
                 self._settle(entry)
                 outcome = Outcome(created=self._find(entry))
-                if operation is Operation.ITEMS and not outcome.created and error.code in SILENT:
-                    # A search that shows no item proves nothing, and nor does silence: leave it in doubt.
+                if operation is Operation.ITEMS and not outcome.created and error.code == "no_answer":
+                    # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.
                     raise
                 if len(batch) == 1 and not outcome.created:
                     attempts[batch[0].key] = ROW_ATTEMPTS

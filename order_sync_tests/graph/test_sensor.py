@@ -49,8 +49,13 @@ def skipped(result: dg.SensorResult) -> str:
     return str(result.skip_reason.skip_message)
 
 
-def going_run(stage: Stage, instance: dg.DagsterInstance) -> dg.DagsterRun:
-    job = build_definitions(stage.settings).resolve_job_def("sync_orders")
+def going_run(stage: Stage, instance: dg.DagsterInstance, job_name: str = "sync_orders") -> dg.DagsterRun:
+    definitions = build_definitions(stage.settings)
+    job = (
+        definitions.resolve_job_def(job_name)
+        if job_name == "sync_orders"
+        else definitions.resolve_implicit_global_asset_job_def()
+    )
     return instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
 
 
@@ -65,6 +70,16 @@ def failed_run(stage: Stage) -> None:
     )
     with pytest.raises(OrderSyncError):
         wrong.sync()
+
+
+@pytest.mark.parametrize("job_name", ["sync_orders", "__ASSET_JOB"])
+def test_a_run_of_either_job_is_waited_for(stage: Stage, instance: dg.DagsterInstance, job_name: str) -> None:
+    """What the UI's "Materialize all" starts is no sync_orders, and takes up the same rows."""
+    stage.add_orders(1)
+    run = going_run(stage, instance, job_name)
+    assert f"Run {run.run_id} is STARTED" in skipped(tick(stage, instance))
+    instance.report_run_canceled(run)
+    assert request_of(tick(stage, instance)).tags["order_sync/headers"] == "1"
 
 
 def test_no_rows_no_run(stage: Stage, instance: dg.DagsterInstance) -> None:
