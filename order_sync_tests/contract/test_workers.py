@@ -15,7 +15,8 @@ from order_sync.orders.tables import State, make_tables
 from order_sync_tests.contract.site import BOARD, Site, make_order, uuids
 
 WORKERS = 4
-RECORDS = 2_000
+RECORDS = int(os.environ.get("ORDER_SYNC_TEST_RECORDS", "2000"))  # 10000 is the long form
+PATIENCE = 60 + RECORDS / 20  # seconds
 LEASE_SECONDS = 600.0
 DIED = 70
 
@@ -61,7 +62,7 @@ def run(*processes: SpawnProcess) -> list[int | None]:
         process.start()
     codes = []
     for process in processes:
-        process.join(60)
+        process.join(PATIENCE)
         if process.is_alive():
             process.kill()
             process.join()
