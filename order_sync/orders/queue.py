@@ -96,7 +96,7 @@ class QueueReader:
     def untouched(self) -> list[Row]:
         """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
         return [
-            {"table": table.name} | row
+            {"table": table.name} | row | {"sample": str(row["sample"]).lower()}  # SQL Server casts to upper case
             for table in (self.tables.header_queue, self.tables.line_queue)
             for row in self.database.rows(
                 sa.select(

@@ -153,5 +153,6 @@ def is_transient(error: BaseException) -> bool:
     text = str(error.orig)
     if "database is locked" in text:  # SQLite
         return True
-    numbers = {int(number) for number in re.findall(r"\((\d{2,5})\)", text)}
+    # The server's own number stands last, before the ODBC call or the next error; varchar(64) is not one.
+    numbers = {int(number) for number in re.findall(r"\((\d{2,5})\)(?= \(SQL|;)", text)}
     return bool(numbers & TRANSIENT) or "[08S01]" in text or "[40001]" in text

@@ -159,6 +159,8 @@ def test_errors_that_stay_are_not_tried_again() -> None:
     for number in (208, 207, 547, 2627, 18456):
         text = f"[42S02] [Microsoft][ODBC Driver 18 for SQL Server]Invalid object name 'x'. ({number}) (SQLExecDirectW)"
         assert not is_transient(database_error(text))
+    text = "[22001] [Microsoft][ODBC Driver 18 for SQL Server]Data would be cut in varchar(64). (2628) (SQLExecDirectW)"
+    assert not is_transient(database_error(text))
     assert not is_transient(ValueError("(1205)"))
     assert is_transient(database_error("anything", invalidated=True))
 
@@ -179,7 +181,7 @@ def test_a_transaction_is_tried_again_as_a_whole(tmp_path_factory: pytest.TempPa
         connection.execute(sa.text("INSERT INTO t VALUES (1)"))
         attempts.append(1)
         if len(attempts) < 3:
-            raise database_error("deadlock (1205)")
+            raise database_error("deadlock (1205) (SQLExecDirectW)")
         return len(attempts)
 
     assert database.transaction(work) == 3
