@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo ui test lint clean
+.PHONY: demo ui test faults lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/order-sync demo
@@ -13,6 +13,10 @@ ui: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
+
+# The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
+faults: $(VENV)/.installed-test
+	$(BIN)/python -m order_sync_tests.faults.sweep
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

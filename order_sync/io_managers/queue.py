@@ -143,7 +143,10 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def _claim_headers(self, context: dg.OutputContext, rows: list[Row]) -> None:
         queue = self._queue
         waiting = len(queue.claimable_headers(self._over()))
-        queue.claim_headers(self._run_id, [row["delta_uuid"] for row in rows], self._over())
+        over = self._over()
+        queue.claim_headers(self._run_id, [row["delta_uuid"] for row in rows], over)
+        for run_id in over:
+            queue.release(run_id)  # what this run does not want is nobody's any more
         claimed = queue.claimed_headers(self._run_id)
         untouched = queue.untouched()
         context.log.info(f"claimed {len(claimed)} of {waiting} waiting headers")

@@ -1,0 +1,137 @@
+"""What a case is: at which step what goes wrong, in which surroundings, with what taken out of the product.
+
+In: nothing. Out: values that travel to a worker process and back as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from order_sync.emulator import Fault, FaultKind
+from order_sync_tests.faults.steps import Step, Where
+from order_sync_tests.faults.verdict import Verdict
+
+
+class Mode(StrEnum):
+    """What happens at the step."""
+
+    NOTHING = "nothing"  # counts the steps
+    EXIT = "exit"  # os._exit
+    KILL = "kill"  # SIGKILL
+    HICCUP = "hiccup"  # one error, before the effect or after it; such as passes by itself
+    OUTAGE = "outage"  # from here on the database, or monday, fails for the rest of the run
+    DEAF = "deaf"  # from here on the answer to every create is lost; queries are answered
+    STALL = "stall"  # stopped past its leases, while a second worker does everything; then it goes on
+    SOAK = "soak"  # many runs with random faults; `step` is the seed
+
+
+class Around(StrEnum):
+    """The surroundings."""
+
+    PLAIN = "plain"
+    NOT_KEPT = "not kept"  # monday keeps no answer for replay
+    LAG = "lag"  # its search shows new items only after the case
+    PARTIAL = "partial"  # every second batch fails in part
+    BROKEN = "broken"  # every third answer to a mutation is a 5xx after its effect
+    LATER = "later"  # the next run comes after half an hour: answers are forgotten, leases have expired
+
+
+class Sabotage(StrEnum):
+    """A part of the protocol, taken out: the tests must see it."""
+
+    NONE = "none"
+    JOURNAL = "no journal"
+    LOOK_UP = "no look-up"
+    KEY = "no idempotency key"
+
+
+def applies(mode: Mode, step: Step) -> bool:
+    """Can this happen at this step?"""
+    if mode is Mode.DEAF:
+        return step.where is Where.AFTER_ANSWER and step.what.startswith("create_")
+    # A run that is stopped in its COMMIT keeps SQLite's one lock: nobody else could do anything.
+    return mode is not Mode.STALL or step.where is not Where.BEFORE_COMMIT
+
+
+LAG_SECONDS = 180_000.0  # ten minutes of this machine
+_DURING: dict[Around, dict[str, Any]] = {
+    Around.NOT_KEPT: {"faults": [Fault(kind=FaultKind.NOT_KEPT, operation="mutation")]},
+    Around.LAG: {"lookup_lag_s": LAG_SECONDS},
+    Around.PARTIAL: {"faults": [Fault(kind=FaultKind.PARTIAL_BATCH, operation="mutation", every=2)]},
+    Around.BROKEN: {
+        "faults": [
+            Fault(kind=FaultKind.HTTP_500, operation="mutation", every=3, after=True),
+            Fault(kind=FaultKind.HTTP_504_AFTER, operation="mutation", nth=2),
+            Fault(kind=FaultKind.HTTP_502_HTML, operation="query", every=5),
+        ]
+    },
+}
+
+
+def during(around: Around) -> dict[str, Any]:
+    """The emulator's settings for the run that goes wrong."""
+    return _DURING.get(around, {})
+
+
+def afterwards(around: Around) -> dict[str, Any]:
+    """The emulator's settings for the runs after it: no faults, but monday is still what it is."""
+    if around is Around.NOT_KEPT:
+        return _DURING[around]
+    if around is Around.LATER:
+        return {"faults": [], "idempotency_retention_s": 0.001}
+    return {"faults": []}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    step: int = 0
+    mode: Mode = Mode.NOTHING
+    around: Around = Around.PLAIN
+    driver: str = "bare"
+    again: int | None = None  # the run after it dies, too, at this step of its own
+    mend: bool = False  # at the end the rejected rows are corrected and tried again
+    sabotage: Sabotage = Sabotage.NONE
+    orders: int = 0  # of a soak
+
+    def __str__(self) -> str:
+        more = [f"then step {self.again}"] if self.again is not None else []
+        more += [str(self.sabotage)] if self.sabotage is not Sabotage.NONE else []
+        return " / ".join([self.driver, self.mode, self.around, f"step {self.step}", *more])
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        raw = json.loads(text)
+        return cls(
+            **raw | {"mode": Mode(raw["mode"]), "around": Around(raw["around"]), "sabotage": Sabotage(raw["sabotage"])}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    case: Case
+    struck: bool  # the run got as far as the step
+    steps: list[Step] = field(default_factory=list)  # of the run that went wrong
+    ends: list[str] = field(default_factory=list)  # how each run ended
+    verdict: Verdict = field(default_factory=Verdict)
+    count: int = 0  # of rows, in a soak
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        at = self.steps[self.case.step] if self.case.step < len(self.steps) else ""
+        return f"{self.case} {at}: {str(self.verdict) or 'all there'} (runs: {', '.join(self.ends)})"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        raw = json.loads(text)
+        steps = [Step(number=s["number"], where=Where(s["where"]), what=s["what"]) for s in raw["steps"]]
+        case = Case.from_json(json.dumps(raw["case"]))
+        return cls(**raw | {"case": case, "steps": steps, "verdict": Verdict(**raw["verdict"])})

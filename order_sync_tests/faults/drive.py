@@ -1,0 +1,152 @@
+"""One run of the job, in two ways: through Dagster, or through the same assets and IO managers without its executor.
+
+In: settings and a run id. Out: nothing; an error as the run raised it.
+The second way costs a fifth: Dagster's own record and event log are a stub, every line of the product is the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import dagster as dg
+
+from order_sync import launch
+from order_sync.assets import main_tables, monday, queue
+from order_sync.monday import pacing
+from order_sync.orders import journal
+from order_sync.resources import runs
+from order_sync.resources.deployments import resources
+from order_sync.settings import PREFIX, Settings
+from order_sync_tests.faults.scenario import SPEED
+
+log = logging.getLogger("order_sync_tests.faults")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What Dagster's record knows of runs: which began, and which of them have ended."""
+
+    folder: Path
+
+    def begin(self, run_id: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / f"{run_id}.began").touch()
+
+    def end(self, run_id: str) -> None:
+        (self.folder / f"{run_id}.ended").touch()
+
+    def get_run_by_id(self, run_id: str) -> Any:
+        if not (self.folder / f"{run_id}.began").exists():
+            return None
+        return SimpleNamespace(run_id=run_id, is_finished=(self.folder / f"{run_id}.ended").exists())
+
+    def report_run_failed(self, run: Any, _message: str) -> None:
+        self.end(run.run_id)
+
+
+@dataclass
+class _Context:
+    """What the IO managers use of Dagster's contexts."""
+
+    run: Any
+    instance: Any
+    asset_key: dg.AssetKey = field(default_factory=lambda: dg.AssetKey("none"))
+    log: logging.Logger = log
+
+    def log_event(self, event: Any) -> None: ...
+
+    def add_output_metadata(self, metadata: Any) -> None: ...
+
+    def of(self, name: str) -> Any:
+        return _Context(self.run, self.instance, dg.AssetKey(name))
+
+
+def run_bare(settings: Settings, run_id: str) -> None:
+    """The steps of the job in Dagster's order. Never tidies up after a death, as Dagster does not."""
+    record = Record(settings.home / "record")
+    record.begin(run_id)
+    run = SimpleNamespace(run_id=run_id, parent_run_id=None, root_run_id=None, asset_selection=None)
+    context: Any = _Context(run, record)
+    made = resources(settings)
+    queue_io, monday_io, sql_server, scope = (made[k] for k in ("queue_io", "monday_io", "sql_server", "scope"))
+    try:
+        queue_io.setup_for_execution(context)
+        try:
+            monday_io.setup_for_execution(context)
+            try:
+                _run_steps(context, queue_io, monday_io, sql_server, scope)
+            finally:
+                monday_io.teardown_after_execution(context)
+        finally:
+            queue_io.teardown_after_execution(context)
+    finally:
+        record.end(run_id)
+
+
+def _run_steps(context: Any, queue_io: Any, monday_io: Any, sql_server: Any, scope: Any) -> None:
+    def load(manager: Any, name: str) -> Any:
+        return manager.load_input(context.of(name))
+
+    def keep(manager: Any, name: str, rows: Any) -> None:
+        manager.handle_output(context.of(name), rows)
+
+    keep(queue_io, "pending_headers", _body(queue.pending_headers)(load(queue_io, "ORDER_LIST_DELTA"), scope))
+    keep(monday_io, "monday_groups", _body(monday.monday_groups)(load(queue_io, "pending_headers")))
+    waiting, headers = load(queue_io, "ORDER_LIST_LINES_DELTA"), load(queue_io, "pending_headers")
+    keep(queue_io, "pending_lines", _body(queue.pending_lines)(waiting, headers, scope))
+    headers, groups = load(queue_io, "pending_headers"), load(monday_io, "monday_groups")
+    keep(monday_io, "monday_items", _body(monday.monday_items)(headers, groups, sql_server))
+    lines, items = load(queue_io, "pending_lines"), load(monday_io, "monday_items")
+    keep(monday_io, "monday_subitems", _body(monday.monday_subitems)(lines, items, sql_server))
+    items, subitems = load(monday_io, "monday_items"), load(monday_io, "monday_subitems")
+    for output in _body(main_tables.main_tables)(items, subitems):
+        keep(queue_io, output.output_name, output.value)
+
+
+def _body(asset: dg.AssetsDefinition) -> Callable[..., Any]:
+    """The asset's own function: Dagster's direct invocation takes longer than all that it does."""
+    return asset.op.compute_fn.decorated_fn  # type: ignore[union-attr]
+
+
+def run_dagster(settings: Settings, run_id: str) -> None:
+    """The real job, as `order-sync sync` runs it; Dagster names the run itself."""
+    os.environ["DAGSTER_HOME"] = str(settings.home)
+    launch.sync(settings)
+
+
+DRIVERS: dict[str, Callable[[Settings, str], None]] = {"bare": run_bare, "dagster": run_dagster}
+
+
+def forget_settings() -> None:
+    """What this machine has set says nothing here."""
+    for name in Settings.model_fields:
+        os.environ.pop(PREFIX + name.upper(), None)
+
+
+@contextmanager
+def quick_time() -> Iterator[None]:
+    """Waits are SPEED times shorter, and the pacer's clock goes as much faster."""
+    real_sleep, real_now = time.sleep, time.monotonic
+
+    def now(_clock: pacing.Clock) -> float:
+        return real_now() * SPEED
+
+    def sleep(seconds: float) -> None:
+        real_sleep(seconds / SPEED)
+
+    with (
+        mock.patch.object(time, "sleep", sleep),
+        mock.patch.object(journal, "sleep", sleep),
+        mock.patch.object(runs, "sleep", sleep),
+        mock.patch.object(pacing.Clock, "now", now),
+    ):
+        yield

@@ -1,0 +1,166 @@
+"""Where cases are played: an emulator, a folder, and what happens to a database from outside.
+
+In: a folder. Out: runs in child processes, verdicts, and the passing of time.
+Never waits for time to pass: leases and journal rows are set back instead.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import sqlalchemy as sa
+
+from order_sync.emulator import Emulator, start_emulator
+from order_sync.orders.database import WritableDatabase
+from order_sync.orders.mapping import load_mapping
+from order_sync.orders.queue import OrderQueue
+from order_sync.settings import Settings, tables_of
+from order_sync_tests.faults.cases import Sabotage
+from order_sync_tests.faults.children import UNFORESEEN, Child
+from order_sync_tests.faults.drive import DRIVERS, quick_time
+from order_sync_tests.faults.scenario import (
+    GOOD_LINK,
+    LINK,
+    Expected,
+    emulator_settings,
+    settings_in,
+    write_mapping,
+)
+from order_sync_tests.faults.steps import DATABASE_FILE, Step, Steps, watching
+from order_sync_tests.faults.strikes import Strike
+from order_sync_tests.faults.verdict import Held, Verdict, judge, look
+from order_sync_tests.graph.stage import ROOT
+
+PAST_LEASES = timedelta(minutes=11)  # and within the time that monday keeps an answer
+PAST_REPLAY = timedelta(minutes=31)
+
+
+def no_strike(step: Step) -> None:
+    """A run without faults."""
+
+
+class Ground:
+    def __init__(self, folder: Path, emulator: Emulator, mapping: Path) -> None:
+        self.emulator = emulator
+        self.http = httpx.Client(trust_env=False)
+        self.home = folder / "case"
+        self._mapping = mapping
+        self.tables = tables_of(self.settings)
+        self._runs = 0
+
+    @property
+    def settings(self) -> Settings:
+        return settings_in(self.home, self._mapping, self.emulator.url)
+
+    @contextmanager
+    def opened(self, template: Path | None = None) -> Iterator[None]:
+        """An empty board, and a folder of its own with what the template holds."""
+        self.emulator.reset()
+        if template is not None and template.is_dir():
+            shutil.copytree(template, self.home)
+        else:
+            self.home.mkdir()
+        if template is not None and template.is_file():
+            shutil.copy(template, self.home / DATABASE_FILE)
+        try:
+            yield
+        finally:
+            shutil.rmtree(self.home)
+
+    @contextmanager
+    def database(self) -> Iterator[WritableDatabase]:
+        database = WritableDatabase(self.settings.database)
+        try:
+            yield database
+        finally:
+            database.dispose()
+
+    # ---- runs
+
+    def start(
+        self,
+        strike: Strike = no_strike,
+        *,
+        driver: str = "bare",
+        sabotage: Sabotage = Sabotage.NONE,
+        **changes: Any,
+    ) -> Child:
+        self._runs += 1
+        run_id, settings = f"run-{self._runs}", self.settings.model_copy(update=changes)
+        return Child(lambda: DRIVERS[driver](settings, run_id), self.home, strike, sabotage)
+
+    def warm_up(self) -> None:
+        """One run in this process: what it imports and caches, every child has."""
+        with quick_time(), watching(Steps()):
+            DRIVERS["bare"](self.settings, "warm")
+        gc.collect()
+        gc.freeze()  # else the first collection in a child copies all memory
+
+    # ---- looking
+
+    def look(self) -> Held:
+        with self.database() as database:
+            return look(database, self.tables, self.emulator.state())
+
+    def judge(self, expected: Expected, *, final: bool, gone: Collection[str] = ()) -> Verdict:
+        return judge(self.look(), expected, final=final, gone=gone)
+
+    # ---- what happens outside
+
+    def pass_time(self, gone_by: timedelta) -> None:
+        """Leases and open journal rows are that old now."""
+        then = datetime.now(UTC).replace(tzinfo=None) - gone_by
+        t = self.tables
+        leases = [
+            sa.update(table).where(table.c.sync_state == "PENDING").values(sync_attempted_at=then)
+            for table in (t.header_queue, t.line_queue)
+        ]
+        board = sa.update(t.boards).where(t.boards.c.run_id.is_not(None)).values(leased_until=then)
+        with self.database() as database, database.write() as connection:
+            for statement in (*leases, board, sa.update(t.journal).values(opened_at=then, sent_at=then)):
+                connection.execute(statement)
+
+    def mend(self) -> None:
+        """A person corrects the rejected rows, and `order-sync retry` frees them."""
+        t = self.tables
+        with self.database() as database:
+            with database.write() as connection:
+                connection.execute(sa.update(t.orders).values({LINK: GOOD_LINK}))
+                for table in (t.line_queue, t.order_lines):
+                    connection.execute(sa.update(table).where(table.c.size_code == " ").values(size_code="XL"))
+            OrderQueue(database, t, lease_seconds=self.settings.lease_seconds).retry()
+
+
+def unforeseen(end: str, *, must_finish: bool = False) -> list[str]:
+    """What is wrong with a run's end: an error without a name or a message, or any where there was no reason."""
+    bad = end.startswith(UNFORESEEN) or (must_finish and end != "done")
+    return [f"a run ended so: {end}"] if bad else []
+
+
+@contextmanager
+def ground(folder: Path) -> Iterator[Ground]:
+    mapping = write_mapping(folder)
+    with start_emulator(emulator_settings(load_mapping(mapping))) as emulator:
+        yield Ground(folder, emulator, mapping)
+
+
+def make_instance(folder: Path) -> None:
+    """A Dagster instance with empty storage, to be copied; its paths are relative to the folder."""
+    text = (ROOT / "dagster.yaml").read_text(encoding="utf-8").replace(".order_sync/dagster", "dagster")
+    (folder / "dagster.yaml").write_text(text, encoding="utf-8")
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        with dg.DagsterInstance.from_config(str(folder)) as instance:
+            instance.get_runs(limit=1)
+    finally:
+        os.chdir(here)

@@ -1,0 +1,113 @@
+"""A state machine over everything that may happen to a queue and a board, in any order.
+
+In: a crew's first worker process, which holds the world. Out: a failure with the shortest story that shows one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from order_sync_tests.faults.cases import Around, Mode
+from order_sync_tests.faults.crew import Crew
+from order_sync_tests.faults.verdict import Verdict
+
+FAULTS = (Mode.EXIT, Mode.KILL, Mode.HICCUP, Mode.OUTAGE)
+SURROUNDINGS = (Around.PLAIN, Around.PARTIAL, Around.BROKEN)
+STEPS = st.integers(0, 60)
+
+
+class Orders(RuleBasedStateMachine):
+    """Whatever happens: nothing is lost, nothing is doubled, and in the end everything good is SYNCED."""
+
+    team: ClassVar[Crew]
+
+    def act(self, name: str, **arguments: Any) -> None:
+        answer = self.team.act(name, **arguments)
+        verdict = Verdict(**answer["verdict"])
+        assert verdict, f"after {name} {arguments}, runs {answer['ends']}: {verdict}"
+
+    @initialize()
+    def begin(self) -> None:
+        self.orders = 0
+        self.act("begin")
+
+    @precondition(lambda self: self.orders < 8)
+    @rule(
+        headers=st.integers(1, 2),
+        lines=st.integers(0, 3),
+        group=st.integers(0, 3),
+        bad=st.sampled_from(("", "", "", "header", "line")),
+    )
+    def arrive(self, headers: int, lines: int, group: int, bad: str) -> None:
+        self.orders += 1
+        self.act(
+            "arrive", headers=headers, lines=lines, group=group, bad_header=bad == "header", bad_line=bad == "line"
+        )
+
+    @precondition(lambda self: self.orders)
+    @rule(number=st.integers(0, 7))
+    def late_line(self, number: int) -> None:
+        self.act("late", number=number)
+
+    @rule()
+    def sync(self) -> None:
+        self.act("finish")
+
+    @precondition(lambda self: self.orders)
+    @rule(step=STEPS, mode=st.sampled_from(FAULTS), around=st.sampled_from(SURROUNDINGS))
+    def run_with_a_fault(self, step: int, mode: Mode, around: Around) -> None:
+        self.act("run", step=step, mode=mode, around=around)
+
+    @precondition(lambda self: self.orders)
+    @rule(step=STEPS, around=st.sampled_from(SURROUNDINGS))
+    def two_workers(self, step: int, around: Around) -> None:
+        self.act("run", step=step, mode=Mode.STALL, around=around)
+
+    @rule(long=st.booleans())
+    def time_passes(self, long: bool) -> None:
+        self.act("wait", long=long)
+
+    @rule()
+    def rejected_rows_are_corrected(self) -> None:
+        self.act("mend")
+
+    @precondition(lambda self: self.orders > 2)
+    @rule(kind=st.sampled_from(("item", "subitem", "group")), number=st.integers(0, 20))
+    def a_person_deletes(self, kind: str, number: int) -> None:
+        self.act("delete", kind=kind, number=number)
+
+    def teardown(self) -> None:
+        try:
+            self.act("finish")
+        finally:
+            self.act("close")
+
+
+def play(team: Crew, *, examples: int, acts: int) -> None:
+    """Raises AssertionError with the story of what went wrong; the same stories every time."""
+
+    class OrdersOfTheTeam(Orders):
+        pass
+
+    OrdersOfTheTeam.team = team
+    run_state_machine_as_test(
+        OrdersOfTheTeam,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=acts,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

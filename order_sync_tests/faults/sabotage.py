@@ -1,0 +1,36 @@
+"""Takes a part out of the protocol, to show that the tests would see its absence.
+
+In: which part. Out: the product without it, as long as the block lasts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+from order_sync.monday.client import MondayClient
+from order_sync.monday.transport import Reply
+from order_sync.monday.writer import BoardWriter
+from order_sync.orders.journal import Journal
+from order_sync_tests.faults.cases import Sabotage
+
+
+@contextmanager
+def sabotaged(part: Sabotage) -> Iterator[None]:
+    mutate = MondayClient.mutate
+
+    def with_another_key(self: MondayClient, body: str, *, idempotency_key: str, **more: Any) -> Reply:
+        return mutate(self, body, idempotency_key=str(uuid.uuid4()), **more)
+
+    with ExitStack() as stack:
+        if part is Sabotage.JOURNAL:
+            # The next run reads no row of the run that died: as if it had written none.
+            stack.enter_context(mock.patch.object(Journal, "in_doubt", return_value=[]))
+        elif part is Sabotage.LOOK_UP:
+            stack.enter_context(mock.patch.object(BoardWriter, "_find", return_value={}))
+        elif part is Sabotage.KEY:
+            stack.enter_context(mock.patch.object(MondayClient, "mutate", with_another_key))
+        yield

@@ -1,0 +1,227 @@
+"""A small but complete set of orders, and the board as it is before the run.
+
+In: a folder. Out: a database file with queued rows, the mutation that makes the first item, and what must come of it.
+Every uuid is fixed, so that a case can be told and repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+
+from order_sync.demo.board import board_seed
+from order_sync.demo.samples import SampleOrders
+from order_sync.emulator import EmulatorSettings
+from order_sync.orders.check import create_all
+from order_sync.orders.database import WritableDatabase
+from order_sync.orders.mapping import DEFAULT_MAPPING, Mapping
+from order_sync.orders.tables import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER, Action, State, Tables, business_columns
+from order_sync.settings import EMBEDDED_BOARD, Settings
+
+SPEED = 300.0  # how much faster time goes, for the run's waits and for the emulator's clock alike
+SETTLE_SECONDS = 5.0
+REPLAY_SECONDS = 180_000.0  # ten minutes of this machine: a case has no hurry unless it says so
+MORNING = datetime(2026, 11, 23, 8, 0)
+LINK = "CUSTOMER ALT PO"  # mapped to a link column, so that monday itself rejects what is no address
+GOOD_LINK, BAD_LINK = "https://example.com/po/1", "no address"
+GROUPS = ("O'Malley & Daughters SS27", "Café Brontë AW26", "Café Brontë", "Friends & family")
+
+_MORE_MAPPING = f"""
+[[items.columns]]
+source = "{LINK}"
+column = "po_link"
+title = "PO link"
+type = "link"
+
+[subitems]"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What must come of the queued rows, by delta_uuid or record_uuid."""
+
+    rejected: frozenset[str] = frozenset()  # delta_uuids that end in ERROR
+    late: frozenset[str] = frozenset()  # delta_uuids of lines that came after their order was synced
+    titles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class First:
+    """monday's ids of what is on the board before the run."""
+
+    group: str
+    item: int
+    subitem: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    orders: list[SampleOrders] = field(default_factory=list)
+    expected: Expected = Expected()
+
+
+def the_uuid(*name: object) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, " ".join(map(str, name))))
+
+
+def order(
+    number: int, title: str, *, headers: int = 1, sizes: Iterable[str] = ("S", "M", "L"), link: str = GOOD_LINK
+) -> SampleOrders:
+    """One record_uuid with its rows in all four tables."""
+    record, at = the_uuid("record", number), MORNING + timedelta(minutes=number)
+    business: dict[str, Any] = dict.fromkeys((column.name for column in business_columns()), None) | {
+        ORDER_NUMBER: f"A-{number}",
+        CUSTOMER: "O'Malley & Daughters" if title == GROUPS[0] else "Café Brontë",
+        "CUSTOMER STYLE": "TS-1",
+        "FINAL FOB (USD)": Decimal("7.2500"),
+    }
+    tracking = {"record_uuid": record, "action_type": Action.INSERT, "created_at": at}
+    lines = [
+        {
+            **tracking,
+            "delta_uuid": the_uuid("line queue", number, position),
+            "line_uuid": the_uuid("line", number, position),
+            "sync_state": State.PENDING,
+            "size_code": size,
+            "qty": position + 1,
+        }
+        for position, size in enumerate(sizes)
+    ]
+    return SampleOrders(
+        headers=[
+            {
+                **tracking,
+                **business,
+                "delta_uuid": the_uuid("header", number, n),
+                "sync_state": State.NEW,
+                "GroupMonday": title,
+            }
+            for n in range(headers)
+        ],
+        lines=lines,
+        orders=[{"record_uuid": record, **business, **dict.fromkeys(NAMING_COLUMNS, None), LINK: link}],
+        order_lines=[{k: line[k] for k in ("line_uuid", "record_uuid", "size_code", "qty")} for line in lines],
+    )
+
+
+def late_line(number: int, position: int) -> SampleOrders:
+    """A further line of an order."""
+    made = order(number, GROUPS[0], sizes=[f"S{n}" for n in range(position + 1)])
+    return SampleOrders(lines=made.lines[position:], order_lines=made.order_lines[position:])
+
+
+def the_scenario(there: First) -> Scenario:
+    """Six headers and a late line to sync: two headers of one order, a rejected header, a rejected line."""
+    first = order(0, GROUPS[0], sizes=("S", "M"))
+    orders = [
+        first,
+        order(1, GROUPS[0]),
+        order(2, GROUPS[1], headers=2),
+        order(3, GROUPS[1], sizes=("S",), link=BAD_LINK),
+        order(4, GROUPS[2], sizes=("S", " ")),
+        order(5, GROUPS[3]),
+    ]
+    item, subitem = there.item, there.subitem
+    done: dict[str, Any] = {"sync_state": State.SYNCED, "sync_run_id": "the run before"}
+    first.headers[0] |= done | {"monday_item_id": item, "monday_group_id": there.group}
+    first.lines[0] |= done | {"monday_subitem_id": subitem, "parent_item_id": item}
+    first.orders[0] |= {"sync_state": State.SYNCED, "monday_item_id": item}
+    first.order_lines[0] |= {"sync_state": State.SYNCED, "monday_subitem_id": subitem, "parent_item_id": item}
+    rejected = (orders[3].headers[0]["delta_uuid"], orders[4].lines[1]["delta_uuid"])
+    return Scenario(
+        orders=orders,
+        expected=Expected(
+            rejected=frozenset(rejected), late=frozenset({first.lines[1]["delta_uuid"]}), titles=frozenset(GROUPS)
+        ),
+    )
+
+
+def set_board(http: httpx.Client, url: str) -> First:
+    """Makes the group, the item and the subitem of the order that is synced already."""
+    first = order(0, GROUPS[0])
+    board = str(EMBEDDED_BOARD)
+    group = _create(http, url, "create_group(board_id: $b, group_name: $n)", b=(board, "ID!"), n=(GROUPS[0], "String!"))
+    keys = {"delta_uuid": first.headers[0]["delta_uuid"], "record_uuid": first.headers[0]["record_uuid"]}
+    item = _create(
+        http,
+        url,
+        'create_item(board_id: $b, group_id: $g, item_name: "TS-1 A-0", column_values: $v)',
+        b=(board, "ID!"),
+        g=(group, "String!"),
+        v=(json.dumps(keys), "JSON!"),
+    )
+    key = {"line_uuid": first.lines[0]["line_uuid"]}
+    subitem = _create(
+        http,
+        url,
+        'create_subitem(parent_item_id: $p, item_name: "Size S", column_values: $v)',
+        p=(item, "ID!"),
+        v=(json.dumps(key), "JSON!"),
+    )
+    return First(group=group, item=int(item), subitem=int(subitem))
+
+
+def _create(http: httpx.Client, url: str, field_text: str, **variables: tuple[str, str]) -> str:
+    declared = ", ".join(f"${name}: {kind}" for name, (_, kind) in variables.items())
+    body = {
+        "query": f"mutation M({declared}) {{ made: {field_text} {{ id }} }}",
+        "variables": {name: value for name, (value, _) in variables.items()},
+    }
+    answer = http.post(url, json=body, headers={"Authorization": "a-token"}).json()
+    return str(answer["data"]["made"]["id"])
+
+
+def write_mapping(folder: Path) -> Path:
+    """The shipped mapping with a link column."""
+    path = folder / "mapping.toml"
+    text = DEFAULT_MAPPING.read_text(encoding="utf-8")
+    path.write_text(text.replace("\n[subitems]", _MORE_MAPPING, 1), encoding="utf-8")
+    return path
+
+
+def emulator_settings(mapping: Mapping) -> EmulatorSettings:
+    return EmulatorSettings(boards=(board_seed(mapping),), clock_speed=SPEED, idempotency_retention_s=REPLAY_SECONDS)
+
+
+def settings_in(folder: Path, mapping: Path, url: str) -> Settings:
+    """Small batches, so that a run has many steps."""
+    return Settings(
+        home=folder,
+        mapping=mapping,
+        monday_url=url,
+        first_batch=2,
+        largest_batch=4,
+        settle_seconds=SETTLE_SECONDS,
+    )
+
+
+def make_database(settings: Settings, tables: Tables, orders: Iterable[SampleOrders]) -> None:
+    database = WritableDatabase(settings.database)
+    try:
+        create_all(database, tables)
+        for sample in orders:
+            insert(database, tables, sample)
+    finally:
+        database.dispose()
+
+
+def insert(database: WritableDatabase, tables: Tables, sample: SampleOrders) -> None:
+    """Row by row, for rows of a table may differ in their columns."""
+    with database.write() as connection:
+        for table, rows in (
+            (tables.orders, sample.orders),
+            (tables.order_lines, sample.order_lines),
+            (tables.header_queue, sample.headers),
+            (tables.line_queue, sample.lines),
+        ):
+            for row in rows:
+                connection.execute(sa.insert(table), row)

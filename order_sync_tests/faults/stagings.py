@@ -1,0 +1,82 @@
+"""How each kind of case is played on the ground.
+
+In: a case. Out: its result: how the runs ended, and the verdict on tables and board after each of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from order_sync_tests.faults import soak
+from order_sync_tests.faults.cases import Around, Case, Mode, Result, afterwards, during
+from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, make_instance, unforeseen
+from order_sync_tests.faults.scenario import make_database, set_board, the_scenario
+from order_sync_tests.faults.steps import DATABASE_FILE
+from order_sync_tests.faults.strikes import strike_at
+from order_sync_tests.faults.verdict import Verdict
+
+
+class Stagings:
+    """Plays cases one after the other, each on a copy of the same database and on the same board."""
+
+    def __init__(self, folder: Path, ground: Ground) -> None:
+        self._ground = ground
+        self._whole = folder / "template"  # with a Dagster instance, for the real job
+        self._database = self._whole / DATABASE_FILE
+        with ground.opened():
+            self._first = set_board(ground.http, ground.emulator.url)
+            scenario = the_scenario(self._first)
+            make_database(ground.settings, ground.tables, scenario.orders)
+            make_instance(ground.home)
+            shutil.copytree(ground.home, self._whole)
+            ground.warm_up()
+        self._expected = scenario.expected
+
+    def play(self, case: Case) -> Result:
+        started = time.perf_counter()
+        if case.mode is Mode.SOAK:
+            with self._ground.opened():
+                result = soak.play(case, self._ground)
+        else:
+            with self._ground.opened(self._whole if case.driver == "dagster" else self._database):
+                if set_board(self._ground.http, self._ground.emulator.url) != self._first:
+                    raise RuntimeError("the emulator gave the rows that are there before the run other ids")
+                result = self._play(case)
+        return replace(result, seconds=round(time.perf_counter() - started, 3))
+
+    def _play(self, case: Case) -> Result:
+        ground, verdict, ends = self._ground, Verdict(), []
+        ground.emulator.configure(**during(case.around))
+        run = ground.start(strike_at(case.step, case.mode), driver=case.driver, sabotage=case.sabotage)
+        if case.mode is Mode.STALL and run.stops():
+            ground.pass_time(PAST_LEASES)
+            ends.append(ground.start(sabotage=case.sabotage).end())
+            verdict.wrong += unforeseen(ends[-1], must_finish=True)
+            run.go_on()
+        ends.append(run.end())
+        verdict.wrong += unforeseen(ends[-1])
+        verdict.add(ground.judge(self._expected, final=False))
+        ground.emulator.configure(**afterwards(case.around))
+        if case.around is Around.LATER:
+            ground.pass_time(PAST_REPLAY)
+        if case.again is not None:
+            second = ground.start(strike_at(case.again, Mode.EXIT), driver=case.driver, sabotage=case.sabotage)
+            ends.append(second.end())
+            verdict.wrong += unforeseen(ends[-1])
+            verdict.add(ground.judge(self._expected, final=False))
+        self._finish(case, verdict, ends)
+        if case.mend:
+            ground.mend()
+            self._finish(case, verdict, ends, mended=True)
+        steps = run.steps()
+        return Result(case=case, struck=case.step < len(steps), steps=steps, ends=ends, verdict=verdict)
+
+    def _finish(self, case: Case, verdict: Verdict, ends: list[str], *, mended: bool = False) -> None:
+        """A run without faults does the rest."""
+        ends.append(self._ground.start(driver=case.driver, sabotage=case.sabotage).end())
+        verdict.wrong += unforeseen(ends[-1], must_finish=True)
+        expected = replace(self._expected, rejected=frozenset()) if mended else self._expected
+        verdict.add(self._ground.judge(expected, final=True))

@@ -1,0 +1,165 @@
+"""A board and a queue that live on from act to act, for the state machine.
+
+In: acts: orders arrive, runs start, die, stop and go on, time passes, people mend, retry and delete.
+Out: after each act how its runs ended, and the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any
+
+from order_sync.demo.samples import SampleOrders
+from order_sync.settings import EMBEDDED_BOARD
+from order_sync_tests.faults.cases import Around, Mode, during
+from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, unforeseen
+from order_sync_tests.faults.scenario import (
+    BAD_LINK,
+    GOOD_LINK,
+    GROUPS,
+    Expected,
+    insert,
+    late_line,
+    make_database,
+    order,
+)
+from order_sync_tests.faults.strikes import strike_at
+from order_sync_tests.faults.verdict import Verdict
+
+Answer = dict[str, Any]
+
+
+class World:
+    """Every act is a method; what it answers is the verdict after it."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._open = ExitStack()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rejected: set[str] = set()
+        self._late: set[str] = set()
+        self._lines: list[int] = []  # how many each order has
+        self._touched = False  # a person has deleted rows: then only "nothing doubled" is promised
+
+    def act(self, name: str, **arguments: Any) -> Answer:
+        acts: dict[str, Callable[..., Answer]] = {
+            "begin": self.begin,
+            "arrive": self.arrive,
+            "late": self.late,
+            "run": self.run,
+            "wait": self.wait,
+            "mend": self.mend,
+            "delete": self.delete,
+            "finish": self.finish,
+            "close": self.close,
+        }
+        return acts[name](**arguments)
+
+    def begin(self) -> Answer:
+        self._open.close()
+        self._open.enter_context(self._ground.opened())
+        self._clear()
+        make_database(self._ground.settings, self._ground.tables, [])
+        return self._answer([])
+
+    def close(self) -> Answer:
+        self._open.close()
+        return {"ends": [], "verdict": asdict(Verdict())}
+
+    # ---- the order system
+
+    def arrive(self, headers: int, lines: int, group: int, bad_header: bool, bad_line: bool) -> Answer:
+        bad_line = bad_line and lines > 0 and not bad_header
+        sizes = [" " if bad_line and n == lines - 1 else f"S{n}" for n in range(lines)]
+        link = BAD_LINK if bad_header else GOOD_LINK
+        made = order(len(self._lines), GROUPS[group], headers=headers, sizes=sizes, link=link)
+        self._lines.append(lines)
+        self._rejected |= {row["delta_uuid"] for row in made.headers if bad_header}
+        self._rejected |= {row["delta_uuid"] for row in made.lines[-1:] if bad_line}
+        self._insert(made)
+        return self._answer([])
+
+    def late(self, number: int) -> Answer:
+        if self._lines:
+            number %= len(self._lines)
+            made = late_line(number, self._lines[number])
+            self._lines[number] += 1
+            self._late |= {row["delta_uuid"] for row in made.lines}
+            self._insert(made)
+        return self._answer([])
+
+    def _insert(self, made: SampleOrders) -> None:
+        with self._ground.database() as database:
+            insert(database, self._ground.tables, made)
+
+    # ---- runs
+
+    def run(self, step: int, mode: str, around: str) -> Answer:
+        """One run that goes wrong, or not; at a stall a second one does everything meanwhile."""
+        return self._run(step, Mode(mode), Around(around))
+
+    def _run(self, step: int, mode: Mode, around: Around) -> Answer:
+        ground = self._ground
+        ground.emulator.configure(faults=[], lookup_lag_s=0.0)
+        ground.emulator.configure(**during(around))
+        child = ground.start(strike_at(step, mode))
+        ends = []
+        if mode is Mode.STALL and child.stops():
+            ground.pass_time(PAST_LEASES)
+            ends.append(ground.start().end())
+            child.go_on()
+        ends.append(child.end())
+        ground.emulator.configure(faults=[], lookup_lag_s=0.0)
+        return self._answer(ends)
+
+    def finish(self) -> Answer:
+        """A run without faults: everything that is good is SYNCED after it."""
+        ends = [self._ground.start().end()]
+        return self._answer(ends, final=True)
+
+    # ---- time and people
+
+    def wait(self, long: bool) -> Answer:
+        self._ground.pass_time(PAST_REPLAY if long else PAST_LEASES)
+        return self._answer([])
+
+    def mend(self) -> Answer:
+        self._ground.mend()
+        self._rejected.clear()
+        return self._answer([])
+
+    def delete(self, kind: str, number: int) -> Answer:
+        """A person deletes an item, a subitem or a group."""
+        board = self._ground.look().board
+        ids = {
+            "item": [item["id"] for item in board["items"]],
+            "subitem": [subitem["id"] for item in board["items"] for subitem in item["subitems"]],
+            "group": [group["id"] for group in board["groups"]][1:],  # monday keeps the last one
+        }[kind]
+        if ids:
+            self._touched = True
+            chosen = ids[number % len(ids)]
+            field = (
+                f'delete_group(board_id: "{EMBEDDED_BOARD}", group_id: "{chosen}")'
+                if kind == "group"
+                else f'delete_item(item_id: "{chosen}")'
+            )
+            self._ground.http.post(
+                self._ground.emulator.url,
+                json={"query": f"mutation {{ {field} {{ id }} }}"},
+                headers={"Authorization": "a-token"},
+            ).raise_for_status()
+        return self._answer([])
+
+    def _answer(self, ends: list[str], *, final: bool = False) -> Answer:
+        expected = Expected(rejected=frozenset(self._rejected), late=frozenset(self._late))
+        verdict = self._ground.judge(expected, final=final)
+        if self._touched:
+            verdict = Verdict(doubled=verdict.doubled)
+        for end in ends:
+            verdict.wrong += unforeseen(end, must_finish=final and not self._touched)
+        return {"ends": ends, "verdict": asdict(verdict)}
