@@ -111,8 +111,7 @@ def status(as_json: bool) -> None:
     settings = load_settings(checked=False)
     with _opened(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
-        with database.read() as connection:
-            now = database.now(connection)
+        now = database.current_time()
         counts, rejected, untouched = reader.counts(), reader.errors(), reader.untouched()
         leases = [{"run_id": lease.run_id, "rows": lease.rows} for lease in reader.leases()]
     if as_json:

@@ -141,9 +141,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
             raise OrderSyncError(f"Asset {name} is not kept by the queue IO manager.")
 
     def _claim_headers(self, context: dg.OutputContext, rows: list[Row]) -> None:
-        queue = self._queue
-        waiting = len(queue.claimable_headers(self._over()))
-        over = self._over()
+        queue, over = self._queue, self._over()
+        waiting = len(queue.claimable_headers(over))
         queue.claim_headers(self._run_id, [row["delta_uuid"] for row in rows], over)
         for run_id in over:
             queue.release(run_id)  # what this run does not want is nobody's any more
@@ -166,9 +165,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
         )
 
     def _claim_lines(self, context: dg.OutputContext, rows: list[Row]) -> None:
-        queue = self._queue
-        waiting = len(queue.claimable_lines(self._over()))
-        queue.claim_lines(self._run_id, [row["delta_uuid"] for row in rows], self._over())
+        queue, over = self._queue, self._over()
+        waiting = len(queue.claimable_lines(over))
+        queue.claim_lines(self._run_id, [row["delta_uuid"] for row in rows], over)
         claimed = queue.claimed_lines(self._run_id)
         context.log.info(f"claimed {len(claimed)} of {waiting} waiting lines")
         context.log_event(

@@ -242,8 +242,7 @@ class Journal:
         """Groups that this project made on the board: group id by title."""
         groups = self._tables.groups
         query = sa.select(groups.c.title, groups.c.group_id).where(groups.c.board_id == self.board_id)
-        with self._database.read() as connection:
-            return {row.title: row.group_id for row in connection.execute(query)}
+        return {row["title"]: row["group_id"] for row in self._database.rows(query)}
 
     def _write_ids(
         self, connection: sa.Connection, operation: Operation, created: Mapping[str, str], now: datetime
