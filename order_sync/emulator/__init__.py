@@ -5,6 +5,7 @@ Never: imported by anything but demo/, tests and benchmarks, nor reachable from 
 from .errors import EmulatorError
 from .faults import Fault, FaultKind
 from .process import Emulator, start_emulator
+from .proxy import Proxy, ProxyCounts, cut_request_after, cut_response_after, refuse, stall_response
 from .server import Addresses, serve
 from .settings import BoardSeed, ColumnSeed, Costs, EmulatorSettings, Limits
 
@@ -19,6 +20,12 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Limits",
+    "Proxy",
+    "ProxyCounts",
+    "cut_request_after",
+    "cut_response_after",
+    "refuse",
     "serve",
+    "stall_response",
     "start_emulator",
 ]

@@ -50,6 +50,8 @@ class Frame:
         if refusal.retry_in_seconds is not None:
             extensions["retry_in_seconds"] = refusal.retry_in_seconds
             headers["Retry-After"] = str(refusal.retry_in_seconds)
+        if refusal.retry_after_ms is not None:
+            extensions["retryAfterMs"] = refusal.retry_after_ms
         error = {"message": refusal.message, "extensions": extensions}
         return Answer(
             status=refusal.status,

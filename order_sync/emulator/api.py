@@ -8,8 +8,7 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +16,10 @@ from graphql import ExecutionResult
 from graphql.execution.values import get_argument_values
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from . import answers, limits, refusals
 from .answers import Answer, Frame
-from .connection import cut, disconnected
+from .connection import NoResponse, cut, hold
 from .effects import ResponseKept
 from .emulation import Account, Emulation, RequestRecord
 from .errors import MondayError
@@ -62,6 +60,8 @@ class Api:
     def __init__(self, emulation: Emulation) -> None:
         self._emulation = emulation
         self._documents = Documents()
+        #: Executions that go on though their answer was cut off.
+        self._late: set[asyncio.Task[Answer]] = set()
 
     async def post(self, request: Request) -> Response:
         account, settings = self._emulation.account, self._emulation.settings
@@ -83,7 +83,7 @@ class Api:
             account.requests.append(record)
         if answer is None:
             totals.cut += 1
-            return _NoResponse()
+            return NoResponse()
         totals.refused += answer.status >= 400
         record.status = answer.status
         record.error_codes = list(answer.error_codes)
@@ -95,7 +95,7 @@ class Api:
         in_flight = account.totals.in_flight
         frame = Frame(str(uuid.uuid4()), settings.account_id)
         record = RequestRecord(
-            number=account.totals.calls,
+            number=account.totals.requests,
             at=self._emulation.clock.now(),
             in_flight=in_flight,
             request_id=frame.request_id,
@@ -126,10 +126,23 @@ class Api:
         if ending is not None and not ending.strikes_after:
             return await self._end(exchange, ending, call)
         key = record.idempotency_key if document.kind == "mutation" else None
-        answer = await self._admitted(exchange, call) if key is None else await self._once(exchange, call, key)
+        execution = self._admitted(exchange, call) if key is None else self._once(exchange, call, key)
+        answer = await self._in_time(exchange.settings, execution)
         if ending is not None:
             return await self._end(exchange, ending, call)
         return answer
+
+    async def _in_time(self, settings: EmulatorSettings, execution: Coroutine[Any, Any, Answer]) -> Answer:
+        """monday's gateway gives up on a slow answer; what is executed behind it goes on to its end."""
+        if not settings.timeout_s:
+            return await execution
+        task = asyncio.get_running_loop().create_task(execution)
+        done, _ = await asyncio.wait({task}, timeout=self._emulation.clock.real(settings.timeout_s))
+        if done:
+            return task.result()
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        return answers.html(504, "Gateway Time-out")
 
     async def _read(self, exchange: Exchange) -> Call | Answer:
         frame, settings, request = exchange.frame, exchange.settings, exchange.request
@@ -180,6 +193,7 @@ class Api:
             cost=document.cost(settings.costs, call.variables),
             in_flight=exchange.record.in_flight,
             boards=sum(field.name == "create_board" for field in document.fields),
+            bulk_jobs=sum(field.name == "ingest_items" for field in document.fields),
         )
         if isinstance(leave, Refusal):
             return exchange.frame.refusal(leave)
@@ -212,6 +226,9 @@ class Api:
             left=exchange.left,
             api_version=exchange.api_version,
             page_url=self._emulation.page_url,
+            base_url=str(exchange.request.base_url),
+            bulk=account.bulk,
+            job_faults=exchange.strike.of_jobs,
             failures=_failures(exchange.strike, document),
         )
         if document.kind == "mutation":
@@ -246,7 +263,7 @@ class Api:
                 await cut(exchange.request)
                 return None
             case FaultKind.TIMEOUT_BEFORE | FaultKind.TIMEOUT_AFTER:
-                await self._hold(exchange.request, fault.delay_s)
+                await hold(exchange.request, self._emulation.clock.real(fault.delay_s))
                 return None
             case FaultKind.HTTP_500:
                 refusal = refusals.internal_error()
@@ -267,12 +284,6 @@ class Api:
                 refusal = refusals.of_fault(fault, exchange.settings.limits, self._emulation.clock.now())
         return frame.refusal(refusal)
 
-    async def _hold(self, request: Request, seconds: float) -> None:
-        """Until the caller gives up or the time-out is there."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(disconnected(request), self._emulation.clock.real(seconds))
-        await cut(request)
-
     def _response(self, exchange: Exchange, answer: Answer) -> Response:
         version = exchange.api_version
         if exchange.strike.modifier(FaultKind.WRONG_VERSION) is not None:
@@ -285,13 +296,6 @@ class Api:
         ):
             response.headers[name] = value
         return response
-
-
-class _NoResponse(Response):
-    """The connection is gone: nothing to send."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        return
 
 
 def _status(result: ExecutionResult) -> int:

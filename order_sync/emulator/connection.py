@@ -8,8 +8,11 @@ import asyncio
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 #: The HTTP protocol puts the connection's transport here, in the `extensions` of the ASGI scope.
 TRANSPORT = "order_sync.emulator.transport"
@@ -20,11 +23,28 @@ async def disconnected(request: Request) -> None:
         pass
 
 
-async def cut(request: Request) -> None:
-    """A reset, not a polite close: without lingering the peer gets RST."""
-    transport: asyncio.Transport = request.scope["extensions"][TRANSPORT]
+class NoResponse(Response):
+    """The connection is gone: nothing to send."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        return
+
+
+def reset(transport: asyncio.WriteTransport) -> None:
+    """Not a polite close: without lingering the peer gets RST."""
     if not transport.is_closing():
         linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()
+
+
+async def cut(request: Request) -> None:
+    reset(request.scope["extensions"][TRANSPORT])
     await disconnected(request)
+
+
+async def hold(request: Request, seconds: float) -> None:
+    """Until the caller gives up or that time, which is real, has passed."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(disconnected(request), seconds)
+    await cut(request)

@@ -120,6 +120,46 @@ class ResponseKept(Effect):
     body: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStarted(Effect):
+    """A bulk import that now waits for its file."""
+
+    kind: ClassVar[str] = "job_started"
+    job_id: str
+    #: What its URLs are signed with.
+    secret: str
+    board_id: int
+    group_id: str
+    match_column_id: str | None = None
+    behaviour: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobUploaded(Effect):
+    kind: ClassVar[str] = "job_uploaded"
+    job_id: str
+    #: In bytes.
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobBegun(Effect):
+    kind: ClassVar[str] = "job_begun"
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFinished(Effect):
+    kind: ClassVar[str] = "job_finished"
+    job_id: str
+    state: str
+    counts: Mapping[str, int | None]
+    progress: int
+    failure_reason: str | None = None
+    failure_message: str | None = None
+    report: str | None = None
+
+
 _KINDS: dict[str, type[Effect]] = {
     effect.kind: effect
     for effect in (
@@ -133,6 +173,10 @@ _KINDS: dict[str, type[Effect]] = {
         ItemMoved,
         ItemRemoved,
         ResponseKept,
+        JobStarted,
+        JobUploaded,
+        JobBegun,
+        JobFinished,
     )
 }
 _FIELDS = {effect: tuple(field.name for field in dataclasses.fields(effect)) for effect in _KINDS.values()}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .bulk import Bulk
 from .clock import Clock
 from .effects import ItemCreated
 from .faults import FaultEngine
@@ -29,7 +30,7 @@ class RequestRecord:
 
     number: int
     at: float
-    #: mutation, query, or none when the document could not be read.
+    #: mutation, query, or none when the document could not be read; upload or report of a bulk import.
     kind: str = "none"
     operations: list[str] = field(default_factory=list)
     aliases: int = 0
@@ -62,6 +63,13 @@ class Totals:
     in_flight_peak: int = 0
     refused: int = 0
     cut: int = 0
+    #: Of bulk imports: no calls of the API.
+    uploads: int = 0
+    reports: int = 0
+
+    @property
+    def requests(self) -> int:
+        return self.calls + self.uploads + self.reports
 
 
 @dataclass(slots=True)
@@ -88,8 +96,15 @@ class Account:
         self.idempotency = IdempotencyStore(clock, journal.effects, settings.idempotency_retention_s)
         self.faults = FaultEngine(settings.faults)
         self.locked_boards: set[int] = set()
+        self.bulk = Bulk(
+            self.state, self.operations, self.budgets, self.locked_boards, clock, lambda: emulation.settings
+        )
         self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
         self.totals = Totals()
+
+    def close(self) -> None:
+        self.bulk.close()
+        self.journal.clear()
 
     def stats(self, connections: Connections) -> dict[str, Any]:
         state = self.state
@@ -128,7 +143,7 @@ class Emulation:
     def reset(self) -> None:
         """Seeds, settings and logs as they were at the first start; the state file begins anew."""
         self._use(self._at_start)
-        self.account.journal.clear()
+        self.account.close()
         self.account = Account(self, EffectJournal(self.settings.state_file))
 
     def _use(self, settings: EmulatorSettings) -> None:

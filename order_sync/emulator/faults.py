@@ -42,12 +42,35 @@ class FaultKind(StrEnum):
     NOT_KEPT = "not_kept"
     SLOW = "slow"
     WRONG_VERSION = "wrong_version"
+    #: Of a bulk import's ingest_items or upload: how the job goes on.
+    JOB_FAILED = "job_failed"
+    JOB_REJECTED = "job_rejected"
+    JOB_STUCK = "job_stuck"
+    REPORT_MISSING = "report_missing"
 
 
-MODIFIERS = frozenset({FaultKind.PARTIAL_BATCH, FaultKind.NOT_KEPT, FaultKind.SLOW, FaultKind.WRONG_VERSION})
+JOB_KINDS = frozenset({FaultKind.JOB_FAILED, FaultKind.JOB_REJECTED, FaultKind.JOB_STUCK, FaultKind.REPORT_MISSING})
+MODIFIERS = JOB_KINDS | {FaultKind.PARTIAL_BATCH, FaultKind.NOT_KEPT, FaultKind.SLOW, FaultKind.WRONG_VERSION}
 AFTER_KINDS = frozenset({FaultKind.RESET_AFTER, FaultKind.TIMEOUT_AFTER, FaultKind.HTTP_504_AFTER})
 #: These can be sent before or after the effect: `Fault.after` says which.
 EITHER_KINDS = frozenset({FaultKind.HTTP_500, FaultKind.HTTP_502_HTML, FaultKind.HTTP_503_EMPTY, FaultKind.GARBAGE})
+
+_FILE_KINDS = frozenset(
+    {
+        FaultKind.RESET_BEFORE,
+        FaultKind.RESET_AFTER,
+        FaultKind.TIMEOUT_BEFORE,
+        FaultKind.TIMEOUT_AFTER,
+        FaultKind.HTTP_500,
+        FaultKind.HTTP_502_HTML,
+        FaultKind.HTTP_503_EMPTY,
+        FaultKind.HTTP_504_BEFORE,
+        FaultKind.HTTP_504_AFTER,
+        FaultKind.SLOW,
+    }
+)
+#: What can strike the files of bulk imports, which are no calls of the API, by operation.
+FILE_KINDS = {"upload": _FILE_KINDS | JOB_KINDS, "report": _FILE_KINDS | {FaultKind.GARBAGE}}
 
 
 class Fault(BaseModel):
@@ -56,7 +79,7 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: FaultKind
-    #: A root field (create_item, boards ...), "mutation", "query" or "any".
+    #: A root field (create_item, boards ...), "mutation", "query" or "any"; "upload" or "report" of a bulk import.
     operation: str = "any"
     nth: int | None = Field(default=None, ge=1)
     every: int | None = Field(default=None, ge=1)
@@ -75,6 +98,8 @@ class Fault(BaseModel):
     #: partial_batch: an error worth a retry, or one for good; `code` overrides monday's code.
     failure: Literal["retryable", "final"] = "retryable"
     code: str | None = None
+    #: job_failed: after so many rows were written.
+    rows: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _one_way_to_strike(self) -> Self:
@@ -82,6 +107,10 @@ class Fault(BaseModel):
             raise ValueError("a fault has one of nth, every, probability")
         if self.after and self.kind not in EITHER_KINDS:
             raise ValueError(f"after does not apply to {self.kind}")
+        if self.kind not in FILE_KINDS.get(self.operation, FaultKind):
+            raise ValueError(f"{self.kind} does not apply to {self.operation}")
+        if self.kind in JOB_KINDS and self.operation not in ("ingest_items", "upload"):
+            raise ValueError(f"{self.kind} needs the operation ingest_items or upload")
         return self
 
     @property
@@ -105,6 +134,10 @@ class Strike:
         return next((fault for fault in self.modifiers if fault.kind is kind), None)
 
     @property
+    def of_jobs(self) -> tuple[Fault, ...]:
+        return tuple(fault for fault in self.modifiers if fault.kind in JOB_KINDS)
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         faults = (*self.modifiers, self.ending) if self.ending else self.modifiers
         return tuple(fault.kind.value for fault in faults)
@@ -123,7 +156,7 @@ class _Rule:
     def strikes(self, operations: frozenset[str]) -> bool:
         """Counts the request, whether it strikes or not."""
         fault = self.fault
-        if fault.operation != "any" and fault.operation not in operations:
+        if fault.operation not in operations:
             return False
         self._seen += 1
         if fault.times is not None and self._struck >= fault.times:
@@ -144,9 +177,11 @@ class FaultEngine:
     def __init__(self, faults: Iterable[Fault]) -> None:
         self._rules = [_Rule(fault) for fault in faults]
 
-    def strike(self, operations: frozenset[str]) -> Strike:
+    def strike(self, operations: frozenset[str], *, is_api: bool = True) -> Strike:
         if not self._rules:
             return NO_STRIKE
+        if is_api:
+            operations |= {"any"}
         ending: Fault | None = None
         modifiers: list[Fault] = []
         for rule in self._rules:

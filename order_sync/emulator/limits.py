@@ -13,6 +13,7 @@ from .refusals import Refusal
 from .settings import EmulatorSettings, Limits
 
 WINDOW_S = 60.0
+HOUR_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,23 +29,27 @@ class Left:
 
 
 class Window:
-    """A budget that is whole again 60 s after the first call that drew on it."""
+    """A budget that is whole again some time after the first call that drew on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = WINDOW_S) -> None:
+        self._seconds = seconds
         self._since = -math.inf
         self._used = 0
 
     def used(self, now: float) -> int:
-        return self._used if now - self._since < WINDOW_S else 0
+        return self._used if now - self._since < self._seconds else 0
 
     def reset_in(self, now: float) -> int:
         elapsed = now - self._since
-        return math.ceil(WINDOW_S - elapsed) if elapsed < WINDOW_S else int(WINDOW_S)
+        return math.ceil(self._seconds - elapsed) if elapsed < self._seconds else int(self._seconds)
 
     def take(self, now: float, amount: int) -> None:
-        if now - self._since >= WINDOW_S:
+        if now - self._since >= self._seconds:
             self._since, self._used = now, 0
         self._used += amount
+
+    def give_back(self, amount: int) -> None:
+        self._used = max(0, self._used - amount)
 
 
 class Budgets:
@@ -52,19 +57,23 @@ class Budgets:
         self._clock = clock
         self._calls = Window()
         self._boards = Window()
+        self._bulk_jobs = Window(HOUR_S)
+        self._bulk_rows = Window(HOUR_S)
         self._complexity = {"mutation": Window(), "query": Window()}
         self._day = 0
         self._day_calls = 0
 
-    def admit(self, settings: EmulatorSettings, *, kind: str, cost: int, in_flight: int, boards: int) -> Left | Refusal:
-        """`in_flight` counts this request too; `boards` are those it would create."""
+    def admit(
+        self, settings: EmulatorSettings, *, kind: str, cost: int, in_flight: int, boards: int, bulk_jobs: int
+    ) -> Left | Refusal:
+        """`in_flight` counts this request too; `boards` and `bulk_jobs` are those it would create."""
         limits, now = settings.limits, self._clock.now()
         window = self._complexity["mutation" if limits.complexity_shared else kind]
         if settings.enforce_limits:
-            refusal = self._refusal(limits, window, now, cost, in_flight, boards)
+            refusal = self._refusal(limits, window, now, cost, in_flight, boards, bulk_jobs)
             if refusal is not None:
                 return refusal
-            self._take(window, now, cost, boards)
+            self._take(window, now, cost, boards, bulk_jobs)
             used_calls, used_points = self._calls.used(now), window.used(now)
         else:
             used_calls, used_points = 1, cost
@@ -91,8 +100,20 @@ class Budgets:
             reset_in_x_seconds=window.reset_in(now),
         )
 
+    def reserve_rows(self, settings: EmulatorSettings, rows: int) -> bool:
+        """Of a bulk import; False: it has to be refused."""
+        now = self._clock.now()
+        if settings.enforce_limits and self._bulk_rows.used(now) + rows > settings.limits.bulk_rows_per_hour:
+            return False
+        self._bulk_rows.take(now, rows)
+        return True
+
+    def release_rows(self, rows: int) -> None:
+        """Those of the reserved that nothing was written for."""
+        self._bulk_rows.give_back(rows)
+
     def _refusal(
-        self, limits: Limits, window: Window, now: float, cost: int, in_flight: int, boards: int
+        self, limits: Limits, window: Window, now: float, cost: int, in_flight: int, boards: int, bulk_jobs: int
     ) -> Refusal | None:
         if in_flight > limits.concurrency:
             return refusals.concurrency_exceeded()
@@ -102,17 +123,21 @@ class Budgets:
             return refusals.minute_limit_exceeded(self._calls.reset_in(now))
         if boards and self._boards.used(now) + boards > limits.boards_per_minute:
             return refusals.field_limit_exceeded(self._boards.reset_in(now), "create_board")
+        if bulk_jobs and self._bulk_jobs.used(now) + bulk_jobs > limits.bulk_jobs_per_hour:
+            return refusals.bulk_jobs_exceeded(self._bulk_jobs.reset_in(now))
         if cost > limits.complexity_per_query:
             return refusals.query_too_complex(cost, limits.complexity_per_query)
         if window.used(now) + cost > limits.complexity_per_minute:
             return refusals.complexity_exhausted(window.reset_in(now), limits.complexity_status)
         return None
 
-    def _take(self, window: Window, now: float, cost: int, boards: int) -> None:
+    def _take(self, window: Window, now: float, cost: int, boards: int, bulk_jobs: int) -> None:
         self._calls.take(now, 1)
         window.take(now, cost)
         if boards:
             self._boards.take(now, boards)
+        if bulk_jobs:
+            self._bulk_jobs.take(now, bulk_jobs)
         self._today(now)
         self._day_calls += 1
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import columns
@@ -177,7 +177,7 @@ class Operations:
         board = self.board(board_id)
         if board.parent is not None:
             raise invalid_board(board_id)
-        group = _group(board, group_id) if group_id is not None else board.active_groups[0]
+        group = active_group(board, group_id) if group_id is not None else board.active_groups[0]
         return self._create_item(board, group, None, item_name, column_values, bool(create_labels_if_missing))
 
     def create_subitem(
@@ -225,9 +225,22 @@ class Operations:
         item = self.item(item_id)
         if item.state != "active":
             raise not_found("Item", item_id)
-        group = _group(item.board, group_id)
+        group = active_group(item.board, group_id)
         self._state.record(ItemMoved(at=self._clock.now(), board_id=item.board.id, item_id=item.id, group_id=group.id))
         return item
+
+    def add_row(self, board: Board, group_id: str, name: str, values: Mapping[str, Value]) -> Item:
+        """A row of a bulk import, whose name and values are checked already."""
+        group = active_group(board, group_id)
+        self._check_room(board)
+        return self._record_item(board, group, None, name, values)
+
+    def change_row(self, item: Item, name: str, values: Mapping[str, Value]) -> None:
+        if item.state != "active":
+            raise not_found("Item", item.id)
+        self._state.record(
+            ItemChanged(at=self._clock.now(), board_id=item.board.id, item_id=item.id, name=name, values=values)
+        )
 
     def archive_item(self, item_id: str | None = None) -> Item:
         return self._remove_item(item_id, "archived")
@@ -308,17 +321,25 @@ class Operations:
         new_labels_allowed: bool,
     ) -> Item:
         _check_name(name)
+        self._check_room(board)
+        new_labels = NewLabels(allowed=new_labels_allowed)
+        values = _read_values(board, _column_values(column_values), new_labels) if column_values else {}
+        self._create_labels(board, new_labels)
+        return self._record_item(board, group, parent, name, values)
+
+    def _check_room(self, board: Board) -> None:
         settings = self._settings()
-        limit = settings.items_limit if parent is None else settings.subitems_limit
+        limit = settings.items_limit if board.parent is None else settings.subitems_limit
         if board.items_count >= limit:
             raise MondayError(
                 "ItemsLimitationException",
                 f"The board has reached its limit of {limit} items",
                 data={"board_id": str(board.id), "items_limit": limit},
             )
-        new_labels = NewLabels(allowed=new_labels_allowed)
-        values = _read_values(board, _column_values(column_values), new_labels) if column_values else {}
-        self._create_labels(board, new_labels)
+
+    def _record_item(
+        self, board: Board, group: Group, parent: Item | None, name: str, values: Mapping[str, Value | None]
+    ) -> Item:
         item_id = self._state.next_item_id()
         self._state.record(
             ItemCreated(
@@ -352,7 +373,7 @@ class Operations:
 
     def _remove_group(self, board_id: str, group_id: str, state: str) -> Group:
         board = self.board(board_id)
-        group = _group(board, group_id)
+        group = active_group(board, group_id)
         if len(board.active_groups) == 1:
             raise MondayError(
                 "DeleteLastGroupException",
@@ -371,7 +392,7 @@ def _number(identity: str | int) -> int:
         raise invalid_argument("an id is a number", id=str(identity)) from None
 
 
-def _group(board: Board, group_id: str) -> Group:
+def active_group(board: Board, group_id: str) -> Group:
     group = board.groups.get(group_id)
     if group is None or group.state != "active":
         raise not_found("Group", group_id)
@@ -382,7 +403,7 @@ def _group_position(board: Board, relative_to: str | None, method: str | None) -
     groups = board.active_groups
     if relative_to is None:
         return groups[0].order - _POSITION_STEP
-    anchor = groups.index(_group(board, relative_to))
+    anchor = groups.index(active_group(board, relative_to))
     neighbours = groups[anchor - 1 : anchor] if method == "before_at" else groups[anchor + 1 : anchor + 2]
     order = groups[anchor].order
     if neighbours:

@@ -23,6 +23,8 @@ class Refusal:
     code: str
     message: str
     retry_in_seconds: int | None = None
+    #: The form that bulk imports use, without a header.
+    retry_after_ms: int | None = None
     data: Mapping[str, Any] | None = None
 
 
@@ -79,6 +81,15 @@ def field_limit_exceeded(retry_in_seconds: int, entity: str) -> Refusal:
         code="FIELD_LIMIT_EXCEEDED",
         message="Concurrency limit exceeded for the field",
         data={"retry_in_seconds": retry_in_seconds, "entity": entity},
+    )
+
+
+def bulk_jobs_exceeded(retry_in_seconds: int) -> Refusal:
+    return Refusal(
+        status=429,
+        code="RATE_LIMIT_EXCEEDED",
+        message="Too many bulk imports were started",
+        retry_after_ms=retry_in_seconds * 1_000,
     )
 
 

@@ -16,9 +16,11 @@ from graphql.language import StringValueNode, ValueNode
 from graphql.utilities import value_from_ast_untyped
 
 from . import columns
+from .bulk import Bulk, JobStatus
 from .clock import Clock
 from .columns import Column, Value
 from .errors import MondayError, invalid_argument
+from .faults import Fault
 from .limits import Left
 from .lookup import Lookup, Page, Search
 from .operations import Operations
@@ -47,13 +49,18 @@ class RequestContext:
     state: State
     operations: Operations
     lookup: Lookup
+    bulk: Bulk
     settings: EmulatorSettings
     clock: Clock
     left: Left
     api_version: str
     page_url: str
+    #: As the caller knows the emulator: it may stand behind a proxy.
+    base_url: str
     #: Response keys of mutations that must fail: a partial_batch fault.
     failures: Mapping[str, MondayError] = field(default_factory=dict)
+    #: How the bulk imports go on that the request starts.
+    job_faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ def executable_schema() -> GraphQLSchema:
         for field_name, resolve in _CELL_RESOLVERS.items():
             schema.type_map[type_name].fields[field_name].resolve = resolve  # type: ignore[attr-defined]
     schema.type_map["ColumnValue"].resolve_type = lambda cell, *_: _TYPE_NAMES[cell.column.type]  # type: ignore[attr-defined]
+    schema.type_map["JobStatus"].resolve_type = lambda *_: "ItemsJobStatus"  # type: ignore[attr-defined]
     json_scalar = schema.type_map["JSON"]
     json_scalar.parse_value = _json_text  # type: ignore[attr-defined]
     json_scalar.parse_literal = _json_literal  # type: ignore[attr-defined]
@@ -96,8 +104,18 @@ def _json_literal(node: ValueNode, _variables: Mapping[str, Any] | None = None) 
     return node.value
 
 
-def _mutation(name: str) -> Callable[..., Any]:
-    """Runs `Operations.<name>`, after the time a mutation takes and unless a fault wants it to fail."""
+def _operation(name: str) -> Callable[..., Any]:
+    """Runs `Operations.<name>`."""
+    return _mutation(lambda context, arguments: getattr(context.operations, name)(**arguments))
+
+
+def _ingest_items(context: RequestContext, arguments: dict[str, Any]) -> SimpleNamespace:
+    job = context.bulk.start(**arguments, faults=context.job_faults)
+    return SimpleNamespace(job_id=job.id, upload_url=f"{context.base_url}_uploads/{job.start.secret}")
+
+
+def _mutation(do: Callable[[RequestContext, dict[str, Any]], Any]) -> Callable[..., Any]:
+    """After the time a mutation takes and unless a fault wants it to fail."""
 
     def resolve(_root: None, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         context: RequestContext = info.context
@@ -108,7 +126,7 @@ def _mutation(name: str) -> Callable[..., Any]:
     def run(context: RequestContext, alias: str, arguments: dict[str, Any]) -> Any:
         if context.failures and alias in context.failures:
             raise context.failures[alias]
-        return getattr(context.operations, name)(**arguments)
+        return do(context, arguments)
 
     async def _later(context: RequestContext, alias: str, arguments: dict[str, Any]) -> Any:
         await context.clock.sleep(context.settings.mutation_ms / 1_000)
@@ -229,6 +247,11 @@ def _column_values(
     return [Cell(item, column) for column in _board_columns(item.board, info, ids, types) if column.type != "name"]
 
 
+def _fetch_job_status(_root: None, info: GraphQLResolveInfo, job_id: str) -> JobStatus:
+    context: RequestContext = info.context
+    return context.bulk.status(job_id, context.base_url)
+
+
 def _me(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
     account = SimpleNamespace(id=info.context.settings.account_id, name="Emulator", slug="emulator")
     return SimpleNamespace(id=1, name="Order Sync", email="order.sync@example.com", account=account)
@@ -284,11 +307,12 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.items_page_by_column_values": _by_column_values,
     "Query.next_items_page": _next_page,
     "Query.complexity": _complexity,
+    "Query.fetch_job_status": _fetch_job_status,
     "Query.me": _me,
     "Query.version": _version,
     "Mutation.complexity": _complexity,
     **{
-        f"Mutation.{name}": _mutation(name)
+        f"Mutation.{name}": _operation(name)
         for name in (
             "create_board",
             "create_column",
@@ -303,6 +327,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
             "delete_item",
         )
     },
+    "Mutation.ingest_items": _mutation(_ingest_items),
     "Board.columns": _board_columns,
     "Board.groups": _board_groups,
     "Board.items_limit": _items_limit,

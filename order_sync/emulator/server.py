@@ -1,5 +1,6 @@
 """Flow in: settings.
-Flow out: the emulator on a loopback port: monday's API at /v2, the page at /, the controls at /_emulator/.
+Flow out: the emulator on a loopback port: monday's API at /v2, the page at /, the controls at /_emulator/,
+the files of bulk imports at /_uploads/ and /_reports/.
 Never: a request with a foreign Host header (a web site must not reach it by DNS), and no access log."""
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .connection import TRANSPORT
 from .control import Control
 from .emulation import Connections, Emulation
 from .errors import EmulatorError
+from .files import Files
 from .page import Page
 from .settings import EmulatorSettings
 
@@ -64,6 +66,7 @@ def application(emulation: Emulation) -> Starlette:
         routes=[
             Route("/v2", Api(emulation).post, methods=["POST"]),
             Mount("/_emulator", routes=Control(emulation).routes()),
+            *Files(emulation).routes(),
             *Page(emulation).routes(),
         ],
         middleware=[

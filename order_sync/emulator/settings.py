@@ -67,6 +67,9 @@ class Limits(_Model):
     complexity_status: Literal[200, 429] = 429
     daily_status: Literal[200, 429] = 429
     boards_per_minute: int = Field(default=40, ge=1)
+    #: Bulk imports: jobs started, and rows that they created or updated.
+    bulk_jobs_per_hour: int = Field(default=100, ge=1)
+    bulk_rows_per_hour: int = Field(default=19_000, ge=1)
 
 
 class Costs(_Model):
@@ -102,6 +105,8 @@ class EmulatorSettings(_Model):
     mutation_ms: float = Field(default=0.0, ge=0)
     #: items_page* and items_page_by_column_values see a created row only after this time.
     lookup_lag_s: float = Field(default=0.0, ge=0)
+    #: A request that takes longer is answered 504, while its execution goes on; None or 0 for never.
+    timeout_s: float | None = Field(default=60.0, ge=0)
     clock_speed: float = Field(default=1.0, gt=0)
     enforce_limits: bool = False
     limits: Limits = Limits()
@@ -109,6 +114,11 @@ class EmulatorSettings(_Model):
     items_limit: int = Field(default=10_000, ge=1)
     subitems_limit: int = Field(default=100_000, ge=1)
     lock_boards: bool = False
+    #: A bulk import begins this long after its upload, and takes this long for each row.
+    bulk_start_ms: float = Field(default=0.0, ge=0)
+    bulk_row_ms: float = Field(default=0.0, ge=0)
+    bulk_max_bytes: int = Field(default=150_000_000, ge=1)
+    bulk_max_rows: int = Field(default=10_000, ge=1)
     idempotency_retention_s: float = Field(default=1_800, gt=0)
     idempotency_max_response: int = Field(default=1_000_000, ge=0)
     idempotency_memory: int = Field(default=256_000_000, ge=0)

@@ -21,6 +21,10 @@ from .effects import (
     ItemCreated,
     ItemMoved,
     ItemRemoved,
+    JobBegun,
+    JobFinished,
+    JobStarted,
+    JobUploaded,
     LabelCreated,
     ResponseKept,
 )
@@ -214,8 +218,8 @@ class State:
                 self.boards[effect.board_id] = Board(
                     effect.board_id, effect.name, effect.board_kind, effect.description, parent
                 )
-            case ResponseKept():
-                pass  # Not a board's affair: the idempotency store reads these.
+            case ResponseKept() | JobStarted() | JobUploaded() | JobBegun() | JobFinished():
+                pass  # Not a board's affair: the idempotency store and the bulk imports read these.
             case _:
                 raise TypeError(f"no rule for {effect.kind}")
 

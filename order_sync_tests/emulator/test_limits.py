@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -173,3 +174,39 @@ def test_time_a_request_and_a_mutation_take(emulator: Emulator, monday: Monday) 
     assert times == sorted(times)
     assert times[-1] - times[0] >= 0.07
     assert emulator.requests()[0]["seconds"] >= 0.19
+
+
+SLOW_BATCH = 6
+
+
+def test_a_gateway_gives_up_but_the_execution_goes_on(emulator: Emulator, monday: Monday) -> None:
+    emulator.configure(timeout_s=0.1, mutation_ms=100)
+    query, variables = batch(SLOW_BATCH)
+    began = time.monotonic()
+    answer = monday.post(query, variables, key="k")
+    assert time.monotonic() - began >= 0.09
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (504, "text/html")
+    assert len(emulator.effects(kind="item_created")) < SLOW_BATCH
+    assert monday.post(query, variables, key="k").status_code == 409
+    deadline = time.monotonic() + 10
+    while not emulator.effects(kind="response_kept") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(emulator.effects(kind="item_created")) == SLOW_BATCH
+    kept = monday.post(query, variables, key="k")
+    assert (kept.status_code, kept.headers["Idempotency-Replayed"]) == (200, "true")
+    assert len(kept.json()["data"]) == SLOW_BATCH
+    assert len(emulator.effects(kind="item_created")) == SLOW_BATCH
+    assert [record["status"] for record in emulator.requests()] == [504, 409, 200]
+
+
+@pytest.mark.parametrize("timeout_s", [None, 0, 60])
+def test_a_request_that_is_in_time(emulator: Emulator, monday: Monday, timeout_s: float | None) -> None:
+    emulator.configure(timeout_s=timeout_s, mutation_ms=50)
+    query, variables = batch(SLOW_BATCH)
+    assert monday.post(query, variables).status_code == 200
+
+
+def test_the_time_out_is_a_minute_of_virtual_time(emulator: Emulator, monday: Monday) -> None:
+    emulator.configure(mutation_ms=20_000, clock_speed=200)  # A minute is 0.3 s.
+    statuses = [monday.post(*batch(count)).status_code for count in (2, 4)]
+    assert statuses == [200, 504]
