@@ -54,9 +54,21 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         default=65, ge=0, description="After this long monday no longer executes a request whose answer was lost."
     )
+    writers: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="Requests to a board at a time; fewer where monday answers that it is locked.",
+    )
+    bulk_rows: int = Field(
+        default=500, ge=0, description="From so many new items in a group on they may be imported as a job; 0: never."
+    )
     first_batch: int = Field(default=10, ge=1, le=100, description="Creates in the first request to a board.")
     largest_batch: int = Field(default=100, ge=1, le=150, description="Most creates in one request.")
     batch_seconds: float = Field(default=15, gt=0, le=45, description="How long one request may take, as estimated.")
+    clock_speed: float = Field(
+        default=1, gt=0, description="How fast the local monday's clock runs (its `clock_speed`); embedded only."
+    )
     sensor_seconds: int = Field(default=30, ge=1, description="How often the sensor looks for new rows.")
 
     @field_validator("monday_url")
@@ -122,6 +134,8 @@ class Settings(BaseSettings):
                 missing.append("ORDER_SYNC_MONDAY_TOKEN")
             if not self.dry_run and not self.board_id:
                 missing.append("ORDER_SYNC_MONDAY_BOARD_ID")
+            if self.clock_speed != 1:
+                raise ConfigurationError("ORDER_SYNC_CLOCK_SPEED is for the local monday: unset it in production.")
         elif not self.database.startswith("sqlite"):
             raise ConfigurationError(
                 "ORDER_SYNC_DATABASE_URL is not SQLite, and the embedded deployment syncs to the local monday. "

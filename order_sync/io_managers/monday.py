@@ -19,8 +19,9 @@ from order_sync.errors import Fatal, OrderSyncError, Rejected
 from order_sync.io_managers.frames import Row, by_customer, preview, to_frame, to_rows
 from order_sync.monday.board import Board, check_mapping, read_board
 from order_sync.monday.client import MondayClient
+from order_sync.monday.delivery import Outcome
 from order_sync.monday.values import encode_row, to_json
-from order_sync.monday.writer import BoardWriter, NewRow, Outcome
+from order_sync.monday.writer import BoardWriter, NewRow
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import ColumnMap
 from order_sync.resources.monday import MondayResource
@@ -257,7 +258,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def _connected(self, *, fresh: bool = False) -> tuple[MondayClient, Board]:
         """The client and the board as last read; version, columns and labels are checked at the first time."""
         if self._client is None:
-            client = self.monday.client()
+            client = self.monday.client(
+                self.sql_server.budget(self.monday.account, clock_speed=self.monday.clock_speed)
+            )
             client.__enter__()
             self._client = client
             client.check_version()
@@ -300,6 +303,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             item_key_column=self.sql_server.mapping.items.key_column,
             subitem_key_column=self.sql_server.mapping.subitems.key_column,
             settle_seconds=self.monday.settle_seconds,
+            writers=self.monday.writers,
             heartbeat=self._heartbeat,
         )
         with journal.holding_board(waiting):

@@ -7,8 +7,9 @@ sent once per call, because only the journal knows whether it may be sent again.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from order_sync.monday import operations
 from order_sync.monday.errors import classify, parse_errors
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import API_VERSION, MondayTransport, Reply
+from order_sync.orders.budget import NOTHING, Leave
 
 log = logging.getLogger("order_sync.monday")
 
@@ -45,6 +47,13 @@ class Usage:
     calls: int = 0
     complexity: int = 0
     waited_seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, *, calls: int = 0, complexity: int = 0, waited_seconds: float = 0.0) -> None:
+        with self._lock:
+            self.calls += calls
+            self.complexity += complexity
+            self.waited_seconds += waited_seconds
 
 
 class MondayReader:
@@ -74,9 +83,10 @@ class MondayReader:
         body = operations.body(text, variables)
 
         def once() -> dict[str, Any]:
-            self.usage.calls += 1
+            self.usage.add(calls=1)
+            started = self.clock.now()
             reply = self._transport.send(body)
-            self.pacer.learn(reply)
+            self.pacer.learn(reply, seconds=self.clock.now() - started)
             return read_data(reply)
 
         return self.retrying()(once)
@@ -93,14 +103,14 @@ class MondayReader:
         )
 
     def wait(self, seconds: float) -> None:
-        self.usage.waited_seconds += seconds
+        self.usage.add(waited_seconds=seconds)
         self.clock.sleep(seconds)
 
     def check_version(self) -> None:
         """Raises Fatal if monday cannot be reached, refuses the token, or serves another API version (silently)."""
 
         def once() -> Reply:
-            self.usage.calls += 1
+            self.usage.add(calls=1)
             reply = self._transport.send(operations.body(operations.VERSION))
             read_data(reply)
             return reply
@@ -124,14 +134,19 @@ class MondayReader:
 class MondayClient(MondayReader):
     """Queries and mutations."""
 
-    def mutate(self, body: str, *, idempotency_key: str, operation: str, rows: int) -> Reply:
+    def mutate(self, body: str, *, idempotency_key: str, operation: str, rows: int, leave: Leave = NOTHING) -> Reply:
         """Sends a mutation once. Raises Transient if no answer came; the reply may hold any error."""
         started = self.clock.now()
-        self.usage.calls += 1
-        reply = self._transport.send(body, idempotency_key=idempotency_key)
-        self.pacer.learn(reply, operation=operation, rows=rows, seconds=self.clock.now() - started)
+        self.usage.add(calls=1)
+        try:
+            reply = self._transport.send(body, idempotency_key=idempotency_key)
+        except Transient:
+            self.pacer.lost(leave)
+            raise
+        seconds = self.clock.now() - started
+        self.pacer.learn(reply, operation=operation, rows=rows, seconds=seconds, leave=leave)
         complexity = (reply.data or {}).get("complexity") or {}
-        self.usage.complexity += int(complexity.get("query") or 0)
+        self.usage.add(complexity=int(complexity.get("query") or 0))
         return reply
 
 

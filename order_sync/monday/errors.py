@@ -43,6 +43,7 @@ RETRY_CODES = {
     "Rate Limit Exceeded",
     "resourceLocked",
 }
+LOCKED_CODES = {"RESOURCELOCKED", "423"}  # another request is writing to the board
 # monday's own faults, whatever status they come with: the effect is unknown.
 INTERNAL_CODES = {"INTERNALSERVERERROR", "INTERNALERROR"}
 DAILY_LIMIT = "DAILY_LIMIT_EXCEEDED"
@@ -118,6 +119,11 @@ def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> O
     if reply.status in _STATUS_ADVICE and error.code not in REJECTED_CODES:
         return Fatal(f"monday refuses: {told}. {_STATUS_ADVICE[reply.status]}")
     return Rejected(f"monday refuses: {told}", code=error.code or None, request_id=reply.request_id)
+
+
+def is_locked(error: Transient) -> bool:
+    """Another request is writing to the board."""
+    return (error.code or "").upper().replace("_", "") in LOCKED_CODES
 
 
 def _parse_error(entry: Any, reply: Reply, retry_after: float | None) -> ApiError:

@@ -59,6 +59,7 @@ CREATE_SUBITEM = gql(
 SHARED = frozenset({"board", "labels"})
 
 VERSION = "query Version { version { value kind } me { id } complexity { before reset_in_x_seconds } }"
+BUDGET = "query Budget { complexity { before after reset_in_x_seconds } }"
 BOARD = """
 query Board($board: [ID!]) {
   boards(ids: $board) {

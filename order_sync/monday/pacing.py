@@ -7,26 +7,33 @@ Source: developer.monday.com, rate limits and complexity pages (API 2026-10).
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from order_sync.monday.transport import Reply
+from order_sync.orders.budget import NOTHING, UNKNOWN_QUOTA, WINDOW_SECONDS, Budget, Leave, Told
 
 FIRST_COST = 30_000  # complexity of a create before one has been seen; 10,000 to 30,000 are reported
 QUERY_COMPLEXITY = 5_000_000  # most that one request may cost
 MINUTE_COMPLEXITY = 10_000_000  # of a personal token; used to forecast, never to pace
+FIRST_ROW_SECONDS = 0.15  # of a create, before one has been seen; used to forecast, never to pace
+VAGUE_SECONDS = 2.0
 BODY_BYTES = 900_000  # below monday's 1 MB, over which an answer is not kept for replay
 
 
 class Clock:
-    """Time as the client sees it; a benchmark or a test runs it faster."""
+    """Time as the client sees it: the local monday's clock may run faster, and then waits are as much shorter."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
 
     def now(self) -> float:
-        return time.monotonic()
+        return time.monotonic() * self.speed
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds / self.speed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,25 +63,28 @@ def parse_quotas(header: str) -> dict[str, int]:
 
 
 class Pacer:
-    """The budget of one account, as the latest replies tell it, and the batch size that suits the board."""
+    """How fast one client may go, as the latest replies tell it. Safe to use from several threads."""
 
     def __init__(
         self,
         *,
         clock: Clock | None = None,
+        budget: Budget | None = None,
         first_batch: int = 10,
         largest_batch: int = 100,
         target_seconds: float = 15.0,
     ) -> None:
         self.clock = clock or Clock()
+        self._budget = budget or Budget(self.clock.now)
         self._first_batch = first_batch
         self._largest_batch = largest_batch
         self._target_seconds = target_seconds  # far from monday's time-out of 60 s
+        self._lock = threading.Lock()
         self._cost: dict[str, float] = {}
         self._size: dict[str, int] = {}
-        self._quota = float("inf")  # complexity a minute; a batch above it would be refused for ever
-        self._left: float | None = None  # complexity
-        self._reset_at = 0.0
+        self._row_seconds: dict[str, float] = {}
+        self._quota = UNKNOWN_QUOTA  # complexity a minute; a batch above it would be refused for ever
+        self._told_late = 0.0  # seconds between sending the last mutation and its answer
         self._calls_left: int | None = None
         self._calls_reset_at = 0.0
 
@@ -83,59 +93,81 @@ class Pacer:
         return self._cost.get(operation, FIRST_COST)
 
     def batch_size(self, operation: str) -> int:
-        """How many creates the next request may hold, at least 1."""
+        """How many creates a request may hold when the budget is whole, at least 1."""
         size = min(self._size.get(operation, self._first_batch), self._largest_batch)
-        affordable = min(QUERY_COMPLEXITY, self._complexity_left()) // self.cost(operation)
-        return max(1, min(size, int(affordable)))
+        return max(1, min(size, int(min(QUERY_COMPLEXITY, self._quota) // self.cost(operation))))
 
-    def wait_seconds(self, operation: str) -> float:
-        """How long until one more request of this operation is within the budget; 0 for now."""
-        now = self.clock.now()
-        wait = 0.0
-        if self._complexity_left() < self.cost(operation):
-            wait = self._reset_at - now
-        if self._calls_left is not None and self._calls_left < 1 and now < self._calls_reset_at:
-            wait = max(wait, self._calls_reset_at - now)
-        return max(0.0, wait)
+    def admit(self, operation: str, most: int, *, whole: bool = False) -> Leave:
+        """Leave to send up to `most` rows (or all of them) now, within the account's budget, or how long to wait."""
+        with self._lock:
+            wait = self._calls_reset_at - self.clock.now()
+            if self._calls_left is not None and self._calls_left < 1 and wait > 0:
+                return Leave(rows=0, wait_seconds=wait)
+        rows = most if whole else min(most, self.batch_size(operation))
+        return self._budget.reserve(self.cost(operation), rows, self._quota, whole=whole)
 
-    def learn(self, reply: Reply, *, operation: str = "", rows: int = 0, seconds: float = 0.0) -> None:
-        """Takes in what a reply says of limits and cost, and how long its rows took."""
+    @property
+    def is_vague(self) -> bool:
+        """monday last told the end of its minute in a slow answer, so it may be that much earlier than we take it."""
+        return self._told_late > VAGUE_SECONDS
+
+    def seconds(self, operation: str, rows: int) -> float:
+        """How long so many rows take one writer: what requests take, or the budget where that is longer."""
+        requests = rows * self._row_seconds.get(operation, FIRST_ROW_SECONDS)
+        points = rows * self.cost(operation) - self._budget.left(self._quota)
+        return max(requests, points / self._quota * WINDOW_SECONDS)
+
+    def learn(
+        self,
+        reply: Reply,
+        *,
+        operation: str = "",
+        rows: int = 0,
+        seconds: float = 0.0,
+        leave: Leave = NOTHING,
+    ) -> None:
+        """Takes in what a reply says of limits and cost, and how long its rows took, for which there was this leave."""
         self._quota = parse_quotas(reply.headers.get("ratelimit-policy", "")).get("complexityMinute", self._quota)
-        self._learn_limits(parse_rate_limit(reply.headers.get("ratelimit", "")))
-        complexity = (reply.data or {}).get("complexity")
+        limits = parse_rate_limit(reply.headers.get("ratelimit", ""))
+        with self._lock:
+            if calls := limits.get("minuteRate"):
+                self._calls_left = calls.left
+                self._calls_reset_at = self.clock.now() + (calls.reset_seconds or 0)
+        told, cost = None, 0.0
+        if complexity := limits.get("complexityMinute"):
+            told = Told(left=complexity.left, ends_in=complexity.reset_seconds or 0, sent_ago=seconds)
+        body = (reply.data or {}).get("complexity")
         # A replayed answer tells of an earlier request: only its headers are of now.
-        if isinstance(complexity, Mapping) and not reply.replayed:
-            self._left = float(complexity.get("after", self._left or 0))
-            self._reset_at = self.clock.now() + float(complexity.get("reset_in_x_seconds") or 0)
-            if rows and complexity.get("query"):
-                self._cost[operation] = max(1.0, float(complexity["query"]) / rows)
+        if isinstance(body, Mapping) and not reply.replayed:
+            cost = float(body.get("query") or 0)
+            if body.get("after") is not None:
+                ends_in = float(body.get("reset_in_x_seconds") or 0)
+                told = Told(left=float(body["after"]), ends_in=ends_in, sent_ago=seconds)
+            if rows and cost:
+                with self._lock:
+                    self._cost[operation] = max(1.0, cost / rows)
+        if told or leave.points:
+            self._budget.settle(leave, cost, told)
         if rows and reply.data and not reply.replayed:
             self._grow(operation, rows, seconds)
 
+    def lost(self, leave: Leave) -> None:
+        """No answer came: its points are taken as spent."""
+        self._budget.settle(leave, leave.points, None)
+
     def shrink(self, operation: str) -> None:
         """A request's answer was lost, perhaps to the time-out: halve the batch."""
-        self._size[operation] = max(1, self._size.get(operation, self._first_batch) // 2)
+        with self._lock:
+            self._size[operation] = max(1, self._size.get(operation, self._first_batch) // 2)
 
     def _grow(self, operation: str, rows: int, seconds: float) -> None:
-        fits = self._largest_batch
-        if seconds > 0:
-            fits = max(1, int(min(fits, self._target_seconds * rows / seconds)))
-        current = self._size.get(operation, self._first_batch)
-        # Doubling, and only on the evidence of a full batch: a small rest says little of a large one.
-        grown = current * 2 if rows >= current else current
-        self._size[operation] = max(1, min(grown, fits, self._largest_batch))
-
-    def _learn_limits(self, limits: Mapping[str, Limit]) -> None:
-        now = self.clock.now()
-        if complexity := limits.get("complexityMinute"):
-            self._left = complexity.left
-            self._reset_at = now + (complexity.reset_seconds or 0)
-        if calls := limits.get("minuteRate"):
-            self._calls_left = calls.left
-            self._calls_reset_at = now + (calls.reset_seconds or 0)
-
-    def _complexity_left(self) -> float:
-        """The whole quota before the first reply and after the window has ended: the next reply tells."""
-        if self._left is None or self.clock.now() >= self._reset_at:
-            return self._quota
-        return self._left
+        with self._lock:
+            fits = self._largest_batch
+            if seconds > 0:
+                fits = max(1, int(min(fits, self._target_seconds * rows / seconds)))
+            current = self._size.get(operation, self._first_batch)
+            # Doubling, and only on the evidence of a full batch: a small rest says little of a large one.
+            grown = current * 2 if rows >= current else current
+            self._size[operation] = max(1, min(grown, fits, self._largest_batch))
+            self._row_seconds[operation] = seconds / rows
+            self._told_late = seconds

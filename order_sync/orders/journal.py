@@ -30,6 +30,7 @@ class Operation(StrEnum):
     GROUPS = "create_group"
     ITEMS = "create_item"
     SUBITEMS = "create_subitem"
+    IMPORT = "ingest_items"  # many items at once, as a job; see monday/bulk_import.py
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,6 +290,6 @@ class Journal:
 
     def _target(self, operation: Operation) -> tuple[sa.Table, sa.Column[Any]]:
         """The queue table that an operation writes back to, and its column for monday's id."""
-        if operation is Operation.ITEMS:
+        if operation in (Operation.ITEMS, Operation.IMPORT):
             return self._tables.header_queue, self._tables.header_queue.c.monday_item_id
         return self._tables.line_queue, self._tables.line_queue.c.monday_subitem_id

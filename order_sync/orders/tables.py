@@ -111,7 +111,7 @@ class TableNames:
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """The site's four tables and our three."""
+    """The site's four tables and our four."""
 
     metadata: sa.MetaData
     header_queue: sa.Table
@@ -121,6 +121,7 @@ class Tables:
     journal: sa.Table
     groups: sa.Table
     boards: sa.Table
+    budgets: sa.Table
 
     @property
     def site(self) -> tuple[sa.Table, ...]:
@@ -128,7 +129,7 @@ class Tables:
 
     @property
     def ours(self) -> tuple[sa.Table, ...]:
-        return (self.journal, self.groups, self.boards)
+        return (self.journal, self.groups, self.boards, self.budgets)
 
     @property
     def order_columns(self) -> list[sa.Column[Any]]:
@@ -235,6 +236,18 @@ def make_tables(
         sa.Column("run_id", sa.String(36)),
         sa.Column("leased_until", datetime2()),
     )
+    # What is left of an account's complexity, for all runs that use its token; see budget.py.
+    budgets = sa.Table(
+        "ORDER_SYNC_BUDGETS",
+        metadata,
+        sa.Column("account", sa.String(32), primary_key=True),  # a digest: no token is kept
+        sa.Column("points_left", sa.BigInteger, nullable=False),
+        sa.Column("points_in_flight", sa.BigInteger, nullable=False),
+        sa.Column("points_taken", sa.BigInteger, nullable=False),
+        sa.Column("points_before", sa.BigInteger, nullable=False),
+        sa.Column("ends_at", datetime2(), nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),  # goes up with every change
+    )
     return Tables(
         metadata=metadata,
         header_queue=header_queue,
@@ -244,4 +257,5 @@ def make_tables(
         journal=journal,
         groups=groups,
         boards=boards,
+        budgets=budgets,
     )

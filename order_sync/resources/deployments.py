@@ -39,6 +39,7 @@ def resources(settings: Settings) -> dict[str, Any]:
         "first_batch": settings.first_batch,
         "largest_batch": settings.largest_batch,
         "batch_seconds": settings.batch_seconds,
+        "clock_speed": settings.clock_speed,
     }
     if settings.dry_run:
         reads = ReadOnlySqlServerResource(**sql_config)
@@ -52,7 +53,12 @@ def resources(settings: Settings) -> dict[str, Any]:
             "monday_io": DryRunMondayIOManager(sql_server=reads, monday=board),
         }
     sql_server = SqlServerResource(**sql_config, board_lease_seconds=settings.board_lease_seconds)
-    monday = MondayResource(**monday_config, settle_seconds=settings.settle_seconds)
+    monday = MondayResource(
+        **monday_config,
+        settle_seconds=settings.settle_seconds,
+        writers=settings.writers,
+        bulk_rows=settings.bulk_rows,
+    )
     return {
         "sql_server": sql_server,
         "monday": monday,

@@ -8,8 +8,9 @@ import dagster as dg
 from pydantic import Field
 
 from order_sync.monday.client import MondayClient, MondayReader
-from order_sync.monday.pacing import Pacer
+from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import MondayTransport
+from order_sync.orders.budget import Budget, account_name
 
 
 class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
@@ -21,6 +22,7 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
     first_batch: int = Field(description="Creates in the first request.")
     largest_batch: int = Field(description="Most creates in one request.")
     batch_seconds: float = Field(description="How long one request may take, as estimated.")
+    clock_speed: float = Field(default=1.0, description="How fast monday's clock runs; 1 but for the local one.")
 
     def reader(self) -> MondayReader | None:
         """A client that can only query; None without a token or a board."""
@@ -29,14 +31,30 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
         # A dry run answers soon: where monday cannot be asked, it says so and goes on without.
         return MondayReader(MondayTransport(self.url, self.token), pacer=self.pacer(), attempts=2)
 
-    def pacer(self) -> Pacer:
-        return Pacer(first_batch=self.first_batch, largest_batch=self.largest_batch, target_seconds=self.batch_seconds)
+    def pacer(self, budget: Budget | None = None) -> Pacer:
+        return Pacer(
+            clock=Clock(self.clock_speed),
+            budget=budget,
+            first_batch=self.first_batch,
+            largest_batch=self.largest_batch,
+            target_seconds=self.batch_seconds,
+        )
 
 
 class MondayResource(ReadOnlyMondayResource):
     """Reads and writes boards."""
 
     settle_seconds: float = Field(description="When a request whose answer was lost can have no further effect.")
+    writers: int = Field(default=1, description="Requests to a board at a time.")
+    bulk_rows: int = Field(
+        default=0, description="From so many new items in a group on they may be imported; 0: never."
+    )
 
-    def client(self) -> MondayClient:
-        return MondayClient(MondayTransport(self.url, self.token), pacer=self.pacer())
+    @property
+    def account(self) -> str:
+        """What runs with the same budget have in common."""
+        return account_name(self.url, self.token)
+
+    def client(self, budget: Budget) -> MondayClient:
+        """A client that also writes, within the budget of the account."""
+        return MondayClient(MondayTransport(self.url, self.token), pacer=self.pacer(budget))

@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from order_sync.errors import ConfigurationError
+from order_sync.orders.budget import AccountBudget
 from order_sync.orders.check import check_tables
 from order_sync.orders.commit import Readiness, commit
 from order_sync.orders.database import Database, WritableDatabase
@@ -96,6 +97,10 @@ class SqlServerResource(ReadOnlySqlServerResource):
             lease_seconds=self.board_lease_seconds,
             is_over=is_over,
         )
+
+    def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
+        """The complexity that is left to an account, shared by every run on this database."""
+        return AccountBudget(self.database, self.tables, account=account, clock_speed=clock_speed)
 
     def commit(self, run_id: str) -> Readiness:
         return commit(self.database, self.queue, run_id)

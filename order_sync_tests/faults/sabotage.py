@@ -12,8 +12,8 @@ from typing import Any
 from unittest import mock
 
 from order_sync.monday.client import MondayClient
+from order_sync.monday.delivery import Delivery
 from order_sync.monday.transport import Reply
-from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Journal
 from order_sync_tests.faults.cases import Sabotage
 
@@ -30,7 +30,7 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             # The next run reads no row of the run that died: as if it had written none.
             stack.enter_context(mock.patch.object(Journal, "in_doubt", return_value=[]))
         elif part is Sabotage.LOOK_UP:
-            stack.enter_context(mock.patch.object(BoardWriter, "_find", return_value={}))
+            stack.enter_context(mock.patch.object(Delivery, "find", return_value={}))
         elif part is Sabotage.KEY:
             stack.enter_context(mock.patch.object(MondayClient, "mutate", with_another_key))
         yield

@@ -16,10 +16,11 @@ from typing import Any
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator, Fault
 from order_sync.monday.client import MondayClient
+from order_sync.monday.delivery import Outcome
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.monday.values import to_json
-from order_sync.monday.writer import BoardWriter, NewRow, Outcome
+from order_sync.monday.writer import BoardWriter, NewRow
 from order_sync.orders.journal import Journal, Operation
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.contract.site import Site, make_order
@@ -35,6 +36,7 @@ class QuickClock(Clock):
     """Sleeps a moment, and says that it was as long as asked; what is not longer than `in_full` it sleeps in full."""
 
     def __init__(self, *, longest: float = 0.02, in_full: float = 0.0) -> None:
+        super().__init__()
         self.sleeps: list[float] = []
         self._longest = longest
         self._in_full = in_full
@@ -114,6 +116,7 @@ class Stage:
         settle: float = 0.2,
         timeout: float = 5.0,
         clock: Clock | None = None,
+        writers: int = 1,
         **pacing: Any,
     ) -> Iterator[BoardWriter]:
         """A writer that holds the board; every run before it is over."""
@@ -121,7 +124,12 @@ class Stage:
             journal = self.journal(run_id)
             with journal.holding_board():
                 yield BoardWriter(
-                    client, journal, item_key_column="delta_uuid", subitem_key_column="line_uuid", settle_seconds=settle
+                    client,
+                    journal,
+                    item_key_column="delta_uuid",
+                    subitem_key_column="line_uuid",
+                    settle_seconds=settle,
+                    writers=writers,
                 )
 
     def journal(self, run_id: str = "run-1") -> Journal:

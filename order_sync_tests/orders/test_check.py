@@ -98,7 +98,7 @@ def test_an_empty_database_gets_the_ddl_of_every_table(tmp_path: Path) -> None:
     findings = inspect(database, tables)
     assert [finding.table for finding in findings] == [t.fullname for t in (*tables.site, *tables.ours)]
     assert all(finding.blocks and finding.remedy.startswith("CREATE TABLE") for finding in findings)
-    assert len(create_all(database, tables)) == 7
+    assert len(create_all(database, tables)) == 8
     assert inspect(database, tables) == []
     assert create_all(database, tables) == []
     database.dispose()
@@ -120,7 +120,7 @@ def test_a_missing_index_is_a_note_with_its_statement(tmp_path: Path) -> None:
 def test_permissions_name_every_table_and_nothing_more_than_rows() -> None:
     tables = make_tables(TableNames(orders="Orders [2026]"), schema="sales")
     statements = permissions(tables, user="o'neil]x")
-    assert len(statements) == 7
+    assert len(statements) == 8
     assert "GRANT SELECT, UPDATE ON sales.[Orders [2026]]] TO [o'neil]]x];" in statements
     granted = {word for statement in statements for word in statement.split(" ON ")[0].replace(",", "").split()[1:]}
     assert granted == {"SELECT", "INSERT", "UPDATE"}

@@ -22,6 +22,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from order_sync.demo.samples import Size, insert_orders, make_orders
 from order_sync.orders import check
+from order_sync.orders.budget import AccountBudget
 from order_sync.orders.commit import commit
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.journal import Entry, Journal, Operation
@@ -50,6 +51,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
 
     queue = OrderQueue(database, tables, lease_seconds=60)
     journal = Journal(database, tables, board_id=1, run_id="run-1", lease_seconds=60)
+    budget = AccountBudget(database, tables, account="a" * 32)
     headers, lines = queue.claimable_headers(), queue.claimable_lines()
     item_ids = {row["delta_uuid"]: str(1_000_000 + n) for n, row in enumerate(headers)}
     subitem_ids = {row["delta_uuid"]: str(2_000_000 + n) for n, row in enumerate(lines)}
@@ -83,6 +85,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "journal_adopt_subitems": lambda: journal.adopt(Operation.SUBITEMS, subitem_ids),
         "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: "no"}),
         "journal_known_groups": journal.known_groups,
+        "budget_reserve": lambda: budget.reserve(30_000, 10, 1e7),
+        "budget_settle": lambda: budget.settle(budget.reserve(30_000, 10, 1e7), 200_000, None),
         "commit": lambda: commit(database, queue, "run-1"),
         "release": lambda: queue.release("run-1"),
         "run_headers": lambda: queue.run_headers("run-1"),

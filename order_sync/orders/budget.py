@@ -1,0 +1,236 @@
+"""The complexity budget of one monday account: how many points are left in the minute that is going on.
+
+In: what a request is about to cost, later what monday says is left. Out: how much of it may leave now, or how long
+to wait. `Budget` is one process's; `AccountBudget` is a row of the database, one for all runs that share a token.
+Source: developer.monday.com, complexity and rate limits (API 2026-10): a window is 60 s from its first call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from order_sync.orders.database import WritableDatabase, in_transaction
+from order_sync.orders.tables import Tables
+
+WINDOW_SECONDS = 60.0
+UNTOLD_SECONDS = 2 * WINDOW_SECONDS  # of a window of which monday has told nothing yet
+UNKNOWN_QUOTA = 1e15  # points a minute, before monday has told any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A budget minute: points left, and seconds until it ends. One that has ended is whole again.
+
+    `in_flight` are points of requests that are not answered yet; monday may have counted them or not. `taken` counts
+    every point that was ever reserved: the difference of two readings is what was taken in between, and what was
+    taken before the window began is `before`. `ends_in` is never too short: going on too early would be refused.
+    """
+
+    left: float
+    ends_in: float
+    in_flight: float = 0.0
+    taken: float = 0.0
+    before: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave:
+    """So many rows may be sent; they are paid for with so many points. No rows: wait so many seconds first."""
+
+    rows: int
+    points: float = 0.0
+    wait_seconds: float = 0.0
+    others: float = 0.0  # the window's points in flight at that moment, without these
+    taken: float = 0.0  # the window's count, with these
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What an answer says: points left, seconds until the window ends, and how long ago its request was sent."""
+
+    left: float
+    ends_in: float
+    sent_ago: float = 0.0
+
+
+NOTHING = Leave(rows=0)
+
+
+def reserve(
+    window: Window | None, each: float, rows: int, quota: float, *, whole: bool = False
+) -> tuple[Window, Leave]:
+    """Takes points for as many of `rows` as are left, or for all or none of them.
+
+    A row, or a whole, that is dearer than the quota gets leave when the window is untouched: it will never fit better.
+    """
+    if window is None or window.ends_in <= 0:
+        taken = window.taken if window else 0.0
+        window = Window(left=quota, ends_in=UNTOLD_SECONDS, taken=taken, before=taken)
+    affordable = rows if each * rows <= window.left else int(window.left // each)
+    if window.left >= quota:
+        affordable = rows if whole else max(1, affordable)
+    if affordable < (rows if whole else 1):
+        return window, Leave(rows=0, wait_seconds=window.ends_in)
+    points = affordable * each
+    leave = Leave(rows=affordable, points=points, others=window.in_flight, taken=window.taken + points)
+    left, in_flight = window.left - points, window.in_flight + points
+    return replace(window, left=left, in_flight=in_flight, taken=leave.taken), leave
+
+
+def settle(window: Window | None, leave: Leave, cost: float, told: Told | None) -> Window | None:
+    """The window after the answer to a request that cost so many points.
+
+    Our own count is right but for what others take with the same token, and for what monday never saw. An answer tells
+    what was left when its request was admitted: after some of ours that were in flight, before some that came later.
+    What lies outside of that is news.
+    """
+    if window is None or window.ends_in <= 0:
+        taken = window.taken if window else 0.0
+        return Window(left=told.left, ends_in=told.ends_in, taken=taken, before=taken) if told else window
+    if leave.rows and leave.taken <= window.before:
+        return window  # an answer to the window before
+    in_flight = max(0.0, window.in_flight - leave.points)
+    left = window.left + leave.points - cost
+    if told is None:
+        return replace(window, left=left, in_flight=in_flight)
+    if left > UNKNOWN_QUOTA / 2:
+        return replace(window, left=told.left - in_flight, ends_in=told.ends_in, in_flight=in_flight)
+    others, since = (leave.others, window.taken - leave.taken) if leave.rows else (window.in_flight, 0.0)
+    most, least = left + since + others, left
+    left += max(0.0, told.left - most) - max(0.0, least - told.left)
+    # Rounded, and counted by monday from a request's beginning or end: too long, if anything, so the shortest is right.
+    another = told.ends_in - told.sent_ago > window.ends_in
+    ends_in = told.ends_in if another else min(window.ends_in, told.ends_in)
+    return replace(window, left=left, ends_in=ends_in, in_flight=in_flight)
+
+
+class Budget:
+    """The budget as one process knows it. Safe to use from several threads."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._window: Window | None = None
+        self._seen_at = 0.0
+
+    def left(self, quota: float) -> float:
+        """Points left as last known: the whole quota before the first answer and after the window has ended."""
+        with self._lock:
+            window = self._current()
+        return quota if window is None or window.ends_in <= 0 else window.left
+
+    def reserve(self, each: float, rows: int, quota: float, *, whole: bool = False) -> Leave:
+        """Takes points for up to `rows` rows, `each` so dear, or says how long to wait."""
+        with self._lock:
+            window, leave = reserve(self._current(), each, rows, quota, whole=whole)
+            self._keep(window)
+        return leave
+
+    def settle(self, leave: Leave, cost: float, told: Told | None) -> None:
+        """The answer is in: what it cost, and what monday says is left."""
+        with self._lock:
+            self._keep(settle(self._current(), leave, cost, told))
+
+    def _current(self) -> Window | None:
+        if self._window is None:
+            return None
+        return replace(self._window, ends_in=self._window.ends_in - (self._now() - self._seen_at))
+
+    def _keep(self, window: Window | None) -> None:
+        self._window, self._seen_at = window, self._now()
+
+
+class AccountBudget(Budget):
+    """The budget of an account, kept in ORDER_SYNC_BUDGETS for every run that uses the same token."""
+
+    def __init__(
+        self,
+        database: WritableDatabase,
+        tables: Tables,
+        *,
+        account: str,
+        clock_speed: float = 1.0,
+    ) -> None:
+        """`clock_speed`: how many of monday's seconds pass in one of the database's."""
+        super().__init__(lambda: time.monotonic() * clock_speed)
+        self._database = database
+        self._tables = tables
+        self._account = account
+        self._clock_speed = clock_speed
+        self._asked = False
+
+    def reserve(self, each: float, rows: int, quota: float, *, whole: bool = False) -> Leave:
+        self._asked = True
+        leave = NOTHING
+
+        def take(window: Window | None) -> Window | None:
+            nonlocal leave
+            window, leave = reserve(window, each, rows, quota, whole=whole)
+            return window
+
+        self._change(take)
+        return leave
+
+    def settle(self, leave: Leave, cost: float, told: Told | None) -> None:
+        if self._asked:
+            self._change(lambda window: settle(window, leave, cost, told))
+        else:
+            super().settle(leave, cost, told)  # a run that only reads leaves the database alone
+
+    def _change(self, change: Callable[[Window | None], Window | None]) -> None:
+        while True:
+            try:
+                if self._changed(change):
+                    return
+            except IntegrityError:
+                continue  # another run added the account's row at the same moment
+
+    @in_transaction
+    def _changed(self, connection: sa.Connection, change: Callable[[Window | None], Window | None]) -> bool:
+        """False if another run changed the row meanwhile."""
+        budgets = self._tables.budgets
+        mine = budgets.c.account == self._account
+        now = self._database.now(connection)
+        row = connection.execute(sa.select(budgets).where(mine)).first()
+        known = None
+        if row is not None:
+            known = Window(
+                left=float(row.points_left),
+                ends_in=(row.ends_at - now).total_seconds() * self._clock_speed,
+                in_flight=float(row.points_in_flight),
+                taken=float(row.points_taken),
+                before=float(row.points_before),
+            )
+        window = change(known)
+        with self._lock:
+            self._keep(window)
+        if window is None or window == known:
+            return True
+        values = {
+            "points_left": int(window.left),
+            "points_in_flight": int(window.in_flight),
+            "points_taken": int(window.taken),
+            "points_before": int(window.before),
+            "ends_at": now + timedelta(seconds=window.ends_in / self._clock_speed),
+            "revision": row.revision + 1 if row else 1,
+        }
+        if row is None:
+            connection.execute(sa.insert(budgets).values(account=self._account, **values))
+            return True
+        changed = connection.execute(
+            sa.update(budgets).where(mine, budgets.c.revision == row.revision).values(**values)
+        )
+        return changed.rowcount == 1
+
+
+def account_name(url: str, token: str) -> str:
+    """What tells accounts apart in the database without keeping a token there."""
+    return hashlib.sha256(f"{url}\n{token}".encode()).hexdigest()[:32]

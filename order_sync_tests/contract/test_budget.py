@@ -1,0 +1,78 @@
+"""One budget for all runs of an account: what one of them takes, no other has."""
+
+from __future__ import annotations
+
+import threading
+
+import sqlalchemy as sa
+
+from order_sync.orders.budget import UNKNOWN_QUOTA, AccountBudget, Told
+from order_sync_tests.contract.site import Site
+
+QUOTA = 10_000_000.0
+
+
+def budget(site: Site, account: str = "a" * 32, *, clock_speed: float = 1.0) -> AccountBudget:
+    return AccountBudget(site.database, site.tables, account=account, clock_speed=clock_speed)
+
+
+def test_two_runs_share_what_is_left(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    assert first.reserve(30_000, 300, QUOTA).rows == 300
+    assert second.reserve(30_000, 300, QUOTA).rows == 33
+    wait = first.reserve(30_000, 1, QUOTA).wait_seconds
+    assert 115 < wait <= 120  # monday has not told yet when its minute ends
+    assert second.left(QUOTA) == 10_000
+    assert budget(site, "b" * 32).reserve(30_000, 300, QUOTA).rows == 300
+
+
+def test_what_monday_tells_one_run_all_know(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    leave = first.reserve(30_000, 10, QUOTA)
+    first.settle(leave, 100_000, Told(left=60_000, ends_in=30))
+    refused = second.reserve(30_000, 3, QUOTA, whole=True)
+    assert refused.rows == 0
+    assert 25 < refused.wait_seconds <= 30
+    assert second.reserve(30_000, 3, QUOTA).rows == 2
+
+
+def test_before_monday_has_told_a_quota_there_is_no_end_to_it(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    assert first.reserve(30_000, 100, UNKNOWN_QUOTA).rows == 100
+    assert second.reserve(30_000, 100, UNKNOWN_QUOTA).rows == 100
+
+
+def test_the_window_ends_by_the_databases_clock(site: Site) -> None:
+    first = budget(site)
+    first.settle(first.reserve(30_000, 333, QUOTA), 9_990_000, Told(left=10_000, ends_in=60))
+    row = site.row(site.tables.budgets)
+    assert 55 < (row["ends_at"] - site.now()).total_seconds() <= 60
+    site.change(site.tables.budgets, {"ends_at": site.now()}, account="a" * 32)
+    assert first.reserve(30_000, 333, QUOTA).rows == 333
+
+
+def test_on_a_faster_clock_the_window_is_as_much_shorter(site: Site) -> None:
+    budget(site, clock_speed=60).reserve(30_000, 333, QUOTA)
+    assert (site.row(site.tables.budgets)["ends_at"] - site.now()).total_seconds() <= 2
+    wait = budget(site, clock_speed=60).reserve(30_000, 1, QUOTA).wait_seconds
+    assert 0 < wait <= 120
+
+
+def test_runs_at_the_same_time_do_not_spend_the_same_points(site: Site) -> None:
+    granted: list[int] = []
+    started = threading.Barrier(4)
+
+    def spend() -> None:
+        mine = budget(site)
+        started.wait()
+        while rows := mine.reserve(30_000, 20, QUOTA).rows:
+            granted.append(rows)
+
+    threads = [threading.Thread(target=spend) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(granted) == 333
+    with site.database.read() as connection:
+        assert connection.execute(sa.select(site.tables.budgets.c.points_left)).scalar_one() == 10_000
