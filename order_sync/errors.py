@@ -53,6 +53,10 @@ class ConfigurationError(Fatal):
     """A setting, the mapping, the board or a table is wrong. Raised before anything is written."""
 
 
+class NotFound(Fatal):
+    """monday has no such thing, or no longer."""
+
+
 class LeaseLost(Fatal):
     """Another run holds the lease that this run had; this run must not write any more."""
 

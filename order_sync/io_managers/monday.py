@@ -20,8 +20,9 @@ from order_sync.io_managers.frames import Row, by_customer, preview, to_frame, t
 from order_sync.monday.board import Board, check_mapping, read_board
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Outcome
+from order_sync.monday.rows import NewRow
 from order_sync.monday.values import encode_row, to_json
-from order_sync.monday.writer import BoardWriter, NewRow
+from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import ColumnMap
 from order_sync.resources.monday import MondayResource
@@ -285,7 +286,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     @contextmanager
     def _holding_board(self, context: dg.OutputContext) -> Iterator[BoardWriter]:
         """Holds the board, and resolves what earlier runs left in doubt before anything is created."""
-        client, _ = self._connected()
+        client, board = self._connected()
         journal = self._journal()
 
         told = float("-inf")
@@ -304,6 +305,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
             subitem_key_column=self.sql_server.mapping.subitems.key_column,
             settle_seconds=self.monday.settle_seconds,
             writers=self.monday.writers,
+            bulk_rows=self.monday.bulk_rows,
+            labels=board.labels,
             heartbeat=self._heartbeat,
         )
         with journal.holding_board(waiting):

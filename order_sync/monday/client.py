@@ -21,7 +21,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from order_sync.errors import Fatal, Rejected, Transient
+from order_sync.errors import Fatal, NotFound, Rejected, Transient
 from order_sync.monday import operations
 from order_sync.monday.errors import classify, parse_errors
 from order_sync.monday.pacing import Clock, Pacer
@@ -149,6 +149,14 @@ class MondayClient(MondayReader):
         self.usage.add(complexity=int(complexity.get("query") or 0))
         return reply
 
+    def upload(self, url: str, content: bytes) -> None:
+        """Puts the file of a bulk import. Raises Transient if it was not taken, or that is unknown."""
+        self._transport.upload(url, content)
+
+    def download(self, url: str) -> str:
+        """The report of a bulk import. Raises Transient if it cannot be had."""
+        return self._transport.download(url)
+
 
 def read_data(reply: Reply) -> dict[str, Any]:
     """The data of a reply without errors; raises what its first error means."""
@@ -156,7 +164,8 @@ def read_data(reply: Reply) -> dict[str, Any]:
     if errors:
         meaning = classify(errors[0], reply)
         if isinstance(meaning, Rejected):
-            raise Fatal(f"{meaning} (in a query: nothing was written)") from None
+            kind = NotFound if meaning.code == "ResourceNotFoundException" else Fatal
+            raise kind(f"{meaning} (in a query: nothing was written)") from None
         raise meaning
     return reply.data or {}
 

@@ -116,7 +116,6 @@ class Delivery:
 
     def find(self, entry: Entry) -> dict[str, str]:
         """The entry's rows that are on the board: monday's id by key."""
-        variables = json.loads(entry.body)["variables"]
         board_id = self._journal.board_id
         if entry.operation is Operation.GROUPS:
             groups = read_board(self._client, board_id).groups
@@ -124,6 +123,7 @@ class Delivery:
         column = self._key_columns[entry.operation]
         if entry.operation is Operation.IMPORT:
             return find_items(self._client, board_id, column, entry.keys)
+        variables = json.loads(entry.body)["variables"]
         # The key on the board (a line's line_uuid) need not be the key in the queue (its delta_uuid).
         on_board = {key: json.loads(variables[f"values{number}"])[column] for number, key in enumerate(entry.keys)}
         if entry.operation is Operation.ITEMS:

@@ -93,6 +93,21 @@ query Subitems($items: [ID!], $ids: [String!]) {
   }
 }
 """
+INGEST_ITEMS = f"""
+mutation IngestItems($board: ID!, $group: ID!, $match: OnMatchInput) {{
+  ingest_items(board_id: $board, group_id: $group, on_match: $match) {{ job_id upload_url }}
+  {COMPLEXITY}
+}}
+"""
+JOB_STATUS = """
+query JobStatus($job: ID!) {
+  fetch_job_status(job_id: $job) {
+    ... on ItemsJobStatus {
+      status progress_percentage failure_reason failure_message report_created report_url
+    }
+  }
+}
+"""
 
 
 @cache

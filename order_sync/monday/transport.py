@@ -58,8 +58,9 @@ class MondayTransport(HTTPXTransport):
             headers={"Authorization": token, "API-Version": API_VERSION, "Content-Type": "application/json"},
             timeout=httpx.Timeout(timeout_seconds, connect=10.0),
             # A proxy of the company is for monday, not for the emulator on this machine.
-            trust_env=httpx.URL(url).host not in ("127.0.0.1", "localhost", "::1"),
+            trust_env=_is_elsewhere(url),
         )
+        self._timeout = httpx.Timeout(timeout_seconds, connect=10.0)
 
     def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
         """Posts the body as it is. Raises Transient if no answer came back."""
@@ -76,6 +77,33 @@ class MondayTransport(HTTPXTransport):
             # The request may have taken effect: only its journal row and the board can tell.
             raise Transient(f"no answer from monday ({type(error).__name__}: {error})", code="no_answer") from None
         return Reply(status=response.status_code, headers=response.headers, body=_decode(response.content))
+
+    def upload(self, url: str, content: bytes) -> None:
+        """Puts a CSV file where monday said. Raises Transient if it was not taken, or that is unknown."""
+        self._file("PUT", url, content=content, headers={"Content-Type": "text/csv"})
+
+    def download(self, url: str) -> str:
+        """A report's text. Raises Transient if it cannot be had."""
+        return self._file("GET", url).content.decode("utf-8", errors="replace")
+
+    def _file(self, method: str, url: str, **more: Any) -> httpx.Response:
+        """A file's URL is leave in itself: a token must not go with it, and monday's storage would refuse it."""
+        try:
+            response = httpx.request(method, url, timeout=self._timeout, trust_env=_is_elsewhere(url), **more)
+            response.raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # Never the URL: whoever reads it could use it.
+            what = (
+                f"HTTP {error.response.status_code}"
+                if isinstance(error, httpx.HTTPStatusError)
+                else type(error).__name__
+            )
+            raise Transient(f"{method} of a file: {what}", code="file") from None
+        return response
+
+
+def _is_elsewhere(url: str) -> bool:
+    return httpx.URL(url).host not in ("127.0.0.1", "localhost", "::1")
 
 
 def _decode(content: bytes) -> dict[str, Any] | None:

@@ -12,18 +12,21 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from math import ceil
+from types import MappingProxyType
 from typing import Any
 
 from graphql import DocumentNode
 
 from order_sync.errors import Rejected, Transient
 from order_sync.monday import operations
+from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Delivery, Locked, Outcome, Spent
 from order_sync.monday.errors import LOCK_WAIT
 from order_sync.monday.pacing import BODY_BYTES
+from order_sync.monday.rows import NewRow
+from order_sync.monday.values import Labels
 from order_sync.orders.journal import Entry, Journal, Operation
 
 log = logging.getLogger("order_sync.monday")
@@ -38,14 +41,6 @@ MOST_FAILURES = 3  # of requests in a row: more are not the fault of single rows
 SMALLEST_SHARE = 5  # rows: below it several writers gain nothing over one
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewRow:
-    """A row to create: its key in the queue tables, and the GraphQL variables of its own."""
-
-    key: str
-    variables: Mapping[str, Any]
-
-
 # Rows that monday rejects, with the reasons by key; the answer are those that may succeed in another way, changed.
 Mend = Callable[[Mapping[str, str]], Mapping[str, NewRow]]
 
@@ -53,9 +48,9 @@ Mend = Callable[[Mapping[str, str]], Mapping[str, NewRow]]
 class _Rows:
     """The rows of one `create`, handed out in batches. Safe to use from several threads."""
 
-    def __init__(self, rows: Sequence[NewRow], writers: int) -> None:
-        self.total = Outcome()
-        self.count = len(rows)
+    def __init__(self, rows: Sequence[NewRow], writers: int, imported: Outcome | None = None) -> None:
+        self.total = imported or Outcome()
+        self.count = len(rows) + len(self.total.created)
         self.writers = writers
         self._changed = threading.Condition()
         self._waiting = deque(rows)
@@ -152,6 +147,8 @@ class BoardWriter:
         subitem_key_column: str,
         settle_seconds: float = 65.0,
         writers: int = 1,
+        bulk_rows: int = 0,
+        labels: Labels = MappingProxyType({}),
         heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
@@ -163,6 +160,15 @@ class BoardWriter:
             subitem_key_column=subitem_key_column,
             settle_seconds=settle_seconds,
             on_locked=self._on_locked,
+        )
+        self._bulk = BulkImport(
+            client,
+            journal,
+            self.delivery,
+            key_column=item_key_column,
+            labels=labels,
+            smallest=bulk_rows,
+            heartbeat=heartbeat,
         )
         self._writers = writers
         self._rows: _Rows | None = None
@@ -181,7 +187,8 @@ class BoardWriter:
                 len(entry.keys),
                 self._journal.board_id,
             )
-            outcome = self.delivery.resolve(entry)
+            of_a_job = entry.operation is Operation.IMPORT
+            outcome = self._bulk.finish(entry) if of_a_job else self.delivery.resolve(entry)
             self._close(entry, outcome)
             log.info(
                 "request %s is resolved: %d rows adopted, %d to be created",
@@ -202,7 +209,9 @@ class BoardWriter:
         Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. Whatever was
         created before it raises is recorded.
         """
-        outer, self._rows = self._rows, _Rows(rows, self._writers)
+        imported = self._import(rows) if operation is Operation.ITEMS else Outcome()
+        rows = [row for row in rows if row.key not in imported.created]
+        outer, self._rows = self._rows, _Rows(rows, self._writers, imported)
         try:
             self._create(operation, self._rows, shared, mend)
             total = self._rows.total
@@ -210,6 +219,14 @@ class BoardWriter:
             self._rows = outer
         if total.again and not total.created:
             raise next(iter(total.again.values()))
+        return total
+
+    def _import(self, rows: Sequence[NewRow]) -> Outcome:
+        """Imports the rows for which that is the better way."""
+        total = Outcome()
+        for job in self._bulk.jobs(rows, writers=self._writers):
+            self._heartbeat()
+            total.created |= self._bulk.create(job).created
         return total
 
     def _create(self, operation: Operation, rows: _Rows, shared: Mapping[str, Any], mend: Mend | None) -> None:

@@ -176,6 +176,17 @@ class Journal:
         )
 
     @in_transaction
+    def amend(self, connection: sa.Connection, entry: Entry) -> None:
+        """Keeps more about an open entry: a job has an id once it has been started."""
+        journal = self._tables.journal
+        now = self._renew(connection)
+        connection.execute(
+            sa.update(journal)
+            .where(journal.c.idempotency_key == entry.idempotency_key)
+            .values(body=entry.body, sent_at=now)
+        )
+
+    @in_transaction
     def close(
         self,
         connection: sa.Connection,
@@ -238,6 +249,14 @@ class Journal:
                 )
                 for row in connection.execute(query.order_by(journal.c.opened_at))
             ]
+
+    def recent_imports(self, age: timedelta) -> tuple[int, int]:
+        """How many import jobs were started since then, on any board, and of how many rows."""
+        journal = self._tables.journal
+        since = self._database.current_time() - age
+        query = sa.select(journal.c["keys"]).where(journal.c.operation == Operation.IMPORT, journal.c.opened_at > since)
+        rows = self._database.rows(query)
+        return len(rows), sum(len(json.loads(row["keys"])) for row in rows)
 
     def known_groups(self) -> dict[str, str]:
         """Groups that this project made on the board: group id by title."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from order_sync.demo.samples import SampleOrders
@@ -18,9 +19,10 @@ from order_sync.emulator import Emulator, Fault
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Outcome
 from order_sync.monday.pacing import Clock, Pacer
+from order_sync.monday.rows import NewRow
 from order_sync.monday.transport import MondayTransport, Reply
-from order_sync.monday.values import to_json
-from order_sync.monday.writer import BoardWriter, NewRow
+from order_sync.monday.values import Labels, to_json
+from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Journal, Operation
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.contract.site import Site, make_order
@@ -117,6 +119,8 @@ class Stage:
         timeout: float = 5.0,
         clock: Clock | None = None,
         writers: int = 1,
+        bulk_rows: int = 0,
+        labels: Labels = MappingProxyType({}),
         **pacing: Any,
     ) -> Iterator[BoardWriter]:
         """A writer that holds the board; every run before it is over."""
@@ -130,6 +134,8 @@ class Stage:
                     subitem_key_column="line_uuid",
                     settle_seconds=settle,
                     writers=writers,
+                    bulk_rows=bulk_rows,
+                    labels=labels,
                 )
 
     def journal(self, run_id: str = "run-1") -> Journal:

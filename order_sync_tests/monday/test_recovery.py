@@ -9,7 +9,7 @@ import pytest
 
 from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import QuotaExhausted
-from order_sync.monday.writer import NewRow
+from order_sync.monday.rows import NewRow
 from order_sync.orders.journal import Operation
 from order_sync_tests.monday.stage import Crash, DyingTransport, QuickClock, Stage, with_variable
 

@@ -8,7 +8,7 @@ import pytest
 
 from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import Fatal, LeaseLost, QuotaExhausted, Transient
-from order_sync.monday.writer import NewRow
+from order_sync.monday.rows import NewRow
 from order_sync.orders.journal import Operation
 from order_sync.orders.tables import State
 from order_sync_tests.contract.site import make_order

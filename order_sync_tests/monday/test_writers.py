@@ -10,7 +10,8 @@ from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import Fatal, QuotaExhausted, Rejected, Transient
 from order_sync.monday.delivery import Outcome
 from order_sync.monday.pacing import Clock
-from order_sync.monday.writer import NewRow, _Rows
+from order_sync.monday.rows import NewRow
+from order_sync.monday.writer import _Rows
 from order_sync.orders.journal import Operation
 from order_sync_tests.monday.stage import SHARED, QuickClock, Stage, with_variable
 

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "board_lease_renew": journal.renew,
         "journal_open": lambda: journal.open(entry("a", Operation.GROUPS)),
         "journal_sending_again": lambda: journal.sending_again(entry("a", Operation.GROUPS)),
+        "journal_amend": lambda: journal.amend(entry("a", Operation.GROUPS)),
+        "journal_recent_imports": lambda: journal.recent_imports(timedelta(hours=1)),
         "journal_in_doubt": lambda: journal.in_doubt(Operation.GROUPS),
         "journal_close_groups": lambda: journal.close(entry("a", Operation.GROUPS), created={"T": "topics"}),
         "journal_adopt_items": lambda: journal.adopt(Operation.ITEMS, item_ids),

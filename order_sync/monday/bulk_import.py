@@ -1,0 +1,302 @@
+"""Many new items at once, as a job of monday's: one request and one CSV file instead of a request for each hundred.
+
+In: rows of one group, as they would be created one by one. Out: the ids of those that the job made, by key; the
+others are created one by one. A job goes through the journal like a request: started, and its id on record, before
+its file leaves; a file that arrives twice makes no row twice, because monday skips what has the same key.
+Source: developer.monday.com, importing items in bulk (API 2026-07 and later).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from order_sync.errors import Fatal, NotFound, Rejected, Transient
+from order_sync.monday import operations
+from order_sync.monday.client import MondayClient
+from order_sync.monday.delivery import Delivery, Outcome
+from order_sync.monday.errors import classify, parse_errors
+from order_sync.monday.rows import NewRow
+from order_sync.monday.transport import Reply
+from order_sync.monday.values import Labels
+from order_sync.orders.journal import Entry, Journal, Operation
+
+log = logging.getLogger("order_sync.monday")
+
+ROWS_A_JOB = 10_000
+ROWS_AN_HOUR = 19_000  # of an account
+JOBS_AN_HOUR = 100  # of an account
+POLL_SECONDS = 10.0  # monday asks not to poll more often
+URL_SECONDS = 600.0  # that an upload may wait
+UPLOADS = 3  # attempts
+REPORTS = 3  # attempts
+STALLED_SECONDS = 1_800.0  # without progress; the next run looks at the job again
+ROW_SECONDS = 0.05  # of a job, before one has been seen
+ENDED = {"COMPLETED", "FAILED", "REJECTED"}
+FAILED_ROWS = {"validation_error", "failed"}
+
+
+class BulkImport:
+    """Imports items on one board. The caller holds the board's lease."""
+
+    def __init__(
+        self,
+        client: MondayClient,
+        journal: Journal,
+        delivery: Delivery,
+        *,
+        key_column: str,
+        labels: Labels,
+        smallest: int,
+        heartbeat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`labels` are those that the board has; `smallest` is the least rows of a job, 0 for no jobs at all."""
+        self._client = client
+        self._journal = journal
+        self._delivery = delivery
+        self._key_column = key_column
+        self._labels = labels
+        self._smallest = smallest
+        self._heartbeat = heartbeat
+        self._row_seconds = ROW_SECONDS
+
+    def jobs(self, rows: Sequence[NewRow], *, writers: int) -> list[list[NewRow]]:
+        """The rows that are better imported, job by job, each of one group: enough of them, safe and faster so."""
+        if not self._smallest or len(rows) < self._smallest:
+            return []
+        groups: dict[str, list[NewRow]] = {}
+        for row in rows:
+            groups.setdefault(row.variables["group"], []).append(row)
+        jobs_done, rows_done = self._journal.recent_imports(timedelta(hours=1))
+        jobs: list[list[NewRow]] = []
+        for group in sorted(groups.values(), key=len, reverse=True):
+            if len(group) < self._smallest:
+                break
+            job = [row for row in group if self._cells(row) is not None]
+            job = job[: max(0, min(ROWS_A_JOB, ROWS_AN_HOUR - rows_done))]
+            one_by_one = self._client.pacer.seconds(Operation.ITEMS, len(job)) / writers
+            if len(job) >= self._smallest and jobs_done < JOBS_AN_HOUR and self.seconds(len(job)) < one_by_one:
+                jobs.append(job)
+                jobs_done, rows_done = jobs_done + 1, rows_done + len(job)
+        return jobs
+
+    def seconds(self, rows: int) -> float:
+        """How long a job of so many rows is expected to take."""
+        return 2 * POLL_SECONDS + rows * self._row_seconds
+
+    def create(self, rows: Sequence[NewRow]) -> Outcome:
+        """Imports the rows, which are of one group. What is not in the outcome was not imported, and is not in doubt.
+
+        Raises Fatal, and Transient if the job's end cannot be learnt: it then stays in doubt, for the next run.
+        """
+        board, group = str(self._journal.board_id), rows[0].variables["group"]
+        match = {"match_column_id": self._key_column, "behaviour": "SKIP"}
+        request = operations.body(operations.INGEST_ITEMS, {"board": board, "group": group, "match": match})
+        entry = Entry(
+            idempotency_key=str(uuid.uuid4()),
+            operation=Operation.IMPORT,
+            keys=tuple(row.key for row in rows),
+            body=json.dumps({"request": request, "csv": self._file(rows)}, ensure_ascii=False),
+        )
+        leave = self._delivery.admit(Operation.IMPORT, 1)
+        self._journal.open(entry)
+        started = self._client.clock.now()
+        try:
+            reply = self._client.mutate(
+                request, idempotency_key=entry.idempotency_key, operation=Operation.IMPORT, rows=1, leave=leave
+            )
+            job = _job(reply)
+        except (Rejected, Transient) as error:
+            # Without a file nothing has happened on the board, whatever became of the request.
+            log.warning("monday starts no import (%s): %d items are created one by one", error, len(rows))
+            self._journal.close(entry)
+            return Outcome()
+        except Fatal:
+            self._journal.close(entry)
+            raise
+        entry = replace(entry, body=json.dumps({**json.loads(entry.body), "job": job}, ensure_ascii=False))
+        self._journal.amend(entry)
+        log.info("importing %d items as job %s", len(rows), job["job_id"])
+        outcome = self.finish(entry)
+        self._journal.close(entry, created=outcome.created)
+        seconds = self._client.clock.now() - started
+        self._row_seconds = max(0.0, seconds - POLL_SECONDS) / len(rows)
+        log.info("imported %d of %d items in %.0f s", len(outcome.created), len(rows), seconds)
+        return outcome
+
+    def finish(self, entry: Entry) -> Outcome:
+        """Sees a job through, also one of an earlier run. The caller closes the entry."""
+        body = json.loads(entry.body)
+        job = body.get("job")
+        if job is None:
+            return Outcome()  # its file never left
+        progress = self._follow(entry, _Job(id=job["job_id"], upload_url=job["upload_url"], file=body["csv"]))
+        if progress is None:
+            log.warning("monday never began with job %s: its items are created one by one", job["job_id"])
+            return self._found(entry, {})
+        if progress["status"] != "COMPLETED":
+            reason = progress.get("failure_message") or progress.get("failure_reason") or "no reason given"
+            log.warning("job %s is %s: %s", job["job_id"], progress["status"], reason)
+            return self._found(entry, {})
+        report = self._report(job["job_id"], progress)
+        return self._found(entry, report)
+
+    # ---- the job ----------------------------------------------------------------------------------
+
+    def _follow(self, entry: Entry, job: _Job) -> dict[str, Any] | None:
+        """Uploads the file and waits for the job to end; None if monday never began with it."""
+        clock = self._client.clock
+        began, uploads, uploaded = clock.now() - entry.age.total_seconds(), 0, False
+        moved_at, shown = clock.now(), -1
+        progress: dict[str, Any] = {"status": "UPLOAD_PENDING"} if not entry.age else self._status(job.id)
+        while progress["status"] not in ENDED:
+            if progress["status"] == "UPLOAD_PENDING":
+                expired = clock.now() - began > URL_SECONDS
+                if expired and clock.now() - moved_at > POLL_SECONDS:
+                    return None
+                if not uploaded and not expired and uploads < UPLOADS:
+                    uploads += 1
+                    uploaded = self._upload(job)
+            elif clock.now() - moved_at > STALLED_SECONDS:
+                raise Transient(
+                    f"monday's import job {job.id} of {len(entry.keys)} items stands still at {shown} %. "
+                    "Nothing is lost: the next run looks at it again before anything else is created"
+                )
+            self._client.wait(POLL_SECONDS)
+            self._journal.renew()
+            self._heartbeat()
+            progress = self._status(job.id)
+            percent = int(progress.get("progress_percentage") or 0)
+            if percent != shown:
+                moved_at, shown = clock.now(), percent
+                done = len(entry.keys) * percent // 100
+                extra = {"progress": (str(Operation.ITEMS), done, len(entry.keys))}
+                log.info("import job %s: %s, %d %%", job.id, progress["status"], percent, extra=extra)
+        return progress
+
+    def _status(self, job_id: str) -> dict[str, Any]:
+        try:
+            return dict(self._client.query(operations.JOB_STATUS, {"job": job_id})["fetch_job_status"])
+        except NotFound as error:
+            return {"status": "FAILED", "failure_message": f"monday does not know it any more ({error})"}
+
+    def _upload(self, job: _Job) -> bool:
+        try:
+            self._client.upload(job.upload_url, job.file.encode())
+        except Transient as error:
+            log.warning("the file of job %s was not taken: %s", job.id, error)
+            return False
+        return True
+
+    def _report(self, job_id: str, progress: Mapping[str, Any]) -> dict[int, tuple[str, str, str]]:
+        """Status, item id and error by row number, which begins at 1; empty if there is no report to be had."""
+        for _ in range(REPORTS):
+            if not progress.get("report_created"):
+                break
+            try:
+                text = self._client.download(progress["report_url"])
+                # By position: a column of the board may have the name of one of these.
+                return {int(row[0]): (row[1], row[2], row[3]) for row in list(csv.reader(io.StringIO(text)))[1:] if row}
+            except (Transient, ValueError, IndexError) as error:
+                log.warning("the report of job %s cannot be read: %s", job_id, error)
+                self._client.wait(1.0)
+                progress = self._status(job_id)
+        return {}
+
+    # ---- what became of it ------------------------------------------------------------------------
+
+    def _found(self, entry: Entry, report: Mapping[int, tuple[str, str, str]]) -> Outcome:
+        """The ids of the rows that are on the board, from the report, and by look-up where it does not say.
+
+        A row that is neither failed by the report nor on the board in the end was not made: the job is over.
+        """
+        outcome, failed = Outcome(), {}
+        for number, key in enumerate(entry.keys, start=1):
+            status, item_id, error = report.get(number, ("", "", ""))
+            if item_id:
+                outcome.created[key] = item_id
+            elif status in FAILED_ROWS:
+                failed[key] = error
+        if failed:
+            first = next(iter(failed.values()))
+            log.warning("%d items were not imported, the first because of: %s", len(failed), first)
+        self._look_up(entry, outcome, set(failed))
+        skipped = [key for n, key in enumerate(entry.keys, start=1) if report.get(n, ("",))[0] == "skipped"]
+        if left := [key for key in skipped if key not in outcome.created]:
+            raise Transient(
+                f"monday skipped {len(left)} items of an import, delta_uuid {left[0]} first, because they are on the "
+                "board, and its search does not show them yet. The next run looks again"
+            )
+        return outcome
+
+    def _look_up(self, entry: Entry, outcome: Outcome, failed: set[str]) -> None:
+        """Adds what the board shows; looked up again when everything that the job did must be seen."""
+        for last in (False, True):
+            unknown = [key for key in entry.keys if key not in outcome.created and key not in failed]
+            if not unknown:
+                return
+            if last:
+                self._delivery.settle(replace(entry, quiet=timedelta(0)))
+            outcome.created |= self._delivery.find(replace(entry, keys=tuple(unknown)))
+
+    # ---- the file ---------------------------------------------------------------------------------
+
+    def _file(self, rows: Sequence[NewRow]) -> str:
+        cells = [self._cells(row) or {} for row in rows]
+        columns = list(dict.fromkeys(column for row in cells for column in row))
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["name", *columns])
+        for row, values in zip(rows, cells, strict=True):
+            writer.writerow([row.variables["name"], *(values.get(column, "") for column in columns)])
+        return text.getvalue()
+
+    def _cells(self, row: NewRow) -> dict[str, str] | None:
+        """The row's values as the file has them, None if it has one that only a request can carry."""
+        cells = {}
+        for column, value in json.loads(row.variables["values"]).items():
+            cell = _cell(value, self._labels.get(column, {}))
+            if cell is None:
+                return None
+            cells[column] = cell
+        return cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    id: str
+    upload_url: str
+    file: str
+
+
+def _job(reply: Reply) -> dict[str, str]:
+    """The id and upload URL of the job that was started; raises what an error means."""
+    if errors := parse_errors(reply):
+        raise classify(errors[0], reply)
+    job = (reply.data or {}).get("ingest_items") or {}
+    if not job.get("job_id") or not job.get("upload_url"):
+        raise Transient("monday's answer names no job")
+    return {"job_id": str(job["job_id"]), "upload_url": str(job["upload_url"])}
+
+
+def _cell(value: Any, labels: Mapping[str, int]) -> str | None:
+    """A column value as a cell of the file; None for a label that the board lacks, as a job creates none."""
+    match value:
+        case str():
+            return value
+        case {"url": str(url)}:
+            return url if value.get("text") == url and url.startswith(("http://", "https://")) else None
+        case {"date": str(text)} | {"text": str(text)}:
+            return text
+        case {"label": str(label)} if label in labels:
+            return label
+        case {"labels": [str(label)]} if label in labels and "," not in label:
+            return label
+    return None
