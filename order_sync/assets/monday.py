@@ -23,7 +23,7 @@ from order_sync.resources.sql_server import ReadOnlySqlServerResource
 POOL = "monday_board"
 
 GROUPS = ["title", "customer", "headers"]
-ITEMS = ["delta_uuid", "record_uuid", "customer", "group_id", "name", "values", "rejection"]
+ITEMS = ["delta_uuid", "record_uuid", "customer", "group", "group_id", "name", "values", "rejection"]
 ITEM_COLUMNS = ("delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at")
 SUBITEM_COLUMNS = ("delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state")
 SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "customer", "parent_item_id", "name", "values", "rejection"]
@@ -111,6 +111,7 @@ def _item(row: Row, columns: tuple[ColumnMap, ...], group_ids: Mapping[str, str]
         "delta_uuid": row["delta_uuid"],
         "record_uuid": row["record_uuid"],
         "customer": row[CUSTOMER],
+        "group": title,
         "group_id": group_ids.get(title or ""),
         "name": name,
         "values": {column.column: row.get(column.source) for column in columns},

@@ -228,7 +228,7 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
                 wrong.append(f"{what} {key} is {by_key[key]} on the board, {(monday_id, place)} in the queue table")
         unknown = by_key.keys() - {row[0] for row in known}
         wrong += [f"{what} {key} is on the board and in no queue table" for key in unknown]
-    groups = Counter(group["title"] for group in board["groups"])
+    groups = Counter(group["title"] for group in board["groups"] if group["state"] == "active")
     doubled += [f"group '{title}' is {n} times on the board" for title, n in groups.items() if n > 1]
     wrong += [f"ORDER_LIST names item {i}, which is not on the board" for i in orders - {item[1] for item in items}]
     wrong += [

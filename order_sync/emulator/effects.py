@@ -65,6 +65,14 @@ class GroupCreated(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRenamed(Effect):
+    kind: ClassVar[str] = "group_renamed"
+    board_id: int
+    group_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRemoved(Effect):
     kind: ClassVar[str] = "group_removed"
     board_id: int
@@ -167,6 +175,7 @@ _KINDS: dict[str, type[Effect]] = {
         ColumnCreated,
         LabelCreated,
         GroupCreated,
+        GroupRenamed,
         GroupRemoved,
         ItemCreated,
         ItemChanged,

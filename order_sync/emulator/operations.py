@@ -17,6 +17,7 @@ from .effects import (
     ColumnCreated,
     GroupCreated,
     GroupRemoved,
+    GroupRenamed,
     ItemChanged,
     ItemCreated,
     ItemMoved,
@@ -152,13 +153,22 @@ class Operations:
     ) -> Group:
         """monday puts a new group on top, and lets many groups share one title."""
         board = self.board(board_id)
-        if not 1 <= len(group_name.strip()) <= 255:
-            raise invalid_argument("a group name has 1 to 255 characters")
+        title = _group_title(group_name)
         color = group_color or GROUP_COLORS[len(board.groups) % len(GROUP_COLORS)]
         if color not in GROUP_COLORS:
             raise invalid_argument("group_color is not one of monday's group colors", group_color=color)
         position = _group_position(board, relative_to, position_relative_method)
-        return self._create_group(board.id, self._state.next_name("group"), group_name.strip(), color, position)
+        return self._create_group(board.id, self._state.next_name("group"), title, color, position)
+
+    def update_group(self, board_id: str, group_id: str, group_attribute: str, new_value: str) -> Group:
+        board = self.board(board_id)
+        group = active_group(board, group_id)
+        if group_attribute != "title":
+            raise invalid_argument(f"The emulator changes a group's title only, not its {group_attribute}")
+        self._state.record(
+            GroupRenamed(at=self._clock.now(), board_id=board.id, group_id=group.id, title=_group_title(new_value))
+        )
+        return group
 
     def archive_group(self, board_id: str, group_id: str) -> Group:
         return self._remove_group(board_id, group_id, "archived")
@@ -383,6 +393,12 @@ class Operations:
             )
         self._state.record(GroupRemoved(at=self._clock.now(), board_id=board.id, group_id=group.id, state=state))
         return group
+
+
+def _group_title(name: str) -> str:
+    if not 1 <= len(name.strip()) <= 255:
+        raise invalid_argument("a group name has 1 to 255 characters")
+    return name.strip()
 
 
 def _number(identity: str | int) -> int:

@@ -317,6 +317,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
             "create_board",
             "create_column",
             "create_group",
+            "update_group",
             "archive_group",
             "delete_group",
             "create_item",

@@ -17,6 +17,7 @@ from .effects import (
     Effect,
     GroupCreated,
     GroupRemoved,
+    GroupRenamed,
     ItemChanged,
     ItemCreated,
     ItemMoved,
@@ -198,6 +199,8 @@ class State:
                     effect.group_id, effect.title, effect.color, effect.position, board
                 )
                 self._serial += 1
+            case GroupRenamed():
+                self.boards[effect.board_id].groups[effect.group_id].title = effect.title
             case GroupRemoved():
                 group = self.boards[effect.board_id].groups[effect.group_id]
                 group.state = effect.state

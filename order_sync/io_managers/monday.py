@@ -5,6 +5,7 @@ Every create goes through the journal while the run holds the board; see order_s
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,10 @@ from pydantic import Field, PrivateAttr
 from order_sync.errors import Fatal, OrderSyncError, Rejected
 from order_sync.io_managers.frames import Row, by_customer, preview, to_frame, to_rows
 from order_sync.monday.board import Board, check_mapping, read_board
+from order_sync.monday.changes import Changes, Header
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Outcome
-from order_sync.monday.rows import NewRow
+from order_sync.monday.rows import Mended, NewRow
 from order_sync.monday.values import encode_row, to_json
 from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Journal, Operation
@@ -117,6 +119,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             client, board = self._connected(fresh=True)
             here = self._groups(board)
             wanted = [row["title"] for row in rows]
+            self._changes(writer).tell_renamed({title: here[title] for title in wanted if title in here}, board)
             self._journal().adopt(Operation.GROUPS, {title: here[title] for title in wanted if title in here})
             outcome = writer.create(
                 Operation.GROUPS,
@@ -158,15 +161,24 @@ class MondayIOManager(dg.ConfigurableIOManager):
         mapping = self.sql_server.mapping.items
         queue = self.sql_server.queue
         with self._holding_board(context) as writer:
-            _, board = self._connected()
+            _, board = self._connected(fresh=True)
+            changes = self._changes(writer)
+            self._rehome(changes, rows, board)
             queue.assign_groups(self._run_id, {r["delta_uuid"]: r["group_id"] for r in rows if r["group_id"]})
             # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
             # slept, another one may have taken its rows over and made them.
             held = {row["delta_uuid"]: row for row in queue.claimed_headers(self._run_id)}
             self._tell_lost(context, rows, held)
-            new, rejected = [], {}
-            for row in rows:
-                if row["delta_uuid"] not in held or held[row["delta_uuid"]]["monday_item_id"] is not None:
+            known = {key: row["monday_item_id"] for key, row in held.items() if row["monday_item_id"] is not None}
+            gone = changes.forget(known.values())
+            there = {key for key, item in known.items() if item not in gone}
+            wanted = [row for row in rows if row["delta_uuid"] in held and row["delta_uuid"] not in there]
+            headers = [Header(delta_uuid=row["delta_uuid"], record_uuid=row["record_uuid"]) for row in wanted]
+            adopted = changes.adopt(headers, board)
+            new: dict[str, NewRow] = {}
+            rejected = {}
+            for row in wanted:
+                if row["delta_uuid"] in adopted.items:
                     continue
                 own = {mapping.key_column: row["delta_uuid"], mapping.record_column: row["record_uuid"]}
                 try:
@@ -175,12 +187,32 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     rejected[row["delta_uuid"]] = str(error)
                     continue
                 variables = {"group": row["group_id"], "name": row["name"], "values": values}
-                new.append(NewRow(key=row["delta_uuid"], variables=variables))
+                new[row["delta_uuid"]] = NewRow(key=row["delta_uuid"], variables=variables)
             self._journal().reject(Operation.ITEMS, rejected)
+            by_key = {row["delta_uuid"]: row for row in wanted}
+
+            def mend(refused: Mapping[str, str]) -> Mended:
+                """Their group may have been deleted a moment ago."""
+                affected = [by_key[key] for key in refused]
+                moved = self._rehome(changes, affected, self._connected(fresh=True)[1])
+                groups = {row["delta_uuid"]: row["group_id"] for row in moved}
+                queue.assign_groups(self._run_id, groups)
+                return Mended(again={key: new[key].with_variables(group=group) for key, group in groups.items()})
+
             shared = {"board": str(board.id), "labels": any(column.new_labels for column in mapping.columns)}
-            outcome = writer.create(Operation.ITEMS, new, shared)
+            outcome = writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend)
         outcome.rejected |= rejected
-        return self._report(context, rows, outcome, "delta_uuid")
+        return self._report(context, rows, outcome) | {"adopted": len(adopted.items)}
+
+    def _rehome(self, changes: Changes, rows: list[Row], board: Board) -> list[Row]:
+        """Gives rows whose group is gone from the board its successor; returns those rows."""
+        homeless = [row for row in rows if row["group_id"] and row["group_id"] not in board.group_ids]
+        if homeless:
+            groups = changes.groups_again(Counter(row["group"] for row in homeless), board)
+            self._confirm_groups(self._connected()[0], groups)
+            for row in homeless:
+                row["group_id"] = groups.get(row["group"], row["group_id"])
+        return homeless
 
     def _create_subitems(self, context: dg.OutputContext, rows: list[Row]) -> dict[str, Any]:
         mapping = self.sql_server.mapping.subitems
@@ -193,11 +225,20 @@ class MondayIOManager(dg.ConfigurableIOManager):
             queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
             held = {row["delta_uuid"]: row for row in queue.claimed_lines(self._run_id)}
             self._tell_lost(context, rows, held)
-            rows = [row for row in rows if row["delta_uuid"] in held]
+            # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
+            changes = self._changes(writer)
+            gone = changes.forget(
+                {
+                    int(row["parent_item_id"])
+                    for row in held.values()
+                    if row["monday_subitem_id"] and row["parent_item_id"]
+                }
+            )
+            rows = [row for row in rows if row["delta_uuid"] in held and int(row["parent_item_id"]) not in gone]
             ids = {
                 row["line_uuid"]: str(row["monday_subitem_id"])
                 for row in held.values()
-                if row["monday_subitem_id"] is not None
+                if row["monday_subitem_id"] is not None and row["parent_item_id"] not in gone
             }
             new: dict[str, NewRow] = {}  # by line_uuid: a line that is queued twice is one subitem
             rejected = {}
@@ -212,8 +253,14 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 variables = {"parent": str(row["parent_item_id"]), "name": row["name"], "values": values}
                 new[row["line_uuid"]] = NewRow(key=row["delta_uuid"], variables=variables)
             self._journal().reject(Operation.SUBITEMS, rejected)
+            parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows}
+
+            def mend(refused: Mapping[str, str]) -> Mended:
+                """Their item may have been deleted a moment ago."""
+                return changes.orphans({key: parents[key] for key in refused})
+
             shared = {"labels": any(column.new_labels for column in mapping.columns)}
-            outcome = writer.create(Operation.SUBITEMS, list(new.values()), shared)
+            outcome = writer.create(Operation.SUBITEMS, list(new.values()), shared, mend=mend)
             ids |= {line: outcome.created[row.key] for line, row in new.items() if row.key in outcome.created}
             # The same line queued again, or synced before: the row gets the subitem that is there.
             self._journal().adopt(
@@ -224,8 +271,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     if row["line_uuid"] in ids and row["delta_uuid"] not in outcome.created
                 },
             )
+            changes.forget_again()
         outcome.rejected |= rejected
-        return self._report(context, rows, outcome, "delta_uuid")
+        return self._report(context, rows, outcome)
+
+    def _changes(self, writer: BoardWriter) -> Changes:
+        return Changes(self._connected()[0], self._journal(), writer, self.sql_server.mapping)
 
     def _tell_lost(self, context: dg.OutputContext, rows: list[Row], held: Mapping[str, Row]) -> None:
         lost = [row["delta_uuid"] for row in rows if row["delta_uuid"] not in held]
@@ -241,15 +292,17 @@ class MondayIOManager(dg.ConfigurableIOManager):
             raise Rejected(row["rejection"])
         return to_json(own | encode_row(columns, row["values"], board.labels))
 
-    def _report(self, context: dg.OutputContext, rows: list[Row], outcome: Outcome, key: str) -> dict[str, Any]:
+    def _report(self, context: dg.OutputContext, rows: list[Row], outcome: Outcome) -> dict[str, Any]:
         for row in rows:
-            if reason := outcome.rejected.get(row[key]):
-                context.log.warning(f"rejected: {row['name'] or row[key]} (record_uuid {row['record_uuid']}): {reason}")
+            key = row["delta_uuid"]
+            if reason := outcome.rejected.get(key):
+                context.log.warning(f"rejected: {row['name'] or key} (record_uuid {row['record_uuid']}): {reason}")
         return {
             "dagster/row_count": len(rows),
             "created": len(outcome.created),
             "rejected": len(outcome.rejected),
-            "already there": len(rows) - len(outcome.created) - len(outcome.rejected),
+            "waiting": len(outcome.waiting),
+            "already there": len(rows) - len(outcome.created) - len(outcome.rejected) - len(outcome.waiting),
             "customers": by_customer(rows),
             "preview": preview(rows, ["name", "customer", "record_uuid"]),
         }

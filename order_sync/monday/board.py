@@ -6,7 +6,7 @@ In: a reader and a board id. Out: a `Board`, and ids by key. Reads only.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +95,7 @@ def find_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[
     """Item ids by the text in `column`, for those of `keys` that are on the board."""
     found: dict[str, str] = {}
     wanted = list(keys)
-    for start in range(0, len(wanted), LOOK_UP):
-        values = wanted[start : start + LOOK_UP]
+    for values in _hundreds(wanted):
         page = reader.query(
             operations.ITEMS_BY_COLUMN,
             {
@@ -119,14 +118,56 @@ def find_subitems(reader: MondayReader, parents: Sequence[str], column: str) -> 
     Read through the parents, not searched for: a search may come late.
     """
     found: dict[str, str] = {}
-    distinct = list(dict.fromkeys(parents))
-    for start in range(0, len(distinct), LOOK_UP):
-        items = reader.query(operations.SUBITEMS, {"items": distinct[start : start + LOOK_UP], "ids": [column]}).get(
-            "items"
-        )
-        for item in items or []:
-            _collect(found, item.get("subitems") or [], column)
+    for subitems in subitems_of(reader, parents, column).values():
+        for key, subitem in subitems.items():
+            found.setdefault(key, subitem)
     return found
+
+
+def subitems_of(reader: MondayReader, parents: Iterable[str], column: str) -> dict[str, dict[str, str]]:
+    """Subitem ids by the text in `column`, by parent item."""
+    found: dict[str, dict[str, str]] = {}
+    for ids in _hundreds(parents):
+        for item in reader.query(operations.SUBITEMS, {"items": ids, "ids": [column]}).get("items") or []:
+            _collect(found.setdefault(item["id"], {}), item.get("subitems") or [], column)
+    return found
+
+
+def find_gone(reader: MondayReader, items: Iterable[str]) -> set[str]:
+    """Those of the items that somebody has deleted or archived."""
+    gone: set[str] = set()
+    for ids in _hundreds(items):
+        there = reader.query(operations.ITEM_STATES, {"items": ids}).get("items") or []
+        gone |= set(ids) - {item["id"] for item in there if item.get("state") in (None, "active")}
+    return gone
+
+
+def find_unkeyed(reader: MondayReader, board_id: int, *, key_column: str, record_column: str) -> dict[str, list[str]]:
+    """Items that have a text in `record_column` and none in `key_column`: their ids by that text, lowest first."""
+    rules = {
+        "rules": [
+            {"column_id": key_column, "compare_value": [""], "operator": "is_empty"},
+            {"column_id": record_column, "compare_value": [""], "operator": "is_not_empty"},
+        ]
+    }
+    variables = {"board": [str(board_id)], "rules": rules, "ids": [record_column]}
+    page = reader.query(operations.ITEMS_BY_RULES, variables)["boards"][0]["items_page"]
+    found: dict[str, list[str]] = {}
+    while True:
+        for item in page["items"]:
+            text = next((value["text"] for value in item["column_values"] if value["id"] == record_column), None)
+            if text and item.get("state") in (None, "active"):
+                found.setdefault(text.strip().lower(), []).append(item["id"])
+        if not page.get("cursor"):
+            return {text: sorted(ids, key=int) for text, ids in found.items()}
+        variables = {"cursor": page["cursor"], "ids": [record_column]}
+        page = reader.query(operations.NEXT_ITEMS, variables)["next_items_page"]
+
+
+def _hundreds(ids: Iterable[str]) -> Iterator[list[str]]:
+    distinct = list(dict.fromkeys(ids))
+    for start in range(0, len(distinct), LOOK_UP):
+        yield distinct[start : start + LOOK_UP]
 
 
 def _collect(found: dict[str, str], items: Iterable[Mapping[str, Any]], column: str) -> None:

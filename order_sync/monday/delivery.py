@@ -32,11 +32,15 @@ SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; a row that its answer left
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What became of the rows: monday's id, or why not, by key; `again` may succeed later."""
+    """What became of the rows: monday's id, or why not, by key.
+
+    `again` could not be created now and may be later; `waiting` must not be created now, and is no failure.
+    """
 
     created: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
     again: dict[str, Transient] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
     fatal: OrderSyncError | None = None
 
 
@@ -72,7 +76,7 @@ class Delivery:
         self._settle_seconds = settle_seconds
         self._on_locked = on_locked  # are there others of us to wait for?
 
-    def admit(self, operation: Operation, rows: int, *, whole: bool = False) -> Leave:
+    def admit(self, operation: str, rows: int, *, whole: bool = False) -> Leave:
         """Waits until some of the rows, or all of them, are within the account's budget."""
         told = False
         while not (leave := self._client.pacer.admit(operation, rows, whole=whole)).rows:

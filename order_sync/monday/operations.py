@@ -56,6 +56,14 @@ CREATE_SUBITEM = gql(
     }}
     """
 ).document
+CHANGE_VALUES = gql(
+    f"""
+    mutation ChangeValues($board: ID!, $item: ID!, $values: JSON!) {{
+      change_multiple_column_values(board_id: $board, item_id: $item, column_values: $values) {{ id }}
+      {COMPLEXITY}
+    }}
+    """
+).document
 SHARED = frozenset({"board", "labels"})
 
 VERSION = "query Version { version { value kind } me { id } complexity { before reset_in_x_seconds } }"
@@ -83,6 +91,21 @@ query NextItems($cursor: String!, $ids: [String!]) {
     cursor
     items { id state column_values(ids: $ids) { id text } }
   }
+}
+"""
+ITEMS_BY_RULES = """
+query ItemsByRules($board: [ID!], $rules: ItemsQuery, $ids: [String!]) {
+  boards(ids: $board) {
+    items_page(limit: 500, query_params: $rules) {
+      cursor
+      items { id state column_values(ids: $ids) { id text } }
+    }
+  }
+}
+"""
+ITEM_STATES = """
+query ItemStates($items: [ID!]) {
+  items(ids: $items, limit: 100) { id state }
 }
 """
 SUBITEMS = """

@@ -1,12 +1,12 @@
-"""What is to be created on a board.
+"""What is to be created on a board, and what is done about rows that monday rejects.
 
 In: nothing. Out: the row that an IO manager wants and a writer creates, whichever way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -16,3 +16,22 @@ class NewRow:
 
     key: str
     variables: Mapping[str, Any]
+
+    def with_variables(self, **variables: Any) -> NewRow:
+        return NewRow(key=self.key, variables={**self.variables, **variables})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    """Rejected rows that need not be, by key: `again` as they are to be sent now, `waiting` with what they wait for.
+
+    `rejected` are better reasons for some that stay rejected.
+    """
+
+    again: Mapping[str, NewRow] = field(default_factory=dict)
+    waiting: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+
+# Asked about rows that monday rejects, with the reasons by key, before they are recorded as rejected.
+Mend = Callable[[Mapping[str, str]], Mended]

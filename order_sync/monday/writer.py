@@ -25,7 +25,7 @@ from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Delivery, Locked, Outcome, Spent
 from order_sync.monday.errors import LOCK_WAIT
 from order_sync.monday.pacing import BODY_BYTES
-from order_sync.monday.rows import NewRow
+from order_sync.monday.rows import Mend, NewRow
 from order_sync.monday.values import Labels
 from order_sync.orders.journal import Entry, Journal, Operation
 
@@ -39,10 +39,6 @@ TEMPLATES: Mapping[Operation, DocumentNode] = {
 ROW_ATTEMPTS = 8
 MOST_FAILURES = 3  # of requests in a row: more are not the fault of single rows
 SMALLEST_SHARE = 5  # rows: below it several writers gain nothing over one
-
-
-# Rows that monday rejects, with the reasons by key; the answer are those that may succeed in another way, changed.
-Mend = Callable[[Mapping[str, str]], Mapping[str, NewRow]]
 
 
 class _Rows:
@@ -105,7 +101,9 @@ class _Rows:
             self._cap = max(self._cap, 1 if self._failures else len(batch) * 2)
             self.total.created |= outcome.created
             self.total.rejected |= outcome.rejected
-            left = [row for row in batch if row.key not in outcome.created and row.key not in outcome.rejected]
+            self.total.waiting |= outcome.waiting
+            over = outcome.created.keys() | outcome.rejected.keys() | outcome.waiting.keys()
+            left = [row for row in batch if row.key not in over]
             for row in left:
                 self._attempts[row.key] = self._attempts.get(row.key, 0) + 1
                 if self._attempts[row.key] >= ROW_ATTEMPTS or (not answered and len(batch) == 1):
@@ -189,12 +187,14 @@ class BoardWriter:
             )
             of_a_job = entry.operation is Operation.IMPORT
             outcome = self._bulk.finish(entry) if of_a_job else self.delivery.resolve(entry)
+            # Whoever is refused now is asked about again, by the step whose row it is: it knows what can be done.
+            outcome.rejected.clear()
             self._close(entry, outcome)
             log.info(
                 "request %s is resolved: %d rows adopted, %d to be created",
                 entry.idempotency_key,
                 len(outcome.created),
-                len(entry.keys) - len(outcome.created) - len(outcome.rejected),
+                len(entry.keys) - len(outcome.created),
             )
             if outcome.fatal:
                 raise outcome.fatal
@@ -305,13 +305,16 @@ class BoardWriter:
             self._report(operation, rows)
 
     def _mended(self, batch: Sequence[NewRow], outcome: Outcome, mend: Mend) -> list[NewRow]:
-        """The batch with rejected rows as `mend` would have them sent again."""
+        """The batch with its rejected rows as `mend` would have them sent again."""
         with self._mending:
             mended = mend(outcome.rejected)
-        for key in mended:
-            reason = outcome.rejected.pop(key)
-            outcome.again[key] = Transient(reason, no_effect=True)
-        return [mended.get(row.key, row) for row in batch]
+        outcome.rejected |= mended.rejected
+        for key in mended.again:
+            outcome.again[key] = Transient(outcome.rejected.pop(key), no_effect=True)
+        for key, reason in mended.waiting.items():
+            del outcome.rejected[key]
+            outcome.waiting[key] = reason
+        return [mended.again.get(row.key, row) for row in batch]
 
     def _close(self, entry: Entry, outcome: Outcome) -> None:
         self._journal.close(entry, created=outcome.created, rejected=outcome.rejected)
@@ -320,7 +323,7 @@ class BoardWriter:
         return self._rows is not None and self._rows.fewer_writers()
 
     def _report(self, operation: Operation, rows: _Rows) -> None:
-        done = len(rows.total.created) + len(rows.total.rejected)
+        done = len(rows.total.created) + len(rows.total.rejected) + len(rows.total.waiting)
         now = self._client.clock.now()
         # A line every few seconds for people; every batch for a progress bar, which listens at DEBUG.
         tell = done == rows.count or now - self._told_at >= 5

@@ -8,7 +8,7 @@ holds the board's lease may open or close rows, so every row that it finds open 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from order_sync.errors import LeaseLost
-from order_sync.orders.database import WritableDatabase, in_transaction
-from order_sync.orders.tables import State, Tables
+from order_sync.orders.database import WritableDatabase, chunks, in_transaction
+from order_sync.orders.tables import Action, State, Tables
 
 
 class Operation(StrEnum):
@@ -222,6 +222,56 @@ class Journal:
     def adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
         """Writes the ids of rows that were on the board already."""
         self._write_ids(connection, operation, found, self._renew(connection))
+
+    @in_transaction
+    def adopt_lines(self, connection: sa.Connection, found: Mapping[tuple[str, str], tuple[int, int]]) -> int:
+        """Writes subitem and parent ids of lines by (record_uuid, line_uuid); returns how many got one."""
+        line = self._tables.line_queue
+        self._renew(connection)
+        adopted = 0
+        for (record_uuid, line_uuid), (subitem_id, item_id) in found.items():
+            updated = connection.execute(
+                sa.update(line)
+                .where(
+                    line.c.record_uuid == record_uuid,
+                    line.c.line_uuid == line_uuid,
+                    line.c.action_type == Action.INSERT,
+                    line.c.sync_state.in_([State.NEW, State.PENDING]),
+                    line.c.monday_subitem_id.is_(None),
+                )
+                .values(monday_subitem_id=subitem_id, parent_item_id=item_id)
+            )
+            adopted += updated.rowcount
+        return adopted
+
+    def known_items(self, items: Collection[int]) -> set[int]:
+        """Those of the items that a header has."""
+        h = self._tables.header_queue
+        queries = (sa.select(h.c.monday_item_id).where(h.c.monday_item_id.in_(chunk)) for chunk in chunks(items))
+        return {row["monday_item_id"] for query in queries for row in self._database.rows(query)}
+
+    @in_transaction
+    def forget_items(self, connection: sa.Connection, items: Collection[int]) -> dict[int, str]:
+        """Takes items that are no more from headers that wait, and from waiting lines the subitems under them.
+
+        Returns the record_uuid by item. Orders that are SYNCED keep theirs: nothing would create them again.
+        """
+        if not items:
+            return {}
+        h, line = self._tables.header_queue, self._tables.line_queue
+        forgotten: dict[int, str] = {}
+        self._renew(connection)
+        for chunk in chunks(items):
+            waiting = (h.c.monday_item_id.in_(chunk), h.c.sync_state == State.PENDING)
+            found = connection.execute(sa.select(h.c.monday_item_id, h.c.record_uuid).where(*waiting))
+            forgotten |= {row.monday_item_id: row.record_uuid for row in found}
+            connection.execute(sa.update(h).where(*waiting).values(monday_item_id=None))
+            connection.execute(
+                sa.update(line)
+                .where(line.c.parent_item_id.in_(chunk), line.c.sync_state == State.PENDING)
+                .values(monday_subitem_id=None)
+            )
+        return forgotten
 
     @in_transaction
     def reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, str]) -> None:

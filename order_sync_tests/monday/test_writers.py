@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
@@ -10,7 +10,7 @@ from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import Fatal, QuotaExhausted, Rejected, Transient
 from order_sync.monday.delivery import Outcome
 from order_sync.monday.pacing import Clock
-from order_sync.monday.rows import NewRow
+from order_sync.monday.rows import Mended, NewRow
 from order_sync.monday.writer import _Rows
 from order_sync.orders.journal import Operation
 from order_sync_tests.monday.stage import SHARED, QuickClock, Stage, with_variable
@@ -113,9 +113,9 @@ def test_rejected_rows_are_mended_before_they_are_recorded(stage: Stage) -> None
     spoilt = [with_variable(row, group="gone") if n % 2 else row for n, row in enumerate(rows)]
     asked: list[str] = []
 
-    def mend(rejected: Any) -> dict[str, NewRow]:
+    def mend(rejected: Mapping[str, str]) -> Mended:
         asked.extend(rejected)
-        return {row.key: row for row in rows if row.key in rejected}
+        return Mended(again={row.key: row for row in rows if row.key in rejected})
 
     with stage.writer() as writer:
         outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], mend=mend)
@@ -130,8 +130,29 @@ def test_mending_in_vain_comes_to_an_end(stage: Stage) -> None:
     rows = [with_variable(row, group="gone") for row in stage.wanted(Operation.ITEMS, 2)]
     by_key = {row.key: row for row in rows}
     with stage.writer(clock=QuickClock()) as writer, pytest.raises(Transient):
-        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS], mend=lambda bad: {k: by_key[k] for k in bad})
+        writer.create(
+            Operation.ITEMS,
+            rows,
+            SHARED[Operation.ITEMS],
+            mend=lambda rejected: Mended(again={key: by_key[key] for key in rejected}),
+        )
     assert len(stage.mutations()) == 8
+
+
+def test_what_has_to_wait_is_neither_rejected_nor_a_failure(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 4)
+    spoilt = [with_variable(row, group="gone") if n < 2 else row for n, row in enumerate(rows)]
+
+    def mend(rejected: Mapping[str, str]) -> Mended:
+        return Mended(waiting={rows[0].key: "it waits"}, rejected={rows[1].key: "for a better reason"})
+
+    with stage.writer() as writer:
+        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], mend=mend)
+    assert outcome.waiting == {rows[0].key: "it waits"}
+    assert outcome.rejected == {rows[1].key: "for a better reason"}
+    assert outcome.created.keys() == {rows[2].key, rows[3].key}
+    states = {row["delta_uuid"]: row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)}
+    assert (states[rows[0].key], states[rows[1].key]) == ("PENDING", "ERROR")
 
 
 # ---- batches ------------------------------------------------------------------------------------------------

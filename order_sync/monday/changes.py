@@ -1,0 +1,165 @@
+"""What people and other tools have done on the board: groups and items that are gone, and items that are there already.
+
+In: what order_sync wants or knows. Out: the same, corrected by what the board shows, with a message for each change.
+The caller holds the board's lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from order_sync.errors import OrderSyncError
+from order_sync.monday import operations
+from order_sync.monday.board import Board, find_gone, find_unkeyed, subitems_of
+from order_sync.monday.client import MondayClient, read_data
+from order_sync.monday.rows import Mended, NewRow
+from order_sync.monday.values import to_json
+from order_sync.monday.writer import BoardWriter
+from order_sync.orders.journal import Journal, Operation
+from order_sync.orders.mapping import Mapping as ColumnMapping
+
+log = logging.getLogger("order_sync.monday")
+
+CHANGE = "change_multiple_column_values"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A header that wants an item."""
+
+    delta_uuid: str
+    record_uuid: str
+
+
+@dataclass(kw_only=True)
+class Adopted:
+    """Items that were on the board, by delta_uuid, and the subitems under them, by line_uuid."""
+
+    items: dict[str, str] = field(default_factory=dict)
+    subitems: int = 0
+
+
+class Changes:
+    """Finds what was changed on one board, and puts it right."""
+
+    def __init__(self, client: MondayClient, journal: Journal, writer: BoardWriter, mapping: ColumnMapping) -> None:
+        self._client = client
+        self._journal = journal
+        self._writer = writer
+        self._mapping = mapping
+        self._gone: set[int] = set()  # items that were missed so far
+        self._awaited: set[int] = set()  # those of them that the next run creates again
+
+    def tell_renamed(self, groups: Mapping[str, str], board: Board) -> None:
+        """Groups of ours, with their ids, that somebody has given another title: they stay the same groups."""
+        titles = {group_id: title for title, group_id in board.groups.items()}
+        for title, group_id in groups.items():
+            if title not in board.groups:
+                now = titles.get(group_id)
+                log.info("group '%s' is called '%s' on the board now: its items go there", title, now)
+
+    def groups_again(self, titles: Mapping[str, int], board: Board) -> dict[str, str]:
+        """Groups that are gone from the board, created again: group id by title. `titles` counts the items for each."""
+        there = {title: board.groups[title] for title in titles if title in board.groups}
+        missing = [title for title in titles if title not in there]
+        for title in missing:
+            log.warning(
+                "group '%s' is gone from board '%s': it is created again for %d items", title, board.name, titles[title]
+            )
+        rows = [NewRow(key=title, variables={"name": title}) for title in missing]
+        self._journal.adopt(Operation.GROUPS, there)
+        return there | self._writer.create(Operation.GROUPS, rows, {"board": str(board.id)}).created
+
+    def forget(self, items: Collection[int]) -> set[int]:
+        """Looks which of the items are gone from the board, and takes their ids, and those of the subitems under
+        them, from the rows that wait: they are created again. Returns the items that are gone.
+        """
+        gone = {int(item) for item in find_gone(self._client, [str(item) for item in items])}
+        for item, record_uuid in self._journal.forget_items(gone).items():
+            log.warning("item %d of order %s was deleted on the board: it is created again", item, record_uuid)
+            self._awaited.add(item)
+        self._gone |= gone
+        return gone
+
+    def orphans(self, parents: Mapping[str, int]) -> Mended:
+        """Lines that monday rejects, with their items: those whose item is gone need not be rejected.
+
+        They wait with their order, whose item is created again by the next run.
+        """
+        gone = self.forget(set(parents.values()) - self._gone) | (self._gone & set(parents.values()))
+        lines = {key: item for key, item in parents.items() if item in gone}
+        return Mended(
+            waiting={
+                key: f"its item {item} was deleted on the board" for key, item in lines.items() if item in self._awaited
+            },
+            rejected={
+                key: f"its item {item} was deleted on the board after the order was synced. Restore it there (monday "
+                "keeps it for 30 days), then run `order-sync retry`"
+                for key, item in lines.items()
+                if item not in self._awaited
+            },
+        )
+
+    def forget_again(self) -> None:
+        """Subitems that were made before their item was deleted, and recorded after it was missed, are gone as well."""
+        self._journal.forget_items(self._gone)
+
+    def adopt(self, headers: Sequence[Header], board: Board) -> Adopted:
+        """Gives headers the items that are on the board under their record_uuid without being order_sync's.
+
+        Such an item keeps what is in it; it gets the header's delta_uuid, and its subitems are known by line_uuid.
+        """
+        adopted = Adopted()
+        if not headers or not board.items_count:
+            return adopted
+        keys = self._mapping.items
+        unkeyed = find_unkeyed(self._client, board.id, key_column=keys.key_column, record_column=keys.record_column)
+        known = self._journal.known_items([int(item) for ids in unkeyed.values() for item in ids])
+        free = {record: [item for item in ids if int(item) not in known] for record, ids in unkeyed.items()}
+        for header in headers:
+            if ids := free.get(header.record_uuid.lower()):
+                adopted.items[header.delta_uuid] = ids.pop(0)
+        if not adopted.items:
+            return adopted
+        records = {header.delta_uuid: header.record_uuid for header in headers}
+        parents = {item: records[delta_uuid] for delta_uuid, item in adopted.items.items()}
+        subitems = subitems_of(self._client, parents, self._mapping.subitems.key_column)
+        # The lines first: once a header has its item, nobody looks for subitems under it any more.
+        adopted.subitems = self._journal.adopt_lines(
+            {
+                (parents[item], line): (int(subitem), int(item))
+                for item, of in subitems.items()
+                for line, subitem in of.items()
+            }
+        )
+        self._journal.adopt(Operation.ITEMS, adopted.items)
+        for delta_uuid, item in adopted.items.items():
+            log.warning("item %s was on the board already: adopted for order %s", item, records[delta_uuid])
+        for record, ids in free.items():
+            if ids and record in {value.lower() for value in parents.values()}:
+                log.warning("item %s has the record_uuid of order %s, too: it is left alone", ids[0], record)
+        self._stamp(adopted.items, board)
+        return adopted
+
+    def _stamp(self, items: Mapping[str, str], board: Board) -> None:
+        """Writes the keys on the items. To write a value twice changes nothing, so this needs no journal."""
+        left = list(items.items())
+        while left:
+            leave = self._writer.delivery.admit(CHANGE, len(left))
+            batch, left = left[: leave.rows], left[leave.rows :]
+            rows = [
+                {"item": item, "values": to_json({self._mapping.items.key_column: delta_uuid})}
+                for delta_uuid, item in batch
+            ]
+            body = operations.body_of_many(operations.CHANGE_VALUES, rows, {"board": str(board.id)})
+            try:
+                read_data(
+                    self._client.mutate(
+                        body, idempotency_key=str(uuid.uuid4()), operation=CHANGE, rows=len(batch), leave=leave
+                    )
+                )
+            except OrderSyncError as error:
+                log.warning("%d adopted items did not get their delta_uuid on the board: %s", len(batch), error)

@@ -1,0 +1,281 @@
+"""What people and other tools do on the board, before a run and in the middle of it: handled, and told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import httpx
+import pytest
+
+from order_sync.demo.samples import SampleOrders
+from order_sync.errors import OrderSyncError
+from order_sync.launch import Summary
+from order_sync.monday.client import MondayClient
+from order_sync.monday.transport import Reply
+from order_sync_tests.contract.site import make_order, new_uuid
+from order_sync_tests.graph.stage import Stage
+from order_sync_tests.graph.test_recovery import assert_all_there
+
+
+def monday(stage: Stage, query: str, **variables: Any) -> dict[str, Any]:
+    """Somebody else at the board."""
+    answer = httpx.post(
+        stage.emulator.url, json={"query": query, "variables": variables}, headers={"Authorization": "somebody"}
+    ).json()
+    assert "errors" not in answer, answer
+    return dict(answer["data"])
+
+
+def delete_item(stage: Stage, item: object) -> None:
+    monday(stage, "mutation ($item: ID) { delete_item(item_id: $item) { id } }", item=str(item))
+
+
+def delete_group(stage: Stage, group: str) -> None:
+    text = "mutation ($board: ID!, $group: String!) { delete_group(board_id: $board, group_id: $group) { id } }"
+    monday(stage, text, board=str(stage.settings.board_id), group=group)
+
+
+def add_item(stage: Stage, name: str, **columns: str) -> str:
+    text = (
+        "mutation ($board: ID!, $name: String!, $values: JSON) "
+        "{ create_item(board_id: $board, item_name: $name, column_values: $values) { id } }"
+    )
+    variables = {"board": str(stage.settings.board_id), "name": name, "values": json.dumps(columns)}
+    return str(monday(stage, text, **variables)["create_item"]["id"])
+
+
+def add_subitem(stage: Stage, parent: str, name: str, **columns: str) -> str:
+    text = (
+        "mutation ($parent: ID!, $name: String!, $values: JSON) "
+        "{ create_subitem(parent_item_id: $parent, item_name: $name, column_values: $values) { id } }"
+    )
+    return str(monday(stage, text, parent=parent, name=name, values=json.dumps(columns))["create_subitem"]["id"])
+
+
+@contextmanager
+def before_mutation(operation: str, nth: int, act: Callable[[], None]) -> Iterator[None]:
+    """Somebody acts just before the n-th mutation of this kind leaves."""
+    mutate, seen = MondayClient.mutate, 0
+
+    def call(self: MondayClient, body: str, **more: Any) -> Reply:
+        nonlocal seen
+        seen += more["operation"] == operation
+        if seen == nth and more["operation"] == operation:
+            act()
+        return mutate(self, body, **more)
+
+    with mock.patch.object(MondayClient, "mutate", call):
+        yield
+
+
+GROUP = "Elm & Ash SS27"
+
+
+def add(stage: Stage, count: int, *, headers: int = 1) -> SampleOrders:
+    """Orders of one group, with three lines each."""
+    orders = [
+        make_order(number=f"A-{n}", headers=headers, lines=3, minute=n, columns={"GroupMonday": GROUP})
+        for n in range(count)
+    ]
+    for order in orders:
+        stage.add(order)
+    return SampleOrders(
+        headers=[row for order in orders for row in order.headers],
+        lines=[row for order in orders for row in order.lines],
+        orders=[row for order in orders for row in order.orders],
+        order_lines=[row for order in orders for row in order.order_lines],
+    )
+
+
+def items(stage: Stage) -> dict[str, dict[str, Any]]:
+    return {item["id"]: item for item in stage.board()["items"]}
+
+
+def group_of(stage: Stage, title: str) -> str:
+    return next(
+        str(group["id"]) for group in stage.board()["groups"] if group["title"] == title and group["state"] == "active"
+    )
+
+
+# ---- groups ---------------------------------------------------------------------------------------------
+
+
+def test_a_group_that_was_renamed_is_the_same_group(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    add(stage, 3)
+    stage.sync()
+    text = (
+        "mutation ($board: ID!, $group: String!, $title: String!) { update_group("
+        "board_id: $board, group_id: $group, group_attribute: title, new_value: $title) { id } }"
+    )
+    group = group_of(stage, GROUP)
+    monday(stage, text, board=str(stage.settings.board_id), group=group, title="Elm, all seasons")
+    add(stage, 2)
+    stage.sync()
+    assert {item["group_id"] for item in stage.board()["items"]} == {group}
+    assert "group 'Elm & Ash SS27' is called 'Elm, all seasons' on the board now" in caplog.text
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_group_that_is_deleted_while_its_items_are_written_is_made_again(
+    stage: Stage, nth: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(stage, 30)
+
+    def act() -> None:
+        delete_group(stage, group_of(stage, GROUP))
+
+    with before_mutation("create_item", nth, act):
+        stage.sync()
+    assert "group 'Elm & Ash SS27' is gone from board" in caplog.text
+    again(stage)
+    assert {item["group_id"] for item in stage.board()["items"]} == {group_of(stage, GROUP)}
+
+
+def again(stage: Stage, runs: int = 3) -> Summary:
+    """Runs until everything is SYNCED, as the sensor would; the last one creates nothing."""
+    for _ in range(runs):
+        summary = stage.sync()
+        if not summary.headers_claimed and not summary.lines_claimed:
+            break
+    assert_all_there(stage)
+    return summary
+
+
+# ---- items ----------------------------------------------------------------------------------------------
+
+
+def first_item(stage: Stage) -> dict[str, Any]:
+    return min(items(stage).values(), key=lambda item: int(item["id"]))
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_an_item_that_is_deleted_while_its_subitems_are_written_is_made_again(
+    stage: Stage, nth: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(stage, 8)
+    deleted: list[dict[str, Any]] = []
+
+    def act() -> None:
+        # The one whose subitems come next: some may be there already.
+        unfinished = [item for item in items(stage).values() if len(item["subitems"]) < 2]
+        deleted.append(min(unfinished or items(stage).values(), key=lambda item: int(item["id"])))
+        delete_item(stage, deleted[0]["id"])
+
+    with before_mutation("create_subitem", nth, act):
+        stage.sync()
+    summary = stage.sync()
+    if "was deleted on the board" not in caplog.text:
+        pytest.skip("the item had all its subitems")
+    assert summary.headers_claimed >= 1
+    assert deleted[0]["id"] not in items(stage)
+    again(stage)
+
+
+def test_an_item_that_is_deleted_after_a_run_died_is_made_again(stage: Stage) -> None:
+    add(stage, 8)
+
+    def die() -> None:
+        raise OrderSyncError("the run dies here")
+
+    with pytest.raises(OrderSyncError), before_mutation("create_subitem", 2, die):
+        stage.sync()
+    half_done = [item["id"] for item in items(stage).values() if item["subitems"]]
+    bare = [item["id"] for item in items(stage).values() if not item["subitems"]]
+    assert half_done
+    assert bare
+    delete_item(stage, half_done[0])
+    delete_item(stage, bare[0])
+    stage.sync()
+    again(stage)
+
+
+def test_a_group_that_is_deleted_after_a_run_died_takes_its_items_along(stage: Stage) -> None:
+    add(stage, 8)
+
+    def die() -> None:
+        raise OrderSyncError("the run dies here")
+
+    with pytest.raises(OrderSyncError), before_mutation("create_subitem", 2, die):
+        stage.sync()
+    delete_group(stage, group_of(stage, GROUP))
+    assert items(stage) == {}
+    stage.sync()
+    again(stage)
+
+
+def test_a_late_line_of_an_order_whose_item_was_deleted_says_so(stage: Stage) -> None:
+    sample = add(stage, 1)
+    stage.sync()
+    item = first_item(stage)
+    delete_item(stage, item["id"])
+    late = sample.lines[0] | {"delta_uuid": new_uuid(), "line_uuid": new_uuid(), "size_code": "XXL"}
+    main = {name: late[name] for name in ("line_uuid", "record_uuid", "size_code", "qty")}
+    stage.add(SampleOrders(headers=[], lines=[late], orders=[], order_lines=[main]))
+    summary = stage.sync()
+    [rejected] = summary.rejected
+    assert f"its item {item['id']} was deleted on the board after the order was synced" in rejected["reason"]
+
+
+# ---- rows that are there already --------------------------------------------------------------------------
+
+
+def test_items_of_another_tool_are_adopted_by_their_record_uuid(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    sample = add(stage, 6)
+    header = sample.headers[2]
+    record = header["record_uuid"]
+    theirs = add_item(stage, "typed by hand", record_uuid=record.upper(), customer="as they wrote it")
+    line = next(row for row in sample.lines if row["record_uuid"] == record)
+    subitem = add_subitem(stage, theirs, "their size", line_uuid=line["line_uuid"])
+    add_item(stage, "nothing to do with us")
+    add_item(stage, "of no order", record_uuid="11111111-2222-3333-4444-555555555555")
+    stage.sync()
+    assert f"item {theirs} was on the board already: adopted for order {record}" in caplog.text
+    there = items(stage)
+    assert (there[theirs]["name"], there[theirs]["columns"]["customer"]) == ("typed by hand", "as they wrote it")
+    assert there[theirs]["columns"]["delta_uuid"] == header["delta_uuid"]
+    records = [item["columns"].get("record_uuid", "").lower() for item in there.values()]
+    assert records.count(record) == 1
+    lines = [row for row in sample.lines if row["record_uuid"] == record]
+    assert len(there[theirs]["subitems"]) == len(lines)
+    [row] = stage.rows(stage.tables.line_queue, stage.tables.line_queue.c.delta_uuid == line["delta_uuid"])
+    assert (row["monday_subitem_id"], row["parent_item_id"], row["sync_state"]) == (int(subitem), int(theirs), "SYNCED")
+    assert stage.unsynced() == 0
+
+
+def test_one_item_is_adopted_by_one_header_only(stage: Stage) -> None:
+    sample = add(stage, 1, headers=2)
+    record = sample.headers[0]["record_uuid"]
+    theirs = add_item(stage, "theirs", record_uuid=record)
+    also = add_item(stage, "also theirs", record_uuid=record)
+    third = add_item(stage, "one too many", record_uuid=record)
+    stage.sync()
+    queued = stage.rows(stage.tables.header_queue, stage.tables.header_queue.c.record_uuid == record)
+    assert sorted(str(row["monday_item_id"]) for row in queued) == [theirs, also]
+    assert "delta_uuid" not in items(stage)[third]["columns"] or not items(stage)[third]["columns"]["delta_uuid"]
+
+
+def test_an_empty_board_is_not_asked(stage: Stage) -> None:
+    add(stage, 3)
+    stage.sync()
+    texts = [request["operations"] for request in stage.emulator.requests() if request["kind"] == "query"]
+    assert len(texts) <= 12
+
+
+def test_a_run_that_dies_while_it_adopts_is_gone_on_with(stage: Stage) -> None:
+    sample = add(stage, 4)
+    record = sample.headers[1]["record_uuid"]
+    theirs = add_item(stage, "theirs", record_uuid=record)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(OrderSyncError), before_mutation("change_multiple_column_values", 1, die):
+        stage.sync()
+    stage.sync()
+    [row] = stage.rows(stage.tables.header_queue, stage.tables.header_queue.c.record_uuid == record)
+    assert str(row["monday_item_id"]) == theirs
+    assert stage.unsynced() == 0
