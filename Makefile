@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCHMARK_VENV := .venv-benchmark
 
-.PHONY: demo ui test faults lint clean
+.PHONY: demo ui test faults benchmark lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/order-sync demo
@@ -17,6 +18,17 @@ test: $(VENV)/.installed-test
 # The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m order_sync_tests.faults.sweep
+
+# order_sync against public packages, and what a record costs. The other tools live in an environment of their own.
+# `-`: a target that is missed must not hide the figures that come after it.
+benchmark: $(BENCHMARK_VENV)/.installed
+	-$(BENCHMARK_VENV)/bin/python -m benchmarks.client_cost
+	-$(BENCHMARK_VENV)/bin/python -m benchmarks.against_peers
+
+$(BENCHMARK_VENV)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCHMARK_VENV)
+	$(BENCHMARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/requirements.txt
+	touch $@
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -36,4 +48,4 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) .order_sync
+	rm -rf $(VENV) $(BENCHMARK_VENV) .order_sync
