@@ -152,7 +152,7 @@ def first_item(stage: Stage) -> dict[str, Any]:
     return min(items(stage).values(), key=lambda item: int(item["id"]))
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("nth", [1, 2])
 def test_an_item_that_is_deleted_while_its_subitems_are_written_is_made_again(
     stage: Stage, nth: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -168,8 +168,7 @@ def test_an_item_that_is_deleted_while_its_subitems_are_written_is_made_again(
     with before_mutation("create_subitem", nth, act):
         stage.sync()
     summary = stage.sync()
-    if "was deleted on the board" not in caplog.text:
-        pytest.skip("the item had all its subitems")
+    assert "was deleted on the board" in caplog.text
     assert summary.headers_claimed >= 1
     assert deleted[0]["id"] not in items(stage)
     again(stage)
