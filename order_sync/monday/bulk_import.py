@@ -22,7 +22,7 @@ from order_sync.errors import Fatal, NotFound, Rejected, Transient
 from order_sync.monday import operations
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Delivery, Outcome
-from order_sync.monday.errors import classify, parse_errors
+from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.rows import NewRow
 from order_sync.monday.transport import Reply
 from order_sync.monday.values import Labels
@@ -279,6 +279,8 @@ class _Job:
 def _job(reply: Reply) -> dict[str, str]:
     """The id and upload URL of the job that was started; raises what an error means."""
     if errors := parse_errors(reply):
+        if errors[0].code in SCHEMA_CODES:
+            raise Rejected(f"this account has no bulk import: {errors[0].message}")
         raise classify(errors[0], reply)
     job = (reply.data or {}).get("ingest_items") or {}
     if not job.get("job_id") or not job.get("upload_url"):

@@ -32,6 +32,8 @@ FATAL_CODES = {
     "UserUnauthorizedException": "Check ORDER_SYNC_MONDAY_TOKEN and what its user may do.",
     "Unauthorized": "Check ORDER_SYNC_MONDAY_TOKEN.",
 }
+# monday's schema does not allow the request. Its text is the same for all rows, whose values travel as variables.
+SCHEMA_CODES = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "undefinedField", "undefinedType"}
 RETRY_CODES = {
     "COMPLEXITY_BUDGET_EXHAUSTED",
     "ComplexityException",
@@ -116,6 +118,8 @@ def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> O
         )
     if error.code in FATAL_CODES:
         return Fatal(f"monday refuses: {told}. {FATAL_CODES[error.code]}")
+    if error.code in SCHEMA_CODES:
+        return Fatal(f"monday refuses: {told}. Its API has changed: update order_sync. No row was rejected for it.")
     if reply.status in _STATUS_ADVICE and error.code not in REJECTED_CODES:
         return Fatal(f"monday refuses: {told}. {_STATUS_ADVICE[reply.status]}")
     return Rejected(f"monday refuses: {told}", code=error.code or None, request_id=reply.request_id)
@@ -132,6 +136,8 @@ def _parse_error(entry: Any, reply: Reply, retry_after: float | None) -> ApiErro
     extensions = entry.get("extensions") or {}
     path = entry.get("path") or []
     wait = _number(extensions.get("retry_in_seconds")) or _wait_in_data(extensions.get("error_data"))
+    if wait is None and (milliseconds := _number(extensions.get("retryAfterMs"))) is not None:
+        wait = milliseconds / 1_000
     return ApiError(
         message=str(entry.get("message") or "no message"),
         code=str(extensions.get("code") or ""),

@@ -14,7 +14,7 @@ import pytest
 
 from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import Fatal, QuotaExhausted, Transient
-from order_sync.monday import bulk_import
+from order_sync.monday import bulk_import, operations
 from order_sync.monday.bulk_import import JOBS_AN_HOUR, ROWS_A_JOB, ROWS_AN_HOUR, BulkImport
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Outcome
@@ -223,10 +223,18 @@ def test_a_job_that_cannot_be_started_costs_nothing_but_time(stage: Stage, fault
     assert max(stage.clock.sleeps, default=0) < 60
 
 
-@pytest.mark.parametrize("kind", [FaultKind.DAILY_LIMIT])
-def test_a_used_up_quota_ends_the_run_and_leaves_nothing_in_doubt(stage: Stage, kind: FaultKind) -> None:
+def test_an_account_without_bulk_import_gets_its_items_by_request(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
-    stage.faults(Fault(kind=kind, operation="ingest_items"))
+    with mock.patch.object(
+        operations, "INGEST_ITEMS", operations.INGEST_ITEMS.replace("ingest_items", "no_such_thing")
+    ):
+        create(stage, rows)
+    stage.check_once(Operation.ITEMS, rows)
+
+
+def test_a_used_up_quota_ends_the_run_and_leaves_nothing_in_doubt(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 12)
+    stage.faults(Fault(kind=FaultKind.DAILY_LIMIT, operation="ingest_items"))
     with pytest.raises(QuotaExhausted):
         create(stage, rows)
     assert stage.journal().in_doubt() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from order_sync.emulator import Fault, FaultKind
-from order_sync.errors import Fatal, QuotaExhausted, Transient
+from order_sync.errors import Fatal, NotFound, QuotaExhausted, Transient
 from order_sync.monday import operations
 from order_sync.monday.client import MondayReader
 from order_sync.monday.pacing import Pacer
@@ -84,8 +84,10 @@ def test_a_query_does_not_wait_for_midnight(stage: Stage) -> None:
 
 
 def test_a_refused_query_stops_the_run(stage: Stage) -> None:
-    with stage.client() as client, pytest.raises(Fatal, match=r"in a query: nothing was written"):
+    with stage.client() as client, pytest.raises(Fatal, match="Its API has changed: update order_sync"):
         client.query("query { no_such_field }")
+    with stage.client() as client, pytest.raises(NotFound, match="in a query: nothing was written"):
+        client.query(operations.JOB_STATUS, {"job": "00000000-0000-0000-0000-000000000000"})
 
 
 def test_a_mutation_is_sent_once_per_call(stage: Stage) -> None:

@@ -20,8 +20,6 @@ FINAL = [
     "InvalidColumnIdException",
     "ItemNameTooLongException",
     "ResourceNotFoundException",
-    "GRAPHQL_PARSE_FAILED",
-    "GRAPHQL_VALIDATION_FAILED",
     "BAD_USER_INPUT",
     "SomethingNew",
 ]
@@ -53,6 +51,18 @@ def transient(answer: Reply) -> Transient:
     found = meaning(answer)
     assert isinstance(found, Transient), found
     return found
+
+
+def test_a_change_of_mondays_schema_stops_the_run_and_rejects_no_row() -> None:
+    for code in ("GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "undefinedField"):
+        found = meaning(reply(error(code)))
+        assert isinstance(found, Fatal)
+        assert "update order_sync" in str(found)
+
+
+def test_a_wait_in_milliseconds() -> None:
+    answer = reply(error("RATE_LIMIT_EXCEEDED", status=429, retryAfterMs=90_000), status=429)
+    assert transient(answer).wait_seconds == 90
 
 
 # ---- for good -------------------------------------------------------------------------------------------
