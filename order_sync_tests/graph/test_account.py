@@ -1,0 +1,78 @@
+"""Two runs of one account at the same time, on two boards: one budget for both, one writer for each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from order_sync.demo.board import board_seed
+from order_sync.demo.samples import SampleOrders
+from order_sync.emulator import Emulator, EmulatorSettings, Limits, start_emulator
+from order_sync.orders.mapping import load_mapping
+from order_sync.settings import EMBEDDED_BOARD
+from order_sync_tests.contract.site import make_order
+from order_sync_tests.graph.stage import DUE, Stage, stage_in
+
+SPEED = 30  # of the clock: a minute is two seconds
+CREATES = 60  # a minute
+OTHER_BOARD = EMBEDDED_BOARD + 10
+CUSTOMERS = ("Weber & Co", "O'Malley & Daughters")
+
+
+@pytest.fixture
+def two_boards() -> Iterator[Emulator]:
+    seed = board_seed(load_mapping())
+    other = seed.model_copy(update={"id": OTHER_BOARD, "subitem_board_id": OTHER_BOARD + 1, "name": "Another plan"})
+    settings = EmulatorSettings(
+        boards=(seed, other),
+        clock_speed=SPEED,
+        mutation_ms=100,
+        enforce_limits=True,
+        limits=Limits(complexity_per_minute=30_000 * CREATES),
+    )
+    with start_emulator(settings) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def stage(two_boards: Emulator, tmp_path: Path) -> Iterator[Stage]:
+    with stage_in(tmp_path, two_boards, ORDER_SYNC_CLOCK_SPEED=str(SPEED)) as stage:
+        yield stage
+
+
+def orders(customer: str, count: int) -> SampleOrders:
+    made = [make_order(number=f"A-{n}", customer=customer, lines=3, minute=n) for n in range(count)]
+    return SampleOrders(
+        headers=[row for order in made for row in order.headers],
+        lines=[row for order in made for row in order.lines],
+        orders=[row for order in made for row in order.orders],
+        order_lines=[row for order in made for row in order.order_lines],
+    )
+
+
+@pytest.mark.parametrize("writers", [1, 3])
+def test_they_share_the_budget_and_each_board_has_one_run(stage: Stage, writers: int) -> None:
+    for customer in CUSTOMERS:
+        stage.add(orders(customer, 25))
+    boards = (EMBEDDED_BOARD, OTHER_BOARD)
+    many = {"ORDER_SYNC_WRITERS": str(writers)}
+    with (
+        stage.started("sync", "--customer", CUSTOMERS[0], ORDER_SYNC_MONDAY_BOARD_ID=str(boards[0]), **many) as one,
+        stage.started("sync", "--customer", CUSTOMERS[1], ORDER_SYNC_MONDAY_BOARD_ID=str(boards[1]), **many) as other,
+    ):
+        ends = [process.communicate(timeout=DUE) for process in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), ends
+    assert stage.unsynced() == 0
+    there = {int(board["id"]): board["items_count"] for board in stage.emulator.state()["boards"]}
+    assert [there[board] for board in boards] == [25, 25]
+    requests = stage.mutations()
+    begun = min(request["at"] for request in requests)
+    late = [request for request in requests if request["at"] - begun > 60]
+    assert len(late) > 4
+    assert {request["status"] for request in late} == {200}
+    # At once, or it would prove nothing: some requests of one run fall into those of the other.
+    spans = sorted((request["at"], request["at"] + request["seconds"]) for request in requests)
+    assert any(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
