@@ -146,8 +146,8 @@ def find_unkeyed(reader: MondayReader, board_id: int, *, key_column: str, record
     """Items that have a text in `record_column` and none in `key_column`: their ids by that text, lowest first."""
     rules = {
         "rules": [
-            {"column_id": key_column, "compare_value": [""], "operator": "is_empty"},
-            {"column_id": record_column, "compare_value": [""], "operator": "is_not_empty"},
+            {"column_id": key_column, "compare_value": [], "operator": "is_empty"},
+            {"column_id": record_column, "compare_value": [], "operator": "is_not_empty"},
         ]
     }
     variables = {"board": [str(board_id)], "rules": rules, "ids": [record_column]}

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from order_sync.monday.transport import Reply
 from order_sync.orders.budget import NOTHING, UNKNOWN_QUOTA, WINDOW_SECONDS, Budget, Leave, Told
@@ -135,13 +136,13 @@ class Pacer:
                 self._calls_reset_at = self.clock.now() + (calls.reset_seconds or 0)
         told, cost = None, 0.0
         if complexity := limits.get("complexityMinute"):
-            told = Told(left=complexity.left, ends_in=complexity.reset_seconds or 0, sent_ago=seconds)
+            told = Told(left=complexity.left, ends_in=_ends_in(complexity.reset_seconds), sent_ago=seconds)
         body = (reply.data or {}).get("complexity")
         # A replayed answer tells of an earlier request: only its headers are of now.
         if isinstance(body, Mapping) and not reply.replayed:
             cost = float(body.get("query") or 0)
             if body.get("after") is not None:
-                ends_in = float(body.get("reset_in_x_seconds") or 0)
+                ends_in = _ends_in(body.get("reset_in_x_seconds"))
                 told = Told(left=float(body["after"]), ends_in=ends_in, sent_ago=seconds)
             if rows and cost:
                 with self._lock:
@@ -171,3 +172,8 @@ class Pacer:
             self._size[operation] = max(1, min(grown, fits, self._largest_batch))
             self._row_seconds[operation] = seconds / rows
             self._told_late = seconds
+
+
+def _ends_in(told: Any) -> float:
+    """Where monday does not say when its minute ends, it is a whole one."""
+    return WINDOW_SECONDS if told is None else float(told)
