@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from dagster import DagsterInvariantViolationError
@@ -21,13 +21,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
 from order_sync.demo.commands import demo, emulator
-from order_sync.errors import Interrupted, OrderSyncError
+from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
 from order_sync.orders.check import check_tables, create_all, inspect, permissions
 from order_sync.orders.database import Database, WritableDatabase
+from order_sync.orders.mapping import load_mapping
 from order_sync.orders.queue import OrderQueue, QueueReader
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
 from order_sync.settings import Settings, load_settings, tables_of
+
+if TYPE_CHECKING:
+    from order_sync.monday.client import MondayClient
 
 D = TypeVar("D", bound=Database)
 
@@ -202,6 +206,59 @@ def db_grant(user: str, schema: str | None) -> None:
     """Print the T-SQL that gives USER the least that order_sync needs: no DDL."""
     settings = _settings_for("mssql+pyodbc://", schema)
     click.echo("\n".join(permissions(tables_of(settings), user=user)))
+
+
+@main.group()
+def board() -> None:
+    """Look after the monday board."""
+
+
+@board.command("check")
+@as_json
+def board_check(as_json: bool) -> None:
+    """Hold the board against the mapping: columns, types, labels, room for items. Changes nothing."""
+    from order_sync.console import print_board
+    from order_sync.monday.setup import inspect_board
+
+    settings = load_settings(checked=False)
+    if not settings.board_id:
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or make a board with `order-sync board init NAME`.")
+    with _monday(settings) as client:
+        report = inspect_board(client, settings.board_id, load_mapping(settings.mapping))
+    _print_json(asdict(report)) if as_json else print_board(report)
+    sys.exit(1 if report.problems else 0)
+
+
+@board.command("init")
+@click.argument("name")
+@click.option("--mapping-out", type=click.Path(path_type=Path), metavar="FILE", help="Write the mapping there, too.")
+def board_init(name: str, mapping_out: Path | None) -> None:
+    """Make a board called NAME with every column of the mapping, and print the mapping with its column ids."""
+    from order_sync.console import console
+    from order_sync.monday.setup import make_board, renamed
+
+    settings = load_settings(checked=False)
+    settings.check_may_write()
+    with _monday(settings) as client:
+        made = make_board(client, name, load_mapping(settings.mapping))
+    text = renamed(settings.mapping.read_text(encoding="utf-8"), made.ids)
+    click.echo(text)
+    if mapping_out:
+        mapping_out.write_text(text, encoding="utf-8")
+    console.print(f"Board {made.id} is made, its subitems are on board {made.subitem_board_id}.")
+    console.print(f"Next: ORDER_SYNC_MONDAY_BOARD_ID={made.id}, then order-sync board check", markup=False)
+
+
+@contextmanager
+def _monday(settings: Settings) -> Iterator[MondayClient]:
+    from order_sync.monday.client import MondayClient
+    from order_sync.monday.transport import MondayTransport
+
+    if not settings.token:
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_TOKEN: without it monday answers nothing.")
+    with MondayClient(MondayTransport(settings.api_url, settings.token), attempts=4) as client:
+        client.check_version()
+        yield client
 
 
 def _settings_for(url: str | None, schema: str | None) -> Settings:

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from order_sync.io_managers.queue import OUTCOMES
 from order_sync.launch import Summary
+from order_sync.monday.setup import BoardReport
 from order_sync.orders.check import Finding
 
 WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no width of its own
@@ -127,6 +128,31 @@ def print_findings(findings: Sequence[Finding], database: str) -> None:
             console.print(finding.remedy, style="dim", markup=False, highlight=False)
     blocking = sum(finding.blocks for finding in findings)
     console.print(f"{blocking} to mend before the first sync, {len(findings) - blocking} notes. Nothing was changed.")
+
+
+def print_board(report: BoardReport) -> None:
+    table = Table(title=f"{escape(report.name)} (board {report.id})", title_justify="left")
+    for heading in ("board", "column", "source", "type", "found", "labels", ""):
+        table.add_column(heading, justify="right" if heading == "labels" else "left")
+    for column in report.columns:
+        table.add_row(
+            escape(column.board),
+            column.column,
+            escape(column.source),
+            column.wanted,
+            column.found or "-",
+            "" if column.labels is None else str(column.labels),
+            "[red]wrong[/]" if column.problem else "[green]ok[/]",
+        )
+    console.print(table)
+    room = f" of {report.items_limit:,}" if report.items_limit is not None else ""
+    console.print(f"{report.items:,}{room} items in {report.groups:,} groups. {report.url}", highlight=False)
+    for problem in report.problems:
+        console.print(f"[red]must[/]  {escape(problem)}")
+    for note in report.notes:
+        console.print(f"[yellow]note[/]  {escape(note)}")
+    if not report.problems:
+        console.print("[green]The board fits the mapping.[/]")
 
 
 def print_dry_run(report: Mapping[str, Any]) -> None:

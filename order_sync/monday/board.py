@@ -191,16 +191,18 @@ def _column(raw: Mapping[str, Any]) -> Column:
 
 
 def _problems(board: Board, own: Iterable[str], mapped: Iterable[ColumnMap]) -> list[str]:
-    problems = []
-    wanted = [*((column, "text") for column in own), *((c.column, c.type) for c in mapped)]
-    for column_id, kind in wanted:
-        found = board.columns.get(column_id)
-        if found is None:
-            problems.append(f"board {board.id} ('{board.name}') has no column '{column_id}' ({kind})")
-        elif found.type != kind:
-            problems.append(f"column '{column_id}' of board {board.id} is {found.type}, the mapping says {kind}")
-    for column in mapped:
-        found = board.columns.get(column.column)
-        if found and column.type in LABELLED and not column.new_labels and not found.labels:
-            problems.append(f"column '{column.column}' of board {board.id} has no labels to choose from")
-    return problems
+    found = [problem_of(board, column_id, "text") for column_id in own]
+    found += [problem_of(board, column.column, column.type, column) for column in mapped]
+    return [problem for problem in found if problem]
+
+
+def problem_of(board: Board, column_id: str, kind: str, column: ColumnMap | None = None) -> str | None:
+    """What is wrong with one column of the board for the mapping, None if nothing is."""
+    found = board.columns.get(column_id)
+    if found is None:
+        return f"board {board.id} ('{board.name}') has no column '{column_id}' ({kind})"
+    if found.type != kind:
+        return f"column '{column_id}' of board {board.id} is {found.type}, the mapping says {kind}"
+    if column and column.type in LABELLED and not column.new_labels and not found.labels:
+        return f"column '{column_id}' of board {board.id} has no labels to choose from"
+    return None

@@ -122,6 +122,16 @@ mutation IngestItems($board: ID!, $group: ID!, $match: OnMatchInput) {{
   {COMPLEXITY}
 }}
 """
+CREATE_BOARD = """
+mutation CreateBoard($name: String!) {
+  create_board(board_name: $name, board_kind: public, empty: true) { id }
+}
+"""
+CREATE_COLUMN = """
+mutation CreateColumn($board: ID!, $id: String, $title: String!, $type: ColumnType!, $defaults: JSON) {
+  create_column(board_id: $board, id: $id, title: $title, column_type: $type, defaults: $defaults) { id }
+}
+"""
 JOB_STATUS = """
 query JobStatus($job: ID!) {
   fetch_job_status(job_id: $job) {

@@ -1,0 +1,171 @@
+"""A board against the mapping: what fits, what does not, how much room is left; and a new board made from the mapping.
+
+In: a client, a board id and the mapping. Out: a `BoardReport`, or the mapping with the new board's column ids.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from order_sync.monday import operations
+from order_sync.monday.board import Board, problem_of, read_board
+from order_sync.monday.client import MondayClient, MondayReader, read_data
+from order_sync.orders.mapping import LABELLED, ColumnMap
+from order_sync.orders.mapping import Mapping as ColumnMapping
+
+LABEL_LIMITS = {"status": 40, "dropdown": 500}
+CUSTOM_ID = re.compile(r"[a-z_]{1,20}")  # monday's rule for an id of one's own choice
+KEY_TITLES = {"delta_uuid": "Header key", "record_uuid": "Order key", "line_uuid": "Line key"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnReport:
+    """One mapped column: what the mapping wants, what the board has, and what is wrong, if anything."""
+
+    board: str
+    column: str
+    source: str
+    wanted: str
+    found: str | None
+    labels: int | None
+    problem: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardReport:
+    """What `order-sync board check` says. `problems` stop a sync; `notes` are worth knowing."""
+
+    id: int
+    name: str
+    url: str
+    subitem_board_id: int | None
+    items: int
+    items_limit: int | None
+    groups: int
+    columns: list[ColumnReport] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def inspect_board(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> BoardReport:
+    """Reads the board and the board of its subitems. Raises ConfigurationError if the token sees no such board."""
+    board = read_board(reader, board_id)
+    subitem_id = board.subitem_board_id
+    subitems = read_board(reader, subitem_id) if subitem_id else None
+    columns = _columns(board, mapping.items.own_columns, mapping.items.columns)
+    problems, notes = [], []
+    if subitems is None:
+        problems.append("the board has no subitems column, so it has no board for subitems")
+    else:
+        columns += _columns(subitems, mapping.subitems.own_columns, mapping.subitems.columns)
+    problems += [column.problem for column in columns if column.problem]
+    if board.items_limit is not None:
+        left = board.items_limit - board.items_count
+        if left <= 0:
+            problems.append(f"the board is full: {board.items_count:,} of {board.items_limit:,} items")
+        elif left < board.items_limit / 10:
+            notes.append(f"only {left:,} more items fit: archive some, or begin another board")
+    for column in columns:
+        most = LABEL_LIMITS.get(column.wanted)
+        if column.labels and most and column.labels > most * 0.9:
+            notes.append(f"column '{column.column}' has {column.labels} labels of about {most} that monday allows")
+    return BoardReport(
+        id=board.id,
+        name=board.name,
+        url=board.url,
+        subitem_board_id=subitem_id,
+        items=board.items_count,
+        items_limit=board.items_limit,
+        groups=len(board.group_ids),
+        columns=columns,
+        problems=problems,
+        notes=notes,
+    )
+
+
+def _columns(board: Board, own: Iterable[str], mapped: Sequence[ColumnMap]) -> list[ColumnReport]:
+    wanted = [*((column, "(key)", "text", None) for column in own), *((c.column, c.source, c.type, c) for c in mapped)]
+    reports = []
+    for column_id, source, kind, column in wanted:
+        found = board.columns.get(column_id)
+        reports.append(
+            ColumnReport(
+                board=board.name,
+                column=column_id,
+                source=source,
+                wanted=kind,
+                found=found.type if found else None,
+                labels=len(found.labels) if found and kind in LABELLED else None,
+                problem=problem_of(board, column_id, kind, column),
+            )
+        )
+    return reports
+
+
+# ---- a new board ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewBoard:
+    """A board that was made. `ids` are the ids that its columns got, by the mapping's."""
+
+    id: int
+    subitem_board_id: int
+    ids: Mapping[str, str]
+
+
+def make_board(client: MondayClient, name: str, mapping: ColumnMapping) -> NewBoard:
+    """Makes an empty board with every column of the mapping, and the board of its subitems.
+
+    Raises OrderSyncError where monday refuses; what was made until then stays, and its message says what it is.
+    """
+    board = int(_send(client, operations.CREATE_BOARD, {"name": name})["create_board"]["id"])
+    _make_column(client, board, "subitems", "Subitems", "subtasks", ())
+    subitem_board = read_board(client, board).subitem_board_id
+    if subitem_board is None:
+        raise RuntimeError(f"monday made board {board} without a board for its subitems")
+    ids = {}
+    for where, of in ((board, mapping.items), (subitem_board, mapping.subitems)):
+        for column in of.columns:
+            ids[column.column] = _make_column(
+                client, where, column.column, column.title or column.source, column.type, column.labels
+            )
+        for key in of.own_columns:
+            ids[key] = _make_column(client, where, key, KEY_TITLES.get(key, key), "text", ())
+    return NewBoard(id=board, subitem_board_id=subitem_board, ids=ids)
+
+
+def renamed(text: str, ids: Mapping[str, str]) -> str:
+    """The mapping file's text with the ids that the columns really got."""
+
+    def new(match: re.Match[str]) -> str:
+        return f"{match[1]}{ids.get(match[2], match[2])}{match[3]}"
+
+    return re.sub(r'^(\s*(?:column|key_column|record_column)\s*=\s*")([^"]+)(")', new, text, flags=re.MULTILINE)
+
+
+def _make_column(client: MondayClient, board: int, column_id: str, title: str, kind: str, labels: Sequence[str]) -> str:
+    variables: dict[str, Any] = {"board": str(board), "title": title, "type": kind}
+    if CUSTOM_ID.fullmatch(column_id):
+        variables["id"] = column_id
+    if labels or kind in LABELLED:
+        variables["defaults"] = json.dumps(_defaults(kind, labels), ensure_ascii=False)
+    return str(_send(client, operations.CREATE_COLUMN, variables)["create_column"]["id"])
+
+
+def _defaults(kind: str, labels: Sequence[str]) -> dict[str, Any]:
+    numbered = list(enumerate(labels, start=1))
+    if kind == "status":
+        return {"labels": {str(number): label for number, label in numbered}}
+    return {"settings": {"labels": [{"id": number, "name": label} for number, label in numbered]}}
+
+
+def _send(client: MondayClient, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The same body under the same key until monday answers: it takes effect once."""
+    body, key = operations.body(text, variables), str(uuid.uuid4())
+    return client.retrying()(lambda: read_data(client.mutate(body, idempotency_key=key, operation="setup", rows=1)))

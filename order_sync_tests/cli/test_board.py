@@ -1,0 +1,98 @@
+"""`order-sync board`: the board held against the mapping, and a new one made from it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from order_sync.orders.mapping import DEFAULT_MAPPING
+from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.graph.stage import Stage
+
+
+def mapping(folder: Path, **replaced: str) -> Path:
+    text = DEFAULT_MAPPING.read_text(encoding="utf-8")
+    for old, new in replaced.items():
+        assert f'"{old}"' in text
+        text = text.replace(f'"{old}"', f'"{new}"')
+    path = folder / "mapping.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_board_that_fits(stage: Stage, order_sync: OrderSync) -> None:
+    stage.add_orders(3)
+    stage.sync()
+    before = stage.emulator.checksum()
+    result = order_sync("board", "check")
+    assert result.exit_code == 0, result.output
+    assert "The board fits the mapping." in result.stdout
+    assert "3 of 10,000 items" in result.stdout
+    assert stage.emulator.checksum() == before
+
+
+def test_what_does_not_fit_is_named(
+    stage: Stage, order_sync: OrderSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_SYNC_MAPPING", str(mapping(tmp_path, po_number="purchase_order", long_text="numbers")))
+    result = order_sync("board", "check", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert [problem for problem in report["problems"] if "no column 'purchase_order' (text)" in problem]
+    assert [problem for problem in report["problems"] if "column 'style'" in problem and "says numbers" in problem]
+    assert len(report["problems"]) == 2
+    assert [column["column"] for column in report["columns"] if column["problem"]] == ["purchase_order", "style"]
+
+
+def test_a_board_that_is_nearly_full(stage: Stage, order_sync: OrderSync) -> None:
+    stage.add_orders(10)
+    stage.sync()
+    stage.emulator.configure(items_limit=11)
+    assert "only 1 more items fit" in order_sync("board", "check").stdout
+    stage.emulator.configure(items_limit=10)
+    full = order_sync("board", "check")
+    assert (full.exit_code, "the board is full: 10 of 10 items" in full.stdout) == (1, True)
+
+
+def test_a_new_board_takes_a_sync(
+    stage: Stage, order_sync: OrderSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_SYNC_MAPPING", str(mapping(tmp_path, po_number="po_number_2")))  # no id of one's choice
+    written = tmp_path / "new.toml"
+    made = order_sync("board", "init", "Plan 2027", "--mapping-out", str(written))
+    assert made.exit_code == 0, made.output
+    board = next(board for board in stage.emulator.state()["boards"] if board["name"] == "Plan 2027")
+    columns = [column["column"] for column in tomllib.loads(written.read_text(encoding="utf-8"))["items"]["columns"]]
+    assert "po_number_2" not in columns
+    assert set(columns) <= {column["id"] for column in board["columns"]}
+    monkeypatch.setenv("ORDER_SYNC_MAPPING", str(written))
+    monkeypatch.setenv("ORDER_SYNC_MONDAY_BOARD_ID", board["id"])
+    assert order_sync("board", "check").exit_code == 0
+    stage.add_orders(4)
+    result = order_sync("sync")
+    assert result.exit_code == 0, result.output
+    there = next(board for board in stage.emulator.state()["boards"] if board["name"] == "Plan 2027")
+    assert there["items_count"] == 4
+
+
+def test_a_board_that_nobody_sees(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_SYNC_MONDAY_BOARD_ID", "4711")
+    result = order_sync("board", "check")
+    assert result.exit_code == 2
+    assert "monday shows no board 4711 to this token" in result.stderr
+
+
+def test_a_dry_run_makes_no_board(stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_SYNC_DRY_RUN", "1")
+    result = order_sync("board", "init", "Plan 2027")
+    assert (result.exit_code, len(stage.emulator.state()["boards"])) == (2, 2)
+
+
+def test_without_a_token(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_SYNC_DEPLOYMENT", "production")
+    monkeypatch.setenv("ORDER_SYNC_MONDAY_BOARD_ID", "4711")
+    result = order_sync("board", "check")
+    assert (result.exit_code, "Set ORDER_SYNC_MONDAY_TOKEN" in result.stderr) == (2, True)
