@@ -145,6 +145,22 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
     _print_json({"rows": rows}) if as_json else console.print(f"{rows} rows wait again. Next: order-sync sync")
 
 
+@main.command("trace")
+@click.argument("order", metavar="RECORD_UUID|ORDER_NUMBER")
+@as_json
+def trace_order(order: str, as_json: bool) -> None:
+    """Tell the whole story of one order: its rows, what happened to them and when, and what there is to do."""
+    from order_sync import console
+    from order_sync.orders.trace import trace
+
+    settings = load_settings(checked=False)
+    with _opened(Database, settings) as (database, tables):
+        stories = trace(database, tables, order)
+    if not stories:
+        raise OrderSyncError(f"No order has the record_uuid, delta_uuid or order number '{order}'.")
+    _print_json(stories) if as_json else console.print_trace(stories)
+
+
 main.add_command(demo)
 main.add_command(emulator)
 

@@ -183,6 +183,46 @@ def print_dry_run(report: Mapping[str, Any]) -> None:
     console.print("Calls are those of full batches; seconds allow for 0.25 s a create and 10M complexity a minute.")
 
 
+def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
+    if len(stories) > 1:
+        console.print(f"{len(stories)} orders have this number.")
+    for story in stories:
+        state = f"{story['sync_state'] or 'not SYNCED'}, item {story['monday_item_id'] or '-'}"
+        title = f"Order {story['order_number'] or '(no number)'} of {story['customer'] or '(no customer)'}"
+        console.print(f"{title}, record_uuid {story['record_uuid']}: {state}", style="bold", markup=False)
+        rows = Table()
+        for heading in ("row", "state", "monday id", "run", "tries", "delta_uuid"):
+            rows.add_column(heading)
+        for header in story["headers"]:
+            rows.add_row("header", *_row_cells(header, "monday_item_id"))
+        for line in story["lines"]:
+            rows.add_row(
+                escape(f"line {line['size_code'] or ''} x {line['qty']}"), *_row_cells(line, "monday_subitem_id")
+            )
+        console.print(rows)
+        for at, what, of, run_id, message, count in _told_together(story["events"]):
+            text = f"{str(at)[:19]}  {count} {of}{'s' if count > 1 else ''} {what}"
+            text += f", run {run_id}" if run_id else ""
+            console.print(text + (f": {message}" if message else ""), markup=False, highlight=False)
+        console.print(f"Next: {story['next']}", style="bold", markup=False)
+
+
+def _row_cells(row: Mapping[str, Any], id_name: str) -> list[str]:
+    state = row["sync_state"] if row["action_type"] == "INSERT" else f"{row['sync_state']} ({row['action_type']})"
+    run = str(row["sync_run_id"] or "-")[:8]
+    return [state, str(row[id_name] or "-"), run, str(row["retry_count"]), str(row["delta_uuid"])]
+
+
+def _told_together(events: Sequence[Mapping[str, Any]]) -> list[tuple[Any, str, str, Any, Any, int]]:
+    """Events of several rows that are one to a reader: the same thing by the same run in the same second."""
+    together: dict[tuple[str, str, str, Any, Any], int] = {}
+    for event in events:
+        id_of_one = f" {event['monday_id']}" if event["row"] == "header" and event["monday_id"] else ""
+        key = (str(event["at"])[:19], event["what"] + id_of_one, event["row"], event["run_id"], event["message"])
+        together[key] = together.get(key, 0) + 1
+    return [(*key, count) for key, count in together.items()]
+
+
 def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], now: datetime) -> None:
     if not counts:
         console.print("The queue tables hold no INSERT rows.")

@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     bulk_rows: int = Field(
         default=500, ge=0, description="From so many new items in a group on they may be imported as a job; 0: never."
     )
+    log_days: int = Field(default=90, ge=0, description="How long ORDER_SYNC_LOG keeps its lines; 0: for ever.")
     first_batch: int = Field(default=10, ge=1, le=100, description="Creates in the first request to a board.")
     largest_batch: int = Field(default=100, ge=1, le=150, description="Most creates in one request.")
     batch_seconds: float = Field(default=15, gt=0, le=45, description="How long one request may take, as estimated.")

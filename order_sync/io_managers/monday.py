@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
@@ -117,6 +118,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def _create_groups(self, context: dg.OutputContext, rows: list[Row]) -> dict[str, Any]:
         with self._holding_board(context) as writer:
             client, board = self._connected(fresh=True)
+            if days := self.sql_server.log_days:
+                self._journal().expire(timedelta(days=days))
             here = self._groups(board)
             wanted = [row["title"] for row in rows]
             self._changes(writer).tell_renamed({title: here[title] for title in wanted if title in here}, board)

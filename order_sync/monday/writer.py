@@ -317,7 +317,8 @@ class BoardWriter:
         return [mended.again.get(row.key, row) for row in batch]
 
     def _close(self, entry: Entry, outcome: Outcome) -> None:
-        self._journal.close(entry, created=outcome.created, rejected=outcome.rejected)
+        unsettled = {key: str(error) for key, error in outcome.again.items()} | outcome.waiting
+        self._journal.close(entry, created=outcome.created, rejected=outcome.rejected, unsettled=unsettled)
 
     def _on_locked(self) -> bool:
         return self._rows is not None and self._rows.fewer_writers()

@@ -110,6 +110,7 @@ def permissions(tables: Tables, *, user: str) -> list[str]:
     return [
         *(grant("SELECT, UPDATE", table) for table in tables.site),
         *(grant("SELECT, INSERT, UPDATE", table) for table in tables.ours),
+        *(grant("DELETE", table) for table in (tables.journal, tables.log)),  # what has expired
     ]
 
 

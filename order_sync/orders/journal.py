@@ -194,10 +194,12 @@ class Journal:
         *,
         created: Mapping[str, str] | None = None,
         rejected: Mapping[str, str] | None = None,
+        unsettled: Mapping[str, str] | None = None,
     ) -> None:
         """Writes ids and rejections into the queue rows and closes the entry, in one transaction.
 
-        `created` maps a key to monday's id, `rejected` a key to the reason. Ids are written whether or not the
+        `created` maps a key to monday's id, `rejected` a key to the reason, `unsettled` a key to why it is neither
+        yet; all of it is logged. Ids are written whether or not the
         rows' own lease has expired: they are facts of the board, and whoever holds the board may record them.
         """
         journal = self._tables.journal
@@ -217,11 +219,17 @@ class Journal:
             )
         self._write_ids(connection, entry.operation, created or {}, now)
         self._write_rejections(connection, entry.operation, rejected or {})
+        key = entry.idempotency_key
+        self._log(connection, now, entry.operation, "created", ids=created or {}, key=key)
+        self._log(connection, now, entry.operation, "rejected", messages=rejected or {}, key=key)
+        self._log(connection, now, entry.operation, "unsettled", messages=unsettled or {}, key=key)
 
     @in_transaction
     def adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
         """Writes the ids of rows that were on the board already."""
-        self._write_ids(connection, operation, found, self._renew(connection))
+        now = self._renew(connection)
+        self._write_ids(connection, operation, found, now)
+        self._log(connection, now, operation, "adopted", ids=found)
 
     @in_transaction
     def adopt_lines(self, connection: sa.Connection, found: Mapping[tuple[str, str], tuple[int, int]]) -> int:
@@ -260,11 +268,14 @@ class Journal:
             return {}
         h, line = self._tables.header_queue, self._tables.line_queue
         forgotten: dict[int, str] = {}
-        self._renew(connection)
+        now = self._renew(connection)
         for chunk in chunks(items):
             waiting = (h.c.monday_item_id.in_(chunk), h.c.sync_state == State.PENDING)
-            found = connection.execute(sa.select(h.c.monday_item_id, h.c.record_uuid).where(*waiting))
-            forgotten |= {row.monday_item_id: row.record_uuid for row in found}
+            found = connection.execute(sa.select(h.c.monday_item_id, h.c.record_uuid, h.c.delta_uuid).where(*waiting))
+            rows = found.all()
+            forgotten |= {row.monday_item_id: row.record_uuid for row in rows}
+            gone = {row.delta_uuid: str(row.monday_item_id) for row in rows}
+            self._log(connection, now, Operation.ITEMS, "gone", ids=gone)
             connection.execute(sa.update(h).where(*waiting).values(monday_item_id=None))
             connection.execute(
                 sa.update(line)
@@ -277,8 +288,17 @@ class Journal:
     def reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, str]) -> None:
         """Turns rows into ERROR that are rejected before anything is sent."""
         if rejected:
-            self._renew(connection)
+            now = self._renew(connection)
             self._write_rejections(connection, operation, rejected)
+            self._log(connection, now, operation, "rejected", messages=rejected)
+
+    @in_transaction
+    def expire(self, connection: sa.Connection, age: timedelta) -> None:
+        """Deletes what is older from the log, and closed requests from the journal."""
+        log, journal = self._tables.log, self._tables.journal
+        before = self._renew(connection) - age
+        connection.execute(sa.delete(log).where(log.c.logged_at < before))
+        connection.execute(sa.delete(journal).where(journal.c.state == "CLOSED", journal.c.closed_at < before))
 
     def in_doubt(self, operation: Operation | None = None) -> list[Entry]:
         """Every open entry of the board: the answer never came, or was never recorded."""
@@ -356,6 +376,26 @@ class Journal:
             ),
             [{"key": key, "reason": reason} for key, reason in rejected.items()],
         )
+
+    def _log(
+        self,
+        connection: sa.Connection,
+        now: datetime,
+        operation: Operation,
+        outcome: str,
+        *,
+        ids: Mapping[str, str] | None = None,
+        messages: Mapping[str, str] | None = None,
+        key: str | None = None,
+    ) -> None:
+        """One line for each row in ORDER_SYNC_LOG; groups have none, as they are no row's."""
+        if operation is Operation.GROUPS or not (ids or messages):
+            return
+        common = {"logged_at": now, "run_id": self.run_id, "operation": operation, "outcome": outcome}
+        common["idempotency_key"] = key
+        lines = [{"delta_uuid": row, "monday_id": int(i), "message": None} for row, i in (ids or {}).items()]
+        lines += [{"delta_uuid": row, "monday_id": None, "message": text} for row, text in (messages or {}).items()]
+        connection.execute(sa.insert(self._tables.log).inline(), [line | common for line in lines])
 
     def _target(self, operation: Operation) -> tuple[sa.Table, sa.Column[Any]]:
         """The queue table that an operation writes back to, and its column for monday's id."""

@@ -111,7 +111,7 @@ class TableNames:
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """The site's four tables and our four."""
+    """The site's four tables and our five."""
 
     metadata: sa.MetaData
     header_queue: sa.Table
@@ -122,6 +122,7 @@ class Tables:
     groups: sa.Table
     boards: sa.Table
     budgets: sa.Table
+    log: sa.Table
 
     @property
     def site(self) -> tuple[sa.Table, ...]:
@@ -129,7 +130,7 @@ class Tables:
 
     @property
     def ours(self) -> tuple[sa.Table, ...]:
-        return (self.journal, self.groups, self.boards, self.budgets)
+        return (self.journal, self.groups, self.boards, self.budgets, self.log)
 
     @property
     def order_columns(self) -> list[sa.Column[Any]]:
@@ -248,6 +249,22 @@ def make_tables(
         sa.Column("ends_at", datetime2(), nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),  # goes up with every change
     )
+    # What became of every row, each time that monday was asked or a run decided: `order-sync trace` tells it.
+    log = sa.Table(
+        "ORDER_SYNC_LOG",
+        metadata,
+        sa.Column("log_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("logged_at", datetime2(), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Column("delta_uuid", Guid(), nullable=False),
+        sa.Column("operation", sa.String(32), nullable=False),
+        sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("monday_id", sa.BigInteger),
+        sa.Column("message", text()),
+        sa.Column("idempotency_key", sa.String(64)),  # of the request, where there was one
+        sa.Index("IX_ORDER_SYNC_LOG_row", "delta_uuid"),
+        sa.Index("IX_ORDER_SYNC_LOG_time", "logged_at"),
+    )
     return Tables(
         metadata=metadata,
         header_queue=header_queue,
@@ -258,4 +275,5 @@ def make_tables(
         groups=groups,
         boards=boards,
         budgets=budgets,
+        log=log,
     )

@@ -52,7 +52,9 @@ def resources(settings: Settings) -> dict[str, Any]:
             "queue_io": DryRunQueueIOManager(sql_server=reads, home=home),
             "monday_io": DryRunMondayIOManager(sql_server=reads, monday=board),
         }
-    sql_server = SqlServerResource(**sql_config, board_lease_seconds=settings.board_lease_seconds)
+    sql_server = SqlServerResource(
+        **sql_config, board_lease_seconds=settings.board_lease_seconds, log_days=settings.log_days
+    )
     monday = MondayResource(
         **monday_config,
         settle_seconds=settings.settle_seconds,

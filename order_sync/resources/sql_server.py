@@ -79,6 +79,7 @@ class SqlServerResource(ReadOnlySqlServerResource):
     """Reads and writes the site's tables."""
 
     board_lease_seconds: float = Field(description="How long a board stays a run's without renewal.")
+    log_days: int = Field(default=0, description="How long the log keeps its lines; 0: for ever.")
 
     @cached_property
     def database(self) -> WritableDatabase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from order_sync.errors import LeaseLost
 from order_sync.orders import journal as journal_module
 from order_sync.orders.journal import Entry, Journal, Operation
 from order_sync.orders.tables import State
-from order_sync_tests.contract.site import BOARD, Site, make_order, record, uuids
+from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record, uuids
 
 BODY = json.dumps({"query": "mutation { }", "variables": {"name0": 'O\'Hara "[Ü] {🌅}"\n'}}, ensure_ascii=False)
 
@@ -303,3 +304,106 @@ def test_a_broken_write_leaves_the_entry_open(site: Site, journal: Journal, orde
         journal.close(entry(first, second), created={first: "1", second: "no number"})
     assert [e.idempotency_key for e in journal.in_doubt()] == ["key-1"]
     assert {row["monday_item_id"] for row in site.rows(site.tables.header_queue, record_uuid=record(order))} == {None}
+
+
+# ---- the log ------------------------------------------------------------------------------------------------
+
+
+def logged(site: Site) -> list[tuple[object, ...]]:
+    rows = sorted(site.rows(site.tables.log), key=lambda row: row["log_id"])
+    names = ("delta_uuid", "operation", "outcome", "monday_id", "message", "idempotency_key", "run_id")
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def test_what_becomes_of_a_row_is_logged(site: Site, journal: Journal, order: SampleOrders) -> None:
+    one, two = (row["delta_uuid"] for row in order.headers)
+    line = order.lines[0]["delta_uuid"]
+    request = entry(one, two)
+    journal.open(request)
+    journal.close(request, created={one: "11"}, unsettled={two: "HTTP 503 — später"})
+    journal.reject(Operation.SUBITEMS, {line: "no size"})
+    journal.adopt(Operation.ITEMS, {two: "12"})
+    assert logged(site) == [
+        (one, "create_item", "created", 11, None, "key-1", "run-1"),
+        (two, "create_item", "unsettled", None, "HTTP 503 — später", "key-1", "run-1"),
+        (line, "create_subitem", "rejected", None, "no size", None, "run-1"),
+        (two, "create_item", "adopted", 12, None, None, "run-1"),
+    ]
+
+
+def test_groups_are_no_rows_log(site: Site, journal: Journal) -> None:
+    request = entry("A title", operation=Operation.GROUPS)
+    journal.open(request)
+    journal.close(request, created={"A title": "topics"})
+    assert logged(site) == []
+
+
+def test_the_log_and_closed_requests_expire(site: Site, journal: Journal, order: SampleOrders) -> None:
+    one, two = (row["delta_uuid"] for row in order.headers)
+    for number, row in enumerate((one, two)):
+        request = entry(row, key=f"key-{number}")
+        journal.open(request)
+        journal.close(request, created={row: str(number + 1)})
+    journal.open(entry(one, key="in doubt"))
+    old = site.now() - timedelta(days=91)
+    site.change(site.tables.log, {"logged_at": old}, delta_uuid=one)
+    site.change(site.tables.journal, {"closed_at": old}, idempotency_key="key-0")
+    site.change(site.tables.journal, {"opened_at": old}, idempotency_key="in doubt")
+    journal.expire(timedelta(days=90))
+    assert [row[0] for row in logged(site)] == [two]
+    assert {row["idempotency_key"] for row in site.rows(site.tables.journal)} == {"key-1", "in doubt"}
+
+
+# ---- what people changed on the board -----------------------------------------------------------------------
+
+
+def test_items_that_are_gone_are_forgotten_with_their_subitems(
+    site: Site, journal: Journal, order: SampleOrders
+) -> None:
+    one, two = (row["delta_uuid"] for row in order.headers)
+    first, second = (row["delta_uuid"] for row in order.lines)
+    journal.adopt(Operation.ITEMS, {one: "11", two: "12"})
+    journal.adopt(Operation.SUBITEMS, {first: "21", second: "22"})
+    site.change(site.tables.line_queue, {"parent_item_id": 11}, delta_uuid=first)
+    site.change(site.tables.line_queue, {"parent_item_id": 12}, delta_uuid=second)
+    record_uuid = order.headers[0]["record_uuid"]
+    assert journal.forget_items([11, 99]) == {11: record_uuid}
+    assert {r["delta_uuid"]: r["monday_item_id"] for r in site.rows(site.tables.header_queue)} == {one: None, two: 12}
+    assert {r["delta_uuid"]: r["monday_subitem_id"] for r in site.rows(site.tables.line_queue)} == {
+        first: None,
+        second: 22,
+    }
+    assert logged(site)[-1][:4] == (one, "create_item", "gone", 11)
+    assert journal.forget_items([]) == {}
+
+
+def test_an_item_of_a_synced_order_is_not_forgotten(site: Site, journal: Journal, order: SampleOrders) -> None:
+    one = order.headers[0]["delta_uuid"]
+    journal.adopt(Operation.ITEMS, {one: "11"})
+    site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, delta_uuid=one)
+    assert journal.forget_items([11]) == {}
+    assert journal.known_items([11, 12]) == {11}
+
+
+def test_lines_are_adopted_by_order_and_line(site: Site, journal: Journal, order: SampleOrders) -> None:
+    first, second = order.lines
+    record_uuid = order.headers[0]["record_uuid"]
+    found = {(record_uuid, first["line_uuid"]): (21, 11), (new_uuid(), second["line_uuid"]): (22, 11)}
+    assert journal.adopt_lines(found) == 1
+    ids = {r["delta_uuid"]: (r["monday_subitem_id"], r["parent_item_id"]) for r in site.rows(site.tables.line_queue)}
+    assert ids == {first["delta_uuid"]: (21, 11), second["delta_uuid"]: (None, None)}
+
+
+def test_imports_of_the_last_hour_are_counted(site: Site, journal: Journal) -> None:
+    for name, keys in (("old", 3), ("new", 5)):
+        journal.open(entry(*(new_uuid() for _ in range(keys)), key=name, operation=Operation.IMPORT))
+    site.change(site.tables.journal, {"opened_at": site.now() - timedelta(minutes=61)}, idempotency_key="old")
+    assert journal.recent_imports(timedelta(hours=1)) == (1, 5)
+
+
+def test_a_job_is_kept_with_its_request(journal: Journal) -> None:
+    request = entry(new_uuid(), new_uuid(), operation=Operation.IMPORT)
+    journal.open(request)
+    journal.amend(replace(request, body='{"job": "Ü-1"}'))
+    [kept] = journal.in_doubt()
+    assert (kept.body, kept.operation) == ('{"job": "Ü-1"}', Operation.IMPORT)

@@ -45,7 +45,15 @@ def test_no_document_is_forgotten() -> None:
     names = {name.partition("-")[0] for name in DOCUMENTS}
     queries = {"VERSION", "BUDGET", "BOARD", "ITEMS_BY_COLUMN", "NEXT_ITEMS", "SUBITEMS", "JOB_STATUS"}
     queries |= {"ITEMS_BY_RULES", "ITEM_STATES"}
-    assert names == queries | {"INGEST_ITEMS", "CHANGE_VALUES", "CREATE_BOARD", "CREATE_COLUMN", "CREATE_GROUP", "CREATE_ITEM", "CREATE_SUBITEM"}
+    assert names == queries | {
+        "INGEST_ITEMS",
+        "CHANGE_VALUES",
+        "CREATE_BOARD",
+        "CREATE_COLUMN",
+        "CREATE_GROUP",
+        "CREATE_ITEM",
+        "CREATE_SUBITEM",
+    }
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

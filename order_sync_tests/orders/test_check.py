@@ -98,7 +98,7 @@ def test_an_empty_database_gets_the_ddl_of_every_table(tmp_path: Path) -> None:
     findings = inspect(database, tables)
     assert [finding.table for finding in findings] == [t.fullname for t in (*tables.site, *tables.ours)]
     assert all(finding.blocks and finding.remedy.startswith("CREATE TABLE") for finding in findings)
-    assert len(create_all(database, tables)) == 8
+    assert len(create_all(database, tables)) == 9
     assert inspect(database, tables) == []
     assert create_all(database, tables) == []
     database.dispose()
@@ -120,10 +120,14 @@ def test_a_missing_index_is_a_note_with_its_statement(tmp_path: Path) -> None:
 def test_permissions_name_every_table_and_nothing_more_than_rows() -> None:
     tables = make_tables(TableNames(orders="Orders [2026]"), schema="sales")
     statements = permissions(tables, user="o'neil]x")
-    assert len(statements) == 8
+    assert len(statements) == 9 + 2
     assert "GRANT SELECT, UPDATE ON sales.[Orders [2026]]] TO [o'neil]]x];" in statements
     granted = {word for statement in statements for word in statement.split(" ON ")[0].replace(",", "").split()[1:]}
-    assert granted == {"SELECT", "INSERT", "UPDATE"}
+    assert granted == {"SELECT", "INSERT", "UPDATE", "DELETE"}
+    assert [statement.split()[3] for statement in statements if "DELETE" in statement] == [
+        "sales.[ORDER_SYNC_JOURNAL]",
+        "sales.[ORDER_SYNC_LOG]",
+    ]
 
 
 class DescribedServer(WritableDatabase):
@@ -145,7 +149,7 @@ class DescribedServer(WritableDatabase):
         if "sys.triggers" in text:
             return [{"name": self._trigger}] if table else []
         if "sys.index_columns" in text:
-            return [{"name": name} for name in ("sync_state", "record_uuid", "board_id")]
+            return [{"name": name} for name in ("sync_state", "record_uuid", "board_id", "delta_uuid", "logged_at")]
         if "CHECK_CONSTRAINTS" in text:
             return [{"CONSTRAINT_NAME": "CK_state", "CHECK_CLAUSE": self._check_clause}] if table else []
         assert "INFORMATION_SCHEMA" in text

@@ -29,6 +29,7 @@ from order_sync.orders.database import WritableDatabase
 from order_sync.orders.journal import Entry, Journal, Operation
 from order_sync.orders.queue import OrderQueue
 from order_sync.orders.tables import make_tables
+from order_sync.orders.trace import trace
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIALECT: Dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
@@ -84,12 +85,17 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "journal_recent_imports": lambda: journal.recent_imports(timedelta(hours=1)),
         "journal_in_doubt": lambda: journal.in_doubt(Operation.GROUPS),
         "journal_close_groups": lambda: journal.close(entry("a", Operation.GROUPS), created={"T": "topics"}),
+        "journal_expire": lambda: journal.expire(timedelta(days=90)),
+        "journal_adopt_lines": lambda: journal.adopt_lines({("r", "l"): (1, 2)}),
+        "journal_forget_items": lambda: journal.forget_items([1, 2]),
+        "journal_known_items": lambda: journal.known_items([1, 2]),
         "journal_adopt_items": lambda: journal.adopt(Operation.ITEMS, item_ids),
         "journal_adopt_subitems": lambda: journal.adopt(Operation.SUBITEMS, subitem_ids),
         "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: "no"}),
         "journal_known_groups": journal.known_groups,
         "budget_reserve": lambda: budget.reserve(30_000, 10, 1e7),
         "budget_settle": lambda: budget.settle(budget.reserve(30_000, 10, 1e7), 200_000, None),
+        "trace": lambda: trace(database, tables, headers[0]["record_uuid"]),
         "commit": lambda: commit(database, queue, "run-1"),
         "release": lambda: queue.release("run-1"),
         "run_headers": lambda: queue.run_headers("run-1"),
@@ -138,7 +144,10 @@ def test_every_statement_parses_as_tsql_and_keeps_to_what_all_servers_share(stat
             text = str(compiled(*recorded))
             (tree,) = sqlglot.parse(text, read="tsql")
             assert tree is not None, step
-            assert isinstance(tree, sqlglot.exp.Select | sqlglot.exp.Update | sqlglot.exp.Insert | sqlglot.exp.Union)
+            kinds = (
+                sqlglot.exp.Select | sqlglot.exp.Update | sqlglot.exp.Insert | sqlglot.exp.Delete | sqlglot.exp.Union
+            )
+            assert isinstance(tree, kinds)
             assert not list(tree.find_all(sqlglot.exp.Merge)), step
             assert not (isinstance(tree, sqlglot.exp.Update) and tree.args.get("with_")), step
             assert "OUTPUT" not in text.upper(), step

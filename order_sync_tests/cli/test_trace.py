@@ -1,0 +1,61 @@
+"""`order-sync trace`: the story of one order, as somebody who is asked about it needs it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from order_sync.demo.samples import Size, make_orders
+from order_sync.orders.tables import ORDER_NUMBER
+from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.graph.stage import Stage
+
+
+@pytest.mark.parametrize("by", ["record_uuid", "delta_uuid", ORDER_NUMBER])
+def test_a_synced_order_from_queue_to_item(stage: Stage, order_sync: OrderSync, by: str) -> None:
+    header = stage.add_orders(3).headers[1]
+    run_id = stage.sync().run_id
+    result = order_sync("trace", str(header[by]))
+    assert result.exit_code == 0, result.output
+    [row] = stage.rows(stage.tables.header_queue, stage.tables.header_queue.c.delta_uuid == header["delta_uuid"])
+    assert f"record_uuid {header['record_uuid']}: SYNCED, item {row['monday_item_id']}" in result.stdout
+    assert f"1 header create_item: created {row['monday_item_id']}, run {run_id}" in result.stdout
+    order = [result.stdout.index(word) for word in ("header queued", "header claimed", "create_item", "header SYNCED")]
+    assert order == sorted(order)
+    assert "Next: Nothing: every row is SYNCED." in result.stdout
+
+
+def test_every_rejected_row_is_explained(stage: Stage, order_sync: OrderSync) -> None:
+    stage.add(make_orders(Size.SMALL))
+    summary = stage.sync()
+    assert len(summary.rejected) == 4
+    for row in summary.rejected:
+        told = order_sync("trace", row["record_uuid"]).stdout
+        assert f"rejected, run {summary.run_id}: {row['reason']}" in told
+        assert "`order-sync retry`" in told
+
+
+def test_an_order_that_waits(stage: Stage, order_sync: OrderSync) -> None:
+    header = stage.add_orders(1).headers[0]
+    told = order_sync("trace", header["record_uuid"]).stdout
+    assert "not SYNCED, item -" in told
+    assert "waiting for the next run" in told
+
+
+def test_json_has_everything(stage: Stage, order_sync: OrderSync) -> None:
+    sample = stage.add_orders(1)
+    stage.sync()
+    [story] = json.loads(order_sync("trace", sample.headers[0]["record_uuid"], "--json").stdout)
+    assert (len(story["headers"]), len(story["lines"])) == (1, len(sample.lines))
+    created = [event for event in story["events"] if event["what"].endswith(": created")]
+    assert len(created) == 1 + len(sample.lines)
+    assert {event["monday_id"] for event in created} == {
+        story["monday_item_id"],
+        *(line["monday_subitem_id"] for line in story["lines"]),
+    }
+
+
+def test_an_order_that_nobody_knows(order_sync: OrderSync) -> None:
+    result = order_sync("trace", "O'Hara; DROP TABLE")
+    assert (result.exit_code, "No order has the record_uuid" in result.stderr) == (2, True)

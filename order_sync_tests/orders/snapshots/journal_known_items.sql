@@ -1,0 +1,3 @@
+SELECT [ORDER_LIST_DELTA].monday_item_id
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].monday_item_id IN (?, ?);
