@@ -60,6 +60,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
     _registry: RunRegistry = PrivateAttr()
     _run_id: str = PrivateAttr()
     _renewed_at: float = PrivateAttr(default_factory=monotonic)
+    _board_renewed_at: float = PrivateAttr(default=0.0)
+    _holds_board: bool = PrivateAttr(default=False)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
@@ -141,8 +143,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
     def _groups(self, board: Board) -> dict[str, str]:
         """Group ids by title. A group that order_sync made is known by its id also where its title has changed."""
-        made = self._journal().known_groups()
-        return {title: group_id for title, group_id in made.items() if group_id in board.group_ids} | dict(board.groups)
+        return self._journal().known_groups(board.group_ids) | dict(board.groups)
 
     def _confirm_groups(self, client: MondayClient, created: Mapping[str, str]) -> Board:
         """Waits until the board shows the groups: no item is created before."""
@@ -237,14 +238,18 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     if row["monday_subitem_id"] and row["parent_item_id"]
                 }
             )
-            rows = [row for row in rows if row["delta_uuid"] in held and int(row["parent_item_id"]) not in gone]
+            rows = [row for row in rows if row["delta_uuid"] in held]
+            orphans = changes.orphans(
+                {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows if int(row["parent_item_id"]) in gone}
+            )
+            every, rows = rows, [row for row in rows if int(row["parent_item_id"]) not in gone]
             ids = {
                 row["line_uuid"]: str(row["monday_subitem_id"])
                 for row in held.values()
                 if row["monday_subitem_id"] is not None and row["parent_item_id"] not in gone
             }
             new: dict[str, NewRow] = {}  # by line_uuid: a line that is queued twice is one subitem
-            rejected = {}
+            rejected = dict(orphans.rejected)
             for row in rows:
                 if row["line_uuid"] in ids or row["line_uuid"] in new:
                     continue
@@ -276,7 +281,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
             )
             changes.forget_again()
         outcome.rejected |= rejected
-        return self._report(context, rows, outcome)
+        outcome.waiting |= orphans.waiting
+        return self._report(context, every, outcome)
 
     def _changes(self, writer: BoardWriter) -> Changes:
         return Changes(self._connected()[0], self._journal(), writer, self.sql_server.mapping)
@@ -319,6 +325,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 self.sql_server.budget(self.monday.account, clock_speed=self.monday.clock_speed)
             )
             client.__enter__()
+            client.beat = self._heartbeat
             self._client = client
             client.check_version()
             board = read_board(client, self.monday.board_id)
@@ -331,10 +338,13 @@ class MondayIOManager(dg.ConfigurableIOManager):
         return self._client, self._board
 
     def _heartbeat(self) -> None:
-        """Renews the lease on the run's rows once a third of it has passed."""
+        """Renews the leases on the run's rows and on the board, each once a third of it has passed."""
         if monotonic() - self._renewed_at > self.sql_server.lease_seconds / 3:
             self.sql_server.queue.renew(self._run_id)
             self._renewed_at = monotonic()
+        if self._holds_board and monotonic() - self._board_renewed_at > self.sql_server.board_lease_seconds / 3:
+            self._journal().renew()
+            self._board_renewed_at = monotonic()
 
     def _journal(self) -> Journal:
         return self.sql_server.journal(self.monday.board_id, self._run_id, self._registry.is_over)
@@ -366,7 +376,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
             heartbeat=self._heartbeat,
         )
         with journal.holding_board(waiting):
-            resolved = writer.recover()
-            if resolved:
-                context.log.info(f"resolved {resolved} requests that an earlier run left in doubt")
-            yield writer
+            self._holds_board, self._board_renewed_at = True, monotonic()
+            try:
+                if resolved := writer.recover():
+                    context.log.info(f"looked at {resolved} requests that an earlier run left in doubt")
+                yield writer
+            finally:
+                self._holds_board = False

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from order_sync.errors import ConfigurationError
+from order_sync.errors import ConfigurationError, Transient
 from order_sync.monday import operations
 from order_sync.monday.client import MondayReader
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
 
+SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; what it leaves open is looked up twice
 LOOK_UP = 100  # values of one ANY_OF column, and ids of items(ids:), a call
 SUBTASKS = "subtasks"
 
@@ -36,7 +37,7 @@ class Board:
     id: int
     name: str
     url: str
-    items_count: int
+    items_count: int | None
     items_limit: int | None
     columns: Mapping[str, Column]
     groups: Mapping[str, str]  # title -> group id, the first of equal titles
@@ -72,7 +73,7 @@ def read_board(reader: MondayReader, board_id: int) -> Board:
         id=board_id,
         name=raw["name"],
         url=raw["url"],
-        items_count=raw.get("items_count") or 0,
+        items_count=raw.get("items_count"),
         items_limit=raw.get("items_limit"),
         columns={column["id"]: _column(column) for column in raw.get("columns") or []},
         groups=groups,
@@ -134,12 +135,39 @@ def subitems_of(reader: MondayReader, parents: Iterable[str], column: str) -> di
 
 
 def find_gone(reader: MondayReader, items: Iterable[str]) -> set[str]:
-    """Those of the items that somebody has deleted or archived."""
-    gone: set[str] = set()
-    for ids in _hundreds(items):
-        there = reader.query(operations.ITEM_STATES, {"items": ids}).get("items") or []
-        gone |= set(ids) - {item["id"] for item in there if item.get("state") in (None, "active")}
+    """Those of the items that somebody has deleted or archived.
+
+    One that an answer leaves out is asked about again: it may have been made a moment ago.
+    """
+    gone, missing = _gone_and_missing(reader, items)
+    if missing:
+        reader.wait(SEARCH_LAG_SECONDS)
+        again, still_missing = _gone_and_missing(reader, sorted(missing))
+        gone |= again | still_missing
     return gone
+
+
+def _gone_and_missing(reader: MondayReader, items: Iterable[str]) -> tuple[set[str], set[str]]:
+    gone: set[str] = set()
+    missing: set[str] = set()
+    for ids in _hundreds(items):
+        there = reader.query(operations.ITEM_STATES, {"items": ids}).get("items")
+        if there is None:
+            raise Transient("monday does not say which of these items there are")
+        states = {str(item["id"]): item.get("state") for item in there}
+        gone |= {item for item in ids if states.get(item, "active") not in (None, "active")}
+        missing |= set(ids) - states.keys()
+    return gone, missing
+
+
+def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[str, str]:
+    """The text in `column` of each item that monday shows."""
+    texts: dict[str, str] = {}
+    for ids in _hundreds(items):
+        for item in reader.query(operations.ITEM_TEXTS, {"items": ids, "ids": [column]}).get("items") or []:
+            values = item.get("column_values") or []
+            texts[str(item["id"])] = next((value["text"] or "" for value in values if value["id"] == column), "")
+    return texts
 
 
 def find_unkeyed(reader: MondayReader, board_id: int, *, key_column: str, record_column: str) -> dict[str, list[str]]:

@@ -14,18 +14,20 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from order_sync.errors import Fatal, NotFound, Rejected, Transient
+from order_sync.errors import Fatal, NotFound, QuotaExhausted, Rejected, Transient
 from order_sync.monday import operations
+from order_sync.monday.board import item_texts
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Delivery, Outcome
 from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.rows import NewRow
 from order_sync.monday.transport import Reply
 from order_sync.monday.values import Labels
+from order_sync.orders.budget import Leave
 from order_sync.orders.journal import Entry, Journal, Operation
 
 log = logging.getLogger("order_sync.monday")
@@ -37,10 +39,15 @@ POLL_SECONDS = 10.0  # monday asks not to poll more often
 URL_SECONDS = 600.0  # that an upload may wait
 UPLOADS = 3  # attempts
 REPORTS = 3  # attempts
-STALLED_SECONDS = 1_800.0  # without progress; the next run looks at the job again
+STARTS = 3  # attempts
+LONGEST_WAIT = 60.0  # seconds that a start may be put off; after that requests are the better way
+STALLED_SECONDS = 300.0  # without progress; the next run looks at the job again
+OVER_SECONDS = 7_200.0  # after which a job that says nothing is taken to be over: all its URLs are long dead
+SAMPLES = 100  # rows of a report that are held against the board
 ROW_SECONDS = 0.05  # of a job, before one has been seen
 ENDED = {"COMPLETED", "FAILED", "REJECTED"}
 FAILED_ROWS = {"validation_error", "failed"}
+Report = Mapping[int, tuple[str, str, str]]  # status, item id and error, by row number from 1
 
 
 class BulkImport:
@@ -109,20 +116,17 @@ class BulkImport:
         self._journal.open(entry)
         started = self._client.clock.now()
         try:
-            reply = self._client.mutate(
-                request, idempotency_key=entry.idempotency_key, operation=Operation.IMPORT, rows=1, leave=leave
-            )
-            job = _job(reply)
+            job = self._start(entry, request, leave)
         except (Rejected, Transient) as error:
             # Without a file nothing has happened on the board, whatever became of the request.
             log.warning("monday starts no import (%s): %d items are created one by one", error, len(rows))
+            self._smallest = 0  # nor would it start the next one
             self._journal.close(entry)
             return Outcome()
         except Fatal:
             self._journal.close(entry)
             raise
-        entry = replace(entry, body=json.dumps({**json.loads(entry.body), "job": job}, ensure_ascii=False))
-        self._journal.amend(entry)
+        entry = self._noted(entry, job=job)
         log.info("importing %d items as job %s", len(rows), job["job_id"])
         outcome = self.finish(entry)
         self._journal.close(entry, created=outcome.created)
@@ -131,105 +135,170 @@ class BulkImport:
         log.info("imported %d of %d items in %.0f s", len(outcome.created), len(rows), seconds)
         return outcome
 
+    @property
+    def available(self) -> bool:
+        """monday has not refused a job yet."""
+        return self._smallest > 0
+
     def finish(self, entry: Entry) -> Outcome:
-        """Sees a job through, also one of an earlier run. The caller closes the entry."""
-        body = json.loads(entry.body)
-        job = body.get("job")
+        """Sees a job through, also one of an earlier run. The caller closes the entry.
+
+        Raises Transient if the job's end cannot be learnt now: the entry stays open, and its rows must wait.
+        """
+        job = json.loads(entry.body).get("job")
         if job is None:
             return Outcome()  # its file never left
-        progress = self._follow(entry, _Job(id=job["job_id"], upload_url=job["upload_url"], file=body["csv"]))
+        progress = self._follow(entry, str(job["job_id"]), str(job["upload_url"]))
         if progress is None:
-            log.warning("monday never began with job %s: its items are created one by one", job["job_id"])
+            log.warning("monday took no file for job %s: its items are created one by one", job["job_id"])
             return self._found(entry, {})
         if progress["status"] != "COMPLETED":
+            self._smallest = 0
             reason = progress.get("failure_message") or progress.get("failure_reason") or "no reason given"
             log.warning("job %s is %s: %s", job["job_id"], progress["status"], reason)
             return self._found(entry, {})
-        report = self._report(job["job_id"], progress)
-        return self._found(entry, report)
+        return self._found(entry, self._report(entry, str(job["job_id"]), progress))
 
     # ---- the job ----------------------------------------------------------------------------------
 
-    def _follow(self, entry: Entry, job: _Job) -> dict[str, Any] | None:
-        """Uploads the file and waits for the job to end; None if monday never began with it."""
+    def _start(self, entry: Entry, request: str, leave: Leave) -> dict[str, str]:
+        """Starts the job; a short refusal is waited out."""
+        for attempt in range(1, STARTS + 1):
+            try:
+                reply = self._client.mutate(
+                    request, idempotency_key=entry.idempotency_key, operation=Operation.IMPORT, rows=1, leave=leave
+                )
+                return _job(reply)
+            except Transient as error:
+                wait = error.wait_seconds if error.wait_seconds is not None else 1.0
+                if not error.no_effect or wait > LONGEST_WAIT or attempt == STARTS:
+                    raise
+                self._client.wait(wait)
+                leave = self._delivery.admit(Operation.IMPORT, 1)
+                self._journal.sending_again(entry)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _follow(self, entry: Entry, job_id: str, upload_url: str) -> dict[str, Any] | None:
+        """Uploads the file and waits for the job to end; None if monday has taken no file."""
         clock = self._client.clock
-        began, uploads, uploaded = clock.now() - entry.age.total_seconds(), 0, False
-        moved_at, shown = clock.now(), -1
-        progress: dict[str, Any] = {"status": "UPLOAD_PENDING"} if not entry.age else self._status(job.id)
+        began = moved_at = clock.now()
+        # An earlier run may have sent the file, and have died before it noted more than that it was about to.
+        perhaps_there = bool(json.loads(entry.body).get("sent"))
+        uploads, shown = 0, -1
+        progress: dict[str, Any] = self._status(job_id) if entry.age else {"status": "UPLOAD_PENDING"}
         while progress["status"] not in ENDED:
-            if progress["status"] == "UPLOAD_PENDING":
-                expired = clock.now() - began > URL_SECONDS
-                if expired and clock.now() - moved_at > POLL_SECONDS:
-                    return None
-                if not uploaded and not expired and uploads < UPLOADS:
-                    uploads += 1
-                    uploaded = self._upload(job)
+            age = entry.age.total_seconds() + clock.now() - began
+            pending = progress["status"] == "UPLOAD_PENDING"
+            if pending and uploads < UPLOADS and age < URL_SECONDS:
+                if not uploads:
+                    entry = self._noted(entry, sent=True)
+                uploads += 1
+                taken = self._upload(job_id, upload_url, json.loads(entry.body)["csv"])
+                perhaps_there = perhaps_there or taken is not None
+                uploads = UPLOADS if taken else uploads
+            elif pending and not perhaps_there:
+                return None  # refused each time, or too late to be sent
             elif clock.now() - moved_at > STALLED_SECONDS:
+                if age > OVER_SECONDS:
+                    return None
                 raise Transient(
-                    f"monday's import job {job.id} of {len(entry.keys)} items stands still at {shown} %. "
-                    "Nothing is lost: the next run looks at it again before anything else is created"
+                    f"monday's import job {job_id} of {len(entry.keys)} items stands still ({progress['status']}, "
+                    f"{max(shown, 0)} %). Nothing is lost: its rows wait, and the next run looks at it again"
                 )
             self._client.wait(POLL_SECONDS)
             self._journal.renew()
             self._heartbeat()
-            progress = self._status(job.id)
+            progress = self._status(job_id)
             percent = int(progress.get("progress_percentage") or 0)
             if percent != shown:
                 moved_at, shown = clock.now(), percent
                 done = len(entry.keys) * percent // 100
                 extra = {"progress": (str(Operation.ITEMS), done, len(entry.keys))}
-                log.info("import job %s: %s, %d %%", job.id, progress["status"], percent, extra=extra)
+                log.info("import job %s: %s, %d %%", job_id, progress["status"], percent, extra=extra)
         return progress
 
     def _status(self, job_id: str) -> dict[str, Any]:
+        """Raises Transient where monday does not say how the job stands."""
         try:
-            return dict(self._client.query(operations.JOB_STATUS, {"job": job_id})["fetch_job_status"])
+            progress = self._client.query(operations.JOB_STATUS, {"job": job_id}).get("fetch_job_status")
         except NotFound as error:
             return {"status": "FAILED", "failure_message": f"monday does not know it any more ({error})"}
+        except QuotaExhausted:
+            raise
+        except Fatal as error:
+            raise Transient(f"monday does not say how job {job_id} stands: {error}") from error
+        if not isinstance(progress, dict) or not progress.get("status"):
+            raise Transient(f"monday does not say how job {job_id} stands")
+        return progress
 
-    def _upload(self, job: _Job) -> bool:
+    def _upload(self, job_id: str, url: str, text: str) -> bool | None:
+        """True if the file was taken, None if it was refused, False if that is not known."""
         try:
-            self._client.upload(job.upload_url, job.file.encode())
+            self._client.upload(url, text.encode())
         except Transient as error:
-            log.warning("the file of job %s was not taken: %s", job.id, error)
-            return False
+            log.warning("the file of job %s was not taken: %s", job_id, error)
+            return None if error.no_effect else False
         return True
 
-    def _report(self, job_id: str, progress: Mapping[str, Any]) -> dict[int, tuple[str, str, str]]:
-        """Status, item id and error by row number, which begins at 1; empty if there is no report to be had."""
+    def _noted(self, entry: Entry, **more: Any) -> Entry:
+        """The entry with more about the job, on record."""
+        entry = replace(entry, body=json.dumps({**json.loads(entry.body), **more}, ensure_ascii=False))
+        self._journal.amend(entry)
+        return entry
+
+    def _report(self, entry: Entry, job_id: str, progress: Mapping[str, Any]) -> Report:
+        """The report, by row number; empty if there is none to be had, or none to be trusted."""
         for _ in range(REPORTS):
-            if not progress.get("report_created"):
+            url = progress.get("report_url")
+            if not progress.get("report_created") or not url:
                 break
+            self._journal.renew()
             try:
-                text = self._client.download(progress["report_url"])
+                text = self._client.download(str(url))
                 # By position: a column of the board may have the name of one of these.
-                return {int(row[0]): (row[1], row[2], row[3]) for row in list(csv.reader(io.StringIO(text)))[1:] if row}
+                lines = [line for line in list(csv.reader(io.StringIO(text, newline="")))[1:] if line]
+                report = {int(line[0]): (line[1], line[2], line[3]) for line in lines}
             except (Transient, ValueError, IndexError) as error:
                 log.warning("the report of job %s cannot be read: %s", job_id, error)
                 self._client.wait(1.0)
                 progress = self._status(job_id)
+                continue
+            if report.keys() == set(range(1, len(entry.keys) + 1)) and self._is_true(entry, report):
+                return report
+            log.warning("the report of job %s does not fit its rows: they are looked up instead", job_id)
+            break
         return {}
+
+    def _is_true(self, entry: Entry, report: Report) -> bool:
+        """Samples of the report, held against the board: is the item of a row the one with the row's key?"""
+        named = [(report[number][1], key) for number, key in enumerate(entry.keys, start=1) if report[number][1]]
+        step = max(1, len(named) // SAMPLES)
+        samples = dict([*named[::step][: SAMPLES - 1], *named[-1:]])
+        texts = item_texts(self._client, samples, self._key_column)
+        return all(texts.get(item, key).lower() == key.lower() for item, key in samples.items())
 
     # ---- what became of it ------------------------------------------------------------------------
 
-    def _found(self, entry: Entry, report: Mapping[int, tuple[str, str, str]]) -> Outcome:
+    def _found(self, entry: Entry, report: Report) -> Outcome:
         """The ids of the rows that are on the board, from the report, and by look-up where it does not say.
 
         A row that is neither failed by the report nor on the board in the end was not made: the job is over.
         """
-        outcome, failed = Outcome(), {}
+        outcome, failed, skipped = Outcome(), {}, []
         for number, key in enumerate(entry.keys, start=1):
             status, item_id, error = report.get(number, ("", "", ""))
             if item_id:
                 outcome.created[key] = item_id
             elif status in FAILED_ROWS:
                 failed[key] = error
+            elif status == "skipped":
+                skipped.append(key)
         if failed:
             first = next(iter(failed.values()))
             log.warning("%d items were not imported, the first because of: %s", len(failed), first)
         self._look_up(entry, outcome, set(failed))
-        skipped = [key for n, key in enumerate(entry.keys, start=1) if report.get(n, ("",))[0] == "skipped"]
-        if left := [key for key in skipped if key not in outcome.created]:
+        left = [key for key in skipped if key not in outcome.created]
+        if left and entry.age.total_seconds() < OVER_SECONDS:
             raise Transient(
                 f"monday skipped {len(left)} items of an import, delta_uuid {left[0]} first, because they are on the "
                 "board, and its search does not show them yet. The next run looks again"
@@ -252,7 +321,8 @@ class BulkImport:
         cells = [self._cells(row) or {} for row in rows]
         columns = list(dict.fromkeys(column for row in cells for column in row))
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        # Everything quoted: a carriage return that is not would end the row, and shift all that follow.
+        writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         writer.writerow(["name", *columns])
         for row, values in zip(rows, cells, strict=True):
             writer.writerow([row.variables["name"], *(values.get(column, "") for column in columns)])
@@ -267,13 +337,6 @@ class BulkImport:
                 return None
             cells[column] = cell
         return cells
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    id: str
-    upload_url: str
-    file: str
 
 
 def _job(reply: Reply) -> dict[str, str]:

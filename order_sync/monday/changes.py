@@ -113,11 +113,13 @@ class Changes:
         Such an item keeps what is in it; it gets the header's delta_uuid, and its subitems are known by line_uuid.
         """
         adopted = Adopted()
-        if not headers or not board.items_count:
+        if not headers or board.items_count == 0:
             return adopted
         keys = self._mapping.items
         unkeyed = find_unkeyed(self._client, board.id, key_column=keys.key_column, record_column=keys.record_column)
         known = self._journal.known_items([int(item) for ids in unkeyed.values() for item in ids])
+        # Adopted by a run that died before it wrote the key.
+        self._stamp({delta_uuid: str(item) for item, delta_uuid in known.items()}, board)
         free = {record: [item for item in ids if int(item) not in known] for record, ids in unkeyed.items()}
         for header in headers:
             if ids := free.get(header.record_uuid.lower()):
@@ -130,7 +132,7 @@ class Changes:
         # The lines first: once a header has its item, nobody looks for subitems under it any more.
         adopted.subitems = self._journal.adopt_lines(
             {
-                (parents[item], line): (int(subitem), int(item))
+                (parents[item], line.strip()): (int(subitem), int(item))
                 for item, of in subitems.items()
                 for line, subitem in of.items()
             }
@@ -163,3 +165,11 @@ class Changes:
                 )
             except OrderSyncError as error:
                 log.warning("%d adopted items did not get their delta_uuid on the board: %s", len(batch), error)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text.strip())
+    except ValueError:
+        return False
+    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +30,7 @@ from order_sync.orders.budget import NOTHING, Leave
 
 log = logging.getLogger("order_sync.monday")
 
+SLICE_SECONDS = 60.0
 _BACK_OFF = wait_exponential_jitter(multiplier=1, max=30, jitter=1)
 
 
@@ -63,6 +64,7 @@ class MondayReader:
         self._transport = transport
         self.pacer = pacer or Pacer()
         self.usage = Usage()
+        self.beat: Callable[[], None] = lambda: None  # called before each query and in long waits: it keeps leases
         self._attempts = attempts
 
     @property
@@ -83,6 +85,7 @@ class MondayReader:
         body = operations.body(text, variables)
 
         def once() -> dict[str, Any]:
+            self.beat()
             self.usage.add(calls=1)
             started = self.clock.now()
             reply = self._transport.send(body)
@@ -103,7 +106,12 @@ class MondayReader:
         )
 
     def wait(self, seconds: float) -> None:
+        """Sleeps, in slices, so that leases are kept meanwhile."""
         self.usage.add(waited_seconds=seconds)
+        while seconds > SLICE_SECONDS:
+            self.clock.sleep(SLICE_SECONDS)
+            self.beat()
+            seconds -= SLICE_SECONDS
         self.clock.sleep(seconds)
 
     def check_version(self) -> None:

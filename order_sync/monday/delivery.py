@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from order_sync.errors import Fatal, OrderSyncError, Rejected, Transient
 from order_sync.monday import operations
-from order_sync.monday.board import find_items, find_subitems, read_board
+from order_sync.monday.board import SEARCH_LAG_SECONDS, find_items, find_subitems, read_board
 from order_sync.monday.client import MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
 from order_sync.monday.transport import Reply
@@ -27,7 +27,6 @@ log = logging.getLogger("order_sync.monday")
 # monday keeps an answer for 30 minutes; the margin is for a request that is replayed at the last moment.
 REPLAY_WINDOW = timedelta(minutes=28)
 BUDGET_SLICE_SECONDS = 5.0
-SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; a row that its answer left open is looked up twice
 
 
 @dataclass(kw_only=True)
@@ -76,10 +75,14 @@ class Delivery:
         self._settle_seconds = settle_seconds
         self._on_locked = on_locked  # are there others of us to wait for?
 
-    def admit(self, operation: str, rows: int, *, whole: bool = False) -> Leave:
-        """Waits until some of the rows, or all of them, are within the account's budget."""
+    def admit(
+        self, operation: str, rows: int, *, whole: bool = False, stopped: Callable[[], bool] = lambda: False
+    ) -> Leave:
+        """Waits until some of the rows, or all of them, are within the account's budget; no rows if it is stopped."""
         told = False
         while not (leave := self._client.pacer.admit(operation, rows, whole=whole)).rows:
+            if stopped():
+                return leave
             if not told:
                 log.info("waiting %.1f s for monday's budget", leave.wait_seconds)
                 told = True

@@ -108,6 +108,11 @@ query ItemStates($items: [ID!]) {
   items(ids: $items, limit: 100) { id state }
 }
 """
+ITEM_TEXTS = """
+query ItemTexts($items: [ID!], $ids: [String!]) {
+  items(ids: $items, limit: 100) { id state column_values(ids: $ids) { id text } }
+}
+"""
 SUBITEMS = """
 query Subitems($items: [ID!], $ids: [String!]) {
   items(ids: $items, limit: 100) {

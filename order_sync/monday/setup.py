@@ -64,7 +64,7 @@ def inspect_board(reader: MondayReader, board_id: int, mapping: ColumnMapping) -
     else:
         columns += _columns(subitems, mapping.subitems.own_columns, mapping.subitems.columns)
     problems += [column.problem for column in columns if column.problem]
-    if board.items_limit is not None:
+    if board.items_limit is not None and board.items_count is not None:
         left = board.items_limit - board.items_count
         if left <= 0:
             problems.append(f"the board is full: {board.items_count:,} of {board.items_limit:,} items")
@@ -79,7 +79,7 @@ def inspect_board(reader: MondayReader, board_id: int, mapping: ColumnMapping) -
         name=board.name,
         url=board.url,
         subitem_board_id=subitem_id,
-        items=board.items_count,
+        items=board.items_count or 0,
         items_limit=board.items_limit,
         groups=len(board.group_ids),
         columns=columns,

@@ -7,6 +7,7 @@ what a reply means is errors.py's business.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ from gql.transport.httpx import HTTPXTransport
 from order_sync.errors import Transient
 
 API_VERSION = "2026-10"
+
+# It would log every URL, and that of a file is leave to read or write it.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,7 @@ class MondayTransport(HTTPXTransport):
             raise Transient(
                 f"monday cannot be reached at {self.url}: {error}", code="unreachable", no_effect=True
             ) from None
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             # The request may have taken effect: only its journal row and the board can tell.
             raise Transient(f"no answer from monday ({type(error).__name__}: {error})", code="no_answer") from None
         return Reply(status=response.status_code, headers=response.headers, body=_decode(response.content))
@@ -93,12 +97,10 @@ class MondayTransport(HTTPXTransport):
             response.raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Never the URL: whoever reads it could use it.
-            what = (
-                f"HTTP {error.response.status_code}"
-                if isinstance(error, httpx.HTTPStatusError)
-                else type(error).__name__
-            )
-            raise Transient(f"{method} of a file: {what}", code="file") from None
+            status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+            what = f"HTTP {status}" if status else type(error).__name__
+            refused = status is not None and 400 <= status < 500
+            raise Transient(f"{method} of a file: {what}", code="file", no_effect=refused) from None
         return response
 
 

@@ -10,7 +10,7 @@ import logging
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from types import MappingProxyType
@@ -46,12 +46,12 @@ class _Rows:
 
     def __init__(self, rows: Sequence[NewRow], writers: int, imported: Outcome | None = None) -> None:
         self.total = imported or Outcome()
-        self.count = len(rows) + len(self.total.created)
+        self.count = len(rows) + len(self.total.created) + len(self.total.waiting)
         self.writers = writers
         self._changed = threading.Condition()
         self._waiting = deque(rows)
         self._batches_out = 0
-        self._stopped = False
+        self.stopped = False
         self._cap = max(1, len(rows))
         self._failures = 0  # in a row, of requests that monday left without an answer to the end
         self._attempts: dict[str, int] = {}
@@ -59,9 +59,9 @@ class _Rows:
     def take(self, writer: int, most: int) -> list[NewRow]:
         """The next batch; none if there is nothing left to do for this writer."""
         with self._changed:
-            while not self._waiting and self._batches_out and not self._stopped:
+            while not self._waiting and self._batches_out and not self.stopped:
                 self._changed.wait(1.0)  # what is out with others may come back
-            if self._stopped or not self._waiting or writer >= self.writers:
+            if self.stopped or not self._waiting or writer >= self.writers:
                 return []
             # An equal share of the rest each, so that the writers finish together.
             share = max(SMALLEST_SHARE, ceil(len(self._waiting) / self.writers))
@@ -115,7 +115,7 @@ class _Rows:
     def stop(self) -> None:
         """Something went wrong for all: no more batches."""
         with self._changed:
-            self._stopped = True
+            self.stopped = True
             self._changed.notify_all()
 
     def fewer_writers(self) -> bool:
@@ -172,6 +172,7 @@ class BoardWriter:
         self._rows: _Rows | None = None
         self._heartbeat = heartbeat  # keeps the lease on the rows while the board is written
         self._mending = threading.RLock()
+        self._undecided: set[str] = set()  # rows of import jobs whose end nobody knows yet: they must wait
         self._told_at = float("-inf")
 
     def recover(self) -> int:
@@ -185,8 +186,14 @@ class BoardWriter:
                 len(entry.keys),
                 self._journal.board_id,
             )
-            of_a_job = entry.operation is Operation.IMPORT
-            outcome = self._bulk.finish(entry) if of_a_job else self.delivery.resolve(entry)
+            try:
+                of_a_job = entry.operation is Operation.IMPORT
+                outcome = self._bulk.finish(entry) if of_a_job else self.delivery.resolve(entry)
+            except Transient as error:
+                if not of_a_job:
+                    raise
+                self._leave_undecided(entry.keys, error)
+                continue
             # Whoever is refused now is asked about again, by the step whose row it is: it knows what can be done.
             outcome.rejected.clear()
             self._close(entry, outcome)
@@ -210,7 +217,7 @@ class BoardWriter:
         created before it raises is recorded.
         """
         imported = self._import(rows) if operation is Operation.ITEMS else Outcome()
-        rows = [row for row in rows if row.key not in imported.created]
+        rows = [row for row in rows if row.key not in imported.created and row.key not in imported.waiting]
         outer, self._rows = self._rows, _Rows(rows, self._writers, imported)
         try:
             self._create(operation, self._rows, shared, mend)
@@ -222,12 +229,23 @@ class BoardWriter:
         return total
 
     def _import(self, rows: Sequence[NewRow]) -> Outcome:
-        """Imports the rows for which that is the better way."""
+        """Imports the rows for which that is the better way. Those of a job that is not over must wait."""
         total = Outcome()
+        rows = [row for row in rows if row.key not in self._undecided]
         for job in self._bulk.jobs(rows, writers=self._writers):
+            if not self._bulk.available:
+                break
             self._heartbeat()
-            total.created |= self._bulk.create(job).created
+            try:
+                total.created |= self._bulk.create(job).created
+            except Transient as error:
+                self._leave_undecided([row.key for row in job], error)
+        total.waiting = dict.fromkeys(self._undecided, "its import job is not over")
         return total
+
+    def _leave_undecided(self, keys: Iterable[str], error: Transient) -> None:
+        log.warning("an import job is left to the next run: %s", error)
+        self._undecided |= set(keys)
 
     def _create(self, operation: Operation, rows: _Rows, shared: Mapping[str, Any], mend: Mend | None) -> None:
         writers = min(rows.writers, ceil(rows.count / SMALLEST_SHARE))
@@ -256,7 +274,9 @@ class BoardWriter:
         """One writer: batch after batch until there is nothing left."""
         while batch := rows.take(writer, self._client.pacer.batch_size(operation)):
             self._heartbeat()
-            leave = self.delivery.admit(operation, len(batch))
+            leave = self.delivery.admit(operation, len(batch), stopped=lambda: rows.stopped)
+            if rows.stopped:
+                return
             fitting, body = _fit(operation, batch[: leave.rows], shared)
             rows.put_back(batch[len(fitting) :])
             batch = fitting

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -79,7 +80,7 @@ def reserve(
         affordable = rows if whole else max(1, affordable)
     if affordable < (rows if whole else 1):
         return window, Leave(rows=0, wait_seconds=window.ends_in)
-    points = affordable * each
+    points = float(ceil(affordable * each))  # whole ones, as the database keeps them
     leave = Leave(rows=affordable, points=points, others=window.in_flight, taken=window.taken + points)
     left, in_flight = window.left - points, window.in_flight + points
     return replace(window, left=left, in_flight=in_flight, taken=leave.taken), leave

@@ -252,11 +252,14 @@ class Journal:
             adopted += updated.rowcount
         return adopted
 
-    def known_items(self, items: Collection[int]) -> set[int]:
-        """Those of the items that a header has."""
+    def known_items(self, items: Collection[int]) -> dict[int, str]:
+        """Those of the items that a header has, with the header's delta_uuid."""
         h = self._tables.header_queue
-        queries = (sa.select(h.c.monday_item_id).where(h.c.monday_item_id.in_(chunk)) for chunk in chunks(items))
-        return {row["monday_item_id"] for query in queries for row in self._database.rows(query)}
+        queries = (
+            sa.select(h.c.monday_item_id, h.c.delta_uuid).where(h.c.monday_item_id.in_(chunk))
+            for chunk in chunks(items)
+        )
+        return {row["monday_item_id"]: row["delta_uuid"] for query in queries for row in self._database.rows(query)}
 
     @in_transaction
     def forget_items(self, connection: sa.Connection, items: Collection[int]) -> dict[int, str]:
@@ -328,11 +331,12 @@ class Journal:
         rows = self._database.rows(query)
         return len(rows), sum(len(json.loads(row["keys"])) for row in rows)
 
-    def known_groups(self) -> dict[str, str]:
-        """Groups that this project made on the board: group id by title."""
+    def known_groups(self, among: Collection[str] | None = None) -> dict[str, str]:
+        """Groups that this project made on the board, or those of them whose id is `among` these: id by title."""
         groups = self._tables.groups
         query = sa.select(groups.c.title, groups.c.group_id).where(groups.c.board_id == self.board_id)
-        return {row["title"]: row["group_id"] for row in self._database.rows(query)}
+        rows = self._database.rows(query.order_by(groups.c.created_at, groups.c.group_id))
+        return {row["title"]: row["group_id"] for row in rows if among is None or row["group_id"] in among}
 
     def _write_ids(
         self, connection: sa.Connection, operation: Operation, created: Mapping[str, str], now: datetime
@@ -343,12 +347,13 @@ class Journal:
             self._write_groups(connection, created, now)
             return
         table, column = self._target(operation)
-        connection.execute(
+        update = (
             sa.update(table)
             .where(table.c.delta_uuid == sa.bindparam("key"), column.is_(None))
-            .values({column: sa.bindparam("id")}),
-            [{"key": key, "id": int(monday_id)} for key, monday_id in created.items()],
+            .values({column: sa.bindparam("id")})
         )
+        for chunk in chunks(created.items()):  # an import has too many for the time of one statement
+            connection.execute(update, [{"key": key, "id": int(monday_id)} for key, monday_id in chunk])
 
     def _write_groups(self, connection: sa.Connection, created: Mapping[str, str], now: datetime) -> None:
         groups = self._tables.groups
@@ -395,7 +400,8 @@ class Journal:
         common["idempotency_key"] = key
         lines = [{"delta_uuid": row, "monday_id": int(i), "message": None} for row, i in (ids or {}).items()]
         lines += [{"delta_uuid": row, "monday_id": None, "message": text} for row, text in (messages or {}).items()]
-        connection.execute(sa.insert(self._tables.log).inline(), [line | common for line in lines])
+        for chunk in chunks(lines):
+            connection.execute(sa.insert(self._tables.log).inline(), [line | common for line in chunk])
 
     def _target(self, operation: Operation) -> tuple[sa.Table, sa.Column[Any]]:
         """The queue table that an operation writes back to, and its column for monday's id."""

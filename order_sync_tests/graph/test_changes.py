@@ -14,6 +14,7 @@ import pytest
 from order_sync.demo.samples import SampleOrders
 from order_sync.errors import OrderSyncError
 from order_sync.launch import Summary
+from order_sync.monday import operations
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import Reply
 from order_sync_tests.contract.site import make_order, new_uuid
@@ -219,6 +220,40 @@ def test_a_late_line_of_an_order_whose_item_was_deleted_says_so(stage: Stage) ->
     assert f"its item {item['id']} was deleted on the board after the order was synced" in rejected["reason"]
 
 
+def test_a_line_queued_again_whose_item_was_deleted_says_so(stage: Stage) -> None:
+    sample = add(stage, 1)
+    stage.sync()
+    delete_item(stage, first_item(stage)["id"])
+    again = sample.lines[0] | {"delta_uuid": new_uuid()}
+    stage.add(SampleOrders(headers=[], lines=[again], orders=[], order_lines=[]))
+    [rejected] = stage.sync().rejected
+    assert "was deleted on the board after the order was synced" in rejected["reason"]
+    assert stage.sync().lines_claimed == 0
+
+
+def test_an_item_that_an_answer_leaves_out_once_is_not_taken_for_deleted(stage: Stage) -> None:
+    add(stage, 4)
+
+    def die() -> None:
+        raise OrderSyncError("the run dies here")
+
+    with pytest.raises(OrderSyncError), before_mutation("create_subitem", 1, die):
+        stage.sync()
+    query = MondayClient.query
+    hidden: list[Any] = []
+
+    def leaving_out(self: MondayClient, text: str, variables: Any = None) -> dict[str, Any]:
+        answer = query(self, text, variables)
+        if text == operations.ITEM_STATES and not hidden:
+            hidden.append(answer["items"].pop())
+        return answer
+
+    with mock.patch.object(MondayClient, "query", leaving_out):
+        stage.sync()
+    assert hidden
+    assert_all_there(stage)
+
+
 # ---- rows that are there already --------------------------------------------------------------------------
 
 
@@ -257,6 +292,15 @@ def test_one_item_is_adopted_by_one_header_only(stage: Stage) -> None:
     assert "delta_uuid" not in items(stage)[third]["columns"] or not items(stage)[third]["columns"]["delta_uuid"]
 
 
+def test_what_people_write_into_the_key_column_of_a_subitem_is_no_key(stage: Stage) -> None:
+    sample = add(stage, 1)
+    theirs = add_item(stage, "theirs", record_uuid=sample.headers[0]["record_uuid"])
+    add_subitem(stage, theirs, "a note", line_uuid="sample line, do not delete")
+    stage.sync()
+    assert stage.unsynced() == 0
+    assert len(items(stage)[theirs]["subitems"]) == 1 + 3
+
+
 def test_an_empty_board_is_not_asked(stage: Stage) -> None:
     add(stage, 3)
     stage.sync()
@@ -278,3 +322,6 @@ def test_a_run_that_dies_while_it_adopts_is_gone_on_with(stage: Stage) -> None:
     [row] = stage.rows(stage.tables.header_queue, stage.tables.header_queue.c.record_uuid == record)
     assert str(row["monday_item_id"]) == theirs
     assert stage.unsynced() == 0
+    add(stage, 1)
+    stage.sync()  # which looks for items without a key, and finds this one
+    assert items(stage)[theirs]["columns"]["delta_uuid"] == row["delta_uuid"]

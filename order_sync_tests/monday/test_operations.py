@@ -44,7 +44,7 @@ def schema() -> GraphQLSchema:
 def test_no_document_is_forgotten() -> None:
     names = {name.partition("-")[0] for name in DOCUMENTS}
     queries = {"VERSION", "BUDGET", "BOARD", "ITEMS_BY_COLUMN", "NEXT_ITEMS", "SUBITEMS", "JOB_STATUS"}
-    queries |= {"ITEMS_BY_RULES", "ITEM_STATES"}
+    queries |= {"ITEMS_BY_RULES", "ITEM_STATES", "ITEM_TEXTS"}
     assert names == queries | {
         "INGEST_ITEMS",
         "CHANGE_VALUES",
