@@ -5,6 +5,7 @@ The queue IO manager commits headers and lines of both pairs of tables together,
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 import dagster as dg
 import pandas as pd
@@ -39,12 +40,11 @@ from order_sync.io_managers.frames import to_frame, to_rows
 )
 def main_tables(monday_items: pd.DataFrame, monday_subitems: pd.DataFrame) -> Iterator[dg.Output[pd.DataFrame]]:
     """Carries state and monday ids to the main tables."""
-    items, subitems = to_rows(monday_items), to_rows(monday_subitems)
-    incomplete = {row["record_uuid"] for row in items if row["monday_item_id"] is None}
-    incomplete |= {row["record_uuid"] for row in subitems if row["monday_subitem_id"] is None}
-    records = dict.fromkeys(row["record_uuid"] for row in (*items, *subitems))
-    complete = [record for record in records if record not in incomplete]
+    incomplete = {row["record_uuid"] for row in to_rows(monday_items) if row["monday_item_id"] is None}
+    incomplete |= {row["record_uuid"] for row in to_rows(monday_subitems) if row["monday_subitem_id"] is None}
+    records = dict.fromkeys(chain(monday_items["record_uuid"], monday_subitems["record_uuid"]))
+    complete = ({"record_uuid": record} for record in records if record not in incomplete)
     # order_list first: its commit covers the lines too, and order_list_lines reports what that commit did.
-    yield dg.Output(to_frame(({"record_uuid": record} for record in complete), ["record_uuid"]), "order_list")
-    lines = [row for row in subitems if row["record_uuid"] not in incomplete]
+    yield dg.Output(to_frame(complete, ["record_uuid"]), "order_list")
+    lines = (row for row in to_rows(monday_subitems) if row["record_uuid"] not in incomplete)
     yield dg.Output(to_frame(lines, ["record_uuid", "line_uuid"]), "order_list_lines")

@@ -5,7 +5,7 @@ The monday IO manager creates what is missing; each step is complete before the 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
 import pandas as pd
@@ -89,14 +89,16 @@ def monday_subitems(
         else:
             # The first of several headers carries the lines; monday_items comes oldest first.
             parents.setdefault(row["record_uuid"], row["monday_item_id"])
-    desired = []
-    for row in to_rows(pending_lines):
-        # Where the subitem is, if it is there; else the order's item, if it has one; else the first of this run.
-        known = row["parent_item_id"] if row["monday_subitem_id"] is not None else None
-        parent = known or row["order_item_id"] or parents.get(row["record_uuid"])
-        if row["record_uuid"] not in incomplete and parent is not None:
-            desired.append(_subitem(row, columns, parent))
-    return to_frame(desired, SUBITEMS)
+
+    def desired() -> Iterator[Row]:
+        for row in to_rows(pending_lines):
+            # Where the subitem is, if it is there; else the order's item, if it has one; else the first of this run.
+            known = row["parent_item_id"] if row["monday_subitem_id"] is not None else None
+            parent = known or row["order_item_id"] or parents.get(row["record_uuid"])
+            if row["record_uuid"] not in incomplete and parent is not None:
+                yield _subitem(row, columns, parent)
+
+    return to_frame(desired(), SUBITEMS)
 
 
 def _item(row: Row, columns: tuple[ColumnMap, ...], group_ids: Mapping[str, str]) -> Row:

@@ -3,6 +3,8 @@
 In: what can be claimed, and the run's scope. Out: the rows to claim; the queue IO manager claims them.
 """
 
+from itertools import chain
+
 import dagster as dg
 import pandas as pd
 
@@ -64,7 +66,6 @@ def pending_headers(waiting: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame
 def pending_lines(waiting: pd.DataFrame, pending_headers: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame:
     """The lines of the claimed orders, and late lines of orders that are on the board already."""
     claimed = dict.fromkeys(pending_headers["record_uuid"])
-    rows = to_rows(waiting)
-    own = [row for row in rows if row["record_uuid"] in claimed]
-    late = scope.select((row for row in rows if row["late"]), taken=claimed)
-    return to_frame([*own, *late], list(waiting.columns))
+    own = (row for row in to_rows(waiting) if row["record_uuid"] in claimed)
+    late = scope.select((row for row in to_rows(waiting) if row["late"]), taken=claimed)
+    return to_frame(chain(own, late), list(waiting.columns))

@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from order_sync.errors import ConfigurationError, Fatal, OrderSyncError, Rejected, Transient
-from order_sync.io_managers.frames import Row, by_customer, preview, table, to_frame, to_rows
+from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame, to_rows
 from order_sync.io_managers.monday import GROUPS, ITEMS, SUBITEMS
 from order_sync.io_managers.queue import CLAIMABLE_HEADERS, CLAIMABLE_LINES, LINES, header_columns
 from order_sync.monday.board import Board, check_mapping, read_board
@@ -70,7 +70,8 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
         reader = self.sql_server.reader
-        rows = to_rows(obj)
+        rows = list(to_rows(obj))
+        let_go(obj)
         keys = [row["delta_uuid"] for row in rows if "delta_uuid" in row]
         if name == "pending_headers":
             claimed = reader.headers(keys)
@@ -127,7 +128,8 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
-        rows = to_rows(obj)
+        rows = list(to_rows(obj))
+        let_go(obj)
         mapping = self.sql_server.mapping
         if name == "monday_groups":
             here = self._board.groups if self._board else {}

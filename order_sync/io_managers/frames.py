@@ -4,8 +4,8 @@ In: plain rows. Out: frames of Python objects: None stays None, an id stays an i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -16,12 +16,23 @@ Row = dict[str, Any]
 
 def to_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     """A frame with exactly these columns, also when there are no rows."""
-    return pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+    values: dict[str, list[Any]] = {name: [] for name in columns}
+    for row in rows:  # one by one: a generator's rows are never all there beside the frame
+        for name, column in values.items():
+            column.append(row.get(name))
+    return pd.DataFrame(values, columns=list(columns), dtype=object)
 
 
-def to_rows(frame: pd.DataFrame) -> list[Row]:
-    """The frame's rows with None for whatever pandas calls missing."""
-    return cast("list[Row]", frame.astype(object).where(frame.notna(), None).to_dict("records"))
+def to_rows(frame: pd.DataFrame) -> Iterator[Row]:
+    """The frame's rows, made one by one, with None for whatever pandas calls missing."""
+    names = list(frame.columns)
+    plain = frame.astype(object).where(frame.notna(), None)
+    return (dict(zip(names, values, strict=True)) for values in plain.itertuples(index=False, name=None))
+
+
+def let_go(output: pd.DataFrame) -> None:
+    """Empties an output that has been taken in: Dagster may keep it until the run ends, and nobody reads it again."""
+    output.drop(index=output.index, inplace=True)
 
 
 def by_customer(rows: Iterable[Mapping[str, Any]], key: str = "customer") -> dg.MetadataValue[Any]:

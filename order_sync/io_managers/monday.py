@@ -6,7 +6,7 @@ Every create goes through the journal while the run holds the board; see order_s
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from order_sync.errors import Fatal, OrderSyncError, Rejected
-from order_sync.io_managers.frames import Row, by_customer, preview, to_frame, to_rows
+from order_sync.io_managers.frames import Row, by_customer, let_go, preview, to_frame, to_rows
 from order_sync.monday.board import Board, check_mapping, read_board
 from order_sync.monday.changes import Changes, Header
 from order_sync.monday.client import MondayClient
@@ -28,6 +28,7 @@ from order_sync.monday.values import encode_row, to_json
 from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import ColumnMap
+from order_sync.orders.tables import State
 from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
@@ -96,7 +97,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
-        rows = to_rows(obj)
+        rows = list(to_rows(obj))
+        let_go(obj)
         client, board = self._connected()
         before, started = (client.usage.calls, client.usage.complexity), perf_counter()
         if name == "monday_groups":
@@ -171,9 +173,13 @@ class MondayIOManager(dg.ConfigurableIOManager):
             queue.assign_groups(self._run_id, {r["delta_uuid"]: r["group_id"] for r in rows if r["group_id"]})
             # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
             # slept, another one may have taken its rows over and made them.
-            held = {row["delta_uuid"]: row for row in queue.claimed_headers(self._run_id)}
+            held = {
+                row["delta_uuid"]: row["monday_item_id"]
+                for row in queue.run_headers(self._run_id)
+                if row["sync_state"] == State.PENDING
+            }
             self._tell_lost(context, rows, held)
-            known = {key: row["monday_item_id"] for key, row in held.items() if row["monday_item_id"] is not None}
+            known = {key: item for key, item in held.items() if item is not None}
             gone = changes.forget(known.values())
             there = {key for key, item in known.items() if item not in gone}
             wanted = [row for row in rows if row["delta_uuid"] in held and row["delta_uuid"] not in there]
@@ -227,31 +233,29 @@ class MondayIOManager(dg.ConfigurableIOManager):
             if board is None:
                 raise Fatal(f"Board {self.monday.board_id} has no board for subitems.")
             queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
-            held = {row["delta_uuid"]: row for row in queue.claimed_lines(self._run_id)}
+            named = ("delta_uuid", "line_uuid", "monday_subitem_id", "parent_item_id")
+            held, there = set(), []
+            for row in queue.claimed_lines(self._run_id, *named):
+                held.add(row["delta_uuid"])
+                if row["monday_subitem_id"] is not None:
+                    there.append(row)
             self._tell_lost(context, rows, held)
             # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
             changes = self._changes(writer)
-            gone = changes.forget(
-                {
-                    int(row["parent_item_id"])
-                    for row in held.values()
-                    if row["monday_subitem_id"] and row["parent_item_id"]
-                }
-            )
+            gone = changes.forget({int(row["parent_item_id"]) for row in there if row["parent_item_id"]})
             rows = [row for row in rows if row["delta_uuid"] in held]
             orphans = changes.orphans(
                 {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows if int(row["parent_item_id"]) in gone}
             )
             every, rows = rows, [row for row in rows if int(row["parent_item_id"]) not in gone]
             ids = {
-                row["line_uuid"]: str(row["monday_subitem_id"])
-                for row in held.values()
-                if row["monday_subitem_id"] is not None and row["parent_item_id"] not in gone
+                row["line_uuid"]: str(row["monday_subitem_id"]) for row in there if row["parent_item_id"] not in gone
             }
-            new: dict[str, NewRow] = {}  # by line_uuid: a line that is queued twice is one subitem
+            new: list[NewRow] = []
+            lines: dict[str, str] = {}  # delta_uuid by line_uuid: a line that is queued twice is one subitem
             rejected = dict(orphans.rejected)
             for row in rows:
-                if row["line_uuid"] in ids or row["line_uuid"] in new:
+                if row["line_uuid"] in ids or row["line_uuid"] in lines:
                     continue
                 try:
                     values = self._values(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, board)
@@ -259,7 +263,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     rejected[row["delta_uuid"]] = str(error)
                     continue
                 variables = {"parent": str(row["parent_item_id"]), "name": row["name"], "values": values}
-                new[row["line_uuid"]] = NewRow(key=row["delta_uuid"], variables=variables)
+                new.append(NewRow(key=row["delta_uuid"], variables=variables))
+                lines[row["line_uuid"]] = row["delta_uuid"]
             self._journal().reject(Operation.SUBITEMS, rejected)
             parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows}
 
@@ -268,8 +273,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 return changes.orphans({key: parents[key] for key in refused})
 
             shared = {"labels": any(column.new_labels for column in mapping.columns)}
-            outcome = writer.create(Operation.SUBITEMS, list(new.values()), shared, mend=mend)
-            ids |= {line: outcome.created[row.key] for line, row in new.items() if row.key in outcome.created}
+            outcome = writer.create(Operation.SUBITEMS, new, shared, mend=mend)
+            ids |= {line: outcome.created[key] for line, key in lines.items() if key in outcome.created}
             # The same line queued again, or synced before: the row gets the subitem that is there.
             self._journal().adopt(
                 Operation.SUBITEMS,
@@ -287,7 +292,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def _changes(self, writer: BoardWriter) -> Changes:
         return Changes(self._connected()[0], self._journal(), writer, self.sql_server.mapping)
 
-    def _tell_lost(self, context: dg.OutputContext, rows: list[Row], held: Mapping[str, Row]) -> None:
+    def _tell_lost(self, context: dg.OutputContext, rows: list[Row], held: Container[str]) -> None:
         lost = [row["delta_uuid"] for row in rows if row["delta_uuid"] not in held]
         if lost:
             context.log.warning(
@@ -299,7 +304,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         """column_values as JSON. Raises Rejected for a row that monday would refuse."""
         if row["rejection"]:
             raise Rejected(row["rejection"])
-        return to_json(own | encode_row(columns, row["values"], board.labels))
+        return to_json(own | encode_row(columns, row.pop("values"), board.labels))
 
     def _report(self, context: dg.OutputContext, rows: list[Row], outcome: Outcome) -> dict[str, Any]:
         for row in rows:

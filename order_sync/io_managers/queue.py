@@ -12,7 +12,7 @@ from filelock import FileLock
 from pydantic import Field, PrivateAttr
 
 from order_sync.errors import OrderSyncError
-from order_sync.io_managers.frames import Row, by_customer, preview, table, to_frame, to_rows
+from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
 from order_sync.orders.queue import OrderQueue, QueueReader
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
 from order_sync.resources.runs import RunRegistry
@@ -44,18 +44,23 @@ def header_columns(reader: QueueReader) -> list[str]:
     return own + [column.name for column in reader.tables.order_columns]
 
 
-def _per_customer(headers: list[Row], lines: list[Row], ready: set[str]) -> list[Row]:
-    """What became of a run's rows, by customer. Lines that are neither on the board nor rejected wait."""
+def _per_customer(outcomes: list[Row]) -> list[Row]:
+    """What became of a run's rows, by customer. Rows that are neither on the board nor rejected wait."""
     counts: dict[str, Row] = {}
-    for kind, id_name, rows in (("items", "monday_item_id", headers), ("subitems", "monday_subitem_id", lines)):
-        for row in rows:
-            of = counts.setdefault(row["customer"] or "(no customer)", dict.fromkeys(OUTCOMES, 0))
-            rejected, on_board = row["sync_state"] == State.ERROR, row[id_name] is not None
-            of[kind] += on_board
-            of[f"{'headers' if kind == 'items' else 'lines'} synced"] += row["record_uuid"] in ready
-            of["rejected"] += rejected
-            of["waiting"] += not rejected and not on_board
+    for found in outcomes:
+        of = counts.setdefault(found["customer"] or "(no customer)", dict.fromkeys(OUTCOMES, 0))
+        of["items" if found["row"] == "header" else "subitems"] += found["on_board"]
+        if found["state"] == State.SYNCED:
+            of[f"{found['row']}s synced"] += found["rows"]
+        if found["state"] == State.ERROR:
+            of["rejected"] += found["rows"]
+        else:
+            of["waiting"] += found["rows"] - found["on_board"]
     return [{"customer": name} | of for name, of in sorted(counts.items())]
+
+
+def _synced(outcomes: list[Row], row: str) -> int:
+    return sum(found["rows"] for found in outcomes if found["row"] == row and found["state"] == State.SYNCED)
 
 
 class QueueIOManager(dg.ConfigurableIOManager):
@@ -130,20 +135,21 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
         if name == "pending_headers":
-            self._claim_headers(context, to_rows(obj))
+            self._claim_headers(context, list(obj["delta_uuid"]))
         elif name == "pending_lines":
-            self._claim_lines(context, to_rows(obj))
+            self._claim_lines(context, list(obj["delta_uuid"]), late=int(obj["late"].sum()))
         elif name == "order_list":
-            self._commit(context, to_rows(obj))
+            self._commit(context, set(obj["record_uuid"]))
         elif name == "order_list_lines":
             self._report_lines(context)
         else:
             raise OrderSyncError(f"Asset {name} is not kept by the queue IO manager.")
+        let_go(obj)
 
-    def _claim_headers(self, context: dg.OutputContext, rows: list[Row]) -> None:
+    def _claim_headers(self, context: dg.OutputContext, delta_uuids: list[str]) -> None:
         queue, over = self._queue, self._over()
-        waiting = len(queue.claimable_headers(over))
-        queue.claim_headers(self._run_id, [row["delta_uuid"] for row in rows], over)
+        waiting = queue.count_claimable_headers(over)
+        queue.claim_headers(self._run_id, delta_uuids, over)
         for run_id in over:
             queue.release(run_id)  # what this run does not want is nobody's any more
         claimed = queue.claimed_headers(self._run_id)
@@ -164,11 +170,12 @@ class QueueIOManager(dg.ConfigurableIOManager):
             }
         )
 
-    def _claim_lines(self, context: dg.OutputContext, rows: list[Row]) -> None:
+    def _claim_lines(self, context: dg.OutputContext, delta_uuids: list[str], *, late: int) -> None:
         queue, over = self._queue, self._over()
-        waiting = len(queue.claimable_lines(over))
-        queue.claim_lines(self._run_id, [row["delta_uuid"] for row in rows], over)
-        claimed = queue.claimed_lines(self._run_id)
+        waiting = queue.count_claimable_lines(over)
+        queue.claim_lines(self._run_id, delta_uuids, over)
+        shown = ["record_uuid", "line_uuid", "customer", "size_code", "qty"]
+        claimed = queue.claimed_lines(self._run_id, *shown)
         context.log.info(f"claimed {len(claimed)} of {waiting} waiting lines")
         context.log_event(
             dg.AssetMaterialization(
@@ -178,19 +185,18 @@ class QueueIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata(
             {
                 "dagster/row_count": len(claimed),
-                "late lines": sum(1 for row in rows if row["late"]),
+                "late lines": late,
                 "customers": by_customer(claimed),
-                "preview": preview(claimed, ["record_uuid", "line_uuid", "customer", "size_code", "qty"]),
+                "preview": preview(claimed, shown),
             }
         )
 
-    def _commit(self, context: dg.OutputContext, rows: list[Row]) -> None:
-        headers, lines = self._queue.run_headers(self._run_id), self._queue.run_lines(self._run_id)
+    def _commit(self, context: dg.OutputContext, complete: set[str]) -> None:
         errors = self._queue.errors(self._run_id)
         committed = self.sql_server.commit(self._run_id)
+        outcomes = self._queue.outcomes(self._run_id)  # before the rows are given back
         released = self._queue.release(self._run_id)
-        ready = set(committed.ready)
-        missed = len({row["record_uuid"] for row in rows} - ready)
+        missed = len(complete.difference(committed.ready))
         context.log.info(
             f"synced {len(committed.ready)} record_uuids; {len(committed.held)} held back; {len(errors)} rows rejected"
         )
@@ -201,12 +207,12 @@ class QueueIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata(
             {
                 "dagster/row_count": len(committed.ready),
-                "headers synced": sum(1 for row in headers if row["record_uuid"] in ready),
-                "lines synced": sum(1 for row in lines if row["record_uuid"] in ready),
+                "headers synced": _synced(outcomes, "header"),
+                "lines synced": _synced(outcomes, "line"),
                 "rejected": len(errors),
                 "held back": len(committed.held),
                 "given back": released,
-                CUSTOMERS: table(_per_customer(headers, lines, ready)),
+                CUSTOMERS: table(_per_customer(outcomes)),
                 "rejected rows": table(errors[:200]),
                 "record_uuids held back": table(
                     [{"record_uuid": h.record_uuid, "reason": h.reason} for h in committed.held[:200]]

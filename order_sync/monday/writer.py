@@ -219,6 +219,7 @@ class BoardWriter:
         imported = self._import(rows) if operation is Operation.ITEMS else Outcome()
         rows = [row for row in rows if row.key not in imported.created and row.key not in imported.waiting]
         outer, self._rows = self._rows, _Rows(rows, self._writers, imported)
+        del rows  # a row that is done need not be kept
         try:
             self._create(operation, self._rows, shared, mend)
             total = self._rows.total

@@ -6,7 +6,6 @@ A record_uuid is in exactly one transaction, whole; a main table is never ahead 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.errors import LeaseLost
-from order_sync.orders.database import Row, WritableDatabase, chunks
+from order_sync.orders.database import WritableDatabase, chunks
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import Action, State, Tables
 
@@ -42,25 +41,21 @@ class Readiness:
 
 def readiness(reader: QueueReader, run_id: str) -> Readiness:
     """Which of the run's record_uuids are complete on the board. Reads only."""
-    headers = [row for row in reader.run_headers(run_id) if row["sync_state"] == State.PENDING]
-    lines = [row for row in reader.run_lines(run_id) if row["sync_state"] == State.PENDING]
-    header_counts, line_counts = _count(headers), _count(lines)
+    rows = reader.run_records(run_id)
+    headers = {row["record_uuid"]: row for row in rows if row["row"] == "header"}
+    lines = {row["record_uuid"]: row for row in rows if row["row"] == "line"}
     # Oldest first: rows that were queued together lie together, so a transaction touches few pages.
-    records = dict.fromkeys(row["record_uuid"] for row in sorted([*headers, *lines], key=lambda r: r["created_at"]))
+    records = dict.fromkeys(row["record_uuid"] for row in rows)
     reasons: dict[str, str] = {}
-    for row in lines:
-        if row["monday_subitem_id"] is None:
-            reasons[row["record_uuid"]] = f"its line {row['line_uuid']} has no subitem yet"
-    for row in headers:
-        if row["monday_item_id"] is None:
-            reasons[row["record_uuid"]] = f"its header {row['delta_uuid']} has no item yet"
+    for of, lacks in ((lines, "its line {} has no subitem yet"), (headers, "its header {} has no item yet")):
+        reasons |= {record: lacks.format(row["lacking"].lower()) for record, row in of.items() if row["lacking"]}
     for record_uuid, reason in _blockers(reader, records, run_id):
         reasons[record_uuid] = reason
     return Readiness(
         ready=[record for record in records if record not in reasons],
         held=[Held(record_uuid=r, reason=reasons[r]) for r in sorted(reasons)],
-        headers=header_counts,
-        lines=line_counts,
+        headers={record: row["rows"] for record, row in headers.items()},
+        lines={record: row["rows"] for record, row in lines.items()},
     )
 
 
@@ -217,10 +212,3 @@ def _blockers(reader: QueueReader, records: Collection[str], run_id: str) -> Ite
         )
         for row in reader.database.rows(held):
             yield row["record_uuid"], f"one of its headers is held by run {row['sync_run_id']}"
-
-
-def _count(rows: Iterable[Row]) -> dict[str, int]:
-    counts: dict[str, int] = defaultdict(int)
-    for row in rows:
-        counts[row["record_uuid"]] += 1
-    return dict(counts)

@@ -7,7 +7,7 @@ A plain `Database` opens read-only and has no `write`: what holds one cannot cha
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, wraps
@@ -83,6 +83,10 @@ class Database:
                 return [row for query in queries for row in to_rows(connection.execute(query))]
 
         return retrying()(fetch)
+
+    def count(self, query: sa.Select[Any]) -> int:
+        """How many rows the query finds. It must not be ordered."""
+        return int(self.rows(sa.select(sa.func.count().label("rows")).select_from(query.subquery()))[0]["rows"])
 
     def now(self, connection: sa.Connection) -> datetime:
         """The database's own clock (UTC, naive): leases compare one clock, whoever's machine asks."""
@@ -179,8 +183,16 @@ def _log_retry(state: RetryCallState) -> None:
 
 
 def to_rows(result: sa.CursorResult[Any]) -> list[Row]:
+    """Read a chunk at a time: the driver's rows and ours are never all there together."""
     names = list(result.keys())
-    return [dict(zip(names, row, strict=True)) for row in result.all()]
+    rows: list[Row] = []
+    before: Sequence[Any] = [None] * len(names)
+    for chunk in result.partitions(CHUNK):
+        for row in chunk:
+            # A text that is the same as in the row before, as an order's in each of its lines, is kept once.
+            before = [old if old == new and type(new) is str else new for old, new in zip(before, row, strict=True)]
+            rows.append(dict(zip(names, before, strict=True)))
+    return rows
 
 
 def _url(url: str | sa.URL) -> sa.URL:
@@ -241,7 +253,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
             connection.execute("PRAGMA synchronous=FULL")
             # Rows are found by random uuids: a cache that holds their indexes, and a log that is not copied back at
             # every commit, keep the cost of a row flat (benchmarks/claim_and_commit.py).
-            connection.execute("PRAGMA cache_size=-65536")
+            connection.execute("PRAGMA cache_size=-8192")
             connection.execute("PRAGMA wal_autocheckpoint=50000")
 
     @event.listens_for(engine, "begin")

@@ -43,21 +43,24 @@ class QueueReader:
         or with a header that another run holds. `over` names runs that have ended: what they hold is free.
         """
         h = self.tables.header_queue
+        return self.database.rows(self._claimable_headers(over).order_by(h.c.created_at, h.c.delta_uuid))
+
+    def count_claimable_headers(self, over: Collection[str] = ()) -> int:
+        return self.database.count(self._claimable_headers(over))
+
+    def _claimable_headers(self, over: Collection[str]) -> sa.Select[Any]:
+        h = self.tables.header_queue
         expired = self.database.current_time() - self.lease
-        return self.database.rows(
-            sa.select(
-                h.c.delta_uuid,
-                h.c.record_uuid,
-                h.c[CUSTOMER].label("customer"),
-                h.c[ORDER_NUMBER].label("order_number"),
-                _created(h),
-            )
-            .where(
-                self._claimable_header(expired, over),
-                h.c.record_uuid.not_in(self._blocked_records()),
-                h.c.record_uuid.not_in(self._held_records(expired, over)),
-            )
-            .order_by(h.c.created_at, h.c.delta_uuid)
+        return sa.select(
+            h.c.delta_uuid,
+            h.c.record_uuid,
+            h.c[CUSTOMER].label("customer"),
+            h.c[ORDER_NUMBER].label("order_number"),
+            _created(h),
+        ).where(
+            self._claimable_header(expired, over),
+            h.c.record_uuid.not_in(self._blocked_records()),
+            h.c.record_uuid.not_in(self._held_records(expired, over)),
         )
 
     def claimable_lines(self, over: Collection[str] = ()) -> list[Row]:
@@ -66,12 +69,22 @@ class QueueReader:
         As delta_uuid, line_uuid, record_uuid, customer, created_at, late (True where no header of the
         record_uuid is waiting any more: the line came after its order was synced).
         """
+        line = self.tables.line_queue
+        rows = self.database.rows(self._claimable_lines(over).order_by(line.c.created_at, line.c.delta_uuid))
+        for row in rows:
+            row["late"] = bool(row["late"])
+        return rows
+
+    def count_claimable_lines(self, over: Collection[str] = ()) -> int:
+        return self.database.count(self._claimable_lines(over))
+
+    def _claimable_lines(self, over: Collection[str]) -> sa.Select[Any]:
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
         waiting = sa.select(h.c.record_uuid).where(
             h.c.action_type == Action.INSERT, h.c.sync_state.in_([State.NEW, State.PENDING, State.ERROR])
         )
         expired = self.database.current_time() - self.lease
-        rows = self.database.rows(
+        return (
             sa.select(
                 line.c.delta_uuid,
                 line.c.line_uuid,
@@ -79,19 +92,15 @@ class QueueReader:
                 o.c[CUSTOMER].label("customer"),
                 _created(line),
                 sa.case((line.c.record_uuid.in_(waiting), 0), else_=1).label("late"),
-                o.c.monday_item_id.label("order_item_id"),
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
             .where(
                 self._claimable_line(expired, over),
                 line.c.record_uuid.not_in(self._blocked_records()),
+                # A line whose order never was on the board and has no header waiting has nowhere to go yet.
+                sa.or_(line.c.record_uuid.in_(waiting), o.c.monday_item_id.is_not(None)),
             )
-            .order_by(line.c.created_at, line.c.delta_uuid)
         )
-        # A line whose order never was on the board and has no header waiting has nowhere to go yet.
-        return [
-            row | {"late": bool(row["late"])} for row in rows if not row["late"] or row["order_item_id"] is not None
-        ]
 
     def untouched(self) -> list[Row]:
         """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
@@ -164,6 +173,59 @@ class QueueReader:
         )
         return self.database.rows(query)
 
+    def outcomes(self, run_id: str) -> list[Row]:
+        """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id of monday's)."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        found: list[Row] = []
+        for kind, table, id_column, customer, rows in (
+            ("header", h, h.c.monday_item_id, h.c[CUSTOMER], h),
+            (
+                "line",
+                line,
+                line.c.monday_subitem_id,
+                o.c[CUSTOMER],
+                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid),
+            ),
+        ):
+            query = (
+                sa.select(
+                    customer.label("customer"),
+                    table.c.sync_state.label("state"),
+                    sa.func.count(id_column).label("on_board"),
+                    sa.func.count().label("rows"),
+                )
+                .select_from(rows)
+                .where(table.c.sync_run_id == run_id)
+                .group_by(customer, table.c.sync_state)
+            )
+            found += [{"row": kind} | row for row in self.database.rows(query)]
+        return found
+
+    def run_records(self, run_id: str) -> list[Row]:
+        """What a run still holds, by record_uuid and kind of row, oldest first.
+
+        As record_uuid, row (header, line), rows (how many), oldest (created_at) and lacking: the delta_uuid of a header
+        without an item, or the line_uuid of a line without a subitem; None if each has one.
+        """
+        h, line = self.tables.header_queue, self.tables.line_queue
+        found: list[Row] = []
+        for kind, table, key, id_column in (
+            ("header", h, h.c.delta_uuid, h.c.monday_item_id),
+            ("line", line, line.c.line_uuid, line.c.monday_subitem_id),
+        ):
+            query = (
+                sa.select(
+                    table.c.record_uuid,
+                    sa.func.count().label("rows"),
+                    sa.func.min(_created(table).element).label("oldest"),
+                    sa.func.min(sa.case((id_column.is_(None), sa.cast(key, sa.String(36))))).label("lacking"),
+                )
+                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+                .group_by(table.c.record_uuid)
+            )
+            found += [{"row": kind} | row for row in self.database.rows(query)]
+        return sorted(found, key=lambda row: (row["oldest"], row["record_uuid"]))
+
     def _headers(self, where: sa.ColumnElement[bool]) -> list[Row]:
         h, o = self.tables.header_queue, self.tables.orders
         query = (
@@ -183,21 +245,22 @@ class QueueReader:
         )
         return self.database.rows(query)
 
-    def claimed_lines(self, run_id: str) -> list[Row]:
+    def claimed_lines(self, run_id: str, *names: str) -> list[Row]:
         """The lines a run holds, by record_uuid, then oldest first.
 
-        As delta_uuid, line_uuid, record_uuid, customer, size_code, qty, monday_subitem_id (known from the queue
-        or from ORDER_LIST_LINES), order_item_id (ORDER_LIST's item, for late lines), created_at, has_line.
+        As delta_uuid, line_uuid, record_uuid, customer, size_code, qty, monday_subitem_id and parent_item_id (known
+        from the queue or from ORDER_LIST_LINES), order_item_id (ORDER_LIST's item, for late lines), created_at,
+        has_line; or as those of them that are named.
         """
         line = self.tables.line_queue
-        return self._lines(sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING))
+        return self._lines(sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING), *names)
 
     def lines(self, delta_uuids: Collection[str]) -> list[Row]:
         """The same columns for named lines, whatever their state."""
         line = self.tables.line_queue
         return [row for chunk in chunks(delta_uuids) for row in self._lines(line.c.delta_uuid.in_(chunk))]
 
-    def _lines(self, where: sa.ColumnElement[bool]) -> list[Row]:
+    def _lines(self, where: sa.ColumnElement[bool], *names: str) -> list[Row]:
         line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
         query = (
             sa.select(
@@ -223,6 +286,8 @@ class QueueReader:
             .where(where)
             .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
         )
+        if names:
+            query = query.with_only_columns(*(query.selected_columns[name] for name in names))
         return self.database.rows(query)
 
     def leases(self) -> list[Lease]:
