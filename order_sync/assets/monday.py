@@ -107,8 +107,6 @@ def _item(row: Row, columns: tuple[ColumnMap, ...], group_ids: Mapping[str, str]
     rejection = no_title or no_name
     if not row["has_order"]:
         rejection = "ORDER_LIST has no row with this record_uuid"
-    elif title and title not in group_ids:
-        rejection = f"its group '{title}' could not be created; the log of monday_groups says why"
     return {
         "delta_uuid": row["delta_uuid"],
         "record_uuid": row["record_uuid"],

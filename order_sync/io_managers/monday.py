@@ -178,11 +178,11 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 for row in queue.run_headers(self._run_id)
                 if row["sync_state"] == State.PENDING
             }
-            self._tell_lost(context, rows, held)
+            mine = self._still_held(context, rows, held)
             known = {key: item for key, item in held.items() if item is not None}
             gone = changes.forget(known.values())
             there = {key for key, item in known.items() if item not in gone}
-            wanted = [row for row in rows if row["delta_uuid"] in held and row["delta_uuid"] not in there]
+            wanted = [row for row in mine if row["delta_uuid"] not in there]
             headers = [Header(delta_uuid=row["delta_uuid"], record_uuid=row["record_uuid"]) for row in wanted]
             adopted = changes.adopt(headers, board)
             new: dict[str, NewRow] = {}
@@ -205,7 +205,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 """Their group may have been deleted a moment ago."""
                 affected = [by_key[key] for key in refused]
                 moved = self._rehome(changes, affected, self._connected(fresh=True)[1])
-                groups = {row["delta_uuid"]: row["group_id"] for row in moved}
+                groups = {row["delta_uuid"]: row["group_id"] for row in moved if row["group_id"]}
                 queue.assign_groups(self._run_id, groups)
                 return Mended(again={key: new[key].with_variables(group=group) for key, group in groups.items()})
 
@@ -215,13 +215,18 @@ class MondayIOManager(dg.ConfigurableIOManager):
         return self._report(context, rows, outcome) | {"adopted": len(adopted.items)}
 
     def _rehome(self, changes: Changes, rows: list[Row], board: Board) -> list[Row]:
-        """Gives rows whose group is gone from the board its successor; returns those rows."""
-        homeless = [row for row in rows if row["group_id"] and row["group_id"] not in board.group_ids]
+        """Gives rows whose group is not on the board its successor; returns those rows.
+
+        The group may have been deleted since the last step, or monday may have rejected it, and then it does so again.
+        """
+        homeless = [row for row in rows if row["group"] and row["group_id"] not in board.group_ids]
         if homeless:
             groups = changes.groups_again(Counter(row["group"] for row in homeless), board)
             self._confirm_groups(self._connected()[0], groups)
             for row in homeless:
-                row["group_id"] = groups.get(row["group"], row["group_id"])
+                row["group_id"] = groups.get(row["group"])
+                if row["group_id"] is None and not row["rejection"]:
+                    row["rejection"] = f"its group '{row['group']}' could not be created; the log says why"
         return homeless
 
     def _create_subitems(self, context: dg.OutputContext, rows: list[Row]) -> dict[str, Any]:
@@ -233,17 +238,11 @@ class MondayIOManager(dg.ConfigurableIOManager):
             if board is None:
                 raise Fatal(f"Board {self.monday.board_id} has no board for subitems.")
             queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
-            named = ("delta_uuid", "line_uuid", "monday_subitem_id", "parent_item_id")
-            held, there = set(), []
-            for row in queue.claimed_lines(self._run_id, *named):
-                held.add(row["delta_uuid"])
-                if row["monday_subitem_id"] is not None:
-                    there.append(row)
-            self._tell_lost(context, rows, held)
+            rows = self._still_held(context, rows, queue.held_lines(self._run_id))
+            there = queue.lines_on_board(self._run_id)
             # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
             changes = self._changes(writer)
             gone = changes.forget({int(row["parent_item_id"]) for row in there if row["parent_item_id"]})
-            rows = [row for row in rows if row["delta_uuid"] in held]
             orphans = changes.orphans(
                 {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows if int(row["parent_item_id"]) in gone}
             )
@@ -292,13 +291,15 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def _changes(self, writer: BoardWriter) -> Changes:
         return Changes(self._connected()[0], self._journal(), writer, self.sql_server.mapping)
 
-    def _tell_lost(self, context: dg.OutputContext, rows: list[Row], held: Container[str]) -> None:
+    def _still_held(self, context: dg.OutputContext, rows: list[Row], held: Container[str]) -> list[Row]:
+        """The rows without those that another run has taken over."""
         lost = [row["delta_uuid"] for row in rows if row["delta_uuid"] not in held]
         if lost:
             context.log.warning(
                 f"{len(lost)} rows, {lost[0]} first, are no longer this run's: another run has taken them over. "
                 "They are left to it."
             )
+        return [row for row in rows if row["delta_uuid"] in held]
 
     def _values(self, row: Row, columns: Sequence[ColumnMap], own: dict[str, str], board: Board) -> str:
         """column_values as JSON. Raises Rejected for a row that monday would refuse."""

@@ -67,11 +67,17 @@ class Changes:
         missing = [title for title in titles if title not in there]
         for title in missing:
             log.warning(
-                "group '%s' is gone from board '%s': it is created again for %d items", title, board.name, titles[title]
+                "group '%s' is not on board '%s' (any more): it is created for %d items",
+                title,
+                board.name,
+                titles[title],
             )
-        rows = [NewRow(key=title, variables={"name": title}) for title in missing]
         self._journal.adopt(Operation.GROUPS, there)
-        return there | self._writer.create(Operation.GROUPS, rows, {"board": str(board.id)}).created
+        rows = [NewRow(key=title, variables={"name": title}) for title in missing]
+        outcome = self._writer.create(Operation.GROUPS, rows, {"board": str(board.id)})
+        for title, reason in outcome.rejected.items():
+            log.error("group '%s' was not created: %s", title, reason)
+        return there | outcome.created
 
     def forget(self, items: Collection[int]) -> set[int]:
         """Looks which of the items are gone from the board, and takes their ids, and those of the subitems under

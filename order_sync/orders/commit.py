@@ -47,6 +47,7 @@ def readiness(reader: QueueReader, run_id: str) -> Readiness:
     # Oldest first: rows that were queued together lie together, so a transaction touches few pages.
     records = dict.fromkeys(row["record_uuid"] for row in rows)
     reasons: dict[str, str] = {}
+    # In lower case: SQL Server casts to upper case.
     for of, lacks in ((lines, "its line {} has no subitem yet"), (headers, "its header {} has no item yet")):
         reasons |= {record: lacks.format(row["lacking"].lower()) for record, row in of.items() if row["lacking"]}
     for record_uuid, reason in _blockers(reader, records, run_id):

@@ -84,9 +84,18 @@ class Database:
 
         return retrying()(fetch)
 
+    def column(self, query: sa.Select[Any]) -> list[Any]:
+        """The values of a query of one column."""
+
+        def fetch() -> list[Any]:
+            with self.read() as connection:
+                return list(connection.execute(query).scalars())
+
+        return retrying()(fetch)
+
     def count(self, query: sa.Select[Any]) -> int:
         """How many rows the query finds. It must not be ordered."""
-        return int(self.rows(sa.select(sa.func.count().label("rows")).select_from(query.subquery()))[0]["rows"])
+        return int(self.column(sa.select(sa.func.count()).select_from(query.subquery()))[0])
 
     def now(self, connection: sa.Connection) -> datetime:
         """The database's own clock (UTC, naive): leases compare one clock, whoever's machine asks."""

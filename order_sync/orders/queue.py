@@ -255,6 +255,28 @@ class QueueReader:
         line = self.tables.line_queue
         return self._lines(sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING), *names)
 
+    def lines_on_board(self, run_id: str) -> list[Row]:
+        """Those of the claimed lines that have a subitem: line_uuid, monday_subitem_id, parent_item_id."""
+        line, m = self.tables.line_queue, self.tables.order_lines
+        return self._lines(
+            sa.and_(
+                line.c.sync_run_id == run_id,
+                line.c.sync_state == State.PENDING,
+                sa.func.coalesce(line.c.monday_subitem_id, m.c.monday_subitem_id).is_not(None),
+            ),
+            "line_uuid",
+            "monday_subitem_id",
+            "parent_item_id",
+        )
+
+    def held_lines(self, run_id: str) -> set[str]:
+        """The delta_uuids of the lines a run holds."""
+        return self._held(self.tables.line_queue, run_id)
+
+    def _held(self, table: sa.Table, run_id: str) -> set[str]:
+        query = sa.select(table.c.delta_uuid).where(table.c.sync_state == State.PENDING, table.c.sync_run_id == run_id)
+        return set(self.database.column(query))
+
     def lines(self, delta_uuids: Collection[str]) -> list[Row]:
         """The same columns for named lines, whatever their state."""
         line = self.tables.line_queue
@@ -423,7 +445,7 @@ class OrderQueue(QueueReader):
         """
         wanted = list(delta_uuids)
         self._claim_headers(run_id, wanted, over)
-        return self._held(self.tables.header_queue, run_id, wanted)
+        return self._count_held(self.tables.header_queue, run_id, wanted)
 
     @in_transaction
     def _claim_headers(self, connection: sa.Connection, run_id: str, wanted: list[str], over: Collection[str]) -> None:
@@ -436,7 +458,7 @@ class OrderQueue(QueueReader):
         """Claims these lines for the run; returns how many it now holds of them."""
         wanted = list(delta_uuids)
         self._claim_lines(run_id, wanted, over)
-        return self._held(self.tables.line_queue, run_id, wanted)
+        return self._count_held(self.tables.line_queue, run_id, wanted)
 
     @in_transaction
     def _claim_lines(self, connection: sa.Connection, run_id: str, wanted: list[str], over: Collection[str]) -> None:
@@ -444,10 +466,9 @@ class OrderQueue(QueueReader):
         condition = self._claimable_line(now - self.lease, over)
         self._claim(connection, self.tables.line_queue, wanted, condition, run_id, now)
 
-    def _held(self, table: sa.Table, run_id: str, wanted: list[str]) -> int:
+    def _count_held(self, table: sa.Table, run_id: str, wanted: list[str]) -> int:
         """How many of these rows the run holds: read back, for a trigger may hide how many a statement changed."""
-        query = sa.select(table.c.delta_uuid).where(table.c.sync_state == State.PENDING, table.c.sync_run_id == run_id)
-        return len({row["delta_uuid"] for row in self.database.rows(query)} & {key.lower() for key in wanted})
+        return len(self._held(table, run_id).intersection(key.lower() for key in wanted))
 
     def _claim(
         self,
