@@ -25,7 +25,21 @@ class Mode(StrEnum):
     OUTAGE = "outage"  # from here on the database, or monday, fails for the rest of the run
     DEAF = "deaf"  # from here on the answer to every create is lost; queries are answered
     STALL = "stall"  # stopped past its leases, while a second worker does everything; then it goes on
+    CUT_HEAD = "cut in the head"  # of the answer to this request only the first bytes arrive
+    CUT_BODY = "cut in the body"  # its last bytes do not arrive
+    ITEM_GONE = "item gone"  # stopped, while a person deletes an item; then it goes on
+    GROUP_GONE = "group gone"
+    DEAD_ITEM_GONE = "dead, item gone"  # it dies, and a person deletes an item before the next run
+    DEAD_GROUP_GONE = "dead, group gone"
     SOAK = "soak"  # many runs with random faults; `step` is the seed
+
+
+class Way(StrEnum):
+    """How rows get to the board."""
+
+    REQUESTS = "requests"  # one after the other
+    WRITERS = "writers"  # requests of several threads
+    JOB = "job"  # items by import jobs where there are enough of them in a group, else by requests
 
 
 class Around(StrEnum):
@@ -34,8 +48,10 @@ class Around(StrEnum):
     PLAIN = "plain"
     NOT_KEPT = "not kept"  # monday keeps no answer for replay
     LAG = "lag"  # its search shows new items only after the case
-    PARTIAL = "partial"  # every second batch fails in part
-    BROKEN = "broken"  # every third answer to a mutation is a 5xx after its effect
+    PARTIAL = "partial"  # every second batch fails in part, and every second job after its first row
+    BROKEN = "broken"  # many an answer to a create is a 5xx after its effect; files fare no better
+    LOCKED = "locked"  # monday locks the board for all other requests while it executes one
+    SLOW = "slow"  # an import job goes on long after the run that started it
     LATER = "later"  # the next run comes after half an hour: answers are forgotten, leases have expired
 
 
@@ -46,28 +62,53 @@ class Sabotage(StrEnum):
     JOURNAL = "no journal"
     LOOK_UP = "no look-up"
     KEY = "no idempotency key"
+    GONE = "no look for what is gone"
+
+
+STOPS = (Mode.STALL, Mode.ITEM_GONE, Mode.GROUP_GONE)
+DELETES = {
+    Mode.ITEM_GONE: "item",
+    Mode.GROUP_GONE: "group",
+    Mode.DEAD_ITEM_GONE: "item",
+    Mode.DEAD_GROUP_GONE: "group",
+}
+CUTS = (Mode.CUT_HEAD, Mode.CUT_BODY)
 
 
 def applies(mode: Mode, step: Step) -> bool:
     """Can this happen at this step?"""
     if mode is Mode.DEAF:
-        return step.where is Where.AFTER_ANSWER and step.what.startswith("create_")
+        return step.where is Where.AFTER_ANSWER and step.writes
+    if mode in CUTS:
+        return step.where is Where.BEFORE_REQUEST  # the cut is in its answer
     # A run that is stopped in its COMMIT keeps SQLite's one lock: nobody else could do anything.
-    return mode is not Mode.STALL or step.where is not Where.BEFORE_COMMIT
+    return mode not in STOPS or step.where is not Where.BEFORE_COMMIT
 
 
 LAG_SECONDS = 180_000.0  # ten minutes of this machine
+SLOW_ROW_MS = 60_000.0  # a fifth of a second of this machine
 _DURING: dict[Around, dict[str, Any]] = {
     Around.NOT_KEPT: {"faults": [Fault(kind=FaultKind.NOT_KEPT, operation="mutation")]},
     Around.LAG: {"lookup_lag_s": LAG_SECONDS},
-    Around.PARTIAL: {"faults": [Fault(kind=FaultKind.PARTIAL_BATCH, operation="mutation", every=2)]},
-    Around.BROKEN: {
+    Around.PARTIAL: {
         "faults": [
-            Fault(kind=FaultKind.HTTP_500, operation="mutation", every=3, after=True),
-            Fault(kind=FaultKind.HTTP_504_AFTER, operation="mutation", nth=2),
-            Fault(kind=FaultKind.HTTP_502_HTML, operation="query", every=5),
+            Fault(kind=FaultKind.PARTIAL_BATCH, operation="mutation", every=2),
+            Fault(kind=FaultKind.JOB_FAILED, operation="upload", every=2, rows=1),
         ]
     },
+    Around.BROKEN: {
+        "faults": [
+            Fault(kind=FaultKind.HTTP_504_AFTER, operation="create_group", nth=2),
+            Fault(kind=FaultKind.HTTP_500, operation="create_item", every=2, after=True),
+            Fault(kind=FaultKind.HTTP_500, operation="create_subitem", every=3, after=True),
+            Fault(kind=FaultKind.HTTP_502_HTML, operation="query", every=5),
+            Fault(kind=FaultKind.HTTP_500, operation="upload", every=2, after=True),
+            Fault(kind=FaultKind.REPORT_MISSING, operation="upload", every=3),
+            Fault(kind=FaultKind.GARBAGE, operation="report", nth=1),
+        ]
+    },
+    Around.LOCKED: {"lock_boards": True},
+    Around.SLOW: {"bulk_row_ms": SLOW_ROW_MS},
 }
 
 
@@ -90,6 +131,7 @@ class Case:
     step: int = 0
     mode: Mode = Mode.NOTHING
     around: Around = Around.PLAIN
+    way: Way = Way.REQUESTS
     driver: str = "bare"
     again: int | None = None  # the run after it dies, too, at this step of its own
     mend: bool = False  # at the end the rejected rows are corrected and tried again
@@ -99,7 +141,7 @@ class Case:
     def __str__(self) -> str:
         more = [f"then step {self.again}"] if self.again is not None else []
         more += [str(self.sabotage)] if self.sabotage is not Sabotage.NONE else []
-        return " / ".join([self.driver, self.mode, self.around, f"step {self.step}", *more])
+        return " / ".join([self.driver, self.way, self.mode, self.around, f"step {self.step}", *more])
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -107,9 +149,8 @@ class Case:
     @classmethod
     def from_json(cls, text: str) -> Self:
         raw = json.loads(text)
-        return cls(
-            **raw | {"mode": Mode(raw["mode"]), "around": Around(raw["around"]), "sabotage": Sabotage(raw["sabotage"])}
-        )
+        kinds = {"mode": Mode, "around": Around, "way": Way, "sabotage": Sabotage}
+        return cls(**raw | {name: kind(raw[name]) for name, kind in kinds.items()})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync.errors import OrderSyncError
-from order_sync_tests.faults.cases import Sabotage
-from order_sync_tests.faults.drive import quick_time
+from order_sync_tests.faults.cases import Sabotage, Way
+from order_sync_tests.faults.drive import going, quick_time
 from order_sync_tests.faults.sabotage import sabotaged
 from order_sync_tests.faults.steps import Step, Steps, Where, watching
 from order_sync_tests.faults.strikes import DIED, Strike
@@ -31,12 +31,20 @@ FILES = 1_024
 class Child:
     """One run in a forked process."""
 
-    def __init__(self, run: Callable[[], None], home: Path, strike: Strike, sabotage: Sabotage = Sabotage.NONE) -> None:
+    def __init__(
+        self,
+        run: Callable[[], None],
+        home: Path,
+        strike: Strike,
+        *,
+        way: Way = Way.REQUESTS,
+        sabotage: Sabotage = Sabotage.NONE,
+    ) -> None:
         self._home = home
         self._status: int | None = None
         self._pid = os.fork()
         if not self._pid:
-            _live(run, home, strike, sabotage)
+            _live(run, home, strike, way, sabotage)
 
     def stops(self) -> bool:
         """Waits until it stops itself, or ends."""
@@ -77,12 +85,11 @@ class _KeptSteps(Steps):
         super().__init__(strike)
         self._file = path.open("a", encoding="utf-8", buffering=1)
 
-    def reach(self, where: Where, what: str = "") -> None:
-        self._file.write(json.dumps([where, what]) + "\n")
-        super().reach(where, what)
+    def keep(self, step: Step) -> None:
+        self._file.write(json.dumps([step.where, step.what]) + "\n")
 
 
-def _live(run: Callable[[], None], home: Path, strike: Strike, sabotage: Sabotage) -> None:
+def _live(run: Callable[[], None], home: Path, strike: Strike, way: Way, sabotage: Sabotage) -> None:
     """The child's whole life."""
     code = FAILED
     try:
@@ -91,7 +98,7 @@ def _live(run: Callable[[], None], home: Path, strike: Strike, sabotage: Sabotag
         os.closerange(3, FILES)  # the parent's own, above all its results: their reader must see the parent's end
         os.chdir(home)
         steps = _KeptSteps(strike, home / f"{os.getpid()}.steps")
-        with quick_time(), watching(steps), sabotaged(sabotage):
+        with quick_time(), watching(steps), going(way), sabotaged(sabotage):
             run()
         code = DONE
     except BaseException as error:

@@ -7,10 +7,11 @@ The second way costs a fifth: Dagster's own record and event log are a stub, eve
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,14 +19,17 @@ from typing import Any
 from unittest import mock
 
 import dagster as dg
+import tenacity
 
 from order_sync import launch
 from order_sync.assets import main_tables, monday, queue
-from order_sync.monday import pacing
+from order_sync.monday import writer
+from order_sync.monday.pacing import Pacer
 from order_sync.orders import journal
 from order_sync.resources import runs
 from order_sync.resources.deployments import resources
 from order_sync.settings import PREFIX, Settings
+from order_sync_tests.faults.cases import Way
 from order_sync_tests.faults.scenario import SPEED
 
 log = logging.getLogger("order_sync_tests.faults")
@@ -134,19 +138,28 @@ def forget_settings() -> None:
 
 @contextmanager
 def quick_time() -> Iterator[None]:
-    """Waits are SPEED times shorter, and the pacer's clock goes as much faster."""
-    real_sleep, real_now = time.sleep, time.monotonic
-
-    def now(_clock: pacing.Clock) -> float:
-        return real_now() * SPEED
+    """Waits for other runs and for the database are SPEED times shorter, as those for monday are by a setting."""
 
     def sleep(seconds: float) -> None:
-        real_sleep(seconds / SPEED)
+        time.sleep(seconds / SPEED)
 
     with (
-        mock.patch.object(time, "sleep", sleep),
+        mock.patch.object(tenacity.nap, "time", SimpleNamespace(sleep=sleep)),
         mock.patch.object(journal, "sleep", sleep),
         mock.patch.object(runs, "sleep", sleep),
-        mock.patch.object(pacing.Clock, "now", now),
     ):
+        yield
+
+
+WAYS: Mapping[Way, dict[str, Any]] = {Way.WRITERS: {"writers": 3}, Way.JOB: {"bulk_rows": 2}}  # settings
+
+
+@contextmanager
+def going(way: Way) -> Iterator[None]:
+    """Few rows are enough for several writers, and for a job."""
+    with ExitStack() as stack:
+        if way is Way.WRITERS:
+            stack.enter_context(mock.patch.object(writer, "SMALLEST_SHARE", 1))
+        elif way is Way.JOB:
+            stack.enter_context(mock.patch.object(Pacer, "seconds", return_value=math.inf))
         yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +24,9 @@ from order_sync.orders.database import WritableDatabase
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.queue import OrderQueue
 from order_sync.settings import Settings, tables_of
-from order_sync_tests.faults.cases import Sabotage
+from order_sync_tests.faults.cases import Sabotage, Way
 from order_sync_tests.faults.children import UNFORESEEN, Child
-from order_sync_tests.faults.drive import DRIVERS, quick_time
+from order_sync_tests.faults.drive import DRIVERS, WAYS, quick_time
 from order_sync_tests.faults.scenario import (
     GOOD_LINK,
     LINK,
@@ -36,7 +36,7 @@ from order_sync_tests.faults.scenario import (
     write_mapping,
 )
 from order_sync_tests.faults.steps import DATABASE_FILE, Step, Steps, watching
-from order_sync_tests.faults.strikes import Strike
+from order_sync_tests.faults.strikes import HalfAnswer, Strike
 from order_sync_tests.faults.verdict import Held, Verdict, judge, look
 from order_sync_tests.graph.stage import ROOT
 
@@ -91,12 +91,21 @@ class Ground:
         strike: Strike = no_strike,
         *,
         driver: str = "bare",
+        way: Way = Way.REQUESTS,
         sabotage: Sabotage = Sabotage.NONE,
         **changes: Any,
     ) -> Child:
         self._runs += 1
-        run_id, settings = f"run-{self._runs}", self.settings.model_copy(update=changes)
-        return Child(lambda: DRIVERS[driver](settings, run_id), self.home, strike, sabotage)
+        run_id, settings = f"run-{self._runs}", self.settings.model_copy(update=WAYS.get(way, {}) | changes)
+
+        def run() -> None:
+            if isinstance(strike, HalfAnswer):
+                with strike.before(self.emulator.url) as url:
+                    DRIVERS[driver](settings.model_copy(update={"monday_url": url}), run_id)
+            else:
+                DRIVERS[driver](settings, run_id)
+
+        return Child(run, self.home, strike, way=way, sabotage=sabotage)
 
     def warm_up(self) -> None:
         """One run in this process: what it imports and caches, every child has."""
@@ -111,8 +120,8 @@ class Ground:
         with self.database() as database:
             return look(database, self.tables, self.emulator.state())
 
-    def judge(self, expected: Expected, *, final: bool, gone: Collection[str] = ()) -> Verdict:
-        return judge(self.look(), expected, final=final, gone=gone)
+    def judge(self, expected: Expected, *, final: bool) -> Verdict:
+        return judge(self.look(), expected, final=final)
 
     # ---- what happens outside
 

@@ -17,13 +17,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from order_sync_tests.faults.cases import Around, Mode
+from order_sync_tests.faults.cases import Around, Mode, Way
 from order_sync_tests.faults.crew import Crew
 from order_sync_tests.faults.verdict import Verdict
 
 FAULTS = (Mode.EXIT, Mode.KILL, Mode.HICCUP, Mode.OUTAGE)
-SURROUNDINGS = (Around.PLAIN, Around.PARTIAL, Around.BROKEN)
-STEPS = st.integers(0, 60)
+SURROUNDINGS = (Around.PLAIN, Around.PARTIAL, Around.BROKEN, Around.LOCKED)
+STEPS = st.integers(0, 50) | st.integers(50, 150)
+WAYS = st.sampled_from(tuple(Way))
 
 
 class Orders(RuleBasedStateMachine):
@@ -40,6 +41,7 @@ class Orders(RuleBasedStateMachine):
     def begin(self) -> None:
         self.orders = 0
         self.act("begin")
+        self.arrive(headers=2, lines=2, group=0, bad="")
 
     @precondition(lambda self: self.orders < 8)
     @rule(
@@ -59,19 +61,19 @@ class Orders(RuleBasedStateMachine):
     def late_line(self, number: int) -> None:
         self.act("late", number=number)
 
-    @rule()
-    def sync(self) -> None:
-        self.act("finish")
+    @rule(way=WAYS)
+    def sync(self, way: Way) -> None:
+        self.act("finish", way=way)
 
     @precondition(lambda self: self.orders)
-    @rule(step=STEPS, mode=st.sampled_from(FAULTS), around=st.sampled_from(SURROUNDINGS))
-    def run_with_a_fault(self, step: int, mode: Mode, around: Around) -> None:
-        self.act("run", step=step, mode=mode, around=around)
+    @rule(step=STEPS, mode=st.sampled_from(FAULTS), around=st.sampled_from(SURROUNDINGS), way=WAYS)
+    def run_with_a_fault(self, step: int, mode: Mode, around: Around, way: Way) -> None:
+        self.act("run", step=step, mode=mode, around=around, way=way)
 
     @precondition(lambda self: self.orders)
-    @rule(step=STEPS, around=st.sampled_from(SURROUNDINGS))
-    def two_workers(self, step: int, around: Around) -> None:
-        self.act("run", step=step, mode=Mode.STALL, around=around)
+    @rule(step=STEPS, around=st.sampled_from(SURROUNDINGS), way=WAYS)
+    def two_workers(self, step: int, around: Around, way: Way) -> None:
+        self.act("run", step=step, mode=Mode.STALL, around=around, way=way)
 
     @rule(long=st.booleans())
     def time_passes(self, long: bool) -> None:
@@ -86,9 +88,32 @@ class Orders(RuleBasedStateMachine):
     def a_person_deletes(self, kind: str, number: int) -> None:
         self.act("delete", kind=kind, number=number)
 
+    @precondition(lambda self: self.orders < 8)
+    @rule(
+        step=st.integers(30, 90),
+        kind=st.sampled_from(("item", "group")),
+        group=st.integers(0, 3),
+        number=st.integers(0, 3),
+        way=WAYS,
+    )
+    def a_run_dies_and_a_person_deletes(self, step: int, kind: str, group: int, number: int, way: Way) -> None:
+        self.arrive(headers=2, lines=3, group=group, bad="")
+        self.act("run", step=step, mode=Mode.EXIT, around=Around.PLAIN, way=way)
+        self.act("delete", kind=kind, number=number)
+
+    @precondition(lambda self: self.orders)
+    @rule(number=st.integers(0, 20))
+    def a_person_renames_a_group(self, number: int) -> None:
+        self.act("rename", number=number)
+
+    @precondition(lambda self: self.orders)
+    @rule(number=st.integers(0, 7), line=st.booleans())
+    def a_person_adds_an_item(self, number: int, line: bool) -> None:
+        self.act("adopt", number=number, line=line)
+
     def teardown(self) -> None:
         try:
-            self.act("finish")
+            self.act("finish", way=Way.REQUESTS)
         finally:
             self.act("close")
 

@@ -5,63 +5,124 @@ In: the steps of a run in each of its surroundings. Out: cases.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from order_sync_tests.faults.cases import Around, Case, Mode, applies
+from order_sync_tests.faults.cases import Around, Case, Mode, Way, applies
 from order_sync_tests.faults.steps import Step
 
 # Through Dagster's own executor a case costs five times as much: deaths and errors, where nothing else is odd.
 DAGSTER_MODES = (Mode.KILL, Mode.OUTAGE)
-SOAK_SEEDS = (1, 2, 3, 4)
-SOAK_ORDERS = 300
+DAGSTER_EVERY = 3
+SOAKS = ((1, Way.REQUESTS), (2, Way.REQUESTS), (3, Way.WRITERS), (4, Way.WRITERS), (5, Way.JOB), (6, Way.JOB))
+SOAK_ORDERS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A run in its surroundings, and the modes in which it goes wrong at each n-th of its steps."""
+
+    way: Way = Way.REQUESTS
+    around: Around = Around.PLAIN
+    modes: tuple[Mode, ...]
+    every: int = 1
+
+
+_DEATHS = (Mode.EXIT, Mode.KILL)
+_CUTS = (Mode.CUT_HEAD, Mode.CUT_BODY)
+_ERRORS = (Mode.HICCUP, Mode.OUTAGE, Mode.DEAF)
+_PEOPLE = (Mode.ITEM_GONE, Mode.GROUP_GONE, Mode.DEAD_ITEM_GONE, Mode.DEAD_GROUP_GONE)
+_ALL = (*_DEATHS, *_ERRORS, Mode.STALL, *_CUTS)
 
 # Where the surroundings do not matter for a mode, it is played in plain ones only.
-MODES: Mapping[Around, tuple[Mode, ...]] = {
-    Around.PLAIN: (Mode.EXIT, Mode.KILL, Mode.HICCUP, Mode.OUTAGE, Mode.DEAF, Mode.STALL),
-    Around.NOT_KEPT: (Mode.EXIT, Mode.HICCUP, Mode.OUTAGE, Mode.DEAF),
-    Around.LAG: (Mode.EXIT, Mode.HICCUP, Mode.OUTAGE, Mode.DEAF, Mode.STALL),
-    Around.PARTIAL: (Mode.EXIT, Mode.HICCUP, Mode.OUTAGE, Mode.DEAF, Mode.STALL),
-    Around.BROKEN: (Mode.EXIT, Mode.HICCUP, Mode.OUTAGE, Mode.DEAF, Mode.STALL),
-    Around.LATER: (Mode.KILL, Mode.OUTAGE, Mode.DEAF),
-}
+PARTS = (
+    Part(modes=_ALL, every=2),
+    Part(modes=_PEOPLE, every=2),
+    Part(around=Around.NOT_KEPT, modes=(Mode.EXIT, *_ERRORS, *_CUTS), every=4),
+    Part(around=Around.LAG, modes=(Mode.EXIT, *_ERRORS, Mode.STALL), every=4),
+    Part(around=Around.PARTIAL, modes=(Mode.EXIT, *_ERRORS, Mode.STALL), every=4),
+    Part(around=Around.BROKEN, modes=(Mode.EXIT, *_ERRORS, Mode.STALL), every=4),
+    Part(around=Around.LATER, modes=(Mode.KILL, Mode.OUTAGE, Mode.DEAF), every=4),
+    Part(way=Way.WRITERS, modes=_ALL, every=3),
+    Part(way=Way.WRITERS, modes=_PEOPLE, every=6),
+    Part(way=Way.JOB, modes=_PEOPLE, every=6),
+    Part(way=Way.WRITERS, around=Around.NOT_KEPT, modes=(Mode.EXIT, Mode.DEAF, *_CUTS), every=6),
+    Part(way=Way.WRITERS, around=Around.LAG, modes=(Mode.HICCUP,), every=6),
+    Part(way=Way.WRITERS, around=Around.PARTIAL, modes=(Mode.EXIT, Mode.OUTAGE), every=6),
+    Part(way=Way.WRITERS, around=Around.BROKEN, modes=(Mode.KILL, Mode.DEAF), every=6),
+    Part(way=Way.WRITERS, around=Around.LOCKED, modes=(Mode.EXIT, Mode.HICCUP, Mode.STALL), every=6),
+    Part(way=Way.JOB, modes=_ALL, every=3),
+    Part(way=Way.JOB, around=Around.NOT_KEPT, modes=(Mode.EXIT, Mode.DEAF), every=6),
+    Part(way=Way.JOB, around=Around.LAG, modes=(Mode.HICCUP, *_CUTS), every=6),
+    Part(way=Way.JOB, around=Around.PARTIAL, modes=(Mode.EXIT, Mode.OUTAGE, Mode.STALL), every=6),
+    Part(way=Way.JOB, around=Around.BROKEN, modes=(Mode.KILL, Mode.HICCUP), every=6),
+    Part(way=Way.JOB, around=Around.SLOW, modes=(Mode.EXIT, Mode.STALL), every=6),
+    Part(way=Way.JOB, around=Around.LATER, modes=(Mode.KILL, Mode.DEAF), every=6),
+)
+AGAIN_EVERY = 12  # of the plain run's steps: where the run after it dies, too
+
+Steps = Mapping[tuple[Way, Around], list[Step]]
 
 
-def every_case(steps: Mapping[Around, list[Step]]) -> Iterator[Case]:
+def runs() -> list[Case]:
+    """Runs without faults, to number their steps."""
+    kinds = dict.fromkeys((part.way, part.around) for part in PARTS)
+    return [Case(way=way, around=around) for way, around in kinds]
+
+
+def every_case(steps: Steps) -> Iterator[Case]:
     """The sweep: each step of each run, in each mode; every third also mends what was rejected."""
-    for around, modes in MODES.items():
-        for mode in modes:
-            for step in steps[around]:
-                if applies(mode, step) and not _is_played_elsewhere(around, mode, step):
-                    yield Case(step=step.number, mode=mode, around=around, mend=step.number % 3 == 0)
-    yield from _second_deaths(steps[Around.PLAIN])
-    for step in steps[Around.PLAIN]:
+    for part in PARTS:
+        for offset, mode in enumerate(part.modes):
+            for step in _fitting(part, mode, steps[part.way, part.around])[offset % part.every :: part.every]:
+                yield Case(step=step.number, mode=mode, way=part.way, around=part.around, mend=step.number % 3 == 0)
+    plain = steps[Way.REQUESTS, Around.PLAIN]
+    yield from _second_deaths(plain)
+    for step in plain[::DAGSTER_EVERY]:
         yield Case(step=step.number, mode=DAGSTER_MODES[step.number // 2 % 2], driver="dagster")
 
 
-def _is_played_elsewhere(around: Around, mode: Mode, step: Step) -> bool:
+def thinned() -> str:
+    """What the sweep leaves out."""
+    parts = Counter(part.every for part in PARTS if part.every > 1)
+    return (
+        ", ".join(f"{n} of {len(PARTS)} parts: every {every}. step of each mode" for every, n in parts.items())
+        + f"; second deaths: every {AGAIN_EVERY}. step; through Dagster: every {DAGSTER_EVERY}. step"
+    )
+
+
+def _fitting(part: Part, mode: Mode, steps: list[Step]) -> list[Step]:
     """An error of the database is the same whatever monday is like."""
-    return around is not Around.PLAIN and mode in (Mode.HICCUP, Mode.OUTAGE) and step.where.is_sql
+    elsewhere = part.around is not Around.PLAIN and mode in (Mode.HICCUP, Mode.OUTAGE)
+    return [step for step in steps if applies(mode, step) and not (elsewhere and step.where.is_sql)]
 
 
 def _second_deaths(steps: list[Step]) -> Iterator[Case]:
     """The run that takes up the work dies as well: in the middle of its recovery, or later."""
-    for step in steps[::4]:
+    for step in steps[::AGAIN_EVERY]:
         for again in range(8, 40, 3):
             yield Case(step=step.number, mode=Mode.EXIT, again=again)
 
 
-def a_few(steps: list[Step]) -> list[Case]:
+def a_few(steps: Steps) -> list[Case]:
     """The short form: every way to go wrong, and over all of them a spread of the steps."""
     cases = []
-    ways = [(around, mode) for around, modes in MODES.items() for mode in modes]
-    for number, (around, mode) in enumerate(ways):
-        fitting = [step for step in steps if applies(mode, step)]
+    # In odd surroundings, one mode of each part.
+    kinds = [
+        (part, mode)
+        for number, part in enumerate(PARTS)
+        for position, mode in enumerate(part.modes)
+        if part.around is Around.PLAIN or position == number % len(part.modes)
+    ]
+    for number, (part, mode) in enumerate(kinds):
+        fitting = _fitting(part, mode, steps[part.way, part.around])
         # Most of what can go wrong goes wrong around a create.
-        creates = [step for step in fitting if step.what.startswith("create_")]
-        chosen = creates[number % len(creates)] if number % 2 else fitting[number * 37 % len(fitting)]
-        cases.append(Case(step=chosen.number, mode=mode, around=around, mend=number % 3 == 0))
+        writing = [step for step in fitting if step.writes]
+        chosen = writing[number % len(writing)] if number % 2 else fitting[number * 37 % len(fitting)]
+        cases.append(Case(step=chosen.number, mode=mode, way=part.way, around=part.around, mend=number % 3 == 0))
     return cases
 
 
 def soaks() -> list[Case]:
-    return [Case(step=seed, mode=Mode.SOAK, orders=SOAK_ORDERS) for seed in SOAK_SEEDS]
+    return [Case(step=seed, mode=Mode.SOAK, way=way, orders=SOAK_ORDERS) for seed, way in SOAKS]

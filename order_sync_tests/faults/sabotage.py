@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from order_sync.monday import changes
+from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Delivery
 from order_sync.monday.transport import Reply
@@ -31,6 +33,9 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             stack.enter_context(mock.patch.object(Journal, "in_doubt", return_value=[]))
         elif part is Sabotage.LOOK_UP:
             stack.enter_context(mock.patch.object(Delivery, "find", return_value={}))
+            stack.enter_context(mock.patch.object(BulkImport, "_look_up", return_value=None))
         elif part is Sabotage.KEY:
             stack.enter_context(mock.patch.object(MondayClient, "mutate", with_another_key))
+        elif part is Sabotage.GONE:
+            stack.enter_context(mock.patch.object(changes, "find_gone", return_value=set()))
         yield

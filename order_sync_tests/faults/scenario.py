@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,13 +23,16 @@ from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import EmulatorSettings
 from order_sync.orders.check import create_all
 from order_sync.orders.database import WritableDatabase
-from order_sync.orders.mapping import DEFAULT_MAPPING, Mapping
+from order_sync.orders.mapping import DEFAULT_MAPPING
+from order_sync.orders.mapping import Mapping as ColumnMapping
 from order_sync.orders.tables import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER, Action, State, Tables, business_columns
 from order_sync.settings import EMBEDDED_BOARD, Settings
 
-SPEED = 300.0  # how much faster time goes, for the run's waits and for the emulator's clock alike
+SPEED = 300.0  # how much faster time goes, for a run and for the emulator alike
 SETTLE_SECONDS = 5.0
 REPLAY_SECONDS = 180_000.0  # ten minutes of this machine: a case has no hurry unless it says so
+JOB_ROW_MS = 5_000.0
+LATENCY_MS = 900.0  # 3 ms of this machine: enough for the requests of several writers to meet
 MORNING = datetime(2026, 11, 23, 8, 0)
 LINK = "CUSTOMER ALT PO"  # mapped to a link column, so that monday itself rejects what is no address
 GOOD_LINK, BAD_LINK = "https://example.com/po/1", "no address"
@@ -46,12 +49,22 @@ type = "link"
 
 
 @dataclass(frozen=True, kw_only=True)
+class People:
+    """What people have done on the board."""
+
+    removed: frozenset[str] = frozenset()  # delta_uuids and line_uuids that are to be made again
+    forfeited: frozenset[str] = frozenset()  # record_uuids, and line_uuids, of what was SYNCED when it was deleted
+    renamed: Mapping[str, str] = field(default_factory=dict)  # our titles of groups, by group id
+    added: frozenset[str] = frozenset()  # ids of items that carry a record_uuid of ours
+
+
+@dataclass(frozen=True, kw_only=True)
 class Expected:
     """What must come of the queued rows, by delta_uuid or record_uuid."""
 
     rejected: frozenset[str] = frozenset()  # delta_uuids that end in ERROR
     late: frozenset[str] = frozenset()  # delta_uuids of lines that came after their order was synced
-    titles: frozenset[str] = frozenset()
+    people: People = People()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +133,7 @@ def late_line(number: int, position: int) -> SampleOrders:
 
 
 def the_scenario(there: First) -> Scenario:
-    """Six headers and a late line to sync: two headers of one order, a rejected header, a rejected line."""
+    """Eight headers and a late line to sync: orders of several headers, a rejected header, a rejected line."""
     first = order(0, GROUPS[0], sizes=("S", "M"))
     orders = [
         first,
@@ -128,7 +141,7 @@ def the_scenario(there: First) -> Scenario:
         order(2, GROUPS[1], headers=2),
         order(3, GROUPS[1], sizes=("S",), link=BAD_LINK),
         order(4, GROUPS[2], sizes=("S", " ")),
-        order(5, GROUPS[3]),
+        order(5, GROUPS[3], headers=3),
     ]
     item, subitem = there.item, there.subitem
     done: dict[str, Any] = {"sync_state": State.SYNCED, "sync_run_id": "the run before"}
@@ -139,9 +152,7 @@ def the_scenario(there: First) -> Scenario:
     rejected = (orders[3].headers[0]["delta_uuid"], orders[4].lines[1]["delta_uuid"])
     return Scenario(
         orders=orders,
-        expected=Expected(
-            rejected=frozenset(rejected), late=frozenset({first.lines[1]["delta_uuid"]}), titles=frozenset(GROUPS)
-        ),
+        expected=Expected(rejected=frozenset(rejected), late=frozenset({first.lines[1]["delta_uuid"]})),
     )
 
 
@@ -188,8 +199,15 @@ def write_mapping(folder: Path) -> Path:
     return path
 
 
-def emulator_settings(mapping: Mapping) -> EmulatorSettings:
-    return EmulatorSettings(boards=(board_seed(mapping),), clock_speed=SPEED, idempotency_retention_s=REPLAY_SECONDS)
+def emulator_settings(mapping: ColumnMapping) -> EmulatorSettings:
+    """A job goes on for longer than a poll takes."""
+    return EmulatorSettings(
+        boards=(board_seed(mapping),),
+        clock_speed=SPEED,
+        idempotency_retention_s=REPLAY_SECONDS,
+        bulk_row_ms=JOB_ROW_MS,
+        latency_ms=LATENCY_MS,
+    )
 
 
 def settings_in(folder: Path, mapping: Path, url: str) -> Settings:
@@ -201,6 +219,8 @@ def settings_in(folder: Path, mapping: Path, url: str) -> Settings:
         first_batch=2,
         largest_batch=4,
         settle_seconds=SETTLE_SECONDS,
+        clock_speed=SPEED,
+        bulk_rows=0,
     )
 
 

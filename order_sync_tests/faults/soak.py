@@ -10,6 +10,7 @@ from datetime import datetime
 
 from order_sync.demo.samples import arriving_orders
 from order_sync.emulator import Fault, FaultKind
+from order_sync.emulator.faults import JOB_KINDS
 from order_sync_tests.faults.cases import Case, Result
 from order_sync_tests.faults.ground import Ground, unforeseen
 from order_sync_tests.faults.scenario import GOOD_LINK, LINK, Expected, make_database
@@ -25,6 +26,18 @@ SELDOM = {FaultKind.WRONG_VERSION: 0.002, FaultKind.DAILY_LIMIT: 0.002}
 SLOW, SLOW_MS = (FaultKind.SLOW, FaultKind.TIMEOUT_BEFORE, FaultKind.TIMEOUT_AFTER), 2_000.0
 
 
+FILE_FAULT = 0.25
+FILE_FAULTS = (
+    ("upload", FaultKind.RESET_BEFORE),
+    ("upload", FaultKind.RESET_AFTER),
+    ("upload", FaultKind.JOB_FAILED),
+    ("upload", FaultKind.JOB_REJECTED),
+    ("upload", FaultKind.REPORT_MISSING),
+    ("report", FaultKind.RESET_AFTER),
+    ("report", FaultKind.GARBAGE),
+)
+
+
 def faults(seed: int) -> list[Fault]:
     """Every kind that monday has."""
     return [
@@ -35,7 +48,11 @@ def faults(seed: int) -> list[Fault]:
             retry_in_seconds=1,
             delay_ms=SLOW_MS if kind in SLOW else None,
         )
-        for number, kind in enumerate(FaultKind)
+        for number, kind in enumerate(kind for kind in FaultKind if kind not in JOB_KINDS)
+    ] + [
+        # Files and jobs are few: of each kind a quarter of them.
+        Fault(kind=kind, operation=operation, probability=FILE_FAULT, seed=seed * 100 + number, rows=2)
+        for number, (operation, kind) in enumerate(FILE_FAULTS)
     ]
 
 
@@ -49,7 +66,8 @@ def play(case: Case, ground: Ground) -> Result:
     verdict, ends = Verdict(), []
     for number in range(RUNS):
         strike = at_random(case.step * 1_000 + number, STEP)
-        ends.append(ground.start(strike, sabotage=case.sabotage, first_batch=5, largest_batch=10).end())
+        run = ground.start(strike, way=case.way, sabotage=case.sabotage, first_batch=5, largest_batch=10)
+        ends.append(run.end())
         verdict.wrong += unforeseen(ends[-1])
         held = ground.look()
         verdict.add(judge(held, Expected(), final=False))

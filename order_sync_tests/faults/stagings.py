@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from order_sync_tests.faults import soak
-from order_sync_tests.faults.cases import Around, Case, Mode, Result, afterwards, during
-from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, make_instance, unforeseen
-from order_sync_tests.faults.scenario import make_database, set_board, the_scenario
+from order_sync_tests.faults.cases import DELETES, Around, Case, Mode, Result, afterwards, during
+from order_sync_tests.faults.children import Child
+from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, make_instance, no_strike, unforeseen
+from order_sync_tests.faults.person import MOST_RUNS, Person
+from order_sync_tests.faults.scenario import Expected, make_database, set_board, the_scenario
 from order_sync_tests.faults.steps import DATABASE_FILE
-from order_sync_tests.faults.strikes import strike_at
+from order_sync_tests.faults.strikes import Strike, strike_at
 from order_sync_tests.faults.verdict import Verdict
 
 
@@ -50,33 +52,44 @@ class Stagings:
     def _play(self, case: Case) -> Result:
         ground, verdict, ends = self._ground, Verdict(), []
         ground.emulator.configure(**during(case.around))
-        run = ground.start(strike_at(case.step, case.mode), driver=case.driver, sabotage=case.sabotage)
-        if case.mode is Mode.STALL and run.stops():
+        run = self._start(case, strike_at(case.step, case.mode))
+        person = Person(ground)
+        if case.mode in (Mode.ITEM_GONE, Mode.GROUP_GONE) and run.stops():
+            person.delete(DELETES[case.mode], case.step, in_a_run=True)
+            run.go_on()
+        elif case.mode is Mode.STALL and run.stops():
             ground.pass_time(PAST_LEASES)
-            ends.append(ground.start(sabotage=case.sabotage).end())
+            ends.append(self._start(replace(case, driver="bare")).end())
             verdict.wrong += unforeseen(ends[-1], must_finish=True)
             run.go_on()
         ends.append(run.end())
         verdict.wrong += unforeseen(ends[-1])
-        verdict.add(ground.judge(self._expected, final=False))
+        if case.mode in (Mode.DEAD_ITEM_GONE, Mode.DEAD_GROUP_GONE):
+            person.delete(DELETES[case.mode], case.step)
+        expected = replace(self._expected, people=person.has_done)
+        verdict.add(ground.judge(expected, final=False))
         ground.emulator.configure(**afterwards(case.around))
         if case.around is Around.LATER:
             ground.pass_time(PAST_REPLAY)
         if case.again is not None:
-            second = ground.start(strike_at(case.again, Mode.EXIT), driver=case.driver, sabotage=case.sabotage)
-            ends.append(second.end())
+            ends.append(self._start(case, strike_at(case.again, Mode.EXIT)).end())
             verdict.wrong += unforeseen(ends[-1])
-            verdict.add(ground.judge(self._expected, final=False))
-        self._finish(case, verdict, ends)
+            verdict.add(ground.judge(expected, final=False))
+        self._finish(case, expected, verdict, ends)
         if case.mend:
             ground.mend()
-            self._finish(case, verdict, ends, mended=True)
+            self._finish(case, replace(expected, rejected=frozenset()), verdict, ends)
         steps = run.steps()
         return Result(case=case, struck=case.step < len(steps), steps=steps, ends=ends, verdict=verdict)
 
-    def _finish(self, case: Case, verdict: Verdict, ends: list[str], *, mended: bool = False) -> None:
-        """A run without faults does the rest."""
-        ends.append(self._ground.start(driver=case.driver, sabotage=case.sabotage).end())
-        verdict.wrong += unforeseen(ends[-1], must_finish=True)
-        expected = replace(self._expected, rejected=frozenset()) if mended else self._expected
-        verdict.add(self._ground.judge(expected, final=True))
+    def _start(self, case: Case, strike: Strike = no_strike) -> Child:
+        return self._ground.start(strike, driver=case.driver, way=case.way, sabotage=case.sabotage)
+
+    def _finish(self, case: Case, expected: Expected, verdict: Verdict, ends: list[str]) -> None:
+        """A run without faults does the rest; where something was deleted, up to three."""
+        for _ in range(MOST_RUNS if expected.people.removed else 1):
+            ends.append(self._start(case).end())
+            verdict.wrong += unforeseen(ends[-1], must_finish=True)
+            if last := self._ground.judge(expected, final=True):
+                break
+        verdict.add(last)

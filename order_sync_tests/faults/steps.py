@@ -7,6 +7,7 @@ Hooks into the drivers (SQLAlchemy's dialect, httpx's transport): never into the
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ import httpx
 import sqlalchemy as sa
 
 DATABASE_FILE = "orders.db"
-_OPERATION = re.compile(r"\b(create_\w+|items_page_by_column_values|next_items_page|boards|items|version)\b")
+_OPERATION = re.compile(
+    r"\b(create_\w+|change_\w+|ingest_items|fetch_job_status"
+    r"|items_page_by_column_values|next_items_page|boards|items|version)\b"
+)
+_FILES = {"_uploads": "upload", "_reports": "report"}
 
 
 class Where(StrEnum):
@@ -45,6 +50,11 @@ class Step:
     where: Where
     what: str = ""
 
+    @property
+    def writes(self) -> bool:
+        """A request that makes rows, or sets off a job that does."""
+        return self.what.startswith("create_") or self.what in ("ingest_items", "upload")
+
     def __str__(self) -> str:
         return f"step {self.number} ({self.where} {self.what}".rstrip() + ")"
 
@@ -55,11 +65,45 @@ class Steps:
     def __init__(self, strike: Callable[[Step], None] = lambda step: None) -> None:
         self.seen: list[Step] = []
         self._strike = strike
+        self._lock = threading.Lock()
 
     def reach(self, where: Where, what: str = "") -> None:
-        step = Step(number=len(self.seen), where=where, what=what)
-        self.seen.append(step)
+        """Threads reach their steps in any order; each has its number when it comes."""
+        with self._lock:
+            step = Step(number=len(self.seen), where=where, what=what)
+            self.seen.append(step)
+            self.keep(step)
         self._strike(step)
+
+    def keep(self, step: Step) -> None:
+        """A step that was reached."""
+
+
+class Transactions:
+    """Which threads are in one that writes: whoever is stopped there keeps SQLite's one lock."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._open: set[int] = set()
+
+    def begin(self) -> None:
+        with self._changed:
+            self._open.add(threading.get_ident())
+
+    def end(self) -> None:
+        with self._changed:
+            self._open.discard(threading.get_ident())
+            self._changed.notify_all()
+
+    @contextmanager
+    def none_open(self) -> Iterator[None]:
+        """Waits until no other thread is in one, and lets none begin."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open - {threading.get_ident()})
+            yield
+
+
+transactions = Transactions()
 
 
 @contextmanager
@@ -68,22 +112,31 @@ def watching(steps: Steps) -> Iterator[Steps]:
 
     def on_connect(dialect: Any, _record: Any, arguments: Any, _parameters: Any) -> None:
         if str(arguments[0]).split("?")[0].endswith(DATABASE_FILE) and "do_commit" not in vars(dialect):
-            commit = dialect.do_commit
+            commit, roll_back = dialect.do_commit, dialect.do_rollback
 
             def do_commit(connection: Any) -> None:
                 current[0].reach(Where.BEFORE_COMMIT)
                 commit(connection)
+                transactions.end()
                 current[0].reach(Where.AFTER_COMMIT)
 
-            dialect.do_commit = do_commit
+            def do_rollback(connection: Any) -> None:
+                roll_back(connection)
+                transactions.end()
+
+            dialect.do_commit, dialect.do_rollback = do_commit, do_rollback
+
+    def on_begin(_connection: Any) -> None:
+        transactions.begin()  # before the product's own BEGIN, which listens to an engine and not to all
 
     send = httpx.HTTPTransport.handle_request
 
     def handle_request(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        if request.url.path != "/v2":
+        root = request.url.path.split("/")[1]
+        if root != "v2" and root not in _FILES:
             return send(self, request)  # the emulator's own controls
-        found = _OPERATION.search(request.content.decode())
-        what = found[0] if found else ""
+        found = _OPERATION.search(request.content.decode()) if root == "v2" else None
+        what = found[0] if found else _FILES.get(root, "")
         current[0].reach(Where.BEFORE_REQUEST, what)
         response = send(self, request)
         try:
@@ -96,10 +149,12 @@ def watching(steps: Steps) -> Iterator[Steps]:
 
     current = [steps]
     sa.event.listen(sa.Engine, "do_connect", on_connect)
+    sa.event.listen(sa.Engine, "begin", on_begin)
     httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign]
     try:
         yield steps
     finally:
         sa.event.remove(sa.Engine, "do_connect", on_connect)
+        sa.event.remove(sa.Engine, "begin", on_begin)
         httpx.HTTPTransport.handle_request = send  # type: ignore[method-assign]
         current[0] = Steps()

@@ -9,14 +9,18 @@ import os
 import random
 import signal
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 
-from order_sync_tests.faults.cases import Mode
-from order_sync_tests.faults.steps import Step, Where
+from order_sync.emulator import Proxy, cut_response_after
+from order_sync_tests.faults.cases import CUTS, STOPS, Mode
+from order_sync_tests.faults.steps import Step, Where, transactions
 
 DIED = 70
+HEAD, ALL_BUT = 40, -5  # bytes of an answer
 
 Strike = Callable[[Step], None]
 
@@ -24,24 +28,24 @@ Strike = Callable[[Step], None]
 def strike_at(number: int, mode: Mode) -> Strike:
     if mode is Mode.OUTAGE:
         return _Outage(number)
+    if mode in CUTS:
+        return HalfAnswer(number, HEAD if mode is Mode.CUT_HEAD else ALL_BUT)
 
     def deaf(step: Step) -> None:
-        if step.number >= number and step.where is Where.AFTER_ANSWER and step.what.startswith("create_"):
+        if step.number >= number and step.where is Where.AFTER_ANSWER and step.writes:
             raise _error(step.where, lasting=True)
 
     if mode is Mode.DEAF:
         return deaf
 
-    stopped = False
+    first = threading.Lock()
 
     def stall(step: Step) -> None:
         # Not in a COMMIT: see cases.applies.
-        nonlocal stopped
-        if not stopped and step.number >= number and step.where is not Where.BEFORE_COMMIT:
-            stopped = True
+        if step.number >= number and step.where is not Where.BEFORE_COMMIT and first.acquire(blocking=False):
             _strike_once(step, mode)
 
-    if mode is Mode.STALL:
+    if mode in STOPS:
         return stall
 
     def strike(step: Step) -> None:
@@ -53,14 +57,34 @@ def strike_at(number: int, mode: Mode) -> Strike:
 
 def _strike_once(step: Step, mode: Mode) -> None:
     match mode:
-        case Mode.EXIT:
+        case Mode.EXIT | Mode.DEAD_ITEM_GONE | Mode.DEAD_GROUP_GONE:
             os._exit(DIED)
         case Mode.KILL:
             os.kill(os.getpid(), signal.SIGKILL)
-        case Mode.STALL:
-            os.kill(os.getpid(), signal.SIGSTOP)
+        case Mode.STALL | Mode.ITEM_GONE | Mode.GROUP_GONE:
+            with transactions.none_open():
+                # By way of this thread: it goes no step further, and so no other one begins anything.
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         case Mode.HICCUP:
             raise _error(step.where, lasting=False)
+
+
+class HalfAnswer:
+    """The answer to the request that leaves at the step is cut on its way through a proxy."""
+
+    def __init__(self, number: int, size: int) -> None:
+        self._number = number
+        self._size = size
+
+    @contextmanager
+    def before(self, url: str) -> Iterator[str]:
+        """The address to go to instead."""
+        with Proxy(url) as self._proxy:
+            yield self._proxy.url
+
+    def __call__(self, step: Step) -> None:
+        if step.number == self._number:
+            self._proxy.play(cut_response_after(self._size))
 
 
 class _Outage:

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from order_sync_tests.faults import machine
-from order_sync_tests.faults.cases import Around, Case, Mode, Result
+from order_sync_tests.faults.cases import Around, Case, Mode, Result, Way
 from order_sync_tests.faults.crew import Crew, crew
-from order_sync_tests.faults.plan import every_case, soaks
+from order_sync_tests.faults.plan import every_case, runs, soaks, thinned
 from order_sync_tests.faults.verdict import Verdict
 
 TELL_SECONDS = 15
@@ -27,8 +27,8 @@ class Tally:
     def __init__(self) -> None:
         self.verdict = Verdict()
         self.played: Counter[str] = Counter()
-        self.points: set[tuple[str, Around, int]] = set()
-        self.modes: set[tuple[str, Mode, Around, bool]] = set()
+        self.points: set[tuple[str, Way, Around, int]] = set()
+        self.modes: set[tuple[str, Way, Mode, Around, bool]] = set()
         self.missed = 0
         self.bad: list[Result] = []
         self.rows = 0
@@ -39,10 +39,11 @@ class Tally:
         if not result.struck:
             self.missed += 1
         else:
-            self.played[f"{case.driver}, {case.mode}, {case.around}" + (", twice" if case.again else "")] += 1
-            self.modes.add((case.driver, case.mode, case.around, case.again is not None))
+            name = f"{case.driver}, {case.way}, {case.mode}, {case.around}"
+            self.played[name + (", twice" if case.again else "")] += 1
+            self.modes.add((case.driver, case.way, case.mode, case.around, case.again is not None))
         if case.mode is not Mode.SOAK:
-            self.points.add((case.driver, case.around, case.step))
+            self.points.add((case.driver, case.way, case.around, case.step))
         self.rows += result.count
         self.verdict.add(result.verdict)
         if not result.verdict:
@@ -77,8 +78,10 @@ def main() -> int:
     options = parser.parse_args()
     tally = Tally()
     with crew(options.workers) as team:
-        steps = {result.case.around: result.steps for result in team.play(Case(around=around) for around in Around)}
-        print("steps of a run: " + ", ".join(f"{around} {len(steps[around])}" for around in Around), flush=True)
+        steps = {(result.case.way, result.case.around): result.steps for result in team.play(runs())}
+        counts = sorted((f"{way}, {around}", len(found)) for (way, around), found in steps.items())
+        print("steps of a run: " + "; ".join(f"{name}: {count}" for name, count in counts), flush=True)
+        print(f"thinned out: {thinned()}", flush=True)
         play(team, list(every_case(steps))[:: options.every], tally)
         sweep = sum(tally.played.values())
         print(f"soak: {len(soaks())} seeds", flush=True)

@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from order_sync_tests.faults.cases import Around, Case, Mode
+from order_sync_tests.faults.cases import CUTS, Around, Case, Mode, Result, Way
 from order_sync_tests.faults.crew import Crew
-from order_sync_tests.faults.plan import a_few
+from order_sync_tests.faults.plan import a_few, runs, soaks
 from order_sync_tests.faults.steps import Step, Where
 
 
 @pytest.fixture(scope="module")
-def steps(team: Crew) -> list[Step]:
-    """Of a run in which nothing goes wrong."""
-    return team.play_one(Case()).steps
+def whole(team: Crew) -> list[Result]:
+    """Runs in which nothing else goes wrong, in all surroundings."""
+    return list(team.play(replace(case, mend=True) for case in runs()))
 
 
-def test_nothing_is_lost_or_doubled(team: Crew, steps: list[Step]) -> None:
-    cases = a_few(steps)
+@pytest.fixture(scope="module")
+def steps(whole: list[Result]) -> list[Step]:
+    return next(result.steps for result in whole if result.case == Case(mend=True))
+
+
+def test_nothing_is_lost_or_doubled(team: Crew, whole: list[Result]) -> None:
+    cases = a_few({(result.case.way, result.case.around): result.steps for result in whole})
     results = list(team.play(cases))
     assert [str(result) for result in results if not result.verdict] == []
     assert sum(result.struck for result in results) > 0.9 * len(cases)
 
 
-def test_a_run_without_faults_in_all_surroundings(team: Crew) -> None:
-    results = list(team.play(Case(around=around, mend=True) for around in Around))
-    assert [str(result) for result in results if not result.verdict] == []
+def test_a_run_without_faults_in_all_surroundings(whole: list[Result]) -> None:
+    assert [str(result) for result in whole if not result.verdict] == []
+    assert {result.case.around for result in whole} == set(Around)
+
+
+def test_items_go_the_way_that_they_are_meant_to(whole: list[Result]) -> None:
+    for result in whole:
+        jobs = sum(step.what == "upload" and step.where is Where.AFTER_ANSWER for step in result.steps)
+        assert (jobs > 1) is (result.case.way is Way.JOB), str(result)
+    answers = [step.where for step in _of(whole, Way.WRITERS) if step.what.startswith("create_")]
+    in_turn = [Where.BEFORE_REQUEST, Where.AFTER_ANSWER] * (len(answers) // 2)
+    assert answers != in_turn, "no two requests were on their way at a time"
+
+
+@pytest.mark.parametrize("mode", CUTS)
+def test_a_cut_answer_does_not_arrive(team: Crew, whole: list[Result], mode: Mode) -> None:
+    request = next(s for s in _of(whole, Way.JOB) if s.where is Where.BEFORE_REQUEST and s.what == "upload")
+    result = team.play_one(Case(step=request.number, mode=mode, way=Way.JOB))
+    assert result.verdict, str(result)
+    after = [step.where for step in result.steps[request.number :] if step.what == "upload"]
+    assert after[:3] == [Where.BEFORE_REQUEST, Where.BEFORE_REQUEST, Where.AFTER_ANSWER], "it is sent again"
+
+
+def _of(whole: list[Result], way: Way) -> list[Step]:
+    return next(result.steps for result in whole if result.case == Case(way=way, mend=True))
 
 
 def test_the_steps_are_those_of_the_real_job(team: Crew, steps: list[Step]) -> None:
@@ -41,6 +70,6 @@ def test_the_real_job_dies_and_is_taken_up(team: Crew, steps: list[Step]) -> Non
 
 
 def test_a_soak(team: Crew) -> None:
-    [result] = team.play([Case(step=1, mode=Mode.SOAK, orders=60)])
-    assert result.verdict, str(result)
-    assert len(result.ends) > 2
+    results = list(team.play(replace(case, orders=40) for case in soaks()[::2]))
+    assert [str(result) for result in results if not result.verdict] == []
+    assert sum(len(result.ends) > 2 for result in results) > 1, "hardly anything went wrong"

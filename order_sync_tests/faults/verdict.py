@@ -6,7 +6,7 @@ In: every row of the tables, and the board. Out: a `Verdict`: rows lost, rows do
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from order_sync.orders.database import Database
 from order_sync.orders.tables import Tables
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync_tests.faults.scenario import Expected
+from order_sync_tests.faults.scenario import Expected, People
 
 Row = dict[str, Any]
 
@@ -55,18 +55,33 @@ class Held:
     board: Row
 
     def items(self) -> dict[str, list[Row]]:
-        """The board's items by delta_uuid."""
+        """The board's items by delta_uuid, but for those of other people."""
         found: dict[str, list[Row]] = defaultdict(list)
         for item in self.board["items"]:
-            found[item["columns"].get("delta_uuid")].append(item)
+            if key := item["columns"].get("delta_uuid"):
+                found[key].append(item)
         return found
+
+    def oldest_first(self) -> list[Row]:
+        """The headers; of an order's, the first one carries the lines."""
+        return sorted(self.headers, key=lambda row: (row["created_at"], row["delta_uuid"]))
+
+    def titles(self, people: People) -> dict[str, str]:
+        """Our titles of the groups that are on the board, by group id."""
+        groups = self.board["groups"]
+        return {g["id"]: people.renamed.get(g["id"], g["title"]) for g in groups if g["state"] == "active"}
+
+    def blocked(self, expected: Expected) -> set[str]:
+        """record_uuids that wait because of a rejected row."""
+        return {row["record_uuid"] for row in (*self.headers, *self.lines) if row["delta_uuid"] in expected.rejected}
 
     def subitems(self) -> dict[str, list[tuple[int, int]]]:
         """Id and parent of the board's subitems by line_uuid."""
         found: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for item in self.board["items"]:
             for subitem in item["subitems"]:
-                found[subitem["columns"].get("line_uuid")].append((int(subitem["id"]), int(item["id"])))
+                if key := subitem["columns"].get("line_uuid"):
+                    found[key].append((int(subitem["id"]), int(item["id"])))
         return found
 
 
@@ -95,11 +110,14 @@ def look(database: Database, tables: Tables, state: Mapping[str, Any]) -> Held:
         )
 
 
-def judge(held: Held, expected: Expected, *, final: bool, gone: Collection[str] = ()) -> Verdict:
-    """`gone`: keys and titles that a person has removed from the board, of which only "not doubled" is promised."""
+def judge(held: Held, expected: Expected, *, final: bool) -> Verdict:
+    """Of what was SYNCED when a person deleted it is only asked that nothing be doubled, and nothing wait for ever.
+
+    What was not SYNCED then must be there again in the end, but for orders that wait because of a rejected row.
+    """
     verdict = Verdict()
     _judge_board(verdict, held, expected)
-    _judge_ids(verdict, held, final, set(gone))
+    _judge_ids(verdict, held, expected, final)
     _judge_states(verdict, held, expected)
     if final:
         _judge_end(verdict, held, expected)
@@ -107,8 +125,15 @@ def judge(held: Held, expected: Expected, *, final: bool, gone: Collection[str] 
 
 
 def _judge_board(verdict: Verdict, held: Held, expected: Expected) -> None:
-    titles = Counter(group["title"] for group in held.board["groups"])
+    titles = Counter(held.titles(expected.people).values())
     verdict.doubled += [f"group '{title}' is {n} times on the board" for title, n in titles.items() if n > 1]
+    headers = Counter(row["record_uuid"] for row in held.headers)
+    of_record = Counter((item["columns"].get("record_uuid") or "").lower() for item in held.board["items"])
+    verdict.doubled += [
+        f"record_uuid {record} has {of_record[record]} items on the board for {n} headers"
+        for record, n in headers.items()
+        if of_record[record] > n
+    ]
     for what, there, known in (
         ("item", held.items(), {row["delta_uuid"] for row in held.headers}),
         ("subitem", held.subitems(), {row["line_uuid"] for row in held.lines}),
@@ -119,21 +144,34 @@ def _judge_board(verdict: Verdict, held: Held, expected: Expected) -> None:
         verdict.wrong.append(f"item {key} is on the board, and monday rejects it")
 
 
-def _judge_ids(verdict: Verdict, held: Held, final: bool, gone: set[str]) -> None:
+def _judge_ids(verdict: Verdict, held: Held, expected: Expected, final: bool) -> None:
     """What the queue tables know of the board is so; at the end they know all of it."""
-    titles = {group["id"]: group["title"] for group in held.board["groups"]}
+    people = expected.people
+    titles = held.titles(people)
     items = held.items()
+    theirs = {item["id"]: [item] for item in held.board["items"] if item["id"] in people.added}
+    blocked = held.blocked(expected)
+
+    def is_gone(key: str, row: Row) -> bool:
+        """It is rightly not on the board, whatever the tables say."""
+        to_come = key in people.removed and row["sync_state"] != "SYNCED"
+        return (to_come and (not final or row["record_uuid"] in blocked)) or bool(
+            {key, row["record_uuid"]} & people.forfeited
+        )
+
     first_item: dict[str, int | None] = {}
-    for row in sorted(held.headers, key=lambda r: (r["created_at"], r["delta_uuid"])):
+    for row in held.oldest_first():
         first_item.setdefault(row["record_uuid"], row["monday_item_id"])
         key, known = row["delta_uuid"], row["monday_item_id"]
-        there = items.get(key, [])
-        if key in gone or row["GroupMonday"] in gone:
+        there = items.get(key) or theirs.get(str(known), [])
+        if is_gone(key, row):
             continue
         if not there and (known is not None or row["sync_state"] == "SYNCED"):
             verdict.lost.append(f"item {key} ({row['sync_state']}) is not on the board")
         elif there and known != int(there[0]["id"]) and (final or known is not None):
             verdict.wrong.append(f"item {key} is {there[0]['id']} on the board, {known} in the queue table")
+        elif there and there[0]["id"] in people.added:
+            continue  # it stays where they put it
         elif there and titles.get(there[0]["group_id"]) != row["GroupMonday"]:
             verdict.wrong.append(f"item {key} is not in its group '{row['GroupMonday']}'")
         elif there and row["sync_state"] == "SYNCED" and row["monday_group_id"] != there[0]["group_id"]:
@@ -142,7 +180,7 @@ def _judge_ids(verdict: Verdict, held: Held, final: bool, gone: set[str]) -> Non
     for row in held.lines:
         subitem_key, known = row["line_uuid"], row["monday_subitem_id"]
         places = subitems.get(subitem_key, [])
-        if subitem_key in gone or row["record_uuid"] in gone:
+        if is_gone(subitem_key, row):
             continue
         if not places and (known is not None or row["sync_state"] == "SYNCED"):
             verdict.lost.append(f"subitem {subitem_key} ({row['sync_state']}) is not on the board")
@@ -186,7 +224,7 @@ def _judge_states(verdict: Verdict, held: Held, expected: Expected) -> None:
 def _judge_end(verdict: Verdict, held: Held, expected: Expected) -> None:
     """Nothing waits for ever: what is good is SYNCED, what is rejected ERROR, and its order waits as a whole."""
     queued = [*held.headers, *held.lines]
-    blocked = {row["record_uuid"] for row in queued if row["delta_uuid"] in expected.rejected}
+    blocked = held.blocked(expected)
     found_bad = {row["record_uuid"] for row in queued if row["sync_state"] == "ERROR" and row["sync_error_message"]}
     for row in queued:
         state, name = row["sync_state"], f"{row['delta_uuid']} of record_uuid {row['record_uuid']}"
@@ -199,6 +237,8 @@ def _judge_end(verdict: Verdict, held: Held, expected: Expected) -> None:
             # PENDING may name a run that died: `order-sync retry` frees the order, and any run may claim it then.
             if state not in ("NEW", "PENDING"):
                 verdict.wrong.append(f"{name} is {state}, and its order must wait as a whole")
+        elif row["record_uuid"] in expected.people.forfeited and row["record_uuid"] in found_bad:
+            continue  # a line that came after its item was deleted is rejected, and its order waits
         elif state != "SYNCED":
             verdict.lost.append(f"{name} is {state} for ever: {row['sync_error_message']}")
     verdict.wrong += [
