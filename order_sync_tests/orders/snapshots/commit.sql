@@ -1,10 +1,10 @@
-SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].sync_state, coalesce([ORDER_LIST_DELTA].created_at, ?) AS created_at
+SELECT [ORDER_LIST_DELTA].record_uuid, count(*) AS rows, min(coalesce([ORDER_LIST_DELTA].created_at, ?)) AS oldest, min(CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NULL) THEN CAST([ORDER_LIST_DELTA].delta_uuid AS VARCHAR(36)) END) AS lacking
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].sync_run_id = ? ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
+WHERE [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? GROUP BY [ORDER_LIST_DELTA].record_uuid;
 
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES_DELTA].sync_state, coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AS created_at
-FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
-WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? ORDER BY [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].created_at, [ORDER_LIST_LINES_DELTA].delta_uuid;
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, count(*) AS rows, min(coalesce([ORDER_LIST_LINES_DELTA].created_at, ?)) AS oldest, min(CASE WHEN ([ORDER_LIST_LINES_DELTA].monday_subitem_id IS NULL) THEN CAST([ORDER_LIST_LINES_DELTA].line_uuid AS VARCHAR(36)) END) AS lacking
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? GROUP BY [ORDER_LIST_LINES_DELTA].record_uuid;
 
 SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].sync_error_message
 FROM [ORDER_LIST_DELTA]

@@ -1,0 +1,12 @@
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid AS line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid AS record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AS created_at, CASE WHEN ([ORDER_LIST_LINES_DELTA].record_uuid IN (SELECT [ORDER_LIST_DELTA].record_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_state IN (?, ...))) THEN ? ELSE ? END AS late
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].action_type = ? AND ([ORDER_LIST_LINES_DELTA].sync_state = ? OR [ORDER_LIST_LINES_DELTA].sync_state = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ? OR [ORDER_LIST_LINES_DELTA].sync_run_id IN (NULL) AND (1 != 1))) AND ([ORDER_LIST_LINES_DELTA].record_uuid NOT IN (SELECT [ORDER_LIST_DELTA].record_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].action_type = ? UNION ALL SELECT [ORDER_LIST_LINES_DELTA].record_uuid
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].action_type = ?)) AND ([ORDER_LIST_LINES_DELTA].record_uuid IN (SELECT [ORDER_LIST_DELTA].record_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_state IN (?, ...)) OR [ORDER_LIST].monday_item_id IS NOT NULL)) AS anon_1;
