@@ -47,7 +47,9 @@ class Settings(BaseSettings):
 
     monday_url: str | None = Field(default=None, description="API address; production: https://api.monday.com/v2.")
     monday_token: SecretStr | None = Field(default=None, description="monday API token.")
-    monday_board_id: int | None = Field(default=None, gt=0, description="The board that items are created on.")
+    monday_board_id: int | None = Field(
+        default=None, gt=0, description="The board for orders that no rule of the mapping sends to another."
+    )
 
     lease_seconds: float = Field(default=600, ge=1, description="How long claimed rows stay a run's without renewal.")
     board_lease_seconds: float = Field(default=180, ge=1, description="The same for the board; one writer per board.")
@@ -122,8 +124,13 @@ class Settings(BaseSettings):
 
     @property
     def board_id(self) -> int:
-        """0 where none is set, which only a dry run accepts."""
+        """The board of orders that no rule of the mapping fits; 0 where none is set."""
         return self.monday_board_id or (EMBEDDED_BOARD if self.deployment == "embedded" else 0)
+
+    @property
+    def board_ids(self) -> tuple[int, ...]:
+        """Every board that orders may go to: `board_id`, and those of the mapping's rules."""
+        return load_mapping(self.mapping).board_ids(self.board_id)
 
     def check(self) -> None:
         """Raises ConfigurationError that names every setting that is missing."""
@@ -133,7 +140,7 @@ class Settings(BaseSettings):
                 missing.append("ORDER_SYNC_DATABASE_URL (mssql+pyodbc://...)")
             if not self.dry_run and not self.token:
                 missing.append("ORDER_SYNC_MONDAY_TOKEN")
-            if not self.dry_run and not self.board_id:
+            if not self.dry_run and not self.board_ids:
                 missing.append("ORDER_SYNC_MONDAY_BOARD_ID")
             if self.clock_speed != 1:
                 raise ConfigurationError("ORDER_SYNC_CLOCK_SPEED is for the local monday: unset it in production.")

@@ -7,12 +7,15 @@ Anything wrong in the file is a ConfigurationError that names the place; nothing
 from __future__ import annotations
 
 import tomllib
+from collections import abc
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from order_sync.errors import ConfigurationError
+from order_sync.orders.naming import folded
+from order_sync.orders.tables import CUSTOMER
 
 ColumnType = Literal["text", "long_text", "numbers", "status", "dropdown", "date", "link"]
 LABELLED = ("status", "dropdown")
@@ -88,13 +91,58 @@ class SubitemMap(_Model):
         return self
 
 
+class BoardRule(_Model):
+    """The orders that go to a board of their own: those that meet every condition.
+
+    `where` maps a source column to the values that it may have; "" stands for a column that is empty.
+    Upper and lower case and blanks at the ends make no other value, as in most SQL Server collations.
+    """
+
+    id: int = Field(gt=0)
+    customers: tuple[str, ...] = ()
+    where: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+
+    @property
+    def conditions(self) -> dict[str, tuple[str, ...]]:
+        return ({CUSTOMER: self.customers} if self.customers else {}) | self.where
+
+    @model_validator(mode="after")
+    def _has_conditions(self) -> Self:
+        if not self.conditions:
+            raise ValueError(f"board {self.id} has no condition: the board for all other orders is a setting")
+        if self.customers and CUSTOMER in self.where:
+            raise ValueError(f"board {self.id} has customers twice: in `customers` and in `where`")
+        return self
+
+    def fits(self, order: abc.Mapping[str, Any]) -> bool:
+        return all(
+            folded(order.get(source)) in {folded(value) for value in values}
+            for source, values in self.conditions.items()
+        )
+
+
 class Mapping(_Model):
     items: ItemMap = ItemMap()
     subitems: SubitemMap = SubitemMap()
+    boards: tuple[BoardRule, ...] = ()  # the first that fits an order decides
 
     @property
     def item_sources(self) -> tuple[str, ...]:
-        return tuple(c.source for c in self.items.columns)
+        """What a header is read with, for its columns and for the choice of its board."""
+        return tuple(dict.fromkeys([*(column.source for column in self.items.columns), *self.board_sources]))
+
+    @property
+    def board_sources(self) -> tuple[str, ...]:
+        """What the choice of a board depends on; nothing where there is one board for all."""
+        return tuple(dict.fromkeys(source for rule in self.boards for source in rule.conditions))
+
+    def board_ids(self, default: int) -> tuple[int, ...]:
+        """Every board that orders may go to; `default` is the one for orders that no rule fits, 0 for none."""
+        return tuple(dict.fromkeys([*([default] if default else []), *(rule.id for rule in self.boards)]))
+
+    def board_of(self, order: abc.Mapping[str, Any], default: int) -> int:
+        """The board that an order goes to, from its columns; 0 if no rule fits and there is no `default`."""
+        return next((rule.id for rule in self.boards if rule.fits(order)), default)
 
 
 DEFAULT_MAPPING = Path(__file__).parent.parent / "mapping.toml"

@@ -19,6 +19,11 @@ def clean(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
+def folded(value: Any) -> str:
+    """The value as most SQL Server collations compare it: without blanks around it, in any case."""
+    return clean(value).casefold()
+
+
 def group_title(order: Mapping[str, Any]) -> str:
     """GroupMonday, else customer and season, else the customer alone. Blanks count as empty."""
     title = clean(order.get("GroupMonday"))

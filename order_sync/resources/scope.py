@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from order_sync.orders.naming import folded
+
 
 class ScopeResource(dg.ConfigurableResource[None]):
     """Empty means everything pending."""
@@ -18,11 +20,11 @@ class ScopeResource(dg.ConfigurableResource[None]):
 
         The limit counts whole record_uuids, `taken` ones included.
         """
-        wanted = {_folded(customer) for customer in self.customers}
+        wanted = {folded(customer) for customer in self.customers}
         records = set(taken)
         chosen = []
         for row in rows:
-            if wanted and _folded(row["customer"]) not in wanted:
+            if wanted and folded(row["customer"]) not in wanted:
                 continue
             if row["record_uuid"] not in records:
                 if self.limit is not None and len(records) >= self.limit:
@@ -30,8 +32,3 @@ class ScopeResource(dg.ConfigurableResource[None]):
                 records.add(row["record_uuid"])
             chosen.append(row)
         return chosen
-
-
-def _folded(customer: str | None) -> str:
-    """Upper and lower case and blanks at the ends make no other customer, as in most SQL Server collations."""
-    return (customer or "").strip().casefold()
