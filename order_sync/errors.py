@@ -53,6 +53,10 @@ class ConfigurationError(Fatal):
     """A setting, the mapping, the board or a table is wrong. Raised before anything is written."""
 
 
+class BoardRefused(Fatal):
+    """monday takes no more rows on this board: it is full, gone, or closed to the token. Other boards may go on."""
+
+
 class NotFound(Fatal):
     """monday has no such thing, or no longer."""
 

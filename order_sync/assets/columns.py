@@ -16,6 +16,7 @@ COLUMNS = {
     "late": ("bool", "The line came after its order was synced."),
     "size_code": ("nvarchar", "The size, such as XS or 32/30."),
     "qty": ("int", "Pieces."),
+    "board_id": ("bigint", "monday's id of the board."),
     "title": ("nvarchar", "The group's title: GroupMonday, else customer and season."),
     "group_id": ("nvarchar", "monday's id of the group."),
     "monday_item_id": ("bigint", "monday's id of the item; empty before it exists."),

@@ -14,19 +14,31 @@ from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
 from order_sync.errors import Rejected
 from order_sync.io_managers.frames import Row, to_frame, to_rows
-from order_sync.orders.mapping import ColumnMap
+from order_sync.orders.mapping import Mapping as ColumnMapping
 from order_sync.orders.naming import group_title, item_name, subitem_name
 from order_sync.orders.tables import CUSTOMER
+from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
 # Runs that write to the board wait for one another (dagster.yaml, pools); the board's lease enforces it.
 POOL = "monday_board"
 
-GROUPS = ["title", "customer", "headers"]
-ITEMS = ["delta_uuid", "record_uuid", "customer", "group", "group_id", "name", "values", "rejection"]
-ITEM_COLUMNS = ("delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at")
+GROUPS = ["board_id", "title", "customer", "headers"]
+ITEMS = ["board_id", "delta_uuid", "record_uuid", "customer", "group", "group_id", "name", "values", "rejection"]
+ITEM_COLUMNS = ("board_id", "delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at")
 SUBITEM_COLUMNS = ("delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state")
-SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "customer", "parent_item_id", "name", "values", "rejection"]
+SUBITEMS = [
+    "board_id",
+    "delta_uuid",
+    "line_uuid",
+    "record_uuid",
+    "customer",
+    "parent_item_id",
+    "name",
+    "values",
+    "rejection",
+]
+NO_BOARD = "no rule of the mapping sends this order to a board, and ORDER_SYNC_MONDAY_BOARD_ID is not set"
 
 
 @dg.asset(
@@ -35,19 +47,26 @@ SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "customer", "parent_item_i
     owners=OWNERS,
     io_manager_key="monday_io",
     pool=POOL,
-    metadata=described(("title", "group_id")),
+    metadata=described(("board_id", "title", "group_id")),
 )
-def monday_groups(pending_headers: pd.DataFrame) -> pd.DataFrame:
+def monday_groups(
+    pending_headers: pd.DataFrame, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
+) -> pd.DataFrame:
     """The groups of all claimed headers, created and confirmed before the first item is."""
-    headers: Counter[str] = Counter()
-    customers: dict[str, str] = {}
+    headers: Counter[tuple[int, str]] = Counter()
+    customers: dict[tuple[int, str], str] = {}
     for row in to_rows(pending_headers):
         title, _ = _or_reason(group_title, row)
-        if title:
-            headers[title] += 1
-            customers.setdefault(title, row[CUSTOMER])
+        board = sql_server.mapping.board_of(row, monday.board_id)
+        if title and not _no_board(board, sql_server.mapping):
+            headers[board, title] += 1
+            customers.setdefault((board, title), row[CUSTOMER])
     return to_frame(
-        ({"title": title, "customer": customers[title], "headers": count} for title, count in headers.items()), GROUPS
+        (
+            {"board_id": board, "title": title, "customer": customers[board, title], "headers": count}
+            for (board, title), count in headers.items()
+        ),
+        GROUPS,
     )
 
 
@@ -60,12 +79,20 @@ def monday_groups(pending_headers: pd.DataFrame) -> pd.DataFrame:
     metadata=described(ITEM_COLUMNS),
 )
 def monday_items(
-    pending_headers: pd.DataFrame, monday_groups: pd.DataFrame, sql_server: ReadOnlySqlServerResource
+    pending_headers: pd.DataFrame,
+    monday_groups: pd.DataFrame,
+    sql_server: ReadOnlySqlServerResource,
+    monday: ReadOnlyMondayResource,
 ) -> pd.DataFrame:
-    """One item per header, in its group."""
-    columns = sql_server.mapping.items.columns
-    group_ids = dict(zip(monday_groups["title"], monday_groups["group_id"], strict=True))
-    return to_frame((_item(row, columns, group_ids) for row in to_rows(pending_headers)), ITEMS)
+    """One item per header, on the board that the mapping's rules choose, in its group."""
+    mapping = sql_server.mapping
+    group_ids = {(row["board_id"], row["title"]): row["group_id"] for row in to_rows(monday_groups)}
+
+    def desired() -> Iterator[Row]:
+        for row in to_rows(pending_headers):
+            yield _item(row, mapping, mapping.board_of(row, monday.board_id), group_ids)
+
+    return to_frame(desired(), ITEMS)
 
 
 @dg.asset(
@@ -77,11 +104,15 @@ def monday_items(
     metadata=described(SUBITEM_COLUMNS),
 )
 def monday_subitems(
-    pending_lines: pd.DataFrame, monday_items: pd.DataFrame, sql_server: ReadOnlySqlServerResource
+    pending_lines: pd.DataFrame,
+    monday_items: pd.DataFrame,
+    sql_server: ReadOnlySqlServerResource,
+    monday: ReadOnlyMondayResource,
 ) -> pd.DataFrame:
     """One subitem per line, under its header's item. Lines of an order with a rejected header wait with it."""
-    columns = sql_server.mapping.subitems.columns
+    mapping = sql_server.mapping
     parents: dict[str, int] = {}
+    boards: dict[str, int] = {}
     incomplete = set()
     for row in to_rows(monday_items):
         if row["monday_item_id"] is None:
@@ -89,6 +120,7 @@ def monday_subitems(
         else:
             # The first of several headers carries the lines; monday_items comes oldest first.
             parents.setdefault(row["record_uuid"], row["monday_item_id"])
+            boards.setdefault(row["record_uuid"], row["board_id"])
 
     def desired() -> Iterator[Row]:
         for row in to_rows(pending_lines):
@@ -96,42 +128,50 @@ def monday_subitems(
             known = row["parent_item_id"] if row["monday_subitem_id"] is not None else None
             parent = known or row["order_item_id"] or parents.get(row["record_uuid"])
             if row["record_uuid"] not in incomplete and parent is not None:
-                yield _subitem(row, columns, parent)
+                board = boards.get(row["record_uuid"]) or mapping.board_of(row, monday.board_id)
+                yield _subitem(row, mapping, board, parent)
 
     return to_frame(desired(), SUBITEMS)
 
 
-def _item(row: Row, columns: tuple[ColumnMap, ...], group_ids: Mapping[str, str]) -> Row:
+def _item(row: Row, mapping: ColumnMapping, board: int, group_ids: Mapping[tuple[int, str], str]) -> Row:
     title, no_title = _or_reason(group_title, row)
     name, no_name = _or_reason(item_name, row)
-    rejection = no_title or no_name
+    rejection = no_title or no_name or _no_board(board, mapping)
     if not row["has_order"]:
         rejection = "ORDER_LIST has no row with this record_uuid"
     return {
+        "board_id": board,
         "delta_uuid": row["delta_uuid"],
         "record_uuid": row["record_uuid"],
         "customer": row[CUSTOMER],
         "group": title,
-        "group_id": group_ids.get(title or ""),
+        "group_id": group_ids.get((board, title or "")),
         "name": name,
-        "values": {column.column: row.get(column.source) for column in columns},
+        "values": {column.column: row.get(column.source) for column in mapping.items.columns},
         "rejection": rejection,
     }
 
 
-def _subitem(row: Row, columns: tuple[ColumnMap, ...], parent: int) -> Row:
+def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
     name, no_name = _or_reason(lambda line: subitem_name(line["size_code"]), row)
     no_line = None if row["has_line"] else "ORDER_LIST_LINES has no row with this line_uuid"
     return {
+        "board_id": board,
         "delta_uuid": row["delta_uuid"],
         "line_uuid": row["line_uuid"],
         "record_uuid": row["record_uuid"],
         "customer": row["customer"],
         "parent_item_id": parent,
         "name": name,
-        "values": {column.column: row.get(column.source) for column in columns},
-        "rejection": no_line or no_name,
+        "values": {column.column: row.get(column.source) for column in mapping.subitems.columns},
+        "rejection": no_line or no_name or _no_board(board, mapping),
     }
+
+
+def _no_board(board: int, mapping: ColumnMapping) -> str | None:
+    """The reason where no rule fits. A dry run may know no board at all, and there is nothing wrong with that."""
+    return NO_BOARD if not board and mapping.boards else None
 
 
 def _or_reason(name: Callable[[Row], str], row: Row) -> tuple[str | None, str | None]:

@@ -16,10 +16,11 @@ import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from order_sync.errors import ConfigurationError, Fatal, OrderSyncError, Rejected, Transient
+from order_sync.io_managers.board_work import Site, read_sites
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame, to_rows
 from order_sync.io_managers.monday import GROUPS, ITEMS, SUBITEMS
 from order_sync.io_managers.queue import CLAIMABLE_HEADERS, CLAIMABLE_LINES, LINES, header_columns
-from order_sync.monday.board import Board, check_mapping, read_board
+from order_sync.monday.board import Board, check_mapping
 from order_sync.monday.pacing import FIRST_COST, MINUTE_COMPLEXITY, QUERY_COMPLEXITY
 from order_sync.monday.values import encode_row
 from order_sync.orders.mapping import ColumnMap
@@ -59,7 +60,9 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             return to_frame(reader.claimable_headers(self._over()), CLAIMABLE_HEADERS)
         if name == "ORDER_LIST_LINES_DELTA":
             return to_frame(reader.claimable_lines(self._over()), CLAIMABLE_LINES)
-        columns = header_columns(reader) if name == "pending_headers" else LINES
+        columns = header_columns(reader)
+        if name == "pending_lines":
+            columns = [*LINES, *self.sql_server.mapping.board_sources]
         return to_frame(self._claimed[name], columns)
 
     def _over(self) -> list[str]:
@@ -79,7 +82,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             shown = ["record_uuid", ORDER_NUMBER, CUSTOMER, "created_at"]
             extra = {"untouched UPDATE and DELETE rows": table(reader.untouched())}
         elif name == "pending_lines":
-            self._claimed[name] = claimed = reader.lines(keys)
+            self._claimed[name] = claimed = reader.lines(keys, sources=self.sql_server.mapping.board_sources)
             shown, extra = ["record_uuid", "line_uuid", "size_code", "qty"], {}
         else:
             claimed, shown, extra = rows, ["record_uuid"], {}
@@ -94,28 +97,27 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
     monday: dg.ResourceDependency[ReadOnlyMondayResource]
     sql_server: dg.ResourceDependency[ReadOnlySqlServerResource]
 
-    _board: Board | None = PrivateAttr(default=None)
-    _subitem_board: Board | None = PrivateAttr(default=None)
+    _sites: dict[int, Site] = PrivateAttr(default_factory=dict)
     _note: str = PrivateAttr(default="")
     _planned: dict[str, list[Row]] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        self._ask_board()
+        self._ask_boards()
 
-    def _ask_board(self) -> None:
-        """Reads the board where there is a token; the plan is made without it otherwise."""
-        reader = self.monday.reader()
-        if reader is None:
+    def _ask_boards(self) -> None:
+        """Reads the boards where there is a token; the plan is made without them otherwise."""
+        mapping, reader = self.sql_server.mapping, self.monday.reader()
+        board_ids = mapping.board_ids(self.monday.board_id)
+        if reader is None or not board_ids:
             self._note = "No token or board is set: the board was not asked which groups and labels it has."
             return
         try:
             with reader:
                 reader.check_version()
-                board = read_board(reader, self.monday.board_id)
-                subitem_id = board.subitem_board_id
-                self._subitem_board = read_board(reader, subitem_id) if subitem_id else None
-                check_mapping(board, self._subitem_board, self.sql_server.mapping)
-                self._board = board
+                sites = read_sites(reader, board_ids)
+            for site in sites.values():
+                check_mapping(site.board, site.subitems, mapping)
+            self._sites = sites
         except ConfigurationError:
             raise
         except (Transient, Fatal) as error:
@@ -132,19 +134,31 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
         let_go(obj)
         mapping = self.sql_server.mapping
         if name == "monday_groups":
-            here = self._board.groups if self._board else {}
+            here = {board_id: site.board.groups for board_id, site in self._sites.items()}
+            ids = [here.get(row["board_id"], {}).get(row["title"]) for row in rows]
             self._planned[name] = [
-                row | {"group_id": here.get(row["title"], "(new)"), "create": row["title"] not in here} for row in rows
+                row | {"group_id": group_id or "(new)", "create": group_id is None}
+                for row, group_id in zip(rows, ids, strict=True)
             ]
             metadata = self._count(name)
         elif name == "monday_items":
             there = {row["delta_uuid"]: row["monday_item_id"] for row in self.sql_server.reader.headers(_keys(rows))}
-            self._planned[name] = self._plan(rows, mapping.items.columns, self._board, "monday_item_id", there)
+            self._planned[name] = self._plan(
+                rows,
+                mapping.items.columns,
+                {board_id: site.board for board_id, site in self._sites.items()},
+                "monday_item_id",
+                there,
+            )
             metadata = self._count(name)
         elif name == "monday_subitems":
             there = {row["delta_uuid"]: row["monday_subitem_id"] for row in self.sql_server.reader.lines(_keys(rows))}
             self._planned[name] = self._plan(
-                rows, mapping.subitems.columns, self._subitem_board, "monday_subitem_id", there
+                rows,
+                mapping.subitems.columns,
+                {board_id: site.subitems for board_id, site in self._sites.items() if site.subitems},
+                "monday_subitem_id",
+                there,
             )
             metadata = self._count(name) | {REPORT: dg.MetadataValue.json(self._report())}
         else:
@@ -155,7 +169,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
         self,
         rows: list[Row],
         columns: tuple[ColumnMap, ...],
-        board: Board | None,
+        boards: Mapping[int, Board],
         id_name: str,
         there: Mapping[str, int | None],
     ) -> list[Row]:
@@ -166,6 +180,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
             known = there.get(row["delta_uuid"])
             reason = None
             if known is None:
+                board = boards.get(row["board_id"])
                 reason = row["rejection"] or (self._refusal(row, columns, board) if board else None)
             planned.append(
                 row

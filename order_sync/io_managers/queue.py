@@ -105,7 +105,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         if name == "pending_headers":
             return to_frame(queue.claimed_headers(self._run_id), header_columns(queue))
         if name == "pending_lines":
-            return to_frame(queue.claimed_lines(self._run_id), LINES)
+            sources = self.sql_server.mapping.board_sources
+            return to_frame(queue.claimed_lines(self._run_id, sources=sources), [*LINES, *sources])
         raise OrderSyncError(f"Asset {name} is not loaded through the queue IO manager.")
 
     def _over(self) -> list[str]:

@@ -18,6 +18,7 @@ from order_sync.orders.mapping import Mapping as ColumnMapping
 
 SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; what it leaves open is looked up twice
 LOOK_UP = 100  # values of one ANY_OF column, and ids of items(ids:), a call
+BOARDS = 25  # a call: the default limit of `boards`
 SUBTASKS = "subtasks"
 
 
@@ -59,18 +60,31 @@ class Board:
 
 def read_board(reader: MondayReader, board_id: int) -> Board:
     """Raises ConfigurationError if the token sees no such board."""
-    found = reader.query(operations.BOARD, {"board": [str(board_id)]}).get("boards") or []
-    if not found:
+    return read_boards(reader, [board_id])[board_id]
+
+
+def read_boards(reader: MondayReader, board_ids: Iterable[int]) -> dict[int, Board]:
+    """Several boards by id, in few calls. Raises ConfigurationError if the token does not see them all."""
+    wanted = list(dict.fromkeys(board_ids))
+    found: dict[int, Board] = {}
+    for start in range(0, len(wanted), BOARDS):
+        ids = [str(board_id) for board_id in wanted[start : start + BOARDS]]
+        found |= {int(raw["id"]): _board(raw) for raw in reader.query(operations.BOARD, {"board": ids})["boards"] or []}
+    if missing := [board_id for board_id in wanted if board_id not in found]:
         raise ConfigurationError(
-            f"monday shows no board {board_id} to this token. Check ORDER_SYNC_MONDAY_BOARD_ID and the token."
+            f"monday shows no board {missing[0]} to this token. Check ORDER_SYNC_MONDAY_BOARD_ID, the rules for boards "
+            "in the mapping, and the token."
         )
-    raw = found[0]
+    return found
+
+
+def _board(raw: Mapping[str, Any]) -> Board:
     groups: dict[str, str] = {}
     active = [g for g in raw.get("groups") or [] if not g.get("archived") and not g.get("deleted")]
     for group in active:
         groups.setdefault(group["title"], group["id"])
     return Board(
-        id=board_id,
+        id=int(raw["id"]),
         name=raw["name"],
         url=raw["url"],
         items_count=raw.get("items_count"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from order_sync.errors import Fatal, OrderSyncError, QuotaExhausted, Rejected, Transient
+from order_sync.errors import BoardRefused, Fatal, OrderSyncError, QuotaExhausted, Rejected, Transient
 from order_sync.monday.transport import Reply
 
 # HTTP 200 (mostly), for good: this row will be refused every time.
@@ -24,11 +24,14 @@ REJECTED_CODES = {
     "ResourceNotFoundException",
     "DeleteLastGroupException",
 }
-# For good as well, but wrong for every row alike: going on would only reject them all.
-FATAL_CODES = {
-    "InvalidBoardIdException": "Check ORDER_SYNC_MONDAY_BOARD_ID.",
-    "ItemsLimitationException": "The board is full: archive items or use another board.",
+# For good as well, but wrong for every row of the board alike: going on would only reject them all.
+BOARD_CODES = {
+    "InvalidBoardIdException": "Check ORDER_SYNC_MONDAY_BOARD_ID, and the rules for boards in the mapping.",
+    "ItemsLimitationException": "The board is full: archive items, or send some customers to another board.",
     "missingRequiredPermissions": "The token's user may not write on this board.",
+}
+# And these for every board.
+FATAL_CODES = {
     "UserUnauthorizedException": "Check ORDER_SYNC_MONDAY_TOKEN and what its user may do.",
     "Unauthorized": "Check ORDER_SYNC_MONDAY_TOKEN.",
 }
@@ -116,6 +119,8 @@ def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> O
         return Transient(
             told, code=error.code or str(status), wait_seconds=error.wait_seconds, request_id=reply.request_id
         )
+    if error.code in BOARD_CODES:
+        return BoardRefused(f"monday refuses: {told}. {BOARD_CODES[error.code]}")
     if error.code in FATAL_CODES:
         return Fatal(f"monday refuses: {told}. {FATAL_CODES[error.code]}")
     if error.code in SCHEMA_CODES:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from order_sync.errors import LeaseLost
-from order_sync.orders.database import WritableDatabase, chunks, in_transaction
+from order_sync.orders.database import Database, WritableDatabase, chunks, in_transaction
 from order_sync.orders.tables import Action, State, Tables
 
 
@@ -43,6 +43,26 @@ class Entry:
     body: str
     age: timedelta = timedelta(0)  # since it was opened; the idempotency key's own age
     quiet: timedelta = timedelta(0)  # since it was last sent
+
+
+def boards_in_doubt(
+    database: Database, tables: Tables, is_over: Callable[[str], bool] = lambda run_id: False
+) -> list[int]:
+    """Boards with open entries whose answer no run is waiting for any more."""
+    journal, boards = tables.journal, tables.boards
+    query = (
+        sa.select(journal.c.board_id, journal.c.run_id, boards.c.run_id.label("holder"), boards.c.leased_until)
+        .select_from(journal.outerjoin(boards, boards.c.board_id == journal.c.board_id))
+        .where(journal.c.state == "OPEN")
+        .distinct()
+    )
+    now = database.current_time()
+    doubtful = {
+        row["board_id"]
+        for row in database.rows(query)
+        if row["holder"] != row["run_id"] or row["leased_until"] <= now or is_over(row["run_id"])
+    }
+    return sorted(doubtful)
 
 
 class Journal:

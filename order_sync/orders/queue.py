@@ -136,9 +136,12 @@ class QueueReader:
         h = self.tables.header_queue
         return [row for chunk in chunks(delta_uuids) for row in self._headers(h.c.delta_uuid.in_(chunk))]
 
-    def run_headers(self, run_id: str) -> list[Row]:
-        """What became of a run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at."""
-        h = self.tables.header_queue
+    def run_headers(self, run_id: str, sources: Collection[str] = ()) -> list[Row]:
+        """What became of a run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at.
+
+        And the order's columns that are named by `sources`.
+        """
+        h, o = self.tables.header_queue, self.tables.orders
         columns = (
             h.c.delta_uuid,
             h.c.record_uuid,
@@ -146,10 +149,12 @@ class QueueReader:
             h.c.monday_item_id,
             h.c.sync_state,
             _created(h),
+            *(column for column in self.tables.order_columns if column.name in sources),
         )
-        return self.database.rows(
-            sa.select(*columns).where(h.c.sync_run_id == run_id).order_by(h.c.created_at, h.c.delta_uuid)
-        )
+        query = sa.select(*columns)
+        if sources:
+            query = query.select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
+        return self.database.rows(query.where(h.c.sync_run_id == run_id).order_by(h.c.created_at, h.c.delta_uuid))
 
     def run_lines(self, run_id: str) -> list[Row]:
         """What became of a run's lines.
@@ -245,15 +250,16 @@ class QueueReader:
         )
         return self.database.rows(query)
 
-    def claimed_lines(self, run_id: str, *names: str) -> list[Row]:
+    def claimed_lines(self, run_id: str, *names: str, sources: Collection[str] = ()) -> list[Row]:
         """The lines a run holds, by record_uuid, then oldest first.
 
         As delta_uuid, line_uuid, record_uuid, customer, size_code, qty, monday_subitem_id and parent_item_id (known
         from the queue or from ORDER_LIST_LINES), order_item_id (ORDER_LIST's item, for late lines), created_at,
-        has_line; or as those of them that are named.
+        has_line; or as those of them that are named. And the columns of ORDER_LIST that are named by `sources`.
         """
         line = self.tables.line_queue
-        return self._lines(sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING), *names)
+        held = sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING)
+        return self._lines(held, *names, sources=sources)
 
     def lines_on_board(self, run_id: str) -> list[Row]:
         """Those of the claimed lines that have a subitem: line_uuid, monday_subitem_id, parent_item_id."""
@@ -277,12 +283,14 @@ class QueueReader:
         query = sa.select(table.c.delta_uuid).where(table.c.sync_state == State.PENDING, table.c.sync_run_id == run_id)
         return set(self.database.column(query))
 
-    def lines(self, delta_uuids: Collection[str]) -> list[Row]:
+    def lines(self, delta_uuids: Collection[str], *, sources: Collection[str] = ()) -> list[Row]:
         """The same columns for named lines, whatever their state."""
         line = self.tables.line_queue
-        return [row for chunk in chunks(delta_uuids) for row in self._lines(line.c.delta_uuid.in_(chunk))]
+        return [
+            row for chunk in chunks(delta_uuids) for row in self._lines(line.c.delta_uuid.in_(chunk), sources=sources)
+        ]
 
-    def _lines(self, where: sa.ColumnElement[bool], *names: str) -> list[Row]:
+    def _lines(self, where: sa.ColumnElement[bool], *names: str, sources: Collection[str] = ()) -> list[Row]:
         line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
         query = (
             sa.select(
@@ -297,6 +305,7 @@ class QueueReader:
                 o.c.monday_item_id.label("order_item_id"),
                 _created(line),
                 sa.case((m.c.line_uuid.is_(None), 0), else_=1).label("has_line"),
+                *(o.c[source] for source in sources),
             )
             .select_from(
                 line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(

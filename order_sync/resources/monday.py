@@ -18,15 +18,15 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
 
     url: str = Field(description="API address.")
     token: str = Field(repr=False, description="API token, as ORDER_SYNC_MONDAY_TOKEN; empty for none.")
-    board_id: int = Field(description="The board that items are created on; 0 for none.")
+    board_id: int = Field(description="The board for orders that no rule sends to another; 0 for none.")
     first_batch: int = Field(description="Creates in the first request.")
     largest_batch: int = Field(description="Most creates in one request.")
     batch_seconds: float = Field(description="How long one request may take, as estimated.")
     clock_speed: float = Field(default=1.0, description="How fast monday's clock runs; 1 but for the local one.")
 
     def reader(self) -> MondayReader | None:
-        """A client that can only query; None without a token or a board."""
-        if not self.token or not self.board_id:
+        """A client that can only query; None without a token."""
+        if not self.token:
             return None
         # A dry run answers soon: where monday cannot be asked, it says so and goes on without.
         return MondayReader(MondayTransport(self.url, self.token), pacer=self.pacer(), attempts=2)

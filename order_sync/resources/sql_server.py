@@ -16,7 +16,7 @@ from order_sync.orders.budget import AccountBudget
 from order_sync.orders.check import check_tables
 from order_sync.orders.commit import Readiness, commit
 from order_sync.orders.database import Database, WritableDatabase
-from order_sync.orders.journal import Journal
+from order_sync.orders.journal import Journal, boards_in_doubt
 from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.queue import OrderQueue, QueueReader
 from order_sync.orders.tables import TableNames, Tables, make_tables
@@ -66,6 +66,13 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
                 f"The mapping {self.mapping_file} names {names} as a source of items, "
                 "which order_sync does not read from the queue table."
             )
+        columns = {column.name for column in self.tables.order_columns}
+        unknown = [source for source in self.mapping.board_sources if source not in columns]
+        if unknown:
+            raise ConfigurationError(
+                f"The mapping {self.mapping_file} chooses a board by [{unknown[0]}], "
+                "which is not a column of ORDER_LIST: a line that comes late has only those to go by."
+            )
         check_tables(self.database, self.tables)
 
     @property
@@ -98,6 +105,10 @@ class SqlServerResource(ReadOnlySqlServerResource):
             lease_seconds=self.board_lease_seconds,
             is_over=is_over,
         )
+
+    def boards_in_doubt(self, is_over: Callable[[str], bool]) -> list[int]:
+        """Boards with requests whose outcome is not known."""
+        return boards_in_doubt(self.database, self.tables, is_over)
 
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
         """The complexity that is left to an account, shared by every run on this database."""

@@ -81,13 +81,13 @@ def run_bare(settings: Settings, run_id: str) -> None:
     run = SimpleNamespace(run_id=run_id, parent_run_id=None, root_run_id=None, asset_selection=None)
     context: Any = _Context(run, record)
     made = resources(settings)
-    queue_io, monday_io, sql_server, scope = (made[k] for k in ("queue_io", "monday_io", "sql_server", "scope"))
+    queue_io, monday_io = made["queue_io"], made["monday_io"]
     try:
         queue_io.setup_for_execution(context)
         try:
             monday_io.setup_for_execution(context)
             try:
-                _run_steps(context, queue_io, monday_io, sql_server, scope)
+                _run_steps(context, made)
             finally:
                 monday_io.teardown_after_execution(context)
         finally:
@@ -96,7 +96,10 @@ def run_bare(settings: Settings, run_id: str) -> None:
         record.end(run_id)
 
 
-def _run_steps(context: Any, queue_io: Any, monday_io: Any, sql_server: Any, scope: Any) -> None:
+def _run_steps(context: Any, made: Mapping[str, Any]) -> None:
+    queue_io, monday_io, scope = made["queue_io"], made["monday_io"], made["scope"]
+    resources = {"sql_server": made["sql_server"], "monday": made["monday"]}
+
     def load(manager: Any, name: str) -> Any:
         return manager.load_input(context.of(name))
 
@@ -104,13 +107,13 @@ def _run_steps(context: Any, queue_io: Any, monday_io: Any, sql_server: Any, sco
         manager.handle_output(context.of(name), rows)
 
     keep(queue_io, "pending_headers", _body(queue.pending_headers)(load(queue_io, "ORDER_LIST_DELTA"), scope))
-    keep(monday_io, "monday_groups", _body(monday.monday_groups)(load(queue_io, "pending_headers")))
+    keep(monday_io, "monday_groups", _body(monday.monday_groups)(load(queue_io, "pending_headers"), **resources))
     waiting, headers = load(queue_io, "ORDER_LIST_LINES_DELTA"), load(queue_io, "pending_headers")
     keep(queue_io, "pending_lines", _body(queue.pending_lines)(waiting, headers, scope))
     headers, groups = load(queue_io, "pending_headers"), load(monday_io, "monday_groups")
-    keep(monday_io, "monday_items", _body(monday.monday_items)(headers, groups, sql_server))
+    keep(monday_io, "monday_items", _body(monday.monday_items)(headers, groups, **resources))
     lines, items = load(queue_io, "pending_lines"), load(monday_io, "monday_items")
-    keep(monday_io, "monday_subitems", _body(monday.monday_subitems)(lines, items, sql_server))
+    keep(monday_io, "monday_subitems", _body(monday.monday_subitems)(lines, items, **resources))
     items, subitems = load(monday_io, "monday_items"), load(monday_io, "monday_subitems")
     for output in _body(main_tables.main_tables)(items, subitems):
         keep(queue_io, output.output_name, output.value)
