@@ -196,8 +196,8 @@ class BulkImport:
                 taken = self._upload(job_id, upload_url, json.loads(entry.body)["csv"])
                 perhaps_there = perhaps_there or taken is not None
                 uploads = UPLOADS if taken else uploads
-            elif pending and not perhaps_there:
-                return None  # refused each time, or too late to be sent
+            elif pending and (not perhaps_there or age > URL_SECONDS + STALLED_SECONDS):
+                return None  # refused each time, too late to be sent, or not there long after its URL has died
             elif clock.now() - moved_at > STALLED_SECONDS:
                 if age > OVER_SECONDS:
                     return None

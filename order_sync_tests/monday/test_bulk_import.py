@@ -407,7 +407,7 @@ STEPS: dict[str, tuple[type, str]] = {
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=9), timedelta(hours=5)])
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=9), timedelta(minutes=16), timedelta(hours=5)])
 def test_a_run_that_dies_is_gone_on_with(stage: Stage, step: str, after: bool, age: timedelta) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
     owner, method = STEPS[step]
