@@ -232,17 +232,22 @@ def board() -> None:
 @board.command("check")
 @as_json
 def board_check(as_json: bool) -> None:
-    """Hold the board against the mapping: columns, types, labels, room for items. Changes nothing."""
+    """Hold each board against the mapping: columns, types, labels, room for items. Changes nothing."""
     from order_sync.console import print_board
     from order_sync.monday.setup import inspect_board
 
     settings = load_settings(checked=False)
-    if not settings.board_id:
+    if not settings.board_ids:
         raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or make a board with `order-sync board init NAME`.")
     with _monday(settings) as client:
-        report = inspect_board(client, settings.board_id, load_mapping(settings.mapping))
-    _print_json(asdict(report)) if as_json else print_board(report)
-    sys.exit(1 if report.problems else 0)
+        mapping = load_mapping(settings.mapping)
+        reports = [inspect_board(client, board_id, mapping) for board_id in settings.board_ids]
+    if as_json:
+        _print_json([asdict(report) for report in reports])
+    else:
+        for report in reports:
+            print_board(report)
+    sys.exit(1 if any(report.problems for report in reports) else 0)
 
 
 @board.command("init")

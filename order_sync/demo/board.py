@@ -1,21 +1,34 @@
-"""The emulator's board for the embedded deployment: the columns and labels that the mapping asks for."""
+"""The emulator's boards for the embedded deployment: the columns and labels that the mapping asks for."""
 
 from __future__ import annotations
+
+from itertools import count
 
 from order_sync.emulator import BoardSeed, ColumnSeed
 from order_sync.orders.mapping import ColumnMap, Mapping
 from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
 
 
+def board_seeds(mapping: Mapping) -> tuple[BoardSeed, ...]:
+    """The board for all orders, and one for each board that a rule of the mapping names."""
+    ruled = [board_id for board_id in mapping.board_ids(EMBEDDED_BOARD) if board_id != EMBEDDED_BOARD]
+    free = (number for number in count(EMBEDDED_SUBITEM_BOARD + 1) if number not in ruled)
+    return (board_seed(mapping), *(_seed(mapping, board_id, f"Board {board_id}", next(free)) for board_id in ruled))
+
+
 def board_seed(mapping: Mapping) -> BoardSeed:
+    return _seed(mapping, EMBEDDED_BOARD, "Production planning", EMBEDDED_SUBITEM_BOARD)
+
+
+def _seed(mapping: Mapping, board_id: int, name: str, subitem_board_id: int) -> BoardSeed:
     return BoardSeed(
-        id=EMBEDDED_BOARD,
-        name="Production planning",
+        id=board_id,
+        name=name,
         columns=(
             ColumnSeed(id="subitems", title="Subitems", type="subtasks"),
             *_columns(mapping.items.own_columns, mapping.items.columns),
         ),
-        subitem_board_id=EMBEDDED_SUBITEM_BOARD,
+        subitem_board_id=subitem_board_id,
         subitem_columns=_columns(mapping.subitems.own_columns, mapping.subitems.columns),
     )
 

@@ -20,7 +20,7 @@ import httpx
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from order_sync.demo.board import board_seed
+from order_sync.demo.board import board_seeds
 from order_sync.demo.samples import SampleOrders, Size, arriving_orders, insert_orders, make_orders
 from order_sync.emulator import EmulatorError, EmulatorSettings, serve, start_emulator
 from order_sync.errors import ConfigurationError
@@ -109,7 +109,7 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[Any]:
         host=address.hostname or "127.0.0.1",
         port=address.port or 0,
         state_file=state_file,
-        boards=(board_seed(load_mapping(settings.mapping)),),
+        boards=board_seeds(load_mapping(settings.mapping)),
     )
     try:
         started = start_emulator(own)
@@ -134,7 +134,7 @@ def serve_emulator(
         given: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8")) if config else {}
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{config} is not valid TOML: {error}") from None
-    given.setdefault("boards", (board_seed(load_mapping(settings.mapping)),))
+    given.setdefault("boards", board_seeds(load_mapping(settings.mapping)))
     given.setdefault("port", address.port or 0)
     options = {"port": port, "latency_ms": latency, "mutation_ms": mutation}
     given |= {name: value for name, value in options.items() if value is not None}
@@ -179,15 +179,16 @@ class Agreement:
 
 
 def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
-    """Holds the rows of all four tables that are on the board against the board: keys, ids, parents, groups.
+    """Holds the rows of all four tables that are on the boards against the boards: keys, ids, parents, groups.
 
-    Every SYNCED queue row must be there once; every row on the board must be known under its id.
+    Every SYNCED queue row must be there once; every row on a board must be known under its id.
     """
     mapping = load_mapping(settings.mapping)
-    board = next(b for b in state["boards"] if b["id"] == str(settings.board_id))
+    boards = [board for board in state["boards"] if int(board["id"]) in settings.board_ids]
     item_key, line_key = mapping.items.key_column, mapping.subitems.key_column
-    items = [(i["columns"].get(item_key), int(i["id"]), i["group_id"]) for i in board["items"]]
-    subitems = [(s["columns"].get(line_key), int(s["id"]), int(i["id"])) for i in board["items"] for s in i["subitems"]]
+    there = [item for board in boards for item in board["items"]]
+    items = [(i["columns"].get(item_key), int(i["id"]), i["group_id"]) for i in there]
+    subitems = [(s["columns"].get(line_key), int(s["id"]), int(i["id"])) for i in there for s in i["subitems"]]
     database, tables = Database(settings.database), tables_of(settings)
     h, line, o, m = tables.header_queue, tables.line_queue, tables.orders, tables.order_lines
     try:
@@ -216,11 +217,11 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
     finally:
         database.dispose()
     lost, doubled, wrong = [], [], []
-    for what, known, there in (("item", headers, items), ("subitem", lines, subitems)):
+    for what, known, found in (("item", headers, items), ("subitem", lines, subitems)):
         doubled += [
-            f"{what} {key} is {n} times on the board" for key, n in Counter(t[0] for t in there).items() if n > 1
+            f"{what} {key} is {n} times on the board" for key, n in Counter(t[0] for t in found).items() if n > 1
         ]
-        by_key = {t[0]: t[1:] for t in there}
+        by_key = {t[0]: t[1:] for t in found}
         for key, monday_id, place, sync_state in known:
             if key not in by_key and (sync_state == State.SYNCED or monday_id is not None):
                 lost.append(f"{what} {key} ({sync_state}) is not on the board")
@@ -228,8 +229,9 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
                 wrong.append(f"{what} {key} is {by_key[key]} on the board, {(monday_id, place)} in the queue table")
         unknown = by_key.keys() - {row[0] for row in known}
         wrong += [f"{what} {key} is on the board and in no queue table" for key in unknown]
-    groups = Counter(group["title"] for group in board["groups"] if group["state"] == "active")
-    doubled += [f"group '{title}' is {n} times on the board" for title, n in groups.items() if n > 1]
+    for board in boards:
+        groups = Counter(group["title"] for group in board["groups"] if group["state"] == "active")
+        doubled += [f"group '{title}' is {n} times on board {board['id']}" for title, n in groups.items() if n > 1]
     wrong += [f"ORDER_LIST names item {i}, which is not on the board" for i in orders - {item[1] for item in items}]
     wrong += [
         f"line {row.line_uuid} is SYNCED with {order_lines.get(row.line_uuid)} in the main table, not {tuple(row)[1:3]}"

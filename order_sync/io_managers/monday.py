@@ -100,7 +100,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         client = self._connect()
         before, started = (client.usage.calls, client.usage.complexity), perf_counter()
         done, boards = self._work(context, rows, STEPS[name])
-        metadata = self._tell_groups(rows, done) if name == "monday_groups" else self._tell_rows(context, rows, done)
+        metadata = self._tell_groups(rows, boards) if name == "monday_groups" else self._tell_rows(context, rows, done)
         context.add_output_metadata(
             {
                 **metadata,
@@ -165,11 +165,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
             with self._holding(context, board_id):
                 pass
 
-    def _tell_groups(self, rows: Sequence[Row], done: Done) -> dict[str, Any]:
+    def _tell_groups(self, rows: Sequence[Row], boards: Sequence[Row]) -> dict[str, Any]:
         return {
             "dagster/row_count": len(rows),
-            "created": len(done.outcome.created),
-            "rejected": len(done.outcome.rejected),
+            # Counted by board: a title may be a group on several.
+            "created": sum(board["created"] for board in boards),
+            "rejected": sum(board["rejected"] for board in boards),
             "groups": self._links(rows),
         }
 

@@ -40,7 +40,7 @@ def test_what_does_not_fit_is_named(
     monkeypatch.setenv("ORDER_SYNC_MAPPING", str(mapping(tmp_path, po_number="purchase_order", long_text="numbers")))
     result = order_sync("board", "check", "--json")
     assert result.exit_code == 1
-    report = json.loads(result.stdout)
+    (report,) = json.loads(result.stdout)
     assert [problem for problem in report["problems"] if "no column 'purchase_order' (text)" in problem]
     assert [problem for problem in report["problems"] if "column 'style'" in problem and "says numbers" in problem]
     assert len(report["problems"]) == 2

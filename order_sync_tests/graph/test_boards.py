@@ -1,0 +1,224 @@
+"""Several boards: each order goes to the one that the rules choose, and one board's trouble is not another's."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from order_sync import launch
+from order_sync.demo.board import board_seeds
+from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
+from order_sync.errors import BoardRefused, ConfigurationError, Fatal
+from order_sync.orders.journal import Journal
+from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
+from order_sync.orders.naming import folded
+from order_sync.settings import tables_of
+from order_sync_tests.graph.stage import Stage, stage_in
+from order_sync_tests.graph.test_scope import late_line
+
+MINE, SAMPLES = 4_800_000_001, 4_800_000_002
+RULES = f"""
+[[boards]]
+id = {MINE}
+customers = ["CAFÉ BRONTË ", "O'Malley & Daughters"]
+
+[[boards]]
+id = {SAMPLES}
+where = {{ "ORDER TYPE" = ["sample"] }}
+"""
+
+
+def mapping_file(folder: Path, rules: str) -> Path:
+    path = folder / "mapping.toml"
+    path.write_text(DEFAULT_MAPPING.read_text(encoding="utf-8") + rules, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def three_boards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    mapping = load_mapping(mapping_file(tmp_path_factory.mktemp("mapping"), RULES))
+    with start_emulator(EmulatorSettings(boards=board_seeds(mapping))) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def stage(three_boards: Emulator, tmp_path: Path) -> Iterator[Stage]:
+    with stage_in(tmp_path, three_boards, ORDER_SYNC_MAPPING=str(mapping_file(tmp_path, RULES))) as stage:
+        yield stage
+
+
+def with_rules(stage: Stage, rules: str) -> Stage:
+    """The same stage after somebody has changed the rules."""
+    mapping_file(stage.folder, rules)
+    return replace(stage, tables=tables_of(stage.settings))
+
+
+def items(stage: Stage, board: int) -> list[dict[str, Any]]:
+    return next(list(b["items"]) for b in stage.emulator.state()["boards"] if b["id"] == str(board))
+
+
+def records(stage: Stage, board: int) -> Counter[str]:
+    return Counter(item["columns"]["record_uuid"] for item in items(stage, board))
+
+
+def expected(stage: Stage) -> dict[int, Counter[str]]:
+    """The record_uuid of each header, by the board that it belongs on."""
+    found: dict[int, Counter[str]] = {board: Counter() for board in (MINE, SAMPLES, stage.settings.board_id)}
+    customers = {folded("Café Brontë"), folded("O'Malley & Daughters")}
+    for row in stage.inserts(stage.tables.header_queue):
+        if folded(row["CUSTOMER NAME"]) in customers:
+            board = MINE
+        else:
+            board = SAMPLES if row["ORDER TYPE"] == "SAMPLE" else stage.settings.board_id
+        found[board][row["record_uuid"]] += 1
+    return found
+
+
+def test_each_order_goes_to_the_first_board_whose_rule_it_fits(stage: Stage) -> None:
+    stage.add_orders(60)
+    wanted = expected(stage)
+    assert all(wanted.values()), "each board has orders, or this shows nothing"
+    summary = stage.sync()
+    assert summary.complete
+    assert {board: records(stage, board) for board in wanted} == wanted
+    assert stage.agreement().agree, stage.agreement().text()
+
+
+def test_the_same_title_is_a_group_of_its_own_on_each_board(stage: Stage) -> None:
+    stage.add_orders(8)
+    header = stage.tables.header_queue
+    stage.execute(sa.update(header).values(GroupMonday="One title"))
+    stage.execute(sa.update(header).values({"CUSTOMER NAME": "Elm & Ash", "ORDER TYPE": "PRODUCTION"}))
+    first = stage.inserts(header)[0]
+    stage.execute(
+        sa.update(header)
+        .where(header.c.delta_uuid == first["delta_uuid"])
+        .values({"CUSTOMER NAME": "O'Malley & Daughters"})
+    )
+    assert stage.sync().groups_created == 2
+    assert [len(items(stage, board)) for board in (MINE, stage.settings.board_id)] == [1, 7]
+    assert stage.agreement().agree, stage.agreement().text()
+
+
+def test_a_late_line_goes_under_its_item_on_its_board(stage: Stage) -> None:
+    stage.add_orders(30)
+    stage.sync()
+    of_mine = records(stage, MINE)
+    order = next(row for row in stage.rows(stage.tables.orders) if row["record_uuid"] in of_mine)
+    before = Counter({item["id"]: len(item["subitems"]) for item in items(stage, MINE)})
+    late_line(stage, order, "9XL")
+    assert stage.sync().complete
+    after = Counter({item["id"]: len(item["subitems"]) for item in items(stage, MINE)})
+    assert after - before == {str(order["monday_item_id"]): 1}
+
+
+def test_a_dry_run_counts_over_all_boards(stage: Stage) -> None:
+    stage.add_orders(30)
+    before = stage.file_sum(), stage.emulator.checksum()
+    total = launch.dry_run(stage.settings)["total"]
+    assert (stage.file_sum(), stage.emulator.checksum()) == before
+    done = stage.sync()
+    assert (total["groups"], total["items"], total["subitems"]) == (
+        done.groups_created,
+        done.items_created,
+        done.subitems_created,
+    )
+
+
+def test_a_full_board_keeps_no_other_orders_waiting(stage: Stage) -> None:
+    stage.add_orders(40)
+    header = stage.tables.header_queue
+    mine = [row["delta_uuid"] for row in stage.inserts(header)[:25]]
+    stage.execute(
+        sa.update(header).where(header.c.delta_uuid.in_(mine)).values({"CUSTOMER NAME": "O'Malley & Daughters"})
+    )
+    wanted = expected(stage)
+    room = max(len(of) for board, of in wanted.items() if board != MINE)
+    assert room < len(wanted[MINE])
+    stage.emulator.configure(items_limit=room)
+    summary = stage.sync()
+    assert not summary.complete
+    assert {board: sum(records(stage, board).values()) for board in wanted} == {
+        board: min(room, len(of)) for board, of in wanted.items()
+    }
+    assert summary.orders_held_back == len(wanted[MINE]) - room
+    stage.emulator.configure(items_limit=10_000)
+    assert stage.sync().complete
+    assert {board: records(stage, board) for board in wanted} == wanted
+    assert stage.agreement().agree, stage.agreement().text()
+
+
+def test_one_full_board_ends_the_run_where_it_is_the_only_one(stage: Stage) -> None:
+    stage.add_orders(4)
+    stage.execute(sa.update(stage.tables.header_queue).values({"CUSTOMER NAME": "O'Malley & Daughters"}))
+    stage.emulator.configure(items_limit=3)
+    with pytest.raises(BoardRefused, match="The board is full"):
+        stage.sync()
+
+
+def test_an_order_in_doubt_on_another_board_is_looked_up_there_first(stage: Stage) -> None:
+    """The run dies after monday made the items; before the next one, a rule sends the customers elsewhere."""
+    stage.add_orders(12)
+    customers = sorted({row["CUSTOMER NAME"] for row in stage.inserts(stage.tables.header_queue)})
+    everybody = f"\n[[boards]]\nid = {MINE}\ncustomers = {json.dumps(customers, ensure_ascii=False)}\n"
+    stage = with_rules(stage, everybody)
+    close, closed = Journal.close, []
+
+    def dies_at_the_second(self: Journal, *args: Any, **more: Any) -> None:
+        closed.append(args)
+        if len(closed) == 2:
+            raise Fatal("the run dies here")
+        close(self, *args, **more)
+
+    with mock.patch.object(Journal, "close", dies_at_the_second), pytest.raises(Fatal, match="dies here"):
+        stage.sync()
+    made = records(stage, MINE)
+    assert made
+    stage = with_rules(stage, everybody.replace(str(MINE), str(SAMPLES)))
+    assert stage.sync().complete
+    assert records(stage, MINE) == made
+    assert len(records(stage, SAMPLES)) == 12 - len(made)
+    assert not records(stage, MINE) & records(stage, SAMPLES)
+
+
+def test_an_order_that_no_rule_fits_is_rejected_where_there_is_no_other_board(stage: Stage) -> None:
+    stage.add_orders(40)
+    wanted = expected(stage)
+    settings = stage.settings.model_copy(
+        update={
+            "deployment": "production",
+            "database_url": SecretStr(stage.settings.database),
+            "monday_token": SecretStr("any"),
+        }
+    )
+    settings.check()
+    assert settings.board_ids == (MINE, SAMPLES)
+    summary = launch.sync(settings)
+    assert summary.orders_synced == len(wanted[MINE]) + len(wanted[SAMPLES])
+    reasons = {row["reason"] for row in summary.rejected}
+    assert reasons == {"no rule of the mapping sends this order to a board, and ORDER_SYNC_MONDAY_BOARD_ID is not set"}
+    assert len(summary.rejected) == len(wanted[stage.settings.board_id])
+    assert items(stage, stage.settings.board_id) == []
+
+
+def test_a_rule_for_a_board_that_nobody_sees_stops_before_anything_is_claimed(stage: Stage) -> None:
+    stage.add_orders(3)
+    stage = with_rules(stage, RULES.replace(str(SAMPLES), "4711"))
+    with pytest.raises(ConfigurationError, match=r"no board 4711 .* rules for boards"):
+        stage.sync()
+    assert {row["sync_state"] for row in stage.inserts(stage.tables.header_queue)} == {"NEW"}
+
+
+def test_a_rule_by_a_column_that_late_lines_lack_is_refused(stage: Stage) -> None:
+    stage = with_rules(stage, f'\n[[boards]]\nid = {MINE}\nwhere = {{ GroupMonday = ["x"] }}\n')
+    with pytest.raises(ConfigurationError, match=r"chooses a board by \[GroupMonday\]"):
+        stage.sync()
