@@ -385,3 +385,17 @@ def test_counts_by_customer_and_state(site: Site) -> None:
         ("line", "Ada", "PENDING"): (2, ada.headers[0]["created_at"]),
         ("line", "Bea", "PENDING"): (3, bea.headers[0]["created_at"]),
     }
+
+
+def test_headers_and_lines_come_with_what_their_board_is_chosen_by(site: Site) -> None:
+    order = make_order(headers=2)
+    site.add(order)
+    site.claim("run-1", order)
+    site.change(site.tables.header_queue, {"ORDER TYPE": "Ä 'x'"}, record_uuid=record(order))
+    site.change(site.tables.orders, {"ORDER TYPE": "Ö", "AAG SEASON": "SS27"}, record_uuid=record(order))
+    sources = ["ORDER TYPE", "AAG SEASON"]
+    headers = site.queue().run_headers("run-1", sources)
+    assert [(row["ORDER TYPE"], row["AAG SEASON"]) for row in headers] == [("Ä 'x'", "SS27")] * 2
+    lines = site.queue().claimed_lines("run-1", sources=sources)
+    assert {(row["ORDER TYPE"], row["AAG SEASON"]) for row in lines} == {("Ö", "SS27")}
+    assert len(lines) == len(order.lines)

@@ -11,7 +11,7 @@ import pytest
 from order_sync.demo.samples import SampleOrders
 from order_sync.errors import LeaseLost
 from order_sync.orders import journal as journal_module
-from order_sync.orders.journal import Entry, Journal, Operation
+from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.tables import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record, uuids
 
@@ -136,6 +136,22 @@ def test_an_open_entry_is_in_doubt_with_its_exact_body(site: Site, journal: Jour
     assert found.body == BODY
     assert timedelta(0) <= found.age < timedelta(seconds=60)
     assert site.row(site.tables.journal)["state"] == "OPEN"
+
+
+def test_a_board_is_in_doubt_once_nobody_waits_for_an_answer_there(site: Site, journal: Journal) -> None:
+    journal.open(entry("k0"))
+    journal.open(entry("k1", key="key-2"))
+    elsewhere = site.journal("run-2", board_id=BOARD + 1)
+    assert elsewhere._try_board() is None
+    elsewhere.open(entry("k2", key="key-3"))
+    assert boards_in_doubt(site.database, site.tables) == []
+    assert boards_in_doubt(site.database, site.tables, lambda run_id: run_id == "run-1") == [BOARD]
+    journal._release_board()
+    assert boards_in_doubt(site.database, site.tables) == [BOARD]
+    assert site.journal("run-3")._try_board() is None  # which looks at what run-1 left before all else
+    assert boards_in_doubt(site.database, site.tables) == [BOARD]
+    site.change(site.tables.boards, {"leased_until": site.now() - timedelta(seconds=1)}, board_id=BOARD + 1)
+    assert boards_in_doubt(site.database, site.tables) == [BOARD, BOARD + 1]
 
 
 def test_entries_come_oldest_first_and_by_operation(site: Site, journal: Journal) -> None:

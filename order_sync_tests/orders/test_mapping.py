@@ -85,6 +85,41 @@ def test_a_mapping_cannot_be_changed(path: Path) -> None:
         load_mapping().items.key_column = "x"
 
 
+def test_the_first_rule_that_fits_chooses_the_board(path: Path) -> None:
+    path.write_text(
+        """
+        [[boards]]
+        id = 1
+        customers = ["Elm & Ash ", "O'Malley"]
+        where = { "ORDER TYPE" = ["SAMPLE", ""] }
+        [[boards]]
+        id = 2
+        customers = ["elm & ash"]
+        [[boards]]
+        id = 1
+        where = { "TOTAL QTY" = ["7"] }
+        """,
+        encoding="utf-8",
+    )
+    mapping = load_mapping(path)
+    assert mapping.board_ids(9) == (9, 1, 2)
+    assert mapping.board_ids(0) == (1, 2)
+    assert mapping.board_sources == ("CUSTOMER NAME", "ORDER TYPE", "TOTAL QTY")
+    assert set(mapping.board_sources) <= set(mapping.item_sources)
+    chosen = [
+        mapping.board_of({"CUSTOMER NAME": customer, "ORDER TYPE": kind, "TOTAL QTY": qty}, 9)
+        for customer, kind, qty in (
+            ("ELM & ASH", "sample", 1),
+            ("Elm & Ash", None, 1),
+            ("Elm & Ash", "REPEAT", 7),
+            ("O'Malley", "REPEAT", 7),
+            ("O'Malley", "REPEAT", 8),
+            (None, " ", None),
+        )
+    ]
+    assert chosen == [1, 1, 2, 1, 9, 9]
+
+
 WRONG = {
     "no TOML": ("[items\n", "is not valid TOML: "),
     "a key twice": ('[items]\nkey_column = "a"\nkey_column = "b"\n', "is not valid TOML: "),
@@ -113,6 +148,13 @@ WRONG = {
     "the key column again": (column(column='"record_uuid"'), "wrong at items: .*mapped twice: record_uuid"),
     "both keys in one": ('[items]\nkey_column = "record_uuid"\n', "wrong at items: .*mapped twice: record_uuid"),
     "a line's column twice": (column("subitems") * 2, "wrong at subitems: .*mapped twice: c"),
+    "a board without an id": ('[[boards]]\ncustomers = ["A"]\n', "wrong at boards.0.id: Field required"),
+    "a board without a condition": ("[[boards]]\nid = 5\n", "wrong at boards.0: .*board 5 has no condition"),
+    "a condition without values": ("[[boards]]\nid = 5\nwhere = { A = [] }\n", "wrong at boards.0.where.A: "),
+    "customers twice": (
+        '[[boards]]\nid = 5\ncustomers = ["A"]\nwhere = { "CUSTOMER NAME" = ["B"] }\n',
+        "wrong at boards.0: .*board 5 has customers twice",
+    ),
     "a source that lines lack": (column("subitems", source='"QTY"'), "wrong at subitems: .*'QTY' is none of a line's"),
 }
 

@@ -26,7 +26,7 @@ from order_sync.orders import check
 from order_sync.orders.budget import AccountBudget
 from order_sync.orders.commit import commit
 from order_sync.orders.database import WritableDatabase
-from order_sync.orders.journal import Entry, Journal, Operation
+from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.queue import OrderQueue
 from order_sync.orders.tables import make_tables
 from order_sync.orders.trace import trace
@@ -87,6 +87,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "journal_sending_again": lambda: journal.sending_again(entry("a", Operation.GROUPS)),
         "journal_amend": lambda: journal.amend(entry("a", Operation.GROUPS)),
         "journal_recent_imports": lambda: journal.recent_imports(timedelta(hours=1)),
+        "boards_in_doubt": lambda: boards_in_doubt(database, tables),
         "journal_in_doubt": lambda: journal.in_doubt(Operation.GROUPS),
         "journal_close_groups": lambda: journal.close(entry("a", Operation.GROUPS), created={"T": "topics"}),
         "journal_expire": lambda: journal.expire(timedelta(days=90)),
@@ -104,7 +105,9 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "outcomes": lambda: queue.outcomes("run-1"),
         "release": lambda: queue.release("run-1"),
         "run_headers": lambda: queue.run_headers("run-1"),
+        "run_headers_for_boards": lambda: queue.run_headers("run-1", ["ORDER TYPE", "AAG SEASON"]),
         "run_lines": lambda: queue.run_lines("run-1"),
+        "claimed_lines_for_boards": lambda: queue.claimed_lines("run-1", sources=["ORDER TYPE", "AAG SEASON"]),
         "errors": lambda: queue.errors("run-1"),
         "counts": queue.counts,
         "retry": lambda: queue.retry(["A", "B"]),
