@@ -115,8 +115,6 @@ class BoardWork:
         """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values and rejection beside the keys."""
         mapping = self._mapping.items
         board = self._read()
-        self._rehome(rows, board)
-        self._queue.assign_groups(self._run_id, {r["delta_uuid"]: r["group_id"] for r in rows if r["group_id"]})
         # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
         # slept, another one may have taken its rows over and made them.
         held = {
@@ -130,6 +128,8 @@ class BoardWork:
         gone = self._changes.forget(known.values())
         there = {key for key, item in known.items() if item not in gone}
         wanted = [row for row in mine if row["delta_uuid"] not in there]
+        self._rehome(wanted, board)
+        self._queue.assign_groups(self._run_id, {r["delta_uuid"]: r["group_id"] for r in wanted if r["group_id"]})
         headers = [Header(delta_uuid=row["delta_uuid"], record_uuid=row["record_uuid"]) for row in wanted]
         adopted = self._changes.adopt(headers, board)
         new: dict[str, NewRow] = {}

@@ -40,6 +40,7 @@ class Way(StrEnum):
     REQUESTS = "requests"  # one after the other
     WRITERS = "writers"  # requests of several threads
     JOB = "job"  # items by import jobs where there are enough of them in a group, else by requests
+    BOARDS = "boards"  # a rule sends one customer's orders to a second board
 
 
 class Around(StrEnum):
@@ -52,6 +53,7 @@ class Around(StrEnum):
     BROKEN = "broken"  # many an answer to a create is a 5xx after its effect; files fare no better
     LOCKED = "locked"  # monday locks the board for all other requests while it executes one
     SLOW = "slow"  # an import job goes on long after the run that started it
+    RULES = "rules"  # the next run knows no rule for boards any more
     LATER = "later"  # the next run comes after half an hour: answers are forgotten, leases have expired
 
 
@@ -63,6 +65,7 @@ class Sabotage(StrEnum):
     LOOK_UP = "no look-up"
     KEY = "no idempotency key"
     GONE = "no look for what is gone"
+    ELSEWHERE = "no look at boards that the run does not go to"
 
 
 STOPS = (Mode.STALL, Mode.ITEM_GONE, Mode.GROUP_GONE)

@@ -34,6 +34,7 @@ from order_sync_tests.faults.scenario import (
     emulator_settings,
     settings_in,
     write_mapping,
+    write_rules,
 )
 from order_sync_tests.faults.steps import DATABASE_FILE, Step, Steps, watching
 from order_sync_tests.faults.strikes import HalfAnswer, Strike
@@ -54,6 +55,7 @@ class Ground:
         self.http = httpx.Client(trust_env=False)
         self.home = folder / "case"
         self._mapping = mapping
+        self._rules = write_rules(mapping)
         self.tables = tables_of(self.settings)
         self._runs = 0
 
@@ -96,6 +98,8 @@ class Ground:
         **changes: Any,
     ) -> Child:
         self._runs += 1
+        if way is Way.BOARDS:
+            changes["mapping"] = self._rules
         run_id, settings = f"run-{self._runs}", self.settings.model_copy(update=WAYS.get(way, {}) | changes)
 
         def run() -> None:
@@ -158,7 +162,7 @@ def unforeseen(end: str, *, must_finish: bool = False) -> list[str]:
 @contextmanager
 def ground(folder: Path) -> Iterator[Ground]:
     mapping = write_mapping(folder)
-    with start_emulator(emulator_settings(load_mapping(mapping))) as emulator:
+    with start_emulator(emulator_settings(load_mapping(write_rules(mapping)))) as emulator:
         yield Ground(folder, emulator, mapping)
 
 

@@ -59,6 +59,8 @@ PARTS = (
     Part(way=Way.JOB, around=Around.BROKEN, modes=(Mode.KILL, Mode.HICCUP), every=6),
     Part(way=Way.JOB, around=Around.SLOW, modes=(Mode.EXIT, Mode.STALL), every=6),
     Part(way=Way.JOB, around=Around.LATER, modes=(Mode.KILL, Mode.DEAF), every=6),
+    Part(way=Way.BOARDS, modes=_ALL, every=4),
+    Part(way=Way.BOARDS, around=Around.RULES, modes=(Mode.EXIT, Mode.OUTAGE, Mode.DEAF), every=4),
 )
 AGAIN_EVERY = 12  # of the plain run's steps: where the run after it dies, too
 

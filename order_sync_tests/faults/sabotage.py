@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from order_sync.io_managers.monday import MondayIOManager
 from order_sync.monday import changes
 from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayClient
@@ -38,4 +39,6 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             stack.enter_context(mock.patch.object(MondayClient, "mutate", with_another_key))
         elif part is Sabotage.GONE:
             stack.enter_context(mock.patch.object(changes, "find_gone", return_value=set()))
+        elif part is Sabotage.ELSEWHERE:
+            stack.enter_context(mock.patch.object(MondayIOManager, "_resolve_elsewhere"))
         yield

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from order_sync.demo.board import board_seed
+from order_sync.demo.board import board_seeds
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import EmulatorSettings
 from order_sync.orders.check import create_all
@@ -36,6 +36,7 @@ LATENCY_MS = 900.0  # 3 ms of this machine: enough for the requests of several w
 MORNING = datetime(2026, 11, 23, 8, 0)
 LINK = "CUSTOMER ALT PO"  # mapped to a link column, so that monday itself rejects what is no address
 GOOD_LINK, BAD_LINK = "https://example.com/po/1", "no address"
+SECOND_BOARD = 4_800_000_001
 GROUPS = ("O'Malley & Daughters SS27", "Café Brontë AW26", "Café Brontë", "Friends & family")
 
 _MORE_MAPPING = f"""
@@ -46,6 +47,11 @@ title = "PO link"
 type = "link"
 
 [subitems]"""
+_RULE = f"""
+[[boards]]
+id = {SECOND_BOARD}
+customers = ["Café Brontë"]
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +71,7 @@ class Expected:
     rejected: frozenset[str] = frozenset()  # delta_uuids that end in ERROR
     late: frozenset[str] = frozenset()  # delta_uuids of lines that came after their order was synced
     people: People = People()
+    unused: frozenset[int] = frozenset()  # boards to which no run goes any more: whoever died there keeps its lease
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,10 +206,17 @@ def write_mapping(folder: Path) -> Path:
     return path
 
 
+def write_rules(mapping: Path) -> Path:
+    """That mapping with a rule for a second board."""
+    path = mapping.with_name("rules.toml")
+    path.write_text(mapping.read_text(encoding="utf-8") + _RULE, encoding="utf-8")
+    return path
+
+
 def emulator_settings(mapping: ColumnMapping) -> EmulatorSettings:
-    """A job goes on for longer than a poll takes."""
+    """The boards of the mapping; a job goes on for longer than a poll takes."""
     return EmulatorSettings(
-        boards=(board_seed(mapping),),
+        boards=board_seeds(mapping),
         clock_speed=SPEED,
         idempotency_retention_s=REPLAY_SECONDS,
         bulk_row_ms=JOB_ROW_MS,

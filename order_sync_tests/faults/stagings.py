@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from order_sync_tests.faults import soak
-from order_sync_tests.faults.cases import DELETES, Around, Case, Mode, Result, afterwards, during
+from order_sync_tests.faults.cases import DELETES, Around, Case, Mode, Result, Way, afterwards, during
 from order_sync_tests.faults.children import Child
 from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, make_instance, no_strike, unforeseen
 from order_sync_tests.faults.person import MOST_RUNS, Person
-from order_sync_tests.faults.scenario import Expected, make_database, set_board, the_scenario
+from order_sync_tests.faults.scenario import SECOND_BOARD, Expected, make_database, set_board, the_scenario
 from order_sync_tests.faults.steps import DATABASE_FILE
 from order_sync_tests.faults.strikes import Strike, strike_at
 from order_sync_tests.faults.verdict import Verdict
@@ -50,7 +50,7 @@ class Stagings:
         return replace(result, seconds=round(time.perf_counter() - started, 3))
 
     def _play(self, case: Case) -> Result:
-        ground, verdict, ends = self._ground, Verdict(), []
+        ground, verdict, ends, played = self._ground, Verdict(), [], case
         ground.emulator.configure(**during(case.around))
         run = self._start(case, strike_at(case.step, case.mode))
         person = Person(ground)
@@ -71,6 +71,8 @@ class Stagings:
         ground.emulator.configure(**afterwards(case.around))
         if case.around is Around.LATER:
             ground.pass_time(PAST_REPLAY)
+        if case.around is Around.RULES:
+            case, expected = replace(case, way=Way.REQUESTS), replace(expected, unused=frozenset({SECOND_BOARD}))
         if case.again is not None:
             ends.append(self._start(case, strike_at(case.again, Mode.EXIT)).end())
             verdict.wrong += unforeseen(ends[-1])
@@ -80,7 +82,7 @@ class Stagings:
             ground.mend()
             self._finish(case, replace(expected, rejected=frozenset()), verdict, ends)
         steps = run.steps()
-        return Result(case=case, struck=case.step < len(steps), steps=steps, ends=ends, verdict=verdict)
+        return Result(case=played, struck=case.step < len(steps), steps=steps, ends=ends, verdict=verdict)
 
     def _start(self, case: Case, strike: Strike = no_strike) -> Child:
         return self._ground.start(strike, driver=case.driver, way=case.way, sabotage=case.sabotage)
