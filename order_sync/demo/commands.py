@@ -107,14 +107,25 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="TOML file: limits, latency, faults and more; docs/emulator.md lists them.",
 )
+@click.option("--host", metavar="ADDRESS", help="Address to listen on [default: 127.0.0.1].")
+@click.option(
+    "--allow-remote", is_flag=True, default=None, help="Take a --host that other machines reach: for sample data only."
+)
 @click.option("--port", type=click.IntRange(0, 65535), help=f"Port [default: {EMBEDDED_PORT}; 0: a free one].")
 @click.option("--memory", is_flag=True, help="Forget everything at the end instead of keeping it in a file.")
 @click.option("--latency", type=click.FloatRange(min=0), metavar="MS", help="Each request takes this long.")
 @click.option("--mutation", type=click.FloatRange(min=0), metavar="MS", help="Each mutation takes this long.")
 def emulator(
-    config: Path | None, port: int | None, memory: bool, latency: float | None, mutation: float | None
+    config: Path | None,
+    host: str | None,
+    allow_remote: bool | None,
+    port: int | None,
+    memory: bool,
+    latency: float | None,
+    mutation: float | None,
 ) -> None:
     """Serve a local monday.com with a board made from the mapping, and a page to look at it."""
     from order_sync.demo import scene
 
-    scene.serve_emulator(load_settings(), config=config, port=port, memory=memory, latency=latency, mutation=mutation)
+    options = {"host": host, "allow_remote": allow_remote, "port": port, "latency_ms": latency, "mutation_ms": mutation}
+    scene.serve_emulator(load_settings(), config=config, memory=memory, options=options)

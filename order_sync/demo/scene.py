@@ -105,14 +105,16 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[Any]:
     else:
         yield running
         return
-    own = EmulatorSettings(
-        host=address.hostname or "127.0.0.1",
-        port=address.port or 0,
-        state_file=state_file,
-        boards=board_seeds(load_mapping(settings.mapping)),
-    )
     try:
+        own = EmulatorSettings(
+            host=address.hostname or "127.0.0.1",
+            port=address.port or 0,
+            state_file=state_file,
+            boards=board_seeds(load_mapping(settings.mapping)),
+        )
         started = start_emulator(own)
+    except ValidationError as error:
+        raise _wrong_setting(error) from None
     except EmulatorError as error:
         raise ConfigurationError(f"The monday emulator did not start: {error}") from None
     with started:
@@ -123,12 +125,13 @@ def serve_emulator(
     settings: Settings,
     *,
     config: Path | None,
-    port: int | None,
     memory: bool,
-    latency: float | None,
-    mutation: float | None,
+    options: Mapping[str, Any],
 ) -> None:
-    """Serves in the foreground until Ctrl-C. Raises ConfigurationError for a wrong setting or a taken port."""
+    """Serves in the foreground until Ctrl-C; `options` that are not None go before the file.
+
+    Raises ConfigurationError for a wrong setting or a taken port.
+    """
     address = urlsplit(settings.api_url)
     try:
         given: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8")) if config else {}
@@ -136,7 +139,6 @@ def serve_emulator(
         raise ConfigurationError(f"{config} is not valid TOML: {error}") from None
     given.setdefault("boards", board_seeds(load_mapping(settings.mapping)))
     given.setdefault("port", address.port or 0)
-    options = {"port": port, "latency_ms": latency, "mutation_ms": mutation}
     given |= {name: value for name, value in options.items() if value is not None}
     if not memory:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -144,11 +146,15 @@ def serve_emulator(
     try:
         serve(EmulatorSettings.model_validate(given))
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"The emulator's setting {place} is wrong: {first['msg']}") from None
+        raise _wrong_setting(error) from None
     except EmulatorError as error:
         raise ConfigurationError(f"The monday emulator did not start: {error}") from None
+
+
+def _wrong_setting(error: ValidationError) -> ConfigurationError:
+    first = error.errors(include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "host"  # what concerns no single one concerns the host
+    return ConfigurationError(f"The emulator's setting {place} is wrong: {first['msg']}")
 
 
 # ---- do the tables and the board agree? -------------------------------------------------------------

@@ -19,17 +19,26 @@ from .settings import EmulatorSettings
 
 @click.command(name="python -m order_sync.emulator")
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A TOML file.")
+@click.option("--host", help="Address to listen on (default: from the file, else 127.0.0.1).")
+@click.option("--allow-remote", is_flag=True, default=None, help="Take a --host that other machines reach.")
 @click.option("--port", type=int, help="Port to listen on (default: from the file, else a free one).")
 @click.option("--state-file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the boards here.")
 @click.option(FROM_PARENT, is_flag=True, hidden=True)
-def main(config: Path | None, port: int | None, state_file: Path | None, from_parent: bool) -> None:
+def main(
+    config: Path | None,
+    host: str | None,
+    allow_remote: bool | None,
+    port: int | None,
+    state_file: Path | None,
+    from_parent: bool,
+) -> None:
     """A local monday.com: GraphQL API and board page on loopback."""
     try:
         if from_parent:
             serve_parent()
             return
         settings = EmulatorSettings.from_toml(config) if config else EmulatorSettings()
-        given = {"port": port, "state_file": state_file}
+        given = {"host": host, "allow_remote": allow_remote, "port": port, "state_file": state_file}
         changes = {name: value for name, value in given.items() if value is not None}
         serve(EmulatorSettings.model_validate({**settings.model_dump(), **changes}))
     except (EmulatorError, ValidationError, tomllib.TOMLDecodeError) as error:

@@ -28,12 +28,15 @@ _ROWS = 100
 _FOUND = 200
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
-        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
 }
+_WEB = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Cell:
     color: str | None = None
     #: Of a dropdown.
     chips: tuple[str, ...] = ()
-    #: Of a link.
+    #: Of a link, where it leads to the web: `javascript:` and its like are text only.
     url: str | None = None
 
 
@@ -167,7 +170,7 @@ def cells(item: Item) -> Iterable[Cell]:
             case "dropdown":
                 yield Cell(column.type, text, chips=tuple(column.labels[key] for key in value or ()))
             case "link" if value is not None:
-                yield Cell(column.type, value[1], url=value[0])
+                yield Cell(column.type, value[1], url=value[0] if value[0].lower().startswith(_WEB) else None)
             case "date" if value is not None:
                 day = date.fromisoformat(text[:10])
                 yield Cell(column.type, f"{day:%b} {day.day}, {day.year}{text[10:16]}")

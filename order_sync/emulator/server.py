@@ -1,13 +1,14 @@
 """Flow in: settings.
 Flow out: the emulator on a loopback port: monday's API at /v2, the page at /, the controls at /_emulator/,
 the files of bulk imports at /_uploads/ and /_reports/.
-Never: a request with a foreign Host header (a web site must not reach it by DNS), and no access log."""
+Never: a port that other machines reach, unless the settings say so twice; and no access log."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount, Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -25,8 +25,15 @@ from .control import Control
 from .emulation import Connections, Emulation
 from .errors import EmulatorError
 from .files import Files
+from .guard import Guard
 from .page import Page
 from .settings import EmulatorSettings
+
+_WARNING = (
+    "WARNING: the monday emulator listens on {host}, where other machines reach it. Whoever does can read and change "
+    "all that it holds: it knows no users, the controls ask for no token, and nothing is encrypted. "
+    "Sample orders only, a made-up token only, and never a network that you do not trust."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ def serve(settings: EmulatorSettings, on_ready: Callable[[Addresses], None] | No
     """
     emulation = Emulation(settings)
     with _listen(settings.host, settings.port) as sock:
-        page_url = f"http://{settings.host}:{sock.getsockname()[1]}/"
+        page_url = f"http://{settings.name}:{sock.getsockname()[1]}/"
         emulation.page_url = page_url
         server = uvicorn.Server(
             uvicorn.Config(
@@ -56,6 +63,8 @@ def serve(settings: EmulatorSettings, on_ready: Callable[[Addresses], None] | No
                 timeout_graceful_shutdown=1,
             )
         )
+        if settings.is_remote:
+            print(_WARNING.format(host=settings.host), file=sys.stderr, flush=True)
         (on_ready or _print)(Addresses(f"{page_url}v2", page_url))
         with suppress(KeyboardInterrupt):
             server.run(sockets=[sock])
@@ -69,9 +78,7 @@ def application(emulation: Emulation) -> Starlette:
             *Files(emulation).routes(),
             *Page(emulation).routes(),
         ],
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", emulation.settings.host]),
-        ],
+        middleware=[Middleware(Guard, emulation.settings)],
     )
 
 

@@ -1,6 +1,7 @@
 """Flow in: a TOML file or keywords.
 Flow out: one frozen, validated `EmulatorSettings`: address, clock, budgets, costs, seed boards and faults.
-Never: an address other machines can reach, and never a change in place: `with_changes` makes a new one."""
+Never: an address that other machines reach, unless `allow_remote` says so; and no change in place: `with_changes`
+makes a new one."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .faults import Fault
 
 #: Fixed once the process runs: they say where it listens and where its state lives.
-FIXED = frozenset({"host", "port", "token", "state_file", "boards", "account_id"})
+FIXED = frozenset({"host", "allow_remote", "port", "token", "state_file", "boards", "account_id"})
 
 
 class _Model(BaseModel):
@@ -95,6 +96,8 @@ class Costs(_Model):
 
 class EmulatorSettings(_Model):
     host: str = "127.0.0.1"
+    #: Without it only a loopback address is taken as host.
+    allow_remote: bool = False
     port: int = Field(default=0, ge=0, le=65_535)
     token: str | None = Field(default=None, repr=False)
     state_file: Path | None = None
@@ -126,18 +129,16 @@ class EmulatorSettings(_Model):
     api_versions: tuple[str, ...] = ("2026-07", "2026-10", "2027-01")
     faults: tuple[Fault, ...] = ()
 
-    @field_validator("host")
-    @classmethod
-    def _loopback(cls, host: str) -> str:
-        if host == "localhost":
-            return host
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            raise ValueError(f"host {host!r} is not an IPv4 loopback address or localhost") from None
-        if address.version != 4 or not address.is_loopback:
-            raise ValueError(f"host {host!r} refused: the emulator listens on loopback (127.0.0.1) only")
-        return host
+    @model_validator(mode="after")
+    def _other_machines_only_if_told(self) -> Self:
+        if self.is_remote and not self.allow_remote:
+            raise ValueError(
+                f"host {self.host!r} refused: the emulator listens on loopback (127.0.0.1) only, because it asks "
+                "nobody who they are. allow_remote lets other machines reach it"
+            )
+        if ":" in self.host:
+            raise ValueError(f"host {self.host!r} refused: the emulator speaks IPv4; use 127.0.0.1 for loopback")
+        return self
 
     @model_validator(mode="after")
     def _board_ids_differ(self) -> Self:
@@ -146,6 +147,18 @@ class EmulatorSettings(_Model):
         if len(ids) != len(set(ids)):
             raise ValueError("boards: every id and subitem_board_id must differ")
         return self
+
+    @property
+    def is_remote(self) -> bool:
+        """Other machines can reach the host, or might: a name is what its DNS says."""
+        address = _address(self.host)
+        return self.host != "localhost" if address is None else not address.is_loopback
+
+    @property
+    def name(self) -> str:
+        """What URLs that lead here call it: the host, unless that stands for every address of the machine."""
+        address = _address(self.host)
+        return "127.0.0.1" if address is not None and address.is_unspecified else self.host
 
     @classmethod
     def from_toml(cls, path: Path | str) -> EmulatorSettings:
@@ -161,3 +174,11 @@ class EmulatorSettings(_Model):
             old = merged.get(name)
             merged[name] = {**old, **value} if isinstance(old, dict) and isinstance(value, Mapping) else value
         return type(self).model_validate(merged)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None for a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

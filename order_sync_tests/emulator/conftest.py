@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
 from order_sync_tests.emulator.monday import Monday
+
+CHROMIUM = Path("/usr/bin/chromium")
 
 PLANNING = BoardSeed(
     id=101,
@@ -49,3 +53,34 @@ def emulator(_process: Emulator) -> Iterator[Emulator]:
 def monday(emulator: Emulator) -> Iterator[Monday]:
     with Monday(emulator.url) as monday:
         yield monday
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not there")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    """A page that fails the test if anything goes wrong in it."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    wrong: list[str] = []
+
+    def note_dialog(dialog: Any) -> None:
+        wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("dialog", note_dialog)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    yield page
+    page.close()
+    assert wrong == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from order_sync.emulator import Emulator
+from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
 from order_sync_tests.emulator.monday import Monday, batch
 
-CHROMIUM = Path("/usr/bin/chromium")
 NASTY = """<script>alert("x")</script><img src=x onerror=alert(1)> O'Neill & "Sons\""""
 
 
@@ -44,7 +44,10 @@ def test_every_page_escapes(emulator: Emulator, monday: Monday) -> None:
         assert "<script>alert" not in answer.text, path
         assert "<img" not in answer.text, path
         assert answer.text.count("&lt;script&gt;") >= at_least, path
-        assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        # No script and no style in the HTML itself, so that the policy needs no exception for it.
+        assert not re.search(r"<style|\sstyle=|\son\w+=\"|<script(?! src=\"/static/)", answer.text), path
 
 
 def test_no_resource_comes_from_elsewhere(emulator: Emulator) -> None:
@@ -91,37 +94,6 @@ def test_urls_of_the_api_lead_to_the_page(emulator: Emulator, monday: Monday) ->
     for entry in [*urls["boards"], *urls["items"]]:
         answer = httpx.get(entry["url"], trust_env=False, follow_redirects=True)
         assert "<h1>Planning</h1>" in answer.text
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not there")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(browser: Any) -> Iterator[Any]:
-    """A page that fails the test if anything goes wrong in it."""
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
-    wrong: list[str] = []
-
-    def note_dialog(dialog: Any) -> None:
-        wrong.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    page.on("dialog", note_dialog)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    yield page
-    page.close()
-    assert wrong == []
 
 
 @pytest.mark.browser
@@ -199,3 +171,104 @@ def test_all_rows_load_while_scrolling(emulator: Emulator, monday: Monday, tab: 
             tab.mouse.wheel(0, 600)
             tab.wait_for_timeout(30)
     assert tab.locator("tr.item").count() == 180
+
+
+HOSTILE = (
+    "<script>window.struck = 1</script>",
+    '"><img src=x onerror="window.struck = 2">',
+    "</title><svg onload=window.struck=3>",
+    "</template></table><iframe srcdoc='<script>parent.struck = 4</script>'></iframe>",
+    "{{ 7 * 7 }} {% raw %} ${7*7} &lt;b&gt; &#x3c;i&#x3e;",
+    "' autofocus onfocus=window.struck=5 x='",
+)
+ALL_HOSTILE = "".join(HOSTILE)[:250]  # as much as a name holds
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[Emulator]:
+    """Every name and value on it is an attack; its link was made a script in the state file, which the API refuses."""
+    labels = tuple(text[:60] for text in HOSTILE)
+    board = BoardSeed(
+        id=101,
+        name=ALL_HOSTILE,
+        columns=tuple(
+            ColumnSeed(id=kind, title=text, type=kind, labels=labels if kind in ("status", "dropdown") else ())
+            for kind, text in zip(("text", "status", "dropdown", "long_text", "link", "subtasks"), HOSTILE, strict=True)
+        ),
+        groups=HOSTILE,
+        subitem_board_id=102,
+        subitem_columns=(ColumnSeed(id="note", title=ALL_HOSTILE), ColumnSeed(id="web", title="Web", type="link")),
+    )
+    path = tmp_path / "board.jsonl"
+    with start_emulator(EmulatorSettings(boards=(board,), state_file=path)) as emulator, Monday(emulator.url) as monday:
+        for text, label in zip(HOSTILE, labels, strict=True):
+            link = {"url": "https://example.com/" + "".join(text.split()), "text": text}
+            choice = {"status": {"label": label}, "dropdown": {"labels": [label]}}
+            item = monday.item(text, text=text, long_text={"text": text}, link=link, **choice)
+        script = {"url": "https://example.com/script", "text": "click me"}
+        for url in ("javascript:window.struck=6", "data:text/html,x", " https://example.com", "//example.com"):
+            with pytest.raises(AssertionError, match="a link needs a full address"):
+                monday.item("Refused", link={"url": url, "text": "x"})
+        monday.subitem(item, ALL_HOSTILE, note=ALL_HOSTILE, web=script)
+        emulator.kill()
+        kept = path.read_text(encoding="utf-8")
+        assert script["url"] in kept
+        path.write_text(kept.replace(script["url"], "javascript:window.struck=6"), encoding="utf-8")
+        emulator.restart()
+        yield emulator
+
+
+@pytest.mark.browser
+def test_nothing_that_is_written_on_a_board_runs(hostile: Emulator, tab: Any) -> None:
+    """On the first page, in rows that load later, in what refreshes by itself, unfolds or is found."""
+    tab.goto(hostile.page_url)
+    assert tab.locator(".card b").inner_text() == ALL_HOSTILE
+    tab.goto(f"{hostile.page_url}boards/101")
+    tab.wait_for_selector("tr.item")
+    assert tab.title().startswith(ALL_HOSTILE)
+    assert tab.locator("tr.item td.name a").all_text_contents() == list(HOSTILE)
+    assert tab.locator("tr.item td.long_text").all_text_contents() == list(HOSTILE)
+    assert tab.locator(".group .title").all_text_contents() == list(HOSTILE)
+    with Monday(hostile.url) as monday:
+        group = monday.group(ALL_HOSTILE)
+        monday.item(ALL_HOSTILE, group=group)
+    arrived = f"section[data-group={group}]"
+    tab.wait_for_selector(f"{arrived} tr.item", timeout=10_000)  # a second later, by the page's own script
+    assert tab.locator(f"{arrived} td.name a").text_content() == ALL_HOSTILE
+    assert tab.locator(f"{arrived} .title").text_content() == ALL_HOSTILE
+    tab.locator("button.unfold").click()
+    tab.wait_for_selector("tr.subitem")
+    script = tab.locator("tr.subitem td.link")
+    assert script.text_content() == "click me"
+    assert script.locator("a").count() == 0
+    tab.fill("#search", "window.struck")
+    tab.wait_for_selector("#results tr.item")
+    links = tab.locator("a").evaluate_all("links => links.map(link => link.protocol)")
+    assert set(links) == {"http:", "https:"}
+    assert tab.locator("img, iframe, body script, main svg:not([viewBox]), [onerror], [onload], [onfocus]").count() == 0
+    assert tab.evaluate("window.struck") is None
+
+
+@pytest.mark.browser
+def test_the_policy_stops_a_script_that_got_through(emulator: Emulator, browser: Any) -> None:
+    """Should an escape ever be missing: no script, no style and no request to elsewhere out of the page's content."""
+    page = browser.new_page()
+    page.goto(f"{emulator.page_url}boards/101")
+    page.evaluate(
+        """() => {
+            window.refused = [];
+            addEventListener('securitypolicyviolation', event => window.refused.push(event.effectiveDirective));
+            const attack = document.createElement('div');
+            attack.innerHTML = '<img src="/x" onerror="window.struck = 1"><b style="color: red">x</b>';
+            document.body.append(attack);
+            const script = document.createElement('script');
+            script.textContent = 'window.struck = 2';
+            document.body.append(script);
+            fetch('http://evil.example/').catch(() => 0);
+        }"""
+    )
+    page.wait_for_function("window.refused.length >= 4")
+    refused = set(page.evaluate("window.refused"))
+    assert {"img-src", "style-src-attr", "script-src-elem", "connect-src"} <= refused
+    assert page.evaluate("window.struck") is None
+    page.close()

@@ -71,9 +71,11 @@ def test_a_taken_port_is_said_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", "::1"])  # noqa: S104
-def test_it_listens_on_loopback_only(host: str) -> None:
+def test_it_listens_on_loopback_only_unless_told(host: str) -> None:
     with pytest.raises(ValueError, match="loopback"):
         EmulatorSettings(host=host)
+    if ":" not in host:
+        assert EmulatorSettings(host=host, allow_remote=True).is_remote
 
 
 def test_a_settings_file(tmp_path: Path) -> None:

@@ -23,7 +23,14 @@ async function get(path) {
 function rowsFrom(html) {
   const holder = document.createElement("template");
   holder.innerHTML = html;
+  paint(holder.content);
   return holder.content;
+}
+
+// Colours and heights come as data: the page's policy takes no style out of HTML, whoever wrote it.
+function paint(root) {
+  for (const place of root.querySelectorAll("[data-paint]")) place.style.setProperty("--paint", place.dataset.paint);
+  for (const place of root.querySelectorAll("[data-rows]")) place.style.setProperty("--rows", place.dataset.rows);
 }
 
 function setCounts(root, counts) {
@@ -118,6 +125,7 @@ function newSection(group) {
   const shell = document.getElementById("group-shell").content.cloneNode(true).querySelector("section");
   shell.dataset.group = group.id;
   shell.id = group.id;
+  paint(shell);
   return shell;
 }
 
@@ -135,7 +143,7 @@ function update(live) {
       watch(section);
     }
     before = section;
-    section.style.setProperty("--group", group.color);
+    section.style.setProperty("--paint", group.color);
     section.querySelector(".title").textContent = group.title;
     section.querySelector("[data-items]").textContent = thousands(group.items);
     section.querySelector("[data-subitems]").textContent = thousands(group.subitems);
@@ -216,6 +224,7 @@ function onClick(event) {
 }
 
 async function start() {
+  paint(document);
   if (page === "board") {
     document.addEventListener("click", onClick);
     let waiting = 0;
