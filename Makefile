@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCHMARK_VENV := .venv-benchmark
+AUDIT_VENV := .venv-audit
 
-.PHONY: demo ui test faults benchmark lint clean
+.PHONY: demo ui test faults benchmark lint audit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/order-sync demo
@@ -34,6 +35,17 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml order_sync
+
+# Known vulnerabilities of every pinned package, from PyPI. --strict: a package that PyPI was not asked about is a fault.
+audit: $(AUDIT_VENV)/.installed
+	$(AUDIT_VENV)/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
+# An environment of its own: what looks for faults in packages is not installed beside them.
+$(AUDIT_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(AUDIT_VENV)
+	$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'order_sync needs Python 3.11 or newer')"
@@ -48,4 +60,4 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) $(BENCHMARK_VENV) .order_sync
+	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) .order_sync

@@ -81,6 +81,18 @@ class Settings(BaseSettings):
             parts = urlsplit(value)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # .port may raise
                 raise ValueError("it must look like https://api.monday.com/v2")
+            if parts.username is not None or parts.query:
+                raise ValueError("an address is shown in messages: no user, password or query belongs into it")
+        return value
+
+    @field_validator("monday_token", "database_access_token")
+    @classmethod
+    def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
+        # What cannot be sent as a header would be named, as it is, in the error that says so.
+        if value is not None and not all("!" <= letter <= "~" for letter in value.get_secret_value()):
+            raise ValueError(
+                "it holds a blank, a line break or a letter that no token has; was more copied than the token?"
+            )
         return value
 
     @property

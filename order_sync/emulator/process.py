@@ -167,7 +167,7 @@ def _start(
 
 def _exchange_settings(process: subprocess.Popen[bytes], settings: EmulatorSettings) -> bytes:
     assert process.stdin is not None  # noqa: S101 - both are pipes
-    assert process.stdout is not None  # noqa: S101
+    assert process.stdout is not None  # noqa: S101 - the same
     try:
         process.stdin.write(settings.model_dump_json().encode() + b"\n")
         process.stdin.flush()

@@ -29,6 +29,7 @@ from order_sync.monday.transport import Reply
 from order_sync.monday.values import Labels
 from order_sync.orders.budget import Leave
 from order_sync.orders.journal import Entry, Journal, Operation
+from order_sync.redaction import Redaction
 
 log = logging.getLogger("order_sync.monday")
 
@@ -154,7 +155,8 @@ class BulkImport:
             return self._found(entry, {})
         if progress["status"] != "COMPLETED":
             self._smallest = 0
-            reason = progress.get("failure_message") or progress.get("failure_reason") or "no reason given"
+            reason = str(progress.get("failure_message") or progress.get("failure_reason") or "no reason given")
+            reason = Redaction(str(job["upload_url"])).text(reason)  # it may say which file could not be read
             log.warning("job %s is %s: %s", job["job_id"], progress["status"], reason)
             return self._found(entry, {})
         return self._found(entry, self._report(entry, str(job["job_id"]), progress))

@@ -154,7 +154,7 @@ def many(template: DocumentNode, count: int) -> str:
     operation = template.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)  # noqa: S101 - our own templates
     field, *others = operation.selection_set.selections
-    assert isinstance(field, FieldNode)  # noqa: S101
+    assert isinstance(field, FieldNode)  # noqa: S101 - the same
     definitions = operation.variable_definitions
     shared = [d for d in definitions if d.variable.name.value in SHARED]
     own = [d for d in definitions if d.variable.name.value not in SHARED]

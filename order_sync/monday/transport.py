@@ -1,7 +1,7 @@
 """HTTP to monday: one request, one reply, with its status and headers kept.
 
-In: an exact JSON body. Out: a `Reply`, whatever the server answered. Never retries and never raises for a status:
-what a reply means is errors.py's business.
+In: an exact JSON body. Out: a `Reply`, whatever the server answered, but for the token: an answer that tells it back
+has *** there. Never retries and never raises for a status: what a reply means is errors.py's business.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gql.transport.exceptions import TransportClosed
 from gql.transport.httpx import HTTPXTransport
 
 from order_sync.errors import Transient
+from order_sync.redaction import Redaction
 
 API_VERSION = "2026-10"
 
@@ -64,6 +65,7 @@ class MondayTransport(HTTPXTransport):
             # A proxy of the company is for monday, not for the emulator on this machine.
             trust_env=_is_elsewhere(url),
         )
+        self._redaction = Redaction(token)
         self._timeout = httpx.Timeout(timeout_seconds, connect=10.0)
 
     def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
@@ -74,13 +76,17 @@ class MondayTransport(HTTPXTransport):
         try:
             response = self.client.post(self.url, content=body.encode(), headers=headers)
         except httpx.ConnectError as error:
-            raise Transient(
-                f"monday cannot be reached at {self.url}: {error}", code="unreachable", no_effect=True
-            ) from None
+            told = self._redaction.text(f"monday cannot be reached at {self.url}: {error}")
+            raise Transient(told, code="unreachable", no_effect=True) from None
         except httpx.RequestError as error:
             # The request may have taken effect: only its journal row and the board can tell.
-            raise Transient(f"no answer from monday ({type(error).__name__}: {error})", code="no_answer") from None
-        return Reply(status=response.status_code, headers=response.headers, body=_decode(response.content))
+            told = self._redaction.text(f"no answer from monday ({type(error).__name__}: {error})")
+            raise Transient(told, code="no_answer") from None
+        headers = {name: self._redaction.text(value) for name, value in response.headers.items()}
+        answer = _decode(response.content)
+        if self._redaction.concerns(response.content.decode(errors="replace")):
+            answer = self._redaction.value(answer)
+        return Reply(status=response.status_code, headers=headers, body=answer)
 
     def upload(self, url: str, content: bytes) -> None:
         """Puts a CSV file where monday said. Raises Transient if it was not taken, or that is unknown."""

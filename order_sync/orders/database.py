@@ -25,11 +25,13 @@ from order_sync.orders.sql_server import (
     QUERY_SECONDS,
     complete_url,
     is_transient,
+    passwords,
     reason,
     token_attributes,
     token_source,
     without_login,
 )
+from order_sync.redaction import Redaction
 
 log = logging.getLogger("order_sync.orders")
 
@@ -229,11 +231,22 @@ def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
         connect_args={"timeout": LOGIN_SECONDS},
     )
 
+    secrets = passwords(url)
+
     @event.listens_for(engine, "do_connect")
     def _on_do_connect(_dialect: Any, _record: Any, args: list[Any], parameters: dict[str, Any]) -> None:
         if token is not None:
             args[0] = without_login(args[0])
-            parameters["attrs_before"] = token_attributes(token())
+            given = token()
+            secrets.add(given)
+            parameters["attrs_before"] = token_attributes(given)
+
+    @event.listens_for(engine, "handle_error")
+    def _on_error(context: sa.ExceptionContext) -> None:
+        # A driver may tell what it was asked to connect with.
+        redaction = Redaction(*secrets)
+        redaction.error(context.original_exception)
+        redaction.error(context.sqlalchemy_exception)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

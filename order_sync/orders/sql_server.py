@@ -124,6 +124,14 @@ def token_source(url: sa.URL, access_token: str | None) -> tuple[sa.URL, Callabl
     return url.difference_update_query(list(wanted)), lambda: str(credential.get_token(_ENTRA_SCOPE).token)
 
 
+def passwords(url: sa.URL) -> set[str]:
+    """Those in the URL, also inside an ODBC connection string."""
+    query = url.query.get("odbc_connect", "")
+    found = re.findall(r"PWD=(\{(?:[^}]|\}\})*\}|[^;]*)", query if isinstance(query, str) else "", re.IGNORECASE)
+    unquoted = {pwd[1:-1].replace("}}", "}") if pwd.startswith("{") else pwd for pwd in found}
+    return unquoted | ({str(url.password)} if url.password else set())
+
+
 def without_login(connection_string: str) -> str:
     """The ODBC connection string without user, password and Trusted_Connection: none goes together with a token."""
     login = r";(Trusted_Connection|UID|PWD)=(\{(?:[^}]|\}\})*\}|[^;]*)"

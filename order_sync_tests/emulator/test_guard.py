@@ -16,6 +16,7 @@ import pytest
 from order_sync.emulator import Emulator, EmulatorSettings, Proxy, start_emulator
 from order_sync_tests.emulator.monday import Monday
 
+ANYWHERE = "0.0.0.0"  # noqa: S104 - refused, or on a free port for a moment
 ROOT = Path(__file__).resolve().parents[2]
 QUERY = {"query": 'mutation { create_group(board_id: 101, group_name: "Theirs") { id } }'}
 POSTS = ("v2", "_emulator/reset", "_emulator/settings")
@@ -31,7 +32,7 @@ def post(emulator: Emulator, path: str, *, url: str = "", **headers: str) -> htt
     "host",
     [
         *("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example"),
-        *("192.168.1.5", "2130706433", "", "127.0.0.1@evil.example", "[::1", "0.0.0.0"),  # noqa: S104 - a header
+        *("192.168.1.5", "2130706433", "", "127.0.0.1@evil.example", "[::1", ANYWHERE),
     ],
 )
 def test_another_name_is_misdirected(emulator: Emulator, host: str) -> None:
@@ -118,13 +119,13 @@ def test_a_page_of_another_site_in_a_browser(emulator: Emulator, monday: Monday,
 
 
 def test_it_is_not_opened_while_it_runs(emulator: Emulator) -> None:
-    for change in ({"allow_remote": True}, {"host": "0.0.0.0"}):  # noqa: S104
+    for change in ({"allow_remote": True}, {"host": ANYWHERE}):
         with pytest.raises(ValueError, match="fixed while the emulator runs"):
             emulator.configure(**change)
 
 
 def test_told_it_listens_and_warns() -> None:
-    with start_emulator(EmulatorSettings(host="0.0.0.0", allow_remote=True)) as emulator:  # noqa: S104
+    with start_emulator(EmulatorSettings(host=ANYWHERE, allow_remote=True)) as emulator:
         assert emulator.page_url.startswith("http://127.0.0.1:")
         assert "WARNING" in emulator.log()
         assert "other machines reach it" in emulator.log()
@@ -148,10 +149,10 @@ def command_line(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_the_command_line_refuses_and_warns() -> None:
-    with command_line("--host", "0.0.0.0") as process:  # noqa: S104
+    with command_line("--host", ANYWHERE) as process:
         out, errors = process.communicate(timeout=30)
     assert (out, process.returncode) == ("", 1)
     assert "allow_remote" in errors
-    with command_line("--host", "0.0.0.0", "--allow-remote") as process:  # noqa: S104
+    with command_line("--host", ANYWHERE, "--allow-remote") as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("WARNING: the monday emulator listens on 0.0.0.0")

@@ -192,7 +192,9 @@ def hostile(tmp_path: Path) -> Iterator[Emulator]:
         id=101,
         name=ALL_HOSTILE,
         columns=tuple(
-            ColumnSeed(id=kind, title=text, type=kind, labels=labels if kind in ("status", "dropdown") else ())
+            ColumnSeed.model_validate(
+                {"id": kind, "title": text, "type": kind, "labels": labels if kind in ("status", "dropdown") else ()}
+            )
             for kind, text in zip(("text", "status", "dropdown", "long_text", "link", "subtasks"), HOSTILE, strict=True)
         ),
         groups=HOSTILE,
@@ -203,7 +205,7 @@ def hostile(tmp_path: Path) -> Iterator[Emulator]:
     with start_emulator(EmulatorSettings(boards=(board,), state_file=path)) as emulator, Monday(emulator.url) as monday:
         for text, label in zip(HOSTILE, labels, strict=True):
             link = {"url": "https://example.com/" + "".join(text.split()), "text": text}
-            choice = {"status": {"label": label}, "dropdown": {"labels": [label]}}
+            choice: dict[str, Any] = {"status": {"label": label}, "dropdown": {"labels": [label]}}
             item = monday.item(text, text=text, long_text={"text": text}, link=link, **choice)
         script = {"url": "https://example.com/script", "text": "click me"}
         for url in ("javascript:window.struck=6", "data:text/html,x", " https://example.com", "//example.com"):

@@ -70,7 +70,7 @@ def test_a_taken_port_is_said_in_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", "::1"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", "::1"])  # noqa: S104 - refused
 def test_it_listens_on_loopback_only_unless_told(host: str) -> None:
     with pytest.raises(ValueError, match="loopback"):
         EmulatorSettings(host=host)

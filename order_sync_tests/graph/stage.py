@@ -131,7 +131,7 @@ class Stage:
         """Every row of every table, ours included."""
         with closing(sqlite3.connect(self.database_file)) as connection:
             names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            return {n: connection.execute(f'SELECT * FROM "{n}" ORDER BY rowid').fetchall() for n in names}  # noqa: S608
+            return {n: connection.execute(f'SELECT * FROM "{n}" ORDER BY rowid').fetchall() for n in names}  # noqa: S608 - SQLite's own names
 
     @property
     def database_file(self) -> Path:

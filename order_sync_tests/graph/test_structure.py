@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -176,6 +177,18 @@ def test_imports_point_one_way() -> None:
             if name.startswith(layer) and name != "resources/deployments.py":
                 wrong = {i for i in imported(name, tree) if within(i, *map(of_ours, above))}
                 assert wrong == set(), name
+
+
+def test_every_exception_to_a_security_rule_says_why() -> None:
+    found = [
+        (str(path.relative_to(ROOT)), line)
+        for folder in ("order_sync", "order_sync_tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"# (noqa: S\d|nosec)", line)
+    ]
+    assert found
+    assert [place for place in found if not re.search(r"# (noqa: S\d+|nosec B\d+) - \w", place[1])] == []
 
 
 def test_dagster_validates_it_from_the_root(stage: Stage) -> None:
