@@ -179,7 +179,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         ids = {board_id: groups_of(self._journal(board_id), site.board) for board_id, site in self._sites.items()}
         lines = ["| group | items wanted |", "| --- | ---: |"]
         for row in rows:
-            title = re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", row["title"])
+            title = re.sub(r"([\\`*_\[\]<>|#&!()~])", r"\\\1", " ".join(row["title"].split()))
             url = f"{self._sites[row['board_id']].board.url}#{ids[row['board_id']].get(row['title'], '')}"
             lines.append(f"| [{title}]({url}) | {row['headers']} |")
         return dg.MetadataValue.md("\n".join(lines))
