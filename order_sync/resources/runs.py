@@ -1,11 +1,12 @@
 """Is a run over? What it holds may then be taken up at once instead of after its lease.
 
 In: a run id. Out: whether that run is known to have ended, by Dagster's record or by its death on this machine.
-A run that is not known to be over is taken to be alive.
+A run that is not known to be over is taken to be alive, above all one of another machine or container.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
+from platform import node
 from time import sleep
 
 import dagster as dg
@@ -16,10 +17,14 @@ GRACE_SECONDS = 2.0  # between the end of a run's resources and Dagster's record
 
 
 class RunRegistry:
-    """The runs of this machine. Each holds a file lock, which the operating system drops when its process dies."""
+    """The runs of this machine. Each holds a file lock, which the operating system drops when its process dies.
 
-    def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
-        self._folder = home / "runs"
+    Not every shared folder tells one machine of the locks that another one holds, so each judges its own runs only.
+    """
+
+    def __init__(self, home: Path, instance: dg.DagsterInstance, machine: str = node()) -> None:
+        """`machine`: the host's name; a container has one of its own."""
+        self._folder = home / "runs" / (machine or "unnamed")
         self._instance = instance
 
     def enter(self, run_id: str) -> FileLock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -131,8 +132,8 @@ def test_a_run_that_is_going_is_waited_for(stage: Stage, instance: dg.DagsterIns
 def test_a_run_whose_process_died_is_not_waited_for(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(3)
     run = going_run(stage, instance)
-    locks = stage.settings.home / "runs"
-    locks.mkdir()
+    locks = stage.settings.home / "runs" / platform.node()
+    locks.mkdir(parents=True)
     (locks / f"{run.run_id}.lock").touch()  # as a killed process leaves it: there, and held by nobody
     assert skipped(tick(stage, instance)).startswith("The last run failed; trying again in ")
     ended = instance.get_run_by_id(run.run_id)
