@@ -1,4 +1,4 @@
-"""One PostgreSQL cluster for all tests of this folder; without PostgreSQL they skip and say so."""
+"""One PostgreSQL cluster for the tests that need one; without PostgreSQL they skip and say so."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from order_sync.emulator import Emulator
 from order_sync_tests.deployment.postgres import Postgres, cluster, programs
-from order_sync_tests.graph.stage import pardon_dagster
+from order_sync_tests.graph.stage import Stage, pardon_dagster, stage_in
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,12 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip("PostgreSQL is not installed here (apt-get install postgresql)")
     with tempfile.TemporaryDirectory(prefix="order_sync_postgres_") as folder, cluster(where, Path(folder)) as postgres:
         yield postgres
+
+
+@pytest.fixture
+def stage(board_process: Emulator, tmp_path: Path) -> Iterator[Stage]:
+    with stage_in(tmp_path, board_process) as stage:
+        yield stage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
 """Dagster with its record in PostgreSQL: deploy/postgres/dagster.yaml, a real server, daemon and webserver.
 
 Two runs at once, each in a process of another code location's server and with an ORDER_SYNC_HOME of its own, as
-containers have: nothing but the database tells one of the other.
+containers have: nothing but the two databases tells one of the other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -29,7 +28,7 @@ from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.deployment.postgres import PASSWORD, Postgres
-from order_sync_tests.graph.stage import ROOT, Stage, free_port, in_group, stage_in, until
+from order_sync_tests.graph.stage import ROOT, Row, Stage, free_port, in_group, stage_in, until
 
 pytestmark = pytest.mark.daemon
 
@@ -37,7 +36,9 @@ SHIPPED = ROOT / "deploy" / "postgres"
 SPEED = 30  # of monday's clock: a minute is two seconds
 CREATES = 60  # a minute
 CUSTOMERS = ("Weber & Co", "O'Malley & Daughters")
-LOCATIONS = ("order_sync", "order_sync_2")
+OTHER_BOARD = EMBEDDED_BOARD + 10
+#: Code locations, each with the board that its runs write to.
+LOCATIONS = {"order_sync": EMBEDDED_BOARD, "order_sync_2": EMBEDDED_BOARD, "order_sync_3": OTHER_BOARD}
 LAUNCH = """
 mutation ($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -49,11 +50,13 @@ mutation ($params: ExecutionParams!) {
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def strict_monday() -> Iterator[Emulator]:
     """Two mutations at once on a board are refused, and so is what goes beyond the budget."""
+    seed = board_seed(load_mapping())
+    other = seed.model_copy(update={"id": OTHER_BOARD, "subitem_board_id": OTHER_BOARD + 1, "name": "Another plan"})
     settings = EmulatorSettings(
-        boards=(board_seed(load_mapping()),),
+        boards=(seed, other),
         clock_speed=SPEED,
         mutation_ms=500,
         lock_boards=True,
@@ -64,20 +67,37 @@ def strict_monday() -> Iterator[Emulator]:
         yield emulator
 
 
-@pytest.fixture
-def stage(strict_monday: Emulator, postgres: Postgres, tmp_path: Path) -> Iterator[Stage]:
+@pytest.fixture(scope="module")
+def stage(strict_monday: Emulator, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("site")
     settings = {
         "ORDER_SYNC_CLOCK_SPEED": str(SPEED),
         "ORDER_SYNC_SENSOR_SECONDS": "86400",
-        "ORDER_SYNC_DATABASE_URL": f"sqlite:///{tmp_path}/home/orders.db",
+        "ORDER_SYNC_DATABASE_URL": f"sqlite:///{folder}/home/orders.db",
     }
-    with stage_in(tmp_path, strict_monday, **settings, **postgres.environment) as stage:
+    with stage_in(folder, strict_monday, **settings, **postgres.environment) as stage:
         shipped = yaml.safe_load((SHIPPED / "dagster.yaml").read_text(encoding="utf-8"))
         # As docs/deployment.md says where more runs than one are wanted.
         shipped["concurrency"]["runs"]["tag_concurrency_limits"][0]["limit"] = 2
         shipped["concurrency"]["pools"]["default_limit"] = 2
         (stage.folder / "dagster.yaml").write_text(yaml.safe_dump(shipped), encoding="utf-8")
         yield stage
+
+
+@pytest.fixture(scope="module")
+def instance(stage: Stage) -> Iterator[dg.DagsterInstance]:
+    with stage.instance() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def site(stage: Stage) -> Iterator[Site]:
+    with ExitStack() as stack:
+        site = Site(stage, stack)
+        site.start_code_and_webserver()
+        yield site
+        site.stop()
+    assert PASSWORD not in (stage.folder / "output.txt").read_text(encoding="utf-8")
 
 
 def orders(customer: str, count: int) -> SampleOrders:
@@ -91,11 +111,12 @@ def orders(customer: str, count: int) -> SampleOrders:
 
 
 class Site:
-    """Webserver, daemon and two code locations, each a process, on the stage's instance."""
+    """Webserver, daemon and three code locations, each a process, on the stage's instance."""
 
     def __init__(self, stage: Stage, stack: ExitStack) -> None:
         self._stage, self._stack = stage, stack
         self._processes: list[subprocess.Popen[str]] = []
+        self._has_daemon = False
         self.url = f"http://127.0.0.1:{free_port()}"
         self.ports = [free_port() for _ in LOCATIONS]
         (server,) = yaml.safe_load((SHIPPED / "workspace.yaml").read_text(encoding="utf-8"))["load_from"]
@@ -106,16 +127,20 @@ class Site:
         (stage.folder / "workspace.yaml").write_text(yaml.safe_dump({"load_from": servers}), encoding="utf-8")
 
     def start_code_and_webserver(self) -> None:
-        for name, port in zip(LOCATIONS, self.ports, strict=True):
+        for (name, board), port in zip(LOCATIONS.items(), self.ports, strict=True):
             grpc = ("api", "grpc", "-h", "127.0.0.1", "-p", str(port), "-m", "order_sync.definitions")
-            self._start("dagster", *grpc, ORDER_SYNC_HOME=str(self._stage.folder / name))
-        until(lambda: all(is_listening(port) for port in self.ports), "both code locations")
+            own = {"ORDER_SYNC_HOME": str(self._stage.folder / name), "ORDER_SYNC_MONDAY_BOARD_ID": str(board)}
+            self._start("dagster", *grpc, **own)
+        until(lambda: all(is_listening(port) for port in self.ports), "the code locations", every=0.3)
         port = self.url.rpartition(":")[2]
         self._start("dagster_webserver", "-h", "127.0.0.1", "-p", port, "-w", "workspace.yaml")
         until(self._answers, "the webserver", every=0.3)
 
     def start_daemon(self) -> None:
-        self._start("dagster._daemon", "run", "-w", "workspace.yaml")
+        """Not before runs are in the queue: the sensors see them then, and ask for none."""
+        if not self._has_daemon:
+            self._has_daemon = True
+            self._start("dagster._daemon", "run", "-w", "workspace.yaml")
 
     def stop(self) -> None:
         """All at once: each takes its time."""
@@ -156,46 +181,70 @@ def is_at_groups(instance: dg.DagsterInstance, run_id: str) -> bool:
     return "monday_groups" in {entry.step_key for entry in started}
 
 
-def check(stage: Stage, *arguments: str) -> subprocess.Popen[bytes]:
-    """A health check of deploy/, beside others."""
-    command = [sys.executable, "-m", *arguments]
-    return subprocess.Popen(command, cwd=stage.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def test_two_runs_at_once_share_board_and_budget(stage: Stage) -> None:
+def waiting_runs(stage: Stage, site: Site, instance: dg.DagsterInstance, *locations: str) -> list[str]:
+    """A run in each of the locations, each of another customer; they go on together, from monday_groups."""
     for customer in CUSTOMERS:
         stage.add(orders(customer, 25))
-    with ExitStack() as stack, stage.database() as database, stage.instance() as instance:
-        site = Site(stage, stack)
-        site.start_code_and_webserver()
-        board = Journal(database, stage.tables, board_id=EMBEDDED_BOARD, run_id="somebody", lease_seconds=180)
-        with board.holding_board():  # until both runs are there and want it
-            runs = [site.launch(*of) for of in zip(LOCATIONS, CUSTOMERS, strict=True)]
-            site.start_daemon()  # which finds two runs in the queue; the sensor sees them, and asks for none
-            until(lambda: all(is_at_groups(instance, run) for run in runs), "two runs that wait", every=0.3)
-            assert stage.mutations() == []
-        until(lambda: all(run.is_finished for run in instance.get_runs()), "the end of both runs", every=0.3)
-        checks = [check(stage, "dagster._daemon", "liveness-check")]
-        checks += [check(stage, "dagster", "api", "grpc-health-check", "-p", str(port)) for port in site.ports]
-        assert [process.wait(60) for process in checks] == [0, 0, 0]
-        ended = {run.run_id: run.status for run in instance.get_runs()}
-        site.stop()
-    output = (stage.folder / "output.txt").read_text(encoding="utf-8")
-    assert ended == dict.fromkeys(runs, dg.DagsterRunStatus.SUCCESS), output
-    assert PASSWORD not in output
+    with ExitStack() as stack, stage.database() as database:
+        for board in {LOCATIONS[location] for location in locations}:
+            holder = Journal(database, stage.tables, board_id=board, run_id="somebody", lease_seconds=180)
+            stack.enter_context(holder.holding_board())
+        runs = [site.launch(*of) for of in zip(locations, CUSTOMERS, strict=True)]
+        site.start_daemon()
+        until(lambda: all(is_at_groups(instance, run) for run in runs), "two runs that wait", every=0.3)
+    return runs
 
-    # 0 lost, 0 doubled.
-    assert stage.unsynced() == 0
-    assert stage.agreement().agree
-    assert stage.emulator.stats()["items_created"] == 50
-    # No refusal: neither for complexity nor because somebody else writes to the board.
-    requests = stage.emulator.requests()
-    assert {(request["status"], *request["error_codes"]) for request in requests} == {(200,)}
-    spent = sum(request["cost"] for request in requests)
-    assert spent > 3 * 30_000 * CREATES, "more than a minute's budget, or it would prove nothing"
-    # One writer at a time: no mutation of either run began before the one before it had ended.
-    mutations = sorted(stage.mutations(), key=lambda request: request["at"])
+
+def ended(stage: Stage, instance: dg.DagsterInstance, runs: list[str]) -> list[Row]:
+    """The mutations of the two runs, oldest first, once they are over and all is well."""
+    until(lambda: all(run.is_finished for run in instance.get_runs()), "the end of both runs", every=0.3)
+    found = {run: instance.get_run_by_id(run) for run in runs}
+    assert {run.status for run in found.values() if run} == {dg.DagsterRunStatus.SUCCESS}
     by_key = {row["idempotency_key"]: row["run_id"] for row in stage.rows(stage.tables.journal)}
+    mutations = [request for request in stage.mutations() if by_key[request["idempotency_key"]] in runs]
     assert {by_key[request["idempotency_key"]] for request in mutations} == set(runs)
-    for earlier, later in itertools.pairwise(mutations):
-        assert earlier["at"] + earlier["seconds"] <= later["at"]
+    # No refusal: neither for complexity nor because somebody else writes to the board.
+    assert {(request["status"], *request["error_codes"]) for request in stage.emulator.requests()} == {(200,)}
+    assert sum(request["cost"] for request in mutations) > 3 * 30_000 * CREATES, "no more than a minute's budget"
+    assert stage.unsynced() == 0
+    return sorted(mutations, key=lambda request: request["at"])
+
+
+def items(stage: Stage) -> dict[int, int]:
+    """Items by board: what is lost or doubled would show."""
+    return {int(board["id"]): board["items_count"] for board in stage.emulator.state()["boards"]}
+
+
+def overlaps(mutations: list[Row]) -> int:
+    """How many mutations began before the one before them had ended."""
+    pairs = itertools.pairwise(mutations)
+    return sum(earlier["at"] + earlier["seconds"] > later["at"] for earlier, later in pairs)
+
+
+def test_two_runs_on_one_board_take_turns(stage: Stage, site: Site, instance: dg.DagsterInstance) -> None:
+    runs = waiting_runs(stage, site, instance, "order_sync", "order_sync_2")
+    assert overlaps(ended(stage, instance, runs)) == 0
+    assert items(stage)[EMBEDDED_BOARD] == 50
+    assert stage.agreement().agree
+
+
+def test_two_runs_on_two_boards_share_the_budget(stage: Stage, site: Site, instance: dg.DagsterInstance) -> None:
+    before = items(stage)
+    runs = waiting_runs(stage, site, instance, "order_sync", "order_sync_3")
+    assert overlaps(ended(stage, instance, runs)) > 0
+    new = {board: count - before[board] for board, count in items(stage).items()}
+    assert [new[board] for board in (EMBEDDED_BOARD, OTHER_BOARD)] == [25, 25]
+    assert sorted(new.values()) == [25, 25, 75, 75]  # and the boards of the subitems
+
+
+def test_the_health_checks_pass(stage: Stage, site: Site, instance: dg.DagsterInstance) -> None:
+    """Those of deploy/, beside the webserver's /server_info, which was asked when it started."""
+    site.start_daemon()
+    commands = [["dagster._daemon", "liveness-check"]]
+    commands += [["dagster", "api", "grpc-health-check", "-p", str(site.ports[0])]]
+    until(lambda: instance.get_daemon_statuses(), "a heartbeat of the daemon", every=0.3)
+    checks = [
+        subprocess.Popen([sys.executable, "-m", *command], cwd=stage.folder, stdout=subprocess.DEVNULL)
+        for command in commands
+    ]
+    assert [check.wait(60) for check in checks] == [0, 0]
