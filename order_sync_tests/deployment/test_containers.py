@@ -74,7 +74,7 @@ def test_a_run_of_another_container_keeps_the_board_until_dagster_says_that_it_i
 ) -> None:
     run, next_run = going_run(stage, instance), going_run(stage, instance)
     known = registry(stage, instance, "worker-2")
-    waited_for = []
+    waited_for: list[str] = []
 
     def waiting(holder: str) -> None:
         waited_for.append(holder)
@@ -98,7 +98,7 @@ def test_a_run_that_nobody_knows_of_keeps_the_board_for_its_lease(stage: Stage, 
     """Another machine's run with a Dagster record of its own: only the database is shared."""
     known = registry(stage, instance, "worker-2")
     run = going_run(stage, instance)
-    waited_for = []
+    waited_for: list[str] = []
     with (
         journal(stage, "unknown-run", known, lease_seconds=1.5) as former,
         journal(stage, run.run_id, known) as later,

@@ -17,19 +17,19 @@ import click
 import dagster as dg
 import pytest
 import yaml
-from dagster._cli import create_dagster_cli
+from dagster._cli import cli as dagster_cli
 from dagster._config import process_config
 from dagster._config.field import resolve_to_config_type
 from dagster._core.instance.config import ConcurrencyConfig, dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._core.storage.config import pg_config
-from dagster._daemon.cli import create_dagster_daemon_cli
+from dagster._daemon.cli import cli as dagster_daemon_cli
 from dagster_docker import DockerRunLauncher
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.job import construct_dagster_k8s_job
 from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
-from dagster_webserver.cli import create_dagster_webserver_cli
+from dagster_webserver.cli import dagster_webserver as dagster_webserver_cli
 from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
 from kubernetes.client import ApiClient, V1PodSecurityContext, V1Probe, V1ResourceRequirements, V1SecurityContext
 
@@ -44,10 +44,12 @@ POSTGRES_VARIABLES = {f"DAGSTER_PG_{name}" for name in ("HOST", "PORT", "DB", "U
 #: What each place has of its own; the rest of the instance is that of the top folder.
 OF_THE_PLACE = {"storage", "local_artifact_storage", "compute_logs", "run_launcher"}
 COMMANDS: dict[str, click.Command] = {
-    "dagster": create_dagster_cli(),
-    "dagster-daemon": create_dagster_daemon_cli(),
-    "dagster-webserver": create_dagster_webserver_cli(),
+    "dagster": dagster_cli,
+    "dagster-daemon": dagster_daemon_cli,
+    "dagster-webserver": dagster_webserver_cli,
 }
+
+K8S_LAUNCHER: Any = K8sRunLauncher  # without types of its own
 
 Yaml = dict[str, Any]
 
@@ -72,7 +74,7 @@ def config_of(kind: Any, value: Yaml) -> Yaml:
 
 
 def project() -> Yaml:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return cast("Yaml", tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"])
 
 
 # ---- the instances ------------------------------------------------------------------------------
@@ -214,7 +216,7 @@ def container_context(values: Yaml) -> Yaml:
 
 def test_dagster_takes_the_launcher_and_the_queue() -> None:
     given = values()
-    config_of(K8sRunLauncher.config_type(), run_launcher(given))
+    config_of(K8S_LAUNCHER.config_type(), run_launcher(given))
     queue = given["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
     coordinator = {
         "max_concurrent_runs": queue["maxConcurrentRuns"],
@@ -246,8 +248,8 @@ def test_the_job_of_a_run_is_as_meant(stage: Stage, tmp_path: Path) -> None:
     }
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(nowhere), encoding="utf-8")
     outside = {"load_incluster_config": False, "kubeconfig_file": str(tmp_path / "kubeconfig")}
-    config = config_of(K8sRunLauncher.config_type(), run_launcher(values()) | outside)
-    launcher = K8sRunLauncher.from_config_value(None, config)
+    config = config_of(K8S_LAUNCHER.config_type(), run_launcher(values()) | outside)
+    launcher = K8S_LAUNCHER.from_config_value(None, config)
     image = "registry.example.internal/order-sync:0.1.0"
     with stage.instance() as instance:
         run = instance.create_run_for_job(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -50,6 +51,15 @@ mutation ($params: ExecutionParams!) {
 """
 
 
+def more_runs() -> dict[str, Any]:
+    """What docs/deployment.md says to change where more runs than one are wanted at a time."""
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    example = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert example is not None
+    found: dict[str, Any] = yaml.safe_load(example[1])
+    return found
+
+
 @pytest.fixture(scope="module")
 def strict_monday() -> Iterator[Emulator]:
     """Two mutations at once on a board are refused, and so is what goes beyond the budget."""
@@ -77,9 +87,8 @@ def stage(strict_monday: Emulator, postgres: Postgres, tmp_path_factory: pytest.
     }
     with stage_in(folder, strict_monday, **settings, **postgres.environment) as stage:
         shipped = yaml.safe_load((SHIPPED / "dagster.yaml").read_text(encoding="utf-8"))
-        # As docs/deployment.md says where more runs than one are wanted.
-        shipped["concurrency"]["runs"]["tag_concurrency_limits"][0]["limit"] = 2
-        shipped["concurrency"]["pools"]["default_limit"] = 2
+        for part, limits in more_runs()["concurrency"].items():
+            shipped["concurrency"][part] |= limits
         (stage.folder / "dagster.yaml").write_text(yaml.safe_dump(shipped), encoding="utf-8")
         yield stage
 
@@ -132,8 +141,8 @@ class Site:
             own = {"ORDER_SYNC_HOME": str(self._stage.folder / name), "ORDER_SYNC_MONDAY_BOARD_ID": str(board)}
             self._start("dagster", *grpc, **own)
         until(lambda: all(is_listening(port) for port in self.ports), "the code locations", every=0.3)
-        port = self.url.rpartition(":")[2]
-        self._start("dagster_webserver", "-h", "127.0.0.1", "-p", port, "-w", "workspace.yaml")
+        own_port = self.url.rpartition(":")[2]
+        self._start("dagster_webserver", "-h", "127.0.0.1", "-p", own_port, "-w", "workspace.yaml")
         until(self._answers, "the webserver", every=0.3)
 
     def start_daemon(self) -> None:
