@@ -200,13 +200,13 @@ def waiting_runs(stage: Stage, site: Site, instance: dg.DagsterInstance, *locati
             stack.enter_context(holder.holding_board())
         runs = [site.launch(*of) for of in zip(locations, CUSTOMERS, strict=True)]
         site.start_daemon()
-        until(lambda: all(is_at_groups(instance, run) for run in runs), "two runs that wait", every=0.3)
+        until(lambda: all(is_at_groups(instance, run) for run in runs), "two runs that wait", within=120, every=0.3)
     return runs
 
 
 def ended(stage: Stage, instance: dg.DagsterInstance, runs: list[str]) -> list[Row]:
     """The mutations of the two runs, oldest first, once they are over and all is well."""
-    until(lambda: all(run.is_finished for run in instance.get_runs()), "the end of both runs", every=0.3)
+    until(lambda: all(run.is_finished for run in instance.get_runs()), "the end of both runs", within=120, every=0.3)
     found = {run: instance.get_run_by_id(run) for run in runs}
     assert {run.status for run in found.values() if run} == {dg.DagsterRunStatus.SUCCESS}
     by_key = {row["idempotency_key"]: row["run_id"] for row in stage.rows(stage.tables.journal)}
