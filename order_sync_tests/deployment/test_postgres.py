@@ -25,7 +25,7 @@ from order_sync.demo.board import board_seed
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator, EmulatorSettings, Limits, start_emulator
 from order_sync.orders.journal import Journal
-from order_sync.orders.mapping import load_mapping
+from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.deployment.postgres import PASSWORD, Postgres
@@ -36,10 +36,10 @@ pytestmark = pytest.mark.daemon
 SHIPPED = ROOT / "deploy" / "postgres"
 SPEED = 30  # of monday's clock: a minute is two seconds
 CREATES = 60  # a minute
-CUSTOMERS = ("Weber & Co", "O'Malley & Daughters")
+LOCATIONS = ("order_sync", "order_sync_2")
 OTHER_BOARD = EMBEDDED_BOARD + 10
-#: Code locations, each with the board that its runs write to.
-LOCATIONS = {"order_sync": EMBEDDED_BOARD, "order_sync_2": EMBEDDED_BOARD, "order_sync_3": OTHER_BOARD}
+#: Customers with the board that their orders go to.
+BOARDS = {"Weber & Co": EMBEDDED_BOARD, "O'Malley & Daughters": EMBEDDED_BOARD, "Café Brontë": OTHER_BOARD}
 LAUNCH = """
 mutation ($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -84,7 +84,11 @@ def stage(strict_monday: Emulator, postgres: Postgres, tmp_path_factory: pytest.
         "ORDER_SYNC_CLOCK_SPEED": str(SPEED),
         "ORDER_SYNC_SENSOR_SECONDS": "86400",
         "ORDER_SYNC_DATABASE_URL": f"sqlite:///{folder}/home/orders.db",
+        "ORDER_SYNC_MAPPING": str(folder / "mapping.toml"),
     }
+    elsewhere = json.dumps([name for name, board in BOARDS.items() if board == OTHER_BOARD], ensure_ascii=False)
+    rule = f"\n[[boards]]\nid = {OTHER_BOARD}\ncustomers = {elsewhere}\n"
+    (folder / "mapping.toml").write_text(DEFAULT_MAPPING.read_text(encoding="utf-8") + rule, encoding="utf-8")
     with stage_in(folder, strict_monday, **settings, **postgres.environment) as stage:
         shipped = yaml.safe_load((SHIPPED / "dagster.yaml").read_text(encoding="utf-8"))
         for part, limits in more_runs()["concurrency"].items():
@@ -120,7 +124,7 @@ def orders(customer: str, count: int) -> SampleOrders:
 
 
 class Site:
-    """Webserver, daemon and three code locations, each a process, on the stage's instance."""
+    """Webserver, daemon and two code locations, each a process, on the stage's instance."""
 
     def __init__(self, stage: Stage, stack: ExitStack) -> None:
         self._stage, self._stack = stage, stack
@@ -136,10 +140,9 @@ class Site:
         (stage.folder / "workspace.yaml").write_text(yaml.safe_dump({"load_from": servers}), encoding="utf-8")
 
     def start_code_and_webserver(self) -> None:
-        for (name, board), port in zip(LOCATIONS.items(), self.ports, strict=True):
+        for name, port in zip(LOCATIONS, self.ports, strict=True):
             grpc = ("api", "grpc", "-h", "127.0.0.1", "-p", str(port), "-m", "order_sync.definitions")
-            own = {"ORDER_SYNC_HOME": str(self._stage.folder / name), "ORDER_SYNC_MONDAY_BOARD_ID": str(board)}
-            self._start("dagster", *grpc, **own)
+            self._start("dagster", *grpc, ORDER_SYNC_HOME=str(self._stage.folder / name))
         until(lambda: all(is_listening(port) for port in self.ports), "the code locations", every=0.3)
         own_port = self.url.rpartition(":")[2]
         self._start("dagster_webserver", "-h", "127.0.0.1", "-p", own_port, "-w", "workspace.yaml")
@@ -190,15 +193,15 @@ def is_at_groups(instance: dg.DagsterInstance, run_id: str) -> bool:
     return "monday_groups" in {entry.step_key for entry in started}
 
 
-def waiting_runs(stage: Stage, site: Site, instance: dg.DagsterInstance, *locations: str) -> list[str]:
-    """A run in each of the locations, each of another customer; they go on together, from monday_groups."""
-    for customer in CUSTOMERS:
+def waiting_runs(stage: Stage, site: Site, instance: dg.DagsterInstance, *customers: str) -> list[str]:
+    """A run for each of the customers, each in another location; they go on together, from monday_groups."""
+    for customer in customers:
         stage.add(orders(customer, 25))
     with ExitStack() as stack, stage.database() as database:
-        for board in {LOCATIONS[location] for location in locations}:
+        for board in {BOARDS[customer] for customer in customers}:
             holder = Journal(database, stage.tables, board_id=board, run_id="somebody", lease_seconds=180)
             stack.enter_context(holder.holding_board())
-        runs = [site.launch(*of) for of in zip(locations, CUSTOMERS, strict=True)]
+        runs = [site.launch(*of) for of in zip(LOCATIONS, customers, strict=True)]
         site.start_daemon()
         until(lambda: all(is_at_groups(instance, run) for run in runs), "two runs that wait", within=120, every=0.3)
     return runs
@@ -216,6 +219,7 @@ def ended(stage: Stage, instance: dg.DagsterInstance, runs: list[str]) -> list[R
     assert {(request["status"], *request["error_codes"]) for request in stage.emulator.requests()} == {(200,)}
     assert sum(request["cost"] for request in mutations) > 3 * 30_000 * CREATES, "no more than a minute's budget"
     assert stage.unsynced() == 0
+    assert stage.agreement().agree
     return sorted(mutations, key=lambda request: request["at"])
 
 
@@ -231,15 +235,14 @@ def overlaps(mutations: list[Row]) -> int:
 
 
 def test_two_runs_on_one_board_take_turns(stage: Stage, site: Site, instance: dg.DagsterInstance) -> None:
-    runs = waiting_runs(stage, site, instance, "order_sync", "order_sync_2")
+    runs = waiting_runs(stage, site, instance, "Weber & Co", "O'Malley & Daughters")
     assert overlaps(ended(stage, instance, runs)) == 0
     assert items(stage)[EMBEDDED_BOARD] == 50
-    assert stage.agreement().agree
 
 
 def test_two_runs_on_two_boards_share_the_budget(stage: Stage, site: Site, instance: dg.DagsterInstance) -> None:
     before = items(stage)
-    runs = waiting_runs(stage, site, instance, "order_sync", "order_sync_3")
+    runs = waiting_runs(stage, site, instance, "Weber & Co", "Café Brontë")
     assert overlaps(ended(stage, instance, runs)) > 0
     new = {board: count - before[board] for board, count in items(stage).items()}
     assert [new[board] for board in (EMBEDDED_BOARD, OTHER_BOARD)] == [25, 25]
