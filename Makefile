@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCHMARK_VENV := .venv-benchmark
 AUDIT_VENV := .venv-audit
 
-.PHONY: demo ui test faults benchmark lint audit clean
+.PHONY: demo ui test faults benchmark lint audit docs reference diagrams clean
 
 demo: $(VENV)/.installed
 	$(BIN)/order-sync demo
@@ -47,6 +47,18 @@ $(AUDIT_VENV)/.installed: pyproject.toml
 	$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	touch $@
 
+# The documentation as a site, in site/. A broken link or anchor fails.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# Writes the table of settings and the page of commands from the code.
+reference: $(VENV)/.installed
+	$(BIN)/python docs/tools/reference.py
+
+# Draws the Mermaid diagrams of the pages that have no picture yet; needs npm and chromium.
+diagrams: $(VENV)/.installed-test
+	$(BIN)/python docs/tools/diagrams.py
+
 $(VENV)/bin/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'order_sync needs Python 3.11 or newer')"
 	$(PYTHON) -m venv $(VENV)
@@ -57,7 +69,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
-	touch $@ $(VENV)/.installed
+	touch $@ $(VENV)/.installed $(VENV)/.installed-docs
+
+$(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) .order_sync
+	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) .order_sync site

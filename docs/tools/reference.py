@@ -1,0 +1,87 @@
+"""Writes the references of the documentation from the code: `make reference`.
+
+In: the settings' fields and the commands' own help. Out: the table in docs/configuration.md, between its two marks, and
+docs/commands.md. Whatever else the pages say stays as it is; a test holds both against the code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from order_sync.cli import main as order_sync
+from order_sync.settings import PREFIX, Settings
+
+DOCS = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- settings: written by `make reference` -->", "<!-- end of settings -->"
+WIDTH = 100  # columns of the help texts
+
+COMMANDS = """\
+<!-- Written by `make reference` from the commands' own help. -->
+# Commands
+
+Each of these is also what `order-sync COMMAND --help` prints. Options go after the command.
+
+Exit code 0: all is well, for `sync` that every claimed row is SYNCED. 1: there is something to look at, such as rows that
+were rejected or held back. 2: nothing could be done; the last line says why. 130: stopped by Ctrl-C.
+"""
+
+
+def settings_table() -> str:
+    lines = ["| variable | default | what it sets |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default is None else f"`{field.default}`"
+        if name == "mapping":
+            default = "`order_sync/mapping.toml`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {_cell(field.description or '')} |")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def configuration(page: str) -> str:
+    """The page with the table as the settings are now."""
+    before, _, rest = page.partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise SystemExit(f"docs/configuration.md lacks the marks '{BEGIN}' and '{END}'")
+    return f"{before}{BEGIN}\n{settings_table()}\n{END}{after}"
+
+
+def commands() -> str:
+    """docs/commands.md."""
+    return COMMANDS + "".join(_sections(order_sync, "order-sync"))
+
+
+def _sections(command: click.Command, path: str, parent: click.Context | None = None) -> Iterator[str]:
+    context = click.Context(
+        command,
+        info_name=path.split()[-1],
+        parent=parent,
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        help_option_names=["--help", "-h"],
+    )
+    if parent is not None and not isinstance(command, click.Group):
+        text = re.sub(r"[ \t]+$", "", click.unstyle(command.get_help(context)), flags=re.MULTILINE)
+        yield f"\n## {path}\n\n```text\n{text}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            if child is not None and not child.hidden:
+                yield from _sections(child, f"{path} {name}", context)
+
+
+def main() -> None:
+    page = DOCS / "configuration.md"
+    page.write_text(configuration(page.read_text(encoding="utf-8")), encoding="utf-8")
+    (DOCS / "commands.md").write_text(commands(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
