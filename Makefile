@@ -49,7 +49,7 @@ $(AUDIT_VENV)/.installed: pyproject.toml
 
 # The documentation as a site, in site/. A broken link or anchor fails.
 docs: $(VENV)/.installed-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Writes the table of settings and the page of commands from the code.
 reference: $(VENV)/.installed

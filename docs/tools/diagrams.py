@@ -1,7 +1,7 @@
 """Draws the Mermaid diagrams of the pages into docs/images/diagrams: `make diagrams`.
 
-In: the ```mermaid blocks of docs/. Out: an SVG for each, named by the sum of its source, so that a picture that is there
-is the right one; pictures of no block are deleted. Needs npm (for mermaid itself) and chromium; building the site does not.
+In: the ```mermaid blocks of docs/. Out: an SVG for each, named by the sum of its source: a picture that is there is the
+right one. Pictures of no block are deleted. Needs npm (for mermaid itself) and chromium; building the site does not.
 """
 
 from __future__ import annotations

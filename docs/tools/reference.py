@@ -25,8 +25,8 @@ COMMANDS = """\
 
 Each of these is also what `order-sync COMMAND --help` prints. Options go after the command.
 
-Exit code 0: all is well, for `sync` that every claimed row is SYNCED. 1: there is something to look at, such as rows that
-were rejected or held back. 2: nothing could be done; the last line says why. 130: stopped by Ctrl-C.
+Exit code 0: all is well, for `sync` that every claimed row is SYNCED. 1: there is something to look at, such as rows
+that were rejected or held back. 2: nothing could be done; the last line says why. 130: stopped by Ctrl-C.
 """
 
 
@@ -65,7 +65,7 @@ def _sections(command: click.Command, path: str, parent: click.Context | None = 
         parent=parent,
         terminal_width=WIDTH,
         max_content_width=WIDTH,
-        help_option_names=["--help", "-h"],
+        **command.context_settings,
     )
     if parent is not None and not isinstance(command, click.Group):
         text = re.sub(r"[ \t]+$", "", click.unstyle(command.get_help(context)), flags=re.MULTILINE)

@@ -35,7 +35,7 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """What is typed: the lines with a prompt, or all where there are no prompts. Output and comments are left out."""
+        """What is typed: the lines with a prompt, or all where there are no prompts. Neither output nor comments."""
         typed: list[str] = []
         going_on = False
         for line in self.text.splitlines():

@@ -1,6 +1,7 @@
-"""Does a command of the documentation work? It is run on sample orders; what cannot run here is parsed as far as it goes.
+"""Does a command of the documentation work? It is run on sample orders; what cannot run here is parsed.
 
-In: a command line, and a folder with a copy of the project in which the demo was run. Out: nothing, or an AssertionError.
+In: a command line, and a folder with a copy of the project in which the demo was run. Out: nothing, or an error of an
+assertion.
 What is not run, and why, is all said in `judge` and ELSEWHERE: a command that none of the rules knows fails.
 """
 
@@ -18,9 +19,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
+from itertools import pairwise
 from pathlib import Path
 
 import click
+import httpx
 from click.testing import CliRunner
 
 from order_sync.cli import main as order_sync
@@ -109,7 +112,8 @@ class Shop:
         with in_group(command(*part.arguments, *port), self.folder, own_place) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
-            assert "http://127.0.0.1:" in first, first
+            (page,) = re.findall(r"http://127\.0\.0\.1:\d+/(?=\s|$)", first)
+            until(lambda: httpx.get(page, trust_env=False, follow_redirects=True).is_success, "its page")
             process.send_signal(signal.SIGINT)
             until(lambda: process.poll() is not None, "its end after Ctrl-C", within=DUE)
             assert process.returncode == 0
@@ -218,7 +222,7 @@ def judge(part: Simple) -> Way:
             assert_files_exist(word for word in arguments[2:] if "/" in word)
         return Way.PARSE
     if program in ELSEWHERE:
-        named = zip(arguments, arguments[1:], strict=False)
+        named = pairwise(arguments)
         assert_files_exist(word for option, word in named if option in NAMES_A_FILE)
         return Way.PARSE
     assert program in HARMLESS, f"what does {program!r} do? See order_sync_tests/docs/commands.py"
@@ -238,7 +242,9 @@ def _way_of_ours(arguments: Sequence[str], environment: Mapping[str, str]) -> Wa
 def parse(program: click.Command, arguments: Sequence[str]) -> None:
     """Raises AssertionError if the command would not take these arguments."""
     rest = list(arguments)
+    context: click.Context | None = None
     while isinstance(program, click.Group):
+        context = click.Context(program, parent=context, **program.context_settings)
         name = rest.pop(0) if rest else ""
         if name in ("--help", "-h", "--version"):
             return
@@ -246,7 +252,7 @@ def parse(program: click.Command, arguments: Sequence[str]) -> None:
         assert child is not None, f"there is no command {name!r} in {' '.join(arguments)!r}"
         program = child
     try:
-        program.make_context(program.name or "", rest)
+        program.make_context(program.name or "", rest, parent=context)
     except click.exceptions.Exit:
         return
     except click.UsageError as error:
@@ -257,7 +263,7 @@ def assert_installable(arguments: Sequence[str]) -> None:
     """`pip install` of this project, with extras that it has and files that exist."""
     assert arguments[:1] == ["install"], arguments
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert_files_exist(w for o, w in zip(arguments, arguments[1:], strict=False) if o in NAMES_A_FILE)
+    assert_files_exist(w for o, w in pairwise(arguments) if o in NAMES_A_FILE)
     for word in arguments:
         if match := re.fullmatch(r"\.\[(.+)\]", word):
             assert {*match[1].split(",")} <= {*project["optional-dependencies"]}, f"an extra of {word} does not exist"
@@ -271,7 +277,8 @@ def assert_files_exist(names: Iterator[str]) -> None:
 def _dagster() -> click.Command:
     from dagster._cli import create_dagster_cli
 
-    return create_dagster_cli()
+    made: click.Command = create_dagster_cli()  # type: ignore[no-untyped-call]
+    return made
 
 
 def _webserver() -> click.Command:

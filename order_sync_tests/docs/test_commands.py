@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from order_sync_tests.docs.blocks import CONSOLES, Block, blocks, from_windows
@@ -56,8 +58,6 @@ def test_what_does_not_work_is_seen(shop: Shop, line: str) -> None:
 
 
 def test_a_make_target_that_is_not_there(shop: Shop) -> None:
-    import subprocess
-
     with pytest.raises(subprocess.CalledProcessError):
         shop.try_out("make nothing")
 
@@ -85,4 +85,4 @@ def test_several_lines_and_comments_are_one_command() -> None:
     block = Block(
         page="a", line=1, language="console", text="$ order-sync sync \\\n    --limit 3  # three\noutput\n$ cat a\n"
     )
-    assert block.commands == ["order-sync sync      --limit 3  # three", "cat a"]
+    assert block.commands == ["order-sync sync  --limit 3  # three", "cat a"]

@@ -1,4 +1,4 @@
-"""The examples of README.md and docs/ that are not commands: Python is run, files are read as the program reads them."""
+"""The examples of README.md and docs/ that are not commands: Python is run, the rest is read as the program does."""
 
 from __future__ import annotations
 

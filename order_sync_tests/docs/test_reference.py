@@ -1,4 +1,4 @@
-"""What is written from the code is as the code is now: the table of settings, the commands, the pictures of diagrams."""
+"""What is made from the code is as the code is now: the table of settings, the commands; and diagrams have pictures."""
 
 from __future__ import annotations
 
