@@ -18,6 +18,8 @@ from mkdocs.structure.pages import Page
 
 LINK = re.compile(r"(!?\[[^\]]*\]\()(\.\./[^)#\s]+)([^)]*\))")
 COPIES = "repository"  # the folder on the site for files of the repository
+# What the theme would fetch for its search where a page is opened from a file, and the copy of it in docs/.
+FETCHED, KEPT = "https://unpkg.com/iframe-worker/shim", "theme/iframe-worker.js"
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -41,6 +43,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{before}{_up(page)}{name}{after}"
 
     return LINK.sub(copied, MERMAID.sub(drawn, markdown))
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    return output.replace(FETCHED, _up(page) + KEPT)
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    return output_content.replace(FETCHED, f"/{KEPT}")
 
 
 def _up(page: Page) -> str:
