@@ -1,12 +1,14 @@
 """Draws the Mermaid diagrams of the pages into docs/images/diagrams: `make diagrams`.
 
-In: the ```mermaid blocks of docs/. Out: an SVG for each, named by the sum of its source: a picture that is there is the
-right one. Pictures of no block are deleted. Needs npm (for mermaid itself) and chromium; building the site does not.
+In: the ```mermaid blocks of docs/. Out: an SVG for each, named by the sum of its source and of what it is drawn with: a
+picture that is there is the right one. Pictures of no block are deleted. Needs npm (for mermaid itself) and chromium;
+building the site needs neither.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import tempfile
@@ -18,13 +20,19 @@ MERMAID = re.compile(r"^(?P<indent>[ ]*)```mermaid\n(?P<source>.*?)^[ ]*```$", r
 PACKAGE = "mermaid@11.17.2"
 CHROMIUM = "/usr/bin/chromium"
 # Plain SVG text: labels made of HTML are not drawn where the picture is an <img>.
-OPTIONS = {"startOnLoad": False, "htmlLabels": False, "flowchart": {"htmlLabels": False}, "fontFamily": "sans-serif"}
+OPTIONS = {
+    "startOnLoad": False,
+    "htmlLabels": False,
+    "flowchart": {"htmlLabels": False},
+    "fontFamily": "sans-serif",
+}
 
 
 def picture_of(source: str) -> str:
     """Where the diagram's picture is, within docs/."""
     words = "\n".join(line.strip() for line in source.strip().splitlines())
-    return f"{PICTURES}/{hashlib.sha256(words.encode()).hexdigest()[:12]}.svg"
+    drawn_with = json.dumps([words, PACKAGE, OPTIONS], sort_keys=True)
+    return f"{PICTURES}/{hashlib.sha256(drawn_with.encode()).hexdigest()[:12]}.svg"
 
 
 def sources() -> dict[str, str]:

@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 LINK = re.compile(r"(!?\[[^\]]*\]\()(\.\./[^)#\s]+)([^)]*\))")
+WINDOWS = re.compile(r"```console\n(?=[ ]*> )")  # shown as commands, not as the output of some
 COPIES = "repository"  # the folder on the site for files of the repository
 # What the theme would fetch for its search where a page is opened from a file, and the copy of it in docs/.
 FETCHED, KEPT = "https://unpkg.com/iframe-worker/shim", "theme/iframe-worker.js"
@@ -42,7 +43,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             files.append(File.generated(config, name, content=source.read_text(encoding="utf-8")))
         return f"{before}{_up(page)}{name}{after}"
 
-    return LINK.sub(copied, MERMAID.sub(drawn, markdown))
+    return WINDOWS.sub("```doscon\n", LINK.sub(copied, MERMAID.sub(drawn, markdown)))
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
