@@ -1,7 +1,6 @@
 """Does a command of the documentation work? It is run on sample orders; what cannot run here is parsed.
 
-In: a command line, and a folder with a copy of the project in which the demo was run. Out: nothing, or an error of an
-assertion.
+In: a command line, and a folder with a copy of the project and with sample orders. Out: nothing, or an AssertionError.
 What is not run, and why, is all said in `judge` and ELSEWHERE: a command that none of the rules knows fails.
 """
 

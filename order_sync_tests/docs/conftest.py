@@ -1,4 +1,4 @@
-"""A copy of the project as a reader has it, in which the demo was run: the embedded deployment stands for theirs."""
+"""A copy of the project as a reader has it, with the sample orders: the embedded deployment stands for theirs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from order_sync_tests.graph.stage import ROOT, pardon_dagster, stage_in
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", "site", ".order_sync", "__pycache__", ".*_cache", "*.egg-info")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def shop(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT, folder, ignore=NOT_COPIED, dirs_exist_ok=True)
@@ -29,7 +29,6 @@ def shop(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> I
     unset = {PREFIX + name.upper(): "" for name in Settings.model_fields if name not in ("home", "monday_url")}
     with stage_in(folder, board_process, **unset) as stage:
         scene.prepare_database(stage.settings, Size.SMALL)
-        stage.sync()
         yield Shop(folder=folder, samples=make_orders(Size.SMALL))
 
 
