@@ -19,6 +19,8 @@ FENCE = re.compile(r"^(?P<indent>[ ]*)```(?P<language>\w+)[^\n]*\n(?P<body>.*?)^
 EXCUSE = re.compile(r"<!-- not run: (?P<reason>[^\n]+?) -->\s*\Z")
 
 CONSOLES = ("console", "sh", "bash", "shell", "powershell", "bat")
+WINDOWS = ("powershell", "bat")
+HEREDOC = re.compile(r"<<-?\s*'?(\w+)'?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +37,26 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """What is typed: the lines with a prompt, or all where there are no prompts. Neither output nor comments."""
+        """What is typed: the lines with a prompt, or where nothing has one all. Neither output nor comments."""
+        lines = iter(self.text.splitlines())
+        prompted = self.language == "console" or any(line.startswith(("$ ", "> ")) for line in self.text.splitlines())
         typed: list[str] = []
-        going_on = False
-        for line in self.text.splitlines():
-            prompt = re.match(r"[$>] ", line)
-            if going_on:
-                typed[-1] += "\n" + line.lstrip("> ")
-            elif prompt and self.language == "console":
-                typed.append(from_windows(line[2:]) if line[0] == ">" else line[2:])
-            elif self.language != "console" and line.strip() and not line.startswith("#"):
-                typed.append(from_windows(line) if self.language in ("powershell", "bat") else line)
-            else:
+        for line in lines:
+            if prompted and not re.match(r"[$>] ", line):
                 continue
-            going_on = typed[-1].endswith("\\")
-        return [command.replace("\\\n", " ") for command in typed]
+            windows = self.language in WINDOWS or (prompted and line[0] == ">")
+            command = line[2:] if prompted else line
+            while command.endswith("\\") and not windows:
+                command = command[:-1] + next(lines).lstrip("> ")
+            if here := HEREDOC.search(command):
+                for input_line in lines:
+                    if input_line.strip() == here[1]:
+                        break
+            if windows and not prompted and not command.startswith((".venv", "order-sync", "py ")):
+                continue  # a script: nothing here could read it
+            if command.strip() and not command.startswith("#"):
+                typed.append(from_windows(command) if windows else command)
+        return typed
 
 
 def blocks(*languages: str) -> list[Block]:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from pathlib import Path
 import click
 import httpx
 from click.testing import CliRunner
+from dagster import DagsterInstance
 
 from order_sync.cli import main as order_sync
 from order_sync.demo.samples import SampleOrders
@@ -38,6 +40,7 @@ HARMLESS = {"cat", "cd", "cp", "echo", "export", "grep", "head", "ls", "mkdir", 
 # Programs that are not of this project, or that would change the machine. Files that they name must exist.
 ELSEWHERE = {
     "apt-get": "changes the machine",
+    "crontab": "changes the machine",
     "curl": "asks a server that the page started in another terminal",
     "dnf": "changes the machine",
     "docker": "needs Docker",
@@ -45,6 +48,7 @@ ELSEWHERE = {
     "helm": "needs Kubernetes",
     "kubectl": "needs Kubernetes",
     "psql": "needs the reader's Postgres",
+    "schtasks": "needs Windows",
     "sqlcmd": "needs SQL Server",
     "systemctl": "changes the machine",
 }
@@ -70,8 +74,14 @@ class Shop:
     exported: dict[str, str] = field(default_factory=dict)
     tried: set[tuple[str, ...]] = field(default_factory=set)  # many pages have `order-sync status`: once is enough
 
+    def begin(self) -> None:
+        """As in a new terminal."""
+        self.exported.clear()
+        os.chdir(self.folder)
+
     def try_out(self, line: str) -> None:
         """Raises AssertionError if the command does not work."""
+        line = re.sub(r"\b(RUN_ID|RECORD_UUID|ORDER_NUMBER)\b", lambda match: self._one(match[1]), line)
         parts = [Simple.of(words) for words in simple_commands(line)]
         ways = [judge(part) for part in parts]
         for part in parts:
@@ -85,8 +95,18 @@ class Shop:
             assigned = {name: value for word in parts[0].arguments for name, value in assignment(word).items()}
             assert_settings_exist(assigned)
             self.exported |= own(assigned)
+        elif parts[0].program == "cd" and len(parts) == 1:
+            (folder,) = parts[0].arguments
+            os.chdir(folder)
         elif Way.PARSE not in ways:
-            self._shell(line)
+            self._shell(line, codes=[0, 1] if Way.RUN in ways else [0])
+
+    def _one(self, what: str) -> str:
+        """One of those that there are, for the word that stands for any."""
+        if what == "RUN_ID":
+            with DagsterInstance.get() as instance:
+                return next((run.run_id for run in instance.get_runs(limit=1)), str(uuid.UUID(int=0)))
+        return str(self.samples.headers[0][ORDER_NUMBER if what == "ORDER_NUMBER" else "record_uuid"])
 
     def _run(self, part: Simple) -> None:
         arguments = list(part.arguments)
@@ -117,18 +137,17 @@ class Shop:
             until(lambda: process.poll() is not None, "its end after Ctrl-C", within=DUE)
             assert process.returncode == 0
 
-    def _shell(self, line: str) -> None:
+    def _shell(self, line: str, *, codes: list[int]) -> None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["bash", "-c", line],
-            cwd=self.folder,
             env=os.environ | self.exported | {"PATH": path, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=False,
             timeout=DUE,
         )
-        assert done.returncode in (0, 1), f"{line} ended with {done.returncode}: {done.stdout}{done.stderr}"
+        assert done.returncode in codes, f"{line} ended with {done.returncode}: {done.stdout}{done.stderr}"
 
 
 # ---- what a line says ---------------------------------------------------------------------------------
@@ -220,6 +239,9 @@ def judge(part: Simple) -> Way:
         if arguments[1] == "pytest":
             assert_files_exist(word for word in arguments[2:] if "/" in word)
         return Way.PARSE
+    if program in ("python", "python3"):  # a program of the project, with servers or databases of its own
+        assert_files_exist(word for word in arguments[:1])
+        return Way.PARSE
     if program in ELSEWHERE:
         named = pairwise(arguments)
         assert_files_exist(word for option, word in named if option in NAMES_A_FILE)
@@ -270,7 +292,7 @@ def assert_installable(arguments: Sequence[str]) -> None:
 
 def assert_files_exist(names: Iterator[str]) -> None:
     for name in names:
-        assert name.startswith("-") or (ROOT / name).exists(), f"there is no {name}"
+        assert name.startswith("-") or (ROOT / name).exists() or Path(name).exists(), f"there is no {name}"
 
 
 def _dagster() -> click.Command:
