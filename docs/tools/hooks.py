@@ -16,7 +16,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-LINK = re.compile(r"(!?\[[^\]]*\]\()(\.\./[^)#\s]+)([^)]*\))")
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>\.\./[^)#\s]+)(?P<rest>[^)]*\))")
 WINDOWS = re.compile(r"```console\n(?=[ ]*> )")  # shown as commands, not as the output of some
 COPIES = "repository"  # the folder on the site for files of the repository
 # What the theme would fetch for its search where a page is opened from a file, and the copy of it in docs/.
@@ -33,15 +33,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{match['indent']}![diagram]({_up(page)}{picture})"
 
     def copied(match: re.Match[str]) -> str:
-        before, target, after = match.groups()
-        path = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page.file.src_uri), target))
+        path = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page.file.src_uri), match["target"]))
         source = docs.parent / path
+        if source.is_dir() and not path.startswith("docs"):
+            return match["text"]  # a folder has no copy to show
         if path.startswith("docs/") or not source.is_file():
             return match[0]  # mkdocs itself says what is wrong with it
         name = f"{COPIES}/{path}.txt"  # as text, browsers show it
         if files.get_file_from_path(name) is None:
             files.append(File.generated(config, name, content=source.read_text(encoding="utf-8")))
-        return f"{before}{_up(page)}{name}{after}"
+        return f"[{match['text']}]({_up(page)}{name}{match['rest']}"
 
     return WINDOWS.sub("```doscon\n", LINK.sub(copied, MERMAID.sub(drawn, markdown)))
 

@@ -37,12 +37,13 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """What is typed: the lines with a prompt, or where nothing has one all. Neither output nor comments."""
+        """What is typed: the lines with a prompt ($, > or root's #), or where nothing has one all."""
         lines = iter(self.text.splitlines())
-        prompted = self.language == "console" or any(line.startswith(("$ ", "> ")) for line in self.text.splitlines())
+        prompt = r"[$>] " if re.search(r"^[$>] ", self.text, re.MULTILINE) or self.language != "console" else "# "
+        prompted = self.language == "console" or re.search(f"^{prompt}", self.text, re.MULTILINE) is not None
         typed: list[str] = []
         for line in lines:
-            if prompted and not re.match(r"[$>] ", line):
+            if prompted and not re.match(prompt, line):
                 continue
             windows = self.language in WINDOWS or (prompted and line[0] == ">")
             command = line[2:] if prompted else line

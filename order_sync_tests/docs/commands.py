@@ -40,18 +40,24 @@ HARMLESS = {"cat", "cd", "cp", "echo", "export", "grep", "head", "ls", "mkdir", 
 # Programs that are not of this project, or that would change the machine. Files that they name must exist.
 ELSEWHERE = {
     "apt-get": "changes the machine",
+    "chmod": "changes the machine",
+    "chown": "changes the machine",
     "crontab": "changes the machine",
     "curl": "asks a server that the page started in another terminal",
     "dnf": "changes the machine",
     "docker": "needs Docker",
     "git": "needs a remote repository",
     "helm": "needs Kubernetes",
+    "install": "changes the machine",
     "kubectl": "needs Kubernetes",
     "psql": "needs the reader's Postgres",
     "schtasks": "needs Windows",
     "sqlcmd": "needs SQL Server",
     "systemctl": "changes the machine",
+    "useradd": "changes the machine",
 }
+# Nothing is run that names a place outside the folder.
+OUTSIDE = re.compile(r"(^|[\s=<>'\"])(/(?!dev/null)|~|\.\.)")
 NAMES_A_FILE = {"-f", "--file", "-r", "--requirement", "-c", "--constraint", "--values", "--config", "-w"}
 # Where the embedded deployment stands for the reader's own: what a page sets there must exist, and is not set.
 READERS_OWN = {"DEPLOYMENT", "DATABASE_URL", "DATABASE_ACCESS_TOKEN", "DATABASE_SCHEMA", "MONDAY_TOKEN", "HOME"}
@@ -86,6 +92,8 @@ class Shop:
         ways = [judge(part) for part in parts]
         for part in parts:
             assert_settings_exist(part.environment)
+        if OUTSIDE.search(line) and Way.SHELL in ways:
+            return
         if ways in ([Way.RUN], [Way.SERVE]):
             this = (*parts[0].arguments, *parts[0].environment, *self.exported)
             if this not in self.tried:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,18 @@ def test_what_does_not_work_is_seen(shop: Shop, line: str) -> None:
         shop.try_out(line)
 
 
+@pytest.mark.parametrize("target", ["{}/made", "~/made", "../made", "'{}/made'"])
+def test_nothing_is_done_outside_the_folder(shop: Shop, tmp_path: Path, target: str) -> None:
+    shop.begin()
+    place = target.format(tmp_path)
+    shop.try_out(f"touch {place}")
+    shop.try_out(f"echo a >{place}")
+    shop.try_out("cd /opt")
+    assert Path.cwd() == shop.folder
+    made = (tmp_path / "made", shop.folder.parent / "made", Path.home() / "made")
+    assert [path for path in made if path.exists()] == []
+
+
 def test_a_make_target_that_is_not_there(shop: Shop) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         shop.try_out("make nothing")
@@ -99,6 +112,7 @@ def test_windows_lines_have_their_likeness(typed: str, likeness: str) -> None:
             ["order-sync status", "cat <<'END' > a", "cat a"],
         ),
         ("powershell", "$run = 'a'\nif ($run) { exit }\norder-sync status\n", ["order-sync status"]),
+        ("console", "# systemctl daemon-reload\n", ["systemctl daemon-reload"]),
         ("console", r"> .venv\Scripts\order-sync status", [".venv/bin/order-sync status"]),
     ],
 )
