@@ -50,6 +50,7 @@ ELSEWHERE = {
     "helm": "needs Kubernetes",
     "install": "changes the machine",
     "kubectl": "needs Kubernetes",
+    "notepad": "needs the reader",
     "psql": "needs the reader's Postgres",
     "schtasks": "needs Windows",
     "sqlcmd": "needs SQL Server",
