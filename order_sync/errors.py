@@ -7,14 +7,36 @@ A message says what happened, to which order, and what to do next; it never hold
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 
 class OrderSyncError(Exception):
     """The root of every error that order_sync raises on purpose."""
 
 
+class Rule(StrEnum):
+    """Why order_sync itself rejects a row; for what monday refuses, the code is monday's own."""
+
+    NO_GROUP_TITLE = "no_group_title"  # neither GroupMonday nor a customer
+    NO_ITEM_NAME = "no_item_name"  # no style, colour, order number or PO number
+    NO_SIZE = "no_size"  # a line without size_code
+    NAME_TOO_LONG = "name_too_long"
+    TEXT_TOO_LONG = "text_too_long"
+    UNKNOWN_LABEL = "unknown_label"  # the board's column has no such label, and may get no new ones
+    NOT_A_NUMBER = "not_a_number"
+    NOT_A_DATE = "not_a_date"
+    NO_ORDER = "no_order"  # ORDER_LIST lacks the record_uuid
+    NO_ORDER_LINE = "no_order_line"  # ORDER_LIST_LINES lacks the line_uuid
+    NO_BOARD = "no_board"  # no rule of the mapping fits, and there is no board for all others
+    NO_GROUP = "no_group"  # its group could not be created
+    ITEM_DELETED = "item_deleted"  # a late line, whose item somebody has deleted on the board
+
+
 class Rejected(OrderSyncError):
-    """This row cannot be synced as it is. It becomes ERROR; correct it and run `order-sync retry`."""
+    """This row cannot be synced as it is. It becomes ERROR; correct it and run `order-sync retry`.
+
+    `code` is monday's, or the Rule of order_sync's own.
+    """
 
     def __init__(self, message: str, *, code: str | None = None, request_id: str | None = None) -> None:
         super().__init__(message)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from order_sync.errors import ConfigurationError
@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         default=500, ge=0, description="From so many new items in a group on they may be imported as a job; 0: never."
     )
     log_days: int = Field(default=90, ge=0, description="How long ORDER_SYNC_LOG keeps its lines; 0: for ever.")
+    log_payloads: bool = Field(
+        default=False, description="Keep in ORDER_SYNC_LOG what is sent of each row; never a token."
+    )
+    dagster_url: str | None = Field(default=None, description="Address of Dagster's UI, for links to runs.")
     first_batch: int = Field(default=10, ge=1, le=100, description="Creates in the first request to a board.")
     largest_batch: int = Field(default=100, ge=1, le=150, description="Most creates in one request.")
     batch_seconds: float = Field(default=15, gt=0, le=45, description="How long one request may take, as estimated.")
@@ -74,13 +78,14 @@ class Settings(BaseSettings):
     )
     sensor_seconds: int = Field(default=30, ge=1, description="How often the sensor looks for new rows.")
 
-    @field_validator("monday_url")
+    @field_validator("monday_url", "dagster_url")
     @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
+    def _is_an_address(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
             parts = urlsplit(value)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # .port may raise
-                raise ValueError("it must look like https://api.monday.com/v2")
+                like = "https://api.monday.com/v2" if info.field_name == "monday_url" else "http://127.0.0.1:3000"
+                raise ValueError(f"it must look like {like}")
             if parts.username is not None or parts.query:
                 raise ValueError("an address is shown in messages: no user, password or query belongs into it")
         return value

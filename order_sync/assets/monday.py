@@ -12,7 +12,7 @@ import pandas as pd
 
 from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
-from order_sync.errors import Rejected
+from order_sync.errors import Rejected, Rule
 from order_sync.io_managers.frames import Row, to_frame, to_rows
 from order_sync.orders.mapping import Mapping as ColumnMapping
 from order_sync.orders.naming import group_title, item_name, subitem_name
@@ -24,7 +24,18 @@ from order_sync.resources.sql_server import ReadOnlySqlServerResource
 POOL = "monday_board"
 
 GROUPS = ["board_id", "title", "customer", "headers"]
-ITEMS = ["board_id", "delta_uuid", "record_uuid", "customer", "group", "group_id", "name", "values", "rejection"]
+ITEMS = [
+    "board_id",
+    "delta_uuid",
+    "record_uuid",
+    "customer",
+    "group",
+    "group_id",
+    "name",
+    "values",
+    "rejection",
+    "rule",
+]
 ITEM_COLUMNS = ("board_id", "delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at")
 SUBITEM_COLUMNS = ("delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state")
 SUBITEMS = [
@@ -37,6 +48,7 @@ SUBITEMS = [
     "name",
     "values",
     "rejection",
+    "rule",
 ]
 NO_BOARD = "no rule of the mapping sends this order to a board, and ORDER_SYNC_MONDAY_BOARD_ID is not set"
 
@@ -56,7 +68,7 @@ def monday_groups(
     headers: Counter[tuple[int, str]] = Counter()
     customers: dict[tuple[int, str], str] = {}
     for row in to_rows(pending_headers):
-        title, _ = _or_reason(group_title, row)
+        title, _ = _or_rejection(group_title, row)
         board = sql_server.mapping.board_of(row, monday.board_id)
         if title and not _no_board(board, sql_server.mapping):
             headers[board, title] += 1
@@ -135,11 +147,11 @@ def monday_subitems(
 
 
 def _item(row: Row, mapping: ColumnMapping, board: int, group_ids: Mapping[tuple[int, str], str]) -> Row:
-    title, no_title = _or_reason(group_title, row)
-    name, no_name = _or_reason(item_name, row)
+    title, no_title = _or_rejection(group_title, row)
+    name, no_name = _or_rejection(item_name, row)
     rejection = no_title or no_name or _no_board(board, mapping)
     if not row["has_order"]:
-        rejection = "ORDER_LIST has no row with this record_uuid"
+        rejection = Rejected("ORDER_LIST has no row with this record_uuid", code=Rule.NO_ORDER)
     return {
         "board_id": board,
         "delta_uuid": row["delta_uuid"],
@@ -149,13 +161,14 @@ def _item(row: Row, mapping: ColumnMapping, board: int, group_ids: Mapping[tuple
         "group_id": group_ids.get((board, title or "")),
         "name": name,
         "values": {column.column: row.get(column.source) for column in mapping.items.columns},
-        "rejection": rejection,
+        **_told(rejection),
     }
 
 
 def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
-    name, no_name = _or_reason(lambda line: subitem_name(line["size_code"]), row)
-    no_line = None if row["has_line"] else "ORDER_LIST_LINES has no row with this line_uuid"
+    name, rejection = _or_rejection(lambda line: subitem_name(line["size_code"]), row)
+    if not row["has_line"]:
+        rejection = Rejected("ORDER_LIST_LINES has no row with this line_uuid", code=Rule.NO_ORDER_LINE)
     return {
         "board_id": board,
         "delta_uuid": row["delta_uuid"],
@@ -165,18 +178,23 @@ def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
         "parent_item_id": parent,
         "name": name,
         "values": {column.column: row.get(column.source) for column in mapping.subitems.columns},
-        "rejection": no_line or no_name or _no_board(board, mapping),
+        **_told(rejection or _no_board(board, mapping)),
     }
 
 
-def _no_board(board: int, mapping: ColumnMapping) -> str | None:
+def _no_board(board: int, mapping: ColumnMapping) -> Rejected | None:
     """The reason where no rule fits. A dry run may know no board at all, and there is nothing wrong with that."""
-    return NO_BOARD if not board and mapping.boards else None
+    return Rejected(NO_BOARD, code=Rule.NO_BOARD) if not board and mapping.boards else None
 
 
-def _or_reason(name: Callable[[Row], str], row: Row) -> tuple[str | None, str | None]:
+def _or_rejection(name: Callable[[Row], str], row: Row) -> tuple[str | None, Rejected | None]:
     """The name, or the reason why there can be none."""
     try:
         return name(row), None
     except Rejected as error:
-        return None, str(error)
+        return None, error
+
+
+def _told(rejection: Rejected | None) -> Row:
+    """A rejection as it travels in a frame: the reason, and the rule that it comes from."""
+    return {"rejection": str(rejection) if rejection else None, "rule": rejection.code if rejection else None}

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from order_sync.errors import Fatal, Rejected
+from order_sync.errors import Fatal, Rejected, Rule
 from order_sync.io_managers.frames import Row
 from order_sync.monday.board import Board, read_board, read_boards
 from order_sync.monday.changes import Changes, Header
@@ -112,7 +112,7 @@ class BoardWork:
         return Done(outcome=outcome)
 
     def create_items(self, rows: Sequence[Row]) -> Done:
-        """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values and rejection beside the keys."""
+        """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection and rule beside the keys."""
         mapping = self._mapping.items
         board = self._read()
         # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
@@ -141,7 +141,7 @@ class BoardWork:
             try:
                 values = _values(row, mapping.columns, own, board)
             except Rejected as error:
-                rejected[row["delta_uuid"]] = str(error)
+                rejected[row["delta_uuid"]] = error
                 continue
             variables = {"group": row["group_id"], "name": row["name"], "values": values}
             new[row["delta_uuid"]] = NewRow(key=row["delta_uuid"], variables=variables)
@@ -161,7 +161,7 @@ class BoardWork:
         return Done(outcome=outcome, adopted=len(adopted.items))
 
     def create_subitems(self, rows: Sequence[Row]) -> Done:
-        """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values and rejection beside the keys."""
+        """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection and rule beside the keys."""
         mapping = self._mapping.subitems
         board = self._site.subitems
         if board is None:
@@ -185,7 +185,7 @@ class BoardWork:
             try:
                 values = _values(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, board)
             except Rejected as error:
-                rejected[row["delta_uuid"]] = str(error)
+                rejected[row["delta_uuid"]] = error
                 continue
             variables = {"parent": str(row["parent_item_id"]), "name": row["name"], "values": values}
             new.append(NewRow(key=row["delta_uuid"], variables=variables))
@@ -250,6 +250,7 @@ class BoardWork:
                 row["group_id"] = groups.get(row["group"])
                 if row["group_id"] is None:
                     row["rejection"] = f"its group '{row['group']}' could not be created; the log says why"
+                    row["rule"] = Rule.NO_GROUP
         return homeless
 
 
@@ -268,7 +269,7 @@ def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:
 def _values(row: Row, columns: Sequence[ColumnMap], own: dict[str, str], board: Board) -> str:
     """column_values as JSON. Raises Rejected for a row that monday would refuse."""
     if row["rejection"]:
-        raise Rejected(row["rejection"])
+        raise Rejected(row["rejection"], code=row["rule"])
     return to_json(own | encode_row(columns, row.pop("values"), board.labels))
 
 

@@ -256,7 +256,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             labels=site.board.labels,
             heartbeat=self._heartbeat,
         )
-        with journal.holding_board(waiting):
+        with journal.holding_board(waiting, name=site.board.name, url=site.board.url):
             self._held, self._held_renewed_at = journal, monotonic()
             try:
                 if resolved := writer.recover():

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from order_sync.errors import OrderSyncError
+from order_sync.errors import OrderSyncError, Rejected, Rule
 from order_sync.monday import operations
 from order_sync.monday.board import Board, find_gone, find_unkeyed, subitems_of
 from order_sync.monday.client import MondayClient, read_data
@@ -102,8 +102,11 @@ class Changes:
                 key: f"its item {item} was deleted on the board" for key, item in lines.items() if item in self._awaited
             },
             rejected={
-                key: f"its item {item} was deleted on the board after the order was synced. Restore it there (monday "
-                "keeps it for 30 days), then run `order-sync retry`"
+                key: Rejected(
+                    f"its item {item} was deleted on the board after the order was synced. Restore it there (monday "
+                    "keeps it for 30 days), then run `order-sync retry`",
+                    code=Rule.ITEM_DELETED,
+                )
                 for key, item in lines.items()
                 if item not in self._awaited
             },

@@ -34,13 +34,15 @@ class Outcome:
     """What became of the rows: monday's id, or why not, by key.
 
     `again` could not be created now and may be later; `waiting` must not be created now, and is no failure.
+    `request_id` is what monday calls the request, where one answer says all of it.
     """
 
     created: dict[str, str] = field(default_factory=dict)
-    rejected: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, Rejected] = field(default_factory=dict)
     again: dict[str, Transient] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     fatal: OrderSyncError | None = None
+    request_id: str | None = None
 
 
 class Spent(Exception):
@@ -210,7 +212,7 @@ def read_outcome(entry: Entry, reply: Reply) -> Outcome:
     """What the reply says of each alias. Raises what an error means that concerns the whole request."""
     errors = parse_errors(reply)
     data = reply.data or {}
-    outcome = Outcome()
+    outcome = Outcome(request_id=reply.request_id)
     keys = {operations.alias(number): key for number, key in enumerate(entry.keys)}
     for alias, key in keys.items():
         if (row := data.get(alias)) is not None:
@@ -234,7 +236,7 @@ def read_outcome(entry: Entry, reply: Reply) -> Outcome:
         elif failed is None or failed in outcome.created:
             continue
         elif isinstance(meaning, Rejected):
-            outcome.rejected[failed] = str(meaning)
+            outcome.rejected[failed] = meaning
         elif isinstance(meaning, Transient):
             outcome.again[failed] = meaning
     for key in entry.keys:

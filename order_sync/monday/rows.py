@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from order_sync.errors import Rejected
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewRow:
@@ -30,7 +32,7 @@ class Mended:
 
     again: Mapping[str, NewRow] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
-    rejected: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, Rejected] = field(default_factory=dict)
 
 
 # Asked about rows that monday rejects, with the reasons by key, before they are recorded as rejected.

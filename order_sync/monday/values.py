@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from order_sync.errors import Rejected
+from order_sync.errors import Rejected, Rule
 from order_sync.orders.mapping import LABELLED, ColumnMap
 
 LONG_TEXT_LIMIT = 2_000  # characters
@@ -50,7 +50,7 @@ def _encode(column: ColumnMap, value: Any, labels: Mapping[str, int]) -> Any:
         return {"url": str(value), "text": str(value)}
     if column.type == "long_text":
         if len(str(value)) > LONG_TEXT_LIMIT:
-            raise _rejected(column, value, f"long_text takes {LONG_TEXT_LIMIT} characters")
+            raise _rejected(column, value, Rule.TEXT_TOO_LONG, f"long_text takes {LONG_TEXT_LIMIT} characters")
         return {"text": str(value)}
     return str(value)
 
@@ -58,11 +58,13 @@ def _encode(column: ColumnMap, value: Any, labels: Mapping[str, int]) -> Any:
 def _label(column: ColumnMap, label: str, labels: Mapping[str, int]) -> dict[str, Any]:
     if label not in labels and not column.new_labels:
         known = ", ".join(sorted(labels)) or "none"
-        raise _rejected(column, label, f"the column has no such label and takes no new ones (it has: {known})")
+        reason = f"the column has no such label and takes no new ones (it has: {known})"
+        raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
     if label.isdigit():
         # monday reads digits as an index, so a label of digits can only be named by its id.
         if label not in labels:
-            raise _rejected(column, label, "a new label of digits must be added on the board first")
+            reason = "a new label of digits must be added on the board first"
+            raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
         return {"index": labels[label]} if column.type == "status" else {"ids": [labels[label]]}
     return {"label": label} if column.type == "status" else {"labels": [label]}
 
@@ -71,9 +73,9 @@ def _number(column: ColumnMap, value: Any) -> str:
     try:
         number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except InvalidOperation:
-        raise _rejected(column, value, "it is not a number") from None
+        raise _rejected(column, value, Rule.NOT_A_NUMBER, "it is not a number") from None
     if not number.is_finite():
-        raise _rejected(column, value, "it is not a number")
+        raise _rejected(column, value, Rule.NOT_A_NUMBER, "it is not a number")
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -86,9 +88,9 @@ def _date(column: ColumnMap, value: Any) -> str:
     try:
         return datetime.fromisoformat(str(value).strip()).date().isoformat()
     except ValueError:
-        raise _rejected(column, value, "it is not a date") from None
+        raise _rejected(column, value, Rule.NOT_A_DATE, "it is not a date") from None
 
 
-def _rejected(column: ColumnMap, value: Any, reason: str) -> Rejected:
+def _rejected(column: ColumnMap, value: Any, rule: Rule, reason: str) -> Rejected:
     shown = str(value) if len(str(value)) <= 60 else str(value)[:60] + "..."
-    return Rejected(f"column '{column.column}' ({column.source}) cannot take '{shown}': {reason}")
+    return Rejected(f"column '{column.column}' ({column.source}) cannot take '{shown}': {reason}", code=rule)

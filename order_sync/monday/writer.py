@@ -296,7 +296,7 @@ class BoardWriter:
                     self._journal.close(entry)
                     rows.halve(batch)
                     continue
-                outcome = Outcome(rejected={batch[0].key: str(error)})
+                outcome = Outcome(rejected={batch[0].key: error})
             except Locked:
                 self._journal.close(entry)
                 rows.give_back(batch)
@@ -328,18 +328,26 @@ class BoardWriter:
     def _mended(self, batch: Sequence[NewRow], outcome: Outcome, mend: Mend) -> list[NewRow]:
         """The batch with its rejected rows as `mend` would have them sent again."""
         with self._mending:
-            mended = mend(outcome.rejected)
+            mended = mend({key: str(error) for key, error in outcome.rejected.items()})
         outcome.rejected |= mended.rejected
         for key in mended.again:
-            outcome.again[key] = Transient(outcome.rejected.pop(key), no_effect=True)
+            refused = outcome.rejected.pop(key)
+            outcome.again[key] = Transient(
+                str(refused), code=refused.code, no_effect=True, request_id=refused.request_id
+            )
         for key, reason in mended.waiting.items():
             del outcome.rejected[key]
             outcome.waiting[key] = reason
         return [mended.again.get(row.key, row) for row in batch]
 
     def _close(self, entry: Entry, outcome: Outcome) -> None:
-        unsettled = {key: str(error) for key, error in outcome.again.items()} | outcome.waiting
-        self._journal.close(entry, created=outcome.created, rejected=outcome.rejected, unsettled=unsettled)
+        self._journal.close(
+            entry,
+            created=outcome.created,
+            rejected=outcome.rejected,
+            unsettled=outcome.again | {key: Transient(reason) for key, reason in outcome.waiting.items()},
+            request_id=outcome.request_id,
+        )
 
     def _on_locked(self) -> bool:
         return self._rows is not None and self._rows.fewer_writers()

@@ -7,21 +7,27 @@ holds the board's lease may open or close rows, so every row that it finds open 
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from time import sleep
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from order_sync.errors import LeaseLost
+from order_sync.errors import LeaseLost, Rejected, Transient
 from order_sync.orders.database import Database, WritableDatabase, chunks, in_transaction
 from order_sync.orders.tables import Action, State, Tables
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Operation(StrEnum):
@@ -77,23 +83,29 @@ class Journal:
         run_id: str,
         lease_seconds: float,
         is_over: Callable[[str], bool] = lambda run_id: False,
+        log_payloads: bool = False,
     ) -> None:
+        """`log_payloads` keeps what is sent of each row in the log."""
         self._database = database
         self._tables = tables
         self.board_id = board_id
         self.run_id = run_id
         self._lease = timedelta(seconds=lease_seconds)
         self._is_over = is_over
+        self._log_payloads = log_payloads
 
     # ---- the board's lease: one writer per board -------------------------------------------------
 
     @contextmanager
-    def holding_board(self, on_wait: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
+    def holding_board(
+        self, on_wait: Callable[[str], None] = lambda holder: None, *, name: str | None = None, url: str | None = None
+    ) -> Iterator[None]:
         """Holds the board for this run, waiting until its present holder lets go, dies or expires.
 
-        `on_wait` is called with the holder's run id about once a second.
+        `on_wait` is called with the holder's run id about once a second. `name` and `url` are monday's, kept for links.
         """
-        while holder := self._holder():
+        told = {column: value for column, value in (("name", name), ("url", url)) if value}
+        while holder := self._holder(told):
             on_wait(holder)
             sleep(1.0)
         try:
@@ -101,15 +113,15 @@ class Journal:
         finally:
             self._release_board()
 
-    def _holder(self) -> str | None:
+    def _holder(self, told: Mapping[str, str] = NOTHING) -> str | None:
         try:
-            return self._try_board()
+            return self._try_board(told)
         except IntegrityError:
             return "another run"  # which added the board's row at the same moment
 
     @in_transaction
-    def _try_board(self, connection: sa.Connection) -> str | None:
-        """None if the board is ours now, else the run that holds it."""
+    def _try_board(self, connection: sa.Connection, told: Mapping[str, str] = NOTHING) -> str | None:
+        """None if the board is ours now, else the run that holds it. `told` is what monday says of the board."""
         boards = self._tables.boards
         mine = boards.c.board_id == self.board_id
         now = self._database.now(connection)
@@ -121,7 +133,7 @@ class Journal:
         # Conditional on what was read: two runs may have read the same free board.
         unchanged = boards.c.run_id == row.run_id if row and row.run_id else boards.c.run_id.is_(None)
         taken = connection.execute(
-            sa.update(boards).where(mine, unchanged).values(run_id=self.run_id, leased_until=now + self._lease)
+            sa.update(boards).where(mine, unchanged).values(run_id=self.run_id, leased_until=now + self._lease, **told)
         )
         return None if taken.rowcount == 1 else "another run"
 
@@ -213,13 +225,14 @@ class Journal:
         entry: Entry,
         *,
         created: Mapping[str, str] | None = None,
-        rejected: Mapping[str, str] | None = None,
-        unsettled: Mapping[str, str] | None = None,
+        rejected: Mapping[str, Rejected] | None = None,
+        unsettled: Mapping[str, Transient] | None = None,
+        request_id: str | None = None,
     ) -> None:
         """Writes ids and rejections into the queue rows and closes the entry, in one transaction.
 
         `created` maps a key to monday's id, `rejected` a key to the reason, `unsettled` a key to why it is neither
-        yet; all of it is logged. Ids are written whether or not the
+        yet; all of it is logged, with monday's `request_id`. Ids are written whether or not the
         rows' own lease has expired: they are facts of the board, and whoever holds the board may record them.
         """
         journal = self._tables.journal
@@ -239,10 +252,11 @@ class Journal:
             )
         self._write_ids(connection, entry.operation, created or {}, now)
         self._write_rejections(connection, entry.operation, rejected or {})
-        key = entry.idempotency_key
-        self._log(connection, now, entry.operation, "created", ids=created or {}, key=key)
-        self._log(connection, now, entry.operation, "rejected", messages=rejected or {}, key=key)
-        self._log(connection, now, entry.operation, "unsettled", messages=unsettled or {}, key=key)
+        request = {"idempotency_key": entry.idempotency_key, "request_id": _short(request_id)}
+        sent = payloads(entry) if self._log_payloads else {}
+        self._log(connection, now, entry.operation, "created", ids=created, request=request, sent=sent)
+        self._log(connection, now, entry.operation, "rejected", reasons=rejected, request=request, sent=sent)
+        self._log(connection, now, entry.operation, "unsettled", reasons=unsettled, request=request, sent=sent)
 
     @in_transaction
     def adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
@@ -255,7 +269,8 @@ class Journal:
     def adopt_lines(self, connection: sa.Connection, found: Mapping[tuple[str, str], tuple[int, int]]) -> int:
         """Writes subitem and parent ids of lines by (record_uuid, line_uuid); returns how many got one."""
         line = self._tables.line_queue
-        self._renew(connection)
+        waiting = line.c.sync_state.in_([State.NEW, State.PENDING])
+        now = self._renew(connection)
         adopted = 0
         for (record_uuid, line_uuid), (subitem_id, item_id) in found.items():
             updated = connection.execute(
@@ -264,12 +279,18 @@ class Journal:
                     line.c.record_uuid == record_uuid,
                     line.c.line_uuid == line_uuid,
                     line.c.action_type == Action.INSERT,
-                    line.c.sync_state.in_([State.NEW, State.PENDING]),
+                    waiting,
                     line.c.monday_subitem_id.is_(None),
                 )
                 .values(monday_subitem_id=subitem_id, parent_item_id=item_id)
             )
             adopted += updated.rowcount
+        subitems = {subitem_id for subitem_id, _ in found.values()}
+        for chunk in chunks({record_uuid for record_uuid, _ in found}):
+            query = sa.select(line.c.delta_uuid, line.c.monday_subitem_id).where(line.c.record_uuid.in_(chunk), waiting)
+            ids = {row.delta_uuid: row.monday_subitem_id for row in connection.execute(query)}
+            new = {row: str(subitem) for row, subitem in ids.items() if subitem in subitems}
+            self._log(connection, now, Operation.SUBITEMS, "adopted", ids=new)
         return adopted
 
     def known_items(self, items: Collection[int]) -> dict[int, str]:
@@ -308,12 +329,12 @@ class Journal:
         return forgotten
 
     @in_transaction
-    def reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, str]) -> None:
+    def reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
         """Turns rows into ERROR that are rejected before anything is sent."""
         if rejected:
             now = self._renew(connection)
             self._write_rejections(connection, operation, rejected)
-            self._log(connection, now, operation, "rejected", messages=rejected)
+            self._log(connection, now, operation, "rejected", reasons=rejected)
 
     @in_transaction
     def expire(self, connection: sa.Connection, age: timedelta) -> None:
@@ -387,7 +408,9 @@ class Journal:
         if new:
             connection.execute(sa.insert(groups), new)
 
-    def _write_rejections(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, str]) -> None:
+    def _write_rejections(
+        self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, Rejected]
+    ) -> None:
         if not rejected or operation is Operation.GROUPS:
             return
         table, _ = self._target(operation)
@@ -399,7 +422,7 @@ class Journal:
                 sync_error_message=sa.bindparam("reason"),
                 retry_count=table.c.retry_count + 1,
             ),
-            [{"key": key, "reason": reason} for key, reason in rejected.items()],
+            [{"key": key, "reason": str(reason)} for key, reason in rejected.items()],
         )
 
     def _log(
@@ -410,21 +433,45 @@ class Journal:
         outcome: str,
         *,
         ids: Mapping[str, str] | None = None,
-        messages: Mapping[str, str] | None = None,
-        key: str | None = None,
+        reasons: Mapping[str, Rejected] | Mapping[str, Transient] | None = None,
+        request: Mapping[str, str | None] = NOTHING,
+        sent: Mapping[str, str] = NOTHING,
     ) -> None:
         """One line for each row in ORDER_SYNC_LOG; groups have none, as they are no row's."""
-        if operation is Operation.GROUPS or not (ids or messages):
+        if operation is Operation.GROUPS or not (ids or reasons):
             return
-        common = {"logged_at": now, "run_id": self.run_id, "operation": operation, "outcome": outcome}
-        common["idempotency_key"] = key
-        lines = [{"delta_uuid": row, "monday_id": int(i), "message": None} for row, i in (ids or {}).items()]
-        lines += [{"delta_uuid": row, "monday_id": None, "message": text} for row, text in (messages or {}).items()]
+        common: dict[str, Any] = dict.fromkeys(("monday_id", "code", "message", "request_id", "idempotency_key"))
+        common |= {**request, "logged_at": now, "run_id": self.run_id, "board_id": self.board_id}
+        common |= {"operation": operation, "outcome": outcome}
+        lines: list[dict[str, Any]] = [{"delta_uuid": row, "monday_id": int(i)} for row, i in (ids or {}).items()]
+        for row, reason in (reasons or {}).items():
+            line = {"delta_uuid": row, "message": str(reason), "code": _short(reason.code)}
+            lines.append(line | ({"request_id": _short(reason.request_id)} if reason.request_id else {}))
         for chunk in chunks(lines):
-            connection.execute(sa.insert(self._tables.log).inline(), [line | common for line in chunk])
+            connection.execute(
+                sa.insert(self._tables.log).inline(),
+                [common | line | {"payload": sent.get(line["delta_uuid"])} for line in chunk],
+            )
 
     def _target(self, operation: Operation) -> tuple[sa.Table, sa.Column[Any]]:
         """The queue table that an operation writes back to, and its column for monday's id."""
         if operation in (Operation.ITEMS, Operation.IMPORT):
             return self._tables.header_queue, self._tables.header_queue.c.monday_item_id
         return self._tables.line_queue, self._tables.line_queue.c.monday_subitem_id
+
+
+def payloads(entry: Entry) -> dict[str, str]:
+    """What the request says of each of its rows, as JSON by key: its variables, or its line of an import's file."""
+    body = json.loads(entry.body)
+    if entry.operation is Operation.IMPORT:
+        rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(body["csv"], newline="")))
+    else:
+        variables = body["variables"]
+        names = [found[1] for name in variables if (found := re.fullmatch(r"(.*\D)0", name))]  # the first row's
+        rows = [{name: variables[f"{name}{number}"] for name in names} for number in range(len(entry.keys))]
+    return {key: json.dumps(row, ensure_ascii=False) for key, row in zip(entry.keys, rows, strict=True)}
+
+
+def _short(text: str | None) -> str | None:
+    """As much as the log's column takes: what monday sends must not keep an id from being recorded."""
+    return text[:64] if text else None

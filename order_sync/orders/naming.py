@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from order_sync.errors import Rejected
+from order_sync.errors import Rejected, Rule
 
 NAME_LIMIT = 255  # characters; monday answers ItemNameTooLongException above it
 
@@ -30,7 +30,10 @@ def group_title(order: Mapping[str, Any]) -> str:
     if not title:
         customer = clean(order.get("CUSTOMER NAME"))
         if not customer:
-            raise Rejected("the order has neither GroupMonday nor CUSTOMER NAME, so no group can be named")
+            raise Rejected(
+                "the order has neither GroupMonday nor CUSTOMER NAME, so no group can be named",
+                code=Rule.NO_GROUP_TITLE,
+            )
         season = clean(order.get("CUSTOMER SEASON")) or clean(order.get("AAG SEASON"))
         title = f"{customer} {season}".strip()
     return _checked(title, "the group title")
@@ -46,18 +49,23 @@ def item_name(order: Mapping[str, Any]) -> str:
     )
     name = " ".join(part for part in parts if part)
     if not name:
-        raise Rejected("the order has no style, colour, order number or PO number to make an item name of")
+        raise Rejected(
+            "the order has no style, colour, order number or PO number to make an item name of",
+            code=Rule.NO_ITEM_NAME,
+        )
     return _checked(name, "the item name")
 
 
 def subitem_name(size_code: Any) -> str:
     size = clean(size_code)
     if not size:
-        raise Rejected("the line has no size_code, so its subitem has no name")
+        raise Rejected("the line has no size_code, so its subitem has no name", code=Rule.NO_SIZE)
     return _checked(f"Size {size}", "the subitem name")
 
 
 def _checked(name: str, what: str) -> str:
     if len(name) > NAME_LIMIT:
-        raise Rejected(f"{what} has {len(name)} characters, monday takes {NAME_LIMIT}: '{name[:60]}...'")
+        raise Rejected(
+            f"{what} has {len(name)} characters, monday takes {NAME_LIMIT}: '{name[:60]}...'", code=Rule.NAME_TOO_LONG
+        )
     return name

@@ -236,6 +236,8 @@ def make_tables(
         sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("run_id", sa.String(36)),
         sa.Column("leased_until", datetime2()),
+        sa.Column("name", text()),  # these two as monday had them when a run last took the board, for links
+        sa.Column("url", text()),
     )
     # What is left of an account's complexity, for all runs that use its token; see budget.py.
     budgets = sa.Table(
@@ -256,12 +258,16 @@ def make_tables(
         sa.Column("log_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
         sa.Column("logged_at", datetime2(), nullable=False),
         sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Column("board_id", sa.BigInteger),
         sa.Column("delta_uuid", Guid(), nullable=False),
         sa.Column("operation", sa.String(32), nullable=False),
         sa.Column("outcome", sa.String(16), nullable=False),
         sa.Column("monday_id", sa.BigInteger),
+        sa.Column("code", sa.String(64)),  # monday's, or a Rule of our own
         sa.Column("message", text()),
+        sa.Column("request_id", sa.String(64)),  # what monday calls the request, for its support
         sa.Column("idempotency_key", sa.String(64)),  # of the request, where there was one
+        sa.Column("payload", text()),  # what was sent of the row, where ORDER_SYNC_LOG_PAYLOADS asks for it
         sa.Index("IX_ORDER_SYNC_LOG_row", "delta_uuid"),
         sa.Index("IX_ORDER_SYNC_LOG_time", "logged_at"),
     )

@@ -53,7 +53,10 @@ def resources(settings: Settings) -> dict[str, Any]:
             "monday_io": DryRunMondayIOManager(sql_server=reads, monday=board),
         }
     sql_server = SqlServerResource(
-        **sql_config, board_lease_seconds=settings.board_lease_seconds, log_days=settings.log_days
+        **sql_config,
+        board_lease_seconds=settings.board_lease_seconds,
+        log_days=settings.log_days,
+        log_payloads=settings.log_payloads,
     )
     monday = MondayResource(
         **monday_config,

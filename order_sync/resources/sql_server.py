@@ -87,6 +87,7 @@ class SqlServerResource(ReadOnlySqlServerResource):
 
     board_lease_seconds: float = Field(description="How long a board stays a run's without renewal.")
     log_days: int = Field(default=0, description="How long the log keeps its lines; 0: for ever.")
+    log_payloads: bool = Field(default=False, description="Keep in the log what is sent of each row.")
 
     @cached_property
     def database(self) -> WritableDatabase:
@@ -104,6 +105,7 @@ class SqlServerResource(ReadOnlySqlServerResource):
             run_id=run_id,
             lease_seconds=self.board_lease_seconds,
             is_over=is_over,
+            log_payloads=self.log_payloads,
         )
 
     def boards_in_doubt(self, is_over: Callable[[str], bool]) -> list[int]:

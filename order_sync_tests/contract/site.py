@@ -95,6 +95,7 @@ class Site:
         board_id: int = BOARD,
         lease_seconds: float = 180,
         is_over: Callable[[str], bool] = lambda run_id: False,
+        log_payloads: bool = False,
     ) -> Journal:
         return Journal(
             self.database,
@@ -103,6 +104,7 @@ class Site:
             run_id=run_id,
             lease_seconds=lease_seconds,
             is_over=is_over,
+            log_payloads=log_payloads,
         )
 
     def add(self, *orders: SampleOrders) -> None:

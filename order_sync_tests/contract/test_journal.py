@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from order_sync.demo.samples import SampleOrders
-from order_sync.errors import LeaseLost
+from order_sync.errors import LeaseLost, Rejected, Rule, Transient
 from order_sync.orders import journal as journal_module
+from order_sync.orders.database import Row
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.tables import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record, uuids
@@ -183,7 +184,7 @@ def test_closing_writes_ids_and_rejections_together(site: Site, journal: Journal
     first, second = uuids([order], "headers")
     sent = entry(first, second)
     journal.open(sent)
-    journal.close(sent, created={first: "12345678901"}, rejected={second: "Étiquette 'x' [no]"})
+    journal.close(sent, created={first: "12345678901"}, rejected={second: Rejected("Étiquette 'x' [no]")})
     assert journal.in_doubt() == []
     closed = site.row(site.tables.journal)
     assert (closed["state"], closed["body"], closed["run_id"]) == ("CLOSED", None, "run-1")
@@ -199,7 +200,7 @@ def test_subitems_are_written_to_the_lines(site: Site, journal: Journal, order: 
     first, second = uuids([order], "lines")
     sent = entry(first, second, operation=Operation.SUBITEMS)
     journal.open(sent)
-    journal.close(sent, created={first: "71"}, rejected={second: "no"})
+    journal.close(sent, created={first: "71"}, rejected={second: Rejected("no")})
     rows = {row["delta_uuid"]: row for row in site.rows(site.tables.line_queue)}
     assert (rows[first]["monday_subitem_id"], rows[second]["sync_state"]) == (71, State.ERROR)
     assert {row["monday_item_id"] for row in site.rows(site.tables.header_queue)} == {None}
@@ -225,14 +226,14 @@ def test_ids_are_facts_whoever_holds_the_rows(site: Site, journal: Journal, orde
 
 def test_a_rejection_spares_what_is_not_pending(site: Site, journal: Journal, order: SampleOrders) -> None:
     site.queue().release("run-1")
-    journal.reject(Operation.ITEMS, dict.fromkeys(uuids([order], "headers"), "no"))
+    journal.reject(Operation.ITEMS, dict.fromkeys(uuids([order], "headers"), Rejected("no")))
     journal.reject(Operation.ITEMS, {})
     assert {row["sync_state"] for row in site.rows(site.tables.header_queue)} == {State.NEW}
 
 
 def test_rejecting_before_anything_is_sent(site: Site, journal: Journal, order: SampleOrders) -> None:
     first, _ = uuids([order], "lines")
-    journal.reject(Operation.SUBITEMS, {first: "the line has no size_code"})
+    journal.reject(Operation.SUBITEMS, {first: Rejected("the line has no size_code")})
     row = site.row(site.tables.line_queue, delta_uuid=first)
     assert (row["sync_state"], row["sync_error_message"]) == (State.ERROR, "the line has no size_code")
     assert site.queue().claimable_headers(["run-1"]) == []
@@ -242,7 +243,7 @@ def test_groups_are_remembered_once(site: Site, journal: Journal) -> None:
     title = 'O\'Malley & Daughters "SS27" [Ü] 七'
     sent = entry(title, operation=Operation.GROUPS)
     journal.open(sent)
-    journal.close(sent, created={title: "group_1"}, rejected={"Other": "no"})
+    journal.close(sent, created={title: "group_1"}, rejected={"Other": Rejected("no")})
     journal.adopt(Operation.GROUPS, {title: "group_1", "Second": "group_2"})
     assert journal.known_groups() == {title: "group_1", "Second": "group_2"}
     assert site.journal(board_id=BOARD + 1).known_groups() == {}
@@ -270,9 +271,9 @@ def test_who_has_lost_the_board_writes_nothing(site: Site, lost: Journal, order:
     deeds = {
         "open": lambda: lost.open(entry(*keys, key="key-2")),
         "sending_again": lambda: lost.sending_again(entry(*keys)),
-        "close": lambda: lost.close(entry(*keys), created={keys[0]: "1"}, rejected={keys[1]: "no"}),
+        "close": lambda: lost.close(entry(*keys), created={keys[0]: "1"}, rejected={keys[1]: Rejected("no")}),
         "adopt": lambda: lost.adopt(Operation.ITEMS, {keys[0]: "1"}),
-        "reject": lambda: lost.reject(Operation.ITEMS, {keys[0]: "no"}),
+        "reject": lambda: lost.reject(Operation.ITEMS, {keys[0]: Rejected("no")}),
         "renew": lost.renew,
     }
     before = everything(site)
@@ -301,7 +302,7 @@ def test_closing_twice_is_once(site: Site, journal: Journal, order: SampleOrders
     keys = uuids([order], "headers")
     journal.open(entry(*keys))
     for _ in range(2):
-        journal.close(entry(*keys), created={keys[0]: "1"}, rejected={keys[1]: "no"})
+        journal.close(entry(*keys), created={keys[0]: "1"}, rejected={keys[1]: Rejected("no")})
     row = site.row(site.tables.header_queue, delta_uuid=keys[1])
     assert (row["sync_state"], row["retry_count"]) == (State.ERROR, 1)
 
@@ -336,8 +337,8 @@ def test_what_becomes_of_a_row_is_logged(site: Site, journal: Journal, order: Sa
     line = order.lines[0]["delta_uuid"]
     request = entry(one, two)
     journal.open(request)
-    journal.close(request, created={one: "11"}, unsettled={two: "HTTP 503 — später"})
-    journal.reject(Operation.SUBITEMS, {line: "no size"})
+    journal.close(request, created={one: "11"}, unsettled={two: Transient("HTTP 503 — später")})
+    journal.reject(Operation.SUBITEMS, {line: Rejected("no size")})
     journal.adopt(Operation.ITEMS, {two: "12"})
     assert logged(site) == [
         (one, "create_item", "created", 11, None, "key-1", "run-1"),
@@ -345,6 +346,75 @@ def test_what_becomes_of_a_row_is_logged(site: Site, journal: Journal, order: Sa
         (line, "create_subitem", "rejected", None, "no size", None, "run-1"),
         (two, "create_item", "adopted", 12, None, None, "run-1"),
     ]
+
+
+def test_the_log_says_which_board_and_what_monday_calls_it(site: Site, journal: Journal, order: SampleOrders) -> None:
+    one, two = (row["delta_uuid"] for row in order.headers)
+    line = order.lines[0]["delta_uuid"]
+    request = entry(one, two)
+    journal.open(request)
+    too_long = Rejected("refused", code="C" * 70, request_id="r" * 70)
+    journal.close(request, created={one: "11"}, rejected={two: too_long}, request_id="req-1")
+    journal.reject(Operation.SUBITEMS, {line: Rejected("no size", code=Rule.NO_SIZE)})
+    names = ("board_id", "code", "request_id", "payload")
+    assert [tuple(row[name] for name in names) for row in sorted(site.rows(site.tables.log), key=_id)] == [
+        (BOARD, None, "req-1", None),
+        (BOARD, "C" * 64, "r" * 64, None),
+        (BOARD, "no_size", None, None),
+    ]
+
+
+def _id(row: Row) -> int:
+    return int(row["log_id"])
+
+
+def test_payloads_are_logged_only_where_asked_for(site: Site, order: SampleOrders) -> None:
+    keys = uuids([order], "headers")
+    rows = [{"name": f"Ünit {n}", "values": json.dumps({"text0": n}), "group": "topics"} for n in range(12)]
+    many = [*keys, *(new_uuid() for _ in range(10))]
+    for log_payloads in (False, True):
+        journal = site.journal(log_payloads=log_payloads)
+        with journal.holding_board():
+            variables = {f"{name}{n}": value for n, row in enumerate(rows) for name, value in row.items()}
+            body = json.dumps({"query": "...", "variables": {"board": "1", "labels": True} | variables})
+            sent = replace(entry(*many, key=f"key-{log_payloads}"), body=body)
+            journal.open(sent)
+            journal.close(sent, created=dict.fromkeys(many, "1"))
+            told = site.rows(site.tables.log, idempotency_key=sent.idempotency_key)
+            assert {row["payload"] is None for row in told} == {not log_payloads}
+    assert {row["delta_uuid"]: json.loads(row["payload"]) for row in told} == dict(zip(many, rows, strict=True))
+
+
+def test_the_payload_of_an_imported_row_is_its_line_of_the_file(site: Site, order: SampleOrders) -> None:
+    keys = uuids([order], "headers")
+    journal = site.journal(log_payloads=True)
+    text = '"name","colour"\r\n"One","Navy, \n""dark"""\r\n"Two",""\r\n'
+    with journal.holding_board():
+        sent = replace(entry(*keys, operation=Operation.IMPORT), body=json.dumps({"request": "...", "csv": text}))
+        journal.open(sent)
+        journal.close(sent, created=dict.fromkeys(keys, "1"))
+    told = {row["delta_uuid"]: json.loads(row["payload"]) for row in site.rows(site.tables.log)}
+    assert told == {
+        keys[0]: {"name": "One", "colour": 'Navy, \n"dark"'},
+        keys[1]: {"name": "Two", "colour": ""},
+    }
+
+
+def test_adopted_lines_are_logged_once(site: Site, journal: Journal, order: SampleOrders) -> None:
+    first, second = order.lines
+    journal.adopt_lines({(first["record_uuid"], first["line_uuid"]): (71, 7)})
+    assert logged(site) == [(first["delta_uuid"], "create_subitem", "adopted", 71, None, None, "run-1")]
+    assert site.row(site.tables.line_queue, delta_uuid=second["delta_uuid"])["monday_subitem_id"] is None
+
+
+def test_the_board_keeps_the_name_and_address_that_monday_gave(site: Site) -> None:
+    for name, url in (("Orders 七 🌅", "https://example.monday.com/boards/1"), ("Renamed", "https://b")):
+        with site.journal().holding_board(name=name, url=url):
+            board = site.row(site.tables.boards)
+            assert (board["name"], board["url"]) == (name, url)
+    with site.journal().holding_board():
+        pass
+    assert site.row(site.tables.boards)["name"] == "Renamed"  # nobody said otherwise
 
 
 def test_groups_are_no_rows_log(site: Site, journal: Journal) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.engine.interfaces import Dialect
 
 from order_sync.demo.samples import Size, insert_orders, make_orders
+from order_sync.errors import Rejected
 from order_sync.orders import check
 from order_sync.orders.budget import AccountBudget
 from order_sync.orders.commit import commit
@@ -81,7 +82,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "take_over": lambda: queue.take_over("run-1", "run-0"),
         "assign_groups": lambda: queue.assign_groups("run-1", dict.fromkeys(item_ids, "topics")),
         "assign_parents": lambda: queue.assign_parents("run-1", dict.fromkeys(subitem_ids, 1)),
-        "board_lease": lambda: stack.enter_context(journal.holding_board()),
+        "board_lease": lambda: stack.enter_context(journal.holding_board(name="B", url="https://b")),
         "board_lease_renew": journal.renew,
         "journal_open": lambda: journal.open(entry("a", Operation.GROUPS)),
         "journal_sending_again": lambda: journal.sending_again(entry("a", Operation.GROUPS)),
@@ -96,7 +97,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "journal_known_items": lambda: journal.known_items([1, 2]),
         "journal_adopt_items": lambda: journal.adopt(Operation.ITEMS, item_ids),
         "journal_adopt_subitems": lambda: journal.adopt(Operation.SUBITEMS, subitem_ids),
-        "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: "no"}),
+        "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: Rejected("no")}),
         "journal_known_groups": journal.known_groups,
         "budget_reserve": lambda: budget.reserve(30_000, 10, 1e7),
         "budget_settle": lambda: budget.settle(budget.reserve(30_000, 10, 1e7), 200_000, None),

@@ -4,4 +4,4 @@ WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 
 INSERT INTO [ORDER_SYNC_BOARDS] (board_id) VALUES (?);
 
-UPDATE [ORDER_SYNC_BOARDS] SET run_id=?, leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id IS NULL;
+UPDATE [ORDER_SYNC_BOARDS] SET run_id=?, leased_until=?, name=?, url=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id IS NULL;

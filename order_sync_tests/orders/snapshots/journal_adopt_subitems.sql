@@ -2,4 +2,4 @@ UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id
 
 UPDATE [ORDER_LIST_LINES_DELTA] SET monday_subitem_id=? WHERE [ORDER_LIST_LINES_DELTA].delta_uuid = ? AND [ORDER_LIST_LINES_DELTA].monday_subitem_id IS NULL;
 
-INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, delta_uuid, operation, outcome, monday_id, message, idempotency_key) VALUES (?, ...);
+INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id, code, message, request_id, idempotency_key, payload) VALUES (?, ...);

@@ -2,4 +2,4 @@ UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id
 
 UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_error_message=?, retry_count=([ORDER_LIST_DELTA].retry_count + ?) WHERE [ORDER_LIST_DELTA].delta_uuid = ? AND [ORDER_LIST_DELTA].sync_state = ?;
 
-INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, delta_uuid, operation, outcome, monday_id, message, idempotency_key) VALUES (?, ...);
+INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id, code, message, request_id, idempotency_key, payload) VALUES (?, ...);

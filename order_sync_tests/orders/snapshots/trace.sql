@@ -38,6 +38,6 @@ SELECT [ORDER_LIST].[CUSTOMER NAME], [ORDER_LIST].[AAG ORDER NUMBER], [ORDER_LIS
 FROM [ORDER_LIST]
 WHERE [ORDER_LIST].record_uuid = ?;
 
-SELECT [ORDER_SYNC_LOG].log_id, [ORDER_SYNC_LOG].logged_at, [ORDER_SYNC_LOG].run_id, [ORDER_SYNC_LOG].delta_uuid, [ORDER_SYNC_LOG].operation, [ORDER_SYNC_LOG].outcome, [ORDER_SYNC_LOG].monday_id, [ORDER_SYNC_LOG].message, [ORDER_SYNC_LOG].idempotency_key
+SELECT [ORDER_SYNC_LOG].log_id, [ORDER_SYNC_LOG].logged_at, [ORDER_SYNC_LOG].run_id, [ORDER_SYNC_LOG].board_id, [ORDER_SYNC_LOG].delta_uuid, [ORDER_SYNC_LOG].operation, [ORDER_SYNC_LOG].outcome, [ORDER_SYNC_LOG].monday_id, [ORDER_SYNC_LOG].code, [ORDER_SYNC_LOG].message, [ORDER_SYNC_LOG].request_id, [ORDER_SYNC_LOG].idempotency_key, [ORDER_SYNC_LOG].payload
 FROM [ORDER_SYNC_LOG]
 WHERE [ORDER_SYNC_LOG].delta_uuid IN (?, ...) ORDER BY [ORDER_SYNC_LOG].log_id;
