@@ -151,14 +151,44 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
 def trace_order(order: str, as_json: bool) -> None:
     """Tell the whole story of one order: its rows, what happened to them and when, and what there is to do."""
     from order_sync import console
+    from order_sync.orders.links import read_links
     from order_sync.orders.trace import trace
 
     settings = load_settings(checked=False)
     with _opened(Database, settings) as (database, tables):
-        stories = trace(database, tables, order)
+        stories = trace(database, tables, read_links(database, tables, settings.dagster_url), order)
     if not stories:
         raise OrderSyncError(f"No order has the record_uuid, delta_uuid or order number '{order}'.")
     _print_json(stories) if as_json else console.print_trace(stories)
+
+
+@main.command("report")
+@click.option("--run", "run_id", metavar="RUN_ID", help="Only what this run did.")
+@click.option(
+    "--since", "days", type=click.FloatRange(min=0), default=7, show_default=True, metavar="DAYS", help="The last DAYS."
+)
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it as a page to look at."
+)
+@as_json
+def report_orders(run_id: str | None, days: float, html: Path | None, as_json: bool) -> None:
+    """Tell how the orders stand: by customer and by kind of error, with what to do about each, and run by run."""
+    from order_sync import console
+    from order_sync.orders.links import read_links
+    from order_sync.orders.report import make_report
+    from order_sync.report_page import render
+
+    settings = load_settings(checked=False)
+    with _opened(Database, settings) as (database, tables):
+        links = read_links(database, tables, settings.dagster_url)
+        report = make_report(database, tables, links, days=days, run_id=run_id)
+    if run_id and not report.runs and not report.customers:
+        raise OrderSyncError(f"No row and no line of the log is of run '{run_id}': give the whole id.")
+    if html:
+        html.write_text(render(report), encoding="utf-8")
+    _print_json(report.to_json()) if as_json else console.print_report(report)
+    if html and not as_json:
+        console.console.print(f"Written: {html}", markup=False)
 
 
 main.add_command(demo)

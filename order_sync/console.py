@@ -21,6 +21,8 @@ from order_sync.io_managers.queue import OUTCOMES
 from order_sync.launch import Summary
 from order_sync.monday.setup import BoardReport
 from order_sync.orders.check import Finding
+from order_sync.orders.report import Report
+from order_sync.report_page import age, span
 
 WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no width of its own
 console = Console(soft_wrap=True, width=WIDTH)
@@ -28,6 +30,7 @@ errors = Console(stderr=True, soft_wrap=True, width=WIDTH)
 
 STEPS = {"create_group": "groups", "create_item": "items", "create_subitem": "subitems"}
 REJECTED_SHOWN = 20
+RUNS_SHOWN = 10
 
 
 @contextmanager
@@ -190,6 +193,8 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
         state = f"{story['sync_state'] or 'not SYNCED'}, item {story['monday_item_id'] or '-'}"
         title = f"Order {story['order_number'] or '(no number)'} of {story['customer'] or '(no customer)'}"
         console.print(f"{title}, record_uuid {story['record_uuid']}: {state}", style="bold", markup=False)
+        if story["board_id"]:
+            console.print(_board_of(story), markup=False, highlight=False)
         rows = Table()
         for heading in ("row", "state", "monday id", "run", "tries", "delta_uuid"):
             rows.add_column(heading)
@@ -200,10 +205,17 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
                 escape(f"line {line['size_code'] or ''} x {line['qty']}"), *_row_cells(line, "monday_subitem_id")
             )
         console.print(rows)
-        for at, what, of, run_id, message, count in _told_together(story["events"]):
+        for at, what, of, run_id, message, code, request_id, count in _told_together(story["events"]):
             text = f"{str(at)[:19]}  {count} {of}{'s' if count > 1 else ''} {what}"
             text += f", run {run_id}" if run_id else ""
-            console.print(text + (f": {message}" if message else ""), markup=False, highlight=False)
+            text += f": {message}" if message else ""
+            # monday's own messages name both.
+            named = (("", code), ("request ", request_id)) if message else ()
+            more = [f"{what}{value}" for what, value in named if value and value not in message]
+            console.print(text + (f" [{', '.join(more)}]" if more else ""), markup=False, highlight=False)
+        for run_id, url in {event["run_id"]: event["run_url"] for event in story["events"]}.items():
+            if url:
+                console.print(f"Run {run_id[:8]}: {url}", markup=False, highlight=False)
         console.print(f"Next: {story['next']}", style="bold", markup=False)
 
 
@@ -213,12 +225,18 @@ def _row_cells(row: Mapping[str, Any], id_name: str) -> list[str]:
     return [state, str(row[id_name] or "-"), run, str(row["retry_count"]), str(row["delta_uuid"])]
 
 
-def _told_together(events: Sequence[Mapping[str, Any]]) -> list[tuple[Any, str, str, Any, Any, int]]:
+def _board_of(story: Mapping[str, Any]) -> str:
+    board = f"Board {story['board'] or ''} ({story['board_id']})".replace("  ", " ")
+    return f"{board}: {story['item_url']}" if story["item_url"] else board
+
+
+def _told_together(events: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     """Events of several rows that are one to a reader: the same thing by the same run in the same second."""
-    together: dict[tuple[str, str, str, Any, Any], int] = {}
+    together: dict[tuple[Any, ...], int] = {}
     for event in events:
         id_of_one = f" {event['monday_id']}" if event["row"] == "header" and event["monday_id"] else ""
-        key = (str(event["at"])[:19], event["what"] + id_of_one, event["row"], event["run_id"], event["message"])
+        why = (event["message"], event["code"], event["request_id"] if event["message"] else None)
+        key = (str(event["at"])[:19], event["what"] + id_of_one, event["row"], event["run_id"], *why)
         together[key] = together.get(key, 0) + 1
     return [(*key, count) for key, count in together.items()]
 
@@ -240,17 +258,48 @@ def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping
         waiting = [
             states[state]["oldest"] for state in ("NEW", "PENDING") if state in states and states[state]["oldest"]
         ]
-        age = _age(now - min(waiting)) if waiting else ""
+        oldest = age(now - min(waiting)) if waiting else ""
         numbers = (
             f"{states[state]['rows']:,}" if state in states else "" for state in ("NEW", "PENDING", "SYNCED", "ERROR")
         )
-        table.add_row(escape(customer), row, *numbers, age)
+        table.add_row(escape(customer), row, *numbers, oldest)
     console.print(table)
     print_rejected(rejected)
 
 
-def _age(delta: Any) -> str:
-    minutes = int(delta.total_seconds() // 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 2_880 else f"{minutes // 1_440} days"
+def print_report(report: Report) -> None:
+    total = report.total
+    table = Table(title="Orders by customer", title_justify="left", show_footer=True)
+    table.add_column("customer", footer="all")
+    for heading, number in (("rejected", total.rejected), ("waiting", total.waiting), ("synced", total.synced)):
+        table.add_column(heading, justify="right", footer=f"{number:,}")
+    table.add_column("oldest waiting")
+    for line in report.customers:
+        oldest = age(report.made_at - line.oldest_waiting) if line.oldest_waiting else ""
+        counts = (f"{number:,}" if number else "" for number in (line.rejected, line.waiting, line.synced))
+        table.add_row(escape(line.customer), *counts, oldest)
+    console.print(table)
+    if report.runs:
+        table = Table(title="Runs, in rows", title_justify="left")
+        table.add_column("began (UTC)")
+        table.add_column("run")
+        for heading in ("took", "rows", "created", "adopted", "rejected", "put off"):
+            table.add_column(heading, justify="right")
+        for run in report.runs[:RUNS_SHOWN]:
+            numbers = (run.rows, run.created, run.adopted, run.rejected, run.unsettled)
+            took = span(run.began, run.ended)
+            table.add_row(f"{run.began:%Y-%m-%d %H:%M}", run.url or run.run_id, took, *(f"{n:,}" for n in numbers))
+        console.print(table)
+        if len(report.runs) > RUNS_SHOWN:
+            console.print(f"... and {len(report.runs) - RUNS_SHOWN:,} earlier runs.")
+    for category in report.categories:
+        what = f"{category.title}: {category.rows:,} rows of {category.orders:,} orders ({category.code or 'no code'})"
+        console.print(what, style="bold", markup=False, highlight=False)
+        example = category.example
+        of = f"{example.row} of order {example.order_number or '(no number)'} ({example.customer})"
+        console.print(f"  for example {of}: {category.sample}", markup=False, highlight=False)
+        console.print(f"  next: {category.next}", markup=False, highlight=False)
+    if report.rejected:
+        console.print("Every rejected row: order-sync report --html FILE, or --json.")
+    else:
+        console.print("[green]No row is rejected.[/]")

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.orders.database import Database, Row, chunks
+from order_sync.orders.links import Links
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State, Tables
 
 UUID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -28,15 +29,28 @@ TRACKING = (
     "retry_count",
     "created_at",
 )
+# What an event says as the log has it.
+LOGGED = (
+    "delta_uuid",
+    "run_id",
+    "board_id",
+    "monday_id",
+    "code",
+    "message",
+    "request_id",
+    "idempotency_key",
+    "payload",
+)
 
 
-def trace(database: Database, tables: Tables, wanted: str) -> list[dict[str, Any]]:
-    """Each order that `wanted` names: record_uuid, customer, order_number, sync_state, monday_item_id, last_synced_at,
-    headers, lines, events and next (what there is to do). Reads only.
+def trace(database: Database, tables: Tables, links: Links, wanted: str) -> list[dict[str, Any]]:
+    """Each order that `wanted` names: record_uuid, customer, order_number, sync_state, monday_item_id, item_url,
+    board_id, board, last_synced_at, headers, lines, events and next (what there is to do). Reads only.
 
-    An event has at, what, row (header, line or order), delta_uuid, run_id, monday_id and message.
+    An event has at, what, row (header or line), delta_uuid, run_id, run_url, monday_id, code, message, request_id,
+    board_id, idempotency_key and payload. A header and a line have an item_url, a line that of its header's item.
     """
-    return [_story(database, tables, record) for record in _records(database, tables, wanted.strip())]
+    return [_story(database, tables, links, record) for record in _records(database, tables, wanted.strip())]
 
 
 def _records(database: Database, tables: Tables, wanted: str) -> list[str]:
@@ -51,7 +65,7 @@ def _records(database: Database, tables: Tables, wanted: str) -> list[str]:
     return list(dict.fromkeys(row["record_uuid"] for row in database.rows(*queries)))
 
 
-def _story(database: Database, tables: Tables, record: str) -> dict[str, Any]:
+def _story(database: Database, tables: Tables, links: Links, record: str) -> dict[str, Any]:
     h, line, o, log = tables.header_queue, tables.line_queue, tables.orders, tables.log
     own: tuple[sa.Column[Any], ...] = (h.c.monday_group_id, h.c.monday_item_id, h.c[CUSTOMER], h.c[ORDER_NUMBER])
     header_columns = [*(h.c[name] for name in TRACKING), *own]
@@ -76,13 +90,22 @@ def _story(database: Database, tables: Tables, record: str) -> dict[str, Any]:
             "at": row["logged_at"],
             "what": f"{row['operation']}: {row['outcome']}",
             "row": kinds[row["delta_uuid"]],
-            "delta_uuid": row["delta_uuid"],
-            "run_id": row["run_id"],
-            "monday_id": row["monday_id"],
-            "message": row["message"],
+            **{name: row[name] for name in LOGGED},
         }
         for row in logged
     ]
+    for event in events:
+        event["run_url"] = links.run(event["run_id"])
+    # The board as last logged: an order may have gone to another one before.
+    on_board = {row["delta_uuid"]: row["board_id"] for row in logged if row["board_id"]}
+    order_board = next(
+        (on_board[row["delta_uuid"]] for row in [*headers, *lines] if row["delta_uuid"] in on_board), None
+    )
+    order_board = links.or_only(order_board)
+    for row in headers:
+        row["item_url"] = links.item(on_board.get(row["delta_uuid"], order_board), row["monday_item_id"])
+    for row in lines:
+        row["item_url"] = links.item(on_board.get(row["delta_uuid"], order_board), row["parent_item_id"])
     order = main[0] if main else {}
     first = headers[0] if headers else {}
     return {
@@ -91,6 +114,9 @@ def _story(database: Database, tables: Tables, record: str) -> dict[str, Any]:
         "order_number": order.get(ORDER_NUMBER) or first.get(ORDER_NUMBER),
         "sync_state": order.get("sync_state"),
         "monday_item_id": order.get("monday_item_id"),
+        "item_url": links.item(order_board, order.get("monday_item_id") or first.get("monday_item_id")),
+        "board_id": order_board,
+        "board": links.board_name(order_board),
         "last_synced_at": order.get("last_synced_at"),
         "headers": headers,
         "lines": lines,
@@ -107,14 +133,12 @@ def _queue_events(rows: Iterable[Row], kind: str) -> Iterable[Row]:
             ("sync_completed_at", "SYNCED"),
         ):
             if row[name] is not None:
-                yield {
+                yield dict.fromkeys(LOGGED) | {
                     "at": row[name],
                     "what": what,
                     "row": kind,
                     "delta_uuid": row["delta_uuid"],
                     "run_id": None if name == "created_at" else row["sync_run_id"],
-                    "monday_id": None,
-                    "message": None,
                 }
 
 

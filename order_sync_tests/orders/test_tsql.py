@@ -28,13 +28,16 @@ from order_sync.orders.budget import AccountBudget
 from order_sync.orders.commit import commit
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
+from order_sync.orders.links import Links, read_links
 from order_sync.orders.queue import OrderQueue
+from order_sync.orders.report import make_report
 from order_sync.orders.tables import make_tables
 from order_sync.orders.trace import trace
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIALECT: Dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
 PARAMETER_LIMIT = 2_100
+NO_LINKS = Links(boards={})
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,10 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "journal_known_groups": journal.known_groups,
         "budget_reserve": lambda: budget.reserve(30_000, 10, 1e7),
         "budget_settle": lambda: budget.settle(budget.reserve(30_000, 10, 1e7), 200_000, None),
-        "trace": lambda: trace(database, tables, headers[0]["record_uuid"]),
+        "links": lambda: read_links(database, tables, None),
+        "trace": lambda: trace(database, tables, NO_LINKS, headers[0]["record_uuid"]),
+        "report": lambda: make_report(database, tables, NO_LINKS),
+        "report_of_a_run": lambda: make_report(database, tables, NO_LINKS, run_id="run-1"),
         "commit": lambda: commit(database, queue, "run-1"),
         "outcomes": lambda: queue.outcomes("run-1"),
         "release": lambda: queue.release("run-1"),

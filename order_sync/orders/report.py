@@ -1,0 +1,346 @@
+"""How the orders stand: by customer, by kind of error, row by row where something was rejected, and run by run.
+
+In: the queue tables, the main tables and the log; a period or one run. Out: a `Report` of plain data. Reads only.
+SYNCED rows are counted by the database: only what is rejected or waits is looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.orders.advice import advice
+from order_sync.orders.database import Database, Row
+from order_sync.orders.links import Links
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, TableNames, Tables
+
+NOBODY = "(no customer)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerLine:
+    """A customer's orders (record_uuids). One with a rejected row is rejected, whatever else it has."""
+
+    customer: str
+    synced: int = 0  # in the period
+    waiting: int = 0
+    rejected: int = 0
+    oldest_waiting: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectedRow:
+    """A row that is in ERROR now. What the log knows of it is None where the log has expired."""
+
+    row: str  # header or line
+    customer: str
+    order_number: str | None
+    record_uuid: str
+    delta_uuid: str
+    size: str | None  # of a line
+    code: str | None
+    reason: str
+    tries: int
+    rejected_at: datetime | None
+    request_id: str | None
+    run_id: str | None
+    run_url: str | None
+    board_id: int | None
+    board: str | None
+    board_url: str | None
+    item_url: str | None  # of a line: the item that it belongs under
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category:
+    """Rejected rows with the same code, by an example, and what to do about them."""
+
+    code: str | None
+    title: str
+    by: str  # order_sync, monday or unknown
+    next: str
+    rows: int
+    orders: int
+    sample: str
+    example: RejectedRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLine:
+    """What a run did with rows, as the log has it; a row may be counted under several outcomes."""
+
+    run_id: str
+    url: str | None
+    began: datetime
+    ended: datetime
+    rows: int
+    created: int
+    adopted: int
+    rejected: int
+    unsettled: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    made_at: datetime  # UTC, like every time here
+    since: datetime | None  # None where it is about one run
+    run_id: str | None
+    customers: Sequence[CustomerLine]
+    categories: Sequence[Category]
+    rejected: Sequence[RejectedRow]
+    runs: Sequence[RunLine]
+
+    @property
+    def total(self) -> CustomerLine:
+        """All customers together."""
+        waiting = [line.oldest_waiting for line in self.customers if line.oldest_waiting]
+        return CustomerLine(
+            customer="all",
+            synced=sum(line.synced for line in self.customers),
+            waiting=sum(line.waiting for line in self.customers),
+            rejected=sum(line.rejected for line in self.customers),
+            oldest_waiting=min(waiting, default=None),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"total": asdict(self.total)}
+
+
+def make_report(
+    database: Database, tables: Tables, links: Links, *, days: float = 7, run_id: str | None = None
+) -> Report:
+    """The report of the last days, or of one run.
+
+    Rejected and waiting is what is so now, whenever it came to be so; synced and the runs are those of the period.
+    Of a run: the rows that bear its id, and its own line.
+    """
+    now = database.current_time()
+    since = None if run_id else now - timedelta(days=days)
+    rejected = sorted(
+        (_rejected_row(row, links) for row in database.rows(*_rejected_queries(tables, run_id))),
+        key=lambda row: (row.customer, row.order_number or "", row.record_uuid, row.row, row.size or ""),
+    )
+    names = TableNames(
+        header_queue=tables.header_queue.name,
+        line_queue=tables.line_queue.name,
+        orders=tables.orders.name,
+        order_lines=tables.order_lines.name,
+    )
+    synced = database.rows(_synced_query(tables, since, run_id))
+    return Report(
+        made_at=now,
+        since=since,
+        run_id=run_id,
+        customers=_customers(synced, database.rows(_waiting_query(tables, run_id)), rejected),
+        categories=_categories(rejected, names),
+        rejected=rejected,
+        runs=[_run_line(row, links) for row in database.rows(_runs_query(tables, since, run_id))],
+    )
+
+
+# ---- by customer --------------------------------------------------------------------------------------
+
+
+def _customers(synced: Iterable[Row], waiting: Iterable[Row], rejected: Iterable[RejectedRow]) -> list[CustomerLine]:
+    found: dict[str, Row] = defaultdict(dict)
+    for row in synced:
+        found[_customer(row)]["synced"] = row["orders"]
+    for row in waiting:
+        found[_customer(row)] |= {"waiting": row["orders"], "oldest_waiting": row["oldest"]}
+    orders: dict[str, set[str]] = defaultdict(set)
+    for error in rejected:
+        orders[error.customer].add(error.record_uuid)
+    for customer, records in orders.items():
+        found[customer]["rejected"] = len(records)
+    return [CustomerLine(customer=customer, **counts) for customer, counts in sorted(found.items())]
+
+
+def _customer(row: Row) -> str:
+    return str(row["customer"] or NOBODY)
+
+
+def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) -> sa.Select[Any]:
+    h = tables.header_queue
+    query = (
+        sa.select(h.c[CUSTOMER].label("customer"), sa.func.count(sa.distinct(h.c.record_uuid)).label("orders"))
+        .where(
+            h.c.sync_state == State.SYNCED,
+            h.c.action_type == Action.INSERT,
+            h.c.record_uuid.not_in(_records(tables, State.ERROR)),
+            h.c.record_uuid.not_in(_records(tables, State.NEW, State.PENDING)),
+        )
+        .group_by(h.c[CUSTOMER])
+    )
+    if run_id:
+        return query.where(h.c.sync_run_id == run_id)
+    return query.where(h.c.sync_completed_at >= since)
+
+
+def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[Any]:
+    """Orders with a row that waits and none that is rejected, by customer, and since when the oldest waits."""
+    h, o = tables.header_queue, tables.orders
+    rows = _rows_in(tables, State.NEW, State.PENDING, run_id=run_id).subquery()
+    # A header whose order is missing in ORDER_LIST has its customer in the queue only.
+    queued = sa.select(sa.func.max(h.c[CUSTOMER])).where(h.c.record_uuid == rows.c.record_uuid).scalar_subquery()
+    orders = (
+        sa.select(
+            rows.c.record_uuid,
+            sa.func.coalesce(sa.func.max(o.c[CUSTOMER]), queued).label("customer"),
+            sa.func.min(rows.c.created_at).label("oldest"),
+        )
+        .select_from(rows.outerjoin(o, o.c.record_uuid == rows.c.record_uuid))
+        .where(rows.c.record_uuid.not_in(_records(tables, State.ERROR)))
+        .group_by(rows.c.record_uuid)
+        .subquery()
+    )
+    return sa.select(
+        orders.c.customer, sa.func.count().label("orders"), sa.func.min(orders.c.oldest).label("oldest")
+    ).group_by(orders.c.customer)
+
+
+def _records(tables: Tables, *states: State) -> sa.Select[Any]:
+    """The record_uuids that have a row in one of the states."""
+    return sa.select(_rows_in(tables, *states).subquery().c.record_uuid)
+
+
+def _rows_in(tables: Tables, *states: State, run_id: str | None = None) -> sa.CompoundSelect[Any]:
+    queries = []
+    for table in (tables.header_queue, tables.line_queue):
+        query = sa.select(table.c.record_uuid, table.c.created_at).where(
+            table.c.sync_state.in_(states), table.c.action_type == Action.INSERT
+        )
+        queries.append(query.where(table.c.sync_run_id == run_id) if run_id else query)
+    return sa.union_all(*queries)
+
+
+# ---- what was rejected --------------------------------------------------------------------------------
+
+
+def _rejected_queries(tables: Tables, run_id: str | None) -> list[sa.Select[Any]]:
+    """Rows in ERROR, each with what the log says of its last rejection."""
+    h, line, o, log = tables.header_queue, tables.line_queue, tables.orders, tables.log
+    queries = []
+    for table, own in (
+        (
+            h,
+            (
+                sa.literal("header").label("row"),
+                sa.func.coalesce(h.c[CUSTOMER], o.c[CUSTOMER]).label("customer"),
+                sa.func.coalesce(h.c[ORDER_NUMBER], o.c[ORDER_NUMBER]).label("order_number"),
+                sa.null().label("size"),
+                h.c.monday_item_id.label("item_id"),
+            ),
+        ),
+        (
+            line,
+            (
+                sa.literal("line").label("row"),
+                o.c[CUSTOMER].label("customer"),
+                o.c[ORDER_NUMBER].label("order_number"),
+                line.c.size_code.label("size"),
+                sa.func.coalesce(line.c.parent_item_id, o.c.monday_item_id).label("item_id"),
+            ),
+        ),
+    ):
+        logged = log.alias("logged")
+        last = (
+            sa.select(sa.func.max(logged.c.log_id))
+            .where(logged.c.delta_uuid == table.c.delta_uuid, logged.c.outcome == "rejected")
+            .correlate(table)
+            .scalar_subquery()
+        )
+        query = (
+            sa.select(
+                *own,
+                table.c.record_uuid,
+                table.c.delta_uuid,
+                table.c.sync_error_message.label("reason"),
+                table.c.retry_count.label("tries"),
+                sa.func.coalesce(log.c.run_id, table.c.sync_run_id).label("run_id"),
+                log.c.logged_at.label("rejected_at"),
+                log.c.code,
+                log.c.request_id,
+                log.c.board_id,
+            )
+            .select_from(
+                table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(log, log.c.log_id == last)
+            )
+            .where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+        )
+        queries.append(query.where(table.c.sync_run_id == run_id) if run_id else query)
+    return queries
+
+
+def _rejected_row(row: Row, links: Links) -> RejectedRow:
+    board_id = links.or_only(row["board_id"])
+    return RejectedRow(
+        row=row["row"],
+        customer=_customer(row),
+        order_number=row["order_number"],
+        record_uuid=row["record_uuid"],
+        delta_uuid=row["delta_uuid"],
+        size=row["size"],
+        code=row["code"],
+        reason=row["reason"] or "no reason was recorded",
+        tries=row["tries"],
+        rejected_at=row["rejected_at"],
+        request_id=row["request_id"],
+        run_id=row["run_id"],
+        run_url=links.run(row["run_id"]),
+        board_id=board_id,
+        board=links.board_name(board_id),
+        board_url=links.board(board_id),
+        item_url=links.item(board_id, row["item_id"]),
+    )
+
+
+def _categories(rejected: Iterable[RejectedRow], names: TableNames) -> list[Category]:
+    """The most frequent first."""
+    by_code: dict[str | None, list[RejectedRow]] = defaultdict(list)
+    for row in rejected:
+        by_code[row.code].append(row)
+    found = []
+    for code, rows in by_code.items():
+        told = advice(code, names)
+        found.append(
+            Category(
+                code=code,
+                title=told.title,
+                by=told.by,
+                next=told.next,
+                rows=len(rows),
+                orders=len({row.record_uuid for row in rows}),
+                sample=rows[0].reason,
+                example=rows[0],
+            )
+        )
+    return sorted(found, key=lambda category: (-category.rows, category.title))
+
+
+# ---- runs ---------------------------------------------------------------------------------------------
+
+
+def _runs_query(tables: Tables, since: datetime | None, run_id: str | None) -> sa.Select[Any]:
+    log = tables.log
+
+    def counted(outcome: str) -> sa.Label[int]:
+        return sa.func.sum(sa.case((log.c.outcome == outcome, 1), else_=0)).label(outcome)
+
+    began = sa.func.min(log.c.logged_at).label("began")
+    query = sa.select(
+        log.c.run_id,
+        began,
+        sa.func.max(log.c.logged_at).label("ended"),
+        sa.func.count(sa.distinct(log.c.delta_uuid)).label("rows"),
+        *(counted(outcome) for outcome in ("created", "adopted", "rejected", "unsettled")),
+    ).where(log.c.run_id == run_id if run_id else log.c.logged_at >= since)
+    return query.group_by(log.c.run_id).order_by(began.desc())
+
+
+def _run_line(row: Row, links: Links) -> RunLine:
+    return RunLine(url=links.run(row["run_id"]), **row)
