@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from order_sync.io_managers.queue import OUTCOMES
 from order_sync.launch import Summary
@@ -288,7 +289,8 @@ def print_report(report: Report) -> None:
         for run in report.runs[:RUNS_SHOWN]:
             numbers = (run.rows, run.created, run.adopted, run.rejected, run.unsettled)
             took = span(run.began, run.ended)
-            table.add_row(f"{run.began:%Y-%m-%d %H:%M}", run.url or run.run_id, took, *(f"{n:,}" for n in numbers))
+            linked = Text(run.run_id, style=f"link {run.url}" if run.url else "")
+            table.add_row(f"{run.began:%Y-%m-%d %H:%M}", linked, took, *(f"{n:,}" for n in numbers))
         console.print(table)
         if len(report.runs) > RUNS_SHOWN:
             console.print(f"... and {len(report.runs) - RUNS_SHOWN:,} earlier runs.")
@@ -296,7 +298,8 @@ def print_report(report: Report) -> None:
         what = f"{category.title}: {category.rows:,} rows of {category.orders:,} orders ({category.code or 'no code'})"
         console.print(what, style="bold", markup=False, highlight=False)
         example = category.example
-        of = f"{example.row} of order {example.order_number or '(no number)'} ({example.customer})"
+        order = (example.order_number or "").strip() or f"with record_uuid {example.record_uuid}"
+        of = f"{example.row} of order {order} ({example.customer})"
         console.print(f"  for example {of}: {category.sample}", markup=False, highlight=False)
         console.print(f"  next: {category.next}", markup=False, highlight=False)
     if report.rejected:

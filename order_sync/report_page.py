@@ -5,6 +5,7 @@ In: a `Report`. Out: the page's text. Never a value that is not escaped, and not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,12 +22,13 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "thousands": lambda number: f"{number:,}",
         "time": lambda at: f"{at:%Y-%m-%d %H:%M}",
         "age": lambda at: age(report.made_at - at),
         "span": lambda run: span(run.began, run.ended),
     }
+    environment.filters |= filters
     return environment.get_template("report.html").render(report=report)
 
 
