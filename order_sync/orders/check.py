@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mssql
+from sqlalchemy.dialects import mssql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -24,6 +24,9 @@ from order_sync.orders.tables import State, Tables
 
 # Columns of the design that nothing reads: a site may lack them.
 NOT_NEEDED = frozenset({"row_hash"})
+
+# SQLite takes T-SQL's quotes, and has types of its own.
+DIALECTS: Mapping[str, Dialect] = {"mssql": mssql.dialect(), "sqlite": sqlite.dialect()}  # type: ignore[no-untyped-call]
 
 # The data types, as INFORMATION_SCHEMA names them, that hold what a column of ours holds.
 GUID = frozenset({"uniqueidentifier"})
@@ -65,7 +68,7 @@ def inspect(database: Database, tables: Tables) -> list[Finding]:
                 Finding(table=table.fullname, problem="the table does not exist", remedy=_sql(CreateTable(table)))
             )
             continue
-        findings += column_findings(table, found)
+        findings += column_findings(table, found, DIALECTS[database.dialect])
         findings += _index_findings(database, table)
         if database.dialect == "mssql" and table in tables.site:
             findings += _constraint_findings(database, table)
@@ -75,7 +78,11 @@ def inspect(database: Database, tables: Tables) -> list[Finding]:
 
 def missing(database: Database, tables: Tables) -> list[Finding]:
     """The tables and columns that are not there: what every run makes sure of before it begins."""
-    return [finding for table in (*tables.site, *tables.ours) for finding in _missing(table, columns(database, table))]
+    return [
+        finding
+        for table in (*tables.site, *tables.ours)
+        for finding in _missing(table, columns(database, table), DIALECTS[database.dialect])
+    ]
 
 
 def check_tables(database: Database, tables: Tables) -> None:
@@ -152,7 +159,7 @@ def _of_table(view: sa.TableClause, table: sa.Table) -> sa.ColumnElement[bool]:
 # ---- what does not fit --------------------------------------------------------------------------------
 
 
-def _missing(table: sa.Table, found: Mapping[str, FoundColumn]) -> Iterator[Finding]:
+def _missing(table: sa.Table, found: Mapping[str, FoundColumn], dialect: Dialect) -> Iterator[Finding]:
     if not found:
         yield Finding(table=table.fullname, problem="the table does not exist", remedy=_sql(CreateTable(table)))
         return
@@ -161,12 +168,14 @@ def _missing(table: sa.Table, found: Mapping[str, FoundColumn]) -> Iterator[Find
             yield Finding(
                 table=table.fullname,
                 problem=f"column [{column.name}] is missing",
-                remedy=f"ALTER TABLE {_sql(table)} ADD {_name(column)} {_sql_type(column)}{_added(column)};",
+                remedy=f"ALTER TABLE {_sql(table)} ADD {_name(column)} {_sql_type(column, dialect)}{_added(column)};",
             )
 
 
-def column_findings(table: sa.Table, found: Mapping[str, FoundColumn]) -> Iterator[Finding]:
-    yield from _missing(table, found)
+def column_findings(
+    table: sa.Table, found: Mapping[str, FoundColumn], dialect: Dialect = DIALECTS["mssql"]
+) -> Iterator[Finding]:
+    yield from _missing(table, found, dialect)
     for column in table.columns:
         there = found.get(column.name.lower())
         if there is None or not there.type:
@@ -323,7 +332,7 @@ def _trigger_findings(database: Database, table: sa.Table) -> Iterator[Finding]:
 
 # ---- T-SQL --------------------------------------------------------------------------------------------
 
-_DIALECT: Dialect = mssql.dialect()  # type: ignore[no-untyped-call]
+_DIALECT = DIALECTS["mssql"]
 
 
 def _sql(element: Any) -> str:
@@ -340,8 +349,8 @@ def _quoted(name: str) -> str:
     return str(_DIALECT.identifier_preparer.quote_identifier(name))
 
 
-def _sql_type(column: sa.Column[Any]) -> str:
-    return str(column.type.compile(dialect=_DIALECT))
+def _sql_type(column: sa.Column[Any], dialect: Dialect = _DIALECT) -> str:
+    return str(column.type.compile(dialect=dialect))
 
 
 def _added(column: sa.Column[Any]) -> str:

@@ -133,13 +133,9 @@ def _queue_events(rows: Iterable[Row], kind: str) -> Iterable[Row]:
             ("sync_completed_at", "SYNCED"),
         ):
             if row[name] is not None:
-                yield dict.fromkeys(LOGGED) | {
-                    "at": row[name],
-                    "what": what,
-                    "row": kind,
-                    "delta_uuid": row["delta_uuid"],
-                    "run_id": None if name == "created_at" else row["sync_run_id"],
-                }
+                run_id = None if name == "created_at" else row["sync_run_id"]
+                of = {"delta_uuid": row["delta_uuid"], "run_id": run_id}
+                yield {"at": row[name], "what": what, "row": kind} | dict.fromkeys(LOGGED) | of
 
 
 def _next(headers: list[Row], lines: list[Row], *, known: bool) -> str:

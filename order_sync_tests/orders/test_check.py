@@ -104,6 +104,32 @@ def test_an_empty_database_gets_the_ddl_of_every_table(tmp_path: Path) -> None:
     database.dispose()
 
 
+def test_what_a_newer_version_needs_in_our_own_tables_is_named_and_can_be_run(tmp_path: Path) -> None:
+    """A database of the version before: its tables are there, and lack the columns that came since."""
+    database, tables = WritableDatabase(f"sqlite:///{tmp_path / 'orders.db'}"), make_tables()
+    create_all(database, tables)
+    new = {
+        "ORDER_SYNC_LOG": ("board_id", "code", "request_id", "payload"),
+        "ORDER_SYNC_BOARDS": ("name", "url"),
+    }
+    with database.write() as connection:
+        for table, names in new.items():
+            for name in names:
+                connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {name}")
+    findings = inspect(database, tables)
+    assert {(f.table, f.problem) for f in findings} == {
+        (table, f"column [{name}] is missing") for table, names in new.items() for name in names
+    }
+    with database.write() as connection:
+        for finding in findings:
+            connection.exec_driver_sql(finding.remedy)
+    assert inspect(database, tables) == []
+    database.dispose()
+    on_server = [f.remedy for f in column_findings(TABLES.log, {"log_id": FoundColumn(name="log_id", type="bigint")})]
+    assert "ALTER TABLE dbo.[ORDER_SYNC_LOG] ADD [payload] NVARCHAR(max) NULL;" in on_server
+    assert "ALTER TABLE dbo.[ORDER_SYNC_LOG] ADD [board_id] BIGINT NULL;" in on_server
+
+
 def test_a_missing_index_is_a_note_with_its_statement(tmp_path: Path) -> None:
     database = WritableDatabase(f"sqlite:///{tmp_path / 'orders.db'}")
     tables = make_tables()

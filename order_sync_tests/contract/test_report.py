@@ -1,0 +1,188 @@
+"""The report on each database: who waits and who is rejected, why, since when, and where to look at it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from order_sync.demo.samples import SampleOrders
+from order_sync.errors import Rejected, Rule, Transient
+from order_sync.orders.journal import Journal, Operation
+from order_sync.orders.links import KnownBoard, Links, read_links
+from order_sync.orders.report import NOBODY, CustomerLine, Report, make_report
+from order_sync.orders.tables import CUSTOMER, Action, State
+from order_sync.orders.trace import trace
+from order_sync.report_page import render
+from order_sync_tests.contract.site import BOARD, MORNING, Site, make_order, record, uuids
+
+BOARD_URL = "https://example.monday.com/boards/4700000001"
+DAGSTER = "http://127.0.0.1:3000/"
+
+
+def report_of(site: Site, *, days: float = 7, run_id: str | None = None) -> Report:
+    links = read_links(site.database, site.tables, DAGSTER)
+    return make_report(site.database, site.tables, links, days=days, run_id=run_id)
+
+
+def syncing(site: Site, run_id: str, *orders: SampleOrders) -> Journal:
+    site.claim(run_id, *orders)
+    journal = site.journal(run_id)
+    with journal.holding_board(name="Planning", url=BOARD_URL):
+        pass
+    site.change(site.tables.boards, {"run_id": run_id, "leased_until": site.now() + timedelta(hours=1)})
+    return journal
+
+
+def make_synced(site: Site, order: SampleOrders, *, days_ago: float = 0) -> None:
+    done = {"sync_state": State.SYNCED, "sync_completed_at": site.now() - timedelta(days=days_ago)}
+    for table in (site.tables.header_queue, site.tables.line_queue):
+        site.change(table, done, record_uuid=record(order))
+
+
+def test_customers_are_counted_in_orders(site: Site) -> None:
+    names = {CUSTOMER: "O'Malley & Daughters 七"}
+    synced, old, waits, late, rejected = (
+        make_order(customer=names[CUSTOMER], headers=2, minute=minute) for minute in range(5)
+    )
+    other, nobody = make_order(customer="Other"), make_order(customer=None, minute=9)
+    site.add(synced, old, waits, late, rejected, other, nobody)
+    make_synced(site, synced)
+    make_synced(site, other)
+    make_synced(site, old, days_ago=8)
+    make_synced(site, late)
+    site.change(site.tables.line_queue, {"sync_state": State.PENDING}, delta_uuid=late.lines[0]["delta_uuid"])
+    site.change(site.tables.line_queue, {"sync_state": State.ERROR}, delta_uuid=rejected.lines[0]["delta_uuid"])
+    # What is no INSERT is left alone, and is nobody's waiting.
+    site.change(site.tables.header_queue, {"action_type": Action.DELETE}, delta_uuid=waits.headers[0]["delta_uuid"])
+    report = report_of(site)
+    assert {line.customer: line for line in report.customers} == {
+        NOBODY: CustomerLine(customer=NOBODY, waiting=1, oldest_waiting=MORNING + timedelta(minutes=9)),
+        names[CUSTOMER]: CustomerLine(
+            customer=names[CUSTOMER],
+            synced=1,
+            waiting=2,
+            rejected=1,
+            oldest_waiting=MORNING + timedelta(minutes=2),
+        ),
+        "Other": CustomerLine(customer="Other", synced=1),
+    }
+    assert (report.total.synced, report.total.waiting, report.total.rejected) == (2, 3, 1)
+    assert report_of(site, days=9).total.synced == 3
+
+
+def test_a_rejected_row_says_why_where_and_by_which_run(site: Site) -> None:
+    order = make_order(number="A-7", headers=1)
+    site.add(order)
+    journal = syncing(site, "run-1", order)
+    [header], (line, _) = uuids([order], "headers"), uuids([order], "lines")
+    journal.adopt(Operation.ITEMS, {header: "11"})
+    site.change(site.tables.line_queue, {"parent_item_id": 11}, delta_uuid=line)
+    journal.reject(Operation.SUBITEMS, {line: Rejected("first", code="Old")})
+    site.queue().retry()
+    site.claim("run-2", SampleOrders(lines=[order.lines[0]]))
+    site.change(site.tables.boards, {"run_id": "run-2"})
+    refusal = Rejected("refused: <qty>", code="ColumnValueException", request_id="req-1")
+    site.journal("run-2").reject(Operation.SUBITEMS, {line: refusal})
+    [row] = report_of(site).rejected
+    assert (row.row, row.size, row.order_number, row.record_uuid) == ("line", "S0", "A-7", record(order))
+    assert (row.code, row.reason, row.request_id, row.tries) == ("ColumnValueException", str(refusal), "req-1", 2)
+    assert (row.run_id, row.run_url) == ("run-2", "http://127.0.0.1:3000/runs/run-2")
+    assert (row.board_id, row.board, row.board_url) == (BOARD, "Planning", BOARD_URL)
+    assert row.item_url == f"{BOARD_URL}/pulses/11"
+    assert row.rejected_at is not None
+
+
+def test_errors_are_counted_by_code_with_what_to_do(site: Site) -> None:
+    orders = [make_order(number=f"A-{n}", minute=n) for n in range(4)]
+    site.add(*orders)
+    journal = syncing(site, "run-1", *orders)
+    journal.reject(
+        Operation.SUBITEMS, {key: Rejected("no size", code=Rule.NO_SIZE) for key in uuids(orders[:2], "lines")}
+    )
+    [header] = uuids([orders[2]], "headers")
+    journal.reject(Operation.ITEMS, {header: Rejected("never seen", code="BrandNewException")})
+    # A row that somebody else has put into ERROR: nobody logged a code, nor a reason.
+    site.change(site.tables.header_queue, {"sync_state": State.ERROR}, delta_uuid=orders[3].headers[0]["delta_uuid"])
+    report = report_of(site)
+    told = [(c.code, c.by, c.rows, c.orders, c.sample) for c in report.categories]
+    assert told[0] == ("no_size", "order_sync", 4, 2, "no size")
+    assert set(told[1:]) == {
+        ("BrandNewException", "monday", 1, 1, "never seen"),
+        (None, "unknown", 1, 1, "no reason was recorded"),
+    }
+    assert report.categories[0].example.order_number == "A-0"
+    assert "Fill in size_code of the line in ORDER_LIST_LINES_DELTA" in report.categories[0].next
+    assert all("`order-sync retry`" in category.next for category in report.categories)
+
+
+def test_runs_are_told_from_the_log(site: Site) -> None:
+    orders = [make_order(number=f"A-{n}", minute=n) for n in range(2)]
+    site.add(*orders)
+    journal = syncing(site, "run-1", *orders)
+    (one, two), lines = uuids(orders, "headers"), uuids(orders, "lines")
+    journal.adopt(Operation.ITEMS, {one: "11"})
+    journal.adopt(Operation.ITEMS, {one: "12"})
+    journal.reject(Operation.SUBITEMS, {lines[0]: Rejected("no")})
+    site.insert(
+        site.tables.log,
+        {
+            "logged_at": site.now() - timedelta(days=8),
+            "run_id": "old-run",
+            "delta_uuid": two,
+            "operation": Operation.ITEMS,
+            "outcome": "unsettled",
+            "message": str(Transient("HTTP 503")),
+        },
+    )
+    [run] = report_of(site).runs
+    assert (run.run_id, run.rows, run.created, run.adopted, run.rejected) == ("run-1", 2, 0, 2, 1)
+    assert run.url == "http://127.0.0.1:3000/runs/run-1"
+    assert run.began <= run.ended
+    assert [(r.run_id, r.unsettled) for r in report_of(site, days=9).runs] == [("run-1", 0), ("old-run", 1)]
+
+
+def test_the_report_of_one_run_leaves_the_others_out(site: Site) -> None:
+    mine, theirs = make_order(number="A-1", customer="Mine"), make_order(number="A-2", customer="Theirs", minute=1)
+    site.add(mine, theirs)
+    for run_id, order in (("run-1", mine), ("run-2", theirs)):
+        syncing(site, run_id, order).reject(Operation.ITEMS, {uuids([order], "headers")[0]: Rejected("no")})
+        site.change(site.tables.boards, {"run_id": None, "leased_until": None})
+    report = report_of(site, run_id="run-1")
+    assert [row.order_number for row in report.rejected] == ["A-1"]
+    assert [line.customer for line in report.customers] == ["Mine"]
+    assert [run.run_id for run in report.runs] == ["run-1"]
+    assert report_of(site, run_id="nobody's").customers == []
+
+
+def test_a_trace_links_each_row_to_the_board_that_it_went_to(site: Site) -> None:
+    order = make_order(number="A-1")
+    site.add(order)
+    journal = syncing(site, "run-1", order)
+    site.insert(site.tables.boards, {"board_id": BOARD + 1, "name": "Another", "url": "https://another"})
+    [header], lines = uuids([order], "headers"), uuids([order], "lines")
+    journal.adopt(Operation.ITEMS, {header: "11"})
+    site.change(site.tables.line_queue, {"parent_item_id": 11}, delta_uuid=lines[0])
+    journal.reject(Operation.SUBITEMS, {lines[0]: Rejected("no", code=Rule.NO_SIZE, request_id="req-1")})
+    [story] = trace(site.database, site.tables, read_links(site.database, site.tables, DAGSTER), "A-1")
+    link = f"{BOARD_URL}/pulses/11"
+    assert (story["board_id"], story["board"], story["item_url"]) == (BOARD, "Planning", link)
+    assert story["headers"][0]["item_url"] == link
+    assert {row["delta_uuid"]: row["item_url"] for row in story["lines"]} == {lines[0]: link, lines[1]: None}
+    rejection = next(event for event in story["events"] if event["what"].endswith("rejected"))
+    assert (rejection["code"], rejection["request_id"], rejection["board_id"]) == ("no_size", "req-1", BOARD)
+    assert rejection["run_url"] == "http://127.0.0.1:3000/runs/run-1"
+
+
+def test_a_report_of_nothing_is_a_page_too(site: Site) -> None:
+    page = render(report_of(site))
+    assert "Nothing: no row is rejected." in page
+    assert "No run has touched a row." in page
+
+
+@pytest.mark.parametrize("url", [None, "", "javascript:alert(1)"])
+def test_an_address_that_is_none_makes_no_link(url: str | None) -> None:
+    links = Links(boards={1: KnownBoard(name="B", url=url)})
+    assert (links.board(1), links.item(1, 5), links.run("run-1")) == (None, None, None)
+    assert links.item(2, 5) is None
+    assert (links.or_only(None), Links(boards={}).or_only(None)) == (1, None)
