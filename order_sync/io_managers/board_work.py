@@ -112,7 +112,7 @@ class BoardWork:
         return Done(outcome=outcome)
 
     def create_items(self, rows: Sequence[Row]) -> Done:
-        """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection and rule, and the keys."""
+        """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection, rule and the keys."""
         mapping = self._mapping.items
         board = self._read()
         # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
@@ -161,7 +161,7 @@ class BoardWork:
         return Done(outcome=outcome, adopted=len(adopted.items))
 
     def create_subitems(self, rows: Sequence[Row]) -> Done:
-        """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection and rule, and the keys."""
+        """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
         mapping = self._mapping.subitems
         board = self._site.subitems
         if board is None:

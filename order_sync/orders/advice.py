@@ -57,6 +57,11 @@ OURS: Mapping[Rule, tuple[str, str]] = {
         "{lines} has the line and {order_lines} has no row of this order with its line_uuid: see that the order "
         "system writes both.",
     ),
+    Rule.NO_BOARD: (
+        "Order that goes to no board",
+        "Add a rule for it under [[boards]] in the mapping, or set ORDER_SYNC_MONDAY_BOARD_ID for all orders that no rule "
+        "fits.",
+    ),
     Rule.NO_GROUP: (
         "Group that monday refuses",
         "monday did not take the order's group; the log of the run says why. Correct GroupMonday in {headers}.",

@@ -122,7 +122,11 @@ def make_report(
     now = database.current_time()
     since = None if run_id else now - timedelta(days=days)
     rejected = sorted(
-        (_rejected_row(row, links) for row in database.rows(*_rejected_queries(tables, run_id))),
+        (
+            _rejected_row(row, kind, links)
+            for kind, query in _rejected_queries(tables, run_id).items()
+            for row in database.rows(query)
+        ),
         key=lambda row: (row.customer, row.order_number or "", row.record_uuid, row.row, row.size or ""),
     )
     names = TableNames(
@@ -221,15 +225,15 @@ def _rows_in(tables: Tables, *states: State, run_id: str | None = None) -> sa.Co
 # ---- what was rejected --------------------------------------------------------------------------------
 
 
-def _rejected_queries(tables: Tables, run_id: str | None) -> list[sa.Select[Any]]:
-    """Rows in ERROR, each with what the log says of its last rejection."""
+def _rejected_queries(tables: Tables, run_id: str | None) -> dict[str, sa.Select[Any]]:
+    """Headers and lines in ERROR, each with what the log says of its last rejection."""
     h, line, o, log = tables.header_queue, tables.line_queue, tables.orders, tables.log
-    queries = []
-    for table, own in (
+    queries = {}
+    for kind, table, own in (
         (
+            "header",
             h,
             (
-                sa.literal("header").label("row"),
                 sa.func.coalesce(h.c[CUSTOMER], o.c[CUSTOMER]).label("customer"),
                 sa.func.coalesce(h.c[ORDER_NUMBER], o.c[ORDER_NUMBER]).label("order_number"),
                 sa.null().label("size"),
@@ -237,9 +241,9 @@ def _rejected_queries(tables: Tables, run_id: str | None) -> list[sa.Select[Any]
             ),
         ),
         (
+            "line",
             line,
             (
-                sa.literal("line").label("row"),
                 o.c[CUSTOMER].label("customer"),
                 o.c[ORDER_NUMBER].label("order_number"),
                 line.c.size_code.label("size"),
@@ -272,14 +276,14 @@ def _rejected_queries(tables: Tables, run_id: str | None) -> list[sa.Select[Any]
             )
             .where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
         )
-        queries.append(query.where(table.c.sync_run_id == run_id) if run_id else query)
+        queries[kind] = query.where(table.c.sync_run_id == run_id) if run_id else query
     return queries
 
 
-def _rejected_row(row: Row, links: Links) -> RejectedRow:
+def _rejected_row(row: Row, kind: str, links: Links) -> RejectedRow:
     board_id = links.or_only(row["board_id"])
     return RejectedRow(
-        row=row["row"],
+        row=kind,
         customer=_customer(row),
         order_number=row["order_number"],
         record_uuid=row["record_uuid"],

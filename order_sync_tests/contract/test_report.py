@@ -42,11 +42,12 @@ def make_synced(site: Site, order: SampleOrders, *, days_ago: float = 0) -> None
 
 def test_customers_are_counted_in_orders(site: Site) -> None:
     names = {CUSTOMER: "O'Malley & Daughters 七"}
-    synced, old, waits, late, rejected = (
+    synced, old, _waits, late, rejected = (
         make_order(customer=names[CUSTOMER], headers=2, minute=minute) for minute in range(5)
     )
     other, nobody = make_order(customer="Other"), make_order(customer=None, minute=9)
-    site.add(synced, old, waits, late, rejected, other, nobody)
+    cancelled = make_order(customer="Cancelled")
+    site.add(synced, old, _waits, late, rejected, other, nobody, cancelled)
     make_synced(site, synced)
     make_synced(site, other)
     make_synced(site, old, days_ago=8)
@@ -54,7 +55,8 @@ def test_customers_are_counted_in_orders(site: Site) -> None:
     site.change(site.tables.line_queue, {"sync_state": State.PENDING}, delta_uuid=late.lines[0]["delta_uuid"])
     site.change(site.tables.line_queue, {"sync_state": State.ERROR}, delta_uuid=rejected.lines[0]["delta_uuid"])
     # What is no INSERT is left alone, and is nobody's waiting.
-    site.change(site.tables.header_queue, {"action_type": Action.DELETE}, delta_uuid=waits.headers[0]["delta_uuid"])
+    for table in (site.tables.header_queue, site.tables.line_queue):
+        site.change(table, {"action_type": Action.DELETE}, record_uuid=record(cancelled))
     report = report_of(site)
     assert {line.customer: line for line in report.customers} == {
         NOBODY: CustomerLine(customer=NOBODY, waiting=1, oldest_waiting=MORNING + timedelta(minutes=9)),
