@@ -59,8 +59,8 @@ OURS: Mapping[Rule, tuple[str, str]] = {
     ),
     Rule.NO_BOARD: (
         "Order that goes to no board",
-        "Add a rule for it under [[boards]] in the mapping, or set ORDER_SYNC_MONDAY_BOARD_ID for all orders that no rule "
-        "fits.",
+        "Add a rule for it under [[boards]] in the mapping, or set ORDER_SYNC_MONDAY_BOARD_ID for all orders that no "
+        "rule fits.",
     ),
     Rule.NO_GROUP: (
         "Group that monday refuses",

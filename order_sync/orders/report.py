@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.errors import Rule
 from order_sync.orders.advice import advice
 from order_sync.orders.database import Database, Row
 from order_sync.orders.links import Links
@@ -281,7 +282,7 @@ def _rejected_queries(tables: Tables, run_id: str | None) -> dict[str, sa.Select
 
 
 def _rejected_row(row: Row, kind: str, links: Links) -> RejectedRow:
-    board_id = links.or_only(row["board_id"])
+    board_id = None if row["code"] == Rule.NO_BOARD else links.or_only(row["board_id"])
     return RejectedRow(
         row=kind,
         customer=_customer(row),
