@@ -295,7 +295,8 @@ def print_report(report: Report) -> None:
         if len(report.runs) > RUNS_SHOWN:
             console.print(f"... and {len(report.runs) - RUNS_SHOWN:,} earlier runs.")
     for category in report.categories:
-        what = f"{category.title}: {category.rows:,} rows of {category.orders:,} orders ({category.code or 'no code'})"
+        count = f"{_counted(category.rows, 'row')} of {_counted(category.orders, 'order')}"
+        what = f"{category.title}: {count} ({category.code or 'no code'})"
         console.print(what, style="bold", markup=False, highlight=False)
         example = category.example
         order = (example.order_number or "").strip() or f"with record_uuid {example.record_uuid}"
@@ -306,3 +307,7 @@ def print_report(report: Report) -> None:
         console.print("Every rejected row: order-sync report --html FILE, or --json.")
     else:
         console.print("[green]No row is rejected.[/]")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
