@@ -51,6 +51,42 @@ FAILED_ROWS = {"validation_error", "failed"}
 Report = Mapping[int, tuple[str, str, str]]  # status, item id and error, by row number from 1
 
 
+def choose_jobs(
+    rows: Sequence[NewRow],
+    *,
+    smallest: int,
+    labels: Labels,
+    recent: tuple[int, int],
+    seconds: Callable[[int], float],
+    one_by_one: Callable[[int], float],
+) -> list[list[NewRow]]:
+    """The rows that are better imported, job by job, each of one group: enough of them, safe and faster so.
+
+    `recent` are the jobs of the last hour and their rows; `seconds` and `one_by_one` say how long so many rows take.
+    """
+    if not smallest or len(rows) < smallest:
+        return []
+    groups: dict[str, list[NewRow]] = {}
+    for row in rows:
+        groups.setdefault(row.variables["group"], []).append(row)
+    jobs_done, rows_done = recent
+    jobs: list[list[NewRow]] = []
+    for group in sorted(groups.values(), key=len, reverse=True):
+        if len(group) < smallest:
+            break
+        job = [row for row in group if _cells(row, labels) is not None]
+        job = job[: max(0, min(ROWS_A_JOB, ROWS_AN_HOUR - rows_done))]
+        if len(job) >= smallest and jobs_done < JOBS_AN_HOUR and seconds(len(job)) < one_by_one(len(job)):
+            jobs.append(job)
+            jobs_done, rows_done = jobs_done + 1, rows_done + len(job)
+    return jobs
+
+
+def job_seconds(rows: int, row_seconds: float = ROW_SECONDS) -> float:
+    """How long a job of so many rows is expected to take."""
+    return 2 * POLL_SECONDS + rows * row_seconds
+
+
 class BulkImport:
     """Imports items on one board. The caller holds the board's lease."""
 
@@ -79,25 +115,18 @@ class BulkImport:
         """The rows that are better imported, job by job, each of one group: enough of them, safe and faster so."""
         if not self._smallest or len(rows) < self._smallest:
             return []
-        groups: dict[str, list[NewRow]] = {}
-        for row in rows:
-            groups.setdefault(row.variables["group"], []).append(row)
-        jobs_done, rows_done = self._journal.recent_imports(timedelta(hours=1))
-        jobs: list[list[NewRow]] = []
-        for group in sorted(groups.values(), key=len, reverse=True):
-            if len(group) < self._smallest:
-                break
-            job = [row for row in group if self._cells(row) is not None]
-            job = job[: max(0, min(ROWS_A_JOB, ROWS_AN_HOUR - rows_done))]
-            one_by_one = self._client.pacer.seconds(Operation.ITEMS, len(job)) / writers
-            if len(job) >= self._smallest and jobs_done < JOBS_AN_HOUR and self.seconds(len(job)) < one_by_one:
-                jobs.append(job)
-                jobs_done, rows_done = jobs_done + 1, rows_done + len(job)
-        return jobs
+        return choose_jobs(
+            rows,
+            smallest=self._smallest,
+            labels=self._labels,
+            recent=self._journal.recent_imports(timedelta(hours=1)),
+            seconds=self.seconds,
+            one_by_one=lambda count: self._client.pacer.seconds(Operation.ITEMS, count) / writers,
+        )
 
     def seconds(self, rows: int) -> float:
         """How long a job of so many rows is expected to take."""
-        return 2 * POLL_SECONDS + rows * self._row_seconds
+        return job_seconds(rows, self._row_seconds)
 
     def create(self, rows: Sequence[NewRow]) -> Outcome:
         """Imports the rows, which are of one group. What is not in the outcome was not imported, and is not in doubt.
@@ -320,7 +349,7 @@ class BulkImport:
     # ---- the file ---------------------------------------------------------------------------------
 
     def _file(self, rows: Sequence[NewRow]) -> str:
-        cells = [self._cells(row) or {} for row in rows]
+        cells = [_cells(row, self._labels) or {} for row in rows]
         columns = list(dict.fromkeys(column for row in cells for column in row))
         text = io.StringIO()
         # Everything quoted: a carriage return that is not would end the row, and shift all that follow.
@@ -329,16 +358,6 @@ class BulkImport:
         for row, values in zip(rows, cells, strict=True):
             writer.writerow([row.variables["name"], *(values.get(column, "") for column in columns)])
         return text.getvalue()
-
-    def _cells(self, row: NewRow) -> dict[str, str] | None:
-        """The row's values as the file has them, None if it has one that only a request can carry."""
-        cells = {}
-        for column, value in json.loads(row.variables["values"]).items():
-            cell = _cell(value, self._labels.get(column, {}))
-            if cell is None:
-                return None
-            cells[column] = cell
-        return cells
 
 
 def _job(reply: Reply) -> dict[str, str]:
@@ -351,6 +370,17 @@ def _job(reply: Reply) -> dict[str, str]:
     if not job.get("job_id") or not job.get("upload_url"):
         raise Transient("monday's answer names no job")
     return {"job_id": str(job["job_id"]), "upload_url": str(job["upload_url"])}
+
+
+def _cells(row: NewRow, labels: Labels) -> dict[str, str] | None:
+    """The row's values as the file has them, None if it has one that only a request can carry."""
+    cells = {}
+    for column, value in json.loads(row.variables["values"]).items():
+        cell = _cell(value, labels.get(column, {}))
+        if cell is None:
+            return None
+        cells[column] = cell
+    return cells
 
 
 def _cell(value: Any, labels: Mapping[str, int]) -> str | None:

@@ -85,9 +85,15 @@ class Pacer:
         self._size: dict[str, int] = {}
         self._row_seconds: dict[str, float] = {}
         self._quota = UNKNOWN_QUOTA  # complexity a minute; a batch above it would be refused for ever
+        self.minute_calls: int | None = None  # that the account may make; None before monday has told
         self._told_late = 0.0  # seconds between sending the last mutation and its answer
         self._calls_left: int | None = None
         self._calls_reset_at = 0.0
+
+    @property
+    def quota(self) -> float | None:
+        """Complexity a minute; None before monday has told."""
+        return None if self._quota == UNKNOWN_QUOTA else self._quota
 
     def cost(self, operation: str) -> float:
         """Complexity of one create, as last seen."""
@@ -128,7 +134,9 @@ class Pacer:
         leave: Leave = NOTHING,
     ) -> None:
         """Takes in what a reply says of limits and cost, and how long its rows took, for which there was this leave."""
-        self._quota = parse_quotas(reply.headers.get("ratelimit-policy", "")).get("complexityMinute", self._quota)
+        quotas = parse_quotas(reply.headers.get("ratelimit-policy", ""))
+        self._quota = quotas.get("complexityMinute", self._quota)
+        self.minute_calls = quotas.get("minuteRate", self.minute_calls)
         limits = parse_rate_limit(reply.headers.get("ratelimit", ""))
         with self._lock:
             if calls := limits.get("minuteRate"):

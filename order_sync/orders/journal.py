@@ -71,6 +71,57 @@ def boards_in_doubt(
     return sorted(doubtful)
 
 
+def entries_in_doubt(
+    database: Database, tables: Tables, board_id: int, operation: Operation | None = None
+) -> list[Entry]:
+    """Every open entry of a board: the answer never came, or was never recorded."""
+    journal = tables.journal
+    query = sa.select(journal).where(journal.c.board_id == board_id, journal.c.state == "OPEN")
+    if operation:
+        query = query.where(journal.c.operation == operation)
+    with database.read() as connection:
+        now = database.now(connection)
+        return [
+            Entry(
+                idempotency_key=row.idempotency_key,
+                operation=Operation(row.operation),
+                keys=tuple(json.loads(row.keys)),
+                body=row.body,
+                age=now - row.opened_at,
+                quiet=now - row.sent_at,
+            )
+            for row in connection.execute(query.order_by(journal.c.opened_at))
+        ]
+
+
+def recent_imports(database: Database, tables: Tables, age: timedelta) -> tuple[int, int]:
+    """How many import jobs were started since then, on any board, and of how many rows."""
+    journal = tables.journal
+    since = database.current_time() - age
+    query = sa.select(journal.c["keys"]).where(journal.c.operation == Operation.IMPORT, journal.c.opened_at > since)
+    rows = database.rows(query)
+    return len(rows), sum(len(json.loads(row["keys"])) for row in rows)
+
+
+def known_groups(
+    database: Database, tables: Tables, board_id: int, among: Collection[str] | None = None
+) -> dict[str, str]:
+    """Groups that this project made on the board, or those of them whose id is `among` these: id by title."""
+    groups = tables.groups
+    query = sa.select(groups.c.title, groups.c.group_id).where(groups.c.board_id == board_id)
+    rows = database.rows(query.order_by(groups.c.created_at, groups.c.group_id))
+    return {row["title"]: row["group_id"] for row in rows if among is None or row["group_id"] in among}
+
+
+def known_items(database: Database, tables: Tables, items: Collection[int]) -> dict[int, str]:
+    """Those of the items that a header has, with the header's delta_uuid."""
+    h = tables.header_queue
+    queries = (
+        sa.select(h.c.monday_item_id, h.c.delta_uuid).where(h.c.monday_item_id.in_(chunk)) for chunk in chunks(items)
+    )
+    return {row["monday_item_id"]: row["delta_uuid"] for query in queries for row in database.rows(query)}
+
+
 class Journal:
     """The journal of one board, as one run sees it."""
 
@@ -295,12 +346,7 @@ class Journal:
 
     def known_items(self, items: Collection[int]) -> dict[int, str]:
         """Those of the items that a header has, with the header's delta_uuid."""
-        h = self._tables.header_queue
-        queries = (
-            sa.select(h.c.monday_item_id, h.c.delta_uuid).where(h.c.monday_item_id.in_(chunk))
-            for chunk in chunks(items)
-        )
-        return {row["monday_item_id"]: row["delta_uuid"] for query in queries for row in self._database.rows(query)}
+        return known_items(self._database, self._tables, items)
 
     @in_transaction
     def forget_items(self, connection: sa.Connection, items: Collection[int]) -> dict[int, str]:
@@ -346,38 +392,15 @@ class Journal:
 
     def in_doubt(self, operation: Operation | None = None) -> list[Entry]:
         """Every open entry of the board: the answer never came, or was never recorded."""
-        journal = self._tables.journal
-        query = sa.select(journal).where(journal.c.board_id == self.board_id, journal.c.state == "OPEN")
-        if operation:
-            query = query.where(journal.c.operation == operation)
-        with self._database.read() as connection:
-            now = self._database.now(connection)
-            return [
-                Entry(
-                    idempotency_key=row.idempotency_key,
-                    operation=Operation(row.operation),
-                    keys=tuple(json.loads(row.keys)),
-                    body=row.body,
-                    age=now - row.opened_at,
-                    quiet=now - row.sent_at,
-                )
-                for row in connection.execute(query.order_by(journal.c.opened_at))
-            ]
+        return entries_in_doubt(self._database, self._tables, self.board_id, operation)
 
     def recent_imports(self, age: timedelta) -> tuple[int, int]:
         """How many import jobs were started since then, on any board, and of how many rows."""
-        journal = self._tables.journal
-        since = self._database.current_time() - age
-        query = sa.select(journal.c["keys"]).where(journal.c.operation == Operation.IMPORT, journal.c.opened_at > since)
-        rows = self._database.rows(query)
-        return len(rows), sum(len(json.loads(row["keys"])) for row in rows)
+        return recent_imports(self._database, self._tables, age)
 
     def known_groups(self, among: Collection[str] | None = None) -> dict[str, str]:
         """Groups that this project made on the board, or those of them whose id is `among` these: id by title."""
-        groups = self._tables.groups
-        query = sa.select(groups.c.title, groups.c.group_id).where(groups.c.board_id == self.board_id)
-        rows = self._database.rows(query.order_by(groups.c.created_at, groups.c.group_id))
-        return {row["title"]: row["group_id"] for row in rows if among is None or row["group_id"] in among}
+        return known_groups(self._database, self._tables, self.board_id, among)
 
     def _write_ids(
         self, connection: sa.Connection, operation: Operation, created: Mapping[str, str], now: datetime
