@@ -76,16 +76,28 @@ def main() -> None:
 @of_customer
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N orders (record_uuids), oldest first.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; write nothing.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Put the dry run's whole plan into this file, too: .html to read, .json with every row.",
+)
 @as_json
-def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, as_json: bool) -> None:
+def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, out: Path | None, as_json: bool) -> None:
     """Carry pending orders to monday and mark them SYNCED."""
-    from order_sync import console, launch
+    from order_sync import console, launch, plan_page
 
     settings = load_settings(**({"dry_run": True} if dry_run else {}))
+    if out and not settings.dry_run:
+        raise click.UsageError("--out is for a dry run: add --dry-run.")
+    if out and out.suffix not in plan_page.WRITERS:
+        raise click.UsageError(f"--out takes a file that ends in {' or '.join(plan_page.WRITERS)}.")
     if settings.dry_run:
-        report = launch.dry_run(settings, customers=customers, limit=limit)
-        _print_json(report) if as_json else console.print_dry_run(report)
-        if customers and not report["customers"] and not as_json:
+        plan = launch.plan(settings, customers=customers, limit=limit)
+        _print_json(plan.summary()) if as_json else console.print_dry_run(plan)
+        if out:
+            plan_page.WRITERS[out.suffix](plan, out)
+        if customers and not plan.rows and not as_json:
             _tell_who_waits(settings, customers)
         return
     with console.progress(quiet=as_json):

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from order_sync.io_managers.plan import Plan
 from order_sync.io_managers.queue import OUTCOMES
 from order_sync.launch import Summary
 from order_sync.monday.setup import BoardReport
@@ -32,6 +33,8 @@ errors = Console(stderr=True, soft_wrap=True, width=WIDTH)
 STEPS = {"create_group": "groups", "create_item": "items", "create_subitem": "subitems"}
 REJECTED_SHOWN = 20
 RUNS_SHOWN = 10
+LABELS_SHOWN = 8
+PLANNED = ("orders synced", "orders held back", "groups", "items", "subitems", "adopted", "rejected")
 
 
 @contextmanager
@@ -159,32 +162,58 @@ def print_board(report: BoardReport) -> None:
         console.print("[green]The board fits the mapping.[/]")
 
 
-def print_dry_run(report: Mapping[str, Any]) -> None:
-    total = report["total"]
-    if not report["customers"]:
+def print_dry_run(plan: Plan) -> None:
+    total, cost = plan.total, plan.forecast
+    if not plan.rows:
         console.print("[green]Nothing to do:[/] no order waits in the queue tables. (Dry run: nothing was written.)")
         return
     table = Table(title="Dry run: nothing was written", title_justify="left", show_footer=True)
     table.add_column("customer", footer="all")
-    kinds = ("groups", "items", "subitems", "rejected", "calls", "complexity", "seconds")
-    for kind in kinds:
+    for kind in PLANNED:
         table.add_column(kind, justify="right", footer=f"{total[kind]:,}")
-    for line in report["customers"]:
-        table.add_row(escape(line["customer"]), *(f"{line[kind]:,}" for kind in kinds))
+    for line in plan.customers:
+        table.add_row(escape(line["customer"]), *(f"{line[kind]:,}" for kind in PLANNED))
     console.print(table)
-    rejected = report["rejected"]
+    rejected = plan.rejected
     if rejected:
         console.print(f"[bold]{len(rejected):,} rows would be rejected[/]")
         for row in rejected[:REJECTED_SHOWN]:
+            of = ", ".join(str(text) for text in (row.customer, row.record_uuid) if text)
             console.print(
-                f"  {row['name'] or '(no name)'} (record_uuid {row['record_uuid']})", style="bold", markup=False
+                f"  {row.kind} of order {row.order_number or '(no number)'} ({of})", style="bold", markup=False
             )
-            console.print(f"    {row['reason']}", markup=False)
+            console.print(f"    {row.reason}", markup=False)
         if len(rejected) > REJECTED_SHOWN:
-            console.print(f"  ... and {len(rejected) - REJECTED_SHOWN:,} more: --json has them all.")
-    if report["note"]:
-        console.print(escape(report["note"]))
-    console.print("Calls are those of full batches; seconds allow for 0.25 s a create and 10M complexity a minute.")
+            console.print(f"  ... and {len(rejected) - REJECTED_SHOWN:,} more: --json, or --out FILE, has them all.")
+    adopted = f", adopt {total['adopted']:,} that the board has" if total["adopted"] else ""
+    imported = sum(job.items for job in plan.jobs)
+    by_import = f" ({imported:,} items by bulk import)" if imported else ""
+    console.print(
+        f"A live run would create {total['groups']:,} groups, {total['items']:,} items and {total['subitems']:,} "
+        f"subitems{by_import}{adopted}. {total['orders synced']:,} orders would be SYNCED, "
+        f"{total['orders held back']:,} held back."
+    )
+    for new in plan.labels:
+        shown = ", ".join(new.labels[:LABELS_SHOWN]) + (", ..." if len(new.labels) > LABELS_SHOWN else "")
+        console.print(
+            f"New labels in column '{new.column}': {shown} ({new.used_then} of about {new.limit} then).", markup=False
+        )
+    shares = ", ".join(f"{share.share:.1%} of {share.plan}" for share in cost.shares)
+    budget = "which monday tells" if cost.told else "which is usual"
+    console.print(
+        f"It would take {cost.calls:,} calls ({shares} a day) and about {told_seconds(cost.seconds)}; complexity "
+        f"{cost.complexity:,}, taking {cost.cost:,} a create, of {cost.minute_points:,} a minute, {budget}.",
+        markup=False,
+    )
+    for note in plan.notes:
+        console.print(escape(note))
+
+
+def told_seconds(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:,.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:

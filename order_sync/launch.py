@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 from filelock import FileLock
 
 from order_sync.definitions import build_definitions
 from order_sync.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError
-from order_sync.io_managers.dry_run import REPORT
+from order_sync.io_managers.dry_run import Drafts
+from order_sync.io_managers.plan import Plan
 from order_sync.io_managers.queue import CUSTOMERS
 from order_sync.jobs import JOB_NAME
 from order_sync.orders.database import Database
@@ -91,21 +92,36 @@ def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None
         database.dispose()
 
 
-def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> dict[str, Any]:
-    """What a run would do: the report that DryRunMondayIOManager makes. Dagster's own record is not touched."""
-    settings = settings.model_copy(update={"dry_run": True})
+def plan(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Plan:
+    """What a run would do. Writes nothing: no table, no board, no file, and Dagster's own record is not touched."""
+    definitions = build_definitions(settings.model_copy(update={"dry_run": True}))
     with dg.DagsterInstance.ephemeral() as instance:
-        result = _execute(settings, instance, customers, limit)
-    return cast("dict[str, Any]", _metadata(result)["monday_subitems"][REPORT])
+        result = _run(definitions, instance, customers, limit)
+    drafts: Drafts = (definitions.resources or {})["drafts"]
+    made = drafts.take(result.run_id).plan
+    if made is None:
+        raise Fatal("The dry run ended without a plan. Nothing was written.")
+    return made
+
+
+def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> dict[str, Any]:
+    """The same in short: totals, what would be made, and what would be rejected."""
+    return plan(settings, customers=customers, limit=limit).summary()
 
 
 def _execute(
     settings: Settings, instance: dg.DagsterInstance, customers: Sequence[str], limit: int | None
 ) -> dg.ExecuteInProcessResult:
+    return _run(build_definitions(settings), instance, customers, limit)
+
+
+def _run(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, customers: Sequence[str], limit: int | None
+) -> dg.ExecuteInProcessResult:
     scope: dict[str, Any] = {"customers": list(customers)}
     if limit is not None:
         scope["limit"] = limit
-    job = build_definitions(settings).resolve_job_def(JOB_NAME)
+    job = definitions.resolve_job_def(JOB_NAME)
     try:
         return job.execute_in_process(
             instance=instance,

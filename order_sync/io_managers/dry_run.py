@@ -1,57 +1,79 @@
-"""The dry run's IO managers: every step goes through, nothing is written, and a report says what would happen.
+"""The dry run's IO managers: every step goes through, nothing is written, and a plan says what would happen.
 
-In: the same frames as in a live run. Out: the rows that would be, kept in memory for the next step.
-They hold read-only resources, which have no method that writes.
+In: the same frames as in a live run. Out: the rows that would be, kept in memory for the next step; at the end a
+`Plan`, in the assets' metadata and, for a run that Dagster keeps, in a file of its own. No table and no board is
+written: they hold read-only resources, which have no method that writes.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
-from itertools import count
-from math import ceil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field, PrivateAttr
 
-from order_sync.errors import ConfigurationError, Fatal, OrderSyncError, Rejected, Transient
-from order_sync.io_managers.board_work import Site, read_sites
+from order_sync.errors import OrderSyncError
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame, to_rows
 from order_sync.io_managers.monday import GROUPS, ITEMS, SUBITEMS
+from order_sync.io_managers.plan import Plan, PlannedRow, told
+from order_sync.io_managers.planner import Draft, Planner
 from order_sync.io_managers.queue import CLAIMABLE_HEADERS, CLAIMABLE_LINES, LINES, header_columns
-from order_sync.monday.board import Board, check_mapping
-from order_sync.monday.pacing import FIRST_COST, MINUTE_COMPLEXITY, QUERY_COMPLEXITY
-from order_sync.monday.values import encode_row
-from order_sync.orders.mapping import ColumnMap
+from order_sync.monday.client import MondayReader
+from order_sync.monday.forecast import Pace
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
-# Seconds that monday takes for one create, as seen on busy boards; only the dry run's forecast uses it.
-SECONDS_PER_CREATE = 0.25
-REPORT = "dry run"
+T = TypeVar("T")
+SHOWN = 200  # rows of a table in metadata
+FILES_KEPT = 20  # plans in the folder; the oldest goes first
+
+
+class Drafts:
+    """The drafts of this process's dry runs: what the steps of a run have found, and its plan at the end."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[str, Draft] = {}
+
+    def of(self, run_id: str) -> Draft:
+        """The run's draft; a new one at its first step."""
+        return self._by_run.setdefault(run_id, Draft())
+
+    def take(self, run_id: str) -> Draft:
+        """The same for the last time."""
+        return self._by_run.pop(run_id, Draft())
 
 
 class DryRunQueueIOManager(dg.ConfigurableIOManager):
-    """Selects what a live run would claim. Writes nothing."""
+    """Selects what a live run would claim, and says at the end what it would commit. Writes no table."""
 
     sql_server: dg.ResourceDependency[ReadOnlySqlServerResource]
+    drafts: dg.ResourceDependency[Drafts]
 
-    home: str = Field(description="Folder for run locks.")
+    home: str = Field(description="Folder for run locks, and for the files of plans.")
 
-    _claimed: dict[str, list[Row]] = PrivateAttr(default_factory=dict)
     _registry: RunRegistry = PrivateAttr()
+    _draft: Draft = PrivateAttr()
+    _file: Path | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        if context.instance is None:
-            raise OrderSyncError("The dry run needs a Dagster instance.")
+        if context.instance is None or context.run is None:
+            raise OrderSyncError("The dry run needs a Dagster instance and a run.")
         self._registry = RunRegistry(Path(self.home), context.instance)
+        self._draft = self.drafts.of(context.run.run_id)
+        # A run of which Dagster keeps no record leaves no file either.
+        if not context.instance.is_ephemeral:
+            self._file = Path(self.home) / "dry_runs" / f"{context.run.run_id}.json"
         self.sql_server.check()
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if context.run is not None and self._file is not None:
+            self.drafts.take(context.run.run_id)
         self.sql_server.database.dispose()
+
+    # ---- loading ----------------------------------------------------------------------------------
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         name = context.asset_key.path[-1]
@@ -60,35 +82,82 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             return to_frame(reader.claimable_headers(self._over()), CLAIMABLE_HEADERS)
         if name == "ORDER_LIST_LINES_DELTA":
             return to_frame(reader.claimable_lines(self._over()), CLAIMABLE_LINES)
-        columns = header_columns(reader)
-        if name == "pending_lines":
-            columns = [*LINES, *self.sql_server.mapping.board_sources]
-        return to_frame(self._claimed[name], columns)
+        if name == "pending_headers":
+            return to_frame(kept(self._draft.headers, name).values(), header_columns(reader))
+        lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, name).values())
+        return to_frame(lines, [*LINES, *self.sql_server.mapping.board_sources])
 
     def _over(self) -> list[str]:
         """Every run that holds rows and does not live on this machine: a live run would take those rows up."""
         holders = [lease.run_id for lease in self.sql_server.reader.leases()]
         return [run_id for run_id in holders if not self._registry.is_alive_here(run_id)]
 
+    # ---- handling ---------------------------------------------------------------------------------
+
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
-        reader = self.sql_server.reader
         rows = list(to_rows(obj))
         let_go(obj)
-        keys = [row["delta_uuid"] for row in rows if "delta_uuid" in row]
         if name == "pending_headers":
-            claimed = reader.headers(keys)
-            self._claimed[name] = sorted(claimed, key=lambda r: (r[CUSTOMER] or "", r["created_at"], r["delta_uuid"]))
-            shown = ["record_uuid", ORDER_NUMBER, CUSTOMER, "created_at"]
-            extra = {"untouched UPDATE and DELETE rows": table(reader.untouched())}
+            metadata = self._headers([row["delta_uuid"] for row in rows])
         elif name == "pending_lines":
-            self._claimed[name] = claimed = reader.lines(keys, sources=self.sql_server.mapping.board_sources)
-            shown, extra = ["record_uuid", "line_uuid", "size_code", "qty"], {}
+            metadata = self._lines([row["delta_uuid"] for row in rows])
+        elif name == "order_list":
+            metadata = self._tell(context)
         else:
-            claimed, shown, extra = rows, ["record_uuid"], {}
-        context.add_output_metadata(
-            {"dry_run": True, "dagster/row_count": len(claimed), "preview": preview(claimed, shown), **extra}
-        )
+            plan = kept(self._draft.plan, "order_list")
+            synced = [row for row in plan.of("line") if not row.held_back]
+            metadata = {"dagster/row_count": len(synced), "lines": rows_table(synced)}
+        context.add_output_metadata({"dry_run": True, **metadata})
+
+    def _headers(self, keys: list[str]) -> dict[str, Any]:
+        reader = self.sql_server.reader
+        claimed = sorted(reader.headers(keys), key=lambda r: (r[CUSTOMER] or "", r["created_at"], r["delta_uuid"]))
+        self._draft.headers = {row["delta_uuid"]: row for row in claimed}
+        return {
+            "dagster/row_count": len(claimed),
+            "customers": by_customer(claimed, CUSTOMER),
+            "preview": preview(claimed, ["record_uuid", ORDER_NUMBER, CUSTOMER, "created_at"]),
+            "untouched UPDATE and DELETE rows": table(reader.untouched()),
+        }
+
+    def _lines(self, keys: list[str]) -> dict[str, Any]:
+        claimed = self.sql_server.reader.lines(keys, sources=self.sql_server.mapping.board_sources)
+        self._draft.lines = {row["delta_uuid"]: row for row in claimed}
+        return {
+            "dagster/row_count": len(claimed),
+            "customers": by_customer(claimed),
+            "preview": preview(claimed, ["record_uuid", "line_uuid", "size_code", "qty"]),
+        }
+
+    def _tell(self, context: dg.OutputContext) -> dict[str, Any]:
+        """The whole plan: this is the last step."""
+        plan = self._draft.plan = kept(self._draft.finish, "monday_subitems")()
+        total, cost = plan.total, plan.forecast
+        context.log.info(f"dry run: {total}")
+        return {
+            "dagster/row_count": total["orders synced"],
+            "orders held back": total["orders held back"],
+            "rejected": total["rejected"],
+            "customers": table(plan.customers),
+            "orders": rows_table(plan.of("header") or plan.of("line")),
+            "rejected rows": rows_table(plan.rejected),
+            "calls": cost.calls,
+            "complexity": cost.complexity,
+            "seconds": cost.seconds,
+            "share of a day's calls": table([{"plan": s.plan, "share": f"{s.share:.1%}"} for s in cost.shares]),
+            "calls of this dry run": plan.calls_made,
+            "note": " ".join(plan.notes) or "none",
+            **self._file_of(plan),
+        }
+
+    def _file_of(self, plan: Plan) -> dict[str, Any]:
+        if self._file is None:
+            return {}
+        write_json(plan, self._file)
+        for old in sorted(self._file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-FILES_KEPT]:
+            old.unlink(missing_ok=True)
+        return {"plan": dg.MetadataValue.path(self._file.resolve())}
 
 
 class DryRunMondayIOManager(dg.ConfigurableIOManager):
@@ -96,165 +165,126 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
 
     monday: dg.ResourceDependency[ReadOnlyMondayResource]
     sql_server: dg.ResourceDependency[ReadOnlySqlServerResource]
+    drafts: dg.ResourceDependency[Drafts]
 
-    _sites: dict[int, Site] = PrivateAttr(default_factory=dict)
-    _note: str = PrivateAttr(default="")
+    writers: int = Field(default=1, description="Requests to a board at a time in a live run.")
+    bulk_rows: int = Field(default=0, description="From so many new items in a group on a live run may import them.")
+
+    _draft: Draft = PrivateAttr()
+    _planner: Planner = PrivateAttr()
     _planned: dict[str, list[Row]] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        self._ask_boards()
+        if context.run is None:
+            raise OrderSyncError("The dry run needs a run.")
+        self._draft = self.drafts.of(context.run.run_id)
+        self._planner = Planner(
+            self._draft,
+            self.sql_server.reader,
+            self.sql_server.mapping,
+            board_id=self.monday.board_id,
+            monday=self.monday.reader(),
+            pace=self._pace,
+            bulk_rows=self.bulk_rows,
+        )
+        self._planner.ask_boards()
 
-    def _ask_boards(self) -> None:
-        """Reads the boards where there is a token; the plan is made without them otherwise."""
-        mapping, reader = self.sql_server.mapping, self.monday.reader()
-        board_ids = mapping.board_ids(self.monday.board_id)
-        if reader is None or not board_ids:
-            self._note = "No token or board is set: the board was not asked which groups and labels it has."
-            return
-        try:
-            with reader:
-                reader.check_version()
-                sites = read_sites(reader, board_ids)
-            for site in sites.values():
-                check_mapping(site.board, site.subitems, mapping)
-            self._sites = sites
-        except ConfigurationError:
-            raise
-        except (Transient, Fatal) as error:
-            self._note = f"The board was not asked which groups and labels it has: {error}"
+    def _pace(self, reader: MondayReader | None) -> Pace:
+        return Pace(
+            first_batch=self.monday.first_batch,
+            largest_batch=self.monday.largest_batch,
+            batch_seconds=self.monday.batch_seconds,
+            writers=self.writers,
+            minute_points=reader.pacer.quota if reader else None,
+            minute_calls=reader.pacer.minute_calls if reader else None,
+        )
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         name = context.asset_key.path[-1]
         columns = {"monday_groups": GROUPS, "monday_items": ITEMS, "monday_subitems": SUBITEMS}[name]
-        return to_frame(self._planned[name], columns)
+        return to_frame(kept(self._planned.get(name), name), columns)
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
+        steps = {
+            "monday_groups": self._planner.groups,
+            "monday_items": self._planner.items,
+            "monday_subitems": self._planner.subitems,
+        }
+        if name not in steps:
+            raise OrderSyncError(f"Asset {name} is not kept by the monday IO manager.")
         rows = list(to_rows(obj))
         let_go(obj)
-        mapping = self.sql_server.mapping
-        if name == "monday_groups":
-            here = {board_id: site.board.groups for board_id, site in self._sites.items()}
-            ids = [here.get(row["board_id"], {}).get(row["title"]) for row in rows]
-            self._planned[name] = [
-                row | {"group_id": group_id or "(new)", "create": group_id is None}
-                for row, group_id in zip(rows, ids, strict=True)
-            ]
-            metadata = self._count(name)
-        elif name == "monday_items":
-            there = {row["delta_uuid"]: row["monday_item_id"] for row in self.sql_server.reader.headers(_keys(rows))}
-            self._planned[name] = self._plan(
-                rows,
-                mapping.items.columns,
-                {board_id: site.board for board_id, site in self._sites.items()},
-                "monday_item_id",
-                there,
-            )
-            metadata = self._count(name)
-        elif name == "monday_subitems":
-            there = {row["delta_uuid"]: row["monday_subitem_id"] for row in self.sql_server.reader.lines(_keys(rows))}
-            self._planned[name] = self._plan(
-                rows,
-                mapping.subitems.columns,
-                {board_id: site.subitems for board_id, site in self._sites.items() if site.subitems},
-                "monday_subitem_id",
-                there,
-            )
-            metadata = self._count(name) | {REPORT: dg.MetadataValue.json(self._report())}
-        else:
-            raise OrderSyncError(f"Asset {name} is not kept by the monday IO manager.")
-        context.add_output_metadata({"dry_run": True, "dagster/row_count": len(rows), **metadata})
+        self._planned[name] = steps[name](rows)
+        metadata = self._tell_groups() if name == "monday_groups" else self._tell_rows(name)
+        note = {"note": " ".join(self._draft.notes)} if self._draft.notes else {}
+        context.add_output_metadata({"dry_run": True, "dagster/row_count": len(rows), **metadata, **note})
 
-    def _plan(
-        self,
-        rows: list[Row],
-        columns: tuple[ColumnMap, ...],
-        boards: Mapping[int, Board],
-        id_name: str,
-        there: Mapping[str, int | None],
-    ) -> list[Row]:
-        """Each row with its id, a placeholder (below 0) for one to be created, none where it would be rejected."""
-        placeholder = count(-1, -1)
-        planned = []
-        for row in rows:
-            known = there.get(row["delta_uuid"])
-            reason = None
-            if known is None:
-                board = boards.get(row["board_id"])
-                reason = row["rejection"] or (self._refusal(row, columns, board) if board else None)
-            planned.append(
-                row
-                | {
-                    id_name: known if known is not None else None if reason else next(placeholder),
-                    "sync_state": "ERROR" if reason else "PENDING",
-                    "reason": reason,
-                    "create": known is None and not reason,
-                    "created_at": None,
-                }
-            )
-        return planned
+    def _tell_groups(self) -> dict[str, Any]:
+        groups = self._draft.groups
+        shown = [
+            {
+                "board": group.board_id,
+                "group": group.title,
+                "customer": group.customer,
+                "items": group.items,
+                "happens": "create" if group.group_id is None else "already there",
+            }
+            for group in groups[:SHOWN]
+        ]
+        return {"would create": sum(group.group_id is None for group in groups), "groups": table(shown)}
 
-    def _refusal(self, row: Row, columns: tuple[ColumnMap, ...], board: Board) -> str | None:
-        try:
-            encode_row(columns, row["values"], board.labels)
-        except Rejected as error:
-            return str(error)
-        return None
-
-    def _count(self, name: str) -> dict[str, Any]:
-        planned = self._planned[name]
-        create = [row for row in planned if row["create"]]
-        rejected = [row for row in planned if row.get("reason")]
+    def _tell_rows(self, name: str) -> dict[str, Any]:
+        judged = self._planner.judged(name)
+        counts = {
+            f"would {happens}": sum(row["happens"] == happens for row in judged) for happens in ("create", "adopt")
+        }
+        rejected = [row for row in judged if row["happens"] == "reject"]
+        labels = [
+            {
+                "board": new.board_id,
+                "column": new.column,
+                "labels": ", ".join(new.labels),
+                "used then": f"{new.used_then} of about {new.limit}",
+            }
+            for new in self._planner.new_labels(name)
+        ]
+        room = [
+            {
+                "board": board.name,
+                "there": board.there,
+                "new": board.new,
+                "limit": board.limit,
+                "too many": board.overflow,
+            }
+            for board in self._planner.room(name)
+        ]
         return {
-            "would create": len(create),
+            **counts,
+            "already there": sum(row["happens"] == "already there" for row in judged),
             "would be rejected": len(rejected),
-            "customers": by_customer(create),
-            "rejected rows": table(
-                [
-                    {"record_uuid": row["record_uuid"], "name": row["name"], "reason": row["reason"]}
-                    for row in rejected[:200]
-                ]
-            ),
-            **({"note": self._note} if self._note else {}),
-        }
-
-    def _report(self) -> dict[str, Any]:
-        """What a live run would do, by customer and in all; calls and time are those of full batches."""
-        customers: dict[str, dict[str, int]] = defaultdict(
-            lambda: {"groups": 0, "items": 0, "subitems": 0, "rejected": 0}
-        )
-        for name, kind in (("monday_groups", "groups"), ("monday_items", "items"), ("monday_subitems", "subitems")):
-            for row in self._planned[name]:
-                of = customers[str(row["customer"] or "(no customer)")]
-                of[kind] += 1 if row["create"] else 0
-                of["rejected"] += 1 if row.get("reason") else 0
-        lines: list[Row] = [
-            {"customer": name} | counts | self._cost(counts) for name, counts in sorted(customers.items())
-        ]
-        total = {
-            kind: sum(counts[kind] for counts in customers.values())
-            for kind in ("groups", "items", "subitems", "rejected")
-        }
-        rejected = [
-            {"record_uuid": row["record_uuid"], "name": row["name"], "reason": row["reason"]}
-            for name in ("monday_items", "monday_subitems")
-            for row in self._planned[name]
-            if row["reason"]
-        ]
-        return {"customers": lines, "total": total | self._cost(total), "rejected": rejected, "note": self._note}
-
-    def _cost(self, counts: dict[str, int]) -> Row:
-        """Calls, complexity and seconds for this many creates."""
-        batch = min(self.monday.largest_batch, QUERY_COMPLEXITY // FIRST_COST)
-        batch = max(1, min(batch, int(self.monday.batch_seconds / SECONDS_PER_CREATE)))
-        creates = counts["groups"] + counts["items"] + counts["subitems"]
-        complexity = creates * FIRST_COST
-        return {
-            "calls": sum(ceil(counts[kind] / batch) for kind in ("groups", "items", "subitems")),
-            "complexity": complexity,
-            "seconds": round(max(creates * SECONDS_PER_CREATE, complexity / MINUTE_COMPLEXITY * 60), 1),
+            "customers": by_customer([row for row in judged if row["happens"] == "create"]),
+            "rows": table(judged[:SHOWN]),
+            "rejected rows": table(rejected[:SHOWN]),
+            "labels that would be made": table(labels),
+            "room on the boards": table(room),
         }
 
 
-def _keys(rows: list[Row]) -> list[str]:
-    return [row["delta_uuid"] for row in rows]
+def rows_table(rows: Sequence[PlannedRow]) -> dg.MetadataValue[Any]:
+    """The first rows, for metadata."""
+    return table(told(rows[:SHOWN]))
+
+
+def write_json(plan: Plan, path: Path) -> None:
+    """The whole plan as a file: the only thing that a dry run ever writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(plan.json_lines())
+
+
+def kept(found: T | None, step: str) -> T:
+    """What a step of this run has left in memory."""
+    if found is None:
+        raise OrderSyncError(f"A dry run keeps nothing of an earlier one: {step} must be part of it. Start all of it.")
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from order_sync.io_managers.dry_run import DryRunMondayIOManager, DryRunQueueIOManager
+from order_sync.io_managers.dry_run import Drafts, DryRunMondayIOManager, DryRunQueueIOManager
 from order_sync.io_managers.monday import MondayIOManager
 from order_sync.io_managers.queue import QueueIOManager
 from order_sync.resources.monday import MondayResource, ReadOnlyMondayResource
@@ -44,13 +44,17 @@ def resources(settings: Settings) -> dict[str, Any]:
     if settings.dry_run:
         reads = ReadOnlySqlServerResource(**sql_config)
         board = ReadOnlyMondayResource(**monday_config)
+        drafts = Drafts()
         return {
             "sql_server": reads,
             "monday": board,
             "scope": ScopeResource(),
             "runs": RunsResource(home=home),
-            "queue_io": DryRunQueueIOManager(sql_server=reads, home=home),
-            "monday_io": DryRunMondayIOManager(sql_server=reads, monday=board),
+            "drafts": drafts,
+            "queue_io": DryRunQueueIOManager(sql_server=reads, drafts=drafts, home=home),
+            "monday_io": DryRunMondayIOManager(
+                sql_server=reads, monday=board, drafts=drafts, writers=settings.writers, bulk_rows=settings.bulk_rows
+            ),
         }
     sql_server = SqlServerResource(
         **sql_config,
