@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from order_sync.io_managers.dry_run import write_json
 from order_sync.io_managers.plan import Happens, Plan, PlannedRow
 
-ROWS_SHOWN = 2_000  # orders on the page; beyond it a browser gets slow
+ORDERS_SHOWN = 500  # on the page; the JSON file has them all
 _PAGES = Environment(
     loader=PackageLoader("order_sync", "templates"),
     autoescape=True,
@@ -37,7 +37,7 @@ def write_page(plan: Plan, path: Path) -> None:
     records = sorted(headers, key=lambda record: record not in held)
     orders = [
         {"record_uuid": record, "held_back": held.get(record), "rows": [*headers[record], *lines.get(record, [])]}
-        for record in records[:ROWS_SHOWN]
+        for record in records[:ORDERS_SHOWN]
     ]
     stream = _PAGES.get_template("plan.html").stream(
         plan=plan, total=plan.total, orders=orders, count=len(records), values=_values, new=Happens.CREATE

@@ -67,7 +67,8 @@ class PlannedRow:
     def to_json(self) -> dict[str, Any]:
         values = json.loads(self.values) if self.values else {}
         plain = {name: getattr(self, name) for name in self.__slots__}
-        return plain | {"values": values, "changes": [change._asdict() for change in self.changes]}
+        changes = {f"{c.table}.{c.column}": [c.before, c.after] for c in self.changes}
+        return plain | {"values": values, "changes": changes}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ from order_sync.monday.values import encode_row, to_json
 from order_sync.orders.journal import Operation, entries_in_doubt, known_groups, known_items, recent_imports
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.naming import clean
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.states import HeaderState, LineState, header_states, line_states
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
@@ -489,7 +490,7 @@ class Planner:
                     delta_uuid=key,
                     line_uuid=None,
                     record_uuid=record,
-                    order_number=row[ORDER_NUMBER],
+                    order_number=clean(row[ORDER_NUMBER]) or None,
                     customer=row[CUSTOMER],
                     board_id=judged.row["board_id"],
                     group=judged.row["group"],
@@ -547,7 +548,7 @@ class Planner:
                     delta_uuid=key,
                     line_uuid=row["line_uuid"],
                     record_uuid=record,
-                    order_number=state.order_number,
+                    order_number=clean(state.order_number) or None,
                     customer=row["customer"],
                     board_id=judged.row.get("board_id") or boards.get(record, 0),
                     group=groups.get(record),

@@ -31,6 +31,7 @@ from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.links import Links, read_links
 from order_sync.orders.queue import OrderQueue
 from order_sync.orders.report import make_report
+from order_sync.orders.states import header_states, line_states
 from order_sync.orders.tables import make_tables
 from order_sync.orders.trace import trace
 
@@ -79,6 +80,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "lines_on_board": lambda: queue.lines_on_board("run-1"),
         "headers": lambda: queue.headers(list(item_ids)),
         "lines": lambda: queue.lines(list(subitem_ids)),
+        "header_states": lambda: header_states(database, tables, item_ids),
+        "line_states": lambda: line_states(database, tables, subitem_ids),
         "untouched": queue.untouched,
         "leases": queue.leases,
         "renew": lambda: queue.renew("run-1"),

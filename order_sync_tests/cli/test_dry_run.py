@@ -1,0 +1,53 @@
+"""`order-sync sync --dry-run --out FILE`: the plan as a page and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.contract.site import make_order
+from order_sync_tests.graph.stage import Stage
+from order_sync_tests.graph.test_changes import add
+
+
+def test_the_page_escapes_everything_and_loads_nothing(stage: Stage, order_sync: OrderSync) -> None:
+    bad = '<script>alert("x")</script>'
+    stage.add(make_order(number=bad, customer=bad, columns={"GroupMonday": bad, "ORDER TYPE": bad}))
+    stage.add(make_order(number=f"{bad}2", customer=bad, columns={"GroupMonday": bad}))
+    done = order_sync("sync", "--dry-run", "--out", "plan.html")
+    assert (done.exit_code, done.stderr) == (0, "")
+    page = (stage.folder / "plan.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 8
+    assert "http" not in page.replace("http-equiv", "")
+    assert "default-src 'none'" in page
+
+
+def test_the_json_file_has_every_row(stage: Stage, order_sync: OrderSync) -> None:
+    sample = add(stage, 2)
+    before = stage.dump(), stage.file_sum(), stage.emulator.checksum()
+    done = order_sync("sync", "--dry-run", "--json", "--out", "plan.json")
+    assert done.exit_code == 0, done.stderr
+    assert (stage.dump(), stage.file_sum(), stage.emulator.checksum()) == before
+    plan = json.loads((stage.folder / "plan.json").read_text(encoding="utf-8"))
+    summary = json.loads(done.stdout)
+    assert {name: plan[name] for name in summary if name != "made_at"} == {
+        name: value for name, value in summary.items() if name != "made_at"
+    }
+    row = next(row for row in plan["rows"] if row["delta_uuid"] == sample.headers[0]["delta_uuid"])
+    assert row["changes"]["ORDER_LIST_DELTA.sync_state"] == ["NEW", "SYNCED"]
+    assert row["values"]["record_uuid"] == sample.headers[0]["record_uuid"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--out", "plan.json"], "--out is for a dry run"), (["--dry-run", "--out", "plan.docx"], ".html or .json")],
+)
+def test_an_out_file_that_cannot_be_is_refused(
+    stage: Stage, order_sync: OrderSync, arguments: list[str], said: str
+) -> None:
+    done = order_sync("sync", *arguments)
+    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
+    assert stage.emulator.requests() == []

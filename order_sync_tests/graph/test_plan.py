@@ -1,0 +1,290 @@
+"""The plan of a dry run, held against the live run that follows it: every change, every call, every rejection."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import dagster as dg
+import pytest
+
+from order_sync import launch
+from order_sync.definitions import build_definitions
+from order_sync.demo.samples import SampleOrders, Size, make_orders
+from order_sync.emulator import Fault, FaultKind
+from order_sync.errors import OrderSyncError
+from order_sync.io_managers.plan import NEW_ID, Happens, Plan, PlannedRow
+from order_sync.launch import Summary
+from order_sync.monday.client import MondayClient
+from order_sync.monday.setup import LABEL_LIMITS
+from order_sync.monday.transport import Reply
+from order_sync.settings import load_settings
+from order_sync_tests.contract.site import make_order, new_uuid
+from order_sync_tests.graph.stage import Stage
+from order_sync_tests.graph.test_changes import add, add_item, add_subitem, delete_group, delete_item, group_of, items
+
+# A forecast of calls is right within a tenth, or three calls where there are few.
+TOLERANCE, FEW = 0.1, 3
+
+
+def planned_then_done(stage: Stage) -> tuple[Plan, Summary]:
+    """A dry run and the live run after it, which must do exactly what was planned."""
+    labels = labels_of(stage)
+    plan = launch.plan(stage.settings)
+    asked = len(stage.emulator.requests())
+    live = stage.sync()
+    calls = len(stage.emulator.requests()) - asked
+    assert abs(plan.forecast.calls - calls) <= max(FEW, TOLERANCE * calls), (plan.forecast.calls, calls)
+    total = plan.total
+    assert (total["groups"], total["items"], total["subitems"]) == (
+        live.groups_created,
+        live.items_created,
+        live.subitems_created,
+    )
+    # The live run counts an order as held back while some of its rows still wait.
+    waiting = {row.record_uuid for row in plan.rows if row.held_back and row.happens is not Happens.REJECT}
+    assert (total["orders synced"], len(waiting)) == (live.orders_synced, live.orders_held_back)
+    reasons = {row["delta_uuid"]: row["reason"] for row in live.rejected}
+    assert {row.delta_uuid: row.reason for row in plan.rejected} == reasons
+    made = {column: found - labels[column] for column, found in labels_of(stage).items() if found - labels[column]}
+    assert {new.column: set(new.labels) for new in plan.labels} == made
+    assert_changes_are_there(stage, plan)
+    return plan, live
+
+
+def labels_of(stage: Stage) -> dict[str, set[str]]:
+    boards = stage.emulator.state()["boards"]
+    return {column["id"]: set(column["labels"]) for board in boards for column in board["columns"]}
+
+
+def assert_changes_are_there(stage: Stage, plan: Plan) -> None:
+    """Each value of the site's tables is the planned one, and what the plan does not name is as it was before."""
+    tables = stage.tables
+    keys = {
+        tables.header_queue.name: "delta_uuid",
+        tables.line_queue.name: "delta_uuid",
+        tables.orders.name: "record_uuid",
+        tables.order_lines.name: "line_uuid",
+    }
+    now = {
+        table.name: {str(row[keys[table.name]]): row for row in stage.rows(table)}
+        for table in (tables.header_queue, tables.line_queue, tables.orders, tables.order_lines)
+    }
+    for row in plan.rows:
+        named = {(change.table, change.column): change.after for change in row.changes}
+        queue = tables.header_queue.name if row.kind == "header" else tables.line_queue.name
+        for (table, column), after in named.items():
+            found = now[table][str(getattr(row, keys[table]))][column]
+            if after == NEW_ID:
+                assert found is not None, (row, table, column)
+            else:
+                assert found == after, (row, table, column)
+        there = now[queue][row.delta_uuid]
+        if row.held_back:
+            expected = "ERROR" if row.happens is Happens.REJECT else "NEW" if row.kind == "header" else "PENDING"
+            assert there["sync_state"] == expected
+        else:
+            assert there["sync_state"] == "SYNCED"
+
+
+def happens(plan: Plan) -> Counter[str]:
+    return Counter(f"{row.kind} {row.happens}" for row in plan.rows)
+
+
+def row_of(plan: Plan, delta_uuid: str) -> PlannedRow:
+    return next(row for row in plan.rows if row.delta_uuid == delta_uuid)
+
+
+@contextmanager
+def dying_at(stage: Stage, operation: str, kind: FaultKind = FaultKind.DAILY_LIMIT) -> Iterator[None]:
+    stage.emulator.configure(faults=[Fault(kind=kind, operation=operation)])
+    with pytest.raises(OrderSyncError):
+        yield
+    stage.emulator.configure(faults=[])
+
+
+# ---- plan and deed ----------------------------------------------------------------------------------------
+
+
+def test_a_live_run_does_what_was_planned(stage: Stage) -> None:
+    stage.add(make_orders(Size.SMALL))
+    plan, live = planned_then_done(stage)
+    assert len(live.rejected) == 4
+    assert plan.labels != []
+    assert happens(plan)["line wait"] > 0  # with their rejected headers
+    assert plan.calls_made == 3  # version, board and the board of its subitems: an empty board has nothing to adopt
+    # What would be sent is what is there.
+    board = items(stage)
+    for row in plan.of("header"):
+        if row.happens is Happens.CREATE:
+            item = next(i for i in board.values() if i["columns"].get("delta_uuid") == row.delta_uuid)
+            assert item["name"] == row.name
+            assert set(json.loads(row.values)) <= set(item["columns"])
+
+
+def test_what_people_and_dead_runs_left_on_the_board_is_planned_with(stage: Stage) -> None:
+    sample = add(stage, 8)
+    with dying_at(stage, "create_subitem"):
+        stage.sync()
+    first, second = sorted(items(stage), key=int)[:2]
+    delete_item(stage, first)
+    more = [make_order(number=f"B-{n}", lines=2, minute=50 + n, columns={"GroupMonday": "Two"}) for n in range(3)]
+    for order in more:
+        stage.add(order)
+    theirs = add_item(stage, "typed by hand", record_uuid=more[1].headers[0]["record_uuid"].upper())
+    add_subitem(stage, theirs, "theirs", line_uuid=more[1].lines[0]["line_uuid"])
+    again = sample.lines[-1] | {"delta_uuid": new_uuid()}  # the same line queued twice
+    stage.add(SampleOrders(headers=[], lines=[again], orders=[], order_lines=[]))
+    plan, _ = planned_then_done(stage)
+    assert happens(plan) == {
+        "header already there": 7,
+        "header create": 1 + 2,
+        "header adopt": 1,
+        "line create": 8 * 3 + 6 - 1,
+        "line already there": 2,
+    }
+    adopted = row_of(plan, more[1].headers[0]["delta_uuid"])
+    assert (adopted.monday_id, json.loads(adopted.values)) == (int(theirs), {"delta_uuid": adopted.delta_uuid})
+    assert [row.line_uuid for row in plan.rows if str(row.reason).startswith("queued twice")] == [again["line_uuid"]]
+    assert second in items(stage)
+
+
+def test_late_lines_under_a_deleted_item_are_planned_as_rejected(stage: Stage) -> None:
+    """And a group that was deleted is planned to be made again."""
+    sample = add(stage, 2)
+    stage.sync()
+    item = next(i for i in items(stage).values() if i["columns"]["delta_uuid"] == sample.headers[0]["delta_uuid"])
+    delete_item(stage, item["id"])
+    late = [
+        line | {"delta_uuid": new_uuid(), "line_uuid": new_uuid(), "size_code": "XXL"}
+        for line in (sample.lines[0], sample.lines[-1])
+    ]
+    main = [{name: line[name] for name in ("line_uuid", "record_uuid", "size_code", "qty")} for line in late]
+    stage.add(SampleOrders(headers=[], lines=late, orders=[], order_lines=main))
+    with dying_at(stage, "create_item"):
+        stage.add(make_order(number="G-1", lines=1, minute=90, columns={"GroupMonday": "Deleted soon"}))
+        stage.sync()
+    delete_group(stage, group_of(stage, "Deleted soon"))
+    plan, _ = planned_then_done(stage)
+    assert happens(plan) == {"line reject": 1, "line create": 1 + 1, "header create": 1}
+    assert [group.title for group in plan.groups if group.group_id is None] == ["Deleted soon"]
+
+
+@pytest.mark.parametrize("operation", ["create_item", "create_subitem"])
+def test_a_request_in_doubt_is_looked_up(stage: Stage, operation: str) -> None:
+    """The rows were made and the answer never came: the plan must not count them as new."""
+    add(stage, 3)
+    mutate = MondayClient.mutate
+
+    def dying(self: MondayClient, body: str, **more: Any) -> Reply:
+        reply = mutate(self, body, **more)
+        if more["operation"] == operation:
+            raise OrderSyncError("the run dies here")
+        return reply
+
+    with mock.patch.object(MondayClient, "mutate", dying), pytest.raises(OrderSyncError):
+        stage.sync()
+    plan, live = planned_then_done(stage)
+    assert any("whose answer an earlier run did not get" in note for note in plan.notes)
+    assert (live.items_created, live.orders_synced) == (0, 3)
+    assert plan.total["already there"] == (3 if operation == "create_item" else 3 + 9)
+
+
+def test_a_board_or_a_column_that_would_overflow_is_told(stage: Stage) -> None:
+    add(stage, 3)
+    orders = [make_order(number=f"C-{n}", columns={"CUSTOMER SEASON": f"S{n}"}) for n in range(4)]
+    for order in orders:
+        stage.add(order)
+    stage.emulator.configure(items_limit=5)
+    limits = dict(LABEL_LIMITS)
+    LABEL_LIMITS["dropdown"] = 3
+    try:
+        plan = launch.plan(stage.settings)
+    finally:
+        LABEL_LIMITS.update(limits)
+        stage.emulator.configure(items_limit=10_000)
+    assert [(board.of, board.overflow) for board in plan.boards] == [("items", 2), ("subitems", 0)]
+    assert any("2 of the 7 new ones would be rejected" in note for note in plan.notes)
+    assert any("would have 4 labels; monday allows about 3" in note for note in plan.notes)
+
+
+def test_large_groups_are_imported_as_planned(stage: Stage) -> None:
+    orders = [make_order(number=f"D-{n}", lines=0, minute=n, columns={"GroupMonday": "Many"}) for n in range(30)]
+    for order in orders:
+        stage.add(order)
+    stage.emulator.configure(limits={"complexity_per_minute": 300_000}, clock_speed=60)
+    settings = stage.settings.model_copy(update={"bulk_rows": 20, "clock_speed": 60})
+    try:
+        plan = launch.plan(settings)
+        live = launch.sync(settings)
+    finally:
+        stage.emulator.configure(limits={"complexity_per_minute": 10_000_000}, clock_speed=1)
+    assert [job.items for job in plan.jobs] == [30]
+    imports = [r for r in stage.mutations() if "ingest_items" in str(r["operations"])]
+    assert (len(imports), live.items_created, plan.total["items"]) == (1, 30, 30)
+
+
+# ---- where it is to be seen ---------------------------------------------------------------------------------
+
+
+def test_a_run_of_dagsters_keeps_the_plan_in_metadata_and_a_file(stage: Stage) -> None:
+    stage.add(make_orders(Size.SMALL))
+    before = stage.dump(), stage.file_sum(), stage.emulator.checksum()
+    defs = build_definitions(stage.settings.model_copy(update={"dry_run": True}))
+    with stage.instance() as instance:
+        result = defs.resolve_job_def("sync_orders").execute_in_process(
+            instance=instance, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        )
+    assert (stage.dump(), stage.file_sum(), stage.emulator.checksum()) == before
+    told = {
+        event.materialization.asset_key.path[-1]: event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    }
+    assert all(metadata["dry_run"].value is True for metadata in told.values())
+    path = Path(str(told["order_list"]["plan"].value))
+    assert path == (stage.settings.home / "dry_runs" / f"{result.run_id}.json").resolve()
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    assert len(plan["rows"]) == 69 + 317
+    assert plan["total"]["rejected"] == 4
+    groups = told["monday_groups"]["groups"].value
+    assert Counter(record.data["happens"] for record in groups.records) == {"create": 5}
+    rows = told["monday_items"]["rows"].value.records
+    assert any("ORDER TYPE" in str(record.data["why"]) for record in rows)
+    assert "delta_uuid" in rows[0].data["sent"]
+    changes = [record.data["changes"] for record in told["order_list"]["orders"].value.records]
+    assert any("ORDER_LIST_DELTA.sync_state NEW -> SYNCED" in change for change in changes)
+    assert len(told["monday_subitems"]["rows"].value.records) == 200
+
+
+def test_a_step_without_those_before_it_says_what_to_do(stage: Stage) -> None:
+    add(stage, 1)
+    defs = build_definitions(stage.settings.model_copy(update={"dry_run": True}))
+    with stage.instance() as instance:
+        result = defs.resolve_job_def("sync_orders").execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey("monday_items")],
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    assert not result.success
+    assert "A dry run keeps nothing of an earlier one" in str(
+        [event.event_specific_data for event in result.filter_events(lambda e: e.is_step_failure)]
+    )
+
+
+def test_several_boards_are_planned_each(stage: Stage) -> None:
+    """Without a token the rules are followed all the same."""
+    mapping = stage.folder / "mapping.toml"
+    text = stage.settings.mapping.read_text(encoding="utf-8")
+    mapping.write_text(text + '\n[[boards]]\nid = 77\ncustomers = ["Weber & Co"]\n', encoding="utf-8")
+    stage.add(make_order(number="F-1", customer="Weber & Co"))
+    stage.add(make_order(number="F-2", customer="O'Malley & Daughters"))
+    settings = load_settings(mapping=mapping, dry_run=True, monday_url="http://127.0.0.1:9/v2")
+    plan = launch.plan(settings)
+    assert {row.board_id for row in plan.of("header")} == {77, stage.settings.board_id}
+    assert plan.notes[0].startswith("The board was not asked which groups and labels it has")
