@@ -15,21 +15,25 @@ import pytest
 
 from order_sync import launch
 from order_sync.definitions import build_definitions
+from order_sync.demo.board import board_seed
 from order_sync.demo.samples import SampleOrders, Size, make_orders
-from order_sync.emulator import Fault, FaultKind
+from order_sync.emulator import EmulatorSettings, Fault, FaultKind, start_emulator
 from order_sync.errors import OrderSyncError
 from order_sync.io_managers.plan import NEW_ID, Happens, Plan, PlannedRow
 from order_sync.launch import Summary
 from order_sync.monday.client import MondayClient
 from order_sync.monday.setup import LABEL_LIMITS
 from order_sync.monday.transport import Reply
-from order_sync.settings import load_settings
+from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
+from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.contract.site import make_order, new_uuid
-from order_sync_tests.graph.stage import Stage
+from order_sync_tests.graph.stage import Stage, free_port, stage_in
 from order_sync_tests.graph.test_changes import add, add_item, add_subitem, delete_group, delete_item, group_of, items
 
 # A forecast of calls is right within a tenth, or three calls where there are few.
 TOLERANCE, FEW = 0.1, 3
+OTHER_BOARD = EMBEDDED_BOARD + 10
+CUSTOMERS = ("Weber & Co", "O'Malley & Daughters")
 
 
 def planned_then_done(stage: Stage) -> tuple[Plan, Summary]:
@@ -52,14 +56,15 @@ def planned_then_done(stage: Stage) -> tuple[Plan, Summary]:
     reasons = {row["delta_uuid"]: row["reason"] for row in live.rejected}
     assert {row.delta_uuid: row.reason for row in plan.rejected} == reasons
     made = {column: found - labels[column] for column, found in labels_of(stage).items() if found - labels[column]}
-    assert {new.column: set(new.labels) for new in plan.labels} == made
+    assert {(new.board_id, new.column): set(new.labels) for new in plan.labels} == made
     assert_changes_are_there(stage, plan)
     return plan, live
 
 
-def labels_of(stage: Stage) -> dict[str, set[str]]:
+def labels_of(stage: Stage) -> dict[tuple[int, str], set[str]]:
+    """By board and column."""
     boards = stage.emulator.state()["boards"]
-    return {column["id"]: set(column["labels"]) for board in boards for column in board["columns"]}
+    return {(int(board["id"]), column["id"]): set(column["labels"]) for board in boards for column in board["columns"]}
 
 
 def assert_changes_are_there(stage: Stage, plan: Plan) -> None:
@@ -277,14 +282,37 @@ def test_a_step_without_those_before_it_says_what_to_do(stage: Stage) -> None:
     )
 
 
-def test_several_boards_are_planned_each(stage: Stage) -> None:
-    """Without a token the rules are followed all the same."""
-    mapping = stage.folder / "mapping.toml"
-    text = stage.settings.mapping.read_text(encoding="utf-8")
-    mapping.write_text(text + '\n[[boards]]\nid = 77\ncustomers = ["Weber & Co"]\n', encoding="utf-8")
-    stage.add(make_order(number="F-1", customer="Weber & Co"))
-    stage.add(make_order(number="F-2", customer="O'Malley & Daughters"))
-    settings = load_settings(mapping=mapping, dry_run=True, monday_url="http://127.0.0.1:9/v2")
-    plan = launch.plan(settings)
-    assert {row.board_id for row in plan.of("header")} == {77, stage.settings.board_id}
+# ---- several boards -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_boards(tmp_path: Path) -> Iterator[Stage]:
+    """The orders of one customer go to a board of their own."""
+    seed = board_seed(load_mapping())
+    other = seed.model_copy(update={"id": OTHER_BOARD, "subitem_board_id": OTHER_BOARD + 1, "name": "Another plan"})
+    mapping = tmp_path / "mapping.toml"
+    rule = f'\n[[boards]]\nid = {OTHER_BOARD}\ncustomers = ["{CUSTOMERS[1]}"]\n'
+    mapping.write_text(DEFAULT_MAPPING.read_text(encoding="utf-8") + rule, encoding="utf-8")
+    with (
+        start_emulator(EmulatorSettings(boards=(seed, other))) as emulator,
+        stage_in(tmp_path, emulator, ORDER_SYNC_MAPPING=str(mapping)) as stage,
+    ):
+        yield stage
+
+
+def test_several_boards_are_planned_each(two_boards: Stage) -> None:
+    stage = two_boards
+    for number, customer in enumerate(CUSTOMERS * 2):
+        season = {"CUSTOMER SEASON": f"S{number}"}
+        stage.add(make_order(number=f"F-{number}", customer=customer, minute=number, columns=season))
+    plan, _ = planned_then_done(stage)
+    boards = Counter(row.board_id for row in plan.of("header"))
+    assert boards == {stage.settings.board_id: 2, OTHER_BOARD: 2}
+    assert {board.new for board in plan.boards if board.of == "items"} == {2}
+    assert len(plan.labels) == 2
+
+    # Without a board to ask, the rules are followed all the same.
+    stage.add(make_order(number="F-9", customer=CUSTOMERS[1]))
+    plan = launch.plan(stage.settings.model_copy(update={"monday_url": f"http://127.0.0.1:{free_port()}/v2"}))
+    assert [row.board_id for row in plan.of("header")] == [OTHER_BOARD]
     assert plan.notes[0].startswith("The board was not asked which groups and labels it has")
