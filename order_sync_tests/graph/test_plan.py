@@ -246,8 +246,8 @@ def test_a_run_of_dagsters_keeps_the_plan_in_metadata_and_a_file(stage: Stage) -
             instance=instance, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         )
     assert (stage.dump(), stage.file_sum(), stage.emulator.checksum()) == before
-    told = {
-        event.materialization.asset_key.path[-1]: event.materialization.metadata
+    told: dict[str, dict[str, Any]] = {
+        event.materialization.asset_key.path[-1]: dict(event.materialization.metadata)
         for event in result.get_asset_materialization_events()
     }
     assert all(metadata["dry_run"].value is True for metadata in told.values())
