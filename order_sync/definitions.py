@@ -29,7 +29,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             main_tables.main_tables,
         ],
         # A dry run rejects nothing and claims nothing, so there is nothing to check.
-        asset_checks=[] if settings.dry_run else [checks.nothing_rejected, checks.nothing_left_pending],
+        asset_checks=[] if settings.dry_run else checks.build_checks(board_checks=settings.board_checks),
         jobs=[sync_orders],
         sensors=[
             build_sensor(

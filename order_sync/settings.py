@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     clock_speed: float = Field(
         default=1, gt=0, description="How fast the local monday's clock runs (its `clock_speed`); embedded only."
     )
+    board_checks: int = Field(
+        default=100, ge=0, description="Items of a run that the checks look up on the board; 0: they ask nothing."
+    )
     sensor_seconds: int = Field(default=30, ge=1, description="How often the sensor looks for new rows.")
 
     @field_validator("monday_url", "dagster_url")

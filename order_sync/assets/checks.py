@@ -1,34 +1,385 @@
-"""Asset checks: what a person would ask after a run.
+"""Asset checks: what a person would ask of each asset after a run.
 
-In: the tables as they are. Out: passed, or a WARN that says how many rows were rejected and why.
+In: the tables as they are, and the board as monday shows it. Out: passed, or what is wrong, where, and what to do.
+They only read. What only a person can put right is an ERROR or a WARN and stops nothing; a check blocks only where
+going on would do harm.
 """
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from random import Random
+from typing import Any
 
 import dagster as dg
 
-from order_sync.io_managers.frames import table
-from order_sync.resources.sql_server import SqlServerResource
+from order_sync.errors import OrderSyncError, Rejected
+from order_sync.io_managers.frames import Row, table
+from order_sync.monday.audit import Expected, Findings, audit_items
+from order_sync.monday.board import Board, check_items_mapping, visible_boards
+from order_sync.monday.client import MondayReader
+from order_sync.monday.values import encode_row
+from order_sync.orders import audit
+from order_sync.orders.mapping import LABELLED, ColumnMap
+from order_sync.orders.naming import group_title
+from order_sync.orders.queue import QueueReader
+from order_sync.resources.monday import ReadOnlyMondayResource
+from order_sync.resources.sql_server import ReadOnlySqlServerResource
+
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+SHOWN = 200  # findings in the metadata
+
+NO_HEADER_PAST_ITS_LEASE = dg.AssetCheckSpec(
+    "no_header_past_its_lease",
+    asset="pending_headers",
+    description="No header is PENDING for longer than its lease.",
+)
+NO_LINE_PAST_ITS_LEASE = dg.AssetCheckSpec(
+    "no_line_past_its_lease", asset="pending_lines", description="No line is PENDING for longer than its lease."
+)
+MAPPING_FITS_BOARD = dg.AssetCheckSpec(
+    "mapping_fits_board",
+    asset="monday_groups",
+    # Without a mapped column monday refuses every item, and every header becomes ERROR.
+    blocking=True,
+    description="Every board has every column of the mapping for items, as late as before the first item is created.",
+)
+EVERY_GROUP_ONCE = dg.AssetCheckSpec(
+    "every_group_once",
+    asset="monday_groups",
+    description="Every group that the claimed headers want is on its board, once.",
+)
+LABELS_KNOWN = dg.AssetCheckSpec(
+    "labels_known",
+    asset="monday_groups",
+    description="Every label that the claimed headers need is on the board, or may be added to it.",
+)
+EVERY_HEADER_HAS_ITS_ITEM = dg.AssetCheckSpec(
+    "every_header_has_its_item",
+    asset="monday_items",
+    additional_deps=["order_list"],
+    description="Every header that was not rejected has its item on the board, in its group.",
+)
+NO_ITEM_TWICE = dg.AssetCheckSpec(
+    "no_item_twice",
+    asset="monday_items",
+    additional_deps=["order_list"],
+    description="No header has a second item on its board (by the key column).",
+)
+EVERY_LINE_HAS_ITS_SUBITEM = dg.AssetCheckSpec(
+    "every_line_has_its_subitem",
+    asset="monday_subitems",
+    additional_deps=["order_list"],
+    description="Every line that was not rejected has its subitem under the right item.",
+)
+NO_SUBITEM_TWICE = dg.AssetCheckSpec(
+    "no_subitem_twice",
+    asset="monday_subitems",
+    additional_deps=["order_list"],
+    description="No line has a second subitem under its item (by the key column).",
+)
+NOTHING_REJECTED = dg.AssetCheckSpec(
+    "nothing_rejected", asset="order_list", description="No header or line of this run was rejected by monday."
+)
+NOTHING_LEFT_PENDING = dg.AssetCheckSpec(
+    "nothing_left_pending", asset="order_list", description="Nothing that this run claimed is left PENDING."
+)
+QUEUE_AND_ORDERS_AGREE = dg.AssetCheckSpec(
+    "queue_and_orders_agree",
+    asset="order_list",
+    description="ORDER_LIST is SYNCED and has the item of every order whose headers this run made SYNCED.",
+)
+QUEUE_AND_LINES_AGREE = dg.AssetCheckSpec(
+    "queue_and_lines_agree",
+    asset="order_list_lines",
+    description="ORDER_LIST_LINES is SYNCED and has the subitem of every line that this run made SYNCED.",
+)
+
+Results = Iterator[dg.AssetCheckResult]
 
 
-@dg.asset_check(asset="order_list", description="No header or line of this run was rejected by monday.")
-def nothing_rejected(context: dg.AssetCheckExecutionContext, sql_server: SqlServerResource) -> dg.AssetCheckResult:
-    errors = sql_server.reader.errors(context.run.run_id)
-    return dg.AssetCheckResult(
-        passed=not errors,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(errors)} rows were rejected. Correct them, then run `order-sync retry`."
-        if errors
-        else "No row was rejected.",
-        metadata={"rejected": len(errors), "rows": table(errors[:200])},
-    )
+def build_checks(*, board_checks: int) -> list[dg.AssetChecksDefinition]:
+    """The checks of a deployment; `board_checks` is how many items a run looks up on the board, 0: it asks nothing."""
+    on_the_board = [board_before_items, build_board_after_run(board_checks)] if board_checks else []
+    return [leases, *on_the_board, tables_after_run]
 
 
-@dg.asset_check(asset="order_list", description="Nothing that this run claimed is left PENDING.")
-def nothing_left_pending(context: dg.AssetCheckExecutionContext, sql_server: SqlServerResource) -> dg.AssetCheckResult:
-    run_id = context.run.run_id
+@dg.multi_asset_check(specs=[NO_HEADER_PAST_ITS_LEASE, NO_LINE_PAST_ITS_LEASE], can_subset=True)
+def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
+    """What a dead run holds and no run has taken up since."""
     reader = sql_server.reader
-    headers, lines = reader.claimed_headers(run_id), reader.claimed_lines(run_id)
+    for spec, queue, rows in (
+        (NO_HEADER_PAST_ITS_LEASE, reader.tables.header_queue, "headers"),
+        (NO_LINE_PAST_ITS_LEASE, reader.tables.line_queue, "lines"),
+    ):
+        if spec.key in context.selected_asset_check_keys:
+            stuck = audit.past_lease(reader, queue)
+            wrong = f"{len(stuck)} {rows} are PENDING for longer than their lease. The next run without a scope takes "
+            wrong += "them up; if it does not, `order-sync trace` tells of each what it waits for."
+            yield _result(spec, stuck, wrong=wrong, severity=WARN)
+
+
+@dg.multi_asset_check(specs=[MAPPING_FITS_BOARD, EVERY_GROUP_ONCE, LABELS_KNOWN], can_subset=True)
+def board_before_items(
+    context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
+) -> Results:
+    """The boards, read once between groups and items: one call, whatever is asked."""
+    asked = [
+        spec
+        for spec in (MAPPING_FITS_BOARD, EVERY_GROUP_ONCE, LABELS_KNOWN)
+        if spec.key in context.selected_asset_check_keys
+    ]
+    mapping, reader = sql_server.mapping, sql_server.reader
+    try:
+        with _asking(monday) as client:
+            boards = visible_boards(client, mapping.board_ids(monday.board_id))
+            calls = client.usage.calls
+    except OrderSyncError as error:
+        yield from _could_not_ask(asked, error)
+        return
+    run_id = _run_id(context)
+    headers = reader.headers([row["delta_uuid"] for row in reader.run_headers(run_id)])
+    of_board: dict[int, list[Row]] = {}
+    for row in headers:
+        of_board.setdefault(mapping.board_of(row, monday.board_id), []).append(row)
+    if MAPPING_FITS_BOARD in asked:
+        unseen = [
+            f"board {i} is not shown to this token" for i in mapping.board_ids(monday.board_id) if i not in boards
+        ]
+        problems = [problem for board in boards.values() for problem in check_items_mapping(board, mapping)]
+        wrong = (
+            f"The mapping does not fit: {'; '.join((unseen + problems)[:3])}. No item was created. Put the board or "
+        )
+        wrong += "the mapping right (`order-sync board check`); the next run goes on."
+        yield _result(MAPPING_FITS_BOARD, _texts(unseen + problems), wrong=wrong, boards=len(boards), calls=calls)
+    if EVERY_GROUP_ONCE in asked:
+        missing: list[str] = []
+        doubled: list[str] = []
+        for board_id, rows in of_board.items():
+            if board := boards.get(board_id):
+                none, many = _groups(board, audit.own_groups(reader, board_id), rows)
+                missing, doubled = missing + none, doubled + many
+        wrong = "The next step makes missing groups again. Groups with one title: merge them on the board, items go to "
+        wrong += "the first of them."
+        yield _result(
+            EVERY_GROUP_ONCE,
+            _texts(missing + doubled),
+            wrong=f"{len(missing)} groups are missing, {len(doubled)} are there more than once. {wrong}",
+            severity=ERROR if missing else WARN,
+        )
+    if LABELS_KNOWN in asked:
+        columns = [column for column in mapping.items.columns if column.type in LABELLED]
+        unknown = [
+            row
+            for board_id, rows in of_board.items()
+            if board_id in boards
+            for row in _unknown_labels(columns, boards[board_id], rows)
+        ]
+        wrong = f"{len(unknown)} headers have a label that the board lacks, and will be rejected. Add the label on the "
+        wrong += "board, or correct the order; then `order-sync retry`."
+        yield _result(LABELS_KNOWN, unknown, wrong=wrong, severity=WARN)
+
+
+def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
+    specs = [EVERY_HEADER_HAS_ITS_ITEM, NO_ITEM_TWICE, EVERY_LINE_HAS_ITS_SUBITEM, NO_SUBITEM_TWICE]
+
+    @dg.multi_asset_check(specs=specs, can_subset=True)
+    def board_after_run(
+        context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
+    ) -> Results:
+        """What the run has put on the boards, held against the queue tables once the orders are SYNCED."""
+        asked = [spec for spec in specs if spec.key in context.selected_asset_check_keys]
+        mapping, run_id = sql_server.mapping, _run_id(context)
+        boards = _expected(sql_server.reader, run_id, mapping.board_sources)
+        made = [(mapping.board_of(row, monday.board_id) if row else monday.board_id, item) for row, item in boards]
+        chosen = made if len(made) <= board_checks else Random(run_id).sample(made, board_checks)
+        found, calls = Findings(), 0
+        try:
+            if chosen:
+                with _asking(monday) as client:
+                    for board_id in sorted({board_id for board_id, _ in chosen}):
+                        # Those that only an id is known of come last: a search has no use for them.
+                        items = sorted((i for b, i in chosen if b == board_id), key=lambda item: item.key is None)
+                        found += audit_items(
+                            client,
+                            board_id,
+                            items,
+                            key_column=mapping.items.key_column,
+                            subitem_key_column=mapping.subitems.key_column,
+                        )
+                    calls = client.usage.calls
+        except OrderSyncError as error:
+            yield from _could_not_ask(asked, error)
+            return
+        looked: dict[str, Any] = {"items looked up": found.items, "items of the run": len(made), "calls": calls}
+        told: dict[str, tuple[list[str], str, dg.AssetCheckSeverity]] = {
+            EVERY_HEADER_HAS_ITS_ITEM.name: (
+                found.missing + found.moved,
+                f"{len(found.missing)} items are not on the board, {len(found.moved)} are in another group. "
+                "Nothing makes them again once their orders are SYNCED: ask who deleted or moved them.",
+                ERROR if found.missing else WARN,
+            ),
+            NO_ITEM_TWICE.name: (
+                found.doubled,
+                f"{len(found.doubled)} headers have more than one item. Delete the copies that nobody works with; the "
+                "tables name the item that counts.",
+                ERROR,
+            ),
+            EVERY_LINE_HAS_ITS_SUBITEM.name: (
+                found.subitems_missing,
+                f"{len(found.subitems_missing)} subitems are not under their item. Nothing makes them again once their "
+                "orders are SYNCED: ask who deleted or moved them.",
+                ERROR,
+            ),
+            NO_SUBITEM_TWICE.name: (
+                found.subitems_doubled,
+                f"{len(found.subitems_doubled)} lines have more than one subitem. Delete the copies that nobody works "
+                "with; the tables name the subitem that counts.",
+                ERROR,
+            ),
+        }
+        for spec in asked:
+            findings, wrong, severity = told[spec.name]
+            yield _result(spec, _texts(findings), wrong=wrong, severity=severity, **looked)
+
+    return board_after_run
+
+
+@dg.multi_asset_check(
+    specs=[NOTHING_REJECTED, NOTHING_LEFT_PENDING, QUEUE_AND_ORDERS_AGREE, QUEUE_AND_LINES_AGREE], can_subset=True
+)
+def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
+    """What became of the run's rows, by the tables alone."""
+    reader, run_id, asked = sql_server.reader, _run_id(context), context.selected_asset_check_keys
+    if NOTHING_REJECTED.key in asked:
+        errors = reader.errors(run_id)
+        wrong = f"{len(errors)} rows were rejected. Correct them, then run `order-sync retry`."
+        right = "No row was rejected."
+        yield _result(NOTHING_REJECTED, errors, wrong=wrong, right=right, severity=WARN, rejected=len(errors))
+    if NOTHING_LEFT_PENDING.key in asked:
+        headers = reader.claimed_headers(run_id)
+        lines = reader.claimed_lines(run_id, "record_uuid", "line_uuid", "customer", "size_code")
+        rows = [{"record_uuid": row["record_uuid"], "row": "header"} for row in headers]
+        rows += [{"record_uuid": row["record_uuid"], "row": "line"} for row in lines]
+        wrong = f"{len(rows)} rows of this run are still PENDING. The next run takes them up once their lease is over."
+        yield _result(NOTHING_LEFT_PENDING, rows, wrong=wrong)
+    for spec, apart_of, what in (
+        (QUEUE_AND_ORDERS_AGREE, audit.orders_apart, "headers are SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST"),
+        (
+            QUEUE_AND_LINES_AGREE,
+            audit.lines_apart,
+            "lines are SYNCED in ORDER_LIST_LINES_DELTA and not in the main table",
+        ),
+    ):
+        if spec.key in asked:
+            apart = apart_of(reader, run_id)
+            wrong = f"{len(apart)} {what}, or with another id. Somebody else writes to these rows: find out who, and "
+            wrong += "copy state and ids from the queue table."
+            yield _result(spec, apart, wrong=wrong)
+
+
+# ---- what is asked ----------------------------------------------------------------------------------------
+
+
+def _groups(board: Board, own: Mapping[str, str], headers: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """The titles that the headers want and the board lacks, and those that it has more than once."""
+    ids: dict[str, list[str]] = {}
+    for group_id, title in board.group_titles.items():
+        ids.setdefault(title, []).append(group_id)
+    renamed = {title for group_id, title in own.items() if group_id in board.group_ids}
+    missing, doubled = [], []
+    for title in sorted(filter(None, {_title(row) for row in headers})):
+        if title not in ids and title not in renamed:
+            missing.append(f"group '{title}' is not on board {board.id}")
+        elif len(ids.get(title, ())) > 1:
+            ours = sum(group_id in own for group_id in ids[title])
+            which = ", ".join(ids[title])
+            doubled.append(f"board {board.id} has {len(ids[title])} groups '{title}' ({which}), {ours} of them ours")
+    return missing, doubled
+
+
+def _title(header: Row) -> str | None:
+    try:
+        return group_title(header)
+    except Rejected:
+        return None
+
+
+def _unknown_labels(columns: Sequence[ColumnMap], board: Board, headers: Sequence[Row]) -> Iterator[Row]:
+    for row in headers:
+        try:
+            encode_row(columns, {column.column: row.get(column.source) for column in columns}, board.labels)
+        except Rejected as error:
+            yield {"record_uuid": row["record_uuid"], "delta_uuid": row["delta_uuid"], "reason": str(error)}
+
+
+def _expected(reader: QueueReader, run_id: str, columns: Sequence[str]) -> list[tuple[Row | None, Expected]]:
+    """Each item of the run with its header's row, and last the items of earlier runs that late lines went to."""
+    lines: dict[str, dict[str, str]] = {}
+    for line in audit.lines_on_board(reader, run_id):
+        lines.setdefault(str(line["parent_item_id"]), {})[line["line_uuid"]] = str(line["monday_subitem_id"])
+    expected: list[tuple[Row | None, Expected]] = []
+    for row in audit.headers_on_board(reader, run_id, columns=columns):
+        item_id = str(row["monday_item_id"])
+        item = Expected(
+            item_id=item_id,
+            key=row["delta_uuid"],
+            group_id=row["monday_group_id"],
+            subitems=lines.pop(item_id, {}),
+        )
+        expected.append((row, item))
+    return expected + [(None, Expected(item_id=i, key=None, subitems=subitems)) for i, subitems in lines.items()]
+
+
+@contextmanager
+def _asking(monday: ReadOnlyMondayResource) -> Iterator[MondayReader]:
+    client = monday.reader()
+    if client is None:
+        raise OrderSyncError("There is no token or no board to ask for.")
+    with client:
+        yield client
+
+
+def _run_id(context: dg.AssetCheckExecutionContext) -> str:
+    """This run; where checks are started by themselves, the run that last claimed rows."""
+    run = context.run
+    if run.asset_selection is not None and not run.asset_selection:
+        latest = context.instance.get_latest_materialization_event(dg.AssetKey("pending_headers"))
+        if latest is not None:
+            return str(latest.run_id)
+    return run.run_id
+
+
+# ---- what is told -----------------------------------------------------------------------------------------
+
+
+def _result(
+    spec: dg.AssetCheckSpec,
+    findings: Sequence[Row],
+    *,
+    wrong: str,
+    right: str = "Nothing is wrong.",
+    severity: dg.AssetCheckSeverity = ERROR,
+    **metadata: Any,
+) -> dg.AssetCheckResult:
+    """Passed if there are no findings; else `wrong`, which says how many they are and what to do."""
     return dg.AssetCheckResult(
-        passed=not headers and not lines,
-        severity=dg.AssetCheckSeverity.ERROR,
-        metadata={"headers": len(headers), "lines": len(lines)},
+        passed=not findings,
+        check_name=spec.name,
+        asset_key=spec.asset_key,
+        severity=severity,
+        description=wrong if findings else right,
+        metadata={"found": len(findings), "rows": table(findings[:SHOWN]), **metadata},
     )
+
+
+def _could_not_ask(specs: Sequence[dg.AssetCheckSpec], error: OrderSyncError) -> Results:
+    """An answer that monday did not give is no reason to hold the orders up."""
+    for spec in specs:
+        description = f"monday could not be asked, so this is not known: {error}"
+        yield dg.AssetCheckResult(
+            passed=False, check_name=spec.name, asset_key=spec.asset_key, severity=WARN, description=description
+        )
+
+
+def _texts(findings: Sequence[str]) -> list[Row]:
+    return [{"finding": text} for text in findings]

@@ -121,7 +121,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         that made the step before. Before the first step: which input a step loads first is Dagster's choice.
         """
         before = {run.parent_run_id, run.root_run_id}
-        if run.asset_selection is not None and dg.AssetKey("pending_headers") not in run.asset_selection:
+        # An empty selection is that of checks started by themselves: they take nothing.
+        if run.asset_selection and dg.AssetKey("pending_headers") not in run.asset_selection:
             for step in STEPS:
                 latest = self._instance.get_latest_materialization_event(dg.AssetKey(step))
                 before.add(latest.run_id if latest else None)

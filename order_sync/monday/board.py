@@ -18,7 +18,7 @@ from order_sync.orders.mapping import Mapping as ColumnMapping
 
 SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; what it leaves open is looked up twice
 LOOK_UP = 100  # values of one ANY_OF column, and ids of items(ids:), a call
-BOARDS = 25  # a call: the default limit of `boards`
+BOARDS_A_CALL = 25  # as many as boards(ids:) gives without being asked for more
 SUBTASKS = "subtasks"
 
 
@@ -43,6 +43,7 @@ class Board:
     columns: Mapping[str, Column]
     groups: Mapping[str, str]  # title -> group id, the first of equal titles
     group_ids: frozenset[str]
+    group_titles: Mapping[str, str]  # group id -> title, those with equal titles too
 
     @property
     def labels(self) -> dict[str, Mapping[str, int]]:
@@ -66,15 +67,22 @@ def read_board(reader: MondayReader, board_id: int) -> Board:
 def read_boards(reader: MondayReader, board_ids: Iterable[int]) -> dict[int, Board]:
     """Several boards by id, in few calls. Raises ConfigurationError if the token does not see them all."""
     wanted = list(dict.fromkeys(board_ids))
-    found: dict[int, Board] = {}
-    for start in range(0, len(wanted), BOARDS):
-        ids = [str(board_id) for board_id in wanted[start : start + BOARDS]]
-        found |= {int(raw["id"]): _board(raw) for raw in reader.query(operations.BOARD, {"board": ids})["boards"] or []}
+    found = visible_boards(reader, wanted)
     if missing := [board_id for board_id in wanted if board_id not in found]:
         raise ConfigurationError(
             f"monday shows no board {missing[0]} to this token. Check ORDER_SYNC_MONDAY_BOARD_ID, the rules for boards "
             "in the mapping, and the token."
         )
+    return found
+
+
+def visible_boards(reader: MondayReader, board_ids: Sequence[int]) -> dict[int, Board]:
+    """Those of the boards that the token sees, by id."""
+    found: dict[int, Board] = {}
+    for start in range(0, len(board_ids), BOARDS_A_CALL):
+        ids = [str(board_id) for board_id in board_ids[start : start + BOARDS_A_CALL]]
+        answer = reader.query(operations.BOARD, {"board": ids}).get("boards") or []
+        found |= {int(raw["id"]): _board(raw) for raw in answer}
     return found
 
 
@@ -92,6 +100,7 @@ def _board(raw: Mapping[str, Any]) -> Board:
         columns={column["id"]: _column(column) for column in raw.get("columns") or []},
         groups=groups,
         group_ids=frozenset(group["id"] for group in active),
+        group_titles={group["id"]: group["title"] for group in active},
     )
 
 
@@ -104,6 +113,11 @@ def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) 
         problems += _problems(subitems, mapping.subitems.own_columns, mapping.subitems.columns)
     if problems:
         raise ConfigurationError("The mapping does not fit the board: " + "; ".join(problems) + ".")
+
+
+def check_items_mapping(board: Board, mapping: ColumnMapping) -> list[str]:
+    """What of the items' columns does not fit the board."""
+    return _problems(board, mapping.items.own_columns, mapping.items.columns)
 
 
 def find_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[str]) -> dict[str, str]:

@@ -121,6 +121,35 @@ query Subitems($items: [ID!], $ids: [String!]) {
   }
 }
 """
+# What the checks ask of an item: where it is, and what is under it.
+_PLACED = """
+      id state group { id }
+      column_values(ids: $ids) { id text }
+      subitems { id state column_values(ids: $subitem_ids) { id text } }
+"""
+PLACED_BY_KEY = f"""
+query PlacedByKey(
+  $board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $ids: [String!], $subitem_ids: [String!]
+) {{
+  items_page_by_column_values(board_id: $board, columns: $columns, limit: 100) {{
+    cursor
+    items {{{_PLACED}    }}
+  }}
+}}
+"""
+NEXT_PLACED = f"""
+query NextPlaced($cursor: String!, $ids: [String!], $subitem_ids: [String!]) {{
+  next_items_page(cursor: $cursor, limit: 100) {{
+    cursor
+    items {{{_PLACED}    }}
+  }}
+}}
+"""
+PLACED_BY_ID = f"""
+query PlacedById($items: [ID!], $ids: [String!], $subitem_ids: [String!]) {{
+  items(ids: $items, limit: 100) {{{_PLACED}  }}
+}}
+"""
 INGEST_ITEMS = f"""
 mutation IngestItems($board: ID!, $group: ID!, $match: OnMatchInput) {{
   ingest_items(board_id: $board, group_id: $group, on_match: $match) {{ job_id upload_url }}

@@ -86,12 +86,18 @@ def test_every_asset_tells_of_itself(definitions: dg.Definitions) -> None:
     assert groups == GROUPS
 
 
-def test_the_checks_are_those_of_order_list(definitions: dg.Definitions) -> None:
-    keys = definitions.resolve_asset_graph().asset_check_keys
-    assert {(key.asset_key.to_user_string(), key.name) for key in keys} == {
-        ("order_list", "nothing_rejected"),
-        ("order_list", "nothing_left_pending"),
+def test_every_asset_that_a_run_makes_has_checks_and_one_of_them_blocks(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert {key.asset_key.to_user_string() for key in graph.asset_check_keys} == set(EDGES) - {
+        "ORDER_LIST_DELTA",
+        "ORDER_LIST_LINES_DELTA",
     }
+    assert [key.name for key in graph.asset_check_keys if graph.get(key).blocking] == ["mapping_fits_board"]
+
+
+def test_a_dry_run_has_no_checks(stage: Stage) -> None:
+    dry = build_definitions(stage.settings.model_copy(update={"dry_run": True}))
+    assert not dry.resolve_asset_graph().asset_check_keys
 
 
 def test_main_tables_are_one_step(definitions: dg.Definitions) -> None:

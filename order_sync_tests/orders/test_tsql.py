@@ -23,7 +23,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from order_sync.demo.samples import Size, insert_orders, make_orders
 from order_sync.errors import Rejected
-from order_sync.orders import check
+from order_sync.orders import audit, check
 from order_sync.orders.budget import AccountBudget
 from order_sync.orders.commit import commit
 from order_sync.orders.database import WritableDatabase
@@ -32,7 +32,7 @@ from order_sync.orders.links import Links, read_links
 from order_sync.orders.queue import OrderQueue
 from order_sync.orders.report import make_report
 from order_sync.orders.states import header_states, line_states
-from order_sync.orders.tables import make_tables
+from order_sync.orders.tables import CUSTOMER, make_tables
 from order_sync.orders.trace import trace
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -113,6 +113,13 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "report_of_a_run": lambda: make_report(database, tables, NO_LINKS, run_id="run-1"),
         "commit": lambda: commit(database, queue, "run-1"),
         "outcomes": lambda: queue.outcomes("run-1"),
+        "audit_headers_on_board": lambda: audit.headers_on_board(queue, "run-1", columns=[CUSTOMER, "CUSTOMER SEASON"]),
+        "audit_lines_on_board": lambda: audit.lines_on_board(queue, "run-1"),
+        "audit_orders_apart": lambda: audit.orders_apart(queue, "run-1"),
+        "audit_lines_apart": lambda: audit.lines_apart(queue, "run-1"),
+        "audit_past_lease": lambda: audit.past_lease(queue, tables.line_queue),
+        "audit_waiting": lambda: audit.waiting(queue),
+        "audit_own_groups": lambda: audit.own_groups(queue, 1),
         "release": lambda: queue.release("run-1"),
         "run_headers": lambda: queue.run_headers("run-1"),
         "run_headers_for_boards": lambda: queue.run_headers("run-1", ["ORDER TYPE", "AAG SEASON"]),

@@ -1,0 +1,132 @@
+"""Is the board as the tables say? Items, their groups and their subitems, looked up a hundred items a call.
+
+In: a reader and what the tables say of each item. Out: what is missing, elsewhere or doubled. Reads only.
+One search by the items' key column answers all of it; what the search leaves out is asked for by id before it counts
+as missing, for a search may come late.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from order_sync.monday import operations
+from order_sync.monday.board import LOOK_UP, SEARCH_LAG_SECONDS
+from order_sync.monday.client import MondayReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """An item as the tables have it."""
+
+    item_id: str
+    key: str | None  # the text of its key column; None: it was made by an earlier run, only its subitems are asked for
+    group_id: str | None = None
+    subitems: Mapping[str, str] = field(default_factory=dict)  # subitem id by the text of its key column
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What is not as the tables say, each as a sentence that names the row and the ids."""
+
+    items: int = 0
+    subitems: int = 0
+    missing: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    subitems_missing: list[str] = field(default_factory=list)
+    subitems_doubled: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Findings) -> Findings:
+        return Findings(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+
+def audit_items(
+    reader: MondayReader, board_id: int, expected: Sequence[Expected], *, key_column: str, subitem_key_column: str
+) -> Findings:
+    """Holds the items against a board; one call for a hundred of them, more only where something is odd."""
+    found = Findings()
+    for start in range(0, len(expected), LOOK_UP):
+        batch = expected[start : start + LOOK_UP]
+        columns = {"ids": [key_column], "subitem_ids": [subitem_key_column]}
+        by_key = {item.key: item for item in batch if item.key is not None}
+        there = {raw["id"]: raw for raw in _search(reader, board_id, key_column, list(by_key), columns)}
+        found += _doubled(by_key, there.values(), key_column)
+        for pause in (0.0, SEARCH_LAG_SECONDS):
+            missing = [item.item_id for item in batch if item.item_id not in there]
+            if not missing:
+                break
+            reader.wait(pause)  # one that an answer leaves out may have been made a moment ago
+            raws = reader.query(operations.PLACED_BY_ID, {"items": missing, **columns}).get("items") or []
+            there |= {raw["id"]: raw for raw in raws}
+        for item in batch:
+            found += _held_against(item, there.get(item.item_id), subitem_key_column)
+    return found
+
+
+def _search(
+    reader: MondayReader, board_id: int, key_column: str, keys: list[str], columns: dict[str, list[str]]
+) -> Iterator[dict[str, Any]]:
+    """The active items with one of these keys."""
+    if not keys:
+        return
+    wanted = [{"column_id": key_column, "column_values": keys}]
+    variables: dict[str, Any] = {"board": str(board_id), "columns": wanted, **columns}
+    page = reader.query(operations.PLACED_BY_KEY, variables)["items_page_by_column_values"]
+    while True:
+        yield from (item for item in page["items"] if _is_active(item))
+        if not page.get("cursor"):
+            return
+        page = reader.query(operations.NEXT_PLACED, {"cursor": page["cursor"], **columns})["next_items_page"]
+
+
+def _doubled(by_key: Mapping[str, Expected], raws: Iterable[dict[str, Any]], key_column: str) -> Findings:
+    others: dict[str, list[str]] = {}
+    for raw in raws:
+        item = by_key.get(_text(raw, key_column) or "")
+        if item is not None and raw["id"] != item.item_id:
+            others.setdefault(item.key or "", []).append(raw["id"])
+    return Findings(
+        doubled=[
+            f"header {key} has item {by_key[key].item_id} and also {', '.join(sorted(ids, key=int))}"
+            for key, ids in sorted(others.items())
+        ]
+    )
+
+
+def _held_against(item: Expected, raw: dict[str, Any] | None, subitem_key_column: str) -> Findings:
+    of = f" of header {item.key}" if item.key else ""
+    if raw is None or not _is_active(raw):
+        return Findings(items=1, missing=[f"item {item.item_id}{of} is not on the board"])
+    moved = []
+    group = (raw.get("group") or {}).get("id")
+    if item.group_id and group != item.group_id:
+        moved = [f"item {item.item_id}{of} is in group {group}, not in {item.group_id}"]
+    subitems = [sub for sub in raw.get("subitems") or [] if _is_active(sub)]
+    ids = {sub["id"] for sub in subitems}
+    keys = Counter(_text(sub, subitem_key_column) for sub in subitems)
+    return Findings(
+        items=1,
+        subitems=len(item.subitems),
+        moved=moved,
+        subitems_missing=[
+            f"subitem {subitem} of line {line} is not under item {item.item_id}"
+            for line, subitem in item.subitems.items()
+            if subitem not in ids
+        ],
+        subitems_doubled=[
+            f"line {line} has {keys[line]} subitems under item {item.item_id}"
+            for line in item.subitems
+            if keys[line] > 1
+        ],
+    )
+
+
+def _is_active(raw: Mapping[str, Any]) -> bool:
+    return raw.get("state") in (None, "active")
+
+
+def _text(raw: Mapping[str, Any], column: str) -> str | None:
+    return next((value["text"] for value in raw["column_values"] if value["id"] == column), None)

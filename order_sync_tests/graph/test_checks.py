@@ -1,0 +1,282 @@
+"""Each asset check: passes after a run, and fails once what it asks of is broken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from order_sync.assets.checks import build_checks
+from order_sync.definitions import build_definitions
+from order_sync.emulator import Emulator, Fault, FaultKind
+from order_sync.orders.mapping import DEFAULT_MAPPING
+from order_sync.orders.tables import State
+from order_sync.resources.deployments import resources
+from order_sync_tests.contract.site import make_order
+from order_sync_tests.graph.stage import Row, Stage, stage_in
+from order_sync_tests.graph.test_changes import add_item, add_subitem, delete_group, delete_item, group_of, monday
+from order_sync_tests.graph.test_end_to_end import records, told_by
+from order_sync_tests.graph.test_scope import late_line
+
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+CHECKS = {
+    "no_header_past_its_lease": "pending_headers",
+    "no_line_past_its_lease": "pending_lines",
+    "mapping_fits_board": "monday_groups",
+    "every_group_once": "monday_groups",
+    "labels_known": "monday_groups",
+    "every_header_has_its_item": "monday_items",
+    "no_item_twice": "monday_items",
+    "every_line_has_its_subitem": "monday_subitems",
+    "no_subitem_twice": "monday_subitems",
+    "nothing_rejected": "order_list",
+    "nothing_left_pending": "order_list",
+    "queue_and_orders_agree": "order_list",
+    "queue_and_lines_agree": "order_list_lines",
+}
+GROUPS = ["Elm", "Ash", "Oak"]
+OF_GROUP = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A site after a run: 12 orders on the board in three groups, a late line, and one order with a wrong label."""
+
+    stage: Stage
+    run_id: str
+    told: dict[str, Any]  # by the run itself
+    late_parent: str  # the item of an earlier run that the late line went to
+
+    def ask(self, name: str, **settings: object) -> dg.AssetCheckEvaluation:
+        """What the check says now, started by itself."""
+        with self.stage.instance() as instance:
+            return ask(self.stage, instance, name, **settings)
+
+    def headers(self, group: str) -> list[Row]:
+        queue = self.stage.tables.header_queue
+        return self.stage.inserts(queue, queue.c.GroupMonday == group, queue.c.sync_state == State.SYNCED)
+
+    def lines(self, group: str) -> list[Row]:
+        queue = self.stage.tables.line_queue
+        return self.stage.inserts(queue, queue.c.record_uuid.in_([row["record_uuid"] for row in self.headers(group)]))
+
+
+def ask(stage: Stage, instance: dg.DagsterInstance, name: str, **settings: object) -> dg.AssetCheckEvaluation:
+    made = stage.settings.model_copy(update=settings)
+    key = dg.AssetCheckKey(dg.AssetKey(CHECKS[name]), name)
+    job = build_definitions(made).resolve_implicit_global_asset_job_def()
+    result = job.get_subset(asset_selection=set(), asset_check_selection={key}).execute_in_process(instance=instance)
+    (evaluation,) = result.get_asset_check_evaluations()
+    return evaluation
+
+
+def found(evaluation: Any) -> list[str]:
+    """The texts of what a check found."""
+    assert not evaluation.passed
+    return [str(next(iter(row.values()))) for row in records(evaluation.metadata["rows"].value)]
+
+
+@pytest.fixture(scope="module")
+def world(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with stage_in(tmp_path_factory.mktemp("world"), board_process) as stage:
+        stage.add(make_order(number="first", columns={"GroupMonday": "Old"}))
+        stage.sync()
+        (first,) = stage.rows(stage.tables.orders)
+        late_line(stage, first, "9XL")
+        for group in GROUPS:
+            for n in range(OF_GROUP):
+                stage.add(make_order(number=f"{group}-{n}", lines=3, minute=n, columns={"GroupMonday": group}))
+        stage.add(make_order(number="wrong", columns={"GroupMonday": "Old", "ORDER TYPE": "no such type"}))
+        summary = stage.sync()
+        assert (summary.orders_synced, len(summary.rejected)) == (13, 1)
+        _, told = told_by(stage, summary.run_id)
+        yield World(stage=stage, run_id=summary.run_id, told=told, late_parent=str(first["monday_item_id"]))
+
+
+# ---- a run tells ------------------------------------------------------------------------------------------
+
+
+def test_every_asset_of_a_run_has_checks_and_they_pass_but_for_the_wrong_order(world: World) -> None:
+    assert {name: told.asset_key.to_user_string() for name, told in world.told.items()} == CHECKS
+    assert {name for name, told in world.told.items() if not told.passed} == {"labels_known", "nothing_rejected"}
+    assert {world.told[name].severity for name in ("labels_known", "nothing_rejected")} == {WARN}
+    (row,) = records(world.told["labels_known"].metadata["rows"].value)
+    assert "no such label" in row["reason"]
+
+
+def test_a_run_s_checks_ask_monday_once_before_the_items_and_once_for_each_hundred_items(world: World) -> None:
+    assert world.told["mapping_fits_board"].metadata["calls"].value == 1
+    after = world.told["every_line_has_its_subitem"].metadata
+    # 12 items of the run; the item of the late line is known by its id only, and is the one more call.
+    assert (after["items looked up"].value, after["items of the run"].value, after["calls"].value) == (13, 13, 2)
+
+
+def test_only_as_many_items_are_looked_up_as_the_setting_says(world: World) -> None:
+    told = world.ask("no_item_twice", board_checks=5)
+    assert told.passed
+    assert (told.metadata["items looked up"].value, told.metadata["items of the run"].value) == (5, 13)
+
+
+def test_without_a_look_at_the_board_only_the_tables_are_asked() -> None:
+    asked = {key.name for check in build_checks(board_checks=0) for key in check.check_keys}
+    assert asked == {
+        *("no_header_past_its_lease", "no_line_past_its_lease", "nothing_rejected", "nothing_left_pending"),
+        *("queue_and_orders_agree", "queue_and_lines_agree"),
+    }
+
+
+def test_a_monday_that_does_not_answer_is_told_and_stops_nothing(world: World) -> None:
+    # The third time that boards are asked for: the first two are those of every run's start.
+    before = Fault(kind=FaultKind.DAILY_LIMIT, operation="boards", nth=3)
+    after = Fault(kind=FaultKind.DAILY_LIMIT, operation="items_page_by_column_values", nth=1)
+    world.stage.emulator.configure(faults=[before, after])
+    try:
+        for name in ("mapping_fits_board", "every_header_has_its_item"):
+            told = world.ask(name)
+            assert (told.passed, told.severity) == (False, WARN)
+            assert "could not be asked" in (told.description or "")
+    finally:
+        world.stage.emulator.configure(faults=[])
+
+
+# ---- the queue tables -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["no_header_past_its_lease", "no_line_past_its_lease"])
+def test_a_row_that_a_dead_run_holds_is_found(world: World, name: str) -> None:
+    stage = world.stage
+    queue = stage.tables.header_queue if "header" in name else stage.tables.line_queue
+    (row, *_) = world.headers("Elm") if "header" in name else world.lines("Elm")
+    this = queue.c.delta_uuid == row["delta_uuid"]
+    lost = {"sync_state": State.PENDING, "sync_run_id": "run-0", "sync_attempted_at": datetime(2026, 1, 1)}
+    stage.execute(sa.update(queue).where(this).values(**lost))
+    told = world.ask(name)
+    assert found(told) == [row["record_uuid"]]
+    assert told.severity is WARN
+    stage.execute(sa.update(queue).where(this).values({key: row[key] for key in lost}))
+
+
+def test_a_row_that_the_run_left_pending_is_found(world: World) -> None:
+    stage, queue = world.stage, world.stage.tables.line_queue
+    (row, *_) = world.lines("Elm")
+    this = queue.c.delta_uuid == row["delta_uuid"]
+    stage.execute(sa.update(queue).where(this).values(sync_state=State.PENDING))
+    told = world.ask("nothing_left_pending")
+    assert (found(told), told.severity) == ([row["record_uuid"]], ERROR)
+    stage.execute(sa.update(queue).where(this).values(sync_state=State.SYNCED))
+
+
+# ---- the main tables --------------------------------------------------------------------------------------
+
+
+def test_an_order_that_is_not_as_its_header_says_is_found(world: World) -> None:
+    stage, orders = world.stage, world.stage.tables.orders
+    headers = [row["record_uuid"] for row in world.headers("Oak")]
+    changes: list[Row] = [{"sync_state": None}, {"monday_item_id": 4711}, {"monday_item_id": None}]
+    for record_uuid, change in zip(headers, changes, strict=False):
+        stage.execute(sa.update(orders).where(orders.c.record_uuid == record_uuid).values(**change))
+    told = world.ask("queue_and_orders_agree")
+    assert (sorted(found(told)), told.severity) == (sorted(headers[: len(changes)]), ERROR)
+
+
+def test_a_main_line_that_is_not_as_the_queue_says_is_found(world: World) -> None:
+    stage, lines = world.stage, world.stage.tables.order_lines
+    changes: list[Row] = [{"sync_state": None}, {"monday_subitem_id": 4711}, {"parent_item_id": None}]
+    changed = world.lines("Oak")[: len(changes)]
+    for line, change in zip(changed, changes, strict=True):
+        stage.execute(sa.update(lines).where(lines.c.line_uuid == line["line_uuid"]).values(**change))
+    told = world.ask("queue_and_lines_agree")
+    assert (sorted(found(told)), told.severity) == (sorted(line["record_uuid"] for line in changed), ERROR)
+
+
+# ---- the board, each test in a corner of its own ------------------------------------------------------------
+
+
+def test_an_item_that_somebody_moved_is_a_warning_and_one_that_is_gone_an_error(world: World) -> None:
+    moved, gone, *_ = world.headers("Ash")
+    move = "mutation ($item: ID, $to: String!) { move_item_to_group(item_id: $item, group_id: $to) { id } }"
+    monday(world.stage, move, item=str(moved["monday_item_id"]), to=group_of(world.stage, "Elm"))
+    told = world.ask("every_header_has_its_item")
+    assert told.severity is WARN
+    (text,) = found(told)
+    assert f"item {moved['monday_item_id']} of header {moved['delta_uuid']} is in group" in text
+    delete_item(world.stage, gone["monday_item_id"])
+    told = world.ask("every_header_has_its_item")
+    assert told.severity is ERROR
+    assert f"item {gone['monday_item_id']} of header {gone['delta_uuid']} is not on the board" in found(told)
+
+
+def test_a_second_item_of_a_header_is_found(world: World) -> None:
+    header = world.headers("Elm")[0]
+    second = add_item(world.stage, "again", delta_uuid=header["delta_uuid"])
+    told = world.ask("no_item_twice")
+    assert told.severity is ERROR
+    assert found(told) == [f"header {header['delta_uuid']} has item {header['monday_item_id']} and also {second}"]
+
+
+def test_a_second_subitem_of_a_line_is_found_and_one_that_is_gone_too(world: World) -> None:
+    twice, gone, *_ = world.lines("Elm")
+    parent = str(twice["parent_item_id"])
+    add_subitem(world.stage, parent, "again", line_uuid=twice["line_uuid"])
+    told = world.ask("no_subitem_twice")
+    assert told.severity is ERROR
+    assert found(told) == [f"line {twice['line_uuid']} has 2 subitems under item {parent}"]
+    delete_item(world.stage, gone["monday_subitem_id"])
+    told = world.ask("every_line_has_its_subitem")
+    assert told.severity is ERROR
+    lost = f"subitem {gone['monday_subitem_id']} of line {gone['line_uuid']} is not under item {gone['parent_item_id']}"
+    assert lost in found(told)
+
+
+def test_a_subitem_of_an_item_that_an_earlier_run_made_is_looked_for_too(world: World) -> None:
+    line = world.stage.tables.line_queue
+    (late,) = world.stage.inserts(
+        line, line.c.parent_item_id == int(world.late_parent), line.c.sync_run_id == world.run_id
+    )
+    delete_item(world.stage, late["monday_subitem_id"])
+    assert (
+        f"subitem {late['monday_subitem_id']} of line {late['line_uuid']} is not under item {world.late_parent}"
+        in found(world.ask("every_line_has_its_subitem"))
+    )
+
+
+def test_a_group_that_is_there_twice_is_a_warning_and_one_that_is_gone_an_error(world: World) -> None:
+    make = "mutation ($board: ID!, $name: String!) { create_group(board_id: $board, group_name: $name) { id } }"
+    monday(world.stage, make, board=str(world.stage.settings.board_id), name="Elm")
+    told = world.ask("every_group_once")
+    assert told.severity is WARN
+    (text,) = found(told)
+    assert re.search(r"has 2 groups 'Elm' \(.*\), 1 of them ours", text)
+    delete_group(world.stage, group_of(world.stage, "Oak"))
+    told = world.ask("every_group_once")
+    assert told.severity is ERROR
+    assert f"group 'Oak' is not on board {world.stage.settings.board_id}" in found(told)
+
+
+# ---- blocking ---------------------------------------------------------------------------------------------
+
+
+def test_no_item_is_created_on_a_board_that_lacks_a_column(stage: Stage, tmp_path: Path) -> None:
+    """As if somebody had taken the column away after the run's start, which has looked at the same board."""
+    stage.add_orders(1)
+    other = tmp_path / "other.toml"
+    text = DEFAULT_MAPPING.read_text(encoding="utf-8")
+    column = '[[items.columns]]\nsource = "PO NUMBER"\ncolumn = "not_there"\ntype = "text"\n\n[[items.columns]]'
+    other.write_text(text.replace("[[items.columns]]", column, 1), encoding="utf-8")
+    sql_server = resources(stage.settings.model_copy(update={"mapping": other}))["sql_server"]
+    job = build_definitions(stage.settings).resolve_job_def("sync_orders")
+    with stage.instance() as instance:
+        result = job.execute_in_process(instance=instance, resources={"sql_server": sql_server}, raise_on_error=False)
+        failed = [told for told in result.get_asset_check_evaluations() if not told.passed]
+    assert not result.success
+    assert [(told.check_name, told.severity) for told in failed] == [("mapping_fits_board", ERROR)]
+    assert "has no column 'not_there' (text)" in (failed[0].description or "")
+    assert stage.board()["items"] == []
+    assert stage.sync().complete  # nothing was rejected for it
