@@ -5,10 +5,14 @@ In: the settings of this process. Out: `defs`, which Dagster loads.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import dagster as dg
 
 from order_sync.assets import checks, main_tables, monday, queue
+from order_sync.freshness import build_empty_queue_sensor, with_freshness
 from order_sync.jobs import sync_orders
+from order_sync.notifications import build_notifications
 from order_sync.resources.deployments import resources
 from order_sync.sensors import build_sensor
 from order_sync.settings import Settings, load_settings
@@ -18,6 +22,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """The definitions of one deployment. Raises ConfigurationError if a setting or the mapping is wrong."""
     resource_set = resources(settings)
     tables = resource_set["sql_server"].tables
+    window = timedelta(hours=settings.freshness_hours)
     return dg.Definitions(
         assets=[
             *queue.external_queues(tables),
@@ -26,7 +31,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             monday.monday_groups,
             monday.monday_items,
             monday.monday_subitems,
-            main_tables.main_tables,
+            with_freshness(main_tables.main_tables, window),
         ],
         # A dry run rejects nothing and claims nothing, so there is nothing to check.
         asset_checks=[] if settings.dry_run else checks.build_checks(board_checks=settings.board_checks),
@@ -35,7 +40,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             build_sensor(
                 interval_seconds=settings.sensor_seconds,
                 running=settings.deployment == "embedded" and not settings.dry_run,
-            )
+            ),
+            # A dry run makes nothing that could be stale, and nobody waits for it.
+            *([] if settings.dry_run else [build_empty_queue_sensor(window), *build_notifications(settings)]),
         ],
         resources=resource_set,
         executor=dg.in_process_executor,

@@ -81,7 +81,26 @@ class Settings(BaseSettings):
     )
     sensor_seconds: int = Field(default=30, ge=1, description="How often the sensor looks for new rows.")
 
-    @field_validator("monday_url", "dagster_url")
+    freshness_hours: float = Field(
+        default=24,
+        ge=1,
+        description="The main tables are stale after so long without a run or an empty queue.",
+    )
+    slack_token: SecretStr | None = Field(default=None, description="Bot token for messages to Slack.")
+    slack_channel: str | None = Field(default=None, description="Slack channel, such as #orders.")
+    slack_url: str = Field(default="https://slack.com/api/", description="Address of Slack's API.")
+    teams_webhook: SecretStr | None = Field(default=None, description="Webhook for messages to Microsoft Teams.")
+    email_to: str | None = Field(default=None, description="Addresses for messages by e-mail, with commas.")
+    email_from: str | None = Field(default=None, description="The sender's address.")
+    email_host: str | None = Field(default=None, description="The mail server (SMTP).")
+    email_port: int = Field(default=587, ge=1, le=65_535, description="Its port.")
+    email_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection is encrypted."
+    )
+    email_user: str | None = Field(default=None, description="Login at the mail server; none: no login.")
+    email_password: SecretStr | None = Field(default=None, description="Password at the mail server.")
+
+    @field_validator("monday_url", "dagster_url", "slack_url")
     @classmethod
     def _is_an_address(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:

@@ -171,7 +171,7 @@ def test_imports_point_one_way() -> None:
         ("resources/",),
         ("io_managers/",),
         ("assets/",),
-        ("jobs.py", "sensors.py"),
+        ("jobs.py", "sensors.py", "freshness.py", "notifications.py"),
         ("definitions.py",),
         ("launch.py",),
         ("console.py", "demo/", "cli.py"),
