@@ -169,6 +169,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
 
     writers: int = Field(default=1, description="Requests to a board at a time in a live run.")
     bulk_rows: int = Field(default=0, description="From so many new items in a group on a live run may import them.")
+    board_checks: int = Field(default=0, description="Items that the checks of a live run look up on the board.")
 
     _draft: Draft = PrivateAttr()
     _planner: Planner = PrivateAttr()
@@ -195,6 +196,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
             largest_batch=self.monday.largest_batch,
             batch_seconds=self.monday.batch_seconds,
             writers=self.writers,
+            board_checks=self.board_checks,
             minute_points=reader.pacer.quota if reader else None,
             minute_calls=reader.pacer.minute_calls if reader else None,
         )

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
-from order_sync.monday.board import BOARDS, LOOK_UP
+from order_sync.monday.board import BOARDS_A_CALL, LOOK_UP
 from order_sync.monday.bulk_import import POLL_SECONDS, SAMPLES, job_seconds
 from order_sync.monday.changes import CHANGE
 from order_sync.monday.pacing import FIRST_COST, FIRST_ROW_SECONDS, MINUTE_COMPLEXITY, Clock, Pacer
@@ -38,6 +38,7 @@ class Pace:
     largest_batch: int
     batch_seconds: float
     writers: int = 1
+    board_checks: int = 0  # items that the checks look up after the run; 0: they ask nothing
     minute_points: float | None = None  # complexity, as monday told; None: it was not asked
     minute_calls: int | None = None  # the same of calls
 
@@ -97,7 +98,7 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
     """`work` is that of each board that has rows; the live run reads all `boards` of the mapping first."""
     run = _Run(pace)
     if work:
-        run.read(1 + ceil(boards / BOARDS) + ceil(subitem_boards / BOARDS))
+        run.read(1 + ceil(boards / BOARDS_A_CALL) + ceil(subitem_boards / BOARDS_A_CALL))
     for of in work:
         if of.group_step:
             run.read(of.doubtful + 1)
@@ -113,6 +114,11 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
     for of in work:
         run.read(ceil(of.known_parents / LOOK_UP))
         run.create(Operation.SUBITEMS, of.subitems)
+    if work and pace.board_checks:
+        run.read(ceil(boards / BOARDS_A_CALL))
+        made = [of.items + sum(of.jobs) + of.adopted + of.known_items for of in work]
+        looked_up = min(1.0, pace.board_checks / max(1, sum(made)))
+        run.read(sum(ceil(items * looked_up / LOOK_UP) for items in made))
     return Forecast(
         calls=run.reads + run.writes,
         reads=run.reads,

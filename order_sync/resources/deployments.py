@@ -53,7 +53,12 @@ def resources(settings: Settings) -> dict[str, Any]:
             "drafts": drafts,
             "queue_io": DryRunQueueIOManager(sql_server=reads, drafts=drafts, home=home),
             "monday_io": DryRunMondayIOManager(
-                sql_server=reads, monday=board, drafts=drafts, writers=settings.writers, bulk_rows=settings.bulk_rows
+                sql_server=reads,
+                monday=board,
+                drafts=drafts,
+                writers=settings.writers,
+                bulk_rows=settings.bulk_rows,
+                board_checks=settings.board_checks,
             ),
         }
     sql_server = SqlServerResource(
