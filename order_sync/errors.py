@@ -6,7 +6,8 @@ A message says what happened, to which order, and what to do next; it never hold
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -97,3 +98,9 @@ class QuotaExhausted(Fatal):
     def __init__(self, message: str, *, resume_at: datetime) -> None:
         super().__init__(message)
         self.resume_at = resume_at
+
+    @staticmethod
+    def told_in(message: str) -> datetime | None:
+        """`resume_at` from the message of such an error, which may be all that is left of it."""
+        found = re.search(r"go on after (\d{4}-\d\d-\d\d \d\d:\d\d) UTC", message)
+        return datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if found else None

@@ -334,6 +334,33 @@ class QueueReader:
             held.update({row["sync_run_id"]: row["rows"] for row in self.database.rows(query)})
         return [Lease(run_id=run_id, rows=rows) for run_id, rows in sorted(held.items())]
 
+    def stuck(self) -> list[Row]:
+        """Rows that a run has claimed and left behind: their lease has expired, and any run may claim them.
+
+        Counted by customer and run, as customer, run_id, rows and since (the oldest lease's last renewal). Lines count
+        where they wait for no header any more: the others come with their header.
+        """
+        found: list[Row] = []
+        for table, query in (
+            (self.tables.header_queue, self._claimable_headers(())),
+            (self.tables.line_queue, self._claimable_lines(())),
+        ):
+            left = (
+                query.add_columns(table.c.sync_run_id.label("run_id"), table.c.sync_attempted_at.label("since"))
+                .where(table.c.sync_state == State.PENDING, table.c.sync_run_id.is_not(None))
+                .subquery()
+            )
+            counted = sa.select(
+                left.c.customer,
+                left.c.run_id,
+                sa.func.count().label("rows"),
+                sa.func.min(left.c.since).label("since"),
+            ).group_by(left.c.customer, left.c.run_id)
+            found += self.database.rows(
+                counted if table is self.tables.header_queue else counted.where(left.c.late == 1)
+            )
+        return found
+
     def errors(self, run_id: str | None = None) -> list[Row]:
         """Rows in ERROR (of one run, or all): table, customer, order_number, record_uuid, size, reason."""
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import platform
 import sys
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
 from order_sync import sensors
 from order_sync.definitions import build_definitions
-from order_sync.emulator import Fault, FaultKind
-from order_sync.errors import OrderSyncError, QuotaExhausted
+from order_sync.demo.samples import arriving_orders
+from order_sync.emulator import Emulator, Fault, FaultKind
+from order_sync.errors import Fatal, OrderSyncError, QuotaExhausted
 from order_sync.resources.deployments import resources
-from order_sync_tests.graph.stage import Stage, in_group, until
+from order_sync_tests.graph.stage import DUE, Stage, in_group, stage_in, until
+from order_sync_tests.graph.test_changes import before_mutation
 from order_sync_tests.graph.test_scope import late_line
 
 
@@ -26,8 +35,10 @@ def instance(stage: Stage) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def tick(stage: Stage, instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:
-    sensor = build_definitions(stage.settings).resolve_sensor_def("new_orders")
+def tick(
+    stage: Stage, instance: dg.DagsterInstance, cursor: str | None = None, *, name: str = "new_orders"
+) -> dg.SensorResult:
+    sensor = build_definitions(stage.settings).resolve_sensor_def(name)
     made = resources(stage.settings)
     with dg.build_sensor_context(
         instance=instance, cursor=cursor, resources={key: made[key] for key in ("sql_server", "runs")}
@@ -42,6 +53,12 @@ def request_of(result: dg.SensorResult) -> dg.RunRequest:
     assert result.run_requests is not None
     (request,) = result.run_requests
     return request
+
+
+def quickly(stage: Stage) -> Stage:
+    """The same stage for a sensor whose waits are over at once."""
+    settings = stage.settings.model_copy(update={"clock_speed": 1e9})
+    return Stage(folder=stage.folder, settings=settings, emulator=stage.emulator, tables=stage.tables)
 
 
 def skipped(result: dg.SensorResult) -> str:
@@ -114,6 +131,15 @@ def test_nothing_is_claimed_by_looking(stage: Stage, instance: dg.DagsterInstanc
     assert (stage.dump(), stage.emulator.checksum()) == before
 
 
+@pytest.mark.parametrize("cursor", [None, "as it was", "[]"])
+def test_a_cursor_that_is_lost_loses_no_row(stage: Stage, instance: dg.DagsterInstance, cursor: str | None) -> None:
+    stage.add_orders(1)
+    first = request_of(tick(stage, instance))
+    going = going_run(stage, instance)
+    instance.report_run_canceled(going)
+    assert request_of(tick(stage, instance, cursor)).run_key != first.run_key
+
+
 def test_more_rows_are_another_run(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(3, seed=1)
     first = request_of(tick(stage, instance))
@@ -181,8 +207,7 @@ def test_rows_of_a_failed_run_do_not_wait_for_their_lease(
     stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.add_orders(12)
-    stage.emulator.configure(faults=[Fault(kind=FaultKind.DAILY_LIMIT, operation="create_item", nth=2)])
-    with pytest.raises(QuotaExhausted):
+    with before_mutation("create_item", 2, stop), pytest.raises(Fatal):
         stage.sync()
     assert {row["sync_state"] for row in stage.inserts(stage.tables.header_queue)} == {"PENDING"}
     monkeypatch.setattr(sensors, "FIRST_BACK_OFF", 0)
@@ -212,6 +237,218 @@ def test_a_missing_database_is_said(stage: Stage, instance: dg.DagsterInstance) 
         tick(stage, instance)
 
 
+# ---- out of quota ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind=FaultKind.DAILY_LIMIT, operation="create_item", nth=2),
+        Fault(kind=FaultKind.DAILY_LIMIT, nth=1),  # before the first step
+    ],
+    ids=["in a step", "before the first step"],
+)
+def test_out_of_quota_it_waits_for_the_next_day(stage: Stage, instance: dg.DagsterInstance, fault: Fault) -> None:
+    stage.add_orders(12)
+    stage.emulator.configure(faults=[fault])
+    with pytest.raises(QuotaExhausted) as raised:
+        stage.sync()
+    told = skipped(tick(stage, instance))
+    assert "monday's daily quota of calls is used up, says run " in told
+    assert f"; going on at {raised.value.resume_at:%Y-%m-%d %H:%M} UTC, in " in told
+    left = (raised.value.resume_at - datetime.now(UTC)).total_seconds()
+    assert abs(int(told.split()[-2]) - left) < 30
+    # The first run of the new day need not have failed for another reason: nothing is left of the back-off either.
+    assert request_of(tick(quickly(stage), instance)).tags["order_sync/headers"] == "12"
+
+
+def test_a_run_that_went_well_says_that_there_is_quota(stage: Stage, instance: dg.DagsterInstance) -> None:
+    """Somebody tried by hand, say after buying a larger plan."""
+    stage.add_orders(2)
+    stage.emulator.configure(faults=[Fault(kind=FaultKind.DAILY_LIMIT, nth=1)])
+    with pytest.raises(QuotaExhausted):
+        stage.sync()
+    stage.sync(limit=1)
+    assert request_of(tick(stage, instance))
+
+
+# ---- rows that a run left behind ------------------------------------------------------------------------
+
+
+def stop() -> None:
+    raise Fatal("stopped by the test")
+
+
+def left_behind(stage: Stage, *, seconds: float) -> str:
+    """A run that ends in the middle of its items so long ago; returns the customer of one of its headers."""
+    with before_mutation("create_item", 1, stop), pytest.raises(Fatal):
+        stage.sync()
+    for table in (stage.tables.header_queue, stage.tables.line_queue):
+        ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=seconds)
+        stage.execute(sa.update(table).where(table.c.sync_state == "PENDING").values(sync_attempted_at=ago))
+    return str(stage.rows(stage.tables.header_queue)[0]["CUSTOMER NAME"])
+
+
+def test_rows_are_stuck_once_their_lease_is_over(stage: Stage, instance: dg.DagsterInstance) -> None:
+    stage.add_orders(1)
+    assert skipped(tick(stage, instance, name="stuck_rows")) == "No row is stuck."  # waiting is not being stuck
+    left_behind(stage, seconds=500)
+    quick = quickly(stage)
+    assert skipped(tick(quick, instance, name="stuck_rows")) == "No row is stuck."
+    customer = left_behind(stage, seconds=700)
+    assert skipped(tick(stage, instance, name="stuck_rows")).startswith("The last run failed; trying again in ")
+    result = tick(quick, instance, name="stuck_rows")
+    request = request_of(result)
+    assert request.tags["order_sync/stuck"] == "1"  # its lines come with it
+    assert request.run_config["resources"]["scope"]["config"] == {"customers": [customer]}
+    assert stage.sync(customers=[customer]).complete
+    after = tick(quick, instance, result.cursor, name="stuck_rows")
+    assert skipped(after) == "No row is stuck."
+    assert after.cursor == result.cursor
+
+
+def test_the_customers_without_stuck_rows_are_left_to_whoever_starts_their_runs(
+    stage: Stage, instance: dg.DagsterInstance
+) -> None:
+    stage.add_orders(1, seed=1)
+    customer = left_behind(stage, seconds=700)
+    others = [row for row in stage.add_orders(20, seed=2).headers if row["CUSTOMER NAME"] != customer]
+    request = request_of(tick(quickly(stage), instance, name="stuck_rows"))
+    stage.sync(customers=request.run_config["resources"]["scope"]["config"]["customers"])
+    waiting = stage.rows(stage.tables.header_queue, stage.tables.header_queue.c.sync_state == "NEW")
+    assert {row["delta_uuid"] for row in waiting} == {row["delta_uuid"] for row in others}
+
+
+def test_both_sensors_wait_for_one_run(stage: Stage, instance: dg.DagsterInstance) -> None:
+    stage.add_orders(1)
+    left_behind(stage, seconds=700)
+    assert request_of(tick(quickly(stage), instance))
+    run = going_run(stage, instance)
+    for name in ("new_orders", "stuck_rows"):
+        assert skipped(tick(quickly(stage), instance, name=name)).startswith(f"Run {run.run_id} is STARTED")
+
+
+def test_rows_in_error_are_not_stuck(stage: Stage, instance: dg.DagsterInstance) -> None:
+    """No run may claim them, so to ask for one again and again would be in vain."""
+    stage.add_orders(1)
+    left_behind(stage, seconds=700)
+    lines = stage.tables.line_queue
+    stage.execute(sa.update(lines).values(sync_state="ERROR"))
+    assert skipped(tick(quickly(stage), instance, name="stuck_rows")) == "No row is stuck."
+
+
+# ---- floods ---------------------------------------------------------------------------------------------
+
+
+class Daemon:
+    """What the daemon does with a sensor, one step at a time: it ticks, queues the run that is asked for, starts it."""
+
+    def __init__(self, stage: Stage, instance: dg.DagsterInstance) -> None:
+        self.stage = stage
+        self.instance = instance
+        self.cursor: str | None = None
+        self.runs: list[dg.DagsterRun] = []
+        self.keys: set[str] = set()
+        self._job = build_definitions(stage.settings).resolve_job_def("sync_orders")
+
+    def tick(self) -> dg.DagsterRun | None:
+        result = tick(self.stage, self.instance, self.cursor)
+        self.cursor = result.cursor
+        if not result.run_requests:
+            return None
+        request = request_of(result)
+        assert request.run_key
+        assert request.run_key not in self.keys, "a repeated key is swallowed, and these rows with it"
+        self.keys.add(request.run_key)
+        run = self.instance.create_run_for_job(self._job, run_config=request.run_config, tags=request.tags)
+        self.runs.append(run)
+        return run
+
+    def start(self, run: dg.DagsterRun) -> bool:
+        return execute_run(InMemoryJob(self._job), run, self.instance).success
+
+
+def test_ten_thousand_rows_at_once_are_one_run(stage: Stage, instance: dg.DagsterInstance) -> None:
+    sample = stage.add_orders(1_830)
+    assert len(sample.headers) + len(sample.lines) >= 10_000
+    daemon = Daemon(stage, instance)
+    run = daemon.tick()
+    assert run is not None
+    stage.add_orders(3, seed=2)
+    assert daemon.tick() is None  # it is queued
+    assert daemon.start(run)
+    assert stage.unsynced() == 0  # what came before the run began, too
+    assert daemon.tick() is None
+    assert daemon.runs == [run]
+    assert stage.agreement().agree
+
+
+SPEED = 240  # an hour in 15 s
+HOUR = 3_600
+
+
+def test_one_row_a_second_for_an_hour(board_process: Emulator, tmp_path: Path) -> None:
+    """Rows come one by one, an order's lines after its header, while runs go and fail, ticks are left out, and the
+    cursor is lost."""
+    with (
+        stage_in(tmp_path, board_process, ORDER_SYNC_CLOCK_SPEED=str(SPEED)) as stage,
+        stage.instance() as instance,
+    ):
+        stage.emulator.configure(clock_speed=SPEED)
+        every = arriving_orders(HOUR, seed=7)
+        lines: dict[str, list[dict[str, Any]]] = {}
+        for row in every.lines:
+            lines.setdefault(row["record_uuid"], []).append(row)
+        header_table, line_table = stage.tables.header_queue, stage.tables.line_queue
+        arriving: list[tuple[sa.Table, dict[str, Any]]] = []
+        for header in every.headers:
+            arriving.append((header_table, header))
+            arriving += [(line_table, row) for row in lines[header["record_uuid"]]]
+        arriving = arriving[:HOUR]
+        known = {row["record_uuid"] for _, row in arriving}
+        with stage.database() as database, database.write() as connection:
+            for table, rows in ((stage.tables.orders, every.orders), (stage.tables.order_lines, every.order_lines)):
+                connection.execute(sa.insert(table), [row for row in rows if row["record_uuid"] in known])
+        over = threading.Event()
+
+        def feed() -> None:
+            began, wait = monotonic(), threading.Event()
+            with stage.database() as database:
+                for second, (table, row) in enumerate(arriving):
+                    wait.wait(max(0.0, began + second / SPEED - monotonic()))
+                    now = datetime.now(UTC).replace(tzinfo=None)
+                    with database.write() as connection:
+                        connection.execute(sa.insert(table).values(row | {"created_at": now}))
+            over.set()
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        daemon, ticks, deadline = Daemon(stage, instance), 0, monotonic() + 2 * DUE
+        while not over.is_set() or stage.unsynced():
+            assert monotonic() < deadline, "rows are left"
+            over.wait(stage.settings.sensor_seconds / SPEED)
+            ticks += 1
+            if ticks % 5 == 0:
+                continue  # the daemon was busy
+            if ticks % 7 == 0:
+                daemon.cursor = None
+            run = daemon.tick()
+            if run is None:
+                continue
+            assert daemon.tick() is None  # while it is queued
+            if len(daemon.runs) in (2, 3):  # in the middle of its items, or of its subitems
+                with before_mutation("create_subitem" if len(daemon.runs) == 3 else "create_item", 1, stop):
+                    assert not daemon.start(run)
+            else:
+                assert daemon.start(run)
+        feeder.join()
+        assert len(daemon.runs) > 3
+        assert len(stage.rows(header_table)) + len(stage.rows(line_table)) == HOUR
+        assert stage.agreement().agree
+        assert stage.emulator.stats()["items_created"] == len(stage.rows(header_table))
+        assert all(run.is_finished for run in instance.get_runs())
+
+
 # ---- the real daemon ------------------------------------------------------------------------------------
 
 
@@ -232,3 +469,23 @@ def test_the_daemon_syncs_what_arrives(stage: Stage) -> None:
     assert stage.agreement().agree
     headers = stage.inserts(stage.tables.header_queue)
     assert (len(headers), len({row["sync_run_id"] for row in headers})) == (15, 2)
+
+
+@pytest.mark.daemon
+def test_a_daemon_that_is_killed_goes_on_where_it_was(board_process: Emulator, tmp_path: Path) -> None:
+    speed = 20  # the back-off after the run that died with it is 3 s
+    with stage_in(tmp_path, board_process, ORDER_SYNC_CLOCK_SPEED=str(speed), ORDER_SYNC_SENSOR_SECONDS="1") as stage:
+        daemon = [sys.executable, "-m", "dagster._daemon", "run", "-m", "order_sync.definitions"]
+        stage.emulator.configure(clock_speed=speed, mutation_ms=2_000)
+        stage.add_orders(40)
+        with in_group(daemon, stage.folder, {}, quiet=True) as process:
+            until(lambda: stage.emulator.stats()["items_created"] > 0, "the run that the sensor asked for")
+            process.kill()
+        stage.emulator.configure(mutation_ms=20)
+        with in_group(daemon, stage.folder, {}, quiet=True):
+            until(lambda: stage.unsynced() == 0, "every row SYNCED by the next daemon", every=0.3)
+            with stage.instance() as instance:
+                until(lambda: all(run.is_finished for run in instance.get_runs()), "the end of the last run")
+                found = [run.status for run in reversed(instance.get_runs())]
+        assert found == [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS]
+        assert stage.agreement().agree
