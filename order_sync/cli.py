@@ -203,6 +203,45 @@ def report_orders(run_id: str | None, days: float, html: Path | None, as_json: b
         console.console.print(f"Written: {html}", markup=False)
 
 
+@main.command("reconcile")
+@click.option("--requeue", is_flag=True, help="Put orders whose item was deleted back into the queue.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Put back at most N orders: more may mean that the token no longer sees a board.",
+)
+@as_json
+def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
+    """Compare the boards with the tables: what is gone, doubled, misplaced or unknown. Exit code 1 if they differ."""
+    from order_sync import console
+    from order_sync.monday.reconcile import reconcile
+    from order_sync.orders.requeue import Requeued
+    from order_sync.orders.requeue import requeue as put_back
+
+    settings = load_settings(checked=False)
+    if requeue:
+        settings.check_may_write()
+    if not settings.board_ids:
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID: there is no board to compare with.")
+    mapping = load_mapping(settings.mapping)
+    with _opened(Database, settings) as (reads, tables), _monday(settings) as client:
+        report = reconcile(client, settings.board_ids, mapping, reads, tables, days=settings.reconcile_days)
+    done = Requeued()
+    if requeue and report.gone:
+        with _opened(WritableDatabase, settings) as (database, tables):
+            done = put_back(database, tables, dict(list(report.gone.items())[:limit]))
+    if as_json:
+        _print_json(report.to_json() | {"requeued": done.records, "held": done.held})
+    else:
+        console.print_reconcile(report)
+        if report.gone:
+            console.print_requeued(done, len(report.gone), asked=requeue)
+    sys.exit(0 if report.agrees else 1)
+
+
 main.add_command(demo)
 main.add_command(emulator)
 

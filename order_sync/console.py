@@ -21,10 +21,13 @@ from rich.text import Text
 from order_sync.io_managers.plan import Plan
 from order_sync.io_managers.queue import OUTCOMES
 from order_sync.launch import Summary
+from order_sync.monday.reconcile import Report as Reconciled
 from order_sync.monday.setup import BoardReport
 from order_sync.orders.check import Finding
 from order_sync.orders.report import Report
 from order_sync.report_page import age, span
+from order_sync.orders.reconcile import SHOWN, Kind
+from order_sync.orders.requeue import Requeued
 
 WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no width of its own
 console = Console(soft_wrap=True, width=WIDTH)
@@ -160,6 +163,34 @@ def print_board(report: BoardReport) -> None:
         console.print(f"[yellow]note[/]  {escape(note)}")
     if not report.problems:
         console.print("[green]The board fits the mapping.[/]")
+
+
+def print_reconcile(report: Reconciled) -> None:
+    for kind, rows in report.rows.items():
+        style = "bold red" if Kind(kind).is_wrong else "bold"
+        console.print(f"[{style}]{report.counts[kind]:,} {kind}[/]")
+        for row in rows[:REJECTED_SHOWN]:
+            of = ", ".join(str(row[key]) for key in ("record_uuid", "key", "monday_id") if row[key])
+            console.print(f"  {of}: {row['what']} {report.link(row)}".rstrip(), markup=False, highlight=False)
+        if report.counts[kind] > REJECTED_SHOWN:
+            console.print(f"  ... and {report.counts[kind] - REJECTED_SHOWN:,} more: --json has the first {SHOWN}.")
+    color = "green" if report.agrees else "bold red"
+    console.print(f"[{color}]{escape(report.verdict)}[/]")
+    console.print(
+        f"{report.headers:,} SYNCED headers and {report.lines:,} lines looked for on {len(report.boards)} board(s), "
+        f"in {report.calls:,} calls and {report.seconds:,.1f} s. Nothing was written to a board."
+    )
+
+
+def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
+    if not asked:
+        console.print(f"{gone:,} orders can be made again: order-sync reconcile --requeue, then order-sync sync")
+        return
+    console.print(f"{len(done.records):,} of {gone:,} orders wait again. Next: order-sync sync")
+    for record_uuid, reason in list(done.held.items())[:REJECTED_SHOWN]:
+        console.print(f"  left as it is: {record_uuid}: {reason}", markup=False)
+    if (left := gone - len(done.records) - len(done.held)) > 0:
+        console.print(f"{left:,} more: look at them, then run it again (--limit).")
 
 
 def print_dry_run(plan: Plan) -> None:

@@ -11,10 +11,10 @@ import dagster as dg
 
 from order_sync.assets import checks, main_tables, monday, queue
 from order_sync.freshness import build_empty_queue_sensor, with_freshness
-from order_sync.jobs import sync_orders
+from order_sync.jobs import build_reconcile_job, build_reconcile_schedule, sync_orders
 from order_sync.notifications import build_notifications
 from order_sync.resources.deployments import resources
-from order_sync.sensors import build_sensor
+from order_sync.sensors import build_sensor, build_stuck_sensor
 from order_sync.settings import Settings, load_settings
 
 
@@ -23,6 +23,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     resource_set = resources(settings)
     tables = resource_set["sql_server"].tables
     window = timedelta(hours=settings.freshness_hours)
+    running = settings.deployment == "embedded" and not settings.dry_run
+    reconcile = build_reconcile_job(days=settings.reconcile_days)
     return dg.Definitions(
         assets=[
             *queue.external_queues(tables),
@@ -35,12 +37,11 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ],
         # A dry run rejects nothing and claims nothing, so there is nothing to check.
         asset_checks=[] if settings.dry_run else checks.build_checks(board_checks=settings.board_checks),
-        jobs=[sync_orders],
+        jobs=[sync_orders, reconcile],
+        schedules=[build_reconcile_schedule(reconcile, cron=settings.reconcile_cron, running=running)],
         sensors=[
-            build_sensor(
-                interval_seconds=settings.sensor_seconds,
-                running=settings.deployment == "embedded" and not settings.dry_run,
-            ),
+            build_sensor(interval_seconds=settings.sensor_seconds, running=running, clock_speed=settings.clock_speed),
+            build_stuck_sensor(running=running, clock_speed=settings.clock_speed),
             # A dry run makes nothing that could be stale, and nobody waits for it.
             *([] if settings.dry_run else [build_empty_queue_sensor(window), *build_notifications(settings)]),
         ],

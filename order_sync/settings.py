@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         default=100, ge=0, description="Items of a run that the checks look up on the board; 0: they ask nothing."
     )
     sensor_seconds: int = Field(default=30, ge=1, description="How often the sensor looks for new rows.")
+    reconcile_cron: str = Field(
+        default="30 2 * * *", min_length=1, description="When the schedule `reconcile` runs (cron, in UTC)."
+    )
+    reconcile_days: int = Field(
+        default=90, ge=0, description="Orders SYNCED longer ago are not missed on the board; 0: for ever."
+    )
 
     freshness_hours: float = Field(
         default=24,

@@ -108,6 +108,28 @@ query ItemStates($items: [ID!]) {
   items(ids: $items, limit: 100) { id state }
 }
 """
+ITEM_PLACES = """
+query ItemPlaces($items: [ID!]) {
+  items(ids: $items, limit: 100) { id state board { id } }
+}
+"""
+_BOARD_ITEM = """{
+        id state group { id }
+        column_values(ids: $ids) { id text }
+        subitems { id state column_values(ids: $own) { id text } }
+      }"""
+BOARD_ITEMS = f"""
+query BoardItems($board: [ID!], $limit: Int!, $ids: [String!], $own: [String!]) {{
+  boards(ids: $board) {{ items_page(limit: $limit) {{ cursor items {_BOARD_ITEM} }} }}
+  complexity {{ query }}
+}}
+"""
+MORE_BOARD_ITEMS = f"""
+query MoreBoardItems($cursor: String!, $limit: Int!, $ids: [String!], $own: [String!]) {{
+  next_items_page(cursor: $cursor, limit: $limit) {{ cursor items {_BOARD_ITEM} }}
+  complexity {{ query }}
+}}
+"""
 ITEM_TEXTS = """
 query ItemTexts($items: [ID!], $ids: [String!]) {
   items(ids: $items, limit: 100) { id state column_values(ids: $ids) { id text } }

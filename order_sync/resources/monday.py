@@ -24,12 +24,12 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
     batch_seconds: float = Field(description="How long one request may take, as estimated.")
     clock_speed: float = Field(default=1.0, description="How fast monday's clock runs; 1 but for the local one.")
 
-    def reader(self) -> MondayReader | None:
+    def reader(self, *, attempts: int = 2) -> MondayReader | None:
         """A client that can only query; None without a token."""
         if not self.token:
             return None
         # A dry run answers soon: where monday cannot be asked, it says so and goes on without.
-        return MondayReader(MondayTransport(self.url, self.token), pacer=self.pacer(), attempts=2)
+        return MondayReader(MondayTransport(self.url, self.token), pacer=self.pacer(), attempts=attempts)
 
     def pacer(self, budget: Budget | None = None) -> Pacer:
         return Pacer(

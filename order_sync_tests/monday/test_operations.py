@@ -46,6 +46,7 @@ def test_no_document_is_forgotten() -> None:
     queries = {"VERSION", "BUDGET", "BOARD", "ITEMS_BY_COLUMN", "NEXT_ITEMS", "SUBITEMS", "JOB_STATUS"}
     queries |= {"ITEMS_BY_RULES", "ITEM_STATES", "ITEM_TEXTS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
+    queries |= {"BOARD_ITEMS", "MORE_BOARD_ITEMS", "ITEM_PLACES"}
     assert names == queries | {
         "INGEST_ITEMS",
         "CHANGE_VALUES",

@@ -30,7 +30,9 @@ from order_sync.orders.database import WritableDatabase
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.links import Links, read_links
 from order_sync.orders.queue import OrderQueue
+from order_sync.orders.reconcile import BoardItem, BoardSubitem, Comparison
 from order_sync.orders.report import make_report
+from order_sync.orders.requeue import requeue
 from order_sync.orders.states import header_states, line_states
 from order_sync.orders.tables import CUSTOMER, make_tables
 from order_sync.orders.trace import trace
@@ -66,6 +68,28 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
     def entry(key: str, operation: Operation) -> Entry:
         return Entry(idempotency_key=key, operation=operation, keys=("k",), body="{}")
 
+    def compare() -> None:
+        comparison = Comparison(database, tables, days=90)
+        comparison.known_groups(1)
+        header = headers[0]
+        keys = (lines[0]["line_uuid"], header["delta_uuid"])  # the second is no line's
+        item = BoardItem(
+            id=1,
+            group_id="g",
+            key=header["delta_uuid"],
+            record_uuid=header["record_uuid"],
+            subitems=tuple(BoardSubitem(id=n, key=key) for n, key in enumerate(keys)),
+        )
+        comparison.take(1, [item], {"g"})
+        comparison.missing_subitems(10)
+        comparison.still_synced(comparison.missing_items(10))
+        comparison.finish()
+
+    def put_back() -> None:
+        synced = next(row for row in queue.run_headers("run-1") if row["sync_state"] == "SYNCED")
+        done = requeue(database, tables, {synced["record_uuid"]: [synced["monday_item_id"], 1]})
+        assert done.records
+
     stack = ExitStack()
     steps: dict[str, Callable[[], object]] = {
         "claimable_headers": queue.claimable_headers,
@@ -84,6 +108,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "line_states": lambda: line_states(database, tables, subitem_ids),
         "untouched": queue.untouched,
         "leases": queue.leases,
+        "stuck": queue.stuck,
         "renew": lambda: queue.renew("run-1"),
         "take_over": lambda: queue.take_over("run-1", "run-0"),
         "assign_groups": lambda: queue.assign_groups("run-1", dict.fromkeys(item_ids, "topics")),
@@ -112,6 +137,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "report": lambda: make_report(database, tables, NO_LINKS),
         "report_of_a_run": lambda: make_report(database, tables, NO_LINKS, run_id="run-1"),
         "commit": lambda: commit(database, queue, "run-1"),
+        "reconcile": compare,
+        "requeue": put_back,
         "outcomes": lambda: queue.outcomes("run-1"),
         "audit_headers_on_board": lambda: audit.headers_on_board(queue, "run-1", columns=[CUSTOMER, "CUSTOMER SEASON"]),
         "audit_lines_on_board": lambda: audit.lines_on_board(queue, "run-1"),

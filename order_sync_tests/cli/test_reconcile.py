@@ -1,0 +1,61 @@
+"""`order-sync reconcile`: what it prints, how it ends, and that it puts back no more than it was told to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.graph.stage import Stage
+from order_sync_tests.graph.test_changes import delete_item
+from order_sync_tests.graph.test_recovery import assert_all_there
+
+
+def delete_all_items(stage: Stage) -> None:
+    for row in stage.rows(stage.tables.header_queue):
+        delete_item(stage, row["monday_item_id"])
+
+
+def test_it_ends_with_0_where_all_agrees(stage: Stage, order_sync: OrderSync) -> None:
+    sample = stage.add_orders(4)
+    stage.sync()
+    result = order_sync("reconcile")
+    assert (result.exit_code, "Tables and boards agree: 4 items" in result.stdout) == (0, True), result.output
+    report = json.loads(order_sync("reconcile", "--json").stdout)
+    assert (report["agrees"], report["counts"], report["requeued"]) == (True, {}, [])
+    assert (report["headers"], report["lines"]) == (4, len(sample.lines))
+
+
+def test_what_is_gone_goes_back_a_few_orders_at_a_time_and_is_made_again(stage: Stage, order_sync: OrderSync) -> None:
+    stage.add_orders(3)
+    stage.sync()
+    delete_all_items(stage)
+    before = stage.site_rows()
+    result = order_sync("reconcile")
+    assert result.exit_code == 1
+    assert "Tables and boards differ: 3 items gone." in result.stdout
+    assert "3 orders can be made again: order-sync reconcile --requeue" in result.stdout
+    assert stage.site_rows() == before
+    result = order_sync("reconcile", "--requeue", "--limit", "2")
+    assert result.exit_code == 1
+    assert "2 of 3 orders wait again. Next: order-sync sync" in result.stdout
+    assert "1 more: look at them, then run it again (--limit)." in result.stdout
+    assert "1 of 1 orders wait again" in order_sync("reconcile", "--requeue").stdout
+    trace = order_sync("trace", before["ORDER_LIST_DELTA"][0]["record_uuid"]).stdout
+    assert "requeued" in trace
+    assert "waiting for the next run" in trace
+    assert stage.sync().complete
+    assert_all_there(stage)
+    assert order_sync("reconcile").exit_code == 0
+
+
+def test_a_dry_run_puts_nothing_back(stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.add_orders(1)
+    stage.sync()
+    delete_all_items(stage)
+    before = stage.dump()
+    monkeypatch.setenv("ORDER_SYNC_DRY_RUN", "1")
+    assert order_sync("reconcile", "--requeue").exit_code == 2
+    assert order_sync("reconcile").exit_code == 1  # to look is allowed
+    assert stage.dump() == before

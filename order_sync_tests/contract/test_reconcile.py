@@ -1,0 +1,282 @@
+"""The tables' side of reconcile: what is compared, what is left alone, and how an order goes back into the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from order_sync.demo.samples import SampleOrders
+from order_sync.orders import reconcile as reconcile_module
+from order_sync.orders.reconcile import BoardItem, BoardSubitem, Comparison, Differences, Kind
+from order_sync.orders.requeue import REQUEUED_BY, Requeued, requeue
+from order_sync.orders.tables import State
+from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record
+from order_sync_tests.contract.test_commit import RUN, is_synced, on_board, run_commit
+
+Ids = dict[str, int]
+
+
+def synced(site: Site, *orders: SampleOrders) -> Ids:
+    """The orders on the board and SYNCED; monday's ids by delta_uuid."""
+    site.add(*orders)
+    ids = on_board(site, *orders)
+    assert len(run_commit(site).ready) == len(orders)
+    return ids
+
+
+def board_items(orders: Iterable[SampleOrders], ids: Ids) -> list[BoardItem]:
+    """What the board shows of these orders: the lines are under the first header's item."""
+    return [
+        BoardItem(
+            id=ids[header["delta_uuid"]],
+            group_id="topics",
+            key=header["delta_uuid"],
+            record_uuid=record(order),
+            subitems=tuple(
+                BoardSubitem(id=ids[line["delta_uuid"]], key=line["line_uuid"])
+                for line in (order.lines if header is order.headers[0] else [])
+            ),
+        )
+        for order in orders
+        for header in order.headers
+    ]
+
+
+def compared(site: Site, items: Iterable[BoardItem], *, days: int = 0) -> tuple[Comparison, Differences]:
+    comparison = Comparison(site.database, site.tables, days=days)
+    comparison.take(BOARD, items, {"topics"})
+    return comparison, comparison.finish()
+
+
+def kinds(found: Differences) -> dict[Kind, int]:
+    return {kind: count for kind, count in found.counts.items() if count}
+
+
+def test_what_agrees_is_not_told(site: Site) -> None:
+    orders = [make_order(minute=n, headers=2, lines=3) for n in range(3)]
+    comparison, found = compared(site, board_items(orders, synced(site, *orders)))
+    assert kinds(found) == {}
+    assert (comparison.missing_items(10), comparison.missing_subitems(10)) == ([], [])
+    assert (comparison.items, comparison.subitems, comparison.headers, comparison.lines) == (6, 9, 6, 9)
+
+
+def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
+    order, other = make_order(lines=2), make_order(minute=1, lines=2)
+    ids = synced(site, order, other)
+    first, second = board_items([order, other], ids)
+    strangers = [
+        BoardItem(id=1, group_id="topics", key="", record_uuid=""),
+        BoardItem(id=2, group_id="topics", key="by hand", record_uuid="no uuid"),
+        BoardItem(id=3, group_id="elsewhere", key=new_uuid(), record_uuid=new_uuid()),
+        BoardItem(id=4, group_id="topics", key=first.key, record_uuid=first.record_uuid),
+        # Somebody dragged a subitem to another item, and one was copied.
+        BoardItem(
+            id=second.id,
+            group_id="theirs",
+            key=second.key,
+            record_uuid=second.record_uuid,
+            subitems=(
+                second.subitems[0],
+                first.subitems[1],
+                BoardSubitem(id=5, key=second.subitems[0].key),
+                BoardSubitem(id=6, key=new_uuid()),
+                BoardSubitem(id=7, key=""),
+            ),
+        ),
+    ]
+    first = BoardItem(
+        id=first.id, group_id="topics", key=first.key, record_uuid=first.record_uuid, subitems=first.subitems[:1]
+    )
+    comparison, found = compared(site, [first, *strangers])
+    assert kinds(found) == {
+        Kind.OWN_ROWS: 2,
+        Kind.UNKNOWN: 3,
+        Kind.ITEM_DOUBLED: 1,
+        Kind.SUBITEM_DOUBLED: 1,
+        Kind.WRONG_PARENT: 1,
+        Kind.OTHER_GROUP: 1,
+    }
+    assert found.wrong == 6
+    assert [row["monday_id"] for row in found.rows[Kind.ITEM_DOUBLED]] == [4]
+    [missing] = comparison.missing_subitems(10)
+    assert missing.key == other.lines[1]["line_uuid"]
+    assert comparison.missing_items(10) == []
+
+
+def test_ids_that_differ_and_rows_that_only_the_queue_has_as_synced(site: Site) -> None:
+    order, other, half, half_line = (make_order(minute=n) for n in range(4))
+    ids = synced(site, order, other, half, half_line)
+    items = board_items([order, other, half, half_line], ids)
+    tables = site.tables
+    # On the board under another id than the queue says, with nothing there under that one.
+    site.change(tables.header_queue, {"monday_item_id": 99}, record_uuid=record(order))
+    site.change(tables.orders, {"monday_item_id": 98}, record_uuid=record(other))
+    site.change(tables.orders, {"sync_state": None}, record_uuid=record(half))
+    site.change(tables.order_lines, {"sync_state": None}, line_uuid=half_line.lines[0]["line_uuid"])
+    site.change(tables.order_lines, {"parent_item_id": 97}, line_uuid=half_line.lines[1]["line_uuid"])
+    comparison, found = compared(site, items)
+    assert kinds(found) == {Kind.WRONG_ID: 3, Kind.NOT_IN_MAIN: 2}
+    # It is there, under its key: to make it again would double it.
+    assert comparison.missing_items(10) == []
+
+
+def test_what_a_run_is_in_the_middle_of_is_not_judged(site: Site) -> None:
+    """Neither rows that it has not finished, nor those that it finishes while the board is read."""
+    done, going = make_order(minute=1), make_order(minute=2)
+    ids = synced(site, done)
+    site.add(going)
+    comparison = Comparison(site.database, site.tables, days=0)
+    ids |= on_board(site, going, first_id=2_000)
+    [shown, half_done] = board_items([done, going], ids)
+    comparison.take(BOARD, [shown], {"topics"})
+    assert len(run_commit(site).ready) == 1
+    # Its item came after its page was read.
+    assert comparison.missing_items(10) == []
+    assert kinds(comparison.finish()) == {}
+    comparison = Comparison(site.database, site.tables, days=0)
+    site.change(site.tables.header_queue, {"sync_state": State.PENDING}, record_uuid=record(going))
+    wrong = BoardItem(id=77, group_id="?", key=half_done.key, record_uuid=half_done.record_uuid)
+    comparison.take(BOARD, [shown, wrong], {"topics"})
+    assert comparison.missing_items(10) == []
+    assert kinds(comparison.finish()) == {}
+
+
+def test_what_is_missing_is_read_a_page_at_a_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile_module, "PAGE", 2)
+    orders = [make_order(minute=n, lines=1) for n in range(5)]
+    ids = synced(site, *orders)
+    shown = board_items(orders[:1], ids)
+    comparison, _ = compared(site, shown)
+    missing = comparison.missing_items(3)
+    assert (len(missing), comparison.not_kept, comparison.headers) == (3, 1, 5)
+    assert comparison.missing_subitems(10) == []  # they are gone with their items
+    assert comparison.lines == 5
+    assert comparison.still_synced(missing) == missing
+    site.change(site.tables.header_queue, {"sync_state": State.NEW}, delta_uuid=missing[0].key)
+    assert comparison.still_synced(missing) == missing[1:]
+
+
+def test_orders_of_long_ago_are_not_missed(site: Site) -> None:
+    old, new = make_order(minute=1), make_order(minute=2)
+    synced(site, old, new)
+    long_ago = site.now() - timedelta(days=91)
+    site.change(site.tables.header_queue, {"sync_completed_at": long_ago}, record_uuid=record(old))
+    comparison, _ = compared(site, [], days=90)
+    assert [row.record_uuid for row in comparison.missing_items(10)] == [record(new)]
+
+
+# ---- requeue --------------------------------------------------------------------------------------------
+
+
+def put_back(site: Site, order: SampleOrders, *items: int) -> Requeued:
+    return requeue(site.database, site.tables, {record(order): list(items)})
+
+
+def rows_of(site: Site, order: SampleOrders) -> dict[str, list[Any]]:
+    return {table.name: site.rows(table, record_uuid=record(order)) for table in site.tables.site}
+
+
+def test_an_order_goes_back_whole_and_is_made_again(site: Site) -> None:
+    order, other = make_order(minute=1), make_order(minute=2)
+    ids = synced(site, order, other)
+    before = rows_of(site, other)
+    item = ids[order.headers[0]["delta_uuid"]]
+    assert put_back(site, order, item).records == [record(order)]
+    assert rows_of(site, other) == before
+    header = site.row(site.tables.header_queue, record_uuid=record(order))
+    assert (header["sync_state"], header["monday_item_id"], header["sync_run_id"]) == (State.NEW, None, None)
+    for row in site.rows(site.tables.line_queue, record_uuid=record(order)):
+        assert (row["sync_state"], row["monday_subitem_id"], row["parent_item_id"]) == (State.PENDING, None, None)
+    main = site.row(site.tables.orders, record_uuid=record(order))
+    assert (main["sync_state"], main["monday_item_id"], main["last_synced_at"]) == (None, None, None)
+    for row in site.rows(site.tables.order_lines, record_uuid=record(order)):
+        assert (row["sync_state"], row["monday_subitem_id"], row["parent_item_id"]) == (None, None, None)
+    logged = [row for row in site.rows(site.tables.log) if row["run_id"] == REQUEUED_BY]
+    assert {(row["outcome"], row["monday_id"]) for row in logged} == {
+        ("requeued", ids[row["delta_uuid"]]) for row in [*order.headers, *order.lines]
+    }
+    # The answer to the COMMIT may have been lost: once more changes nothing.
+    after = rows_of(site, order)
+    assert put_back(site, order, item).records == [record(order)]
+    assert rows_of(site, order) == after
+    assert len([row for row in site.rows(site.tables.log) if row["run_id"] == REQUEUED_BY]) == len(logged)
+    new_ids = on_board(site, order, first_id=5_000)
+    assert run_commit(site).ready == [record(order)]
+    assert is_synced(site, order)
+    assert site.row(site.tables.orders, record_uuid=record(order))["monday_item_id"] in new_ids.values()
+
+
+def test_items_of_the_order_that_are_still_there_keep_their_place(site: Site) -> None:
+    order = make_order(headers=2)
+    ids = synced(site, order)
+    first, second = sorted(order.headers, key=lambda row: row is not order.headers[0])
+    assert put_back(site, order, ids[second["delta_uuid"]]).records == [record(order)]
+    header = site.row(site.tables.header_queue, delta_uuid=first["delta_uuid"])
+    assert (header["sync_state"], header["monday_item_id"]) == (State.NEW, ids[first["delta_uuid"]])
+    assert site.row(site.tables.header_queue, delta_uuid=second["delta_uuid"])["monday_item_id"] is None
+    for row in site.rows(site.tables.line_queue):
+        assert (row["sync_state"], row["monday_subitem_id"]) == (State.PENDING, ids[row["delta_uuid"]])
+
+
+def test_a_line_that_was_rejected_because_its_item_was_gone_comes_along(site: Site) -> None:
+    order = make_order()
+    ids = synced(site, order)
+    item = ids[order.headers[0]["delta_uuid"]]
+    late = order.lines[0]["delta_uuid"]
+    values = {"sync_state": State.ERROR, "monday_subitem_id": None, "sync_error_message": "its item was deleted"}
+    site.change(site.tables.line_queue, values, delta_uuid=late)
+    assert put_back(site, order, item).records == [record(order)]
+    assert site.row(site.tables.line_queue, delta_uuid=late)["sync_state"] == State.PENDING
+    assert len(site.queue().claimable_headers()) == 1
+
+
+@pytest.mark.parametrize("case", ["a run has a row", "a line is not queued", "nothing is gone"])
+def test_an_order_is_left_as_it_is(site: Site, case: str) -> None:
+    order = make_order()
+    ids = synced(site, order)
+    item = ids[order.headers[0]["delta_uuid"]]
+    if case == "a run has a row":
+        late = order.lines[0] | {"delta_uuid": new_uuid(), "sync_run_id": "run-9", "sync_attempted_at": site.now()}
+        site.insert(site.tables.line_queue, late)
+        reason = "run run-9 has rows of it"
+    elif case == "a line is not queued":
+        with site.database.write() as connection:
+            line = site.tables.line_queue
+            connection.execute(line.delete().where(line.c.delta_uuid == order.lines[0]["delta_uuid"]))
+        reason = f"1 of its lines, {order.lines[0]['line_uuid']} first, have no row in ORDER_LIST_LINES_DELTA"
+    else:
+        item = 4_711
+        reason = "none of its headers is SYNCED with an item that is gone"
+    before = rows_of(site, order)
+    done = put_back(site, order, item)
+    assert done.records == []
+    assert done.held[record(order)].startswith(reason)
+    assert rows_of(site, order) == before
+
+
+# ---- rows that a run left behind ------------------------------------------------------------------------
+
+
+def test_stuck_rows_are_counted_by_customer_and_run(site: Site) -> None:
+    stuck, fresh, waiting, blocked = (make_order(minute=n, customer=f"C{n}", headers=2) for n in range(4))
+    site.add(stuck, fresh, waiting, blocked)
+    site.claim("run-1", stuck)
+    site.claim("run-2", blocked)
+    for run_id in ("run-1", "run-2"):
+        site.age_claims(run_id, 700)
+    site.claim("run-3", fresh)
+    site.change(site.tables.line_queue, {"sync_state": State.ERROR}, delta_uuid=blocked.lines[0]["delta_uuid"])
+    [row] = site.queue(lease_seconds=600).stuck()
+    assert (row["customer"], row["run_id"], row["rows"]) == ("C0", "run-1", 2)
+
+
+def test_a_late_line_may_be_stuck_alone(site: Site) -> None:
+    order = make_order(lines=2)
+    synced(site, order)
+    values = {"sync_state": State.PENDING, "monday_subitem_id": None, "sync_run_id": RUN}
+    site.change(site.tables.line_queue, values, delta_uuid=order.lines[0]["delta_uuid"])
+    site.age_claims(RUN, 700)
+    assert [(row["customer"], row["rows"]) for row in site.queue().stuck()] == [("Weber & Co", 1)]

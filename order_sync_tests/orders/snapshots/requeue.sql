@@ -1,0 +1,29 @@
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].sync_state, coalesce([ORDER_LIST_DELTA].created_at, ?) AS created_at
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].sync_run_id = ? ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
+
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].action_type, [ORDER_LIST_DELTA].sync_state, [ORDER_LIST_DELTA].[AAG ORDER NUMBER], [ORDER_LIST_DELTA].[CUSTOMER NAME], [ORDER_LIST_DELTA].[PO NUMBER], [ORDER_LIST_DELTA].[CUSTOMER STYLE], [ORDER_LIST_DELTA].[STYLE DESCRIPTION], [ORDER_LIST_DELTA].[CUSTOMER COLOUR DESCRIPTION], [ORDER_LIST_DELTA].[ORDER TYPE], [ORDER_LIST_DELTA].[TOTAL QTY], [ORDER_LIST_DELTA].[ETA CUSTOMER WAREHOUSE DATE], [ORDER_LIST_DELTA].[FINAL FOB (USD)], [ORDER_LIST_DELTA].[GroupMonday], [ORDER_LIST_DELTA].row_hash, [ORDER_LIST_DELTA].monday_group_id, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].sync_run_id, [ORDER_LIST_DELTA].sync_attempted_at, [ORDER_LIST_DELTA].sync_completed_at, [ORDER_LIST_DELTA].sync_error_message, [ORDER_LIST_DELTA].retry_count, [ORDER_LIST_DELTA].created_at
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid = ? AND [ORDER_LIST_DELTA].action_type = ?;
+
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].action_type, [ORDER_LIST_LINES_DELTA].sync_state, [ORDER_LIST_LINES_DELTA].size_code, [ORDER_LIST_LINES_DELTA].qty, [ORDER_LIST_LINES_DELTA].row_hash, [ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES_DELTA].parent_item_id, [ORDER_LIST_LINES_DELTA].sync_run_id, [ORDER_LIST_LINES_DELTA].sync_attempted_at, [ORDER_LIST_LINES_DELTA].sync_completed_at, [ORDER_LIST_LINES_DELTA].sync_error_message, [ORDER_LIST_LINES_DELTA].retry_count, [ORDER_LIST_LINES_DELTA].created_at
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ? AND [ORDER_LIST_LINES_DELTA].action_type = ?;
+
+SELECT [ORDER_LIST_LINES].line_uuid
+FROM [ORDER_LIST_LINES]
+WHERE [ORDER_LIST_LINES].record_uuid = ? AND [ORDER_LIST_LINES].parent_item_id IN (?, ?);
+
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, monday_item_id=?, sync_run_id=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].record_uuid = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].monday_item_id IN (?, ?) AND [ORDER_LIST_DELTA].sync_state IN (?, ?);
+
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].record_uuid = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_state = ?;
+
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, monday_subitem_id=?, parent_item_id=?, sync_run_id=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ? AND [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].parent_item_id IN (?, ?) AND [ORDER_LIST_LINES_DELTA].sync_state IN (?, ?);
+
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ? AND [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
+
+UPDATE [ORDER_LIST] SET sync_state=?, monday_item_id=?, last_synced_at=? WHERE [ORDER_LIST].record_uuid = ? AND [ORDER_LIST].monday_item_id IN (?, ?);
+
+UPDATE [ORDER_LIST_LINES] SET sync_state=?, monday_subitem_id=?, parent_item_id=?, last_synced_at=? WHERE [ORDER_LIST_LINES].record_uuid = ? AND [ORDER_LIST_LINES].line_uuid IN (?, ...);
+
+INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, delta_uuid, operation, outcome, monday_id, message, idempotency_key) VALUES (?, ...);
