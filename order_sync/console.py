@@ -24,10 +24,10 @@ from order_sync.launch import Summary
 from order_sync.monday.reconcile import Report as Reconciled
 from order_sync.monday.setup import BoardReport
 from order_sync.orders.check import Finding
-from order_sync.orders.report import Report
-from order_sync.report_page import age, span
 from order_sync.orders.reconcile import SHOWN, Kind
+from order_sync.orders.report import Report
 from order_sync.orders.requeue import Requeued
+from order_sync.report_page import age, span
 
 WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no width of its own
 console = Console(soft_wrap=True, width=WIDTH)
