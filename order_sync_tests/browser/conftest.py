@@ -1,9 +1,14 @@
-"""`order-sync demo --ui` on free ports, once for all tests of this folder, and a browser to look at it."""
+"""`order-sync demo --ui` on free ports, once for all tests of this folder, and a browser to look at it.
+
+Tests of test_ui.py see what the demo left and come first; those after them find that others have launched runs.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +17,19 @@ import httpx
 import pytest
 
 from order_sync.emulator import Emulator
-from order_sync_tests.graph.stage import Stage, command, free_port, group_lives, in_group, stage_in, until
+from order_sync_tests.graph.stage import (
+    Stage,
+    command,
+    copy_instance_file,
+    free_port,
+    group_lives,
+    in_group,
+    stage_in,
+    until,
+)
 
 CHROMIUM = Path("/usr/bin/chromium")
+TOKEN = "eyJhbGciOi.token-of-the-ui.7pQx"  # the emulator takes any
 SENSORS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { sensors { id } } } } }"
 STOP = (
     "mutation ($id: String!) { stopSensor(id: $id) { ... on StopSensorMutationResult { instigationState { status }}}}"
@@ -39,27 +54,41 @@ class Ui:
         return answer["data"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def ui(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not there")
     port = free_port()
-    with stage_in(tmp_path_factory.mktemp("ui"), board_process) as stage:
+    with stage_in(tmp_path_factory.mktemp("ui"), board_process, ORDER_SYNC_MONDAY_TOKEN=TOKEN) as stage:
         ui = Ui(stage=stage, url=f"http://127.0.0.1:{port}")
         # As a shell starts it in the background: with Ctrl-C ignored, so that only SIGTERM can end it.
         ignoring = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
         arguments = [*ignoring, *command("demo", "--ui", "--ui-port", str(port))]
-        environment = {"ORDER_SYNC_SENSOR_SECONDS": "86400"}
+        environment = {"ORDER_SYNC_SENSOR_SECONDS": "5"}
         with in_group(arguments, stage.folder, environment, quiet=True) as process:
             until(lambda: process.poll() is not None or answers(ui.url), "Dagster's UI", within=120, every=0.3)
             assert process.poll() is None, (stage.folder / "output.txt").read_text(encoding="utf-8")
             (repository,) = ui.ask(SENSORS)["repositoriesOrError"]["nodes"]
-            (sensor,) = repository["sensors"]
-            stopped = ui.ask(STOP, id=sensor["id"])
-            assert stopped["stopSensor"]["instigationState"]["status"] == "STOPPED"
+            for sensor in repository["sensors"]:
+                stopped = ui.ask(STOP, id=sensor["id"])
+                assert stopped["stopSensor"]["instigationState"]["status"] == "STOPPED"
             yield ui
             process.terminate()
             until(lambda: not group_lives(process), "the end of everything that the demo started", within=20)
+
+
+@contextmanager
+def dry_run_ui(stage: Stage, folder: Path) -> Iterator[Ui]:
+    """A second UI on the same orders and board, for dry runs: with a Dagster instance of its own in `folder`."""
+    copy_instance_file(folder)
+    port = free_port()
+    ui = Ui(stage=stage, url=f"http://127.0.0.1:{port}")
+    arguments = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    environment = {"DAGSTER_HOME": str(folder), "ORDER_SYNC_DRY_RUN": "1"}
+    with in_group([*arguments, "-m", "order_sync.definitions"], folder, environment, quiet=True) as process:
+        until(lambda: process.poll() is not None or answers(ui.url), "the dry run's UI", within=120, every=0.3)
+        assert process.poll() is None, (folder / "output.txt").read_text(encoding="utf-8")
+        yield ui
 
 
 def answers(url: str) -> bool:
@@ -69,7 +98,7 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not there")
