@@ -77,10 +77,11 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
             raise OrderSyncError("The queue IO manager needs a Dagster instance and a run.")
-        self.sql_server.check()
         self._run_id = context.run.run_id
         self._instance = context.instance
         self._registry = RunRegistry(Path(self.home), context.instance)
+        self._registry.refuse_dry_run(context.run)
+        self.sql_server.check()
         self._lock = self._registry.enter(self._run_id)
         self._registry.report_dead()
         self._take_over(context.run, context.log)

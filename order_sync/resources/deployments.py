@@ -12,7 +12,7 @@ from order_sync.io_managers.dry_run import Drafts, DryRunMondayIOManager, DryRun
 from order_sync.io_managers.monday import MondayIOManager
 from order_sync.io_managers.queue import QueueIOManager
 from order_sync.resources.monday import MondayResource, ReadOnlyMondayResource
-from order_sync.resources.runs import RunsResource
+from order_sync.resources.runs import DRY_RUN_MARK, RunsResource
 from order_sync.resources.scope import ScopeResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource, SqlServerResource
 from order_sync.settings import PREFIX, Settings
@@ -60,6 +60,7 @@ def resources(settings: Settings) -> dict[str, Any]:
                 bulk_rows=settings.bulk_rows,
                 board_checks=settings.board_checks,
             ),
+            DRY_RUN_MARK: dg.ResourceDefinition.none_resource(description="A live daemon refuses runs that have it."),
         }
     sql_server = SqlServerResource(
         **sql_config,

@@ -13,6 +13,9 @@ import dagster as dg
 from filelock import FileLock, Timeout
 from pydantic import Field
 
+from order_sync.errors import Fatal
+
+DRY_RUN_MARK = "dry_run_mark"  # resource key
 GRACE_SECONDS = 2.0  # between the end of a run's resources and Dagster's record that the run has ended
 
 
@@ -72,6 +75,18 @@ class RunRegistry:
     def is_alive_here(self, run_id: str) -> bool:
         """A process of this machine holds the run's lock."""
         return self._path(run_id).exists() and not self._is_dead(run_id)
+
+    def refuse_dry_run(self, run: dg.DagsterRun) -> None:
+        """Raises Fatal if a dry-run deployment asked for this run.
+
+        One daemon starts every run of a Dagster instance, with its own resources, whichever UI asked for it.
+        """
+        asked = self._instance.get_job_snapshot(run.job_snapshot_id) if run.job_snapshot_id else None
+        if asked and any(r.name == DRY_RUN_MARK for mode in asked.mode_def_snaps for r in mode.resource_def_snaps):
+            raise Fatal(
+                "A dry run was asked for, but the daemon of this DAGSTER_HOME is a live one. Nothing was written. "
+                "Give the dry run a DAGSTER_HOME of its own, or use order-sync sync --dry-run."
+            )
 
     def _path(self, run_id: str) -> Path:
         return self._folder / f"{run_id}.lock"

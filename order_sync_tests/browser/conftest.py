@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from order_sync.emulator import Emulator
 from order_sync_tests.graph.stage import (
+    ROOT,
     Stage,
     command,
     copy_instance_file,
@@ -121,6 +123,8 @@ def tab(browser: Any) -> Iterator[Any]:
 
 
 def keep_picture(page: Any, name: str) -> None:
-    """Into docs/images, where that is asked for."""
+    """Into docs/images, where that is asked for; with a palette, which makes it a third as large."""
     if os.environ.get("ORDER_SYNC_SCREENSHOTS") == "1":
-        page.screenshot(path=Path(__file__).resolve().parents[2] / "docs" / "images" / name)
+        image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+        picture = image.open(BytesIO(page.screenshot())).convert("RGB").quantize(128)
+        picture.save(ROOT / "docs" / "images" / name, optimize=True)
