@@ -15,7 +15,9 @@ import time
 from typing import Any
 
 from gql import Client, gql
+from gql.transport.exceptions import TransportError
 from gql.transport.httpx import HTTPXTransport
+from httpx import HTTPError
 
 JOB = "sync_orders"
 PAUSE = 1.0  # seconds between two looks at the run
@@ -42,7 +44,15 @@ LAUNCH = gql("""
 FOLLOW = gql("""
     query Follow($runId: ID!, $cursor: String) {
       logsForRun(runId: $runId, afterCursor: $cursor) {
-        ... on EventConnection { cursor hasMore events { __typename ... on MessageEvent { message stepKey level } } }
+        ... on EventConnection {
+          cursor
+          hasMore
+          events {
+            __typename
+            ... on MessageEvent { message stepKey }
+            ... on RunFailureEvent { error { message causes { message } } }
+          }
+        }
         ... on Error { message }
       }
       runOrError(runId: $runId) { ... on Run { status } ... on Error { message } }
@@ -58,7 +68,7 @@ RESULT = gql("""
             metadataEntries {
               label
               ... on IntMetadataEntry { intRepr }
-              ... on TableMetadataEntry { table { records } }
+              ... on TableMetadataEntry { table { records schema { columns { name } } } }
             }
           }
         }
@@ -88,7 +98,9 @@ def main() -> int:
             return 0 if status == "SUCCESS" and tell(dagster, run_id) else 1
     except Failed as error:
         print(f"Dagster refused: {error}", file=sys.stderr)
-        return 1
+    except (TransportError, HTTPError) as error:
+        print(f"Dagster could not be asked: {error}", file=sys.stderr)
+    return 1
 
 
 def launch(dagster: Any, scope: dict[str, Any]) -> str:
@@ -123,6 +135,9 @@ def follow(dagster: Any, run_id: str) -> str:
         for event in logs["events"]:
             if event["__typename"] in ("LogMessageEvent", "ExecutionStepSuccessEvent", "ExecutionStepFailureEvent"):
                 print(f"  {event['stepKey'] or '-'}: {event['message']}", flush=True)
+            elif event.get("error"):
+                for error in (event["error"], *event["error"]["causes"]):
+                    print(f"  {error['message'].strip()}", flush=True)
         cursor = logs["cursor"]
         if run["status"] in ("SUCCESS", "FAILURE", "CANCELED") and not logs["hasMore"]:
             return str(run["status"])
@@ -135,10 +150,10 @@ def tell(dagster: Any, run_id: str) -> bool:
     made = ask(dagster, RESULT, runId=run_id)["runOrError"]["assetMaterializations"]
     entries = next(m["metadataEntries"] for m in made if m["assetKey"]["path"] == ["order_list"])
     numbers = {e["label"]: int(e["intRepr"]) for e in entries if "intRepr" in e}
-    tables = {e["label"]: [json.loads(r) for r in e["table"]["records"]] for e in entries if "table" in e}
-    for line in tables.get("customers", []):
-        counts = ", ".join(f"{count} {what}" for what, count in line.items() if what != "customer")
-        print(f"{line['customer']}: {counts}")
+    for table in (e["table"] for e in entries if e["label"] == "customers" and "table" in e):
+        _, *counted = (column["name"] for column in table["schema"]["columns"])  # after the customer's name
+        for line in map(json.loads, table["records"]):
+            print(f"{line['customer']}: " + ", ".join(f"{line[what]} {what}" for what in counted))
     print(f"{numbers['rejected']} rows rejected, {numbers['held back']} orders held back")
     return numbers["rejected"] == numbers["held back"] == 0
 

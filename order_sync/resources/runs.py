@@ -85,7 +85,7 @@ class RunRegistry:
         if asked and any(r.name == DRY_RUN_MARK for mode in asked.mode_def_snaps for r in mode.resource_def_snaps):
             raise Fatal(
                 "A dry run was asked for, but the daemon of this DAGSTER_HOME is a live one. Nothing was written. "
-                "Give the dry run a DAGSTER_HOME of its own, or use order-sync sync --dry-run."
+                "Start the dry run's UI in a folder of its own (docs/ui.md), or use order-sync sync --dry-run."
             )
 
     def _path(self, run_id: str) -> Path:

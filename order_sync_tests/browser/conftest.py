@@ -6,6 +6,7 @@ Tests of test_ui.py see what the demo left and come first; those after them find
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +19,11 @@ import httpx
 import pytest
 
 from order_sync.emulator import Emulator
+from order_sync.launch import INSTANCE_FILE
 from order_sync_tests.graph.stage import (
     ROOT,
     Stage,
     command,
-    copy_instance_file,
     free_port,
     group_lives,
     in_group,
@@ -81,8 +82,8 @@ def ui(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @contextmanager
 def dry_run_ui(stage: Stage, folder: Path) -> Iterator[Ui]:
-    """A second UI on the same orders and board, for dry runs: with a Dagster instance of its own in `folder`."""
-    copy_instance_file(folder)
+    """A second UI on the same orders and board, for dry runs, as docs/ui.md has it: with all of Dagster in `folder`."""
+    shutil.copy(ROOT / INSTANCE_FILE, folder)
     port = free_port()
     ui = Ui(stage=stage, url=f"http://127.0.0.1:{port}")
     arguments = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
@@ -91,6 +92,7 @@ def dry_run_ui(stage: Stage, folder: Path) -> Iterator[Ui]:
         until(lambda: process.poll() is not None or answers(ui.url), "the dry run's UI", within=120, every=0.3)
         assert process.poll() is None, (folder / "output.txt").read_text(encoding="utf-8")
         yield ui
+    assert (folder / ".order_sync" / "dagster").is_dir()  # and not where the live one keeps its history
 
 
 def answers(url: str) -> bool:
@@ -123,8 +125,11 @@ def tab(browser: Any) -> Iterator[Any]:
 
 
 def keep_picture(page: Any, name: str) -> None:
-    """Into docs/images, where that is asked for; with a palette, which makes it a third as large."""
+    """Into docs/images, where that is asked for; with a palette, which makes it a third as large.
+
+    A picture must not show where the project lies on the machine: no stack trace, no resource's settings.
+    """
     if os.environ.get("ORDER_SYNC_SCREENSHOTS") == "1":
         image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-        picture = image.open(BytesIO(page.screenshot())).convert("RGB").quantize(128)
+        picture = image.open(BytesIO(page.screenshot(animations="disabled"))).convert("RGB").quantize(128)
         picture.save(ROOT / "docs" / "images" / name, optimize=True)

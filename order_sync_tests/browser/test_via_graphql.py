@@ -20,7 +20,7 @@ from graphql import GraphQLSchema, parse, validate
 from order_sync.demo.samples import TYPE
 from order_sync.orders.tables import CUSTOMER
 from order_sync_tests.browser.conftest import Ui
-from order_sync_tests.graph.stage import DUE, ROOT, Stage, until
+from order_sync_tests.graph.stage import DUE, ROOT, Stage, free_port, until
 
 EXAMPLE = ROOT / "examples" / "launch_run.py"
 PAGE = (ROOT / "docs" / "graphql.md").read_text(encoding="utf-8")
@@ -36,8 +36,8 @@ def away_from_proxies() -> dict[str, str]:
     return {**os.environ, "NO_PROXY": "127.0.0.1"}
 
 
-def launch_run(ui: Ui, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(EXAMPLE), ui.url, *arguments]
+def launch_run(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(EXAMPLE), url, *arguments]
     # From another folder: it needs nothing of order_sync.
     environment = away_from_proxies()
     return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=3 * DUE)
@@ -67,31 +67,39 @@ def test_the_example_launches_follows_and_tells(ui: Ui) -> None:
     own = {row["record_uuid"] for row in sample.headers if row[CUSTOMER] == customer}
     others = {row["record_uuid"] for row in sample.headers} - own
     assert others
-    done = launch_run(ui, "--customer", customer)
+    done = launch_run(ui.url, "--customer", customer)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"pending_headers: claimed \d+ of \d+ waiting headers", done.stdout)
     assert "create_item:" in done.stdout
     assert "The run ended with SUCCESS." in done.stdout
-    assert re.search(rf"^{re.escape(customer)}: {len(own)} items, \d+ subitems", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(
+        rf"^{re.escape(customer)}: {len(own)} items, \d+ subitems, {len(own)} headers synced", done.stdout, re.MULTILINE
+    ), done.stdout
     queue = ui.stage.tables.header_queue
     assert synced(ui.stage, queue, own) == own
     assert synced(ui.stage, queue, others) == set()
 
     record = min(others)
     ui.stage.execute(sa.update(queue).where(queue.c.record_uuid == record).values({TYPE: "SURPRISE"}))
-    done = launch_run(ui)  # everything that waits, and one row that monday cannot take
+    done = launch_run(ui.url)  # everything that waits, and one row that monday cannot take
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 rows rejected" in done.stdout
     assert synced(ui.stage, queue, others) == others - {record}
 
 
+def test_the_example_says_that_nobody_answers() -> None:
+    done = launch_run(f"http://127.0.0.1:{free_port()}")
+    assert done.returncode == 1
+    assert re.fullmatch(r"Dagster could not be asked: .+\n", done.stderr)
+
+
 @pytest.mark.browser
 @pytest.mark.daemon
-def test_the_example_says_what_dagster_refuses(ui: Ui) -> None:
-    done = launch_run(ui, "--limit", "-1")
+def test_the_example_says_why_a_run_failed(ui: Ui) -> None:
+    done = launch_run(ui.url, "--limit", "-1")
     assert done.returncode == 1
-    assert done.stderr.startswith("Dagster refused: ")
-    assert "limit" in done.stderr
+    assert "The run ended with FAILURE." in done.stdout
+    assert re.search(r"limit\b.*greater than or equal to 1", done.stdout, re.DOTALL), done.stdout
 
 
 @pytest.mark.browser
@@ -122,7 +130,8 @@ def test_the_curl_lines_launch_and_look(ui: Ui) -> None:
         run = instance.get_run_by_id(run_id)
     assert run is not None
     assert run.status is dg.DagsterRunStatus.SUCCESS
-    assert run.run_config["resources"]["scope"]["config"] == {"customers": ["Café Brontë"], "limit": 100}
+    given: Any = run.run_config["resources"]
+    assert given["scope"]["config"] == {"customers": ["Café Brontë"], "limit": 100}
     wrong = answer(launch.replace('"customers"', '"customer"'))["launchRun"]
     assert wrong["__typename"] == "RunConfigValidationInvalid"
     assert wrong["errors"]

@@ -1,4 +1,4 @@
-"""The walk of docs/ui.md, clicked: a scope, a run that fails and goes on, the checks, the sensor, a dry run."""
+"""The walk of docs/ui.md, clicked: a scope, a run that fails and goes on, the checks, a dry run, the sensor."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.scheduler.instigation import TickStatus
 
 from order_sync.demo.samples import TYPE, SampleOrders
 from order_sync.emulator import Fault, FaultKind
@@ -70,6 +71,14 @@ def ended(stage: Stage, which: dg.RunsFilter) -> dg.DagsterRun:
         (run,) = instance.get_runs(which)
     assert run.is_finished
     return run
+
+
+def sensor_rests(stage: Stage) -> bool:
+    """It is off, and no tick is still going on, which could ask for a run."""
+    with stage.instance() as instance:
+        (state,) = (state for state in instance.all_instigator_state() if state.instigator_name == "new_orders")
+        (tick,) = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+    return not state.is_running and tick.status is not TickStatus.STARTED
 
 
 def filter_log(page: Any, words: str) -> None:
@@ -137,6 +146,8 @@ def test_a_failed_run_goes_on_from_its_failure(ui: Ui, window: Any) -> None:
     held = {row["delta_uuid"] for table in queues for row in stage.inserts(table, table.c.sync_run_id == failed.run_id)}
     assert len(held) > len(sample.headers) + len(sample.lines) - 1
     before = stage.emulator.stats()
+    filter_log(window, "create_subitem")
+    window.get_by_text(re.compile("create_subitem: 10 of")).first.wait_for()
     unfold(window, "Re-execute all")
     window.get_by_role("menuitem", name="From failure").wait_for()
     keep_picture(window, "failed-run.png")
@@ -199,6 +210,25 @@ def test_the_checks_tell_what_was_rejected(ui: Ui, window: Any) -> None:
     keep_picture(window, "checks.png")
 
 
+def test_a_dry_run_shows_and_writes_nothing(ui: Ui, window: Any, tmp_path: Path) -> None:
+    stage = ui.stage
+    sample = stage.add_orders(4, seed=6)
+    before = stage.file_sum(), stage.emulator.checksum()
+    with dry_run_ui(stage, tmp_path) as dry:
+        open_job(dry, window)
+        materialize_all(window)
+        wait_for_status(window, "Success")
+        window.goto(f"{dry.url}/assets/monday_subitems")
+        for words in ("would create", "would be rejected", REPORT, "calls"):
+            window.get_by_text(re.compile(re.escape(words))).first.wait_for()
+        would = window.get_by_role("row").filter(has_text="would create")
+        would.get_by_text(str(len(sample.lines)), exact=True).wait_for()
+        window.get_by_text("would be rejected").first.evaluate("row => row.scrollIntoView()")
+        keep_picture(window, "dry-run.png")
+    assert (stage.file_sum(), stage.emulator.checksum()) == before
+    assert {state for states in states_of(stage, sample).values() for state in states} == {"NEW", "PENDING"}
+
+
 def test_the_sensor_is_turned_on_and_off(ui: Ui, window: Any) -> None:
     stage = ui.stage
     sample = stage.add_orders(3, seed=5)
@@ -219,27 +249,9 @@ def test_the_sensor_is_turned_on_and_off(ui: Ui, window: Any) -> None:
     assert {state for states in states_of(stage, sample).values() for state in states} == {"SYNCED"}
     keep_picture(window, "sensor.png")
     switch.click()
-    until(lambda: not switch.locator("input").is_checked(), "the switch off")
+    until(lambda: sensor_rests(stage), "the sensor off, and the end of its last tick")
+    assert not switch.locator("input").is_checked()
     window.get_by_role("button", name="0 runs requested").first.click()
     window.get_by_role("dialog").get_by_text("Skip reason:").wait_for()
     reason = window.get_by_role("dialog").inner_text()
     assert re.search(r"No new rows\.|the next tick looks again\.", reason), reason
-
-
-def test_a_dry_run_shows_and_writes_nothing(ui: Ui, window: Any, tmp_path: Path) -> None:
-    stage = ui.stage
-    sample = stage.add_orders(4, seed=6)
-    before = stage.file_sum(), stage.emulator.checksum()
-    with dry_run_ui(stage, tmp_path) as dry:
-        open_job(dry, window)
-        materialize_all(window)
-        wait_for_status(window, "Success")
-        window.goto(f"{dry.url}/assets/monday_subitems")
-        for words in ("would create", "would be rejected", REPORT, "calls"):
-            window.get_by_text(re.compile(re.escape(words))).first.wait_for()
-        would = window.get_by_role("row").filter(has_text="would create")
-        would.get_by_text(str(len(sample.lines)), exact=True).wait_for()
-        window.get_by_text("would be rejected").first.evaluate("row => row.scrollIntoView()")
-        keep_picture(window, "dry-run.png")
-    assert (stage.file_sum(), stage.emulator.checksum()) == before
-    assert {state for states in states_of(stage, sample).values() for state in states} == {"NEW", "PENDING"}
