@@ -77,7 +77,7 @@ def ui(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 assert stopped["stopSensor"]["instigationState"]["status"] == "STOPPED"
             yield ui
             process.terminate()
-            until(lambda: not group_lives(process), "the end of everything that the demo started", within=20)
+            until(lambda: not group_lives(process), "the end of everything that the demo started")
 
 
 @contextmanager
