@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     email_to: str | None = Field(default=None, description="Addresses for messages by e-mail, with commas.")
     email_from: str | None = Field(default=None, description="The sender's address.")
     email_host: str | None = Field(default=None, description="The mail server (SMTP).")
-    email_port: int = Field(default=587, ge=1, le=65_535, description="Its port.")
+    email_port: int = Field(default=587, ge=1, le=65_535, description="Port of the mail server.")
     email_security: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="How the connection is encrypted."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,16 @@ from order_sync.orders.check import create_all
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.tables import make_tables
+
+CHROMIUM = Path("/usr/bin/chromium")
+TOGETHER = ("browser", "docs")  # folders whose tests share what takes long to start
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may run side by side (pytest-xdist): files, but for folders that share something."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +55,17 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     create_all(database, make_tables())
     database.dispose()
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium. Not for longer than a module: its driver keeps an event loop of this thread running."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not there")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()

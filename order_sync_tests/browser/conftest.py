@@ -20,6 +20,7 @@ import pytest
 
 from order_sync.emulator import Emulator
 from order_sync.launch import INSTANCE_FILE
+from order_sync_tests.conftest import CHROMIUM
 from order_sync_tests.graph.stage import (
     ROOT,
     Stage,
@@ -31,7 +32,6 @@ from order_sync_tests.graph.stage import (
     until,
 )
 
-CHROMIUM = Path("/usr/bin/chromium")
 TOKEN = "eyJhbGciOi.token-of-the-ui.7pQx"  # the emulator takes any
 SENSORS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { sensors { id } } } } }"
 STOP = (
@@ -100,19 +100,6 @@ def answers(url: str) -> bool:
         return httpx.get(f"{url}/server_info", timeout=5, trust_env=False).is_success
     except httpx.HTTPError:
         return False
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not there")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tomllib
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,13 +23,14 @@ from pathlib import Path
 
 import click
 import httpx
+import sqlalchemy as sa
 from click.testing import CliRunner
-from dagster import DagsterInstance
 
 from order_sync.cli import main as order_sync
 from order_sync.demo.samples import SampleOrders
+from order_sync.orders.database import Database
 from order_sync.orders.tables import ORDER_NUMBER
-from order_sync.settings import PREFIX, Settings
+from order_sync.settings import PREFIX, Settings, load_settings, tables_of
 from order_sync_tests.graph.stage import DUE, ROOT, command, free_port, in_group, until
 
 ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
@@ -113,8 +113,10 @@ class Shop:
     def _one(self, what: str) -> str:
         """One of those that there are, for the word that stands for any."""
         if what == "RUN_ID":
-            with DagsterInstance.get() as instance:
-                return next((run.run_id for run in instance.get_runs(limit=1)), str(uuid.UUID(int=0)))
+            if not (runs := _runs_in_the_log()):
+                self.try_out("order-sync sync")
+                runs = _runs_in_the_log()
+            return runs[0]
         return str(self.samples.headers[0][ORDER_NUMBER if what == "ORDER_NUMBER" else "record_uuid"])
 
     def _run(self, part: Simple) -> None:
@@ -187,6 +189,15 @@ class Simple:
         if program in ("python", "python3") and given[:2] == ["-m", "pip"]:
             program, given = "pip", given[2:]
         return cls(program=program, arguments=given, environment=assigned)
+
+
+def _runs_in_the_log() -> list[str]:
+    settings = load_settings()
+    database = Database(settings.database)
+    try:
+        return database.column(sa.select(tables_of(settings).log.c.run_id).distinct())
+    finally:
+        database.dispose()
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from order_sync_tests.browser.conftest import browser  # noqa: F401 - a fixture
 from order_sync_tests.docs.blocks import PAGES
 from order_sync_tests.graph.stage import DUE, ROOT
 
@@ -47,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:  # noqa: F811
+def page(browser: Any) -> Iterator[Any]:
     page = browser.new_page(viewport=PHONE)
     yield page
     page.close()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
 from order_sync_tests.emulator.monday import Monday
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 PLANNING = BoardSeed(
     id=101,
@@ -53,19 +50,6 @@ def emulator(_process: Emulator) -> Iterator[Emulator]:
 def monday(emulator: Emulator) -> Iterator[Monday]:
     with Monday(emulator.url) as monday:
         yield monday
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not there")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

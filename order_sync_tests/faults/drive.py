@@ -78,7 +78,9 @@ def run_bare(settings: Settings, run_id: str) -> None:
     """The steps of the job in Dagster's order. Never tidies up after a death, as Dagster does not."""
     record = Record(settings.home / "record")
     record.begin(run_id)
-    run = SimpleNamespace(run_id=run_id, parent_run_id=None, root_run_id=None, asset_selection=None)
+    run = SimpleNamespace(
+        run_id=run_id, parent_run_id=None, root_run_id=None, asset_selection=None, job_snapshot_id=None
+    )
     context: Any = _Context(run, record)
     made = resources(settings)
     queue_io, monday_io = made["queue_io"], made["monday_io"]

@@ -235,6 +235,7 @@ def settings_in(folder: Path, mapping: Path, url: str) -> Settings:
         settle_seconds=SETTLE_SECONDS,
         clock_speed=SPEED,
         bulk_rows=0,
+        board_checks=0,  # they only read, and the bare driver knows no checks
     )
 
 
