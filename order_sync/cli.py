@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,6 +68,9 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="order-sync")
 def main() -> None:
     """Carries pending orders from SQL Server to monday.com boards, once and only once."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a pipe on Windows cannot say every name: better a mark than an error
+            stream.reconfigure(errors="backslashreplace")
     load_dotenv(Path.cwd() / ".env")
     # Dagster announces its beta features and click its renamed ones: not news to who runs a sync.
     warnings.filterwarnings("ignore", module=r"dagster\..*")
@@ -177,13 +181,19 @@ def trace_order(order: str, as_json: bool) -> None:
 @main.command("report")
 @click.option("--run", "run_id", metavar="RUN_ID", help="Only what this run did.")
 @click.option(
-    "--since", "days", type=click.FloatRange(min=0), default=7, show_default=True, metavar="DAYS", help="The last DAYS."
+    "--since",
+    "days",
+    type=click.IntRange(min=0, max=36_500),
+    default=7,
+    show_default=True,
+    metavar="DAYS",
+    help="The last DAYS.",
 )
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it as a page to look at."
 )
 @as_json
-def report_orders(run_id: str | None, days: float, html: Path | None, as_json: bool) -> None:
+def report_orders(run_id: str | None, days: int, html: Path | None, as_json: bool) -> None:
     """Tell how the orders stand: by customer and by kind of error, with what to do about each, and run by run."""
     from order_sync import console
     from order_sync.orders.links import read_links

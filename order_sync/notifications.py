@@ -18,6 +18,7 @@ import dagster as dg
 from tenacity import Retrying, stop_after_attempt, wait_fixed
 
 from order_sync.errors import ConfigurationError, OrderSyncError
+from order_sync.jobs import RECONCILE
 from order_sync.settings import Settings
 
 TOLD = "order_sync/told"  # tag of a run that a message was sent about: failed, recovered or checks
@@ -92,6 +93,9 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
 
 
 def failed(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str, url: str | None) -> Message:
+    if run.job_name == RECONCILE:
+        lines = (f"Reason: {reason}", "Next: `order-sync reconcile` lists what differs, and says what can be done.")
+        return Message(title="order_sync: boards and tables differ", lines=lines, link=_link(url, run))
     claimed = _metadata(instance, run.run_id, "pending_headers").get("record_uuids", 0)
     return Message(
         title=f"order_sync: {run.job_name} failed",
@@ -106,6 +110,10 @@ def failed(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str, url: s
 
 
 def recovered(instance: dg.DagsterInstance, run: dg.DagsterRun, url: str | None) -> Message:
+    if run.job_name == RECONCILE:
+        return Message(
+            title="order_sync: boards and tables agree again", lines=("Next: nothing.",), link=_link(url, run)
+        )
     synced = _metadata(instance, run.run_id, "order_list").get("dagster/row_count", 0)
     return Message(
         title=f"order_sync: {run.job_name} works again",
@@ -156,7 +164,7 @@ def first_reason(instance: dg.DagsterInstance, run_id: str) -> str:
         if chain:
             # Of ours the outermost: it says what to do next.
             text = (ours or chain[-1:])[0].message.strip()
-            return re.sub(r"^order_sync[\w.]*: ", "", text)[:LONGEST_REASON]
+            return re.sub(r"^(order_sync|dagster)[\w.]*: ", "", text)[:LONGEST_REASON]
     return (events[0].message if events and events[0].message else "Dagster gives none.")[:LONGEST_REASON]
 
 
@@ -220,8 +228,9 @@ def _is_first_after_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) ->
 
 
 def _digest(reason: str) -> str:
-    """The same for reasons that differ in ids and numbers only."""
-    plain = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+", "#", reason)
+    """The same for reasons that differ in ids only; a number of rows is another reason when it grows tenfold."""
+    plain = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{7,}", "#", reason)
+    plain = re.sub(r"\d[\d,.]*", lambda number: "#" * len(number[0].split(".")[0].replace(",", "")), plain)
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
@@ -259,13 +268,17 @@ def channels_of(settings: Settings) -> dict[str, Send]:
     if _complete(slack):
         channels["Slack"] = _slack(settings)
     if settings.teams_webhook is not None:
-        channels["Teams"] = _teams(settings.teams_webhook.get_secret_value())
+        webhook = settings.teams_webhook.get_secret_value()
+        if not webhook.startswith(("https://", "http://")):
+            raise ConfigurationError("ORDER_SYNC_TEAMS_WEBHOOK is no address: copy it from the channel's workflow.")
+        channels["Teams"] = _teams(webhook)
     mail = {
         "ORDER_SYNC_EMAIL_TO": settings.email_to,
         "ORDER_SYNC_EMAIL_FROM": settings.email_from,
         "ORDER_SYNC_EMAIL_HOST": settings.email_host,
     }
     if _complete(mail):
+        _complete({"ORDER_SYNC_EMAIL_USER": settings.email_user, "ORDER_SYNC_EMAIL_PASSWORD": settings.email_password})
         channels["e-mail"] = _email(settings)
     return channels
 

@@ -95,7 +95,7 @@ def build_stuck_sensor(*, running: bool, clock_speed: float = 1.0) -> dg.SensorD
         if not stuck:
             return _skip(context, "No row is stuck.")
         rows = sum(row["rows"] for row in stuck)
-        seen = {"since": min(row["since"] for row in stuck).isoformat(), "rows": rows}
+        seen = {"since": str(min((row["since"] for row in stuck if row["since"]), default=None)), "rows": rows}
         customers = sorted({row["customer"] or "" for row in stuck})
         tags = {
             "order_sync/scope": "customers with stuck rows",

@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     bulk_rows: int = Field(
         default=500, ge=0, description="From so many new items in a group on they may be imported as a job; 0: never."
     )
-    log_days: int = Field(default=90, ge=0, description="How long ORDER_SYNC_LOG keeps its lines; 0: for ever.")
+    log_days: int = Field(
+        default=90, ge=0, le=36_500, description="How long ORDER_SYNC_LOG keeps its lines; 0: for ever."
+    )
     log_payloads: bool = Field(
         default=False, description="Keep in ORDER_SYNC_LOG what is sent of each row; never a token."
     )
@@ -84,12 +86,13 @@ class Settings(BaseSettings):
         default="30 2 * * *", min_length=1, description="When the schedule `reconcile` runs (cron, in UTC)."
     )
     reconcile_days: int = Field(
-        default=90, ge=0, description="Orders SYNCED longer ago are not missed on the board; 0: for ever."
+        default=90, ge=0, le=36_500, description="Orders SYNCED longer ago are not missed on the board; 0: for ever."
     )
 
     freshness_hours: float = Field(
         default=24,
         ge=1,
+        le=8_760,
         description="The main tables are stale after so long without a run or an empty queue.",
     )
     slack_token: SecretStr | None = Field(default=None, description="Bot token for messages to Slack.")

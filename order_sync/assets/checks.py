@@ -14,6 +14,7 @@ import dagster as dg
 
 from order_sync.errors import OrderSyncError, Rejected
 from order_sync.io_managers.frames import Row, table
+from order_sync.io_managers.queue import LEFT
 from order_sync.monday.audit import Expected, Findings, audit_items
 from order_sync.monday.board import Board, check_items_mapping, visible_boards
 from order_sync.monday.client import MondayReader
@@ -81,7 +82,9 @@ NOTHING_REJECTED = dg.AssetCheckSpec(
     "nothing_rejected", asset="order_list", description="No header or line of this run was rejected by monday."
 )
 NOTHING_LEFT_PENDING = dg.AssetCheckSpec(
-    "nothing_left_pending", asset="order_list", description="Nothing that this run claimed is left PENDING."
+    "nothing_left_pending",
+    asset="order_list",
+    description="Every order that this run claimed is SYNCED, or has a rejected row.",
 )
 QUEUE_AND_ORDERS_AGREE = dg.AssetCheckSpec(
     "queue_and_orders_agree",
@@ -215,7 +218,7 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
             EVERY_HEADER_HAS_ITS_ITEM.name: (
                 found.missing + found.moved,
                 f"{len(found.missing)} items are not on the board, {len(found.moved)} are in another group. "
-                "Nothing makes them again once their orders are SYNCED: ask who deleted or moved them.",
+                "Ask who deleted or moved them; `order-sync reconcile --requeue` has deleted items made again.",
                 ERROR if found.missing else WARN,
             ),
             NO_ITEM_TWICE.name: (
@@ -226,8 +229,8 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
             ),
             EVERY_LINE_HAS_ITS_SUBITEM.name: (
                 found.subitems_missing,
-                f"{len(found.subitems_missing)} subitems are not under their item. Nothing makes them again once their "
-                "orders are SYNCED: ask who deleted or moved them.",
+                f"{len(found.subitems_missing)} subitems are not under their item. Ask who deleted or moved them: "
+                "nothing makes a subitem again whose item is still there.",
                 ERROR,
             ),
             NO_SUBITEM_TWICE.name: (
@@ -260,7 +263,11 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
         lines = reader.claimed_lines(run_id, "record_uuid", "line_uuid", "customer", "size_code")
         rows = [{"record_uuid": row["record_uuid"], "row": "header"} for row in headers]
         rows += [{"record_uuid": row["record_uuid"], "row": "line"} for row in lines]
-        wrong = f"{len(rows)} rows of this run are still PENDING. The next run takes them up once their lease is over."
+        rows += _left(context.instance, run_id)
+        wrong = (
+            f"{len(rows)} rows or orders of this run are not done, although nothing of them was rejected: the reasons "
+        )
+        wrong += "are in the run's log. The next run takes them up."
         yield _result(NOTHING_LEFT_PENDING, rows, wrong=wrong)
     for spec, apart_of, what in (
         (QUEUE_AND_ORDERS_AGREE, audit.orders_apart, "headers are SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST"),
@@ -379,6 +386,15 @@ def _could_not_ask(specs: Sequence[dg.AssetCheckSpec], error: OrderSyncError) ->
         yield dg.AssetCheckResult(
             passed=False, check_name=spec.name, asset_key=spec.asset_key, severity=WARN, description=description
         )
+
+
+def _left(instance: dg.DagsterInstance, run_id: str) -> list[Row]:
+    """Orders that the run has given back although none of their rows is rejected: a board may take nothing more."""
+    latest = instance.get_latest_materialization_event(dg.AssetKey("order_list"))
+    if latest is None or latest.run_id != run_id or latest.asset_materialization is None:
+        return []
+    told = latest.asset_materialization.metadata.get(LEFT)
+    return [dict(record.data) for record in told.records] if isinstance(told, dg.TableMetadataValue) else []
 
 
 def _texts(findings: Sequence[str]) -> list[Row]:

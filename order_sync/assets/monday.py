@@ -140,7 +140,9 @@ def monday_subitems(
             known = row["parent_item_id"] if row["monday_subitem_id"] is not None else None
             parent = known or row["order_item_id"] or parents.get(row["record_uuid"])
             if row["record_uuid"] not in incomplete and parent is not None:
-                board = boards.get(row["record_uuid"]) or mapping.board_of(row, monday.board_id)
+                # Where the item is: a rule may have changed since it was made.
+                ruled = row["item_board_id"] or mapping.board_of(row, monday.board_id)
+                board = boards.get(row["record_uuid"]) or ruled
                 yield _subitem(row, mapping, board, parent)
 
     return to_frame(desired(), SUBITEMS)
@@ -178,7 +180,7 @@ def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
         "parent_item_id": parent,
         "name": name,
         "values": {column.column: row.get(column.source) for column in mapping.subitems.columns},
-        **_told(rejection or _no_board(board, mapping)),
+        **_told(rejection),
     }
 
 

@@ -6,6 +6,7 @@ written: they hold read-only resources, which have no method that writes.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from order_sync.io_managers.frames import Row, by_customer, let_go, preview, tab
 from order_sync.io_managers.monday import GROUPS, ITEMS, SUBITEMS
 from order_sync.io_managers.plan import Plan, PlannedRow, told
 from order_sync.io_managers.planner import Draft, Planner
-from order_sync.io_managers.queue import CLAIMABLE_HEADERS, CLAIMABLE_LINES, LINES, header_columns
+from order_sync.io_managers.queue import CLAIMABLE_HEADERS, CLAIMABLE_LINES, header_columns, lines_frame
 from order_sync.monday.client import MondayReader
 from order_sync.monday.forecast import Pace
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER
@@ -85,7 +86,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
         if name == "pending_headers":
             return to_frame(kept(self._draft.headers, name).values(), header_columns(reader))
         lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, name).values())
-        return to_frame(lines, [*LINES, *self.sql_server.mapping.board_sources])
+        return lines_frame(lines, reader, self.sql_server.mapping)
 
     def _over(self) -> list[str]:
         """Every run that holds rows and does not live on this machine: a live run would take those rows up."""
@@ -155,8 +156,9 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
         if self._file is None:
             return {}
         write_json(plan, self._file)
-        for old in sorted(self._file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-FILES_KEPT]:
-            old.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another dry run tidies up as well
+            for old in sorted(self._file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-FILES_KEPT]:
+                old.unlink()
         return {"plan": dg.MetadataValue.path(self._file.resolve())}
 
 

@@ -83,7 +83,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
             return to_frame(groups, GROUPS)
         if name == "monday_items":
             headers = queue.run_headers(self._run_id, mapping.board_sources)
-            items = (row | {"board_id": mapping.board_of(row, self.monday.board_id)} for row in headers)
+            there = {row["record_uuid"] for row in headers if row["monday_item_id"] is not None}
+            boards = queue.item_boards(there) if mapping.boards else {}
+            items = (
+                row | {"board_id": boards.get(row["monday_item_id"]) or mapping.board_of(row, self.monday.board_id)}
+                for row in headers
+            )
             return to_frame(items, ITEMS)
         if name == "monday_subitems":
             return to_frame(queue.run_lines(self._run_id), SUBITEMS)
@@ -120,8 +125,11 @@ class MondayIOManager(dg.ConfigurableIOManager):
             by_board[row["board_id"] or first].append(row)  # without a board a row is only to be rejected
         self._resolve_elsewhere(context, by_board)
         total, boards = Done(), []
-        for board_id in sorted(by_board, key=list(self._sites).index):
-            mine, site = by_board[board_id], self._sites[board_id]
+        total.outcome.waiting = doubtful = self._still_in_doubt(rows)
+        for board_id in (*(b for b in self._sites if b in by_board), *(b for b in by_board if b not in self._sites)):
+            mine = [row for row in by_board[board_id] if row.get("delta_uuid") not in doubtful]
+            if not mine:
+                continue
             refused = ""
             try:
                 with self._holding(context, board_id) as work:
@@ -131,14 +139,15 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     raise
                 # The orders of the other boards need not wait for this one.
                 refused = str(error)
-                context.log.error(f"board {board_id} ('{site.board.name}') takes nothing, its rows wait: {refused}")
+                context.log.error(f"board {board_id} takes nothing, its rows wait: {refused}")
                 done = Done()
                 done.outcome.waiting = {row.get("delta_uuid") or row["title"]: refused for row in mine}
             total.add(done)
+            site = self._sites.get(board_id)
             boards.append(
                 {
-                    "board": site.board.name,
-                    "url": site.board.url,
+                    "board": site.board.name if site else str(board_id),
+                    "url": site.board.url if site else "",
                     "rows": len(mine),
                     "created": len(done.outcome.created),
                     "rejected": len(done.outcome.rejected),
@@ -157,13 +166,22 @@ class MondayIOManager(dg.ConfigurableIOManager):
             if board_id in by_board:
                 continue
             try:
-                if board_id not in self._sites:
-                    self._sites |= read_sites(self._connect(), [board_id])
-            except ConfigurationError as error:
+                with self._holding(context, board_id):
+                    pass
+            except BoardRefused as error:
                 context.log.warning(f"requests to board {board_id} are in doubt and cannot be looked up: {error}")
-                continue
-            with self._holding(context, board_id):
-                pass
+
+    def _still_in_doubt(self, rows: Sequence[Row]) -> dict[str, str]:
+        """Rows that an open request to another board may make: they must wait until that is known."""
+        boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
+        return {
+            key: f"a request to board {board_id} that may have made it is still in doubt"
+            for board_id in self.sql_server.boards_in_doubt(lambda run_id: True)
+            if set(boards.values()) - {board_id}
+            for entry in self._journal(board_id).in_doubt()
+            for key in entry.keys
+            if boards.get(key, board_id) != board_id
+        }
 
     def _tell_groups(self, rows: Sequence[Row], boards: Sequence[Row]) -> dict[str, Any]:
         return {
@@ -218,6 +236,15 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 check_mapping(site.board, site.subitems, self.sql_server.mapping)
         return self._client
 
+    def _site(self, board_id: int) -> Site:
+        """The board, also one that no rule names any more. Raises BoardRefused if the token does not see it."""
+        if board_id not in self._sites:
+            try:
+                self._sites |= read_sites(self._connect(), [board_id])
+            except ConfigurationError as error:
+                raise BoardRefused(str(error)) from error
+        return self._sites[board_id]
+
     def _heartbeat(self) -> None:
         """Renews the leases on the run's rows and on the board, each once a third of it has passed."""
         if monotonic() - self._renewed_at > self.sql_server.lease_seconds / 3:
@@ -233,7 +260,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     @contextmanager
     def _holding(self, context: dg.OutputContext, board_id: int) -> Iterator[BoardWork]:
         """Holds the board, and resolves what earlier runs left in doubt before anything is created."""
-        client, site, journal = self._connect(), self._sites[board_id], self._journal(board_id)
+        client, site, journal = self._connect(), self._site(board_id), self._journal(board_id)
         mapping = self.sql_server.mapping
 
         told = float("-inf")

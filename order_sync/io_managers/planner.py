@@ -40,6 +40,7 @@ from order_sync.monday.board import (
     subitems_of,
 )
 from order_sync.monday.bulk_import import choose_jobs, job_seconds
+from order_sync.monday.changes import ITEM_DELETED
 from order_sync.monday.client import MondayReader
 from order_sync.monday.forecast import Pace, Work, forecast
 from order_sync.monday.rows import NewRow
@@ -52,12 +53,6 @@ from order_sync.orders.naming import clean
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.states import HeaderState, LineState, header_states, line_states
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
-
-# As monday/changes.py says it; a test holds the two together.
-ITEM_DELETED = (
-    "its item {} was deleted on the board after the order was synced. Restore it there (monday "
-    "keeps it for 30 days), then run `order-sync retry`"
-)
 
 STEPS = ("monday_items", "monday_subitems")
 

@@ -4,7 +4,9 @@ In: frames of queue rows that ought to be claimed or SYNCED. Out: the rows that 
 Loading never depends on what a step kept in memory, so a run can be re-executed from any step.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -13,12 +15,15 @@ from pydantic import Field, PrivateAttr
 
 from order_sync.errors import OrderSyncError
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
+from order_sync.orders.commit import Held
+from order_sync.orders.mapping import Mapping
 from order_sync.orders.queue import OrderQueue, QueueReader
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
 
 CUSTOMERS = "customers"
+LEFT = "held back with no row rejected"
 OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
 STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
 CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
@@ -44,6 +49,15 @@ def header_columns(reader: QueueReader) -> list[str]:
     return own + [column.name for column in reader.tables.order_columns]
 
 
+def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: Mapping) -> pd.DataFrame:
+    """Claimed lines with what their board is chosen by: item_board_id, for lines whose item is there already."""
+    rows = list(lines)
+    if mapping.boards:
+        boards = reader.item_boards({row["record_uuid"] for row in rows if row["order_item_id"] is not None})
+        rows = [row | {"item_board_id": boards.get(row["order_item_id"])} for row in rows]
+    return to_frame(rows, [*LINES, "item_board_id", *mapping.board_sources])
+
+
 def _per_customer(outcomes: list[Row]) -> list[Row]:
     """What became of a run's rows, by customer. Rows that are neither on the board nor rejected wait."""
     counts: dict[str, Row] = {}
@@ -57,6 +71,10 @@ def _per_customer(outcomes: list[Row]) -> list[Row]:
         else:
             of["waiting"] += found["rows"] - found["on_board"]
     return [{"customer": name} | of for name, of in sorted(counts.items())]
+
+
+def _held(held: Sequence[Held]) -> dg.MetadataValue[Any]:
+    return table([{"record_uuid": of.record_uuid, "reason": of.reason} for of in held[:200]])
 
 
 def _synced(outcomes: list[Row], row: str) -> int:
@@ -106,8 +124,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         if name == "pending_headers":
             return to_frame(queue.claimed_headers(self._run_id), header_columns(queue))
         if name == "pending_lines":
-            sources = self.sql_server.mapping.board_sources
-            return to_frame(queue.claimed_lines(self._run_id, sources=sources), [*LINES, *sources])
+            mapping = self.sql_server.mapping
+            return lines_frame(queue.claimed_lines(self._run_id, sources=mapping.board_sources), queue, mapping)
         raise OrderSyncError(f"Asset {name} is not loaded through the queue IO manager.")
 
     def _over(self) -> list[str]:
@@ -200,6 +218,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         outcomes = self._queue.outcomes(self._run_id)  # before the rows are given back
         released = self._queue.release(self._run_id)
         missed = len(complete.difference(committed.ready))
+        rejected = {row["record_uuid"] for row in errors}
+        left = [held for held in committed.held if held.record_uuid not in rejected]
         context.log.info(
             f"synced {len(committed.ready)} record_uuids; {len(committed.held)} held back; {len(errors)} rows rejected"
         )
@@ -217,9 +237,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "given back": released,
                 CUSTOMERS: table(_per_customer(outcomes)),
                 "rejected rows": table(errors[:200]),
-                "record_uuids held back": table(
-                    [{"record_uuid": h.record_uuid, "reason": h.reason} for h in committed.held[:200]]
-                ),
+                "record_uuids held back": _held(committed.held),
+                LEFT: _held(left),
             }
         )
 

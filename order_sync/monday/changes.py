@@ -24,6 +24,10 @@ from order_sync.orders.mapping import Mapping as ColumnMapping
 log = logging.getLogger("order_sync.monday")
 
 CHANGE = "change_multiple_column_values"
+ITEM_DELETED = (
+    "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
+    "and run `order-sync retry`, or have it made again: `order-sync reconcile --requeue`"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +106,7 @@ class Changes:
                 key: f"its item {item} was deleted on the board" for key, item in lines.items() if item in self._awaited
             },
             rejected={
-                key: Rejected(
-                    f"its item {item} was deleted on the board after the order was synced. Restore it there (monday "
-                    "keeps it for 30 days), then run `order-sync retry`",
-                    code=Rule.ITEM_DELETED,
-                )
+                key: Rejected(ITEM_DELETED.format(item), code=Rule.ITEM_DELETED)
                 for key, item in lines.items()
                 if item not in self._awaited
             },
@@ -174,11 +174,3 @@ class Changes:
                 )
             except OrderSyncError as error:
                 log.warning("%d adopted items did not get their delta_uuid on the board: %s", len(batch), error)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text.strip())
-    except ValueError:
-        return False
-    return True

@@ -69,7 +69,8 @@ OURS: Mapping[Rule, tuple[str, str]] = {
     Rule.ITEM_DELETED: (
         "Item deleted on the board",
         "The line came after its order was synced, and somebody has deleted the order's item since. Restore the item "
-        "from the board's recycle bin; monday keeps it for 30 days.",
+        "from the board's recycle bin (monday keeps it for 30 days), or have the order made again by `order-sync "
+        "reconcile --requeue`.",
     ),
 }
 _VALUE = (

@@ -46,7 +46,9 @@ class Links:
         return f"{board}/pulses/{item_id}" if board and item_id else None
 
     def run(self, run_id: str | None) -> str | None:
-        return f"{self.dagster_url.rstrip('/')}/runs/{run_id}" if self.dagster_url and run_id else None
+        """A run in Dagster's UI; `order-sync reconcile` is none."""
+        is_run = run_id and " " not in run_id
+        return f"{self.dagster_url.rstrip('/')}/runs/{run_id}" if self.dagster_url and is_run else None
 
 
 def read_links(database: Database, tables: Tables, dagster_url: str | None) -> Links:

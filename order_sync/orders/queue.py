@@ -156,6 +156,19 @@ class QueueReader:
             query = query.select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
         return self.database.rows(query.where(h.c.sync_run_id == run_id).order_by(h.c.created_at, h.c.delta_uuid))
 
+    def item_boards(self, record_uuids: Collection[str]) -> dict[int, int]:
+        """The board of each item of these orders, by item id, as far back as the log goes."""
+        h, log = self.tables.header_queue, self.tables.log
+        query = (
+            sa.select(log.c.monday_id, log.c.board_id)
+            .select_from(h.join(log, log.c.delta_uuid == h.c.delta_uuid))
+            .where(log.c.outcome.in_(["created", "adopted"]), log.c.board_id.is_not(None))
+        )
+        found = (
+            row for chunk in chunks(record_uuids) for row in self.database.rows(query.where(h.c.record_uuid.in_(chunk)))
+        )
+        return {row["monday_id"]: row["board_id"] for row in found}
+
     def run_lines(self, run_id: str) -> list[Row]:
         """What became of a run's lines.
 

@@ -18,6 +18,7 @@ from order_sync.errors import Rule
 from order_sync.orders.advice import advice
 from order_sync.orders.database import Database, Row
 from order_sync.orders.links import Links
+from order_sync.orders.requeue import REQUEUED_BY
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, TableNames, Tables
 
 NOBODY = "(no customer)"
@@ -154,9 +155,12 @@ def make_report(
 def _customers(synced: Iterable[Row], waiting: Iterable[Row], rejected: Iterable[RejectedRow]) -> list[CustomerLine]:
     found: dict[str, Row] = defaultdict(dict)
     for row in synced:
-        found[_customer(row)]["synced"] = row["orders"]
+        of = found[_customer(row)]  # a customer that is NULL and one that is blank are the same to a reader
+        of["synced"] = of.get("synced", 0) + row["orders"]
     for row in waiting:
-        found[_customer(row)] |= {"waiting": row["orders"], "oldest_waiting": row["oldest"]}
+        of = found[_customer(row)]
+        of["waiting"] = of.get("waiting", 0) + row["orders"]
+        of["oldest_waiting"] = min(of.get("oldest_waiting") or row["oldest"], row["oldest"])
     orders: dict[str, set[str]] = defaultdict(set)
     for error in rejected:
         orders[error.customer].add(error.record_uuid)
@@ -343,7 +347,7 @@ def _runs_query(tables: Tables, since: datetime | None, run_id: str | None) -> s
         sa.func.max(log.c.logged_at).label("ended"),
         sa.func.count(sa.distinct(log.c.delta_uuid)).label("rows"),
         *(counted(outcome) for outcome in ("created", "adopted", "rejected", "unsettled")),
-    ).where(log.c.run_id == run_id if run_id else log.c.logged_at >= since)
+    ).where(log.c.run_id == run_id if run_id else log.c.logged_at >= since, log.c.run_id != REQUEUED_BY)
     return query.group_by(log.c.run_id).order_by(began.desc())
 
 

@@ -16,6 +16,7 @@ from order_sync.orders.database import WritableDatabase, chunks
 from order_sync.orders.journal import Operation
 from order_sync.orders.tables import Action, State, Tables
 
+UNDER_IT = (State.SYNCED, State.ERROR, State.PENDING)  # lines whose subitem may have gone with the item
 REQUEUED_BY = "order-sync reconcile"  # in place of a run's id in ORDER_SYNC_LOG
 
 
@@ -61,9 +62,7 @@ def _put_back(
     if not headers:
         waits = any(row.sync_state == State.NEW and row.monday_item_id is None for row in queued[h])
         return None if waits else "none of its headers is SYNCED with an item that is gone"
-    lines = [
-        row for row in queued[line] if row.parent_item_id in gone and row.sync_state in (State.SYNCED, State.ERROR)
-    ]
+    lines = [row for row in queued[line] if row.parent_item_id in gone and row.sync_state in UNDER_IT]
     line_uuids = {row.line_uuid for row in lines}
     under_it = connection.execute(
         sa.select(m.c.line_uuid).where(m.c.record_uuid == record_uuid, m.c.parent_item_id.in_(gone))
@@ -104,14 +103,15 @@ def _write(
     ):
         mine = (table.c.record_uuid == record_uuid, table.c.action_type == Action.INSERT)
         waits = {"sync_state": state, "sync_run_id": None, "sync_completed_at": None, "sync_error_message": None}
-        lost = (*mine, own.in_(gone), table.c.sync_state.in_([State.SYNCED, State.ERROR]))
+        lost = (*mine, own.in_(gone), table.c.sync_state.in_(UNDER_IT))
         connection.execute(sa.update(table).where(*lost).values(waits | dict.fromkeys(ids)))
         connection.execute(sa.update(table).where(*mine, table.c.sync_state == State.SYNCED).values(waits))
     cleared = {"sync_state": None, "last_synced_at": None}
+    # The order goes back whole: no main row may be SYNCED while its queue row waits. What is there keeps its id.
+    for main in (o, m):
+        connection.execute(sa.update(main).where(main.c.record_uuid == record_uuid).values(cleared))
     connection.execute(
-        sa.update(o)
-        .where(o.c.record_uuid == record_uuid, o.c.monday_item_id.in_(gone))
-        .values(cleared | {"monday_item_id": None})
+        sa.update(o).where(o.c.record_uuid == record_uuid, o.c.monday_item_id.in_(gone)).values(monday_item_id=None)
     )
     for chunk in chunks(line_uuids):
         connection.execute(

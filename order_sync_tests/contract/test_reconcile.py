@@ -219,6 +219,21 @@ def test_items_of_the_order_that_are_still_there_keep_their_place(site: Site) ->
     assert site.row(site.tables.header_queue, delta_uuid=second["delta_uuid"])["monday_item_id"] is None
     for row in site.rows(site.tables.line_queue):
         assert (row["sync_state"], row["monday_subitem_id"]) == (State.PENDING, ids[row["delta_uuid"]])
+    # No main row is ahead of its queue row; ids of what is there stay.
+    assert site.row(site.tables.orders, record_uuid=record(order))["sync_state"] is None
+    for row in site.rows(site.tables.order_lines):
+        assert (row["sync_state"], row["last_synced_at"]) == (None, None)
+        assert row["monday_subitem_id"] is not None
+
+
+def test_a_line_that_was_given_back_with_its_subitem_comes_along(site: Site) -> None:
+    order = make_order(lines=2)
+    ids = synced(site, order)
+    late = order.lines[0]["delta_uuid"]
+    site.change(site.tables.line_queue, {"sync_state": State.PENDING, "sync_run_id": None}, delta_uuid=late)
+    assert put_back(site, order, ids[order.headers[0]["delta_uuid"]]).records == [record(order)]
+    line = site.row(site.tables.line_queue, delta_uuid=late)
+    assert (line["monday_subitem_id"], line["parent_item_id"]) == (None, None)
 
 
 def test_a_line_that_was_rejected_because_its_item_was_gone_comes_along(site: Site) -> None:

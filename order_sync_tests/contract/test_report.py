@@ -46,8 +46,9 @@ def test_customers_are_counted_in_orders(site: Site) -> None:
         make_order(customer=names[CUSTOMER], headers=2, minute=minute) for minute in range(5)
     )
     other, nobody = make_order(customer="Other"), make_order(customer=None, minute=9)
+    blank = make_order(customer="", minute=11)
     cancelled = make_order(customer="Cancelled")
-    site.add(synced, old, _waits, late, rejected, other, nobody, cancelled)
+    site.add(synced, old, _waits, late, rejected, other, nobody, blank, cancelled)
     make_synced(site, synced)
     make_synced(site, other)
     make_synced(site, old, days_ago=8)
@@ -59,7 +60,7 @@ def test_customers_are_counted_in_orders(site: Site) -> None:
         site.change(table, {"action_type": Action.DELETE}, record_uuid=record(cancelled))
     report = report_of(site)
     assert {line.customer: line for line in report.customers} == {
-        NOBODY: CustomerLine(customer=NOBODY, waiting=1, oldest_waiting=MORNING + timedelta(minutes=9)),
+        NOBODY: CustomerLine(customer=NOBODY, waiting=2, oldest_waiting=MORNING + timedelta(minutes=9)),
         names[CUSTOMER]: CustomerLine(
             customer=names[CUSTOMER],
             synced=1,
@@ -69,7 +70,7 @@ def test_customers_are_counted_in_orders(site: Site) -> None:
         ),
         "Other": CustomerLine(customer="Other", synced=1),
     }
-    assert (report.total.synced, report.total.waiting, report.total.rejected) == (2, 3, 1)
+    assert (report.total.synced, report.total.waiting, report.total.rejected) == (2, 4, 1)
     assert report_of(site, days=9).total.synced == 3
 
 

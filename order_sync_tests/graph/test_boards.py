@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -17,8 +20,12 @@ from pydantic import SecretStr
 from order_sync import launch
 from order_sync.demo.board import board_seeds
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
-from order_sync.errors import BoardRefused, ConfigurationError, Fatal
-from order_sync.orders.journal import Journal
+from order_sync.errors import BoardRefused, ConfigurationError, Fatal, Transient
+from order_sync.io_managers import monday as monday_io
+from order_sync.io_managers.board_work import Site, read_sites
+from order_sync.monday.bulk_import import BulkImport
+from order_sync.monday.client import MondayReader
+from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.naming import folded
 from order_sync.settings import tables_of
@@ -81,6 +88,21 @@ def expected(stage: Stage) -> dict[int, Counter[str]]:
             board = SAMPLES if row["ORDER TYPE"] == "SAMPLE" else stage.settings.board_id
         found[board][row["record_uuid"]] += 1
     return found
+
+
+@contextmanager
+def dies_after(closing: int) -> Iterator[None]:
+    """The run dies when it has the answer to its next request, after so many that it has recorded."""
+    close, closed = Journal.close, []
+
+    def dies(self: Journal, *args: Any, **more: Any) -> None:
+        closed.append(args)
+        if len(closed) > closing:
+            raise Fatal("the run dies here")
+        close(self, *args, **more)
+
+    with mock.patch.object(Journal, "close", dies):
+        yield
 
 
 def test_each_order_goes_to_the_first_board_whose_rule_it_fits(stage: Stage) -> None:
@@ -151,6 +173,12 @@ def test_a_full_board_keeps_no_other_orders_waiting(stage: Stage) -> None:
         board: min(room, len(of)) for board, of in wanted.items()
     }
     assert summary.orders_held_back == len(wanted[MINE]) - room
+    with stage.instance() as instance:
+        checked = instance.all_logs(summary.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [entry.dagster_event.asset_check_evaluation_data for entry in checked if entry.dagster_event is not None]
+    (failed,) = [check for check in found if not check.passed]
+    assert failed.check_name == "nothing_left_pending"
+    assert failed.metadata["found"].value == summary.orders_held_back
     stage.emulator.configure(items_limit=10_000)
     assert stage.sync().complete
     assert {board: records(stage, board) for board in wanted} == wanted
@@ -171,15 +199,7 @@ def test_an_order_in_doubt_on_another_board_is_looked_up_there_first(stage: Stag
     customers = sorted({row["CUSTOMER NAME"] for row in stage.inserts(stage.tables.header_queue)})
     everybody = f"\n[[boards]]\nid = {MINE}\ncustomers = {json.dumps(customers, ensure_ascii=False)}\n"
     stage = with_rules(stage, everybody)
-    close, closed = Journal.close, []
-
-    def dies_at_the_second(self: Journal, *args: Any, **more: Any) -> None:
-        closed.append(args)
-        if len(closed) == 2:
-            raise Fatal("the run dies here")
-        close(self, *args, **more)
-
-    with mock.patch.object(Journal, "close", dies_at_the_second), pytest.raises(Fatal, match="dies here"):
+    with dies_after(closing=1), pytest.raises(Fatal, match="dies here"):
         stage.sync()
     made = records(stage, MINE)
     assert made
@@ -222,3 +242,82 @@ def test_a_rule_by_a_column_that_late_lines_lack_is_refused(stage: Stage) -> Non
     stage = with_rules(stage, f'\n[[boards]]\nid = {MINE}\nwhere = {{ GroupMonday = ["x"] }}\n')
     with pytest.raises(ConfigurationError, match=r"chooses a board by \[GroupMonday\]"):
         stage.sync()
+
+
+# ---- what is in doubt elsewhere ---------------------------------------------------------------------------
+
+
+def all_to(stage: Stage, board: int) -> Stage:
+    customers = sorted({row["CUSTOMER NAME"] for row in stage.inserts(stage.tables.header_queue)})
+    return with_rules(stage, f"\n[[boards]]\nid = {board}\ncustomers = {json.dumps(customers, ensure_ascii=False)}\n")
+
+
+def test_an_order_in_doubt_on_a_board_that_nobody_sees_waits(stage: Stage) -> None:
+    stage.add_orders(12)
+    stage = all_to(stage, MINE)
+    with dies_after(closing=1), pytest.raises(Fatal, match="dies here"):
+        stage.sync()
+    made = records(stage, MINE)
+    stage = all_to(stage, SAMPLES)
+    read = read_sites
+
+    def as_long_as_it_is_seen(reader: MondayReader, boards: Sequence[int]) -> dict[int, Site]:
+        if MINE in boards:
+            raise ConfigurationError(f"monday shows no board {MINE} to this token.")
+        return read(reader, boards)
+
+    with mock.patch.object(monday_io, "read_sites", as_long_as_it_is_seen):
+        summary = stage.sync()
+    assert (summary.orders_held_back, records(stage, MINE)) == (len(made), made)
+    assert not records(stage, SAMPLES) & made
+    assert stage.sync().complete
+    assert not records(stage, SAMPLES) & made
+
+
+def test_an_order_of_an_import_that_goes_on_elsewhere_waits(stage: Stage) -> None:
+    stage.add_orders(6)
+    stage = all_to(stage, SAMPLES)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    entry = {
+        "idempotency_key": "an import",
+        "board_id": MINE,
+        "operation": Operation.IMPORT,
+        "keys": json.dumps([row["delta_uuid"] for row in stage.inserts(stage.tables.header_queue)]),
+        "body": json.dumps({"request": "", "csv": "", "job": {"job_id": "1", "upload_url": "http://127.0.0.1:1/"}}),
+        "state": "OPEN",
+        "run_id": "a run that died",
+        "opened_at": now,
+        "sent_at": now,
+    }
+    stage.execute(sa.insert(stage.tables.journal).values(entry))
+    with mock.patch.object(BulkImport, "finish", side_effect=Transient("the job stands still")):
+        assert stage.sync().orders_held_back == 6
+    assert not records(stage, SAMPLES)
+    stage.execute(sa.update(stage.tables.journal).values(state="CLOSED"))
+    assert stage.sync().complete
+
+
+def test_a_late_line_stays_on_the_board_of_its_item_whatever_the_rules_say_now(stage: Stage) -> None:
+    stage.add_orders(6)
+    stage = all_to(stage, MINE)
+    assert stage.sync().complete
+    order = stage.rows(stage.tables.orders)[0]
+    late_line(stage, order, "9XL")
+    stage = all_to(stage, SAMPLES)
+    assert stage.sync().complete
+    logged = stage.tables.log
+    boards = {row["board_id"] for row in stage.rows(logged, logged.c.outcome == "created")}
+    assert boards == {MINE}
+    late_line(stage, order, "8XL")
+    settings = stage.settings.model_copy(
+        update={
+            "deployment": "production",
+            "database_url": SecretStr(stage.settings.database),
+            "monday_token": SecretStr("any"),
+        }
+    )
+    with_rules(stage, f'\n[[boards]]\nid = {SAMPLES}\ncustomers = ["nobody"]\n')
+    planned = launch.dry_run(settings)["total"]
+    assert (planned["subitems"], planned["rejected"]) == (1, 0)
+    assert launch.sync(settings).complete
+    assert stage.agreement().subitems == 0  # none went to the boards that the rules name now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +20,14 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from order_sync import notifications
+from order_sync.definitions import build_definitions
 from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import ConfigurationError, Fatal
-from order_sync.notifications import build_notifications
+from order_sync.notifications import _digest, build_notifications, failed, first_reason
 from order_sync.settings import Settings, load_settings
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage, free_port, in_group, until
+from order_sync_tests.graph.test_changes import delete_item
 from order_sync_tests.graph.test_sensor import failed_run
 
 SECRETS = {"token": "xoxb-not-to-be-seen", "hook": "webhook-not-to-be-seen", "password": "mail-not-to-be-seen"}
@@ -233,11 +236,36 @@ def test_no_channel_no_sensor(stage: Stage) -> None:
         ({"slack_token": "t"}, "ORDER_SYNC_SLACK_CHANNEL"),
         ({"slack_channel": "#orders"}, "ORDER_SYNC_SLACK_TOKEN"),
         ({"email_to": "a@site.example"}, "ORDER_SYNC_EMAIL_FROM, ORDER_SYNC_EMAIL_HOST"),
+        (
+            {"email_to": "a@s.example", "email_from": "b@s.example", "email_host": "s.example", "email_user": "u"},
+            "ORDER_SYNC_EMAIL_PASSWORD",
+        ),
+        ({"teams_webhook": "the channel"}, "ORDER_SYNC_TEAMS_WEBHOOK is no address"),
     ],
 )
 def test_a_channel_that_is_set_by_half_is_named(stage: Stage, given: dict[str, str], missing: str) -> None:
     with pytest.raises(ConfigurationError, match=missing):
         build_notifications(with_settings(stage.settings, **given))
+
+
+def test_boards_that_differ_are_told_as_what_they_are(stage: Stage) -> None:
+    stage.add_orders(2)
+    assert stage.sync().complete
+    delete_item(stage, stage.inserts(stage.tables.header_queue)[0]["monday_item_id"])
+    job = build_definitions(stage.settings).resolve_job_def("reconcile")
+    with stage.instance() as instance:
+        run_id = job.execute_in_process(instance=instance, raise_on_error=False).run_id
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        message = failed(instance, run, first_reason(instance, run_id), None)
+    assert message.title == "order_sync: boards and tables differ"
+    assert message.lines[0].startswith("Reason: Tables and boards differ: ")
+    assert "order-sync reconcile" in message.lines[1]
+
+
+def test_a_number_that_grows_tenfold_is_another_reason() -> None:
+    one, other, many = (f"differ: {n} items gone, run {uuid.uuid4()}" for n in ("1", "7", "1,500"))
+    assert _digest(one) == _digest(other) != _digest(many)
 
 
 def test_a_missing_library_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -328,6 +328,13 @@ def test_both_sensors_wait_for_one_run(stage: Stage, instance: dg.DagsterInstanc
         assert skipped(tick(quickly(stage), instance, name=name)).startswith(f"Run {run.run_id} is STARTED")
 
 
+def test_rows_that_another_tool_left_without_a_time_are_stuck(stage: Stage, instance: dg.DagsterInstance) -> None:
+    stage.add_orders(2)
+    headers = stage.tables.header_queue
+    stage.execute(sa.update(headers).values(sync_state="PENDING", sync_run_id="an older tool", sync_attempted_at=None))
+    assert request_of(tick(stage, instance, name="stuck_rows")).tags["order_sync/stuck"] == "2"
+
+
 def test_rows_in_error_are_not_stuck(stage: Stage, instance: dg.DagsterInstance) -> None:
     """No run may claim them, so to ask for one again and again would be in vain."""
     stage.add_orders(1)

@@ -42,4 +42,4 @@ WHERE [ORDER_LIST_LINES_DELTA].sync_state IN (?) AND [ORDER_LIST_LINES_DELTA].ac
 
 SELECT [ORDER_SYNC_LOG].run_id, min([ORDER_SYNC_LOG].logged_at) AS began, max([ORDER_SYNC_LOG].logged_at) AS ended, count(DISTINCT [ORDER_SYNC_LOG].delta_uuid) AS rows, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS created, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS adopted, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS rejected, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS unsettled
 FROM [ORDER_SYNC_LOG]
-WHERE [ORDER_SYNC_LOG].run_id = ? GROUP BY [ORDER_SYNC_LOG].run_id ORDER BY began DESC;
+WHERE [ORDER_SYNC_LOG].run_id = ? AND [ORDER_SYNC_LOG].run_id != ? GROUP BY [ORDER_SYNC_LOG].run_id ORDER BY began DESC;
