@@ -13,10 +13,10 @@ demo: $(VENV)/.installed
 ui: $(VENV)/.installed
 	$(BIN)/order-sync demo --ui
 
-# Two at a time; PYTEST_ARGUMENTS= for one after the other.
-PYTEST_ARGUMENTS ?= --numprocesses 2 --dist loadgroup
+# Two files at a time, and then those that want the machine for themselves.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+	$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest -m alone
 
 # The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
 faults: $(VENV)/.installed-test

@@ -57,6 +57,11 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
     def reader(self) -> QueueReader:
         return QueueReader(self.database, self.tables, lease_seconds=self.lease_seconds)
 
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Whoever read leaves no connection open: SQLite would write its file when the last one is closed."""
+        if "database" in self.__dict__:
+            self.database.dispose()
+
     def check(self) -> None:
         """Raises ConfigurationError if the mapping, the database or its tables will not do."""
         unread = [source for source in self.mapping.item_sources if source not in self.item_sources]
