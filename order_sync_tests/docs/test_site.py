@@ -87,8 +87,10 @@ def test_no_page_asks_another_host_and_all_fit_a_phone(site: Path, page: Any) ->
 def test_the_search_works_without_a_server(site: Path, page: Any) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto((site / "index.html").as_uri())
-    page.locator("input.md-search__input").fill("idempotency")
-    page.locator(".md-search-result__item").first.wait_for(timeout=20_000)
+    page.locator("input.md-search__input").click()
+    page.get_by_text("Type to start searching").wait_for()  # until then the page misses what is typed
+    page.locator("input.md-search__input").press_sequentially("idempotency")
+    page.locator(".md-search-result__item").first.wait_for()
     found = page.locator(".md-search-result__link").evaluate_all("links => links.map(link => link.href)")
     assert any("state-machine.html" in link for link in found), found
 
