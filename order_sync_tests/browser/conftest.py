@@ -33,7 +33,9 @@ from order_sync_tests.graph.stage import (
 )
 
 TOKEN = "eyJhbGciOi.token-of-the-ui.7pQx"  # the emulator takes any
-SENSORS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { sensors { id } } } } }"
+SENSORS = (
+    "{ repositoriesOrError { ... on RepositoryConnection { nodes { sensors { id sensorState { status } } } } } }"
+)
 STOP = (
     "mutation ($id: String!) { stopSensor(id: $id) { ... on StopSensorMutationResult { instigationState { status }}}}"
 )
@@ -57,6 +59,23 @@ class Ui:
         return answer["data"]
 
 
+def turn_sensors_off(ui: Ui) -> None:
+    """Until they stay off: Dagster's daemon writes the state that it read before a tick again as the tick begins."""
+    stayed_off = 0
+
+    def off() -> bool:
+        nonlocal stayed_off
+        (repository,) = ui.ask(SENSORS)["repositoriesOrError"]["nodes"]
+        on = [sensor["id"] for sensor in repository["sensors"] if sensor["sensorState"]["status"] == "RUNNING"]
+        for sensor in on:
+            stopped = ui.ask(STOP, id=sensor)
+            assert stopped["stopSensor"]["instigationState"]["status"] == "STOPPED"
+        stayed_off = 0 if on else stayed_off + 1
+        return stayed_off == 3
+
+    until(off, "the sensors off", within=120, every=4)  # the daemon looks every 5 s
+
+
 @pytest.fixture(scope="package")
 def ui(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     if not CHROMIUM.exists():
@@ -71,10 +90,7 @@ def ui(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
         with in_group(arguments, stage.folder, environment, quiet=True) as process:
             until(lambda: process.poll() is not None or answers(ui.url), "Dagster's UI", within=120, every=0.3)
             assert process.poll() is None, (stage.folder / "output.txt").read_text(encoding="utf-8")
-            (repository,) = ui.ask(SENSORS)["repositoriesOrError"]["nodes"]
-            for sensor in repository["sensors"]:
-                stopped = ui.ask(STOP, id=sensor["id"])
-                assert stopped["stopSensor"]["instigationState"]["status"] == "STOPPED"
+            turn_sensors_off(ui)
             yield ui
             process.terminate()
             until(lambda: not group_lives(process), "the end of everything that the demo started")
