@@ -16,15 +16,16 @@ from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.tables import make_tables
 
 CHROMIUM = Path("/usr/bin/chromium")
-TOGETHER = ("browser", "docs")  # folders whose tests share what takes long to start
-ALONE = ("faults", "test_postgres", "test_account", "test_writers")  # about what meets in time: they want the machine
+TOGETHER = ("docs",)  # folders whose tests share what takes long to start
+# About what meets in time, or what a person waits for: they want the machine. So does every test with a browser.
+ALONE = ("faults", "browser", "test_postgres", "test_account", "test_writers")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What may run side by side (pytest-xdist): files, but for folders that share something."""
     for item in items:
         folder = item.path.parent.name
-        if folder in ALONE or item.path.stem in ALONE:
+        if folder in ALONE or item.path.stem in ALONE or item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.alone)
         item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
 
