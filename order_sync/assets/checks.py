@@ -1,8 +1,8 @@
 """Asset checks: what a person would ask of each asset after a run.
 
 In: the tables as they are, and the board as monday shows it. Out: passed, or what is wrong, where, and what to do.
-They only read. What only a person can put right is an ERROR or a WARN and stops nothing; a check blocks only where
-going on would do harm.
+They only read; where runs write, their queries count in the account's budget. What only a person can put right is an
+ERROR or a WARN and stops nothing; a check blocks only where going on would do harm.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -133,7 +133,7 @@ def board_before_items(
     ]
     mapping, reader = sql_server.mapping, sql_server.reader
     try:
-        with _asking(monday) as client:
+        with _asking(monday, sql_server) as client:
             boards = visible_boards(client, mapping.board_ids(monday.board_id))
             calls = client.usage.calls
     except OrderSyncError as error:
@@ -198,7 +198,7 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         found, calls = Findings(), 0
         try:
             if chosen:
-                with _asking(monday) as client:
+                with _asking(monday, sql_server) as client:
                     for board_id in sorted({board_id for board_id, _ in chosen}):
                         # Those that only an id is known of come last: a search has no use for them.
                         items = sorted((i for b, i in chosen if b == board_id), key=lambda item: item.key is None)
@@ -338,8 +338,10 @@ def _expected(reader: QueueReader, run_id: str, columns: Sequence[str]) -> list[
 
 
 @contextmanager
-def _asking(monday: ReadOnlyMondayResource) -> Iterator[MondayReader]:
-    client = monday.reader()
+def _asking(monday: ReadOnlyMondayResource, sql_server: ReadOnlySqlServerResource) -> Iterator[MondayReader]:
+    budget = sql_server.budget(monday.account, clock_speed=monday.clock_speed)
+    budget.share()
+    client = monday.reader(budget)
     if client is None:
         raise OrderSyncError("There is no token or no board to ask for.")
     with client:

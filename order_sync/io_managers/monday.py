@@ -23,6 +23,7 @@ from order_sync.io_managers.frames import Row, by_customer, let_go, preview, tab
 from order_sync.monday.board import check_mapping
 from order_sync.monday.client import MondayClient
 from order_sync.monday.writer import BoardWriter
+from order_sync.orders.budget import Budget
 from order_sync.orders.journal import Journal
 from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
@@ -46,6 +47,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     home: str = Field(description="Folder for run locks.")
 
     _client: MondayClient | None = PrivateAttr(default=None)
+    _budget: Budget = PrivateAttr()
     _sites: dict[int, Site] = PrivateAttr(default_factory=dict)
     _registry: RunRegistry = PrivateAttr()
     _run_id: str = PrivateAttr()
@@ -224,9 +226,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def _connect(self) -> MondayClient:
         """The client; version, boards, columns and labels are checked at the first time."""
         if self._client is None:
-            client = self.monday.client(
-                self.sql_server.budget(self.monday.account, clock_speed=self.monday.clock_speed)
-            )
+            self._budget = self.sql_server.budget(self.monday.account, clock_speed=self.monday.clock_speed)
+            client = self.monday.client(self._budget)
             client.__enter__()
             client.beat = self._heartbeat
             self._client = client
@@ -283,6 +284,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             labels=site.board.labels,
             heartbeat=self._heartbeat,
         )
+        self._budget.share()
         with journal.holding_board(waiting, name=site.board.name, url=site.board.url):
             self._held, self._held_renewed_at = journal, monotonic()
             try:

@@ -31,6 +31,7 @@ from order_sync.orders.budget import NOTHING, Leave
 log = logging.getLogger("order_sync.monday")
 
 SLICE_SECONDS = 60.0
+BUDGET_SLICE_SECONDS = 5.0
 _BACK_OFF = wait_exponential_jitter(multiplier=1, max=30, jitter=1)
 
 
@@ -81,18 +82,44 @@ class MondayReader:
         self._transport.close()  # type: ignore[no-untyped-call]
 
     def query(self, text: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The data of a query. Raises Fatal, or Transient once the attempts are used up."""
+        """The data of a query. Raises Fatal, or Transient once the attempts are used up.
+
+        It waits for the account's budget like a create: one that goes over it gets another run's request refused too.
+        """
+        operation = operations.name(text)
+        return self._repeated(text, variables, operation, leave=lambda: self._admitted(operation))
+
+    def ask_budget(self) -> None:
+        """Lets monday tell what is left of its minute, which costs nothing worth counting."""
+        self._repeated(operations.BUDGET, None, "", leave=lambda: NOTHING)
+
+    def _repeated(
+        self, text: str, variables: Mapping[str, Any] | None, operation: str, *, leave: Callable[[], Leave]
+    ) -> dict[str, Any]:
         body = operations.body(text, variables)
 
         def once() -> dict[str, Any]:
             self.beat()
+            paid = leave()
             self.usage.add(calls=1)
             started = self.clock.now()
-            reply = self._transport.send(body)
-            self.pacer.learn(reply, seconds=self.clock.now() - started)
+            try:
+                reply = self._transport.send(body)
+            except Transient:
+                self.pacer.lost(paid)
+                raise
+            self.pacer.learn(reply, operation=operation, seconds=self.clock.now() - started, leave=paid)
             return read_data(reply)
 
         return self.retrying()(once)
+
+    def _admitted(self, operation: str) -> Leave:
+        while not (leave := self.pacer.admit(operation, 1, whole=True)).rows:
+            log.info("%s waits %.1f s for monday's budget", operation, leave.wait_seconds)
+            # In slices: an answer to another request, or another run, may bring news.
+            self.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS))
+            self.beat()
+        return leave
 
     def retrying(self, attempts: int | None = None) -> Retrying:
         """Repeats a call that raises Transient, waiting as monday tells, else longer each time."""

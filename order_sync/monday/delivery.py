@@ -16,7 +16,7 @@ from datetime import timedelta
 from order_sync.errors import Fatal, OrderSyncError, Rejected, Transient
 from order_sync.monday import operations
 from order_sync.monday.board import SEARCH_LAG_SECONDS, find_items, find_subitems, read_board
-from order_sync.monday.client import MondayClient
+from order_sync.monday.client import BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
 from order_sync.monday.transport import Reply
 from order_sync.orders.budget import Leave
@@ -26,7 +26,6 @@ log = logging.getLogger("order_sync.monday")
 
 # monday keeps an answer for 30 minutes; the margin is for a request that is replayed at the last moment.
 REPLAY_WINDOW = timedelta(minutes=28)
-BUDGET_SLICE_SECONDS = 5.0
 
 
 @dataclass(kw_only=True)
@@ -89,7 +88,7 @@ class Delivery:
                 log.info("waiting %.1f s for monday's budget", leave.wait_seconds)
                 told = True
                 if self._client.pacer.is_vague:
-                    self._client.query(operations.BUDGET)
+                    self._client.ask_budget()
                     continue
             # In slices: an answer to another writer, or another run, may bring news.
             self._client.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS))

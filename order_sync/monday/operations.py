@@ -75,6 +75,7 @@ query Board($board: [ID!]) {
     columns { id title type settings }
     groups { id title archived deleted }
   }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 ITEMS_BY_COLUMN = """
@@ -83,6 +84,7 @@ query ItemsByColumn($board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $ids
     cursor
     items { id state column_values(ids: $ids) { id text } }
   }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 NEXT_ITEMS = """
@@ -91,6 +93,7 @@ query NextItems($cursor: String!, $ids: [String!]) {
     cursor
     items { id state column_values(ids: $ids) { id text } }
   }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 ITEMS_BY_RULES = """
@@ -101,16 +104,19 @@ query ItemsByRules($board: [ID!], $rules: ItemsQuery, $ids: [String!]) {
       items { id state column_values(ids: $ids) { id text } }
     }
   }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 ITEM_STATES = """
 query ItemStates($items: [ID!]) {
   items(ids: $items, limit: 100) { id state }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 ITEM_PLACES = """
 query ItemPlaces($items: [ID!]) {
   items(ids: $items, limit: 100) { id state board { id } }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 _BOARD_ITEM = """{
@@ -121,18 +127,19 @@ _BOARD_ITEM = """{
 BOARD_ITEMS = f"""
 query BoardItems($board: [ID!], $limit: Int!, $ids: [String!], $own: [String!]) {{
   boards(ids: $board) {{ items_page(limit: $limit) {{ cursor items {_BOARD_ITEM} }} }}
-  complexity {{ query }}
+  {COMPLEXITY}
 }}
 """
 MORE_BOARD_ITEMS = f"""
 query MoreBoardItems($cursor: String!, $limit: Int!, $ids: [String!], $own: [String!]) {{
   next_items_page(cursor: $cursor, limit: $limit) {{ cursor items {_BOARD_ITEM} }}
-  complexity {{ query }}
+  {COMPLEXITY}
 }}
 """
 ITEM_TEXTS = """
 query ItemTexts($items: [ID!], $ids: [String!]) {
   items(ids: $items, limit: 100) { id state column_values(ids: $ids) { id text } }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 SUBITEMS = """
@@ -141,6 +148,7 @@ query Subitems($items: [ID!], $ids: [String!]) {
     id state
     subitems { id state column_values(ids: $ids) { id text } }
   }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 # What the checks ask of an item: where it is, and what is under it.
@@ -157,6 +165,7 @@ query PlacedByKey(
     cursor
     items {{{_PLACED}    }}
   }}
+  {COMPLEXITY}
 }}
 """
 NEXT_PLACED = f"""
@@ -165,11 +174,13 @@ query NextPlaced($cursor: String!, $ids: [String!], $subitem_ids: [String!]) {{
     cursor
     items {{{_PLACED}    }}
   }}
+  {COMPLEXITY}
 }}
 """
 PLACED_BY_ID = f"""
 query PlacedById($items: [ID!], $ids: [String!], $subitem_ids: [String!]) {{
   items(ids: $items, limit: 100) {{{_PLACED}  }}
+  {COMPLEXITY}
 }}
 """
 INGEST_ITEMS = f"""
@@ -195,6 +206,7 @@ query JobStatus($job: ID!) {
       status progress_percentage failure_reason failure_message report_created report_url
     }
   }
+  complexity { before query after reset_in_x_seconds }
 }
 """
 
@@ -242,6 +254,12 @@ def body_of_many(template: DocumentNode, rows: Sequence[Mapping[str, Any]], shar
         for name, value in row.items():
             variables[f"{name}{number}"] = value
     return body(many(template, len(rows)), variables)
+
+
+@cache
+def name(document: str) -> str:
+    """What a document calls its operation, by which its cost is known."""
+    return document.split(maxsplit=2)[1].partition("(")[0]
 
 
 def body(query: str, variables: Mapping[str, Any] | None = None) -> str:

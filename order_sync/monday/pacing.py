@@ -16,7 +16,7 @@ from typing import Any
 from order_sync.monday.transport import Reply
 from order_sync.orders.budget import NOTHING, UNKNOWN_QUOTA, WINDOW_SECONDS, Budget, Leave, Told
 
-FIRST_COST = 30_000  # complexity of a create before one has been seen; 10,000 to 30,000 are reported
+FIRST_COST = 30_000  # complexity of a create, or a query, before one has been seen; 10,000 to 30,000 are reported
 QUERY_COMPLEXITY = 5_000_000  # most that one request may cost
 MINUTE_COMPLEXITY = 10_000_000  # of a personal token; used to forecast, never to pace
 FIRST_ROW_SECONDS = 0.15  # of a create, before one has been seen; used to forecast, never to pace
@@ -96,7 +96,7 @@ class Pacer:
         return None if self._quota == UNKNOWN_QUOTA else self._quota
 
     def cost(self, operation: str) -> float:
-        """Complexity of one create, as last seen."""
+        """Complexity of one create as last seen, or of a query at its dearest: its answers differ in length."""
         return self._cost.get(operation, FIRST_COST)
 
     def batch_size(self, operation: str) -> int:
@@ -133,7 +133,10 @@ class Pacer:
         seconds: float = 0.0,
         leave: Leave = NOTHING,
     ) -> None:
-        """Takes in what a reply says of limits and cost, and how long its rows took, for which there was this leave."""
+        """Takes in what a reply says of limits and cost, and how long its rows took, for which there was this leave.
+
+        A query has no rows.
+        """
         quotas = parse_quotas(reply.headers.get("ratelimit-policy", ""))
         self._quota = quotas.get("complexityMinute", self._quota)
         self.minute_calls = quotas.get("minuteRate", self.minute_calls)
@@ -152,9 +155,9 @@ class Pacer:
             if body.get("after") is not None:
                 ends_in = _ends_in(body.get("reset_in_x_seconds"))
                 told = Told(left=float(body["after"]), ends_in=ends_in, sent_ago=seconds)
-            if rows and cost:
+            if operation and cost:
                 with self._lock:
-                    self._cost[operation] = max(1.0, cost / rows)
+                    self._cost[operation] = max(1.0, cost / rows if rows else max(cost, self._cost.get(operation, 0)))
         if told or leave.points:
             self._budget.settle(leave, cost, told)
         if rows and reply.data and not reply.replayed:

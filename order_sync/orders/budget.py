@@ -122,6 +122,9 @@ class Budget:
         self._window: Window | None = None
         self._seen_at = 0.0
 
+    def share(self) -> None:
+        """From now on every run of the account is to know; what only one process knows of has nobody to share with."""
+
     def left(self, quota: float) -> float:
         """Points left as last known: the whole quota before the first answer and after the window has ended."""
         with self._lock:
@@ -150,7 +153,10 @@ class Budget:
 
 
 class AccountBudget(Budget):
-    """The budget of an account, kept in ORDER_SYNC_BUDGETS for every run that uses the same token."""
+    """The budget of an account, kept in ORDER_SYNC_BUDGETS for every run that uses the same token.
+
+    Until it is shared it leaves the database alone: a run first asks monday whether it may run at all.
+    """
 
     def __init__(
         self,
@@ -166,10 +172,14 @@ class AccountBudget(Budget):
         self._tables = tables
         self._account = account
         self._clock_speed = clock_speed
-        self._asked = False
+        self._shared = False
+
+    def share(self) -> None:
+        self._shared = True
 
     def reserve(self, each: float, rows: int, quota: float, *, whole: bool = False) -> Leave:
-        self._asked = True
+        if not self._shared:
+            return super().reserve(each, rows, quota, whole=whole)
         leave = NOTHING
 
         def take(window: Window | None) -> Window | None:
@@ -181,10 +191,10 @@ class AccountBudget(Budget):
         return leave
 
     def settle(self, leave: Leave, cost: float, told: Told | None) -> None:
-        if self._asked:
+        if self._shared:
             self._change(lambda window: settle(window, leave, cost, told))
         else:
-            super().settle(leave, cost, told)  # a run that only reads leaves the database alone
+            super().settle(leave, cost, told)
 
     def _change(self, change: Callable[[Window | None], Window | None]) -> None:
         while True:

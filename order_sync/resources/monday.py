@@ -24,12 +24,17 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
     batch_seconds: float = Field(description="How long one request may take, as estimated.")
     clock_speed: float = Field(default=1.0, description="How fast monday's clock runs; 1 but for the local one.")
 
-    def reader(self, *, attempts: int = 2) -> MondayReader | None:
-        """A client that can only query; None without a token."""
+    @property
+    def account(self) -> str:
+        """What runs with the same budget have in common."""
+        return account_name(self.url, self.token)
+
+    def reader(self, budget: Budget | None = None, *, attempts: int = 2) -> MondayReader | None:
+        """A client that can only query, within the budget of the account where one is given; None without a token."""
         if not self.token:
             return None
         # A dry run answers soon: where monday cannot be asked, it says so and goes on without.
-        return MondayReader(MondayTransport(self.url, self.token), pacer=self.pacer(), attempts=attempts)
+        return MondayReader(MondayTransport(self.url, self.token), pacer=self.pacer(budget), attempts=attempts)
 
     def pacer(self, budget: Budget | None = None) -> Pacer:
         return Pacer(
@@ -49,11 +54,6 @@ class MondayResource(ReadOnlyMondayResource):
     bulk_rows: int = Field(
         default=0, description="From so many new items in a group on they may be imported; 0: never."
     )
-
-    @property
-    def account(self) -> str:
-        """What runs with the same budget have in common."""
-        return account_name(self.url, self.token)
 
     def client(self, budget: Budget) -> MondayClient:
         """A client that also writes, within the budget of the account."""

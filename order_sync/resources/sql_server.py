@@ -4,6 +4,7 @@ Out: a reader, and from the live resource also the queue, the journal and the co
 The read-only resource has no method that writes, and opens the database read-only.
 """
 
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from order_sync.errors import ConfigurationError
-from order_sync.orders.budget import AccountBudget
+from order_sync.orders.budget import AccountBudget, Budget
 from order_sync.orders.check import check_tables
 from order_sync.orders.commit import Readiness, commit
 from order_sync.orders.database import Database, WritableDatabase
@@ -79,6 +80,10 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
                 "which is not a column of ORDER_LIST: a line that comes late has only those to go by."
             )
         check_tables(self.database, self.tables)
+
+    def budget(self, account: str, *, clock_speed: float) -> Budget:
+        """The complexity that is left to an account; what reads only keeps it to itself."""
+        return Budget(lambda: time.monotonic() * clock_speed)
 
     @property
     def item_sources(self) -> list[str]:

@@ -33,9 +33,7 @@ from order_sync_tests.graph.stage import (
 )
 
 TOKEN = "eyJhbGciOi.token-of-the-ui.7pQx"  # the emulator takes any
-SENSORS = (
-    "{ repositoriesOrError { ... on RepositoryConnection { nodes { sensors { id sensorState { status } } } } } }"
-)
+SENSORS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { sensors { id sensorState { status } } } } } }"
 STOP = (
     "mutation ($id: String!) { stopSensor(id: $id) { ... on StopSensorMutationResult { instigationState { status }}}}"
 )

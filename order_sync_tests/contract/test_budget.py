@@ -13,7 +13,16 @@ QUOTA = 10_000_000.0
 
 
 def budget(site: Site, account: str = "a" * 32, *, clock_speed: float = 1.0) -> AccountBudget:
-    return AccountBudget(site.database, site.tables, account=account, clock_speed=clock_speed)
+    shared = AccountBudget(site.database, site.tables, account=account, clock_speed=clock_speed)
+    shared.share()
+    return shared
+
+
+def test_what_is_not_shared_leaves_the_database_alone(site: Site) -> None:
+    alone = AccountBudget(site.database, site.tables, account="a" * 32)
+    alone.settle(alone.reserve(30_000, 300, QUOTA), 9_000_000, Told(left=1_000_000, ends_in=60))
+    assert alone.left(QUOTA) == 1_000_000
+    assert budget(site).reserve(30_000, 300, QUOTA).rows == 300
 
 
 def test_two_runs_share_what_is_left(site: Site) -> None:

@@ -83,7 +83,6 @@ def stage(strict_monday: Emulator, postgres: Postgres, tmp_path_factory: pytest.
     settings = {
         "ORDER_SYNC_CLOCK_SPEED": str(SPEED),
         "ORDER_SYNC_SENSOR_SECONDS": "86400",
-        "ORDER_SYNC_BOARD_CHECKS": "0",  # a query is not reserved before it leaves, and this minute is a small one
         "ORDER_SYNC_DATABASE_URL": f"sqlite:///{folder}/home/orders.db",
         "ORDER_SYNC_MAPPING": str(folder / "mapping.toml"),
     }

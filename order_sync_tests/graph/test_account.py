@@ -58,8 +58,7 @@ def test_they_share_the_budget_and_each_board_has_one_run(stage: Stage, writers:
     for customer in CUSTOMERS:
         stage.add(orders(customer, 25))
     boards = (EMBEDDED_BOARD, OTHER_BOARD)
-    # The checks' own calls would only make it rarer that requests of both runs fall together.
-    many = {"ORDER_SYNC_WRITERS": str(writers), "ORDER_SYNC_BOARD_CHECKS": "0"}
+    many = {"ORDER_SYNC_WRITERS": str(writers)}
     with (
         stage.started("sync", "--customer", CUSTOMERS[0], ORDER_SYNC_MONDAY_BOARD_ID=str(boards[0]), **many) as one,
         stage.started("sync", "--customer", CUSTOMERS[1], ORDER_SYNC_MONDAY_BOARD_ID=str(boards[1]), **many) as other,

@@ -265,14 +265,17 @@ def test_requests_hold_many_aliases(ended: Ended) -> None:
 
 
 def test_a_second_run_creates_nothing(ended: Ended) -> None:
-    emulator = ended.stage.emulator
-    before = emulator.checksum(), ended.stage.dump()
+    def all_there_is() -> tuple[str, dict[str, list[Any]]]:
+        tables = ended.stage.dump()
+        del tables["ORDER_SYNC_BUDGETS"]  # looking at the board costs complexity
+        return ended.stage.emulator.checksum(), tables
+
+    before = all_there_is()
     again = ended.stage.sync()
     assert (again.headers_claimed, again.lines_claimed, again.orders_synced) == (0, 0, 0)
     assert (again.groups_created, again.items_created, again.subitems_created) == (0, 0, 0)
     assert again.complete
-    after = emulator.checksum(), ended.stage.dump()
-    assert after == before
+    assert all_there_is() == before
 
 
 def test_many_customers_share_requests(stage: Stage) -> None:

@@ -7,9 +7,10 @@ import pytest
 from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import Fatal, NotFound, QuotaExhausted, Transient
 from order_sync.monday import operations
-from order_sync.monday.client import MondayReader
+from order_sync.monday.client import BUDGET_SLICE_SECONDS, MondayReader
 from order_sync.monday.pacing import Pacer
 from order_sync.monday.transport import MondayTransport
+from order_sync.orders.budget import Budget
 from order_sync_tests.monday.stage import QuickClock, Stage
 
 NOWHERE = "http://127.0.0.1:9/v2"  # the discard port: nobody listens
@@ -74,6 +75,23 @@ def test_a_query_outlives_a_fault(stage: Stage, kind: str) -> None:
     stage.faults(Fault(kind=FaultKind(kind), nth=1, retry_in_seconds=1))
     with stage.client() as client:
         assert client.query(operations.VERSION)["me"]["id"]
+
+
+def test_a_query_waits_for_the_budget_and_to_ask_for_it_does_not(stage: Stage) -> None:
+    stage.emulator.configure(enforce_limits=True)
+    budget = Budget(stage.clock.now)
+    variables = {"board": ["4700000001"]}
+    with stage.client(budget=budget) as client:
+        client.query(operations.BOARD, variables)
+        assert client.pacer.cost("Board") == 10
+        taken = budget.reserve(1, 10_000_000 - 15, 10_000_000)
+        assert taken.rows == 10_000_000 - 15
+        client.ask_budget()
+        assert stage.clock.sleeps == []
+        client.query(operations.BOARD, variables)
+        assert 55 < sum(stage.clock.sleeps) <= 60
+        assert max(stage.clock.sleeps) <= BUDGET_SLICE_SECONDS
+        assert client.usage.calls == 3
 
 
 def test_a_query_does_not_wait_for_midnight(stage: Stage) -> None:

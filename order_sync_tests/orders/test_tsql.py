@@ -61,6 +61,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
     queue = OrderQueue(database, tables, lease_seconds=60)
     journal = Journal(database, tables, board_id=1, run_id="run-1", lease_seconds=60)
     budget = AccountBudget(database, tables, account="a" * 32)
+    budget.share()
     headers, lines = queue.claimable_headers(), queue.claimable_lines()
     item_ids = {row["delta_uuid"]: str(1_000_000 + n) for n, row in enumerate(headers)}
     subitem_ids = {row["delta_uuid"]: str(2_000_000 + n) for n, row in enumerate(lines)}
