@@ -5,8 +5,8 @@ They only read; where runs write, their queries count in the account's budget. W
 ERROR or a WARN and stops nothing; a check blocks only where going on would do harm.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from random import Random
 from typing import Any
 
@@ -20,6 +20,7 @@ from order_sync.monday.board import Board, check_items_mapping, visible_boards
 from order_sync.monday.client import MondayReader
 from order_sync.monday.values import encode_row
 from order_sync.orders import audit
+from order_sync.orders.database import chunks
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import group_title
 from order_sync.orders.queue import QueueReader
@@ -140,10 +141,15 @@ def board_before_items(
         yield from _could_not_ask(asked, error)
         return
     run_id = _run_id(context)
-    headers = reader.headers([row["delta_uuid"] for row in reader.run_headers(run_id)])
-    of_board: dict[int, list[Row]] = {}
-    for row in headers:
-        of_board.setdefault(mapping.board_of(row, monday.board_id), []).append(row)
+    labelled = [column for column in mapping.items.columns if column.type in LABELLED]
+    titles: dict[int, set[str]] = {}
+    unknown: list[Row] = []
+    for some in chunks(row["delta_uuid"] for row in reader.run_headers(run_id)):
+        for row in reader.headers(some):
+            board_id = mapping.board_of(row, monday.board_id)
+            if board := boards.get(board_id):
+                titles.setdefault(board_id, set()).update(_title(row))
+                unknown += _unknown_labels(labelled, board, row)
     if MAPPING_FITS_BOARD in asked:
         unseen = [
             f"board {i} is not shown to this token" for i in mapping.board_ids(monday.board_id) if i not in boards
@@ -157,10 +163,9 @@ def board_before_items(
     if EVERY_GROUP_ONCE in asked:
         missing: list[str] = []
         doubled: list[str] = []
-        for board_id, rows in of_board.items():
-            if board := boards.get(board_id):
-                none, many = _groups(board, audit.own_groups(reader, board_id), rows)
-                missing, doubled = missing + none, doubled + many
+        for board_id, wanted in titles.items():
+            none, many = _groups(boards[board_id], audit.own_groups(reader, board_id), wanted)
+            missing, doubled = missing + none, doubled + many
         wrong = "The next step makes missing groups again. Groups with one title: merge them on the board, items go to "
         wrong += "the first of them."
         yield _result(
@@ -170,13 +175,6 @@ def board_before_items(
             severity=ERROR if missing else WARN,
         )
     if LABELS_KNOWN in asked:
-        columns = [column for column in mapping.items.columns if column.type in LABELLED]
-        unknown = [
-            row
-            for board_id, rows in of_board.items()
-            if board_id in boards
-            for row in _unknown_labels(columns, boards[board_id], rows)
-        ]
         wrong = f"{len(unknown)} headers have a label that the board lacks, and will be rejected. Add the label on the "
         wrong += "board, or correct the order; then `order-sync retry`."
         yield _result(LABELS_KNOWN, unknown, wrong=wrong, severity=WARN)
@@ -191,21 +189,24 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
     ) -> Results:
         """What the run has put on the boards, held against the queue tables once the orders are SYNCED."""
         asked = [spec for spec in specs if spec.key in context.selected_asset_check_keys]
-        mapping, run_id = sql_server.mapping, _run_id(context)
-        boards = _expected(sql_server.reader, run_id, mapping.board_sources)
-        made = [(mapping.board_of(row, monday.board_id) if row else monday.board_id, item) for row, item in boards]
+        mapping, reader, run_id = sql_server.mapping, sql_server.reader, _run_id(context)
+        made = _items(reader, run_id, mapping.board_sources)
         chosen = made if len(made) <= board_checks else Random(run_id).sample(made, board_checks)
+        of_board: dict[int, list[tuple[int, Row]]] = {}
+        for item, header in chosen:
+            board_id = mapping.board_of(header, monday.board_id) if header else monday.board_id
+            of_board.setdefault(board_id, []).append((item, header))
         found, calls = Findings(), 0
         try:
             if chosen:
                 with _asking(monday, sql_server) as client:
-                    for board_id in sorted({board_id for board_id, _ in chosen}):
+                    for board_id, items in sorted(of_board.items()):
                         # Those that only an id is known of come last: a search has no use for them.
-                        items = sorted((i for b, i in chosen if b == board_id), key=lambda item: item.key is None)
+                        expected = sorted(_expected(reader, run_id, items), key=lambda item: item.key is None)
                         found += audit_items(
                             client,
                             board_id,
-                            items,
+                            expected,
                             key_column=mapping.items.key_column,
                             subitem_key_column=mapping.subitems.key_column,
                         )
@@ -287,14 +288,14 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
 # ---- what is asked ----------------------------------------------------------------------------------------
 
 
-def _groups(board: Board, own: Mapping[str, str], headers: Sequence[Row]) -> tuple[list[str], list[str]]:
-    """The titles that the headers want and the board lacks, and those that it has more than once."""
+def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> tuple[list[str], list[str]]:
+    """The wanted titles that the board lacks, and those that it has more than once."""
     ids: dict[str, list[str]] = {}
     for group_id, title in board.group_titles.items():
         ids.setdefault(title, []).append(group_id)
     renamed = {title for group_id, title in own.items() if group_id in board.group_ids}
     missing, doubled = [], []
-    for title in sorted(filter(None, {_title(row) for row in headers})):
+    for title in sorted(wanted):
         if title not in ids and title not in renamed:
             missing.append(f"group '{title}' is not on board {board.id}")
         elif len(ids.get(title, ())) > 1:
@@ -304,37 +305,36 @@ def _groups(board: Board, own: Mapping[str, str], headers: Sequence[Row]) -> tup
     return missing, doubled
 
 
-def _title(header: Row) -> str | None:
+def _title(header: Row) -> Iterator[str]:
+    with suppress(Rejected):  # without a title the header is rejected, and wants no group
+        yield group_title(header)
+
+
+def _unknown_labels(columns: Sequence[ColumnMap], board: Board, header: Row) -> Iterator[Row]:
     try:
-        return group_title(header)
-    except Rejected:
-        return None
+        encode_row(columns, {column.column: header.get(column.source) for column in columns}, board.labels)
+    except Rejected as error:
+        yield {"record_uuid": header["record_uuid"], "delta_uuid": header["delta_uuid"], "reason": str(error)}
 
 
-def _unknown_labels(columns: Sequence[ColumnMap], board: Board, headers: Sequence[Row]) -> Iterator[Row]:
-    for row in headers:
-        try:
-            encode_row(columns, {column.column: row.get(column.source) for column in columns}, board.labels)
-        except Rejected as error:
-            yield {"record_uuid": row["record_uuid"], "delta_uuid": row["delta_uuid"], "reason": str(error)}
+def _items(reader: QueueReader, run_id: str, columns: Sequence[str]) -> list[tuple[int, Row]]:
+    """Each item of the run with its header, and last the items of earlier runs that late lines went to, with none."""
+    headers = {row["monday_item_id"]: row for row in audit.headers_on_board(reader, run_id, columns=columns)}
+    late = [item for item in audit.items_of_lines(reader, run_id) if item not in headers]
+    return [*headers.items(), *((item, {}) for item in late)]
 
 
-def _expected(reader: QueueReader, run_id: str, columns: Sequence[str]) -> list[tuple[Row | None, Expected]]:
-    """Each item of the run with its header's row, and last the items of earlier runs that late lines went to."""
-    lines: dict[str, dict[str, str]] = {}
-    for line in audit.lines_on_board(reader, run_id):
-        lines.setdefault(str(line["parent_item_id"]), {})[line["line_uuid"]] = str(line["monday_subitem_id"])
-    expected: list[tuple[Row | None, Expected]] = []
-    for row in audit.headers_on_board(reader, run_id, columns=columns):
-        item_id = str(row["monday_item_id"])
-        item = Expected(
-            item_id=item_id,
-            key=row["delta_uuid"],
-            group_id=row["monday_group_id"],
-            subitems=lines.pop(item_id, {}),
+def _expected(reader: QueueReader, run_id: str, items: Sequence[tuple[int, Row]]) -> Iterator[Expected]:
+    subitems: dict[int, dict[str, str]] = {}
+    for line in audit.lines_on_board(reader, run_id, [item for item, _ in items]):
+        subitems.setdefault(line["parent_item_id"], {})[line["line_uuid"]] = str(line["monday_subitem_id"])
+    for item, header in items:
+        yield Expected(
+            item_id=str(item),
+            key=header.get("delta_uuid"),
+            group_id=header.get("monday_group_id"),
+            subitems=subitems.get(item, {}),
         )
-        expected.append((row, item))
-    return expected + [(None, Expected(item_id=i, key=None, subitems=subitems)) for i, subitems in lines.items()]
 
 
 @contextmanager

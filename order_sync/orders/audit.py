@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from order_sync.orders.database import Row
+from order_sync.orders.database import Row, chunks
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import Action, State
 
@@ -153,17 +153,31 @@ def headers_on_board(reader: QueueReader, run_id: str, *, columns: Collection[st
     )
 
 
-def lines_on_board(reader: QueueReader, run_id: str) -> list[Row]:
-    """The run's lines that have a subitem: line_uuid, record_uuid, monday_subitem_id, parent_item_id."""
+def items_of_lines(reader: QueueReader, run_id: str) -> list[int]:
+    """The items under which the run's lines have their subitems."""
     line = reader.tables.line_queue
-    return reader.database.rows(
-        sa.select(line.c.line_uuid, line.c.record_uuid, line.c.monday_subitem_id, line.c.parent_item_id)
-        .where(
-            line.c.sync_run_id == run_id,
-            line.c.sync_state.in_([State.PENDING, State.SYNCED]),
-            line.c.monday_subitem_id.is_not(None),
-        )
+    query = sa.select(line.c.parent_item_id).distinct().where(*_on_board(line, run_id))
+    return reader.database.column(query.order_by(line.c.parent_item_id))
+
+
+def lines_on_board(reader: QueueReader, run_id: str, items: Collection[int]) -> list[Row]:
+    """The run's lines that have a subitem under these items: line_uuid, monday_subitem_id, parent_item_id."""
+    line = reader.tables.line_queue
+    query = (
+        sa.select(line.c.line_uuid, line.c.monday_subitem_id, line.c.parent_item_id)
+        .where(*_on_board(line, run_id))
         .order_by(line.c.line_uuid)
+    )
+    return [
+        row for chunk in chunks(items) for row in reader.database.rows(query.where(line.c.parent_item_id.in_(chunk)))
+    ]
+
+
+def _on_board(line: sa.Table, run_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        line.c.sync_run_id == run_id,
+        line.c.sync_state.in_([State.PENDING, State.SYNCED]),
+        line.c.monday_subitem_id.is_not(None),
     )
 
 

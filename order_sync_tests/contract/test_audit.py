@@ -25,7 +25,12 @@ def test_after_a_commit_everything_agrees(site: Site) -> None:
         row["delta_uuid"]: ids[row["delta_uuid"]] for row in order.headers
     }
     assert {(row[CUSTOMER], row["CUSTOMER SEASON"]) for row in headers} == {("Weber & Co", None)}
-    lines = audit.lines_on_board(queue, RUN)
+    items = audit.items_of_lines(queue, RUN)
+    assert set(items) <= {row["monday_item_id"] for row in headers}
+    lines = audit.lines_on_board(queue, RUN, items)
+    assert not audit.lines_on_board(queue, RUN, [])
+    assert not audit.items_of_lines(queue, "another run")
+    assert {row["parent_item_id"] for row in lines} == set(items)
     assert {row["line_uuid"]: row["monday_subitem_id"] for row in lines} == {
         row["line_uuid"]: ids[row["delta_uuid"]] for row in order.lines
     }
