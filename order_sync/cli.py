@@ -26,6 +26,7 @@ from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
 from order_sync.orders.check import check_tables, create_all, inspect, permissions
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import load_mapping
+from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.queue import OrderQueue, QueueReader
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
@@ -118,7 +119,7 @@ def _tell_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:
 
     with _opened(Database, settings) as (database, tables):
         rows = QueueReader(database, tables, lease_seconds=settings.lease_seconds).claimable_headers()
-    waiting = sorted({row["customer"] or "(no customer)" for row in rows})
+    waiting = sorted({row["customer"] or NO_CUSTOMER for row in rows})
     console.print(f"Asked for: {', '.join(customers)}. Waiting: {', '.join(waiting) or 'nobody'}.", markup=False)
 
 

@@ -24,6 +24,7 @@ from order_sync.launch import Summary
 from order_sync.monday.reconcile import Report as Reconciled
 from order_sync.monday.setup import BoardReport
 from order_sync.orders.check import Finding
+from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.reconcile import SHOWN, Kind
 from order_sync.orders.report import Report
 from order_sync.orders.requeue import Requeued
@@ -252,7 +253,7 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
         console.print(f"{len(stories)} orders have this number.")
     for story in stories:
         state = f"{story['sync_state'] or 'not SYNCED'}, item {story['monday_item_id'] or '-'}"
-        title = f"Order {story['order_number'] or '(no number)'} of {story['customer'] or '(no customer)'}"
+        title = f"Order {story['order_number'] or '(no number)'} of {story['customer'] or NO_CUSTOMER}"
         console.print(f"{title}, record_uuid {story['record_uuid']}: {state}", style="bold", markup=False)
         if story["board_id"]:
             console.print(_board_of(story), markup=False, highlight=False)
@@ -314,7 +315,7 @@ def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping
     table.add_column("oldest waiting")
     by_row: dict[tuple[str, str], dict[str, Any]] = {}
     for count in counts:
-        by_row.setdefault((count["customer"] or "(no customer)", count["row"]), {})[count["state"]] = count
+        by_row.setdefault((count["customer"] or NO_CUSTOMER, count["row"]), {})[count["state"]] = count
     for (customer, row), states in sorted(by_row.items()):
         waiting = [
             states[state]["oldest"] for state in ("NEW", "PENDING") if state in states and states[state]["oldest"]

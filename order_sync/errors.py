@@ -7,8 +7,10 @@ A message says what happened, to which order, and what to do next; it never hold
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 
 class OrderSyncError(Exception):
@@ -104,3 +106,10 @@ class QuotaExhausted(Fatal):
         """`resume_at` from the message of such an error, which may be all that is left of it."""
         found = re.search(r"go on after (\d{4}-\d\d-\d\d \d\d:\d\d) UTC", message)
         return datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if found else None
+
+
+def causes(error: Any) -> Iterator[Any]:
+    """An error as Dagster keeps it (cls_name, message, cause, context), and those that it came from."""
+    while error is not None:
+        yield error
+        error = error.cause or error.context

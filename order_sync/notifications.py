@@ -17,7 +17,7 @@ from typing import Any
 import dagster as dg
 from tenacity import Retrying, stop_after_attempt, wait_fixed
 
-from order_sync.errors import ConfigurationError, OrderSyncError
+from order_sync.errors import ConfigurationError, OrderSyncError, causes
 from order_sync.jobs import RECONCILE
 from order_sync.settings import Settings
 
@@ -159,19 +159,13 @@ def first_reason(instance: dg.DagsterInstance, run_id: str) -> str:
     kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     events = [log.dagster_event for log in instance.all_logs(run_id, of_type=kinds) if log.dagster_event is not None]
     for event in sorted(events, key=lambda event: event.event_type is dg.DagsterEventType.RUN_FAILURE):
-        chain = list(_causes(getattr(event.event_specific_data, "error", None)))
+        chain = list(causes(getattr(event.event_specific_data, "error", None)))
         ours = [error for error in chain if error.message.startswith("order_sync.")]
         if chain:
             # Of ours the outermost: it says what to do next.
             text = (ours or chain[-1:])[0].message.strip()
             return re.sub(r"^(order_sync|dagster)[\w.]*: ", "", text)[:LONGEST_REASON]
     return (events[0].message if events and events[0].message else "Dagster gives none.")[:LONGEST_REASON]
-
-
-def _causes(error: Any) -> Iterator[Any]:
-    while error is not None:
-        yield error
-        error = error.cause or error.context
 
 
 def new_failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.AssetCheckEvaluation]:

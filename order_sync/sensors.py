@@ -5,15 +5,15 @@ They never wait for anything, and what arrives while a run is going is found by 
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from order_sync.errors import QuotaExhausted
+from order_sync.errors import QuotaExhausted, causes
 from order_sync.jobs import JOB_NAME, sync_orders
+from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.resources.runs import RunsResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
@@ -58,7 +58,7 @@ def build_sensor(*, interval_seconds: int, running: bool, clock_speed: float = 1
         if not rows:
             return _skip(context, "No new rows.")
         seen = {"newest": max(row["created_at"] for row in rows).isoformat(), "rows": len(rows)}
-        customers = {row["customer"] or "(no customer)" for row in rows}
+        customers = {row["customer"] or NO_CUSTOMER for row in rows}
         tags = {
             "order_sync/scope": "all",
             "order_sync/headers": str(len(headers)),
@@ -100,7 +100,7 @@ def build_stuck_sensor(*, running: bool, clock_speed: float = 1.0) -> dg.SensorD
         tags = {
             "order_sync/scope": "customers with stuck rows",
             "order_sync/stuck": str(rows),
-            "order_sync/customers": _shown([customer or "(no customer)" for customer in customers]),
+            "order_sync/customers": _shown([customer or NO_CUSTOMER for customer in customers]),
         }
         return _ask(context, before, seen, customers=customers, tags=tags, clock_speed=clock_speed)
 
@@ -162,18 +162,10 @@ def _quota_back(instance: dg.DagsterInstance, record: dg.RunRecord) -> datetime 
     """When to go on, if the run ended with QuotaExhausted: Dagster's record of the run keeps its errors."""
     for entry in instance.all_logs(record.dagster_run.run_id, of_type=FAILURES):
         data = entry.dagster_event.event_specific_data if entry.dagster_event else None
-        for error in _chain(getattr(data, "error", None)):
+        for error in causes(getattr(data, "error", None)):
             if error.cls_name == QuotaExhausted.__name__:
                 return QuotaExhausted.told_in(error.message)
     return None
-
-
-def _chain(error: Any) -> Iterator[Any]:
-    """An error as Dagster keeps it (cls_name, message, cause, context), and those that it came from."""
-    if error is not None:
-        yield error
-        yield from _chain(error.cause)
-        yield from _chain(error.context)
 
 
 # ---- asking for one --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from order_sync.errors import OrderSyncError
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
 from order_sync.orders.commit import Held
 from order_sync.orders.mapping import Mapping
+from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.queue import OrderQueue, QueueReader
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
 from order_sync.resources.runs import RunRegistry
@@ -62,7 +63,7 @@ def _per_customer(outcomes: list[Row]) -> list[Row]:
     """What became of a run's rows, by customer. Rows that are neither on the board nor rejected wait."""
     counts: dict[str, Row] = {}
     for found in outcomes:
-        of = counts.setdefault(found["customer"] or "(no customer)", dict.fromkeys(OUTCOMES, 0))
+        of = counts.setdefault(found["customer"] or NO_CUSTOMER, dict.fromkeys(OUTCOMES, 0))
         of["items" if found["row"] == "header" else "subitems"] += found["on_board"]
         if found["state"] == State.SYNCED:
             of[f"{found['row']}s synced"] += found["rows"]

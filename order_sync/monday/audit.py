@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.monday import operations
-from order_sync.monday.board import LOOK_UP, SEARCH_LAG_SECONDS
+from order_sync.monday.board import LOOK_UP, SEARCH_LAG_SECONDS, is_active, text_of
 from order_sync.monday.client import MondayReader
 
 
@@ -76,7 +76,7 @@ def _search(
     variables: dict[str, Any] = {"board": str(board_id), "columns": wanted, **columns}
     page = reader.query(operations.PLACED_BY_KEY, variables)["items_page_by_column_values"]
     while True:
-        yield from (item for item in page["items"] if _is_active(item))
+        yield from (item for item in page["items"] if is_active(item))
         if not page.get("cursor"):
             return
         page = reader.query(operations.NEXT_PLACED, {"cursor": page["cursor"], **columns})["next_items_page"]
@@ -85,7 +85,7 @@ def _search(
 def _doubled(by_key: Mapping[str, Expected], raws: Iterable[dict[str, Any]], key_column: str) -> Findings:
     others: dict[str, list[str]] = {}
     for raw in raws:
-        item = by_key.get(_text(raw, key_column) or "")
+        item = by_key.get(text_of(raw, key_column) or "")
         if item is not None and raw["id"] != item.item_id:
             others.setdefault(item.key or "", []).append(raw["id"])
     return Findings(
@@ -98,15 +98,15 @@ def _doubled(by_key: Mapping[str, Expected], raws: Iterable[dict[str, Any]], key
 
 def _held_against(item: Expected, raw: dict[str, Any] | None, subitem_key_column: str) -> Findings:
     of = f" of header {item.key}" if item.key else ""
-    if raw is None or not _is_active(raw):
+    if raw is None or not is_active(raw):
         return Findings(items=1, missing=[f"item {item.item_id}{of} is not on the board"])
     moved = []
     group = (raw.get("group") or {}).get("id")
     if item.group_id and group != item.group_id:
         moved = [f"item {item.item_id}{of} is in group {group}, not in {item.group_id}"]
-    subitems = [sub for sub in raw.get("subitems") or [] if _is_active(sub)]
+    subitems = [sub for sub in raw.get("subitems") or [] if is_active(sub)]
     ids = {sub["id"] for sub in subitems}
-    keys = Counter(_text(sub, subitem_key_column) for sub in subitems)
+    keys = Counter(text_of(sub, subitem_key_column) for sub in subitems)
     return Findings(
         items=1,
         subitems=len(item.subitems),
@@ -122,11 +122,3 @@ def _held_against(item: Expected, raw: dict[str, Any] | None, subitem_key_column
             if keys[line] > 1
         ],
     )
-
-
-def _is_active(raw: Mapping[str, Any]) -> bool:
-    return raw.get("state") in (None, "active")
-
-
-def _text(raw: Mapping[str, Any], column: str) -> str | None:
-    return next((value["text"] for value in raw["column_values"] if value["id"] == column), None)

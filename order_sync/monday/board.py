@@ -182,9 +182,8 @@ def _gone_and_missing(reader: MondayReader, items: Iterable[str]) -> tuple[set[s
         there = reader.query(operations.ITEM_STATES, {"items": ids}).get("items")
         if there is None:
             raise Transient("monday does not say which of these items there are")
-        states = {str(item["id"]): item.get("state") for item in there}
-        gone |= {item for item in ids if states.get(item, "active") not in (None, "active")}
-        missing |= set(ids) - states.keys()
+        gone |= {str(item["id"]) for item in there if not is_active(item)}
+        missing |= set(ids) - {str(item["id"]) for item in there}
     return gone, missing
 
 
@@ -193,8 +192,7 @@ def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[
     texts: dict[str, str] = {}
     for ids in _hundreds(items):
         for item in reader.query(operations.ITEM_TEXTS, {"items": ids, "ids": [column]}).get("items") or []:
-            values = item.get("column_values") or []
-            texts[str(item["id"])] = next((value["text"] or "" for value in values if value["id"] == column), "")
+            texts[str(item["id"])] = text_of(item, column) or ""
     return texts
 
 
@@ -211,13 +209,23 @@ def find_unkeyed(reader: MondayReader, board_id: int, *, key_column: str, record
     found: dict[str, list[str]] = {}
     while True:
         for item in page["items"]:
-            text = next((value["text"] for value in item["column_values"] if value["id"] == record_column), None)
-            if text and item.get("state") in (None, "active"):
+            text = text_of(item, record_column)
+            if text and is_active(item):
                 found.setdefault(text.strip().lower(), []).append(item["id"])
         if not page.get("cursor"):
             return {text: sorted(ids, key=int) for text, ids in found.items()}
         variables = {"cursor": page["cursor"], "ids": [record_column]}
         page = reader.query(operations.NEXT_ITEMS, variables)["next_items_page"]
+
+
+def is_active(raw: Mapping[str, Any]) -> bool:
+    """Whether an item or subitem, as an answer has it, is neither deleted nor archived."""
+    return raw.get("state") in (None, "active")
+
+
+def text_of(raw: Mapping[str, Any], column: str) -> str | None:
+    """The text in a column of an item or subitem, as an answer has it."""
+    return next((value["text"] for value in raw.get("column_values") or [] if value["id"] == column), None)
 
 
 def _hundreds(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -229,10 +237,8 @@ def _hundreds(ids: Iterable[str]) -> Iterator[list[str]]:
 def _collect(found: dict[str, str], items: Iterable[Mapping[str, Any]], column: str) -> None:
     """Adds the active items by the text in `column`; of two with the same text the first stays."""
     for item in items:
-        if item.get("state") in (None, "active"):
-            for value in item["column_values"]:
-                if value["id"] == column and value["text"]:
-                    found.setdefault(value["text"], item["id"])
+        if is_active(item) and (text := text_of(item, column)):
+            found.setdefault(text, item["id"])
 
 
 def _column(raw: Mapping[str, Any]) -> Column:

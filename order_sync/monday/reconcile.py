@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from order_sync.monday import operations
-from order_sync.monday.board import LOOK_UP, find_gone, read_board
+from order_sync.monday.board import LOOK_UP, find_gone, is_active, read_board
 from order_sync.monday.client import MondayReader
 from order_sync.orders.database import Database, Row
 from order_sync.orders.mapping import Mapping as ColumnMapping
@@ -121,7 +121,7 @@ def _pages(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> Itera
     page = data["boards"][0]["items_page"]
     while True:
         cost = int((data.get("complexity") or {}).get("query") or 0)
-        yield [_item(item, mapping) for item in page["items"] if _is_active(item)], cost
+        yield [_item(item, mapping) for item in page["items"] if is_active(item)], cost
         if not page.get("cursor"):
             return
         size = min(LARGEST_PAGE, max(1, PAGE_COMPLEXITY * size // cost)) if cost else LARGEST_PAGE
@@ -129,16 +129,12 @@ def _pages(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> Itera
         page = data["next_items_page"]
 
 
-def _is_active(item: Mapping[str, Any]) -> bool:
-    return item.get("state") in (None, "active")
-
-
 def _item(raw: Mapping[str, Any], mapping: ColumnMapping) -> BoardItem:
     texts = _texts(raw)
     subitems = (
         BoardSubitem(id=int(subitem["id"]), key=_texts(subitem).get(mapping.subitems.key_column, ""))
         for subitem in raw.get("subitems") or []
-        if _is_active(subitem)
+        if is_active(subitem)
     )
     return BoardItem(
         id=int(raw["id"]),

@@ -11,6 +11,7 @@ from typing import Any
 
 from order_sync.errors import Rejected, Rule
 
+NO_CUSTOMER = "(no customer)"  # how people read an empty one
 NAME_LIMIT = 255  # characters; monday answers ItemNameTooLongException above it
 
 

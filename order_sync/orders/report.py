@@ -18,10 +18,9 @@ from order_sync.errors import Rule
 from order_sync.orders.advice import advice
 from order_sync.orders.database import Database, Row
 from order_sync.orders.links import Links
+from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.requeue import REQUEUED_BY
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, TableNames, Tables
-
-NOBODY = "(no customer)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +169,7 @@ def _customers(synced: Iterable[Row], waiting: Iterable[Row], rejected: Iterable
 
 
 def _customer(row: Row) -> str:
-    return str(row["customer"] or NOBODY)
+    return str(row["customer"] or NO_CUSTOMER)
 
 
 def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) -> sa.Select[Any]:

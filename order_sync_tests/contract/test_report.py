@@ -10,7 +10,8 @@ from order_sync.demo.samples import SampleOrders
 from order_sync.errors import Rejected, Rule, Transient
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.links import KnownBoard, Links, read_links
-from order_sync.orders.report import NOBODY, CustomerLine, Report, make_report
+from order_sync.orders.naming import NO_CUSTOMER
+from order_sync.orders.report import CustomerLine, Report, make_report
 from order_sync.orders.tables import CUSTOMER, Action, State
 from order_sync.orders.trace import trace
 from order_sync.report_page import render
@@ -60,7 +61,7 @@ def test_customers_are_counted_in_orders(site: Site) -> None:
         site.change(table, {"action_type": Action.DELETE}, record_uuid=record(cancelled))
     report = report_of(site)
     assert {line.customer: line for line in report.customers} == {
-        NOBODY: CustomerLine(customer=NOBODY, waiting=2, oldest_waiting=MORNING + timedelta(minutes=9)),
+        NO_CUSTOMER: CustomerLine(customer=NO_CUSTOMER, waiting=2, oldest_waiting=MORNING + timedelta(minutes=9)),
         names[CUSTOMER]: CustomerLine(
             customer=names[CUSTOMER],
             synced=1,
