@@ -127,7 +127,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
             by_board[row["board_id"] or first].append(row)  # without a board a row is only to be rejected
         self._resolve_elsewhere(context, by_board)
         total, boards = Done(), []
-        total.outcome.waiting = doubtful = self._still_in_doubt(rows)
+        doubtful = self._still_in_doubt(rows)
+        total.outcome.waiting = dict(doubtful)
         for board_id in (*(b for b in self._sites if b in by_board), *(b for b in by_board if b not in self._sites)):
             mine = [row for row in by_board[board_id] if row.get("delta_uuid") not in doubtful]
             if not mine:

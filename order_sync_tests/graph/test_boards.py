@@ -90,6 +90,11 @@ def expected(stage: Stage) -> dict[int, Counter[str]]:
     return found
 
 
+def all_to(stage: Stage, board: int) -> Stage:
+    customers = sorted({row["CUSTOMER NAME"] for row in stage.inserts(stage.tables.header_queue)})
+    return with_rules(stage, f"\n[[boards]]\nid = {board}\ncustomers = {json.dumps(customers, ensure_ascii=False)}\n")
+
+
 @contextmanager
 def dies_after(closing: int) -> Iterator[None]:
     """The run dies when it has the answer to its next request, after so many that it has recorded."""
@@ -196,14 +201,12 @@ def test_one_full_board_ends_the_run_where_it_is_the_only_one(stage: Stage) -> N
 def test_an_order_in_doubt_on_another_board_is_looked_up_there_first(stage: Stage) -> None:
     """The run dies after monday made the items; before the next one, a rule sends the customers elsewhere."""
     stage.add_orders(12)
-    customers = sorted({row["CUSTOMER NAME"] for row in stage.inserts(stage.tables.header_queue)})
-    everybody = f"\n[[boards]]\nid = {MINE}\ncustomers = {json.dumps(customers, ensure_ascii=False)}\n"
-    stage = with_rules(stage, everybody)
+    stage = all_to(stage, MINE)
     with dies_after(closing=1), pytest.raises(Fatal, match="dies here"):
         stage.sync()
     made = records(stage, MINE)
     assert made
-    stage = with_rules(stage, everybody.replace(str(MINE), str(SAMPLES)))
+    stage = all_to(stage, SAMPLES)
     assert stage.sync().complete
     assert records(stage, MINE) == made
     assert len(records(stage, SAMPLES)) == 12 - len(made)
@@ -245,11 +248,6 @@ def test_a_rule_by_a_column_that_late_lines_lack_is_refused(stage: Stage) -> Non
 
 
 # ---- what is in doubt elsewhere ---------------------------------------------------------------------------
-
-
-def all_to(stage: Stage, board: int) -> Stage:
-    customers = sorted({row["CUSTOMER NAME"] for row in stage.inserts(stage.tables.header_queue)})
-    return with_rules(stage, f"\n[[boards]]\nid = {board}\ncustomers = {json.dumps(customers, ensure_ascii=False)}\n")
 
 
 def test_an_order_in_doubt_on_a_board_that_nobody_sees_waits(stage: Stage) -> None:
