@@ -1,0 +1,41 @@
+"""Which known name somebody probably meant: a column, a setting, a customer or a label.
+
+In: a name that is not known, and the names that are. Out: the nearest one, or a phrase for an error message.
+Never used to decide anything: a name that is not known is reported, not replaced.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+
+CUTOFF = 0.6  # difflib's own; below it two names have too little in common
+SHORTEST_BEGINNING = 3  # a shorter one begins too many names
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like it, without regard to case, blanks and underscores; None if none is."""
+    candidates: dict[str, str] = {}
+    for each in known:
+        candidates.setdefault(_compared(each), each)
+    wanted = _compared(name)
+    candidates.pop("", None)
+    if not wanted or wanted in candidates:
+        return candidates.get(wanted)
+    similar = difflib.get_close_matches(wanted, candidates, n=1, cutoff=CUTOFF)
+    if similar:
+        return candidates[similar[0]]
+    longer = [each for each in candidates if each.startswith(wanted)] if len(wanted) >= SHORTEST_BEGINNING else []
+    return candidates[longer[0]] if len(longer) == 1 else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns " (did you mean 'CUSTOMER STYLE'?)", to follow the name in a message; empty if no known name is near."""
+    found = nearest(name, known)
+    return f" (did you mean '{found}'?)" if found else ""
+
+
+def _compared(name: str) -> str:
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return "".join(character for character in folded if not (character.isspace() or character == "_"))
