@@ -24,10 +24,11 @@ from order_sync import __version__
 from order_sync.demo.commands import demo, emulator
 from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
 from order_sync.orders.check import check_tables, create_all, inspect, permissions
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.naming import NO_CUSTOMER
-from order_sync.orders.queue import OrderQueue, QueueReader
+from order_sync.orders.queue import QueueReader
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
 from order_sync.settings import Settings, load_settings, tables_of

@@ -20,10 +20,10 @@ from order_sync.monday.delivery import Outcome
 from order_sync.monday.rows import Mended, NewRow
 from order_sync.monday.values import encode_row, to_json
 from order_sync.monday.writer import BoardWriter
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
-from order_sync.orders.queue import OrderQueue
 from order_sync.orders.tables import State
 
 log = logging.getLogger("order_sync.monday")

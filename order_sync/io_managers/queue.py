@@ -15,10 +15,11 @@ from pydantic import Field, PrivateAttr
 
 from order_sync.errors import OrderSyncError
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import Held
 from order_sync.orders.mapping import Mapping
 from order_sync.orders.naming import NO_CUSTOMER
-from order_sync.orders.queue import OrderQueue, QueueReader
+from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource

@@ -15,11 +15,12 @@ from pydantic import Field
 from order_sync.errors import ConfigurationError
 from order_sync.orders.budget import AccountBudget, Budget
 from order_sync.orders.check import check_tables
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import Readiness, commit
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.journal import Journal, boards_in_doubt
 from order_sync.orders.mapping import Mapping, load_mapping
-from order_sync.orders.queue import OrderQueue, QueueReader
+from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import TableNames, Tables, make_tables
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.demo.samples import SampleOrders, insert_orders
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Row, WritableDatabase
 from order_sync.orders.journal import Journal
-from order_sync.orders.queue import OrderQueue
 from order_sync.orders.tables import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER, Action, State, Tables, business_columns
 
 BOARD = 4_700_000_001

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders.queue import Lease
+from order_sync.orders.counts import Lease
 from order_sync.orders.tables import CUSTOMER, Action, State
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
 

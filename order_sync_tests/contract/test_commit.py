@@ -9,8 +9,8 @@ import pytest
 
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders import commit as commit_module
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import Readiness, commit, readiness
-from order_sync.orders.queue import OrderQueue
 from order_sync.orders.tables import State
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
 

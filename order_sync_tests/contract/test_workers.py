@@ -8,9 +8,9 @@ from collections import Counter
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Barrier
 
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.journal import Journal
-from order_sync.orders.queue import OrderQueue
 from order_sync.orders.tables import State, make_tables
 from order_sync_tests.contract.site import BOARD, Site, make_order, uuids
 

@@ -31,8 +31,8 @@ from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
 from order_sync.emulator import Emulator
 from order_sync.launch import Summary
 from order_sync.orders.check import create_all
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import WritableDatabase
-from order_sync.orders.queue import OrderQueue
 from order_sync.orders.tables import Action, Tables
 from order_sync.settings import PREFIX, Settings, load_settings, tables_of
 

@@ -25,11 +25,11 @@ from order_sync.demo.samples import Size, insert_orders, make_orders
 from order_sync.errors import Rejected
 from order_sync.orders import audit, check
 from order_sync.orders.budget import AccountBudget
+from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import commit
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.links import Links, read_links
-from order_sync.orders.queue import OrderQueue
 from order_sync.orders.reconcile import BoardItem, BoardSubitem, Comparison
 from order_sync.orders.report import make_report
 from order_sync.orders.requeue import requeue

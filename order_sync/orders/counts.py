@@ -1,0 +1,185 @@
+"""How the queue tables stand: who holds rows, and what waits, is rejected or is left alone.
+
+In: a database and its tables. Out: plain rows that count, for people and for who decides whether a run is due.
+Reads only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from order_sync.orders.claimable import Claimable
+from order_sync.orders.database import Database, Row
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A run's hold on a row, as found in the tables."""
+
+    run_id: str
+    rows: int
+
+
+class QueueCounts:
+    """Counts the rows of the queue tables. Writes nothing."""
+
+    def __init__(self, database: Database, tables: Tables, *, lease_seconds: float) -> None:
+        self.database = database
+        self.tables = tables
+        self.lease = timedelta(seconds=lease_seconds)
+
+    def claimable(self, over: Collection[str] = (), now: datetime | None = None) -> Claimable:
+        """What a run may claim now. `over` names runs that have ended: what they hold is free."""
+        expired = (now or self.database.current_time()) - self.lease
+        return Claimable(tables=self.tables, expired=expired, over=tuple(over))
+
+    def leases(self) -> list[Lease]:
+        """Who holds claimed rows now."""
+        h, line = self.tables.header_queue, self.tables.line_queue
+        held: Counter[str] = Counter()
+        for table in (h, line):
+            query = (
+                sa.select(table.c.sync_run_id, sa.func.count().label("rows"))
+                .where(table.c.sync_state == State.PENDING, table.c.sync_run_id.is_not(None))
+                .group_by(table.c.sync_run_id)
+            )
+            held.update({row["sync_run_id"]: row["rows"] for row in self.database.rows(query)})
+        return [Lease(run_id=run_id, rows=rows) for run_id, rows in sorted(held.items())]
+
+    def stuck(self) -> list[Row]:
+        """Rows that a run has claimed and left behind: their lease has expired, and any run may claim them.
+
+        Counted by customer and run, as customer, run_id, rows and since (the oldest lease's last renewal). Lines count
+        where they wait for no header any more: the others come with their header.
+        """
+        found: list[Row] = []
+        for table, query in (
+            (self.tables.header_queue, self.claimable().headers()),
+            (self.tables.line_queue, self.claimable().lines()),
+        ):
+            left = (
+                query.add_columns(table.c.sync_run_id.label("run_id"), table.c.sync_attempted_at.label("since"))
+                .where(table.c.sync_state == State.PENDING, table.c.sync_run_id.is_not(None))
+                .subquery()
+            )
+            counted = sa.select(
+                left.c.customer,
+                left.c.run_id,
+                sa.func.count().label("rows"),
+                sa.func.min(left.c.since).label("since"),
+            ).group_by(left.c.customer, left.c.run_id)
+            found += self.database.rows(
+                counted if table is self.tables.header_queue else counted.where(left.c.late == 1)
+            )
+        return found
+
+    def outcomes(self, run_id: str) -> list[Row]:
+        """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id of monday's)."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        found: list[Row] = []
+        for kind, table, id_column, customer, rows in (
+            ("header", h, h.c.monday_item_id, h.c[CUSTOMER], h),
+            (
+                "line",
+                line,
+                line.c.monday_subitem_id,
+                o.c[CUSTOMER],
+                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid),
+            ),
+        ):
+            query = (
+                sa.select(
+                    customer.label("customer"),
+                    table.c.sync_state.label("state"),
+                    sa.func.count(id_column).label("on_board"),
+                    sa.func.count().label("rows"),
+                )
+                .select_from(rows)
+                .where(table.c.sync_run_id == run_id)
+                .group_by(customer, table.c.sync_state)
+            )
+            found += [{"row": kind} | row for row in self.database.rows(query)]
+        return found
+
+    def errors(self, run_id: str | None = None) -> list[Row]:
+        """Rows in ERROR (of one run, or all): table, customer, order_number, record_uuid, size, reason."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        headers = sa.select(
+            h.c[CUSTOMER].label("customer"),
+            h.c[ORDER_NUMBER].label("order_number"),
+            h.c.record_uuid,
+            h.c.delta_uuid,
+            h.c.sync_error_message.label("reason"),
+        ).where(h.c.sync_state == State.ERROR)
+        lines = (
+            sa.select(
+                o.c[CUSTOMER].label("customer"),
+                o.c[ORDER_NUMBER].label("order_number"),
+                line.c.record_uuid,
+                line.c.delta_uuid,
+                line.c.size_code.label("size"),
+                line.c.sync_error_message.label("reason"),
+            )
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .where(line.c.sync_state == State.ERROR)
+        )
+        if run_id is not None:
+            headers = headers.where(h.c.sync_run_id == run_id)
+            lines = lines.where(line.c.sync_run_id == run_id)
+        rows: list[Row] = [
+            *({"row": "header", "size": None} | row for row in self.database.rows(headers)),
+            *({"row": "line"} | row for row in self.database.rows(lines)),
+        ]
+        return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"]))
+
+    def counts(self) -> list[Row]:
+        """INSERT rows by customer and state: customer, row (header, line), state, rows, oldest (created_at)."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        headers = (
+            sa.select(
+                h.c[CUSTOMER].label("customer"),
+                h.c.sync_state.label("state"),
+                sa.func.count().label("rows"),
+                sa.func.min(h.c.created_at).label("oldest"),
+            )
+            .where(h.c.action_type == Action.INSERT)
+            .group_by(h.c[CUSTOMER], h.c.sync_state)
+        )
+        lines = (
+            sa.select(
+                o.c[CUSTOMER].label("customer"),
+                line.c.sync_state.label("state"),
+                sa.func.count().label("rows"),
+                sa.func.min(line.c.created_at).label("oldest"),
+            )
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .where(line.c.action_type == Action.INSERT)
+            .group_by(o.c[CUSTOMER], line.c.sync_state)
+        )
+        return [
+            *({"row": "header"} | row for row in self.database.rows(headers)),
+            *({"row": "line"} | row for row in self.database.rows(lines)),
+        ]
+
+    def untouched(self) -> list[Row]:
+        """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
+        return [
+            {"table": table.name} | row | {"sample": str(row["sample"]).lower()}  # SQL Server casts to upper case
+            for table in (self.tables.header_queue, self.tables.line_queue)
+            for row in self.database.rows(
+                sa.select(
+                    table.c.action_type.label("action"),
+                    sa.func.count().label("rows"),
+                    sa.func.min(sa.cast(table.c.record_uuid, sa.String(36))).label("sample"),
+                )
+                .where(table.c.action_type != Action.INSERT, table.c.sync_state != State.SYNCED)
+                .group_by(table.c.action_type)
+                .order_by(table.c.action_type)
+            )
+        ]
