@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class OrderSyncError(Exception):
@@ -18,21 +18,94 @@ class OrderSyncError(Exception):
 
 
 class Rule(StrEnum):
-    """Why order_sync itself rejects a row; for what monday refuses, the code is monday's own."""
+    """Why order_sync itself rejects a row; for what monday refuses, the code is monday's own.
 
-    NO_GROUP_TITLE = "no_group_title"  # neither GroupMonday nor a customer
-    NO_ITEM_NAME = "no_item_name"  # no style, colour, order number or PO number
-    NO_SIZE = "no_size"  # a line without size_code
-    NAME_TOO_LONG = "name_too_long"
-    TEXT_TOO_LONG = "text_too_long"
-    UNKNOWN_LABEL = "unknown_label"  # the board's column has no such label, and may get no new ones
-    NOT_A_NUMBER = "not_a_number"
-    NOT_A_DATE = "not_a_date"
-    NO_ORDER = "no_order"  # ORDER_LIST lacks the record_uuid
-    NO_ORDER_LINE = "no_order_line"  # ORDER_LIST_LINES lacks the line_uuid
-    NO_BOARD = "no_board"  # no rule of the mapping fits, and there is no board for all others
-    NO_GROUP = "no_group"  # its group could not be created
-    ITEM_DELETED = "item_deleted"  # a late line, whose item somebody has deleted on the board
+    A rule cannot be written without its advice: what `order-sync report` calls it, and what to do about it.
+    {headers}, {lines}, {orders} and {order_lines} in a remedy are the site's names of the four tables.
+    """
+
+    heading: str
+    remedy: str
+
+    def __new__(cls, code: str, heading: str, remedy: str) -> Self:
+        rule = str.__new__(cls, code)
+        rule._value_ = code
+        rule.heading = heading
+        rule.remedy = remedy
+        return rule
+
+    NO_GROUP_TITLE = (
+        "no_group_title",
+        "Order without a customer",
+        "Fill in CUSTOMER NAME or GroupMonday in {headers}.",
+    )
+    NO_ITEM_NAME = (
+        "no_item_name",
+        "Order without anything to name it by",
+        "Fill in at least one of CUSTOMER STYLE, CUSTOMER COLOUR DESCRIPTION, AAG ORDER NUMBER and PO NUMBER in "
+        "{headers}.",
+    )
+    NO_SIZE = (
+        "no_size",
+        "Line without a size",
+        "Fill in size_code of the line in {lines}, or delete the row there if the order has no such line.",
+    )
+    NAME_TOO_LONG = (
+        "name_too_long",
+        "Name over 255 characters",
+        "Shorten what the name is made of in {headers}: style, colour, order number and PO number of an item, "
+        "GroupMonday of a group; in {lines}: size_code.",
+    )
+    TEXT_TOO_LONG = (
+        "text_too_long",
+        "Text too long for its column",
+        "Shorten the text in the column that the reason names.",
+    )
+    UNKNOWN_LABEL = (
+        "unknown_label",
+        "Label that the board does not have",
+        "If the value is wrong, correct it in the column that the reason names in brackets. If it is right, add it to "
+        "the labels of that column on the board.",
+    )
+    NOT_A_NUMBER = (
+        "not_a_number",
+        "Not a number",
+        "Correct the value in the column that the reason names in brackets.",
+    )
+    NOT_A_DATE = (
+        "not_a_date",
+        "Not a date",
+        "Correct the value in the column that the reason names in brackets.",
+    )
+    NO_ORDER = (
+        "no_order",
+        "Order missing in the main table",
+        "{headers} has the order and {orders} has no row with its record_uuid: see that the order system writes both.",
+    )
+    NO_ORDER_LINE = (
+        "no_order_line",
+        "Line missing in the main table",
+        "{lines} has the line and {order_lines} has no row of this order with its line_uuid: see that the order "
+        "system writes both.",
+    )
+    NO_BOARD = (
+        "no_board",
+        "Order that goes to no board",
+        "Add a rule for it under [[boards]] in the mapping, or set ORDER_SYNC_MONDAY_BOARD_ID for all orders that no "
+        "rule fits.",
+    )
+    NO_GROUP = (
+        "no_group",
+        "Group that monday refuses",
+        "monday did not take the order's group; the log of the run says why. Correct GroupMonday in {headers}.",
+    )
+    ITEM_DELETED = (
+        "item_deleted",
+        "Item deleted on the board",
+        "The line came after its order was synced, and somebody has deleted the order's item since. Restore the item "
+        "from the board's recycle bin (monday keeps it for 30 days), or have the order made again by `order-sync "
+        "reconcile --requeue`.",
+    )
 
 
 class Rejected(OrderSyncError):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 
+from order_sync.console import print_report
 from order_sync.demo.samples import SampleOrders
 from order_sync.errors import Rejected, Rule, Transient
+from order_sync.monday.errors import REJECTED_CODES
+from order_sync.orders.advice import MONDAYS, RETRY
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.links import KnownBoard, Links, read_links
 from order_sync.orders.naming import NO_CUSTOMER
@@ -118,6 +122,29 @@ def test_errors_are_counted_by_code_with_what_to_do(site: Site) -> None:
     assert report.categories[0].example.order_number == "A-0"
     assert "Fill in size_code of the line in ORDER_LIST_LINES_DELTA" in report.categories[0].next
     assert all("`order-sync retry`" in category.next for category in report.categories)
+
+
+def test_every_rule_and_every_code_is_reported_with_advice(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Through the queue row and the log, to the page and the command line; a code nobody has seen before as well."""
+    codes: list[str | None] = [*Rule, *sorted(REJECTED_CODES | MONDAYS.keys()), "BrandNewException {x} %s", "", None]
+    order = make_order(lines=len(codes))
+    site.add(order)
+    journal = syncing(site, "run-1", order)
+    keys = dict(zip(uuids([order], "lines"), codes, strict=True))
+    journal.reject(Operation.SUBITEMS, {key: Rejected(f"why {code}", code=code) for key, code in keys.items()})
+    report = report_of(site)
+    assert {row.delta_uuid: row.code or None for row in report.rejected} == {k: c or None for k, c in keys.items()}
+    advised = {category.code: category for category in report.categories}
+    for rule in Rule:
+        assert (advised[rule].by, advised[rule].title) == ("order_sync", rule.heading)
+    for category in report.categories:
+        assert category.title.strip()
+        assert category.next.endswith(RETRY)
+        assert not re.search(r"\{\w*\}", category.next), category
+    page = render(report)
+    print_report(report)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(rule.heading in page and rule.heading in shown for rule in Rule)
 
 
 def test_runs_are_told_from_the_log(site: Site) -> None:
