@@ -14,7 +14,7 @@ from .clock import Clock
 from .effects import ItemCreated
 from .faults import FaultEngine
 from .idempotency import IdempotencyStore
-from .journal import EffectJournal
+from .journal import EffectJournal, hold
 from .limits import Budgets
 from .lookup import Lookup
 from .operations import Operations
@@ -132,6 +132,7 @@ class Emulation:
         self.connections = Connections()
         #: Known once the port is.
         self.page_url = ""
+        self._lock = hold(settings.state_file)  # kept through every reset
         self.account = Account(self, EffectJournal(settings.state_file))
 
     def configure(self, changes: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Flow in: effects, in the order in which they happen; at start, the lines of a state file.
 Flow out: the list of all effects, each written and flushed before anyone hears of it.
-Never: a torn last line taken for an effect, or a broken line in the middle passed over in silence."""
+Never: a torn last line taken for an effect, a broken line in the middle passed over in silence, or two processes
+that write one file."""
 
 from __future__ import annotations
 
@@ -9,8 +10,30 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock, Timeout
+
 from .effects import Effect, from_json
 from .errors import EmulatorError
+
+
+def hold(path: Path | None) -> FileLock | None:
+    """A lock on the state file that lasts as long as the process, however that ends.
+
+    Each of two emulators would know its own effects only, and a restart would mix the two histories.
+    Raises EmulatorError if another emulator holds it.
+    """
+    if path is None:
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    real = path.resolve()  # one file may have several names
+    lock = FileLock(real.with_name(f"{real.name}.lock"), blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise EmulatorError(
+            f"another emulator uses the state file {path}. Use that one, stop it first, or name another state file"
+        ) from None
+    return lock
 
 
 class EffectJournal:

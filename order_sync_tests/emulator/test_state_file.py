@@ -94,6 +94,39 @@ def test_a_broken_line_in_the_middle_is_not_passed_over(tmp_path: Path) -> None:
         start_emulator(EmulatorSettings(state_file=path))
 
 
+def refused(path: Path) -> str:
+    """What a second emulator on this state file says."""
+    with pytest.raises(EmulatorError) as error:
+        start_emulator(EmulatorSettings(state_file=path)).stop()
+    return str(error.value)
+
+
+def test_a_second_emulator_on_one_state_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.jsonl"
+    with start_emulator(EmulatorSettings(boards=(PLANNING,), state_file=path)) as emulator:
+        with Monday(emulator.url) as monday:
+            monday.item("One")
+        before = path.read_bytes()
+        assert f"another emulator uses the state file {path}" in refused(path)
+        # The same file by another name.
+        link = tmp_path / "other.jsonl"
+        link.symlink_to(path)
+        assert "another emulator uses the state file" in refused(link)
+        emulator.reset()
+        assert "another emulator uses the state file" in refused(path)
+        assert path.read_bytes() != before
+    with start_emulator(EmulatorSettings(state_file=path)) as emulator:
+        assert emulator.stats()["boards"] == 2
+
+
+def test_a_killed_emulator_frees_its_state_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.jsonl"
+    with start_emulator(EmulatorSettings(boards=(PLANNING,), state_file=path)) as emulator:
+        emulator.kill()
+        with start_emulator(EmulatorSettings(state_file=path)) as second:
+            assert second.stats()["boards"] == 2
+
+
 def test_a_reset_empties_the_state_file(tmp_path: Path) -> None:
     path = tmp_path / "state.jsonl"
     with start_emulator(EmulatorSettings(boards=(PLANNING,), state_file=path)) as emulator:
