@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from dagster import DagsterInvariantViolationError
-from dotenv import load_dotenv
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
@@ -32,6 +31,7 @@ from order_sync.orders.queue import QueueReader
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
 from order_sync.settings import Settings, load_settings, tables_of
+from order_sync.variables import load_env_file
 
 if TYPE_CHECKING:
     from order_sync.monday.client import MondayClient
@@ -73,7 +73,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a pipe on Windows cannot say every name: better a mark than an error
             stream.reconfigure(errors="backslashreplace")
-    load_dotenv(Path.cwd() / ".env")
+    load_env_file(Path.cwd(), Settings.model_fields)
     # Dagster announces its beta features and click its renamed ones: not news to who runs a sync.
     warnings.filterwarnings("ignore", module=r"dagster\..*")
 

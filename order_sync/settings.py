@@ -6,8 +6,10 @@ Secrets are SecretStr: they never appear in a repr, a log or an error.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -15,9 +17,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from order_sync.errors import ConfigurationError
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
+from order_sync.orders.sql_server import placeholders
 from order_sync.orders.tables import TableNames, Tables, make_tables
+from order_sync.orders.validation import problems
+from order_sync.variables import PREFIX as PREFIX
+from order_sync.variables import doubled_variables, unknown_variables
 
-PREFIX = "ORDER_SYNC_"
+YEAR = 31_536_000  # seconds; more is a slip, and could not be reckoned with
 EMBEDDED_PORT = 8765
 EMBEDDED_BOARD = 4700000001
 EMBEDDED_SUBITEM_BOARD = 4700000002
@@ -26,7 +32,9 @@ EMBEDDED_SUBITEM_BOARD = 4700000002
 class Settings(BaseSettings):
     """The settings of one deployment; docs/configuration.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     deployment: Literal["embedded", "production"] = Field(
         default="embedded", description="embedded: SQLite and the emulator; production: SQL Server and monday."
@@ -51,10 +59,17 @@ class Settings(BaseSettings):
         default=None, gt=0, description="The board for orders that no rule of the mapping sends to another."
     )
 
-    lease_seconds: float = Field(default=600, ge=1, description="How long claimed rows stay a run's without renewal.")
-    board_lease_seconds: float = Field(default=180, ge=1, description="The same for the board; one writer per board.")
+    lease_seconds: float = Field(
+        default=600, ge=1, le=YEAR, description="How long claimed rows stay a run's without renewal."
+    )
+    board_lease_seconds: float = Field(
+        default=180, ge=1, le=YEAR, description="The same for the board; one writer per board."
+    )
     settle_seconds: float = Field(
-        default=65, ge=0, description="After this long monday no longer executes a request whose answer was lost."
+        default=65,
+        ge=0,
+        le=YEAR,
+        description="After this long monday no longer executes a request whose answer was lost.",
     )
     writers: int = Field(
         default=1,
@@ -114,11 +129,26 @@ class Settings(BaseSettings):
     def _is_an_address(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
             parts = urlsplit(value)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # .port may raise
+            try:
+                whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            except ValueError:  # a port that is no number
+                whole = False
+            if not whole:
                 like = "https://api.monday.com/v2" if info.field_name == "monday_url" else "http://127.0.0.1:3000"
-                raise ValueError(f"it must look like {like}")
+                raise ValueError(f"must look like {like}")
             if parts.username is not None or parts.query:
-                raise ValueError("an address is shown in messages: no user, password or query belongs into it")
+                raise ValueError("must hold no user, password or query: an address is shown in messages")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_filled_in(cls, value: SecretStr | None) -> SecretStr | None:
+        """The example's placeholders would be looked for on the network until the login times out."""
+        if value is not None and (found := placeholders(value.get_secret_value())):
+            raise ValueError(
+                f"still has {' and '.join(found)} of .env.example: fill in your own "
+                "(a server or database that is really called so: write its name in lower case)"
+            )
         return value
 
     @field_validator("monday_token", "database_access_token")
@@ -126,9 +156,7 @@ class Settings(BaseSettings):
     def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
         # What cannot be sent as a header would be named, as it is, in the error that says so.
         if value is not None and not all("!" <= letter <= "~" for letter in value.get_secret_value()):
-            raise ValueError(
-                "it holds a blank, a line break or a letter that no token has; was more copied than the token?"
-            )
+            raise ValueError("holds a blank, a line break or a letter that no token has: copy the token alone")
         return value
 
     @property
@@ -181,24 +209,30 @@ class Settings(BaseSettings):
         return load_mapping(self.mapping).board_ids(self.board_id)
 
     def check(self) -> None:
-        """Raises ConfigurationError that names every setting that is missing."""
-        missing = []
+        """Raises ConfigurationError that names every setting that is missing or does not go with another."""
+        if wrong := list(self.unfit(excused=())):
+            raise ConfigurationError(" ".join(wrong))
+
+    def unfit(self, *, excused: Collection[str]) -> Iterator[str]:
+        """A sentence for each thing that is wrong with the settings as a whole; `excused` ones may be missing."""
         if self.deployment == "production":
-            if self.database_url is None:
-                missing.append("ORDER_SYNC_DATABASE_URL (mssql+pyodbc://...)")
-            if not self.dry_run and not self.token:
-                missing.append("ORDER_SYNC_MONDAY_TOKEN")
-            if not self.dry_run and not self.board_ids:
-                missing.append("ORDER_SYNC_MONDAY_BOARD_ID")
+            reads_only = self.dry_run or "dry_run" in excused
+            try:
+                needed = ["database_url"] if self.database_url is None else []
+                needed += ["monday_token"] if not reads_only and not self.token else []
+                # Which boards there are depends on the mapping, too.
+                needed += ["monday_board_id"] if not reads_only and not self.board_ids else []
+            except ConfigurationError as error:
+                yield str(error)
+            if missing := [_variable(name) for name in needed if name not in excused]:
+                yield f"The production deployment needs these settings: {', '.join(missing)}."
             if self.clock_speed != 1:
-                raise ConfigurationError("ORDER_SYNC_CLOCK_SPEED is for the local monday: unset it in production.")
+                yield "ORDER_SYNC_CLOCK_SPEED is for the local monday: unset it in production."
         elif not self.database.startswith("sqlite"):
-            raise ConfigurationError(
+            yield (
                 "ORDER_SYNC_DATABASE_URL is not SQLite, and the embedded deployment syncs to the local monday. "
                 "Set ORDER_SYNC_DEPLOYMENT=production."
             )
-        if missing:
-            raise ConfigurationError(f"The {self.deployment} deployment needs these settings: {', '.join(missing)}.")
 
     def check_may_write(self) -> None:
         """Raises ConfigurationError in a dry run."""
@@ -212,20 +246,40 @@ def tables_of(settings: Settings) -> Tables:
     return make_tables(settings.table_names, schema=settings.schema_name, mapped_columns=mapping.item_sources)
 
 
-def load_settings(*, checked: bool = True, **overrides: object) -> Settings:
+def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
     """The settings of this process; `overrides` go before the environment.
 
     `checked` asks that everything be set that the deployment needs.
-    Raises ConfigurationError with the name of the variable that is wrong, never its value.
+    Raises ConfigurationError with the names of all variables that are unknown, wrong or missing, never their values.
     """
+    unknown = unknown_variables(os.environ, Settings.model_fields)
+    wrong = [_unknown(variable, meant) for variable, meant in unknown.items()]
+    wrong += [
+        f"{variable} is set twice, in upper and lower case, to different values"
+        for variable in doubled_variables(os.environ, Settings.model_fields)
+    ]
+    excused = {meant.removeprefix(PREFIX).lower() for meant in unknown.values() if meant}
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{PREFIX}{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors(include_input=False)
-        )
-        raise ConfigurationError(f"Wrong setting: {wrong}") from None
-    if checked:
-        settings.check()
+        found = problems(error, Settings)
+        wrong += [f"{PREFIX}{str(problem.place[0]).upper()} {problem.what}" for problem in found]
+        bad = {str(problem.place[0]) for problem in found}
+        excused |= bad
+        # The others are looked at beside it: what is wrong is reported all at once.
+        usual = {name: Settings.model_fields[name].default for name in bad & Settings.model_fields.keys()}
+        settings = Settings(**overrides | usual)
+    sentences = [f"Wrong setting{'s' if len(wrong) > 1 else ''}: {'; '.join(wrong)}."] if wrong else []
+    if checked and "deployment" not in excused:
+        sentences += settings.unfit(excused=excused)
+    if sentences:
+        raise ConfigurationError(" ".join(sentences)) from None
     return settings
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}{' (mssql+pyodbc://...)' if name == 'database_url' else ''}"
+
+
+def _unknown(variable: str, meant: str | None) -> str:
+    return f"{variable} is not a setting ({f'did you mean {meant}?' if meant else 'docs/configuration.md lists them'})"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from order_sync.errors import ConfigurationError
 
@@ -41,6 +41,16 @@ def complete_url(url: sa.URL) -> sa.URL:
     if "driver" not in given and "odbc_connect" not in given:
         missing["driver"] = find_driver()
     return url.update_query_dict(missing)
+
+
+def placeholders(url: str) -> list[str]:
+    """What .env.example leaves to be filled in, as far as the URL still has it, in capitals as written there."""
+    try:
+        made = sa.make_url(url)
+    except (ArgumentError, ValueError):
+        return []
+    example = {"PASSWORD": made.password, "SERVER": made.host, "DATABASE": made.database}
+    return [word for word, given in example.items() if given == word]
 
 
 def find_driver() -> str:

@@ -53,6 +53,27 @@ def test_nothing_could_be_done_ends_with_2_in_one_line(stage: Stage) -> None:
     assert line.startswith("order-sync: monday shows no board 4711 to this token.")
 
 
+@pytest.mark.parametrize("command", [["sync"], ["status"], ["db", "check"], ["db", "grant", "u"], ["emulator"]])
+def test_a_misspelt_setting_in_the_env_file_stops_every_command(stage: Stage, command: list[str]) -> None:
+    stage.add_orders(1)
+    before = stage.dump(), stage.emulator.checksum()
+    (stage.folder / ".env").write_text("order_sync_dryrun=1\n", encoding="utf-8")
+    done = stage.run(*command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.strip() == (
+        "order-sync: Wrong setting: order_sync_dryrun is not a setting (did you mean ORDER_SYNC_DRY_RUN?)."
+    )
+    assert (stage.dump(), stage.emulator.checksum()) == before
+
+
+def test_an_env_file_of_power_shell_s_redirection_stops_in_one_line(stage: Stage) -> None:
+    (stage.folder / ".env").write_text("ORDER_SYNC_DRY_RUN=1\n", encoding="utf-16")
+    done = stage.run("sync")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert line.endswith(".env is UTF-16, as PowerShell's > writes it: save it as UTF-8.")
+
+
 def test_json_is_all_that_is_printed(stage: Stage) -> None:
     stage.add(make_orders(Size.SMALL))
     done = stage.run("sync", "--json")

@@ -128,8 +128,8 @@ def test_it_runs_once_it_is_put_right(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("ORDER_SYNC_DEPLOYMENT", "somewhere", "ORDER_SYNC_DEPLOYMENT: Input should be 'embedded' or 'production'"),
-        ("ORDER_SYNC_MONDAY_BOARD_ID", "-7", "ORDER_SYNC_MONDAY_BOARD_ID: Input should be greater than 0"),
+        ("ORDER_SYNC_DEPLOYMENT", "somewhere", "ORDER_SYNC_DEPLOYMENT must be 'embedded' or 'production'"),
+        ("ORDER_SYNC_MONDAY_BOARD_ID", "-7", "ORDER_SYNC_MONDAY_BOARD_ID must be more than 0"),
         ("ORDER_SYNC_DEPLOYMENT", "production", "ORDER_SYNC_DATABASE_URL.*ORDER_SYNC_MONDAY_TOKEN.*_BOARD_ID"),
     ],
 )

@@ -197,8 +197,8 @@ def test_every_exception_to_a_security_rule_says_why() -> None:
     assert [place for place in found if not re.search(r"# (noqa: S\d+|nosec B\d+) - \w", place[1])] == []
 
 
-def test_dagster_validates_it_from_the_root(stage: Stage) -> None:
-    done = subprocess.run(
+def validate() -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "dagster", "definitions", "validate"],
         cwd=ROOT,
         capture_output=True,
@@ -206,6 +206,22 @@ def test_dagster_validates_it_from_the_root(stage: Stage) -> None:
         check=False,
         timeout=120,
     )
+
+
+def test_dagster_shows_what_is_set_wrongly(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_SYNC_DRYRUN", "1")
+    monkeypatch.setenv("ORDER_SYNC_WRITERS", "many")
+    done = validate()
+    assert done.returncode == 1
+    assert (
+        "ConfigurationError: Wrong settings: ORDER_SYNC_DRYRUN is not a setting (did you mean ORDER_SYNC_DRY_RUN?); "
+        "ORDER_SYNC_WRITERS must be a whole number.\n"
+    ) in done.stdout + done.stderr
+    assert "pydantic" not in done.stdout + done.stderr
+
+
+def test_dagster_validates_it_from_the_root(stage: Stage) -> None:
+    done = validate()
     assert done.returncode == 0, done.stderr
     assert "order_sync" in done.stdout + done.stderr
     assert "Validation successful" in done.stdout + done.stderr

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from order_sync.errors import ConfigurationError
 from order_sync.settings import EMBEDDED_BOARD, PREFIX, Settings, load_settings
+from order_sync_tests.graph.stage import ROOT
 
 SECRET = "hunter2-and-more"
 URL = f"mssql+pyodbc://sync:{SECRET}@db.example/orders"
@@ -97,11 +99,14 @@ def test_production_has_no_default_database() -> None:
         ("largest_batch", "151"),
         ("batch_seconds", "46"),
         ("sensor_seconds", "1.5"),
+        ("lease_seconds", "inf"),
+        ("lease_seconds", "1e300"),
+        ("writers", "yess"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     set_environment(monkeypatch, **{name: value})
-    with pytest.raises(ConfigurationError, match=f"^Wrong setting: {PREFIX}{name.upper()}: ") as caught:
+    with pytest.raises(ConfigurationError, match=f"^Wrong setting: {PREFIX}{name.upper()} must be ") as caught:
         load_settings()
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -110,8 +115,62 @@ def test_a_wrong_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, n
 
 def test_every_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     set_environment(monkeypatch, first_batch="x", lease_seconds="x")
-    with pytest.raises(ConfigurationError, match=f"{PREFIX}LEASE_SECONDS: .*; {PREFIX}FIRST_BATCH: "):
+    with pytest.raises(ConfigurationError, match=f"{PREFIX}LEASE_SECONDS .*; {PREFIX}FIRST_BATCH "):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("dry_run", "yess", r"must be 1 or 0 \(true or false, yes or no, on or off\)"),
+        ("dry_run", "2", "must be 1 or 0"),
+        ("deployment", "prod", "must be 'embedded' or 'production'"),
+        ("monday_board_id", "4.5", "must be a whole number"),
+        ("monday_board_id", "0", "must be more than 0"),
+        ("writers", "21", "must be at most 20"),
+        ("settle_seconds", "a minute", "must be a number"),
+        ("email_security", "ssl", "must be 'starttls', 'tls' or 'none'"),
+        ("monday_url", "api.monday.com", r"must look like https://api\.monday\.com/v2"),
+        ("monday_url", "http://host:port/v2", "must look like https"),
+    ],
+)
+def test_a_wrong_value_says_what_the_setting_takes(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, takes: str
+) -> None:
+    set_environment(monkeypatch, **{name: value})
+    with pytest.raises(ConfigurationError, match=f"^Wrong setting: {PREFIX}{name.upper()} {takes}") as caught:
+        load_settings()
+    assert "Input" not in str(caught.value)
+
+
+def test_all_that_is_wrong_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown, wrong and missing; what is misspelt or wrong is not reported as missing, too."""
+    set_environment(monkeypatch, deployment="production", monday_tokn="x", wobble="x", lease_seconds="x")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert str(caught.value) == (
+        "Wrong settings: ORDER_SYNC_MONDAY_TOKN is not a setting (did you mean ORDER_SYNC_MONDAY_TOKEN?); "
+        "ORDER_SYNC_WOBBLE is not a setting (docs/configuration.md lists them); "
+        "ORDER_SYNC_LEASE_SECONDS must be a number. The production deployment needs these settings: "
+        "ORDER_SYNC_DATABASE_URL (mssql+pyodbc://...), ORDER_SYNC_MONDAY_BOARD_ID."
+    )
+
+
+def test_the_example_file_as_it_is_names_what_to_fill_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in dotenv_values(ROOT / ".env.example").items():
+        monkeypatch.setenv(name, value or "")
+    with pytest.raises(ConfigurationError, match="DATABASE_URL still has PASSWORD and SERVER and DATABASE") as caught:
+        load_settings()
+    assert "needs these settings: ORDER_SYNC_MONDAY_TOKEN, ORDER_SYNC_MONDAY_BOARD_ID." in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["order_sync:hunter2@SERVER/orders", "a:PASSWORD@db/orders", "a:hunter2@db/DATABASE"])
+def test_a_placeholder_is_refused_before_it_is_looked_for(url: str) -> None:
+    for checked in (True, False):
+        with pytest.raises(ConfigurationError, match=r"ORDER_SYNC_DATABASE_URL still has [A-Z]+ of"):
+            load_settings(checked=checked, deployment="production", database_url=f"mssql+pyodbc://{url}")
+    lower = "mssql+pyodbc://password:x@server/database"
+    assert load_settings(deployment="production", dry_run=True, database_url=lower).database == lower
 
 
 def test_secrets_are_in_no_form_of_the_settings() -> None:

@@ -1,0 +1,102 @@
+"""What a validator found wrong, in words for the person who wrote the file or the setting.
+
+In: pydantic's ValidationError. Out: `Problem`s, each with its place and one sentence; a misspelt key is one problem.
+Never the value that was given: it may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from order_sync.orders.nearest import did_you_mean, nearest
+
+Place = tuple[int | str, ...]
+
+_NUMBER, _WHOLE, _TEXT = "must be a number", "must be a whole number", "must be a text, in quotes"
+_TABLE, _LIST = "must be a table (name = value)", "must be a list"
+# The sentences by pydantic's type of error; {...} are from the error's own context.
+_SENTENCES: Mapping[str, str] = {
+    "missing": "is missing",
+    "bool_parsing": "must be 1 or 0 (true or false, yes or no, on or off)",
+    "bool_type": "must be true or false",
+    "int_parsing": _WHOLE,
+    "int_parsing_size": "has too many digits",
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_parsing": _NUMBER,
+    "float_type": _NUMBER,
+    "finite_number": _NUMBER,
+    "string_type": _TEXT,
+    "path_type": _TEXT,
+    "string_too_short": "must not be empty",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "too_short": "must not be empty",
+    "dict_type": _TABLE,
+    "model_type": _TABLE,
+    "model_attributes_type": _TABLE,
+    "value_error": "{error}",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """`place` leads from the top to what is wrong: names of keys, and positions in lists, counted from 0."""
+
+    place: Place
+    what: str
+
+
+def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Everything that is wrong. A key that is missing because it is misspelt is reported once, as the misspelt one."""
+    details = error.errors(include_url=False, include_input=False)
+    meant = {(*detail["loc"][:-1], _meant(detail, model)) for detail in details if _is_unknown(detail)}
+    return [
+        Problem(place=detail["loc"], what=_sentence(detail, model))
+        for detail in details
+        if not (detail["type"] == "missing" and detail["loc"] in meant)
+    ]
+
+
+def _is_unknown(detail: ErrorDetails) -> bool:
+    return detail["type"] == "extra_forbidden"
+
+
+def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    if _is_unknown(detail):
+        name = str(detail["loc"][-1])
+        return f"unknown key '{name}'{did_you_mean(name, _keys(model, detail['loc'][:-1]))}"
+    form = _SENTENCES.get(detail["type"])
+    return form.format(**detail.get("ctx", {})) if form else detail["msg"].replace("Input should", "must")
+
+
+def _meant(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    return nearest(str(detail["loc"][-1]), _keys(model, detail["loc"][:-1])) or ""
+
+
+def _keys(model: type[BaseModel], place: Place) -> Sequence[str]:
+    """The keys that may stand at this place."""
+    for name in (part for part in place if isinstance(part, str)):
+        field = model.model_fields.get(name)
+        inner = _model_in(field.annotation) if field else None
+        if inner is None:
+            return ()
+        model = inner
+    return tuple(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model in an annotation such as `tuple[ColumnMap, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
