@@ -4,12 +4,12 @@ Never: half a mutation: everything is checked before the first effect is recorde
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import columns
+from .bounds import read_json, whole
 from .clock import Clock
 from .columns import Column, NewLabels, Value
 from .effects import (
@@ -402,10 +402,10 @@ def _group_title(name: str) -> str:
 
 
 def _number(identity: str | int) -> int:
-    try:
-        return int(identity)
-    except ValueError:
-        raise invalid_argument("an id is a number", id=str(identity)) from None
+    number = whole(identity)
+    if number is None:
+        raise invalid_argument("an id is a number", id=str(identity)[:100])
+    return number
 
 
 def active_group(board: Board, group_id: str) -> Group:
@@ -434,7 +434,7 @@ def _check_name(name: object) -> None:
 
 def _column_values(text: str) -> dict[str, Any]:
     try:
-        values = json.loads(text)
+        values = read_json(text)
     except ValueError:
         raise invalid_argument("column_values is not JSON") from None
     if not isinstance(values, dict):
@@ -459,7 +459,7 @@ def _labels_of_defaults(column_type: str, defaults: str | None) -> dict[int, str
     if defaults is None:
         return dict(_SAMPLE_LABELS) if column_type == "status" else {}
     try:
-        plain = json.loads(defaults)
+        plain = read_json(defaults)
         labels = plain.get("settings", plain)["labels"]
         if isinstance(labels, dict):
             return {int(key): str(label) for key, label in labels.items()}

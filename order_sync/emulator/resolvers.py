@@ -16,6 +16,7 @@ from graphql.language import StringValueNode, ValueNode
 from graphql.utilities import value_from_ast_untyped
 
 from . import columns
+from .bounds import whole
 from .bulk import Bulk, JobStatus
 from .clock import Clock
 from .columns import Column, Value
@@ -167,8 +168,8 @@ def _items(
     elif len(ids) > IDS_LIMIT:
         raise invalid_argument(f"items takes at most {IDS_LIMIT} ids", ids=len(ids))
     else:
-        wanted = dict.fromkeys(int(identity) for identity in ids if identity.isdecimal())
-        found = [items[identity] for identity in wanted if identity in items]
+        wanted = dict.fromkeys(whole(identity) for identity in ids)
+        found = [items[identity] for identity in wanted if identity is not None and identity in items]
     if exclude_nonactive:
         found = [item for item in found if item.state == "active"]
     return _sliced(found, limit, page)

@@ -20,7 +20,7 @@ FIXED = frozenset({"host", "allow_remote", "port", "token", "state_file", "board
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ColumnSeed(_Model):
@@ -120,6 +120,8 @@ class EmulatorSettings(_Model):
     #: A bulk import begins this long after its upload, and takes this long for each row.
     bulk_start_ms: float = Field(default=0.0, ge=0)
     bulk_row_ms: float = Field(default=0.0, ge=0)
+    #: Of a request to /v2 or to the controls; a larger one is refused with 413 before it is read.
+    body_max_bytes: int = Field(default=10_000_000, ge=1)
     bulk_max_bytes: int = Field(default=150_000_000, ge=1)
     bulk_max_rows: int = Field(default=10_000, ge=1)
     idempotency_retention_s: float = Field(default=1_800, gt=0)
