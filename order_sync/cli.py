@@ -26,7 +26,7 @@ from order_sync.orders.check import check_tables, create_all, inspect, permissio
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import load_mapping
-from order_sync.orders.naming import NO_CUSTOMER
+from order_sync.orders.naming import Customers
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
@@ -120,7 +120,7 @@ def _tell_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:
 
     with _opened(Database, settings) as (database, tables):
         rows = QueueReader(database, tables, lease_seconds=settings.lease_seconds).claimable_headers()
-    waiting = sorted({row["customer"] or NO_CUSTOMER for row in rows})
+    waiting = Customers(row["customer"] for row in rows).names
     console.print(f"Asked for: {', '.join(customers)}. Waiting: {', '.join(waiting) or 'nobody'}.", markup=False)
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from order_sync.errors import ConfigurationError
-from order_sync.orders.naming import folded
+from order_sync.orders.naming import TextKey, customer_key, text_key
 from order_sync.orders.tables import CUSTOMER
 
 ColumnType = Literal["text", "long_text", "numbers", "status", "dropdown", "date", "link"]
@@ -95,7 +95,7 @@ class BoardRule(_Model):
     """The orders that go to a board of their own: those that meet every condition.
 
     `where` maps a source column to the values that it may have; "" stands for a column that is empty.
-    Upper and lower case and blanks at the ends make no other value, as in most SQL Server collations.
+    Values are compared as people read them: see `text_key`, and `customer_key` for customers.
     """
 
     id: int = Field(gt=0)
@@ -116,9 +116,13 @@ class BoardRule(_Model):
 
     def fits(self, order: abc.Mapping[str, Any]) -> bool:
         return all(
-            folded(order.get(source)) in {folded(value) for value in values}
+            _key(source)(order.get(source)) in set(map(_key(source), values))
             for source, values in self.conditions.items()
         )
+
+
+def _key(source: str) -> abc.Callable[[Any], TextKey]:
+    return customer_key if source == CUSTOMER else text_key
 
 
 class Mapping(_Model):

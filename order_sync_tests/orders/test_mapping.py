@@ -120,6 +120,13 @@ def test_the_first_rule_that_fits_chooses_the_board(path: Path) -> None:
     assert chosen == [1, 1, 2, 1, 9, 9]
 
 
+def test_a_rule_fits_its_customer_in_any_spelling(path: Path) -> None:
+    path.write_text('[[boards]]\nid = 1\ncustomers = ["Caf\u00e9  Ott", "(no customer)"]\n', encoding="utf-8")
+    mapping = load_mapping(path)
+    names = ("CAFE\u0301 OTT ", "caf\u00e9 ott", None, " ", "Cafe Ott")
+    assert [mapping.board_of({"CUSTOMER NAME": name}, 9) for name in names] == [1, 1, 1, 1, 9]
+
+
 WRONG = {
     "no TOML": ("[items\n", "is not valid TOML: "),
     "a key twice": ('[items]\nkey_column = "a"\nkey_column = "b"\n', "is not valid TOML: "),
