@@ -159,6 +159,10 @@ class NotFound(Fatal):
     """monday has no such thing, or no longer."""
 
 
+class CursorExpired(Fatal):
+    """monday no longer knows the place in a list that comes in pages: only a read from its beginning can go on."""
+
+
 class LeaseLost(Fatal):
     """Another run holds the lease that this run had; this run must not write any more."""
 

@@ -86,19 +86,21 @@ class Column:
         return {}
 
     @property
-    def settings_str(self) -> str:
-        """The older form of the same settings."""
+    def older_settings(self) -> dict[str, Any]:
+        """The same in the older form."""
         if self.type == "status":
-            colors = {str(key): {"color": status_color(key)} for key in self.labels}
-            settings: dict[str, Any] = {
-                "labels": {str(k): v for k, v in self.labels.items()},
-                "labels_colors": colors,
+            return {
+                "labels": {str(key): label for key, label in self.labels.items()},
+                "labels_positions_v2": {str(key): position for position, key in enumerate(self.labels)},
+                "labels_colors": {str(key): {"color": status_color(key)} for key in self.labels},
             }
-        elif self.type == "dropdown":
-            settings = {"labels": [{"id": key, "name": label} for key, label in self.labels.items()]}
-        else:
-            settings = self.settings
-        return json.dumps(settings)
+        if self.type == "dropdown":
+            return {"labels": [{"id": key, "name": label} for key, label in self.labels.items()]}
+        return self.settings
+
+    @property
+    def settings_str(self) -> str:
+        return json.dumps(self.older_settings)
 
 
 def status_color(label_id: int) -> str:

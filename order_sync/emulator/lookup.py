@@ -20,7 +20,6 @@ from .state import Board, Item, State
 
 PAGE_LIMIT = 500
 VALUES_LIMIT = 100
-CURSOR_LIFE_S = 3_600
 
 Test: TypeAlias = Callable[[Item], bool]
 
@@ -56,7 +55,7 @@ class Lookup:
         try:
             fields = read_json(base64.urlsafe_b64decode(cursor.encode("ascii")))
             search, after, since = Search(**fields["search"]), int(fields["after"]), float(fields["since"])
-            if self._clock.now() - since > CURSOR_LIFE_S:
+            if self._clock.now() - since > self._settings().cursor_life_s:
                 raise MondayError("CursorExpiredError", "The cursor has expired: start again from the first page")
             return self._page(search, limit, after, since)
         except (ValueError, LookupError, TypeError, AttributeError, binascii.Error):

@@ -237,6 +237,16 @@ def _board_groups(board: Board, _info: GraphQLResolveInfo, ids: list[str] | None
     return [group for group in board.active_groups if ids is None or group.id in ids]
 
 
+def _column_settings(column: Column, info: GraphQLResolveInfo) -> dict[str, Any] | str:
+    match info.context.settings.column_settings:
+        case "by_index":
+            return column.older_settings
+        case "text":
+            return column.settings_str
+        case _:
+            return column.settings
+
+
 def _items_limit(board: Board, info: GraphQLResolveInfo) -> int:
     settings: EmulatorSettings = info.context.settings
     return settings.items_limit if board.parent is None else settings.subitems_limit
@@ -331,6 +341,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     },
     "Mutation.ingest_items": _mutation(_ingest_items),
     "Board.columns": _board_columns,
+    "Column.settings": _column_settings,
     "Board.groups": _board_groups,
     "Board.items_limit": _items_limit,
     "Board.items_page": _items_page,

@@ -108,6 +108,10 @@ class EmulatorSettings(_Model):
     mutation_ms: float = Field(default=0.0, ge=0)
     #: items_page* and items_page_by_column_values see a created row only after this time.
     lookup_lag_s: float = Field(default=0.0, ge=0)
+    #: How columns show their settings: labels as a list, by their index as in the older form, or that as JSON text.
+    column_settings: Literal["list", "by_index", "text"] = "list"
+    #: After its first page a list's cursor lives this long.
+    cursor_life_s: float = Field(default=3_600.0, ge=0)
     #: A request that takes longer is answered 504, while its execution goes on; None or 0 for never.
     timeout_s: float | None = Field(default=60.0, ge=0)
     clock_speed: float = Field(default=1.0, gt=0)

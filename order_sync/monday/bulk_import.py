@@ -306,7 +306,7 @@ class BulkImport:
         step = max(1, len(named) // SAMPLES)
         samples = dict([*named[::step][: SAMPLES - 1], *named[-1:]])
         texts = item_texts(self._client, samples, self._key_column)
-        return all(texts.get(item, key).lower() == key.lower() for item, key in samples.items())
+        return all(texts.get(item, "").lower() == key.lower() for item, key in samples.items())
 
     # ---- what became of it ------------------------------------------------------------------------
 

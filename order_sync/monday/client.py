@@ -21,9 +21,9 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from order_sync.errors import Fatal, NotFound, Rejected, Transient
+from order_sync.errors import CursorExpired, Fatal, NotFound, Rejected, Transient
 from order_sync.monday import operations
-from order_sync.monday.errors import classify, parse_errors
+from order_sync.monday.errors import classify, is_expired_cursor, parse_errors
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import API_VERSION, MondayTransport, Reply
 from order_sync.orders.budget import NOTHING, Leave
@@ -197,6 +197,8 @@ def read_data(reply: Reply) -> dict[str, Any]:
     """The data of a reply without errors; raises what its first error means."""
     errors = parse_errors(reply)
     if errors:
+        if is_expired_cursor(errors[0]):
+            raise CursorExpired(f"{errors[0].message} (request {reply.request_id or '-'})")
         meaning = classify(errors[0], reply)
         if isinstance(meaning, Rejected):
             kind = NotFound if meaning.code == "ResourceNotFoundException" else Fatal

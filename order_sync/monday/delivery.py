@@ -15,9 +15,10 @@ from datetime import timedelta
 
 from order_sync.errors import Fatal, OrderSyncError, Rejected, Transient
 from order_sync.monday import operations
-from order_sync.monday.board import SEARCH_LAG_SECONDS, find_items, find_subitems, read_board
+from order_sync.monday.board import find_items, find_subitems, read_board
 from order_sync.monday.client import BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
+from order_sync.monday.lists import SEARCH_LAG_SECONDS
 from order_sync.monday.transport import Reply
 from order_sync.orders.budget import Leave
 from order_sync.orders.journal import Entry, Journal, Operation

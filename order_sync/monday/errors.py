@@ -51,6 +51,7 @@ RETRY_CODES = {
 LOCKED_CODES = {"RESOURCELOCKED", "423"}  # another request is writing to the board
 # monday's own faults, whatever status they come with: the effect is unknown.
 INTERNAL_CODES = {"INTERNALSERVERERROR", "INTERNALERROR"}
+EXPIRED = ("expire", "invalid", "not found", "cursorexception")  # words about a cursor that no longer leads anywhere
 DAILY_LIMIT = "DAILY_LIMIT_EXCEEDED"
 SLOW_WAIT = 30.0  # seconds, for API_TEMPORARILY_BLOCKED, which names no time
 LOCK_WAIT = 1.5  # seconds, for HTTP 423
@@ -133,6 +134,12 @@ def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> O
 def is_locked(error: Transient) -> bool:
     """Another request is writing to the board."""
     return (error.code or "").upper().replace("_", "") in LOCKED_CODES
+
+
+def is_expired_cursor(error: ApiError) -> bool:
+    """monday no longer knows the cursor of a page, which it gave us itself."""
+    told = f"{error.code} {error.message}".casefold()
+    return error.code not in SCHEMA_CODES and "cursor" in told and any(word in told for word in EXPIRED)
 
 
 def _parse_error(entry: Any, reply: Reply, retry_after: float | None) -> ApiError:
