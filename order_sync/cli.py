@@ -30,6 +30,7 @@ from order_sync.orders.naming import Customers
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
+from order_sync.orders.toml_file import read_text
 from order_sync.settings import Settings, load_settings, tables_of
 from order_sync.variables import load_env_file
 
@@ -355,7 +356,7 @@ def board_init(name: str, mapping_out: Path | None) -> None:
     settings.check_may_write()
     with _monday(settings) as client:
         made = make_board(client, name, load_mapping(settings.mapping))
-    text = renamed(settings.mapping.read_text(encoding="utf-8"), made.ids)
+    text = renamed(read_text(settings.mapping, what="The mapping"), made.ids)
     click.echo(text)
     if mapping_out:
         mapping_out.write_text(text, encoding="utf-8")

@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from .bounds import BodyTooLarge, read_body, read_json, whole
 from .emulation import Emulation
+from .settings import in_one_line
 
 
 class Control:
@@ -62,7 +64,9 @@ class Control:
             self._emulation.configure(changes)
         except BodyTooLarge as error:
             return _json({"error": str(error)}, 413)
-        except ValueError as error:  # pydantic's ValidationError is one
+        except ValidationError as error:
+            return _json({"error": in_one_line(error)}, 422)
+        except ValueError as error:
             return _json({"error": str(error)}, 422)
         return _json(self._emulation.settings.model_dump(mode="json", exclude={"token"}))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .faults import Fault
 
@@ -188,3 +188,10 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def in_one_line(error: ValidationError) -> str:
+    """Everything that a settings file or a request to change settings has wrong, each with its place."""
+    details = error.errors(include_url=False, include_input=False)
+    wrong = (f"{'.'.join(map(str, detail['loc']))} {detail['msg']}".strip() for detail in details)
+    return "; ".join(text.replace("Input should", "must").replace("Value error, ", "") for text in wrong)
