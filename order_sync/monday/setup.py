@@ -168,4 +168,8 @@ def _defaults(kind: str, labels: Sequence[str]) -> dict[str, Any]:
 def _send(client: MondayClient, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The same body under the same key until monday answers: it takes effect once."""
     body, key = operations.body(text, variables), str(uuid.uuid4())
-    return client.retrying()(lambda: read_data(client.mutate(body, idempotency_key=key, operation="setup", rows=1)))
+
+    def once() -> dict[str, Any]:
+        return read_data(client.mutate(body, idempotency_key=key, operation="setup", rows=1), text)
+
+    return client.retrying()(once)
