@@ -78,7 +78,7 @@ class Operations:
 
     def seed(self, seed: BoardSeed) -> None:
         """A board of the settings, with the very ids they name."""
-        self._create_board(seed.id, seed.name, "public", None, seed.groups)
+        self._create_board(seed.id, seed.name, "public", None, seed.groups, seed.hierarchy)
         for column in seed.columns:
             labels = columns.first_labels(column.type, column.labels)
             subitem_board_id = seed.subitem_board_id if column.type == "subtasks" else None
@@ -200,6 +200,9 @@ class Operations:
         parent = self.item(parent_item_id)
         if parent.state != "active":
             raise not_found("Item", parent_item_id)
+        if parent.board.hierarchy_type == "multi_level":
+            labels = bool(create_labels_if_missing)
+            return self._create_item(parent.board, parent.group, parent, item_name, column_values, labels)
         if parent.parent is not None:
             raise invalid_argument("a subitem cannot have subitems", parent_item_id=parent_item_id)
         subitem_board_id = parent.board.subitem_board_id
@@ -259,10 +262,23 @@ class Operations:
         return self._remove_item(item_id, "deleted")
 
     def _create_board(
-        self, board_id: int, name: str, kind: str, description: str | None, groups: tuple[str, ...]
+        self,
+        board_id: int,
+        name: str,
+        kind: str,
+        description: str | None,
+        groups: tuple[str, ...],
+        hierarchy: str = "classic",
     ) -> Board:
         self._state.record(
-            BoardCreated(at=self._clock.now(), board_id=board_id, name=name, board_kind=kind, description=description)
+            BoardCreated(
+                at=self._clock.now(),
+                board_id=board_id,
+                name=name,
+                board_kind=kind,
+                description=description,
+                hierarchy_type=hierarchy,
+            )
         )
         self._create_column(board_id, "name", "Name", "name", {})
         for number, title in enumerate(groups):

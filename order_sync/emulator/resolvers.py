@@ -349,6 +349,8 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Group.items_page": _items_page,
     "Item.url": lambda item, info: f"{info.context.page_url}boards/{item.board.id}/pulses/{item.id}",
     "Item.column_values": _column_values,
+    # monday says nothing of subitems on such a board.
+    "Item.subitems": lambda item, _info: item.subitems if item.board.hierarchy_type == "classic" else None,
     "Item.parent_item": lambda item, _info: item.parent,
     "NumbersValue.number": lambda cell, _info: None if cell.value is None else float(cell.value),
     "StatusValue.index": lambda cell, _info: cell.value,

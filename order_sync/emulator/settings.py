@@ -39,6 +39,7 @@ class BoardSeed(_Model):
     groups: tuple[str, ...] = ("Group Title",)
     subitem_board_id: int | None = Field(default=None, gt=0)
     subitem_columns: tuple[ColumnSeed, ...] = ()
+    hierarchy: Literal["classic", "multi_level"] = "classic"
 
     @model_validator(mode="after")
     def _subitem_columns_need_a_board(self) -> Self:
@@ -47,6 +48,8 @@ class BoardSeed(_Model):
             raise ValueError("subitem columns need a subitem_board_id")
         if len(subtasks) > 1:
             raise ValueError(f"one subtasks column a board, not {len(subtasks)}")
+        if self.hierarchy == "multi_level" and (self.subitem_board_id or subtasks):
+            raise ValueError("a multi_level board keeps its subitems itself: it has no subitem_board_id")
         for columns in (self.columns, self.subitem_columns):
             if len({"name", *(column.id for column in columns)}) != len(columns) + 1:
                 raise ValueError("column ids must differ, and 'name' is taken")

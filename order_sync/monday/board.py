@@ -35,6 +35,7 @@ class Board:
     groups: Mapping[str, str]  # title -> group id, the first of equal titles
     group_ids: frozenset[str]
     group_titles: Mapping[str, str]  # group id -> title, those with equal titles too
+    is_multi_level: bool = False  # it keeps items and subitems on one board
 
     @property
     def labels(self) -> dict[str, Mapping[str, int]]:
@@ -90,6 +91,7 @@ def _board(raw: Mapping[str, Any]) -> Board:
         id=int(raw["id"]),
         name=raw["name"],
         url=raw["url"],
+        is_multi_level=raw.get("hierarchy_type") == "multi_level",
         items_count=raw.get("items_count"),
         items_limit=raw.get("items_limit"),
         columns={column["id"]: read_column(column) for column in raw["columns"]},
@@ -100,7 +102,12 @@ def _board(raw: Mapping[str, Any]) -> Board:
 
 
 def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) -> None:
-    """Raises ConfigurationError that names every mapped column the boards lack or have as another type."""
+    """Raises ConfigurationError that names every mapped column the boards lack or have as another type.
+
+    And where the board is of a kind that order_sync does not write to.
+    """
+    if problem := unsupported(board):
+        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.")
     problems = _problems(board, mapping.items.own_columns, mapping.items.columns)
     if subitems is None:
         problems.append(f"board {board.id} has no subitems column, so it has no board for subitems")
@@ -110,8 +117,21 @@ def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) 
         raise ConfigurationError("The mapping does not fit the board: " + "; ".join(problems) + ".")
 
 
+def unsupported(board: Board) -> str | None:
+    """Why order_sync cannot write to the board at all, None if it can."""
+    if not board.is_multi_level:
+        return None
+    return (
+        f"board {board.id} ('{board.name}') is a multi-level board: it keeps items and subitems together, and "
+        "order_sync needs a classic board, which has a board of its own for subitems. Use one, such as "
+        "`order-sync board init` makes"
+    )
+
+
 def check_items_mapping(board: Board, mapping: ColumnMapping) -> list[str]:
     """What of the items' columns does not fit the board."""
+    if problem := unsupported(board):
+        return [problem]
     return _problems(board, mapping.items.own_columns, mapping.items.columns)
 
 

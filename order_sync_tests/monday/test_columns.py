@@ -13,8 +13,7 @@ from order_sync.monday.board import check_mapping, read_board
 from order_sync.monday.setup import inspect_board
 from order_sync.orders.mapping import Mapping
 from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
-from order_sync_tests.monday.stage import Stage
-from order_sync_tests.monday.test_lists import OddTransport
+from order_sync_tests.monday.stage import OddTransport, Stage
 
 LIST = {"labels": [{"id": 0, "label": "PRODUCTION"}, {"id": 7, "name": "REPEAT"}]}
 BY_INDEX = {

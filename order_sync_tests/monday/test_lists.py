@@ -27,27 +27,10 @@ from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.mapping import Mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.emulator.monday import Monday
-from order_sync_tests.monday.stage import Stage
+from order_sync_tests.monday.stage import OddTransport, Stage
 from order_sync_tests.monday.test_board import create_items
 
 KEY, RECORD, LINE = str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4())
-
-
-class OddTransport(MondayTransport):
-    """Changes the first answers to queries that hold a list, `times` of them."""
-
-    def __init__(self, url: str, change: Callable[[dict[str, Any]], bool], times: int) -> None:
-        super().__init__(url, "a-token", timeout_seconds=5)
-        self._change, self.left = change, times
-
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
-        reply = super().send(body, idempotency_key=idempotency_key)
-        if self.left and reply.data:
-            changed = json.loads(json.dumps(reply.body))
-            if self._change(changed["data"]):
-                self.left -= 1
-                return replace(reply, body=changed)
-        return reply
 
 
 def without(*path: str | int) -> Callable[[dict[str, Any]], bool]:
