@@ -138,7 +138,9 @@ def print_findings(findings: Sequence[Finding], database: str) -> None:
         if finding.remedy:
             console.print(finding.remedy, style="dim", markup=False, highlight=False)
     blocking = sum(finding.blocks for finding in findings)
-    console.print(f"{blocking} to mend before the first sync, {len(findings) - blocking} notes. Nothing was changed.")
+    notes = len(findings) - blocking
+    of_notes = f"{notes} {'note' if notes == 1 else 'notes'}"
+    console.print(f"{blocking} to correct before the first sync, {of_notes}. Nothing was changed.")
 
 
 def print_board(report: BoardReport) -> None:

@@ -1,44 +1,33 @@
 """Do the tables have what order_sync reads and writes? And what would it take?
 
-In: a database and the expected tables. Out: findings, each with the T-SQL that mends it. Changes nothing itself;
+In: a database and the expected tables. Out: findings, each with the T-SQL that corrects it. Changes nothing itself;
 `create_all` is for an empty database only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mssql, sqlite
-from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from order_sync.errors import ConfigurationError
+from order_sync.orders import catalog, ddl, rights
+from order_sync.orders.catalog import FoundCheck, FoundColumn
 from order_sync.orders.database import Database, WritableDatabase
+from order_sync.orders.ddl import DIALECTS, Alteration
+from order_sync.orders.fit import is_case_sensitive, misfits
 from order_sync.orders.sql_server import reason
-from order_sync.orders.tables import State, Tables
+from order_sync.orders.tables import NOT_NEEDED, Action, State, Tables, is_only_mapped
 
-# Columns of the design that nothing reads: a site may lack them.
-NOT_NEEDED = frozenset({"row_hash"})
-
-# SQLite takes T-SQL's quotes, and has types of its own.
-DIALECTS: Mapping[str, Dialect] = {"mssql": mssql.dialect(), "sqlite": sqlite.dialect()}  # type: ignore[no-untyped-call]
-
-# The data types, as INFORMATION_SCHEMA names them, that hold what a column of ours holds.
-GUID = frozenset({"uniqueidentifier"})
-TEXT = frozenset({"nvarchar", "varchar", "nchar", "char", "ntext", "text"})
-TIME = frozenset({"datetime2", "datetime", "smalldatetime"})
-NUMBER = frozenset({"smallint", "int", "bigint", "tinyint", "decimal", "numeric", "money", "float", "real"})
-BIG = frozenset({"bigint", "decimal", "numeric"})
+Found = Mapping[sa.Table, Mapping[str, FoundColumn]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that stands in the way (`blocks`) or may surprise, and the statement that mends it."""
+    """Something that stands in the way (`blocks`) or may surprise, and the statement that corrects it."""
 
     table: str
     problem: str
@@ -49,40 +38,27 @@ class Finding:
         return f"{self.table}: {self.problem}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FoundColumn:
-    """A column as the database has it; `length` in characters, -1 for max, None where it has none."""
-
-    name: str
-    type: str
-    length: int | None = None
-
-
 def inspect(database: Database, tables: Tables) -> list[Finding]:
-    """Everything that does not fit, tables first. Empty when order_sync can work."""
+    """Everything that does not fit, in one go: table by table, and then the rights. Empty when order_sync can work."""
+    found = {table: catalog.columns(database, table) for table in (*tables.site, *tables.ours)}
     findings: list[Finding] = []
-    for table in (*tables.site, *tables.ours):
-        found = columns(database, table)
-        if not found:
-            findings.append(
-                Finding(table=table.fullname, problem="the table does not exist", remedy=_sql(CreateTable(table)))
-            )
-            continue
-        findings += column_findings(table, found, DIALECTS[database.dialect])
-        findings += _index_findings(database, table)
-        if database.dialect == "mssql" and table in tables.site:
-            findings += _constraint_findings(database, table)
-            findings += _trigger_findings(database, table)
-    return findings
+    for table, there in found.items():
+        ours = table in tables.ours
+        findings += column_findings(table, there, database.dialect, ours=ours, script=_scripts(database, table))
+        if there:
+            findings += _readable(table, "indexes", _index_findings(database, table))
+        if there and not ours:
+            findings += _readable(table, "CHECKs", _check_findings(database, table, there))
+            findings += _readable(table, "triggers", _trigger_findings(database, table))
+    return findings + _rights_findings(database, tables, found)
 
 
 def missing(database: Database, tables: Tables) -> list[Finding]:
-    """The tables and columns that are not there: what every run makes sure of before it begins."""
-    return [
-        finding
-        for table in (*tables.site, *tables.ours)
-        for finding in _missing(table, columns(database, table), DIALECTS[database.dialect])
-    ]
+    """The tables, columns and rights that are not there: what every run makes sure of before it begins."""
+    found = {table: catalog.columns(database, table) for table in (*tables.site, *tables.ours)}
+    findings = [finding for table, there in found.items() for finding in _missing(table, there, database.dialect)]
+    closed = _rights_findings(database, tables, found, only="SELECT" if database.read_only else "")
+    return findings + [finding for finding in closed if finding.blocks]
 
 
 def check_tables(database: Database, tables: Tables) -> None:
@@ -98,7 +74,7 @@ def check_tables(database: Database, tables: Tables) -> None:
 
 def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
     """Creates the tables that are missing, with their indexes; returns their names. Idempotent."""
-    missing = [table for table in tables.metadata.sorted_tables if not columns(database, table)]
+    missing = [table for table in tables.metadata.sorted_tables if not catalog.columns(database, table)]
 
     def create(connection: sa.Connection) -> None:
         for table in missing:
@@ -108,255 +84,163 @@ def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
     return [table.fullname for table in missing]
 
 
-def permissions(tables: Tables, *, user: str) -> list[str]:
-    """The least that a user needs, as T-SQL: reading and writing rows of these tables, and no DDL."""
-
-    def grant(rights: str, table: sa.Table) -> str:
-        return f"GRANT {rights} ON {_sql(table)} TO {_quoted(user)};"
-
-    return [
-        *(grant("SELECT, UPDATE", table) for table in tables.site),
-        *(grant("SELECT, INSERT, UPDATE", table) for table in tables.ours),
-        *(grant("DELETE", table) for table in (tables.journal, tables.log)),  # what has expired
-    ]
+def _readable(table: sa.Table, what: str, findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, or a note that the server does not say: a compatible one may lack a part of the catalog."""
+    try:
+        return list(findings)
+    except SQLAlchemyError as error:
+        return [Finding(table=table.fullname, problem=f"its {what} cannot be read ({reason(error)})", blocks=False)]
 
 
-# ---- what is there ------------------------------------------------------------------------------------
+# ---- columns ------------------------------------------------------------------------------------------
 
 
-def columns(database: Database, table: sa.Table) -> dict[str, FoundColumn]:
-    """The table's columns by lower-case name, empty if there is no such table."""
-    if database.dialect != "mssql":
-        with database.read() as connection:
-            inspector = sa.inspect(connection)
-            if not inspector.has_table(table.name, schema=table.schema):
-                return {}
-            return {
-                column["name"].lower(): FoundColumn(name=column["name"], type="")
-                for column in inspector.get_columns(table.name, schema=table.schema)
-            }
-    # INFORMATION_SCHEMA: SQLAlchemy's reflection doubles columns on some compatible servers.
-    view = _view("COLUMNS", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "DATA_TYPE", "CHARACTER_MAXIMUM_LENGTH")
-    query = sa.select(view.c.COLUMN_NAME, view.c.DATA_TYPE, view.c.CHARACTER_MAXIMUM_LENGTH).where(
-        _of_table(view, table)
-    )
-    return {
-        row["COLUMN_NAME"].lower(): FoundColumn(
-            name=row["COLUMN_NAME"], type=row["DATA_TYPE"].lower(), length=row["CHARACTER_MAXIMUM_LENGTH"]
-        )
-        for row in database.rows(query)
-    }
-
-
-def _view(name: str, *names: str) -> sa.TableClause:
-    return sa.table(name, *(sa.column(column, sa.Unicode(128)) for column in names), schema="INFORMATION_SCHEMA")
-
-
-def _of_table(view: sa.TableClause, table: sa.Table) -> sa.ColumnElement[bool]:
-    return sa.and_(view.c.TABLE_SCHEMA == (table.schema or "dbo"), view.c.TABLE_NAME == table.name)
-
-
-# ---- what does not fit --------------------------------------------------------------------------------
-
-
-def _missing(table: sa.Table, found: Mapping[str, FoundColumn], dialect: Dialect) -> Iterator[Finding]:
+def _missing(table: sa.Table, found: Mapping[str, FoundColumn], dialect: str) -> Iterator[Finding]:
     if not found:
-        yield Finding(table=table.fullname, problem="the table does not exist", remedy=_sql(CreateTable(table)))
+        unseen = " (or this user has no right on it)" if dialect == "mssql" else ""
+        yield Finding(table=table.fullname, problem=f"the table does not exist{unseen}", remedy=ddl.create_table(table))
         return
     for column in table.columns:
-        if column.name.lower() not in found and column.name not in NOT_NEEDED:
-            yield Finding(
-                table=table.fullname,
-                problem=f"column [{column.name}] is missing",
-                remedy=f"ALTER TABLE {_sql(table)} ADD {_name(column)} {_sql_type(column, dialect)}{_added(column)};",
-            )
+        if column.name.lower() in found or column.name in NOT_NEEDED or is_only_mapped(column):
+            continue
+        yield Finding(
+            table=table.fullname,
+            problem=f"column [{column.name}] is missing",
+            remedy=ddl.add_column(column, DIALECTS[dialect]),
+        )
 
 
 def column_findings(
-    table: sa.Table, found: Mapping[str, FoundColumn], dialect: Dialect = DIALECTS["mssql"]
+    table: sa.Table,
+    found: Mapping[str, FoundColumn],
+    dialect: str = "mssql",
+    *,
+    ours: bool = False,
+    script: Callable[[Alteration], str] = Alteration.statement,
 ) -> Iterator[Finding]:
+    """What the table lacks, and the columns that do not fit; `script` makes the T-SQL that alters one."""
     yield from _missing(table, found, dialect)
-    for column in table.columns:
-        there = found.get(column.name.lower())
-        if there is None or not there.type:
-            continue
-        wanted = _accepted(column)
-        alter = f"ALTER TABLE {_sql(table)} ALTER COLUMN {_name(column)} {_sql_type(column)};"
-        if wanted and there.type not in wanted:
-            yield Finding(
-                table=table.fullname,
-                problem=f"column [{column.name}] is {there.type}, it must be one of {', '.join(sorted(wanted))}",
-                remedy=alter,
-            )
-        elif column.name in WRITTEN and _too_short(column, there):
-            yield Finding(
-                table=table.fullname,
-                problem=f"column [{column.name}] holds {there.length} characters, {_length(column)} are needed",
-                remedy=alter,
-            )
-        elif there.type == "datetime":
-            yield Finding(
-                table=table.fullname,
-                problem=f"column [{column.name}] is datetime, which rounds to 3 ms; datetime2 does not",
-                remedy=alter,
-                blocks=False,
-            )
+    for misfit in misfits(table, found, ours=ours):
+        # SQLite alters no column: there the table has to be made again.
+        remedy = script(misfit.change) if misfit.change and dialect == "mssql" else ""
+        yield Finding(table=table.fullname, problem=misfit.problem, remedy=remedy, blocks=misfit.blocks)
 
 
-# The text columns that order_sync writes: these must hold what it puts there.
-WRITTEN = frozenset({"sync_state", "sync_run_id", "sync_error_message", "monday_group_id"})
+def _scripts(database: Database, table: sa.Table) -> Callable[[Alteration], str]:
+    return lambda change: change.script(catalog.attached(database, table, change.column.name))
 
 
-def _accepted(column: sa.Column[Any]) -> frozenset[str]:
-    kind = column.type
-    if _sql_type(column).upper() == "UNIQUEIDENTIFIER":
-        return GUID
-    if isinstance(kind, sa.BigInteger):
-        return BIG
-    if column.name in ("sync_state", "action_type"):
-        return frozenset({"nvarchar", "varchar"})  # char would come back with blanks behind it
-    if isinstance(kind, sa.String):
-        return TEXT
-    if isinstance(kind, sa.DateTime):
-        # A business date may also be a plain date.
-        return (
-            TIME
-            if column.name.startswith(("sync_", "created_at", "last_synced"))
-            else TIME | {"date", "datetimeoffset"}
-        )
-    return NUMBER
-
-
-def _length(column: sa.Column[Any]) -> int | str:
-    return getattr(column.type, "length", None) or "nvarchar(max)"
-
-
-def _too_short(column: sa.Column[Any], there: FoundColumn) -> bool:
-    if there.length is None or there.length == -1:
-        return False
-    wanted = getattr(column.type, "length", None)
-    # An error message is cut to fit nowhere: less than 500 characters would lose the reason.
-    return there.length < (wanted or 500)
+# ---- indexes ------------------------------------------------------------------------------------------
 
 
 def _index_findings(database: Database, table: sa.Table) -> Iterator[Finding]:
     """Indexes that a large table needs: without them every claim reads all of it."""
-    if not table.indexes:
-        return
-    try:
-        first = _indexed_first(database, table)
-    except SQLAlchemyError as error:
-        yield Finding(table=table.fullname, problem=f"its indexes cannot be read ({reason(error)})", blocks=False)
-        return
-    for index in table.indexes:
-        leading = next(iter(index.columns)).name
-        if leading.lower() not in first:
+    wanted = {str(next(iter(index.columns)).name): ddl.create_index(index) for index in table.indexes}
+    key = next(iter(table.primary_key.columns))
+    wanted.setdefault(key.name, ddl.create_key_index(table))
+    first = catalog.indexed_first(database, table)
+    for name, remedy in sorted(wanted.items()):
+        if name.lower() not in first:
             yield Finding(
                 table=table.fullname,
-                problem=f"no index begins with [{leading}], so every look-up reads the whole table",
-                remedy=_sql(CreateIndex(index)),
+                problem=f"no index begins with [{name}], so every look-up reads the whole table",
+                remedy=remedy,
                 blocks=False,
             )
 
 
-def _indexed_first(database: Database, table: sa.Table) -> set[str]:
-    if database.dialect != "mssql":
-        with database.read() as connection:
-            indexes = sa.inspect(connection).get_indexes(table.name, schema=table.schema)
-        return {str(index["column_names"][0]).lower() for index in indexes}
-    query = sa.text(
-        "SELECT c.name AS name FROM sys.index_columns ic"
-        " JOIN sys.columns c ON c.object_id = ic.object_id AND c.column_id = ic.column_id"
-        " WHERE ic.key_ordinal = 1 AND ic.object_id = OBJECT_ID(:table)"
-    ).bindparams(sa.bindparam("table", _sql(table), sa.Unicode(300)))
-    return {str(row["name"]).lower() for row in database.rows(query)}
+# ---- CHECKs -------------------------------------------------------------------------------------------
+
+_VALUE = re.compile(r"'((?:[^']|'')*)'")
+# What is left of a list of values without the values, in the words of any server.
+_OF_A_LIST = frozenset(
+    {"or", "in", "is", "null", "n", "any", "array", "text", "character", "varying"}
+    | {"upper", "lower", "rtrim", "ltrim", "trim"}
+)
 
 
-def _constraint_findings(database: Database, table: sa.Table) -> Iterator[Finding]:
-    """CHECK constraints on sync_state that do not name all of our states."""
-    if "sync_state" not in table.columns:
-        return
-    checks = _view("CHECK_CONSTRAINTS", "CONSTRAINT_SCHEMA", "CONSTRAINT_NAME", "CHECK_CLAUSE")
-    usage = _view(
-        "CONSTRAINT_COLUMN_USAGE", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "CONSTRAINT_SCHEMA", "CONSTRAINT_NAME"
-    )
-    query = (
-        sa.select(checks.c.CONSTRAINT_NAME, checks.c.CHECK_CLAUSE)
-        .join(
-            usage,
-            sa.and_(
-                usage.c.CONSTRAINT_SCHEMA == checks.c.CONSTRAINT_SCHEMA,
-                usage.c.CONSTRAINT_NAME == checks.c.CONSTRAINT_NAME,
-            ),
+def allowed_values(clause: str, column: str) -> frozenset[str] | None:
+    """The values that a CHECK leaves to a column; None where it says anything but a list of values."""
+    values = [value.replace("''", "'") for value in _VALUE.findall(clause)]
+    rest = _VALUE.sub(" ", clause).lower()
+    words = set(re.findall(r"\w+", rest))
+    if not values or re.search(r"[<>!%+*/-]", rest) or not words <= _OF_A_LIST | {column.lower()}:
+        return None
+    return frozenset(values)
+
+
+def _check_findings(database: Database, table: sa.Table, found: Mapping[str, FoundColumn]) -> Iterator[Finding]:
+    """CHECK constraints that refuse what order_sync writes, or the only action that it syncs."""
+    is_queue = "sync_run_id" in table.columns
+    states = [str(state) for state in State] if is_queue else [str(State.SYNCED)]
+    for column, needed in (("sync_state", states), ("action_type", [str(Action.INSERT)])):
+        if column in table.columns and column in found:
+            for check in catalog.checks(database, table, column):
+                yield from _check_finding(table, found[column], check, needed, database.dialect)
+
+
+def _check_finding(
+    table: sa.Table, column: FoundColumn, check: FoundCheck, needed: list[str], dialect: str
+) -> Iterator[Finding]:
+    what = f"CHECK {check.name or '(without a name)'}"
+    allowed = allowed_values(check.clause, column.name) if check.clause is not None else None
+    if allowed is None:
+        unread = "is not shown to this user (it needs VIEW DEFINITION)" if check.clause is None else "is not a list"
+        yield Finding(
+            table=table.fullname,
+            problem=f"{what} on [{column.name}] {unread}: make sure that it allows {', '.join(needed)}",
+            blocks=False,
         )
-        .where(_of_table(usage, table), usage.c.COLUMN_NAME == "sync_state")
-    )
-    try:
-        rows = database.rows(query)
-    except SQLAlchemyError as error:
-        yield Finding(table=table.fullname, problem=f"its CHECKs cannot be read ({reason(error)})", blocks=False)
         return
-    needed = list(State) if "sync_run_id" in table.columns else [State.SYNCED]  # a queue, or a main table
-    for row in rows:
-        allowed = set(re.findall(r"'([^']*)'", row["CHECK_CLAUSE"]))
-        lacking = [state for state in needed if state not in allowed]
-        if lacking:
-            name = _quoted(row["CONSTRAINT_NAME"])
-            states = ", ".join(f"'{state}'" for state in sorted({*allowed, *needed}))
-            yield Finding(
-                table=table.fullname,
-                problem=f"CHECK {row['CONSTRAINT_NAME']} refuses the states {', '.join(lacking)}",
-                remedy=f"ALTER TABLE {_sql(table)} DROP CONSTRAINT {name};\n"
-                f"ALTER TABLE {_sql(table)} ADD CONSTRAINT {name} CHECK (sync_state IN ({states}));",
-            )
+    # Only a collation that is known to, tells upper from lower case.
+    same = str if dialect != "mssql" or is_case_sensitive(column.collation) else str.upper
+    lacking = [value for value in needed if same(value) not in {same(each) for each in allowed}]
+    if lacking:
+        in_the_way = column.name == "sync_state"
+        kind = "states" if in_the_way else "actions"
+        values = sorted({*allowed, *needed})
+        remedy = ddl.replace_check(table, check.name, column.name, values) if dialect == "mssql" else ""
+        yield Finding(
+            table=table.fullname,
+            problem=f"{what} refuses the {kind} {', '.join(lacking)}",
+            remedy=remedy,
+            blocks=in_the_way,
+        )
+
+
+# ---- triggers -----------------------------------------------------------------------------------------
 
 
 def _trigger_findings(database: Database, table: sa.Table) -> Iterator[Finding]:
     """Triggers fire on our updates. They break nothing here (no statement uses OUTPUT), but people should know."""
-    query = sa.text("SELECT name FROM sys.triggers WHERE is_disabled = 0 AND parent_id = OBJECT_ID(:table)").bindparams(
-        sa.bindparam("table", _sql(table), sa.Unicode(300))
-    )
-    try:
-        rows = database.rows(query)
-    except SQLAlchemyError as error:
-        problem = f"its triggers cannot be read ({reason(error)})"
-        yield Finding(table=table.fullname, problem=problem, blocks=False)
-        return
-    for row in rows:
+    for name in catalog.triggers(database, table):
         yield Finding(
             table=table.fullname,
-            problem=f"trigger {row['name']} fires when order_sync updates rows: see that it queues no row again",
+            problem=f"trigger {name} fires when order_sync updates rows: see that it queues no row again",
             blocks=False,
         )
 
 
-# ---- T-SQL --------------------------------------------------------------------------------------------
-
-_DIALECT = DIALECTS["mssql"]
+# ---- rights -------------------------------------------------------------------------------------------
 
 
-def _sql(element: Any) -> str:
-    if isinstance(element, sa.Table):
-        return str(_DIALECT.identifier_preparer.format_table(element))
-    return str(element.compile(dialect=_DIALECT)).strip() + ";"
+def _rights_findings(database: Database, tables: Tables, found: Found, *, only: str = "") -> list[Finding]:
+    """What this connection's user may not do. SQLite has no users."""
+    if database.dialect != "mssql":
+        return []
+    try:
+        lacking = list(rights.lacking(database, tables, found, only=only))
+        user = catalog.user_name(database) if any(each.known for each in lacking) else ""
+    except SQLAlchemyError as error:
+        return [_unknown_rights(f"cannot be read ({reason(error)})")]
+    findings = [
+        Finding(table=each.table.fullname, problem=str(each), remedy=ddl.grant(each.right, each.table, user))
+        for each in lacking
+        if each.known
+    ]
+    return findings + ([_unknown_rights("are not shown by this server")] if any(not e.known for e in lacking) else [])
 
 
-def _name(column: sa.Column[Any]) -> str:
-    return str(_DIALECT.identifier_preparer.quote_identifier(column.name))
-
-
-def _quoted(name: str) -> str:
-    return str(_DIALECT.identifier_preparer.quote_identifier(name))
-
-
-def _sql_type(column: sa.Column[Any], dialect: Dialect = _DIALECT) -> str:
-    return str(column.type.compile(dialect=dialect))
-
-
-def _added(column: sa.Column[Any]) -> str:
-    """A column is added to a table that has rows: it must allow NULL or have a default."""
-    if column.name == "created_at":
-        return " NOT NULL DEFAULT SYSUTCDATETIME()"
-    if column.server_default is not None:
-        return f" NOT NULL DEFAULT {column.server_default.arg.text}"  # type: ignore[attr-defined]
-    return " NULL"
+def _unknown_rights(why: str) -> Finding:
+    problem = f"the rights of this user {why}: `order-sync db grant USER` prints those that it needs"
+    return Finding(table="rights", problem=problem, blocks=False)

@@ -88,6 +88,19 @@ def business_columns() -> list[sa.Column[Any]]:
 NAMING_COLUMNS = ("CUSTOMER SEASON", "AAG SEASON", "ALIAS/RELATED ITEM", "CUSTOMER ALT PO")
 
 
+# What a header is read with beside its order's columns; a late line, which comes without a header, has none of it.
+QUEUE_SOURCES = ("record_uuid", "delta_uuid", "GroupMonday", "created_at")
+# Columns of the design that nothing reads: a site may lack them.
+NOT_NEEDED = frozenset({"row_hash"})
+# The columns of the site's tables that order_sync writes; the rest is only read.
+WRITTEN = frozenset(
+    {"sync_state", "sync_run_id", "sync_attempted_at", "sync_completed_at", "sync_error_message", "retry_count"}
+    | {"monday_group_id", "monday_item_id", "monday_subitem_id", "parent_item_id", "last_synced_at"}
+)
+# Those of them that it also sets to NULL; in the queue tables, sync_state always has a value.
+EMPTIED = WRITTEN - {"sync_attempted_at", "retry_count", "monday_group_id"}
+
+
 def tracking_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("sync_run_id", sa.String(36)),
@@ -141,6 +154,18 @@ class Tables:
         return business + [c for c in self.orders.columns if c.name not in ours | tracking]
 
 
+_ONLY_MAPPED = "order_sync_only_mapped"
+
+
+def _info(name: str) -> dict[str, bool]:
+    return {_ONLY_MAPPED: name not in NAMING_COLUMNS}
+
+
+def is_only_mapped(column: sa.Column[Any]) -> bool:
+    """Does only the mapping know the column? Then a slip of the pen in the mapping may be all there is of it."""
+    return bool(column.info.get(_ONLY_MAPPED))
+
+
 def make_tables(
     names: TableNames | None = None, *, schema: str | None = None, mapped_columns: Iterable[str] = ()
 ) -> Tables:
@@ -187,7 +212,7 @@ def make_tables(
         metadata,
         sa.Column("record_uuid", Guid(), primary_key=True),
         *business_columns(),
-        *(sa.Column(name, text(255)) for name in reversed(extra.values())),
+        *(sa.Column(name, text(255), info=_info(name)) for name in reversed(extra.values())),
         sa.Column("sync_state", sa.String(10)),
         sa.Column("monday_item_id", sa.BigInteger),
         sa.Column("last_synced_at", datetime2()),
