@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,15 +22,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from order_sync import __version__
 from order_sync.demo.commands import demo, emulator
 from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
-from order_sync.orders.check import check_tables, create_all, inspect, permissions
+from order_sync.orders.check import Finding, check_tables, create_all, inspect
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Database, WritableDatabase
-from order_sync.orders.mapping import load_mapping
-from order_sync.orders.naming import Customers
+from order_sync.orders.mapping import Mapping, load_mapping
+from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.queue import QueueReader
+from order_sync.orders.rights import permissions
+from order_sync.orders.sources import UnknownSource, check_sources, unknown_sources
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
-from order_sync.orders.toml_file import read_text
 from order_sync.settings import Settings, load_settings, tables_of
 from order_sync.variables import load_env_file
 
@@ -121,7 +122,7 @@ def _tell_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:
 
     with _opened(Database, settings) as (database, tables):
         rows = QueueReader(database, tables, lease_seconds=settings.lease_seconds).claimable_headers()
-    waiting = Customers(row["customer"] for row in rows).names
+    waiting = sorted({row["customer"] or NO_CUSTOMER for row in rows})
     console.print(f"Asked for: {', '.join(customers)}. Waiting: {', '.join(waiting) or 'nobody'}.", markup=False)
 
 
@@ -275,14 +276,18 @@ def _for_database(command: Callable[..., None]) -> Callable[..., None]:
 @_for_database
 @as_json
 def db_check(url: str | None, schema: str | None, as_json: bool) -> None:
-    """Say what the tables lack, with the T-SQL that mends it. Changes nothing."""
+    """Report all that the tables and this user's rights lack, with the T-SQL that corrects it. Changes nothing."""
     from order_sync.console import print_findings
 
     settings = _settings_for(url, schema)
     database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
     try:
         database.check_reachable()
-        findings = inspect(database, tables)
+        unknown = unknown_sources(database, tables, load_mapping(settings.mapping))
+        findings = [
+            *(Finding(table=f"mapping {settings.mapping}", problem=str(source)) for source in unknown),
+            *inspect(database, tables),
+        ]
     finally:
         database.dispose()
     _print_json([asdict(finding) for finding in findings]) if as_json else print_findings(findings, database.shown)
@@ -326,7 +331,7 @@ def board() -> None:
 @board.command("check")
 @as_json
 def board_check(as_json: bool) -> None:
-    """Hold each board against the mapping: columns, types, labels, room for items. Changes nothing."""
+    """Compare each board, and the order's columns in the tables, with the mapping. Changes nothing."""
     from order_sync.console import print_board
     from order_sync.monday.setup import inspect_board
 
@@ -335,13 +340,28 @@ def board_check(as_json: bool) -> None:
         raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or make a board with `order-sync board init NAME`.")
     with _monday(settings) as client:
         mapping = load_mapping(settings.mapping)
-        reports = [inspect_board(client, board_id, mapping) for board_id in settings.board_ids]
+        unknown, unread = _compare_sources(settings, mapping)
+        reports = [inspect_board(client, board_id, mapping, unknown) for board_id in settings.board_ids]
+    reports = [replace(report, notes=[*report.notes, *unread]) for report in reports]
     if as_json:
         _print_json([asdict(report) for report in reports])
     else:
         for report in reports:
             print_board(report)
     sys.exit(1 if any(report.problems for report in reports) else 0)
+
+
+def _compare_sources(settings: Settings, mapping: Mapping) -> tuple[list[UnknownSource], list[str]]:
+    """The sources that are no columns of the tables, or a note that no database could be asked."""
+    try:
+        database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
+        try:
+            database.check_reachable()
+            return unknown_sources(database, tables, mapping), []
+        finally:
+            database.dispose()
+    except ConfigurationError as error:
+        return [], [f"the mapping's sources were not compared with the tables: {error}"]
 
 
 @board.command("init")
@@ -356,7 +376,7 @@ def board_init(name: str, mapping_out: Path | None) -> None:
     settings.check_may_write()
     with _monday(settings) as client:
         made = make_board(client, name, load_mapping(settings.mapping))
-    text = renamed(read_text(settings.mapping, what="The mapping"), made.ids)
+    text = renamed(settings.mapping.read_text(encoding="utf-8"), made.ids)
     click.echo(text)
     if mapping_out:
         mapping_out.write_text(text, encoding="utf-8")
@@ -387,6 +407,7 @@ def _opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
     database, tables = kind(settings.database, access_token=settings.access_token), tables_of(settings)
     try:
         check_tables(database, tables)
+        check_sources(database, tables, load_mapping(settings.mapping), settings.mapping)
         yield database, tables
     finally:
         database.dispose()

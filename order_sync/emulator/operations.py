@@ -4,12 +4,12 @@ Never: half a mutation: everything is checked before the first effect is recorde
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import columns
-from .bounds import read_json, whole
 from .clock import Clock
 from .columns import Column, NewLabels, Value
 from .effects import (
@@ -78,7 +78,7 @@ class Operations:
 
     def seed(self, seed: BoardSeed) -> None:
         """A board of the settings, with the very ids they name."""
-        self._create_board(seed.id, seed.name, "public", None, seed.groups, seed.hierarchy)
+        self._create_board(seed.id, seed.name, "public", None, seed.groups)
         for column in seed.columns:
             labels = columns.first_labels(column.type, column.labels)
             subitem_board_id = seed.subitem_board_id if column.type == "subtasks" else None
@@ -200,9 +200,6 @@ class Operations:
         parent = self.item(parent_item_id)
         if parent.state != "active":
             raise not_found("Item", parent_item_id)
-        if parent.board.hierarchy_type == "multi_level":
-            labels = bool(create_labels_if_missing)
-            return self._create_item(parent.board, parent.group, parent, item_name, column_values, labels)
         if parent.parent is not None:
             raise invalid_argument("a subitem cannot have subitems", parent_item_id=parent_item_id)
         subitem_board_id = parent.board.subitem_board_id
@@ -262,23 +259,10 @@ class Operations:
         return self._remove_item(item_id, "deleted")
 
     def _create_board(
-        self,
-        board_id: int,
-        name: str,
-        kind: str,
-        description: str | None,
-        groups: tuple[str, ...],
-        hierarchy: str = "classic",
+        self, board_id: int, name: str, kind: str, description: str | None, groups: tuple[str, ...]
     ) -> Board:
         self._state.record(
-            BoardCreated(
-                at=self._clock.now(),
-                board_id=board_id,
-                name=name,
-                board_kind=kind,
-                description=description,
-                hierarchy_type=hierarchy,
-            )
+            BoardCreated(at=self._clock.now(), board_id=board_id, name=name, board_kind=kind, description=description)
         )
         self._create_column(board_id, "name", "Name", "name", {})
         for number, title in enumerate(groups):
@@ -418,10 +402,10 @@ def _group_title(name: str) -> str:
 
 
 def _number(identity: str | int) -> int:
-    number = whole(identity)
-    if number is None:
-        raise invalid_argument("an id is a number", id=str(identity)[:100])
-    return number
+    try:
+        return int(identity)
+    except ValueError:
+        raise invalid_argument("an id is a number", id=str(identity)) from None
 
 
 def active_group(board: Board, group_id: str) -> Group:
@@ -450,7 +434,7 @@ def _check_name(name: object) -> None:
 
 def _column_values(text: str) -> dict[str, Any]:
     try:
-        values = read_json(text)
+        values = json.loads(text)
     except ValueError:
         raise invalid_argument("column_values is not JSON") from None
     if not isinstance(values, dict):
@@ -475,7 +459,7 @@ def _labels_of_defaults(column_type: str, defaults: str | None) -> dict[int, str
     if defaults is None:
         return dict(_SAMPLE_LABELS) if column_type == "status" else {}
     try:
-        plain = read_json(defaults)
+        plain = json.loads(defaults)
         labels = plain.get("settings", plain)["labels"]
         if isinstance(labels, dict):
             return {int(key): str(label) for key, label in labels.items()}

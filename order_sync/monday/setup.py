@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from order_sync.errors import Fatal
 from order_sync.monday import operations
-from order_sync.monday.board import Board, problem_of, read_board, unsupported
+from order_sync.monday.board import Board, problem_of, read_board
 from order_sync.monday.client import MondayClient, MondayReader, read_data
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.sources import UnknownSource
 
 LABEL_LIMITS = {"status": 40, "dropdown": 500}
 CUSTOM_ID = re.compile(r"[a-z_]{1,20}")  # monday's rule for an id of one's own choice
@@ -53,19 +53,22 @@ class BoardReport:
     notes: list[str] = field(default_factory=list)
 
 
-def inspect_board(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> BoardReport:
-    """Reads the board and the board of its subitems. Raises ConfigurationError if the token sees no such board."""
+def inspect_board(
+    reader: MondayReader, board_id: int, mapping: ColumnMapping, unknown: Sequence[UnknownSource] = ()
+) -> BoardReport:
+    """Reads the board and the board of its subitems. Raises ConfigurationError if the token sees no such board.
+
+    `unknown` are the mapping's sources that no table has; those of other boards' rules are theirs to report.
+    """
     board = read_board(reader, board_id)
     subitem_id = board.subitem_board_id
     subitems = read_board(reader, subitem_id) if subitem_id else None
-    columns = _columns(board, mapping.items.own_columns, mapping.items.columns)
-    problems, notes = [], []
-    if problem := unsupported(board):
-        problems.append(problem)
-    elif subitems is None:
+    columns = _columns(board, mapping.items.own_columns, mapping.items.columns, unknown)
+    problems, notes = [str(source) for source in unknown if source.board == board_id], []
+    if subitems is None:
         problems.append("the board has no subitems column, so it has no board for subitems")
     else:
-        columns += _columns(subitems, mapping.subitems.own_columns, mapping.subitems.columns)
+        columns += _columns(subitems, mapping.subitems.own_columns, mapping.subitems.columns, ())
     problems += [column.problem for column in columns if column.problem]
     if board.items_limit is not None and board.items_count is not None:
         left = board.items_limit - board.items_count
@@ -91,7 +94,10 @@ def inspect_board(reader: MondayReader, board_id: int, mapping: ColumnMapping) -
     )
 
 
-def _columns(board: Board, own: Iterable[str], mapped: Sequence[ColumnMap]) -> list[ColumnReport]:
+def _columns(
+    board: Board, own: Iterable[str], mapped: Sequence[ColumnMap], unknown: Sequence[UnknownSource]
+) -> list[ColumnReport]:
+    no_source = {each.source: str(each) for each in unknown if each.board is None}
     wanted = [*((column, "(key)", "text", None) for column in own), *((c.column, c.source, c.type, c) for c in mapped)]
     reports = []
     for column_id, source, kind, column in wanted:
@@ -104,7 +110,8 @@ def _columns(board: Board, own: Iterable[str], mapped: Sequence[ColumnMap]) -> l
                 wanted=kind,
                 found=found.type if found else None,
                 labels=len(found.labels) if found and kind in LABELLED else None,
-                problem=problem_of(board, column_id, kind, column),
+                problem="; ".join(filter(None, [no_source.get(source), problem_of(board, column_id, kind, column)]))
+                or None,
             )
         )
     return reports
@@ -129,11 +136,9 @@ def make_board(client: MondayClient, name: str, mapping: ColumnMapping) -> NewBo
     """
     board = int(_send(client, operations.CREATE_BOARD, {"name": name})["create_board"]["id"])
     _make_column(client, board, "subitems", "Subitems", "subtasks", ())
-    made = read_board(client, board)
-    subitem_board = made.subitem_board_id
+    subitem_board = read_board(client, board).subitem_board_id
     if subitem_board is None:
-        problem = unsupported(made) or f"monday made board {board} without a board for its subitems"
-        raise Fatal(f"{problem[0].upper()}{problem[1:]}. Delete board {board} on monday before you try again.")
+        raise RuntimeError(f"monday made board {board} without a board for its subitems")
     ids = {}
     for where, of in ((board, mapping.items), (subitem_board, mapping.subitems)):
         for column in of.columns:
@@ -173,8 +178,4 @@ def _defaults(kind: str, labels: Sequence[str]) -> dict[str, Any]:
 def _send(client: MondayClient, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The same body under the same key until monday answers: it takes effect once."""
     body, key = operations.body(text, variables), str(uuid.uuid4())
-
-    def once() -> dict[str, Any]:
-        return read_data(client.mutate(body, idempotency_key=key, operation="setup", rows=1), text)
-
-    return client.retrying()(once)
+    return client.retrying()(lambda: read_data(client.mutate(body, idempotency_key=key, operation="setup", rows=1)))

@@ -12,7 +12,6 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from order_sync.errors import ConfigurationError
 from order_sync.orders.budget import AccountBudget, Budget
 from order_sync.orders.check import check_tables
 from order_sync.orders.claims import OrderQueue
@@ -21,6 +20,7 @@ from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.journal import Journal, boards_in_doubt
 from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.queue import QueueReader
+from order_sync.orders.sources import check_sources
 from order_sync.orders.tables import TableNames, Tables, make_tables
 
 
@@ -66,31 +66,12 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
 
     def check(self) -> None:
         """Raises ConfigurationError if the mapping, the database or its tables will not do."""
-        unread = [source for source in self.mapping.item_sources if source not in self.item_sources]
-        if unread:
-            names = ", ".join(f"[{name}]" for name in unread)
-            raise ConfigurationError(
-                f"The mapping {self.mapping_file} names {names} as a source of items, "
-                "which order_sync does not read from the queue table."
-            )
-        columns = {column.name for column in self.tables.order_columns}
-        unknown = [source for source in self.mapping.board_sources if source not in columns]
-        if unknown:
-            raise ConfigurationError(
-                f"The mapping {self.mapping_file} chooses a board by [{unknown[0]}], "
-                "which is not a column of ORDER_LIST: a line that comes late has only those to go by."
-            )
         check_tables(self.database, self.tables)
+        check_sources(self.database, self.tables, self.mapping, self.mapping_file)
 
     def budget(self, account: str, *, clock_speed: float) -> Budget:
         """The complexity that is left to an account; what reads only keeps it to itself."""
         return Budget(lambda: time.monotonic() * clock_speed)
-
-    @property
-    def item_sources(self) -> list[str]:
-        """The columns that a header is read with, which the mapping may name."""
-        own = ["record_uuid", "delta_uuid", "GroupMonday", "created_at"]
-        return own + [column.name for column in self.tables.order_columns]
 
 
 class SqlServerResource(ReadOnlySqlServerResource):

@@ -13,10 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from order_sync.errors import ConfigurationError
-from order_sync.orders.check import check_tables, columns, create_all, inspect, missing
+from order_sync.orders.catalog import columns
+from order_sync.orders.check import check_tables, create_all, inspect, missing
 from order_sync.orders.commit import commit
 from order_sync.orders.database import Database, WritableDatabase, chunks
-from order_sync.orders.tables import TableNames, make_tables
+from order_sync.orders.mapping import Mapping
+from order_sync.orders.sources import check_sources, unknown_sources
+from order_sync.orders.tables import TableNames, Tables, make_tables
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
 
 ODD_TEXTS = (
@@ -126,7 +129,6 @@ def test_a_plain_database_has_no_way_to_write(empty_file: Path, tmp_path: Path) 
 
 def test_complete_tables_lack_nothing(site: Site) -> None:
     assert missing(site.database, site.tables) == []
-    assert inspect(site.database, site.tables) == []
     check_tables(site.database, site.tables)
     assert create_all(site.database, site.tables) == []  # again is no harm
     found = columns(site.database, site.tables.orders)
@@ -136,16 +138,94 @@ def test_complete_tables_lack_nothing(site: Site) -> None:
 
 def test_every_missing_table_and_column_is_named(site: Site) -> None:
     schema = site.tables.orders.schema
-    names = TableNames(header_queue="OTHER_DELTA")
-    wanted = make_tables(names, schema=schema, mapped_columns=["CUSTOMER PRICE", "ALIAS/RELATED ITEM", "32/30"])
-    problems = [str(finding) for finding in missing(site.database, wanted)]
-    assert problems[0] == f"{wanted.header_queue.fullname}: the table does not exist"
-    assert all(problem.startswith(f"{wanted.orders.fullname}: ") for problem in problems[1:])
-    for name in ("CUSTOMER PRICE", "32/30"):
-        assert any(f"[{name}]" in problem for problem in problems[1:])
-    assert "ALIAS/RELATED ITEM" not in " ".join(problems)
-    with pytest.raises(ConfigurationError, match=r"^The database is not ready: .*OTHER_DELTA: .*32/30.*db check"):
+    wanted = make_tables(TableNames(header_queue="OTHER_DELTA"), schema=schema)
+    lacks_columns = make_tables(TableNames(orders=site.tables.order_lines.name, order_lines="OTHER"), schema=schema)
+    (table,) = (str(finding) for finding in missing(site.database, wanted))
+    assert table.startswith(f"{wanted.header_queue.fullname}: the table does not exist")
+    problems = [str(finding) for finding in missing(site.database, lacks_columns)]
+    problems.remove(next(problem for problem in problems if "the table does not exist" in problem))
+    assert all(problem.startswith(f"{lacks_columns.orders.fullname}: column [") for problem in problems)
+    for name in ("ALIAS/RELATED ITEM", "FINAL FOB (USD)", "monday_item_id"):
+        assert any(f"[{name}] is missing" in problem for problem in problems)
+    assert "[record_uuid]" not in " ".join(problems)
+    with pytest.raises(ConfigurationError, match=r"^The database is not ready: .*OTHER_DELTA: .*db check"):
         check_tables(site.database, wanted)
+
+
+# ---- the mapping's sources ------------------------------------------------------------------------------
+
+
+def mapping_of(*sources: str, rule: str = "ORDER TYPE") -> Mapping:
+    columns = [{"source": source, "column": f"c{n}", "type": "text"} for n, source in enumerate(sources)]
+    rules = [{"id": 4711, "where": {rule: ["SAMPLE"]}}]
+    return Mapping.model_validate({"items": {"columns": columns}, "boards": rules})
+
+
+def mapped(site: Site, mapping: Mapping) -> Tables:
+    return make_tables(schema=site.tables.orders.schema, mapped_columns=mapping.item_sources)
+
+
+def test_a_slip_in_the_mapping_is_no_fault_of_the_tables(site: Site) -> None:
+    mapping = mapping_of("CUSTOMER STLYE", "ALIAS/RELATED ITEM", "GroupMonday", rule="ORDER TPYE")
+    tables = mapped(site, mapping)
+    assert missing(site.database, tables) == []
+    assert not any("STLYE" in f"{finding}{finding.remedy}" for finding in inspect(site.database, tables))
+    source, rule = unknown_sources(site.database, tables, mapping)
+    queue, orders = tables.header_queue.fullname, tables.orders.fullname
+    assert str(source) == (
+        f"items.columns names [CUSTOMER STLYE], which is a column of neither {queue} nor {orders} "
+        "(did you mean 'CUSTOMER STYLE'?)"
+    )
+    assert str(rule).startswith("the rule of board 4711 names [ORDER TPYE], ")
+    assert str(rule).endswith("(did you mean 'ORDER TYPE'?)")
+    with pytest.raises(ConfigurationError, match=r"^The mapping m\.toml does not fit the tables: .*STLYE.*; .*TPYE"):
+        check_sources(site.database, tables, mapping, "m.toml")
+
+
+def test_the_statement_for_a_missing_table_knows_no_mapping(site: Site) -> None:
+    mapping = mapping_of("CUSTOMER STLYE")
+    names = TableNames(orders="OTHER_LIST")
+    tables = make_tables(names, schema=site.tables.orders.schema, mapped_columns=mapping.item_sources)
+    (finding,) = missing(site.database, tables)
+    assert "[ALIAS/RELATED ITEM]" in finding.remedy
+    assert "STLYE" not in finding.remedy
+
+
+def test_a_column_of_any_type_may_be_mapped(site: Site) -> None:
+    """A site's ORDER_LIST has columns beside those of order_sync, of whatever type."""
+    names = TableNames(orders="PRICED_LIST")
+    schema = site.tables.orders.schema
+    theirs = make_tables(names, schema=schema)
+    theirs.orders.append_column(sa.Column("UNIT PRICE", sa.Numeric(17, 4)))
+    create_all(site.database, theirs)
+    try:
+        mapping = mapping_of("UNIT PRICE", rule="UNIT PRICE")
+        tables = make_tables(names, schema=schema, mapped_columns=mapping.item_sources)
+        assert unknown_sources(site.database, tables, mapping) == []
+        assert not any("UNIT PRICE" in str(finding) for finding in inspect(site.database, tables))
+        slip = mapping_of("UNIT PRCIE")
+        tables = make_tables(names, schema=schema, mapped_columns=slip.item_sources)
+        (unknown,) = unknown_sources(site.database, tables, slip)
+        assert unknown.reason.endswith("(did you mean 'UNIT PRICE'?)")
+    finally:
+        with site.database.write() as connection:
+            theirs.orders.drop(connection)
+
+
+def test_a_column_of_the_queue_alone_is_named_as_such(site: Site) -> None:
+    names = TableNames(header_queue="REMARKED_DELTA")
+    schema = site.tables.orders.schema
+    theirs = make_tables(names, schema=schema)
+    theirs.header_queue.append_column(sa.Column("REMARK", sa.Unicode(50)))
+    create_all(site.database, theirs)
+    try:
+        mapping = mapping_of("REMARK")
+        tables = make_tables(names, schema=schema, mapped_columns=mapping.item_sources)
+        (unknown,) = unknown_sources(site.database, tables, mapping)
+        assert f"is a column of {tables.header_queue.fullname} alone" in unknown.reason
+    finally:
+        with site.database.write() as connection:
+            theirs.header_queue.drop(connection)
 
 
 def test_a_database_that_is_not_there_is_named_with_the_next_step(tmp_path: Path) -> None:

@@ -50,8 +50,13 @@ def no_mapping(stage: Stage) -> Changes:
     return {"mapping": stage.folder / "nowhere.toml"}
 
 
-def unknown_source(stage: Stage) -> Changes:
-    return mapping_file(stage, DEFAULT_MAPPING.read_text(encoding="utf-8").replace("PO NUMBER", "NO SUCH COLUMN"))
+def misspelt_source(stage: Stage) -> Changes:
+    return mapping_file(stage, DEFAULT_MAPPING.read_text(encoding="utf-8").replace("STYLE DESCR", "STLYE DESCR"))
+
+
+def misspelt_column_of_a_rule(stage: Stage) -> Changes:
+    rule = f'\n[[boards]]\nid = {stage.settings.board_id}\nwhere = {{ "ORDER TPYE" = ["SAMPLE"] }}\n'
+    return mapping_with(stage, rule)
 
 
 def missing_column(stage: Stage) -> Changes:
@@ -78,10 +83,18 @@ def no_emulator(_stage: Stage) -> Changes:
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (wrong_mapping, r"mapping .*mapping\.toml is wrong: .* column 'Not A Column Id': column must be a column id"),
+        (wrong_mapping, r"mapping .*mapping\.toml is wrong at items\.columns\.10\.column"),
         (mapping_that_is_no_toml, r"mapping .*mapping\.toml is not valid TOML"),
         (no_mapping, r"mapping .*nowhere\.toml cannot be read"),
-        (unknown_source, r"ORDER_LIST: .*\[NO SUCH COLUMN\]"),
+        (
+            misspelt_source,
+            r"mapping .*mapping\.toml does not fit the tables: items\.columns names \[STLYE DESCRIPTION\], .*neither "
+            r"ORDER_LIST_DELTA nor ORDER_LIST \(did you mean 'STYLE DESCRIPTION'\?\)\. Correct the mapping: ",
+        ),
+        (
+            misspelt_column_of_a_rule,
+            r"the rule of board \d+ names \[ORDER TPYE\], .* \(did you mean 'ORDER TYPE'\?\)\. Correct the mapping: ",
+        ),
         (missing_column, r"does not fit the board: .* has no column 'not_there' \(text\)"),
         (wrong_board, r"shows no board 4711 to this token\. Check ORDER_SYNC_MONDAY_BOARD_ID"),
         (missing_table, r"ORDER_LIST_LINES: the table does not exist"),

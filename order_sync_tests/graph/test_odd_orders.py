@@ -162,12 +162,19 @@ def test_the_embedded_deployment_takes_no_sql_server() -> None:
     assert "hidden-pw" not in str(caught.value)
 
 
-@pytest.mark.parametrize("source", ["last_synced_at", "row_hash", "customer name"])
-def test_a_mapping_that_reads_nothing_is_refused(stage: Stage, source: str) -> None:
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("last_synced_at", "not a column of an order"),
+        ("row_hash", "not a column of an order"),
+        ("customer name", r"has to be spelled as in the tables \(did you mean 'CUSTOMER NAME'\?\)"),
+    ],
+)
+def test_a_mapping_that_reads_nothing_is_refused(stage: Stage, source: str, reason: str) -> None:
     path = stage.folder / "mapping.toml"
     path.write_text(f'[[items.columns]]\nsource = "{source}"\ncolumn = "customer"\ntype = "text"\n', encoding="utf-8")
     assert make_tables(mapped_columns=[source]).orders is not None
     resource = build_definitions(stage.settings.model_copy(update={"mapping": path})).resources
     assert resource is not None
-    with pytest.raises(ConfigurationError, match=rf"\[{source}\] as a source"):
+    with pytest.raises(ConfigurationError, match=rf"items\.columns names \[{source}\], which .*{reason}"):
         resource["sql_server"].check()
