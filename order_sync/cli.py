@@ -26,12 +26,13 @@ from order_sync.orders.check import Finding, check_tables, create_all, inspect
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import Mapping, load_mapping
-from order_sync.orders.naming import NO_CUSTOMER
+from order_sync.orders.naming import Customers
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.rights import permissions
 from order_sync.orders.sources import UnknownSource, check_sources, unknown_sources
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
+from order_sync.orders.toml_file import read_text
 from order_sync.settings import Settings, load_settings, tables_of
 from order_sync.variables import load_env_file
 
@@ -122,7 +123,7 @@ def _tell_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:
 
     with _opened(Database, settings) as (database, tables):
         rows = QueueReader(database, tables, lease_seconds=settings.lease_seconds).claimable_headers()
-    waiting = sorted({row["customer"] or NO_CUSTOMER for row in rows})
+    waiting = Customers(row["customer"] for row in rows).names
     console.print(f"Asked for: {', '.join(customers)}. Waiting: {', '.join(waiting) or 'nobody'}.", markup=False)
 
 
@@ -376,7 +377,7 @@ def board_init(name: str, mapping_out: Path | None) -> None:
     settings.check_may_write()
     with _monday(settings) as client:
         made = make_board(client, name, load_mapping(settings.mapping))
-    text = renamed(settings.mapping.read_text(encoding="utf-8"), made.ids)
+    text = renamed(read_text(settings.mapping, what="The mapping"), made.ids)
     click.echo(text)
     if mapping_out:
         mapping_out.write_text(text, encoding="utf-8")

@@ -111,13 +111,17 @@ class Rule(StrEnum):
 class Rejected(OrderSyncError):
     """This row cannot be synced as it is. It becomes ERROR; correct it and run `order-sync retry`.
 
-    `code` is monday's, or the Rule of order_sync's own.
+    `code` is monday's, or the Rule of order_sync's own. One that is not `known` may concern the board as a whole:
+    it is the row's own only where other rows fare better.
     """
 
-    def __init__(self, message: str, *, code: str | None = None, request_id: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, request_id: str | None = None, known: bool = True
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.request_id = request_id
+        self.known = known
 
 
 class Transient(OrderSyncError):
@@ -155,8 +159,19 @@ class BoardRefused(Fatal):
     """monday takes no more rows on this board: it is full, gone, or closed to the token. Other boards may go on."""
 
 
+class NotMonday(Fatal):
+    """Something on the way answered in monday's place: a firewall, a proxy, a login page.
+
+    What became of the request behind it is not known.
+    """
+
+
 class NotFound(Fatal):
     """monday has no such thing, or no longer."""
+
+
+class CursorExpired(Fatal):
+    """monday no longer knows the place in a list that comes in pages: only a read from its beginning can go on."""
 
 
 class LeaseLost(Fatal):

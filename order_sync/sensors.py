@@ -13,7 +13,7 @@ import dagster as dg
 
 from order_sync.errors import QuotaExhausted, causes
 from order_sync.jobs import JOB_NAME, sync_orders
-from order_sync.orders.naming import NO_CUSTOMER
+from order_sync.orders.naming import NO_CUSTOMER, Customers
 from order_sync.resources.runs import RunsResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
@@ -58,11 +58,11 @@ def build_sensor(*, interval_seconds: int, running: bool, clock_speed: float = 1
         if not rows:
             return _skip(context, "No new rows.")
         seen = {"newest": max(row["created_at"] for row in rows).isoformat(), "rows": len(rows)}
-        customers = {row["customer"] or NO_CUSTOMER for row in rows}
+        customers = Customers(row["customer"] for row in rows)
         tags = {
             "order_sync/scope": "all",
             "order_sync/headers": str(len(headers)),
-            "order_sync/customers": _shown(sorted(customers)),
+            "order_sync/customers": _shown(customers.names),
         }
         return _ask(context, before, seen, customers=[], tags=tags, clock_speed=clock_speed)
 

@@ -6,7 +6,6 @@ In: the settings of the embedded deployment. Out: a filled database, a running e
 from __future__ import annotations
 
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +27,8 @@ from order_sync.orders.check import check_tables, create_all
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.tables import Action, State, Tables
+from order_sync.orders.toml_file import in_words, read_toml
+from order_sync.orders.validation import problems
 from order_sync.settings import Settings, tables_of
 
 STATE_FILE = "board.jsonl"
@@ -114,7 +115,7 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[Any]:
         )
         started = start_emulator(own)
     except ValidationError as error:
-        raise _wrong_setting(error) from None
+        raise _wrong_settings(error, {}) from None
     except EmulatorError as error:
         raise ConfigurationError(f"The monday emulator did not start: {error}") from None
     with started:
@@ -133,10 +134,7 @@ def serve_emulator(
     Raises ConfigurationError for a wrong setting or a taken port.
     """
     address = urlsplit(settings.api_url)
-    try:
-        given: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8")) if config else {}
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{config} is not valid TOML: {error}") from None
+    given = read_toml(config, what="The emulator's file") if config else {}
     given.setdefault("boards", board_seeds(load_mapping(settings.mapping)))
     given.setdefault("port", address.port or 0)
     given |= {name: value for name, value in options.items() if value is not None}
@@ -146,15 +144,14 @@ def serve_emulator(
     try:
         serve(EmulatorSettings.model_validate(given))
     except ValidationError as error:
-        raise _wrong_setting(error) from None
+        raise _wrong_settings(error, given) from None
     except EmulatorError as error:
         raise ConfigurationError(f"The monday emulator did not start: {error}") from None
 
 
-def _wrong_setting(error: ValidationError) -> ConfigurationError:
-    first = error.errors(include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "host"  # what concerns no single one concerns the host
-    return ConfigurationError(f"The emulator's setting {place} is wrong: {first['msg']}")
+def _wrong_settings(error: ValidationError, given: dict[str, Any]) -> ConfigurationError:
+    found = (in_words(given, problem, ("name", "id")) for problem in problems(error, EmulatorSettings))
+    return ConfigurationError(f"The emulator's settings are wrong: {'; '.join(found)}")
 
 
 # ---- do the tables and the board agree? -------------------------------------------------------------

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from .errors import EmulatorError
 from .process import FROM_PARENT, serve_parent
 from .server import serve
-from .settings import EmulatorSettings
+from .settings import EmulatorSettings, in_one_line
 
 
 @click.command(name="python -m order_sync.emulator")
@@ -41,7 +41,9 @@ def main(
         given = {"host": host, "allow_remote": allow_remote, "port": port, "state_file": state_file}
         changes = {name: value for name, value in given.items() if value is not None}
         serve(EmulatorSettings.model_validate({**settings.model_dump(), **changes}))
-    except (EmulatorError, ValidationError, tomllib.TOMLDecodeError) as error:
+    except ValidationError as error:
+        sys.exit(f"monday emulator: {in_one_line(error)}")
+    except (EmulatorError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         sys.exit(f"monday emulator: {error}")
 
 

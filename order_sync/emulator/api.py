@@ -5,7 +5,6 @@ Never: an answer that is sent before its effects are in the journal."""
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping
@@ -17,13 +16,13 @@ from graphql.execution.values import get_argument_values
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from . import answers, limits, refusals
+from . import answers, bounds, limits, refusals
 from .answers import Answer, Frame
 from .connection import NoResponse, cut, hold
 from .effects import ResponseKept
 from .emulation import Account, Emulation, RequestRecord
 from .errors import MondayError
-from .execution import Document, Documents, InvalidDocument, error_entries, run
+from .execution import ANSWER_FIELDS, AnswerTooLarge, Document, Documents, InvalidDocument, error_entries, run
 from .faults import NO_STRIKE, Fault, FaultKind, Strike
 from .limits import Left
 from .refusals import Refusal
@@ -146,19 +145,23 @@ class Api:
 
     async def _read(self, exchange: Exchange) -> Call | Answer:
         frame, settings, request = exchange.frame, exchange.settings, exchange.request
-        body = await request.body()
-        exchange.record.body_bytes = len(body)
         token = request.headers.get("authorization", "")
         bearer = token.lower().startswith("bearer ")
         if not token or bearer or settings.token not in (None, token):
             return frame.refusal(Refusal(status=401, code="NOT_AUTHENTICATED", message="Not Authenticated"))
         try:
-            payload = json.loads(body)
+            body = await bounds.read_body(request, settings.body_max_bytes)
+        except bounds.BodyTooLarge as error:
+            return frame.refusal(refusals.body_too_large(str(error)))
+        exchange.record.body_bytes = len(body)
+        try:
+            payload = bounds.read_json(body)
             text, variables = payload["query"], payload.get("variables") or {}
             operation_name = payload.get("operationName")
         except (ValueError, KeyError, TypeError, AttributeError):
-            payload = None
-        if payload is None or not isinstance(text, str) or not isinstance(variables, dict):
+            payload = operation_name = None
+        known = isinstance(operation_name, str | None)
+        if payload is None or not isinstance(text, str) or not isinstance(variables, dict) or not known:
             message = "The body must be a JSON object with query and, if need be, variables"
             return frame.refusal(Refusal(status=400, code="BAD_REQUEST", message=message))
         document = self._documents.prepare(text, operation_name)
@@ -233,7 +236,10 @@ class Api:
         )
         if document.kind == "mutation":
             account.totals.mutations += sum(field.name != "complexity" for field in document.fields)
-        result = await run(document, context, call.variables, call.operation_name)
+        try:
+            result = await run(document, context, call.variables, call.operation_name)
+        except AnswerTooLarge:
+            return exchange.frame.refusal(refusals.answer_too_large(ANSWER_FIELDS))
         for error in result.errors or ():
             if error.path and not isinstance(error.original_error, MondayError):
                 _log.error("a field failed in a way monday does not know", exc_info=error.original_error)
@@ -334,11 +340,12 @@ def _touched_boards(account: Account, call: Call) -> set[int]:
         if mutation is None or field.name not in mutation.fields:
             continue
         arguments = get_argument_values(mutation.fields[field.name], field.node, dict(call.variables))
-        item_id = str(arguments.get("parent_item_id") or arguments.get("item_id") or "")
-        item = account.state.items.get(int(item_id)) if item_id.isdecimal() else None
+        item_id = bounds.whole(arguments.get("parent_item_id") or arguments.get("item_id"))
+        item = account.state.items.get(item_id or 0)
+        board_id = bounds.whole(arguments.get("board_id"))
         if item is not None:
             subitems = item.board.subitem_board_id if "parent_item_id" in arguments else None
             boards.add(subitems or item.board.id)
-        elif str(arguments.get("board_id", "")).isdecimal():
-            boards.add(int(arguments["board_id"]))
+        elif board_id is not None:
+            boards.add(board_id)
     return boards

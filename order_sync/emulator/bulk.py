@@ -288,7 +288,9 @@ class Bulk:
         settings = self._settings()
         board = self._operations.board(job.start.board_id)
         body, job.body = job.body or b"", None
-        sheet = bulk_file.read_sheet(board, body, max_bytes=settings.bulk_max_bytes, max_rows=settings.bulk_max_rows)
+        limits = {"max_bytes": settings.bulk_max_bytes, "max_rows": settings.bulk_max_rows}
+        # In a thread: a large file takes seconds, in which the API still answers.
+        sheet = await asyncio.to_thread(bulk_file.read_sheet, board, body, **limits)
         plan = Plan(job.start, board, sheet)
         if board.items_count + plan.new_items > settings.items_limit:
             limit = settings.items_limit

@@ -7,9 +7,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from . import columns
@@ -18,11 +19,11 @@ from .errors import MondayError
 from .state import Board
 
 NAME_LENGTH = 255
+ROW_LENGTH = 1_000_000
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
-_SHOWN_LINK = re.compile(r"\[(.*)\]\((https?://\S+)\)", re.IGNORECASE)
 
 
 class FailureReason(StrEnum):
@@ -82,8 +83,9 @@ def read_sheet(board: Board, body: bytes, *, max_bytes: int, max_rows: int) -> S
     if len(body) > max_bytes:
         raise Rejected(FailureReason.FILE_TOO_LARGE, f"The file is larger than {max_bytes // 1_000_000} MB")
     try:
-        lines = csv.reader(io.StringIO(body.decode("utf-8"), newline=""), strict=True)
-        [header, *data] = [line for line in lines if line] or [[]]
+        text = body.decode("utf-8")
+        # One more than it may hold shows that it holds too many; the others stay unread.
+        [header, *data] = [*islice(_lines(text), max_rows + 2)] or [[]]
     except UnicodeDecodeError:
         raise _invalid_upload("The file is not UTF-8") from None
     except csv.Error as error:
@@ -92,11 +94,29 @@ def read_sheet(board: Board, body: bytes, *, max_bytes: int, max_rows: int) -> S
     if not data:
         raise _invalid_upload("The file has no rows")
     if len(data) > max_rows:
-        raise _invalid_upload(f"The file has {len(data)} rows, more than {max_rows}")
+        raise _invalid_upload(f"The file has more than {max_rows} rows")
     return Sheet(
         tuple(column.id for column in found),
         [_row(number, cells, found) for number, cells in enumerate(data, start=1)],
     )
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    """Those that are not blank; `Rejected` for one that no board has columns for."""
+    length = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal length
+        for line in io.StringIO(text, newline=""):
+            length += len(line)
+            if length > ROW_LENGTH:
+                raise _invalid_upload(f"A row has more than {ROW_LENGTH} characters")
+            yield line
+
+    for cells in csv.reader(counted(), strict=True):
+        length = 0
+        if cells:
+            yield cells
 
 
 def report(sheet: Sheet, outcomes: Iterable[Outcome]) -> str:
@@ -199,8 +219,8 @@ def _no_label(column: Column, label: str) -> str:
 
 def _link(column: Column, cell: str) -> _Read:
     url, shown = cell.strip(), None
-    if match := _SHOWN_LINK.fullmatch(url):
-        shown, url = match.groups()
+    if url.startswith("[") and url.endswith(")") and "](" in url:
+        shown, _, url = url[1:-1].rpartition("](")  # a pattern with two stars would try every pair of places
     if not _LINK.fullmatch(url):
         return None, f'Value "{cell}" is invalid for column "{column.id}": a link is http or https'
     return [url, shown or url], None

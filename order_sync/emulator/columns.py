@@ -12,6 +12,7 @@ from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
 
+from .bounds import whole
 from .errors import MondayError, column_value
 
 #: Any, as only the column's type tells which plain form it is. Text, numbers, long_text and date ("2026-11-23" or
@@ -21,6 +22,7 @@ Value: TypeAlias = Any
 STATUS_LABELS = 40
 DROPDOWN_LABELS = 500
 LONG_TEXT = 2_000
+NUMBER_LENGTH = 100
 #: monday keeps index 5 of a status column for the empty label.
 STATUS_EMPTY = 5
 
@@ -84,19 +86,21 @@ class Column:
         return {}
 
     @property
-    def settings_str(self) -> str:
-        """The older form of the same settings."""
+    def older_settings(self) -> dict[str, Any]:
+        """The same in the older form."""
         if self.type == "status":
-            colors = {str(key): {"color": status_color(key)} for key in self.labels}
-            settings: dict[str, Any] = {
-                "labels": {str(k): v for k, v in self.labels.items()},
-                "labels_colors": colors,
+            return {
+                "labels": {str(key): label for key, label in self.labels.items()},
+                "labels_positions_v2": {str(key): position for position, key in enumerate(self.labels)},
+                "labels_colors": {str(key): {"color": status_color(key)} for key in self.labels},
             }
-        elif self.type == "dropdown":
-            settings = {"labels": [{"id": key, "name": label} for key, label in self.labels.items()]}
-        else:
-            settings = self.settings
-        return json.dumps(settings)
+        if self.type == "dropdown":
+            return {"labels": [{"id": key, "name": label} for key, label in self.labels.items()]}
+        return self.settings
+
+    @property
+    def settings_str(self) -> str:
+        return json.dumps(self.older_settings)
 
 
 def status_color(label_id: int) -> str:
@@ -210,12 +214,17 @@ def _read_numbers(column: Column, raw: Any, _: NewLabels) -> Value | None:
         return "0"
     if isinstance(raw, bool) or not isinstance(raw, str | int | float):
         raise _invalid(column, "invalid value: a numbers column takes a number in a string")
+    digits = str(raw).strip()
+    if len(digits) > NUMBER_LENGTH:
+        raise _invalid(column, f"invalid value: a number has at most {NUMBER_LENGTH} characters")
     try:
-        number = Decimal(str(raw).strip())
+        number = Decimal(digits)
     except InvalidOperation:
         raise _invalid(column, "invalid value: not a number") from None
     if not number.is_finite():
         raise _invalid(column, "invalid value: not a finite number")
+    if abs(number.adjusted()) > NUMBER_LENGTH:  # as plain digits it would be as long as its exponent says
+        raise _invalid(column, f"invalid value: a number has at most {NUMBER_LENGTH} digits")
     plain = format(number, "f")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
@@ -233,7 +242,7 @@ def _read_status(column: Column, raw: Any, new_labels: NewLabels) -> Value | Non
     if not raw:
         return None
     if raw.isdecimal():
-        return _known_label(column, int(raw))
+        return _known_label(column, raw)
     return new_labels.id_of(column, raw)
 
 
@@ -251,7 +260,7 @@ def _read_dropdown(column: Column, raw: Any, new_labels: NewLabels) -> Value | N
         if kind == "ids" or str(entry).isdecimal():
             if not str(entry).isdecimal():
                 raise _invalid(column, "invalid value: ids must be numbers")
-            key = _known_label(column, int(entry))
+            key = _known_label(column, str(entry))
         else:
             key = new_labels.id_of(column, str(entry))
         if key not in chosen:
@@ -259,9 +268,11 @@ def _read_dropdown(column: Column, raw: Any, new_labels: NewLabels) -> Value | N
     return chosen or None
 
 
-def _known_label(column: Column, label_id: int) -> int:
-    if label_id not in column.labels and not _kept_empty(column, label_id):
-        raise _invalid(column, f"The label index {label_id} does not exist", label_index=label_id)
+def _known_label(column: Column, written: str) -> int:
+    label_id = whole(written)
+    if label_id is None or (label_id not in column.labels and not _kept_empty(column, label_id)):
+        shown = written[:NUMBER_LENGTH]
+        raise _invalid(column, f"The label index {shown} does not exist", label_index=label_id)
     return label_id
 
 

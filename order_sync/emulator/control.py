@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from .bounds import BodyTooLarge, read_body, read_json, whole
 from .emulation import Emulation
+from .settings import in_one_line
 
 
 class Control:
@@ -36,7 +38,9 @@ class Control:
     async def effects(self, request: Request) -> Response:
         """`?since=n` leaves out the first n, `?kind=item_created` all other kinds."""
         kind = request.query_params.get("kind")
-        since = int(request.query_params.get("since", "0"))
+        since = whole(request.query_params.get("since", "0"))
+        if since is None:
+            return _json({"error": "since is a number"}, 400)
         effects = self._emulation.account.state.effects[since:]
         return _json([effect.to_json() for effect in effects if kind in (None, effect.kind)])
 
@@ -54,8 +58,15 @@ class Control:
             # A page of another site can post a form, but not JSON, without asking first.
             return _json({"error": "send application/json"}, 415)
         try:
-            self._emulation.configure(json.loads(await request.body()))
-        except (ValidationError, ValueError) as error:
+            changes = read_json(await read_body(request, self._emulation.settings.body_max_bytes))
+            if not isinstance(changes, dict):
+                raise ValueError("send a JSON object")
+            self._emulation.configure(changes)
+        except BodyTooLarge as error:
+            return _json({"error": str(error)}, 413)
+        except ValidationError as error:
+            return _json({"error": in_one_line(error)}, 422)
+        except ValueError as error:
             return _json({"error": str(error)}, 422)
         return _json(self._emulation.settings.model_dump(mode="json", exclude={"token"}))
 

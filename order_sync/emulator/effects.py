@@ -31,6 +31,7 @@ class BoardCreated(Effect):
     description: str | None = None
     #: Of a sub_items_board: the board whose items it holds the subitems of.
     parent_board_id: int | None = None
+    hierarchy_type: str = "classic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSyntaxError, execute, parse, validate
+from graphql import (
+    ExecutionContext,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLLeafType,
+    GraphQLSyntaxError,
+    execute,
+    validate,
+)
 from graphql.language import (
     DocumentNode,
     FieldNode,
@@ -23,10 +31,16 @@ from graphql.language import (
 )
 from graphql.utilities import get_operation_ast
 
+from . import bounds
 from .resolvers import RequestContext, executable_schema
 from .settings import Costs
 
 _KEPT_DOCUMENTS = 64
+#: Characters of a document that is worth keeping.
+_KEPT_LENGTH = 250_000
+#: Fields in one answer; a long text counts as one field for each 100 characters.
+ANSWER_FIELDS = 250_000
+_TEXT_OF_A_FIELD = 100
 _PAGES = ("items_page", "items_page_by_column_values", "next_items_page")
 
 
@@ -79,7 +93,10 @@ class Documents:
         key = (text, operation_name)
         document = self._kept.get(key)
         if document is None:
-            document = self._kept[key] = _prepare(text, operation_name)
+            document = _prepare(text, operation_name)
+            if len(text) > _KEPT_LENGTH:
+                return document
+            self._kept[key] = document
             if len(self._kept) > _KEPT_DOCUMENTS:
                 self._kept.popitem(last=False)
         else:
@@ -87,9 +104,35 @@ class Documents:
         return document
 
 
+class AnswerTooLarge(BaseException):
+    """More than ANSWER_FIELDS. Not an Exception: graphql-core would note it for one field and go on with the next."""
+
+
+class _Counted(ExecutionContext):
+    """Executes as graphql-core does, and stops when the answer becomes too large."""
+
+    spent = 0
+
+    def execute_field(self, *given: Any) -> Any:
+        self._spend(1)
+        return super().execute_field(*given)
+
+    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
+        value = super().complete_leaf_value(return_type, result)
+        if isinstance(value, str) and len(value) > _TEXT_OF_A_FIELD:
+            self._spend(len(value) // _TEXT_OF_A_FIELD)
+        return value
+
+    def _spend(self, fields: int) -> None:
+        self.spent += fields
+        if self.spent > ANSWER_FIELDS:
+            raise AnswerTooLarge
+
+
 async def run(
     document: Document, context: RequestContext, variables: Mapping[str, Any], operation_name: str | None
 ) -> ExecutionResult:
+    """Raises AnswerTooLarge."""
     # Without a delay nothing is awaitable: telling graphql-core so spares it a question for every field.
     plain = context.settings.mutation_ms == 0
     result = execute(
@@ -99,6 +142,7 @@ async def run(
         variable_values=dict(variables),
         operation_name=operation_name,
         is_awaitable=_never if plain else None,
+        execution_context_class=_Counted,
     )
     return result if isinstance(result, ExecutionResult) else await result
 
@@ -109,10 +153,13 @@ def _never(_value: Any) -> bool:
 
 def _prepare(text: str, operation_name: str | None) -> Document | InvalidDocument:
     try:
-        node = parse(text)
-    except GraphQLSyntaxError as error:
-        return InvalidDocument(code="GRAPHQL_PARSE_FAILED", errors=(error,))
-    errors = validate(executable_schema(), node)
+        node = bounds.read_document(text)
+        errors = validate(executable_schema(), node)
+    except GraphQLError as error:
+        code = "GRAPHQL_PARSE_FAILED" if isinstance(error, GraphQLSyntaxError) else "GRAPHQL_VALIDATION_FAILED"
+        return InvalidDocument(code=code, errors=(error,))
+    except RecursionError:
+        return InvalidDocument(code="GRAPHQL_PARSE_FAILED", errors=(GraphQLError("The document is nested too deeply"),))
     if errors:
         return InvalidDocument(code="GRAPHQL_VALIDATION_FAILED", errors=tuple(errors))
     operation = get_operation_ast(node, operation_name)

@@ -76,7 +76,7 @@ FILE_KINDS = {"upload": _FILE_KINDS | JOB_KINDS, "report": _FILE_KINDS | {FaultK
 class Fault(BaseModel):
     """One rule: counts the requests with its operation, strikes by nth, every or probability, else all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: FaultKind
     #: A root field (create_item, boards ...), "mutation", "query" or "any"; "upload" or "report" of a bulk import.

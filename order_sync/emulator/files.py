@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from . import answers
 from .answers import Answer
+from .bounds import read_start
 from .connection import NoResponse, cut, hold
 from .emulation import Account, Emulation, RequestRecord
 from .faults import Fault, FaultKind, Strike
@@ -78,7 +79,7 @@ class Files:
     async def _answer(
         self, kind: str, request: Request, account: Account, record: RequestRecord, serve: _Serve
     ) -> Answer | None:
-        body = await request.body()
+        body = await self._file(request, account)
         record.body_bytes = len(body)
         strike = account.faults.strike(frozenset({kind}), is_api=False)
         record.faults = list(strike.kinds)
@@ -90,6 +91,13 @@ class Files:
         await self._emulation.clock.sleep(self._emulation.settings.latency_ms / 1_000 + (slow.delay_s if slow else 0))
         answer = serve(exchange)
         return answer if end is None else await self._end(request, end)
+
+    async def _file(self, request: Request, account: Account) -> bytes:
+        """Nothing is read for a URL that is not one of ours; of a file no more than shows that it is too large."""
+        secret = request.path_params.get("secret")
+        if secret is None or account.bulk.awaiting(secret) is None:
+            return b""
+        return await read_start(request, self._emulation.settings.bulk_max_bytes + 1)
 
     async def _end(self, request: Request, fault: Fault) -> Answer | None:
         match fault.kind:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from .bounds import read_json
 from .clock import Clock
 from .columns import Column, text
 from .errors import MondayError, invalid_argument, invalid_column
@@ -19,7 +20,6 @@ from .state import Board, Item, State
 
 PAGE_LIMIT = 500
 VALUES_LIMIT = 100
-CURSOR_LIFE_S = 3_600
 
 Test: TypeAlias = Callable[[Item], bool]
 
@@ -53,13 +53,13 @@ class Lookup:
 
     def next(self, cursor: str, limit: int) -> Page:
         try:
-            fields = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
+            fields = read_json(base64.urlsafe_b64decode(cursor.encode("ascii")))
             search, after, since = Search(**fields["search"]), int(fields["after"]), float(fields["since"])
-        except (ValueError, KeyError, TypeError, binascii.Error):
+            if self._clock.now() - since > self._settings().cursor_life_s:
+                raise MondayError("CursorExpiredError", "The cursor has expired: start again from the first page")
+            return self._page(search, limit, after, since)
+        except (ValueError, LookupError, TypeError, AttributeError, binascii.Error):
             raise invalid_argument("the cursor is not one of ours") from None
-        if self._clock.now() - since > CURSOR_LIFE_S:
-            raise MondayError("CursorExpiredError", "The cursor has expired: start again from the first page")
-        return self._page(search, limit, after, since)
 
     def _page(self, search: Search, limit: int, after: int, since: float) -> Page:
         if not 1 <= limit <= PAGE_LIMIT:

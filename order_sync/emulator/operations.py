@@ -4,12 +4,12 @@ Never: half a mutation: everything is checked before the first effect is recorde
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import columns
+from .bounds import read_json, whole
 from .clock import Clock
 from .columns import Column, NewLabels, Value
 from .effects import (
@@ -78,7 +78,7 @@ class Operations:
 
     def seed(self, seed: BoardSeed) -> None:
         """A board of the settings, with the very ids they name."""
-        self._create_board(seed.id, seed.name, "public", None, seed.groups)
+        self._create_board(seed.id, seed.name, "public", None, seed.groups, seed.hierarchy)
         for column in seed.columns:
             labels = columns.first_labels(column.type, column.labels)
             subitem_board_id = seed.subitem_board_id if column.type == "subtasks" else None
@@ -200,6 +200,9 @@ class Operations:
         parent = self.item(parent_item_id)
         if parent.state != "active":
             raise not_found("Item", parent_item_id)
+        if parent.board.hierarchy_type == "multi_level":
+            labels = bool(create_labels_if_missing)
+            return self._create_item(parent.board, parent.group, parent, item_name, column_values, labels)
         if parent.parent is not None:
             raise invalid_argument("a subitem cannot have subitems", parent_item_id=parent_item_id)
         subitem_board_id = parent.board.subitem_board_id
@@ -259,10 +262,23 @@ class Operations:
         return self._remove_item(item_id, "deleted")
 
     def _create_board(
-        self, board_id: int, name: str, kind: str, description: str | None, groups: tuple[str, ...]
+        self,
+        board_id: int,
+        name: str,
+        kind: str,
+        description: str | None,
+        groups: tuple[str, ...],
+        hierarchy: str = "classic",
     ) -> Board:
         self._state.record(
-            BoardCreated(at=self._clock.now(), board_id=board_id, name=name, board_kind=kind, description=description)
+            BoardCreated(
+                at=self._clock.now(),
+                board_id=board_id,
+                name=name,
+                board_kind=kind,
+                description=description,
+                hierarchy_type=hierarchy,
+            )
         )
         self._create_column(board_id, "name", "Name", "name", {})
         for number, title in enumerate(groups):
@@ -402,10 +418,10 @@ def _group_title(name: str) -> str:
 
 
 def _number(identity: str | int) -> int:
-    try:
-        return int(identity)
-    except ValueError:
-        raise invalid_argument("an id is a number", id=str(identity)) from None
+    number = whole(identity)
+    if number is None:
+        raise invalid_argument("an id is a number", id=str(identity)[:100])
+    return number
 
 
 def active_group(board: Board, group_id: str) -> Group:
@@ -434,7 +450,7 @@ def _check_name(name: object) -> None:
 
 def _column_values(text: str) -> dict[str, Any]:
     try:
-        values = json.loads(text)
+        values = read_json(text)
     except ValueError:
         raise invalid_argument("column_values is not JSON") from None
     if not isinstance(values, dict):
@@ -459,7 +475,7 @@ def _labels_of_defaults(column_type: str, defaults: str | None) -> dict[int, str
     if defaults is None:
         return dict(_SAMPLE_LABELS) if column_type == "status" else {}
     try:
-        plain = json.loads(defaults)
+        plain = read_json(defaults)
         labels = plain.get("settings", plain)["labels"]
         if isinstance(labels, dict):
             return {int(key): str(label) for key, label in labels.items()}

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from .bounds import DIGITS, whole
 from .columns import Column, status_color
 from .emulation import Emulation
 from .state import Board, Group, Item, texts
@@ -26,17 +28,16 @@ from .state import Board, Group, Item, texts
 _HERE = Path(__file__).parent
 _ROWS = 100
 _FOUND = 200
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-}
 _WEB = ("http://", "https://")
+
+
+class _Digits(IntegerConvertor):
+    """A path with more digits than a number has is one that does not exist."""
+
+    regex = f"[0-9]{{1,{DIGITS}}}"
+
+
+register_url_convertor("digits", _Digits())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ class Page:
         return [
             Route("/", self.index),
             Route("/live", self.index_live),
-            Route("/boards/{board_id:int}", self.board),
-            Route("/boards/{board_id:int}/pulses/{item_id:int}", self.board),
-            Route("/boards/{board_id:int}/live", self.board_live),
-            Route("/boards/{board_id:int}/groups/{group_id}/rows", self.rows),
-            Route("/boards/{board_id:int}/items/{item_id:int}/subitems", self.subitems),
-            Route("/boards/{board_id:int}/search", self.search),
+            Route("/boards/{board_id:digits}", self.board),
+            Route("/boards/{board_id:digits}/pulses/{item_id:digits}", self.board),
+            Route("/boards/{board_id:digits}/live", self.board_live),
+            Route("/boards/{board_id:digits}/groups/{group_id}/rows", self.rows),
+            Route("/boards/{board_id:digits}/items/{item_id:digits}/subitems", self.subitems),
+            Route("/boards/{board_id:digits}/search", self.search),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ]
 
@@ -152,7 +153,7 @@ class Page:
 
     def _render(self, template: str, **values: Any) -> Response:
         html = self._templates.get_template(template).render(counts=_counts, **values)
-        return HTMLResponse(html, headers=_HEADERS)
+        return HTMLResponse(html)
 
 
 def shown_columns(board: Board) -> list[Column]:
@@ -207,9 +208,12 @@ def _group_live(group: Group) -> dict[str, Any]:
 
 
 def _whole(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, "")
-    return int(text) if text.isdecimal() else default
+    text = request.query_params.get(name)
+    number = default if text is None else whole(text)
+    if number is None:
+        raise HTTPException(400, f"{name} is a number")
+    return number
 
 
 def _json(value: Any) -> Response:
-    return Response(json.dumps(value), media_type="application/json", headers=_HEADERS)
+    return Response(json.dumps(value), media_type="application/json")

@@ -102,6 +102,19 @@ def query_too_complex(cost: int, most: int) -> Refusal:
     )
 
 
+def answer_too_large(most: int) -> Refusal:
+    return Refusal(
+        status=200,
+        code="maxComplexityExceeded",
+        message=f"The answer has more than {most:,} fields",
+        data={"max_complexity": most},
+    )
+
+
+def body_too_large(message: str) -> Refusal:
+    return Refusal(status=413, code="PAYLOAD_TOO_LARGE", message=message)
+
+
 def internal_error() -> Refusal:
     return Refusal(status=500, code="INTERNAL_SERVER_ERROR", message="Internal server error")
 

@@ -16,6 +16,7 @@ from graphql.language import StringValueNode, ValueNode
 from graphql.utilities import value_from_ast_untyped
 
 from . import columns
+from .bounds import whole
 from .bulk import Bulk, JobStatus
 from .clock import Clock
 from .columns import Column, Value
@@ -167,8 +168,8 @@ def _items(
     elif len(ids) > IDS_LIMIT:
         raise invalid_argument(f"items takes at most {IDS_LIMIT} ids", ids=len(ids))
     else:
-        wanted = dict.fromkeys(int(identity) for identity in ids if identity.isdecimal())
-        found = [items[identity] for identity in wanted if identity in items]
+        wanted = dict.fromkeys(whole(identity) for identity in ids)
+        found = [items[identity] for identity in wanted if identity is not None and identity in items]
     if exclude_nonactive:
         found = [item for item in found if item.state == "active"]
     return _sliced(found, limit, page)
@@ -234,6 +235,16 @@ def _board_columns(
 
 def _board_groups(board: Board, _info: GraphQLResolveInfo, ids: list[str] | None = None) -> list[Group]:
     return [group for group in board.active_groups if ids is None or group.id in ids]
+
+
+def _column_settings(column: Column, info: GraphQLResolveInfo) -> dict[str, Any] | str:
+    match info.context.settings.column_settings:
+        case "by_index":
+            return column.older_settings
+        case "text":
+            return column.settings_str
+        case _:
+            return column.settings
 
 
 def _items_limit(board: Board, info: GraphQLResolveInfo) -> int:
@@ -330,6 +341,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     },
     "Mutation.ingest_items": _mutation(_ingest_items),
     "Board.columns": _board_columns,
+    "Column.settings": _column_settings,
     "Board.groups": _board_groups,
     "Board.items_limit": _items_limit,
     "Board.items_page": _items_page,
@@ -337,6 +349,8 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Group.items_page": _items_page,
     "Item.url": lambda item, info: f"{info.context.page_url}boards/{item.board.id}/pulses/{item.id}",
     "Item.column_values": _column_values,
+    # monday says nothing of subitems on such a board.
+    "Item.subitems": lambda item, _info: item.subitems if item.board.hierarchy_type == "classic" else None,
     "Item.parent_item": lambda item, _info: item.parent,
     "NumbersValue.number": lambda cell, _info: None if cell.value is None else float(cell.value),
     "StatusValue.index": lambda cell, _info: cell.value,

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .api import Api
@@ -26,6 +27,7 @@ from .emulation import Connections, Emulation
 from .errors import EmulatorError
 from .files import Files
 from .guard import Guard
+from .headers import SafeHeaders
 from .page import Page
 from .settings import EmulatorSettings
 
@@ -70,8 +72,8 @@ def serve(settings: EmulatorSettings, on_ready: Callable[[Addresses], None] | No
             server.run(sockets=[sock])
 
 
-def application(emulation: Emulation) -> Starlette:
-    return Starlette(
+def application(emulation: Emulation) -> ASGIApp:
+    starlette = Starlette(
         routes=[
             Route("/v2", Api(emulation).post, methods=["POST"]),
             Mount("/_emulator", routes=Control(emulation).routes()),
@@ -80,6 +82,7 @@ def application(emulation: Emulation) -> Starlette:
         ],
         middleware=[Middleware(Guard, emulation.settings)],
     )
+    return SafeHeaders(starlette)  # around Starlette, whose own answer to an unforeseen error passes no middleware
 
 
 def _listen(host: str, port: int) -> socket.socket:

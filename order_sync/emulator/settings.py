@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .faults import Fault
 
@@ -20,7 +20,7 @@ FIXED = frozenset({"host", "allow_remote", "port", "token", "state_file", "board
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ColumnSeed(_Model):
@@ -39,6 +39,7 @@ class BoardSeed(_Model):
     groups: tuple[str, ...] = ("Group Title",)
     subitem_board_id: int | None = Field(default=None, gt=0)
     subitem_columns: tuple[ColumnSeed, ...] = ()
+    hierarchy: Literal["classic", "multi_level"] = "classic"
 
     @model_validator(mode="after")
     def _subitem_columns_need_a_board(self) -> Self:
@@ -47,6 +48,8 @@ class BoardSeed(_Model):
             raise ValueError("subitem columns need a subitem_board_id")
         if len(subtasks) > 1:
             raise ValueError(f"one subtasks column a board, not {len(subtasks)}")
+        if self.hierarchy == "multi_level" and (self.subitem_board_id or subtasks):
+            raise ValueError("a multi_level board keeps its subitems itself: it has no subitem_board_id")
         for columns in (self.columns, self.subitem_columns):
             if len({"name", *(column.id for column in columns)}) != len(columns) + 1:
                 raise ValueError("column ids must differ, and 'name' is taken")
@@ -108,6 +111,10 @@ class EmulatorSettings(_Model):
     mutation_ms: float = Field(default=0.0, ge=0)
     #: items_page* and items_page_by_column_values see a created row only after this time.
     lookup_lag_s: float = Field(default=0.0, ge=0)
+    #: How columns show their settings: labels as a list, by their index as in the older form, or that as JSON text.
+    column_settings: Literal["list", "by_index", "text"] = "list"
+    #: After its first page a list's cursor lives this long.
+    cursor_life_s: float = Field(default=3_600.0, ge=0)
     #: A request that takes longer is answered 504, while its execution goes on; None or 0 for never.
     timeout_s: float | None = Field(default=60.0, ge=0)
     clock_speed: float = Field(default=1.0, gt=0)
@@ -120,6 +127,8 @@ class EmulatorSettings(_Model):
     #: A bulk import begins this long after its upload, and takes this long for each row.
     bulk_start_ms: float = Field(default=0.0, ge=0)
     bulk_row_ms: float = Field(default=0.0, ge=0)
+    #: Of a request to /v2 or to the controls; a larger one is refused with 413 before it is read.
+    body_max_bytes: int = Field(default=10_000_000, ge=1)
     bulk_max_bytes: int = Field(default=150_000_000, ge=1)
     bulk_max_rows: int = Field(default=10_000, ge=1)
     idempotency_retention_s: float = Field(default=1_800, gt=0)
@@ -182,3 +191,10 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def in_one_line(error: ValidationError) -> str:
+    """Everything that a settings file or a request to change settings has wrong, each with its place."""
+    details = error.errors(include_url=False, include_input=False)
+    wrong = (f"{'.'.join(map(str, detail['loc']))} {detail['msg']}".strip() for detail in details)
+    return "; ".join(text.replace("Input should", "must").replace("Value error, ", "") for text in wrong)

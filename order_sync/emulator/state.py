@@ -94,6 +94,8 @@ class Board:
     #: All items by id, the archived and deleted ones too.
     items: dict[int, Item] = field(default_factory=dict)
     items_count: int = 0
+    #: multi_level: subitems are on the same board, and theirs as well.
+    hierarchy_type: str = "classic"
 
     @property
     def type(self) -> str:
@@ -218,9 +220,9 @@ class State:
                 self._serial += 1
             case BoardCreated():
                 parent = self.boards[effect.parent_board_id] if effect.parent_board_id else None
-                self.boards[effect.board_id] = Board(
-                    effect.board_id, effect.name, effect.board_kind, effect.description, parent
-                )
+                board = Board(effect.board_id, effect.name, effect.board_kind, effect.description, parent)
+                board.hierarchy_type = effect.hierarchy_type
+                self.boards[effect.board_id] = board
             case ResponseKept() | JobStarted() | JobUploaded() | JobBegun() | JobFinished():
                 pass  # Not a board's affair: the idempotency store and the bulk imports read these.
             case _:
@@ -292,7 +294,7 @@ def _board_snapshot(board: Board, boards: dict[int, Board]) -> dict[str, Any]:
             {"id": g.id, "title": g.title, "color": g.color, "state": g.state, "items_count": len(g.items)}
             for g in board.groups.values()
         ],
-        "items": [] if board.parent else _item_snapshots(board.active_items),
+        "items": [] if board.parent else _item_snapshots(item for item in board.active_items if not item.parent),
         "removed": [
             {"id": str(item.id), "name": item.name, "state": item.state}
             for item in board.items.values()

@@ -113,7 +113,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
 
     def _headers(self, keys: list[str]) -> dict[str, Any]:
         reader = self.sql_server.reader
-        claimed = sorted(reader.headers(keys), key=lambda r: (r[CUSTOMER] or "", r["created_at"], r["delta_uuid"]))
+        claimed = reader.headers(keys)
         self._draft.headers = {row["delta_uuid"]: row for row in claimed}
         return {
             "dagster/row_count": len(claimed),

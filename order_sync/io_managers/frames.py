@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from order_sync.orders.naming import NO_CUSTOMER
+from order_sync.orders.naming import Customers
 
 PREVIEW_ROWS = 10
 Row = dict[str, Any]
@@ -40,7 +40,8 @@ def let_go(output: pd.DataFrame) -> None:
 
 def by_customer(rows: Iterable[Mapping[str, Any]], key: str = "customer") -> dg.MetadataValue[Any]:
     """Rows counted by customer, as a table."""
-    counts = Counter(str(row[key] or NO_CUSTOMER) for row in rows)
+    customers = Customers()
+    counts = Counter(customers.name(row[key]) for row in rows)
     return table([{"customer": name, "rows": count} for name, count in sorted(counts.items())])
 
 

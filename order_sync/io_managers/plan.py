@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from order_sync.io_managers.frames import Row
 from order_sync.monday.forecast import Forecast
-from order_sync.orders.naming import NO_CUSTOMER
+from order_sync.orders.naming import Customers
 
 NEW_ID = "(new)"  # an id that monday would give
 KINDS = {"header": "items", "line": "subitems"}
@@ -164,10 +164,11 @@ class Plan:
     @property
     def customers(self) -> list[Row]:
         """The same counts by customer."""
+        customers = Customers()
         rows: defaultdict[str, list[PlannedRow]] = defaultdict(list)
         for row in self.rows:
-            rows[row.customer or NO_CUSTOMER].append(row)
-        groups = Counter(group.customer or NO_CUSTOMER for group in self.groups if group.group_id is None)
+            rows[customers.name(row.customer)].append(row)
+        groups = Counter(customers.name(group.customer) for group in self.groups if group.group_id is None)
         return [
             {"customer": name, **self._counts(rows[name]), "groups": groups[name]}
             for name in sorted(rows.keys() | groups.keys())

@@ -30,7 +30,6 @@ from order_sync.io_managers.plan import (
     PlannedRow,
 )
 from order_sync.monday.board import (
-    LOOK_UP,
     Board,
     check_mapping,
     find_gone,
@@ -43,6 +42,7 @@ from order_sync.monday.bulk_import import choose_jobs, job_seconds
 from order_sync.monday.changes import ITEM_DELETED
 from order_sync.monday.client import MondayReader
 from order_sync.monday.forecast import Pace, Work, forecast
+from order_sync.monday.lists import LOOK_UP
 from order_sync.monday.rows import NewRow
 from order_sync.monday.setup import LABEL_LIMITS
 from order_sync.monday.values import encode_row, to_json

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.monday import operations
-from order_sync.monday.board import LOOK_UP, SEARCH_LAG_SECONDS, is_active, text_of
 from order_sync.monday.client import MondayReader
+from order_sync.monday.lists import LOOK_UP, Listing, is_active, items_by_id, rows_in, text_of
+
+PARTS = ("column_values", "group", "subitems")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +56,8 @@ def audit_items(
         by_key = {item.key: item for item in batch if item.key is not None}
         there = {raw["id"]: raw for raw in _search(reader, board_id, key_column, list(by_key), columns)}
         found += _doubled(by_key, there.values(), key_column)
-        for pause in (0.0, SEARCH_LAG_SECONDS):
-            missing = [item.item_id for item in batch if item.item_id not in there]
-            if not missing:
-                break
-            reader.wait(pause)  # one that an answer leaves out may have been made a moment ago
-            raws = reader.query(operations.PLACED_BY_ID, {"items": missing, **columns}).get("items") or []
-            there |= {raw["id"]: raw for raw in raws}
+        missing = [item.item_id for item in batch if item.item_id not in there]
+        there |= items_by_id(reader, operations.PLACED_BY_ID, missing, columns, parts=PARTS)
         for item in batch:
             found += _held_against(item, there.get(item.item_id), subitem_key_column)
     return found
@@ -73,13 +70,15 @@ def _search(
     if not keys:
         return
     wanted = [{"column_id": key_column, "column_values": keys}]
-    variables: dict[str, Any] = {"board": str(board_id), "columns": wanted, **columns}
-    page = reader.query(operations.PLACED_BY_KEY, variables)["items_page_by_column_values"]
-    while True:
-        yield from (item for item in page["items"] if is_active(item))
-        if not page.get("cursor"):
-            return
-        page = reader.query(operations.NEXT_PLACED, {"cursor": page["cursor"], **columns})["next_items_page"]
+    listing = Listing(
+        what=f"the items of board {board_id} that are checked",
+        first=operations.PLACED_BY_KEY,
+        variables={"board": str(board_id), "columns": wanted, **columns},
+        following=operations.NEXT_PLACED,
+        more=columns,
+        parts=PARTS,
+    )
+    yield from (item for item in rows_in(reader, listing) if is_active(item))
 
 
 def _doubled(by_key: Mapping[str, Expected], raws: Iterable[dict[str, Any]], key_column: str) -> Findings:

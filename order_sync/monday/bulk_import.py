@@ -21,7 +21,7 @@ from typing import Any
 from order_sync.errors import Fatal, NotFound, QuotaExhausted, Rejected, Transient
 from order_sync.monday import operations
 from order_sync.monday.board import item_texts
-from order_sync.monday.client import MondayClient
+from order_sync.monday.client import MondayClient, read_data
 from order_sync.monday.delivery import Delivery, Outcome
 from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.rows import NewRow
@@ -306,7 +306,7 @@ class BulkImport:
         step = max(1, len(named) // SAMPLES)
         samples = dict([*named[::step][: SAMPLES - 1], *named[-1:]])
         texts = item_texts(self._client, samples, self._key_column)
-        return all(texts.get(item, key).lower() == key.lower() for item, key in samples.items())
+        return all(texts.get(item, "").lower() == key.lower() for item, key in samples.items())
 
     # ---- what became of it ------------------------------------------------------------------------
 
@@ -366,10 +366,8 @@ def _job(reply: Reply) -> dict[str, str]:
         if errors[0].code in SCHEMA_CODES:
             raise Rejected(f"this account has no bulk import: {errors[0].message}")
         raise classify(errors[0], reply)
-    job = (reply.data or {}).get("ingest_items") or {}
-    if not job.get("job_id") or not job.get("upload_url"):
-        raise Transient("monday's answer names no job")
-    return {"job_id": str(job["job_id"]), "upload_url": str(job["upload_url"])}
+    job = read_data(reply, operations.INGEST_ITEMS)["ingest_items"]
+    return {"job_id": job["job_id"], "upload_url": job["upload_url"]}
 
 
 def _cells(row: NewRow, labels: Labels) -> dict[str, str] | None:

@@ -21,10 +21,10 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from order_sync.errors import Fatal, NotFound, Rejected, Transient
-from order_sync.monday import operations
-from order_sync.monday.errors import classify, parse_errors
-from order_sync.monday.pacing import Clock, Pacer
+from order_sync.errors import CursorExpired, Fatal, NotFound, Rejected, Transient
+from order_sync.monday import operations, shapes
+from order_sync.monday.errors import classify, is_expired_cursor, parse_errors
+from order_sync.monday.pacing import Clock, Pacer, spent
 from order_sync.monday.transport import API_VERSION, MondayTransport, Reply
 from order_sync.orders.budget import NOTHING, Leave
 
@@ -109,7 +109,7 @@ class MondayReader:
                 self.pacer.lost(paid)
                 raise
             self.pacer.learn(reply, operation=operation, seconds=self.clock.now() - started, leave=paid)
-            return read_data(reply)
+            return read_data(reply, text)
 
         return self.retrying()(once)
 
@@ -147,7 +147,7 @@ class MondayReader:
         def once() -> Reply:
             self.usage.add(calls=1)
             reply = self._transport.send(operations.body(operations.VERSION))
-            read_data(reply)
+            read_data(reply, operations.VERSION)
             return reply
 
         try:
@@ -158,7 +158,7 @@ class MondayReader:
                 "`order-sync emulator` first. Nothing was written to the board."
             ) from error
         self.pacer.learn(reply)
-        served = reply.headers.get("api-version") or read_data(reply)["version"]["value"]
+        served = reply.headers.get("api-version") or str(read_data(reply)["version"]["value"])
         if served != API_VERSION:
             raise Fatal(
                 f"monday serves API version {served} where order_sync needs {API_VERSION}. "
@@ -180,8 +180,7 @@ class MondayClient(MondayReader):
             raise
         seconds = self.clock.now() - started
         self.pacer.learn(reply, operation=operation, rows=rows, seconds=seconds, leave=leave)
-        complexity = (reply.data or {}).get("complexity") or {}
-        self.usage.add(complexity=int(complexity.get("query") or 0))
+        self.usage.add(complexity=int(spent(reply)))
         return reply
 
     def upload(self, url: str, content: bytes) -> None:
@@ -193,16 +192,28 @@ class MondayClient(MondayReader):
         return self._transport.download(url)
 
 
-def read_data(reply: Reply) -> dict[str, Any]:
-    """The data of a reply without errors; raises what its first error means."""
+def read_data(reply: Reply, document: str | None = None) -> dict[str, Any]:
+    """The data of a reply without errors; raises what its first error means, Transient where it is not what the
+    document asked for.
+    """
     errors = parse_errors(reply)
     if errors:
+        if is_expired_cursor(errors[0]):
+            raise CursorExpired(f"{errors[0].message} (request {reply.request_id or '-'})")
         meaning = classify(errors[0], reply)
         if isinstance(meaning, Rejected):
             kind = NotFound if meaning.code == "ResourceNotFoundException" else Fatal
             raise kind(f"{meaning} (in a query: nothing was written)") from None
         raise meaning
-    return reply.data or {}
+    data = dict(reply.data or {})
+    if document and (misfit := shapes.misfit(document, data)):
+        raise Transient(
+            f"monday's answer to {operations.name(document)} is not what was asked for: {misfit} "
+            f"(request {reply.request_id or '-'})",
+            code="odd_answer",
+            request_id=reply.request_id,
+        )
+    return data
 
 
 def _log_retry(state: RetryCallState) -> None:

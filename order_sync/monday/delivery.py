@@ -12,12 +12,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
-from order_sync.errors import Fatal, OrderSyncError, Rejected, Transient
-from order_sync.monday import operations
-from order_sync.monday.board import SEARCH_LAG_SECONDS, find_items, find_subitems, read_board
+from order_sync.errors import Fatal, NotMonday, OrderSyncError, Rejected, Transient
+from order_sync.monday import operations, shapes
+from order_sync.monday.board import find_items, find_subitems, read_board
 from order_sync.monday.client import BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
+from order_sync.monday.lists import SEARCH_LAG_SECONDS
 from order_sync.monday.transport import Reply
 from order_sync.orders.budget import Leave
 from order_sync.orders.journal import Entry, Journal, Operation
@@ -163,8 +165,9 @@ class Delivery:
                         in_doubt = True
                         self._client.pacer.shrink(entry.operation)
                     raise
-                except Fatal:
-                    if not in_doubt:
+                except Fatal as error:
+                    # A firewall that looks into answers may have kept back one that says what was made.
+                    if not in_doubt and not isinstance(error, NotMonday):
                         self._journal.close(entry)  # refused as a whole, and never sent before
                     raise
                 return self._without_doubts(entry, outcome)
@@ -207,6 +210,12 @@ class Delivery:
         return Outcome(created=found) if found else None
 
 
+def _made(operation: Operation, row: Any) -> str | None:
+    """The id of the row that an answer names; None where it names none that could be one."""
+    monday_id = shapes.mapping(row).get("id")
+    return shapes.text_id(monday_id) if operation is Operation.GROUPS else shapes.numeric_id(monday_id)
+
+
 def read_outcome(entry: Entry, reply: Reply) -> Outcome:
     """What the reply says of each alias. Raises what an error means that concerns the whole request."""
     errors = parse_errors(reply)
@@ -214,8 +223,8 @@ def read_outcome(entry: Entry, reply: Reply) -> Outcome:
     outcome = Outcome(request_id=reply.request_id)
     keys = {operations.alias(number): key for number, key in enumerate(entry.keys)}
     for alias, key in keys.items():
-        if (row := data.get(alias)) is not None:
-            outcome.created[key] = str(row["id"])
+        if monday_id := _made(entry.operation, data.get(alias)):
+            outcome.created[key] = monday_id
     whole = [e for e in errors if e.alias not in keys]
     if whole and not outcome.created and not any(e.alias in keys for e in errors):
         meaning = classify(whole[0], reply)

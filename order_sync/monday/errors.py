@@ -9,57 +9,112 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
-from order_sync.errors import BoardRefused, Fatal, OrderSyncError, QuotaExhausted, Rejected, Transient
-from order_sync.monday.transport import Reply
+from order_sync.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
+from order_sync.monday import shapes
+from order_sync.monday.transport import PROXY_ADVICE, Reply
 
-# HTTP 200 (mostly), for good: this row will be refused every time.
-REJECTED_CODES = {
-    "ColumnValueException",
-    "CorrectedValueException",
-    "InvalidArgumentException",
-    "InvalidColumnIdException",
-    "ItemNameTooLongException",
-    "ResourceNotFoundException",
-    "DeleteLastGroupException",
+
+class Kind(StrEnum):
+    """What a code of monday's is about."""
+
+    ROW = "row"  # this row, for good; if its board still is as the mapping says
+    BOARD = "board"  # every row of the board alike: going on would only reject them all
+    IDENTITY = "identity"  # who asks: every board
+    SCHEMA = "schema"  # the request, whose text is the same for all rows, as their values travel as variables
+    WAIT = "wait"  # a limit: later, and nothing was written
+    CONFLICT = "conflict"  # the same key is being executed right now
+    LOCK = "lock"  # another request is writing to the board
+    INTERNAL = "internal"  # monday's own fault, whatever status it comes with: the effect is unknown
+    DAILY = "daily"  # the quota of calls a day
+
+
+_FULL = "The board is full: archive items, or send some customers to another board."
+_CLOSED = (
+    "The token's user lacks a permission: it may not write on this board, or not in one of its columns. Give it the "
+    "permission, or use another user's token; the orders of other boards go on."
+)
+_NO_BOARD = "Check ORDER_SYNC_MONDAY_BOARD_ID, and the rules for boards in the mapping."
+_ADVICE = {
+    "InvalidBoardIdException": _NO_BOARD,
+    "ItemsLimitationException": _FULL,
+    "BOARD_CAPACITY_EXCEEDED": _FULL,
+    "missingRequiredPermissions": _CLOSED,
+    "UserUnauthorizedException": _CLOSED,
+    "UserAccessDenied": _CLOSED,
+    "Forbidden": _CLOSED,
 }
-# For good as well, but wrong for every row of the board alike: going on would only reject them all.
-BOARD_CODES = {
-    "InvalidBoardIdException": "Check ORDER_SYNC_MONDAY_BOARD_ID, and the rules for boards in the mapping.",
-    "ItemsLimitationException": "The board is full: archive items, or send some customers to another board.",
-    "missingRequiredPermissions": "The token's user may not write on this board.",
+_CODES = {
+    Kind.ROW: (
+        "ColumnValueException",
+        "CorrectedValueException",
+        "DATA_VALIDATIONS_ERROR",
+        "DeleteLastGroupException",
+        "InvalidArgumentException",
+        "InvalidColumnIdException",
+        "ItemNameTooLongException",
+        "JsonParseException",
+        "ResourceNotFoundException",
+        "BAD_USER_INPUT",  # a variable of the wrong type
+        "maxComplexityExceeded",  # a query that is too large: a smaller batch may do
+    ),
+    Kind.BOARD: tuple(_ADVICE),
+    Kind.IDENTITY: ("Unauthorized", "NOT_AUTHENTICATED", "UNAUTHENTICATED", "Not Authenticated"),
+    Kind.SCHEMA: ("GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "undefinedField", "undefinedType"),
+    Kind.WAIT: (
+        "API_TEMPORARILY_BLOCKED",
+        "COMPLEXITY_BUDGET_EXHAUSTED",
+        "ComplexityException",
+        "FIELD_LIMIT_EXCEEDED",
+        "IP_RATE_LIMIT_EXCEEDED",
+        "MutationCallsExceeded",
+        "Rate Limit Exceeded",
+        "RATE_LIMIT_EXCEEDED",
+        "RateLimitedException",
+        "maxConcurrencyExceeded",
+    ),
+    Kind.CONFLICT: ("IDEMPOTENCY_CONFLICT",),
+    Kind.LOCK: ("resourceLocked",),
+    Kind.INTERNAL: ("INTERNAL_SERVER_ERROR", "InternalError"),
+    Kind.DAILY: ("DAILY_LIMIT_EXCEEDED",),
 }
-# And these for every board.
-FATAL_CODES = {
-    "UserUnauthorizedException": "Check ORDER_SYNC_MONDAY_TOKEN and what its user may do.",
-    "Unauthorized": "Check ORDER_SYNC_MONDAY_TOKEN.",
-}
-# monday's schema does not allow the request. Its text is the same for all rows, whose values travel as variables.
-SCHEMA_CODES = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "undefinedField", "undefinedType"}
-RETRY_CODES = {
-    "COMPLEXITY_BUDGET_EXHAUSTED",
-    "ComplexityException",
-    "FIELD_LIMIT_EXCEEDED",
-    "IP_RATE_LIMIT_EXCEEDED",
-    "API_TEMPORARILY_BLOCKED",
-    "maxConcurrencyExceeded",
-    "IDEMPOTENCY_CONFLICT",
-    "Rate Limit Exceeded",
-    "resourceLocked",
-}
-LOCKED_CODES = {"RESOURCELOCKED", "423"}  # another request is writing to the board
-# monday's own faults, whatever status they come with: the effect is unknown.
-INTERNAL_CODES = {"INTERNALSERVERERROR", "INTERNALERROR"}
-DAILY_LIMIT = "DAILY_LIMIT_EXCEEDED"
+# Codes that may mean that the board has changed under the run: it is looked at again before a row is rejected for one.
+BOARD_MAY_DIFFER = frozenset(
+    {
+        "ColumnValueException",
+        "CorrectedValueException",
+        "DATA_VALIDATIONS_ERROR",
+        "InvalidArgumentException",
+        "InvalidColumnIdException",
+    }
+)
+EXPIRED = ("expire", "invalid", "not found", "cursorexception")  # words about a cursor that no longer leads anywhere
+VALIDATIONS = "DATA_VALIDATIONS_ERROR"
+REJECTED_CODES = frozenset(_CODES[Kind.ROW])
+SCHEMA_CODES = frozenset(_CODES[Kind.SCHEMA])
 SLOW_WAIT = 30.0  # seconds, for API_TEMPORARILY_BLOCKED, which names no time
 LOCK_WAIT = 1.5  # seconds, for HTTP 423
+LIMIT_WAIT = 10.0  # seconds, for single rows that a limit refused without a word of how long
+# How codes and messages that nobody knows speak of what will pass (beginnings of words) ...
+_PASSING = ("rate", "complexit", "concurren", "throttl", "budget", "lock")
+_SOON = ("temporar",)
+_LIMITS = ("limit", "exceed", "quota", "many")
+_TIMES = ("minute", "second", "hour", "request", "call", "quer", "mutation")
+# ... and of what will not: a limit of these is a row's own, or its board's.
+_SIZES = (
+    *("board", "byte", "capacity", "character", "column", "file", "group", "item", "label", "length", "long", "row"),
+    *("size", "storage", "subitem", "user", "value"),
+)
+_DENIED = ("permission", "forbidden", "denied", "unauthorized")
 _STATUS_ADVICE = {
     400: "The request is malformed, which is a fault of order_sync: please report it.",
     401: "Check ORDER_SYNC_MONDAY_TOKEN.",
-    403: "The token's user lacks a permission.",
     404: "Check ORDER_SYNC_MONDAY_URL.",
 }
+_OTHER_STATUS = "Check ORDER_SYNC_MONDAY_URL; if it is right, ask monday's support and name the request id."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,113 +126,231 @@ class ApiError:
     status: int = 200
     alias: str | None = None
     wait_seconds: float | None = None
+    texts: tuple[str, ...] = ()  # of the rules that a row breaks
 
 
 def parse_errors(reply: Reply) -> list[ApiError]:
     """Every error in the reply; an HTTP status of 400 or more without a body that explains it is one too."""
     body = reply.body or {}
-    retry_after = _number(reply.headers.get("retry-after"))
-    errors = [_parse_error(entry, reply, retry_after) for entry in reply.errors]
+    errors = [_parse_error(entry, reply) for entry in reply.errors]
     if body.get("error_code") or body.get("error_message"):
-        message = str(body.get("error_message") or "")
-        errors.insert(
-            0,
-            ApiError(
-                message=message or str(body.get("error_code")),
-                code=str(body.get("error_code") or ""),
-                status=_status(body.get("status_code"), reply),
-                wait_seconds=_wait_in_data(body.get("error_data")) or retry_after or _wait_in_text(message),
-            ),
-        )
-    if not errors and (reply.status >= 400 or reply.body is None):
+        code, message = shapes.name(body.get("error_code")), shapes.text(body.get("error_message"))
+        wait = _wait_in_data(body.get("error_data")) or reply.retry_after or _wait_in_text(message)
+        status = _status(body.get("status_code"), reply)
+        errors.insert(0, ApiError(message=message or code or "no message", code=code, status=status, wait_seconds=wait))
+    if not errors and (reply.status >= 300 or reply.body is None):
         what = "an empty or unreadable body" if reply.body is None else "no explanation"
-        errors = [ApiError(message=f"HTTP {reply.status} with {what}", status=reply.status, wait_seconds=retry_after)]
+        message = f"HTTP {reply.status} with {what}"
+        errors = [ApiError(message=message, status=reply.status, wait_seconds=reply.retry_after)]
     return errors
 
 
 def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> OrderSyncError:
     """The error's meaning. `no_effect` is set only where monday refuses before it executes."""
     told = f"{error.message} ({error.code or 'HTTP ' + str(error.status)}, request {reply.request_id or '-'})"
-    if error.code == DAILY_LIMIT:
+    status = reply.status if reply.status >= 400 else error.status
+    kind = kind_of(error.code) or _kind_in_words(error, reply)
+    if kind is Kind.DAILY:
         resume_at = _next_midnight(now or datetime.now(UTC))
         return QuotaExhausted(
             f"monday's daily quota of calls is used up: {told}. "
             f"Rows stay PENDING; go on after {resume_at:%Y-%m-%d %H:%M} UTC.",
             resume_at=resume_at,
         )
-    status = reply.status if reply.status >= 400 else error.status
-    if error.code in RETRY_CODES or (status in (409, 423, 429) and error.code not in REJECTED_CODES):
-        return Transient(
-            told,
-            code=error.code or str(status),
-            wait_seconds=error.wait_seconds or _default_wait(error.code, status),
-            # A conflict says that the same key is being executed right now.
-            no_effect=status != 409 and error.code != "IDEMPOTENCY_CONFLICT",
-            request_id=reply.request_id,
-        )
-    if status >= 500 or reply.body is None or error.code.upper().replace("_", "") in INTERNAL_CODES:
-        return Transient(
-            told, code=error.code or str(status), wait_seconds=error.wait_seconds, request_id=reply.request_id
-        )
-    if error.code in BOARD_CODES:
-        return BoardRefused(f"monday refuses: {told}. {BOARD_CODES[error.code]}")
-    if error.code in FATAL_CODES:
-        return Fatal(f"monday refuses: {told}. {FATAL_CODES[error.code]}")
-    if error.code in SCHEMA_CODES:
-        return Fatal(f"monday refuses: {told}. Its API has changed: update order_sync. No row was rejected for it.")
-    if reply.status in _STATUS_ADVICE and error.code not in REJECTED_CODES:
-        return Fatal(f"monday refuses: {told}. {_STATUS_ADVICE[reply.status]}")
-    return Rejected(f"monday refuses: {told}", code=error.code or None, request_id=reply.request_id)
+    if _passes(kind, status, reply):
+        return _transient(error, reply, told, kind=kind, status=status)
+    if reply.body is None:
+        return NotMonday(_no_json(reply))
+    return _final(error, reply, told, kind=kind)
+
+
+def kind_of(code: str) -> Kind | None:
+    """What a code is about, in any of monday's spellings; None for one that order_sync does not know."""
+    return _KINDS.get(_plain(code)) if code else None
 
 
 def is_locked(error: Transient) -> bool:
     """Another request is writing to the board."""
-    return (error.code or "").upper().replace("_", "") in LOCKED_CODES
+    return error.code == "423" or kind_of(error.code or "") is Kind.LOCK
 
 
-def _parse_error(entry: Any, reply: Reply, retry_after: float | None) -> ApiError:
-    if not isinstance(entry, dict):
-        return ApiError(message=str(entry), status=reply.status, wait_seconds=retry_after)
-    extensions = entry.get("extensions") or {}
-    path = entry.get("path") or []
-    wait = _number(extensions.get("retry_in_seconds")) or _wait_in_data(extensions.get("error_data"))
-    if wait is None and (milliseconds := _number(extensions.get("retryAfterMs"))) is not None:
-        wait = milliseconds / 1_000
-    return ApiError(
-        message=str(entry.get("message") or "no message"),
-        code=str(extensions.get("code") or ""),
-        status=_status(extensions.get("status_code"), reply),
-        alias=str(path[0]) if path else None,
-        wait_seconds=wait or retry_after,
+def is_expired_cursor(error: ApiError) -> bool:
+    """monday no longer knows the cursor of a page, which it gave us itself."""
+    told = f"{error.code} {error.message}".casefold()
+    return error.code not in SCHEMA_CODES and "cursor" in told and any(word in told for word in EXPIRED)
+
+
+def may_differ(error: Rejected) -> bool:
+    """The board may have changed under the run: the row need not be at fault."""
+    return not error.known or _plain(error.code or "") in _BOARD_MAY_DIFFER
+
+
+def breaks_a_rule(error: Rejected) -> bool:
+    """The board's own rules for values refuse the row."""
+    return _plain(error.code or "") == _plain(VALIDATIONS)
+
+
+def _passes(kind: Kind | None, status: int, reply: Reply) -> bool:
+    """Whether the same request may succeed later."""
+    if kind in (Kind.WAIT, Kind.CONFLICT, Kind.LOCK, Kind.INTERNAL):
+        return True
+    if status in (408, 409, 423, 425, 429):
+        return kind is not Kind.ROW
+    if reply.body is None:
+        return (status >= 500 and status != 511) or (status == 200 and reply.page is None)
+    return status >= 500
+
+
+def _transient(error: ApiError, reply: Reply, told: str, *, kind: Kind | None, status: int) -> Transient:
+    refused = kind in (Kind.WAIT, Kind.LOCK) or status in (423, 429)
+    # What will pass soon may have begun; a conflict says that the same key is being executed right now.
+    unsure = kind in (Kind.CONFLICT, Kind.INTERNAL) or status in (408, 409) or _is_vague(error)
+    wait = error.wait_seconds
+    if wait is None and refused:
+        wait = _default_wait(error, kind, status)
+    return Transient(
+        told,
+        code=error.code or str(status),
+        wait_seconds=wait,
+        no_effect=refused and not unsure,
+        request_id=reply.request_id,
     )
+
+
+def _final(error: ApiError, reply: Reply, told: str, *, kind: Kind | None) -> OrderSyncError:
+    refuses = f"monday refuses: {told}"
+    if kind is Kind.BOARD or (kind is None and reply.status == 403):
+        return BoardRefused(f"{refuses}. {_BOARD_ADVICE.get(_plain(error.code), _CLOSED)}")
+    if kind is Kind.IDENTITY:
+        return Fatal(f"{refuses}. {_STATUS_ADVICE[401]}")
+    if kind is Kind.SCHEMA:
+        return Fatal(f"{refuses}. Its API has changed: update order_sync. No row was rejected for it.")
+    if kind is None and reply.status != 422 and reply.status >= 300:
+        return Fatal(f"{refuses}. {_STATUS_ADVICE.get(reply.status, _OTHER_STATUS)}")
+    shown = f"{refuses}: {'; '.join(error.texts)}" if error.texts else refuses
+    return Rejected(shown, code=error.code or None, request_id=reply.request_id, known=kind is not None)
+
+
+def _no_json(reply: Reply) -> str:
+    """What came instead of an answer of monday's, in one line."""
+    what = f"a page ('{reply.page}')" if reply.page else "a page" if reply.page is not None else "nothing readable"
+    where = f" that leads to {_host(reply)}" if 300 <= reply.status < 400 and _host(reply) else ""
+    return (
+        f"HTTP {reply.status} came with {what} instead of monday's answer{where} (request {reply.request_id or '-'}): "
+        f"a firewall, a proxy or a login page answers in its place. {PROXY_ADVICE}"
+    )
+
+
+def _host(reply: Reply) -> str:
+    """Where a redirection leads, without what its address may hold of secrets."""
+    try:
+        to = urlsplit(reply.headers.get("location", ""))
+        return f"{to.scheme}://{to.hostname}" if to.scheme and to.hostname else ""
+    except ValueError:
+        return ""
+
+
+def _parse_error(entry: Any, reply: Reply) -> ApiError:
+    if not isinstance(entry, dict):
+        message = shapes.text(str(entry))
+        return ApiError(message=message, status=reply.status, wait_seconds=reply.retry_after)
+    extensions, data = (
+        shapes.mapping(entry.get("extensions")),
+        shapes.mapping(entry.get("extensions")).get("error_data"),
+    )
+    milliseconds = shapes.number(extensions.get("retryAfterMs"))
+    wait = shapes.seconds(extensions.get("retry_in_seconds")) or _wait_in_data(data)
+    wait = wait or shapes.seconds(milliseconds / 1_000 if milliseconds else None) or reply.retry_after
+    return ApiError(
+        message=shapes.text(entry.get("message")) or "no message",
+        code=shapes.name(extensions.get("code")),
+        status=_status(extensions.get("status_code"), reply),
+        alias=_alias(entry.get("path")),
+        wait_seconds=wait,
+        texts=tuple(_texts(data)) if isinstance(data, list) else (),
+    )
+
+
+def _alias(path: Any) -> str | None:
+    first = path[0] if isinstance(path, list) and path else path
+    return first if isinstance(first, str) else None
+
+
+def _texts(data: list[Any]) -> list[str]:
+    """One text a column, of the rules that a row breaks."""
+    found = [entry.get("message") if isinstance(entry, dict) else entry for entry in data]
+    return [shapes.text(one or entry) for one, entry in zip(found, data, strict=True) if entry is not None]
 
 
 def _status(told: Any, reply: Reply) -> int:
     """An error's own HTTP status, else the reply's."""
-    return int(_number(told) or reply.status)
+    status = shapes.number(told)
+    return int(status) if status and 100 <= status < 600 else reply.status
 
 
 def _wait_in_data(data: Any) -> float | None:
-    return _number(data.get("retry_in_seconds")) if isinstance(data, dict) else None
+    return shapes.seconds(shapes.mapping(data).get("retry_in_seconds"))
 
 
-def _default_wait(code: str, status: int) -> float | None:
-    if code == "API_TEMPORARILY_BLOCKED":
+def _default_wait(error: ApiError, kind: Kind | None, status: int) -> float | None:
+    if _plain(error.code) == _plain("API_TEMPORARILY_BLOCKED"):
         return SLOW_WAIT
-    return LOCK_WAIT if status == 423 or code == "resourceLocked" else None
+    if status == 423 or kind is Kind.LOCK:
+        return LOCK_WAIT
+    return None if error.alias is None else LIMIT_WAIT
 
 
 def _wait_in_text(message: str) -> float | None:
-    found = re.search(r"reset in (\d+(?:\.\d+)?) second", message)
-    return float(found[1]) if found else None
+    found = re.search(r"reset in (\d{1,9}(?:\.\d{1,9})?) second", message)
+    return shapes.seconds(found[1]) if found else None
 
 
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
+# ---- codes and words --------------------------------------------------------------------------------------
+
+
+def _plain(code: str) -> str:
+    """A code without what its spellings differ in: RESOURCE_LOCKED and resourceLocked are one."""
+    return re.sub(r"[^a-z0-9]|(exception|error)s?$", "", code.lower())
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", text)]
+
+
+def _speaks_of(words: list[str], beginnings: tuple[str, ...]) -> bool:
+    return any(word.startswith(beginnings) for word in words)
+
+
+def _kind_in_words(error: ApiError, reply: Reply) -> Kind | None:
+    """What a code that nobody knows is about, by its words and those of its message."""
+    code = _words(error.code)
+    # What stands in quotes is somebody's own text.
+    words = code + _words(re.sub(r"'[^']*'|\"[^\"]*\"", "", error.message))
+    if reply.status in (200, 401) and re.match(r"not authenticated", error.message, re.IGNORECASE):
+        return Kind.IDENTITY
+    if _speaks_of(code, _DENIED):
+        return Kind.BOARD
+    limited = _speaks_of(words, _LIMITS)
+    if limited and _speaks_of(words, ("daily",)):
+        return Kind.DAILY
+    if _speaks_of(words, ("lock",)):
+        return Kind.LOCK
+    if _speaks_of(words, (*_PASSING, *_SOON)):
+        return Kind.WAIT
+    of_size = _speaks_of(words, _SIZES) and not _speaks_of(words, _TIMES)
+    return Kind.WAIT if limited and not of_size else None
+
+
+def _is_vague(error: ApiError) -> bool:
+    """A message of what will pass soon, by a code that order_sync does not know, does not say that nothing was done."""
+    words = _words(error.code) + _words(error.message)
+    return kind_of(error.code) is None and _speaks_of(words, _SOON)
 
 
 def _next_midnight(now: datetime) -> datetime:
     return (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+_KINDS = {_plain(code): kind for kind, codes in _CODES.items() for code in codes}
+_BOARD_ADVICE = {_plain(code): advice for code, advice in _ADVICE.items()}
+_BOARD_MAY_DIFFER = frozenset(_plain(code) for code in BOARD_MAY_DIFFER)

@@ -71,7 +71,7 @@ BUDGET = "query Budget { complexity { before after reset_in_x_seconds } }"
 BOARD = """
 query Board($board: [ID!]) {
   boards(ids: $board) {
-    id name url items_count items_limit
+    id name url hierarchy_type items_count items_limit
     columns { id title type settings }
     groups { id title archived deleted }
   }

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from order_sync.monday import shapes
 from order_sync.monday.transport import Reply
 from order_sync.orders.budget import NOTHING, UNKNOWN_QUOTA, WINDOW_SECONDS, Budget, Leave, Told
 
@@ -52,15 +53,17 @@ def parse_rate_limit(header: str) -> dict[str, Limit]:
         name = re.match(r'\s*"([^"]+)"', part)
         left = re.search(r";\s*r=(\d+)", part)
         reset = re.search(r";\s*t=(\d+(?:\.\d+)?)", part)
-        if name and left:
-            limits[name[1]] = Limit(left=int(left[1]), reset_seconds=float(reset[1]) if reset else None)
+        count = shapes.number(left[1]) if left else None
+        if name and count is not None:
+            limits[name[1]] = Limit(left=int(count), reset_seconds=shapes.number(reset[1]) if reset else None)
     return limits
 
 
 def parse_quotas(header: str) -> dict[str, int]:
     """`"minuteRate";q=5000;w=60` of the RateLimit-Policy header: how much there is a window, by name."""
     found = (re.match(r'\s*"([^"]+)"[^,]*;\s*q=(\d+)', part) for part in header.split(","))
-    return {match[1]: int(match[2]) for match in found if match}
+    quotas = {match[1]: int(shapes.number(match[2]) or 0) for match in found if match}
+    return {name: quota for name, quota in quotas.items() if quota > 0}  # of nothing nobody could live
 
 
 class Pacer:
@@ -144,17 +147,17 @@ class Pacer:
         with self._lock:
             if calls := limits.get("minuteRate"):
                 self._calls_left = calls.left
-                self._calls_reset_at = self.clock.now() + (calls.reset_seconds or 0)
+                self._calls_reset_at = self.clock.now() + min(calls.reset_seconds or 0, shapes.LONGEST_WAIT)
         told, cost = None, 0.0
         if complexity := limits.get("complexityMinute"):
             told = Told(left=complexity.left, ends_in=_ends_in(complexity.reset_seconds), sent_ago=seconds)
-        body = (reply.data or {}).get("complexity")
         # A replayed answer tells of an earlier request: only its headers are of now.
-        if isinstance(body, Mapping) and not reply.replayed:
-            cost = float(body.get("query") or 0)
-            if body.get("after") is not None:
-                ends_in = _ends_in(body.get("reset_in_x_seconds"))
-                told = Told(left=float(body["after"]), ends_in=ends_in, sent_ago=seconds)
+        if not reply.replayed:
+            body, cost = _complexity(reply), spent(reply)
+            left = shapes.number(body.get("after"))
+            if left is not None:
+                ends_in = _ends_in(shapes.number(body.get("reset_in_x_seconds")))
+                told = Told(left=left, ends_in=ends_in, sent_ago=seconds)
             if operation and cost:
                 with self._lock:
                     self._cost[operation] = max(1.0, cost / rows if rows else max(cost, self._cost.get(operation, 0)))
@@ -185,6 +188,15 @@ class Pacer:
             self._told_late = seconds
 
 
-def _ends_in(told: Any) -> float:
+def spent(reply: Reply) -> float:
+    """The complexity that a request took, as far as its answer says."""
+    return min(shapes.number(_complexity(reply).get("query")) or 0.0, QUERY_COMPLEXITY)
+
+
+def _complexity(reply: Reply) -> Mapping[str, Any]:
+    return shapes.mapping((reply.data or {}).get("complexity"))
+
+
+def _ends_in(told: float | None) -> float:
     """Where monday does not say when its minute ends, it is a whole one."""
-    return WINDOW_SECONDS if told is None else float(told)
+    return WINDOW_SECONDS if told is None else min(told, shapes.LONGEST_WAIT)

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from order_sync.monday import operations
-from order_sync.monday.board import LOOK_UP, find_gone, is_active, read_board
+from order_sync.monday.board import read_board
 from order_sync.monday.client import MondayReader
+from order_sync.monday.lists import Listing, is_active, items_by_id, pages
 from order_sync.orders.database import Database, Row
 from order_sync.orders.mapping import Mapping as ColumnMapping
 from order_sync.orders.reconcile import BoardItem, BoardSubitem, Comparison, Differences, Kind, Missing
@@ -22,6 +23,8 @@ from order_sync.orders.tables import Tables
 FIRST_PAGE = 100
 LARGEST_PAGE = 500  # monday's own limit
 PAGE_COMPLEXITY = 1_000_000  # of one page: a fifth of what a query may cost, and a tenth of a minute's budget
+PARTS = ("column_values", "group", "subitems")
+GONE = ("deleted", 0)
 MOST_ASKED = 5_000  # missing items that monday is asked about one by one, a hundred a call
 
 
@@ -117,28 +120,34 @@ def _pages(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> Itera
     """
     own = {"ids": list(mapping.items.own_columns), "own": [mapping.subitems.key_column]}
     size = FIRST_PAGE
-    data = reader.query(operations.BOARD_ITEMS, {"board": [str(board_id)], "limit": size} | own)
-    page = data["boards"][0]["items_page"]
-    while True:
-        cost = int((data.get("complexity") or {}).get("query") or 0)
-        yield [_item(item, mapping) for item in page["items"] if is_active(item)], cost
-        if not page.get("cursor"):
-            return
+
+    def resize(cost: int) -> dict[str, int]:
+        nonlocal size
         size = min(LARGEST_PAGE, max(1, PAGE_COMPLEXITY * size // cost)) if cost else LARGEST_PAGE
-        data = reader.query(operations.MORE_BOARD_ITEMS, {"cursor": page["cursor"], "limit": size} | own)
-        page = data["next_items_page"]
+        return {"limit": size}
+
+    listing = Listing(
+        what=f"board {board_id}",
+        first=operations.BOARD_ITEMS,
+        variables={"board": [str(board_id)], "limit": size, **own},
+        following=operations.MORE_BOARD_ITEMS,
+        more=own,
+        parts=PARTS,
+    )
+    for page in pages(reader, listing, resize):
+        yield [_item(item, mapping) for item in page.rows if is_active(item)], page.cost
 
 
 def _item(raw: Mapping[str, Any], mapping: ColumnMapping) -> BoardItem:
     texts = _texts(raw)
     subitems = (
         BoardSubitem(id=int(subitem["id"]), key=_texts(subitem).get(mapping.subitems.key_column, ""))
-        for subitem in raw.get("subitems") or []
+        for subitem in raw["subitems"]
         if is_active(subitem)
     )
     return BoardItem(
         id=int(raw["id"]),
-        group_id=str((raw.get("group") or {}).get("id")),
+        group_id=str(raw["group"]["id"]),
         key=texts.get(mapping.items.key_column, ""),
         record_uuid=texts.get(mapping.items.record_column, ""),
         subitems=tuple(subitems),
@@ -155,11 +164,9 @@ def _ask(
     """Asks monday what became of rows that no page has shown; returns those that were deleted."""
     places = _places(reader, (str(row.monday_id) for row in missing))
     # Archived is what people do with orders that are done; only what is deleted, or was never there, is gone.
-    unseen = [row for row in missing if places.get(row.monday_id, ("deleted", 0))[0] not in ("active", "archived")]
-    gone = find_gone(reader, [str(row.monday_id) for row in unseen]) if unseen else set()
-    deleted = {row for row in unseen if str(row.monday_id) in gone}
+    deleted = {row for row in missing if places.get(row.monday_id, GONE)[0] == GONE[0]}
     for row in missing:
-        state, board_id = places.get(row.monday_id, ("deleted", 0))
+        state, board_id = places.get(row.monday_id, GONE)
         told: tuple[Kind, str] | None = None
         if row in deleted:
             told = kind, "deleted on monday"
@@ -174,11 +181,8 @@ def _ask(
 
 def _places(reader: MondayReader, ids: Iterable[str]) -> dict[int, tuple[str, int]]:
     """State and board of each item that monday knows."""
-    wanted = list(ids)
-    found: dict[int, tuple[str, int]] = {}
-    for start in range(0, len(wanted), LOOK_UP):
-        variables = {"items": wanted[start : start + LOOK_UP]}
-        for item in reader.query(operations.ITEM_PLACES, variables).get("items") or []:
-            board = int((item.get("board") or {}).get("id") or 0)
-            found[int(item["id"])] = (item.get("state") or "active", board)
-    return found
+    there = items_by_id(reader, operations.ITEM_PLACES, ids, parts=("board",))
+    return {
+        int(item_id): (item.get("state") or "active", int((item.get("board") or {}).get("id") or 0))
+        for item_id, item in there.items()
+    }

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from order_sync.errors import Fatal
 from order_sync.monday import operations
-from order_sync.monday.board import Board, problem_of, read_board
+from order_sync.monday.board import Board, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
@@ -65,7 +66,9 @@ def inspect_board(
     subitems = read_board(reader, subitem_id) if subitem_id else None
     columns = _columns(board, mapping.items.own_columns, mapping.items.columns, unknown)
     problems, notes = [str(source) for source in unknown if source.board == board_id], []
-    if subitems is None:
+    if problem := unsupported(board):
+        problems.append(problem)
+    elif subitems is None:
         problems.append("the board has no subitems column, so it has no board for subitems")
     else:
         columns += _columns(subitems, mapping.subitems.own_columns, mapping.subitems.columns, ())
@@ -136,9 +139,11 @@ def make_board(client: MondayClient, name: str, mapping: ColumnMapping) -> NewBo
     """
     board = int(_send(client, operations.CREATE_BOARD, {"name": name})["create_board"]["id"])
     _make_column(client, board, "subitems", "Subitems", "subtasks", ())
-    subitem_board = read_board(client, board).subitem_board_id
+    made = read_board(client, board)
+    subitem_board = made.subitem_board_id
     if subitem_board is None:
-        raise RuntimeError(f"monday made board {board} without a board for its subitems")
+        problem = unsupported(made) or f"monday made board {board} without a board for its subitems"
+        raise Fatal(f"{problem[0].upper()}{problem[1:]}. Delete board {board} on monday before you try again.")
     ids = {}
     for where, of in ((board, mapping.items), (subitem_board, mapping.subitems)):
         for column in of.columns:
@@ -178,4 +183,8 @@ def _defaults(kind: str, labels: Sequence[str]) -> dict[str, Any]:
 def _send(client: MondayClient, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The same body under the same key until monday answers: it takes effect once."""
     body, key = operations.body(text, variables), str(uuid.uuid4())
-    return client.retrying()(lambda: read_data(client.mutate(body, idempotency_key=key, operation="setup", rows=1)))
+
+    def once() -> dict[str, Any]:
+        return read_data(client.mutate(body, idempotency_key=key, operation="setup", rows=1), text)
+
+    return client.retrying()(once)

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import Any
 
 import httpx
 from gql.transport.exceptions import TransportClosed
 from gql.transport.httpx import HTTPXTransport
 
-from order_sync.errors import Transient
+from order_sync.errors import NotMonday, Transient
+from order_sync.monday import shapes
 from order_sync.redaction import Redaction
 
 API_VERSION = "2026-10"
+PROXY_ADVICE = (
+    "Nothing was lost. Let this machine reach monday: look at HTTPS_PROXY and NO_PROXY (with the proxy's user and "
+    "password, if it wants them), at the firewall and at ORDER_SYNC_MONDAY_URL, then start the run again."
+)
 
 # It would log every URL, and that of a file is leave to read or write it.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -27,15 +35,20 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One answer: HTTP status, headers (lower-case names) and the decoded body, None if it is not JSON."""
+    """One answer: HTTP status, headers (lower-case names) and the decoded body, None if it is no JSON object.
+
+    `page` is the title of an HTML page that came instead, or how it begins; None where none came.
+    """
 
     status: int
     headers: Mapping[str, str]
-    body: dict[str, Any] | None
+    body: Mapping[str, Any] | None
+    page: str | None = None
 
     @property
-    def data(self) -> dict[str, Any] | None:
-        return self.body.get("data") if self.body else None
+    def data(self) -> Mapping[str, Any] | None:
+        data = (self.body or {}).get("data")
+        return data if isinstance(data, dict) else None
 
     @property
     def errors(self) -> list[Any]:
@@ -44,13 +57,30 @@ class Reply:
 
     @property
     def request_id(self) -> str | None:
-        extensions = (self.body or {}).get("extensions") or {}
-        return extensions.get("request_id") or self.headers.get("x-request-id")
+        extensions = shapes.mapping((self.body or {}).get("extensions"))
+        return shapes.name(extensions.get("request_id")) or shapes.name(self.headers.get("x-request-id")) or None
 
     @property
     def replayed(self) -> bool:
         """monday kept this answer for its idempotency key: it tells of an earlier request."""
         return self.headers.get("idempotency-replayed", "").lower() == "true"
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds of the Retry-After header, also where it is a date; by monday's clock, not by ours."""
+        header = self.headers.get("retry-after", "")
+        try:
+            at, now = parsedate_to_datetime(header), parsedate_to_datetime(self.headers.get("date", ""))
+            return shapes.seconds((at - now).total_seconds())
+        except (TypeError, ValueError, OverflowError):
+            return shapes.seconds(header)
+
+
+def read_reply(status: int, headers: Mapping[str, str], content: bytes) -> Reply:
+    """An answer as it came over the wire."""
+    body = _decode(content)
+    is_page = body is None and ("html" in headers.get("content-type", "").lower() or content.lstrip()[:1] == b"<")
+    return Reply(status=status, headers=headers, body=body, page=_title(content) if is_page else None)
 
 
 class MondayTransport(HTTPXTransport):
@@ -75,6 +105,9 @@ class MondayTransport(HTTPXTransport):
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
         try:
             response = self.client.post(self.url, content=body.encode(), headers=headers)
+        except httpx.ProxyError as error:
+            # It has let nothing through: monday knows of no request.
+            raise self._no_way(error) from None
         except httpx.ConnectError as error:
             told = self._redaction.text(f"monday cannot be reached at {self.url}: {error}")
             raise Transient(told, code="unreachable", no_effect=True) from None
@@ -83,10 +116,16 @@ class MondayTransport(HTTPXTransport):
             told = self._redaction.text(f"no answer from monday ({type(error).__name__}: {error})")
             raise Transient(told, code="no_answer") from None
         headers = {name: self._redaction.text(value) for name, value in response.headers.items()}
-        answer = _decode(response.content)
+        reply = read_reply(response.status_code, headers, response.content)
         if self._redaction.concerns(response.content.decode(errors="replace")):
-            answer = self._redaction.value(answer)
-        return Reply(status=response.status_code, headers=headers, body=answer)
+            return replace(reply, body=self._redaction.value(reply.body), page=self._redaction.value(reply.page))
+        return reply
+
+    def _no_way(self, error: httpx.ProxyError) -> NotMonday | Transient:
+        told = self._redaction.text(f"the proxy on the way to {self.url} answers: {shapes.text(error)}")
+        if re.match(r"\s*4\d\d\b", str(error)):
+            return NotMonday(f"{told}. {PROXY_ADVICE}")
+        return Transient(told, code="unreachable", no_effect=True)
 
     def upload(self, url: str, content: bytes) -> None:
         """Puts a CSV file where monday said. Raises Transient if it was not taken, or that is unknown."""
@@ -117,6 +156,17 @@ def _is_elsewhere(url: str) -> bool:
 def _decode(content: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(content)
-    except ValueError:
+        if rb"\u" in content.lower():
+            # Half a character, which neither the database nor a terminal takes.
+            body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _title(page: bytes) -> str:
+    """What a page calls itself, else how its text begins."""
+    text = page[:20_000].decode("utf-8", "replace")
+    title = re.search(r"<title[^>]*>(.*?)</title", text, re.IGNORECASE | re.DOTALL)
+    readable = title[1] if title else re.sub(r"<(script|style)\b.*?</\1|<[^>]*>", " ", text, flags=re.I | re.S)
+    return shapes.text(unescape(readable))[:80]

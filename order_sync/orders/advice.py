@@ -34,6 +34,10 @@ _BOARD = (
 MONDAYS: Mapping[str, tuple[str, str]] = {
     "ColumnValueException": _VALUE,
     "CorrectedValueException": _VALUE,
+    "DATA_VALIDATIONS_ERROR": (
+        "Value that a rule of the board forbids",
+        "The reason says which rule. Correct the value in the order, or change the rule on the board.",
+    ),
     "InvalidArgumentException": _BOARD,
     "InvalidColumnIdException": _BOARD,
     "ItemNameTooLongException": (Rule.NAME_TOO_LONG.heading, Rule.NAME_TOO_LONG.remedy),

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.orders.database import WritableDatabase, chunks, in_transaction
+from order_sync.orders.naming import TextKey, customer_key
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import CUSTOMER, Action, State, Tables
 
@@ -164,17 +165,38 @@ class OrderQueue(QueueReader):
     @in_transaction
     def retry(self, connection: sa.Connection, customers: Collection[str] = ()) -> int:
         """ERROR -> NEW (headers) or PENDING (lines), for all or some customers; returns how many rows."""
-        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
-        # A header whose order is missing in ORDER_LIST has its customer in the queue only.
-        queued = h.alias("queued")
-        of_customers = sa.union_all(
-            *(sa.select(t.c.record_uuid).where(t.c[CUSTOMER].in_(list(customers))) for t in (o, queued))
-        )
         reset = 0
-        for table, state in ((h, State.NEW), (line, State.PENDING)):
-            update = sa.update(table).where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
-            if customers:
-                update = update.where(table.c.record_uuid.in_(of_customers))
-            result = connection.execute(update.values(sync_state=state, sync_run_id=None, sync_error_message=None))
-            reset += result.rowcount
+        for table, state in ((self.tables.header_queue, State.NEW), (self.tables.line_queue, State.PENDING)):
+            rejected = (table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+            update = (
+                sa.update(table).where(*rejected).values(sync_state=state, sync_run_id=None, sync_error_message=None)
+            )
+            if not customers:
+                reset += connection.execute(update).rowcount
+                continue
+            for chunk in chunks(self._rejected_of(connection, table, customers)):
+                reset += connection.execute(update.where(table.c.delta_uuid.in_(chunk))).rowcount
         return reset
+
+    def _rejected_of(self, connection: sa.Connection, table: sa.Table, customers: Collection[str]) -> list[str]:
+        """The rejected rows of these customers: found by name here, for a collation may compare otherwise."""
+        o, h = self.tables.orders, self.tables.header_queue
+        queued = h.alias("queued")
+        # A header whose order is missing in ORDER_LIST has its customer in the queue only.
+        names = [o.c[CUSTOMER].label("main"), queued.c[CUSTOMER].label("queued")]
+        names += [h.c[CUSTOMER].label("own")] if table is h else []
+        query = (
+            sa.select(table.c.delta_uuid, *names)
+            .select_from(
+                table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(
+                    queued, queued.c.record_uuid == table.c.record_uuid
+                )
+            )
+            .where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+        )
+        wanted = {customer_key(customer) for customer in customers}
+        of_row: dict[str, set[TextKey]] = {}
+        for delta_uuid, *spellings in connection.execute(query):
+            of_row.setdefault(delta_uuid, set()).update(map(customer_key, spellings))
+        nobody = {customer_key(None)}
+        return [delta_uuid for delta_uuid, keys in of_row.items() if wanted & (keys - nobody or nobody)]

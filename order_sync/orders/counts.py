@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from order_sync.orders.claimable import Claimable
+from order_sync.orders.customers import merged, spelling
 from order_sync.orders.database import Database, Row
+from order_sync.orders.naming import Customers
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
 
 
@@ -69,20 +71,21 @@ class QueueCounts:
                 .subquery()
             )
             counted = sa.select(
-                left.c.customer,
+                sa.func.max(left.c.customer).label("customer"),
                 left.c.run_id,
                 sa.func.count().label("rows"),
                 sa.func.min(left.c.since).label("since"),
-            ).group_by(left.c.customer, left.c.run_id)
+            ).group_by(spelling(left.c.customer), left.c.run_id)
             found += self.database.rows(
                 counted if table is self.tables.header_queue else counted.where(left.c.late == 1)
             )
-        return found
+        return merged(found, add=["rows"], least="since")
 
     def outcomes(self, run_id: str) -> list[Row]:
-        """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id of monday's)."""
+        """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id), oldest."""
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
         found: list[Row] = []
+        customers = Customers()
         for kind, table, id_column, customer, rows in (
             ("header", h, h.c.monday_item_id, h.c[CUSTOMER], h),
             (
@@ -95,16 +98,18 @@ class QueueCounts:
         ):
             query = (
                 sa.select(
-                    customer.label("customer"),
+                    sa.func.max(customer).label("customer"),
                     table.c.sync_state.label("state"),
                     sa.func.count(id_column).label("on_board"),
                     sa.func.count().label("rows"),
+                    sa.func.min(table.c.created_at).label("oldest"),
                 )
                 .select_from(rows)
                 .where(table.c.sync_run_id == run_id)
-                .group_by(customer, table.c.sync_state)
+                .group_by(spelling(customer), table.c.sync_state)
             )
-            found += [{"row": kind} | row for row in self.database.rows(query)]
+            counted = merged(self.database.rows(query), add=["on_board", "rows"], least="oldest", customers=customers)
+            found += [{"row": kind} | row for row in counted]
         return found
 
     def errors(self, run_id: str | None = None) -> list[Row]:
@@ -143,28 +148,30 @@ class QueueCounts:
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
         headers = (
             sa.select(
-                h.c[CUSTOMER].label("customer"),
+                sa.func.max(h.c[CUSTOMER]).label("customer"),
                 h.c.sync_state.label("state"),
                 sa.func.count().label("rows"),
                 sa.func.min(h.c.created_at).label("oldest"),
             )
             .where(h.c.action_type == Action.INSERT)
-            .group_by(h.c[CUSTOMER], h.c.sync_state)
+            .group_by(spelling(h.c[CUSTOMER]), h.c.sync_state)
         )
         lines = (
             sa.select(
-                o.c[CUSTOMER].label("customer"),
+                sa.func.max(o.c[CUSTOMER]).label("customer"),
                 line.c.sync_state.label("state"),
                 sa.func.count().label("rows"),
                 sa.func.min(line.c.created_at).label("oldest"),
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
             .where(line.c.action_type == Action.INSERT)
-            .group_by(o.c[CUSTOMER], line.c.sync_state)
+            .group_by(spelling(o.c[CUSTOMER]), line.c.sync_state)
         )
+        customers = Customers()
         return [
-            *({"row": "header"} | row for row in self.database.rows(headers)),
-            *({"row": "line"} | row for row in self.database.rows(lines)),
+            {"row": kind} | row
+            for kind, query in (("header", headers), ("line", lines))
+            for row in merged(self.database.rows(query), add=["rows"], least="oldest", customers=customers)
         ]
 
     def untouched(self) -> list[Row]:

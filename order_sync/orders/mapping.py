@@ -1,28 +1,46 @@
 """Which source column becomes which monday column, read from one TOML file.
 
 In: a TOML file such as order_sync/mapping.toml. Out: a frozen, validated `Mapping`.
-Anything wrong in the file is a ConfigurationError that names the place; nothing is guessed.
+Anything wrong in the file is a ConfigurationError that names every place; nothing is guessed.
 """
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections import abc
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from order_sync.errors import ConfigurationError
-from order_sync.orders.naming import folded
+from order_sync.orders.naming import TextKey, customer_key, text_key
+from order_sync.orders.nearest import did_you_mean
 from order_sync.orders.tables import CUSTOMER
+from order_sync.orders.toml_file import entries, entry_name, in_words, read_toml
+from order_sync.orders.validation import Problem, problems
 
 ColumnType = Literal["text", "long_text", "numbers", "status", "dropdown", "date", "link"]
 LABELLED = ("status", "dropdown")
 
-# monday's own rule for custom column ids, https://developer.monday.com: 1..20 characters of [a-z_];
-# ids that monday made itself also hold digits.
-ColumnId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+
+def _column_id(text: str) -> str:
+    # monday's own rule for custom column ids, https://developer.monday.com: 1..20 characters of [a-z_];
+    # ids that monday made itself also hold digits.
+    if not re.fullmatch(r"[a-z0-9_]{1,64}", text):
+        raise ValueError("must be a column id of monday: a to z, 0 to 9 and _, at most 64 characters")
+    return text
+
+
+def _listed(value: object) -> object:
+    if not isinstance(value, str | list | tuple):
+        raise ValueError("must be a text or a list of texts")
+    return [value] if isinstance(value, str) else value
+
+
+ColumnId = Annotated[str, AfterValidator(_column_id)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # a single text is a list of one
 
 
 class _Model(BaseModel):
@@ -37,19 +55,7 @@ class ColumnMap(_Model):
     type: ColumnType
     title: str = ""
     new_labels: bool = False
-    labels: tuple[str, ...] = ()  # used when a board is made; a live board's own labels rule
-
-    @model_validator(mode="after")
-    def _labels_need_a_labelled_type(self) -> Self:
-        if self.type not in LABELLED and (self.new_labels or self.labels):
-            raise ValueError(f"column '{self.column}' is {self.type}: only status and dropdown have labels")
-        return self
-
-
-def _check_unique(columns: list[str]) -> None:
-    doubled = sorted({c for c in columns if columns.count(c) > 1})
-    if doubled:
-        raise ValueError(f"monday column mapped twice: {', '.join(doubled)}")
+    labels: Texts = ()  # used when a board is made; a live board's own labels rule
 
 
 class ItemMap(_Model):
@@ -61,11 +67,6 @@ class ItemMap(_Model):
     def own_columns(self) -> tuple[str, ...]:
         return (self.key_column, self.record_column)
 
-    @model_validator(mode="after")
-    def _each_column_once(self) -> Self:
-        _check_unique([*self.own_columns, *(c.column for c in self.columns)])
-        return self
-
 
 LINE_SOURCES = ("size_code", "qty", "line_uuid", "record_uuid")
 
@@ -74,51 +75,35 @@ class SubitemMap(_Model):
     key_column: ColumnId = "line_uuid"
     columns: tuple[ColumnMap, ...] = ()
 
-    @model_validator(mode="after")
-    def _sources_are_known(self) -> Self:
-        for column in self.columns:
-            if column.source not in LINE_SOURCES:
-                raise ValueError(f"'{column.source}' is none of a line's columns ({', '.join(LINE_SOURCES)})")
-        return self
-
     @property
     def own_columns(self) -> tuple[str, ...]:
         return (self.key_column,)
-
-    @model_validator(mode="after")
-    def _each_column_once(self) -> Self:
-        _check_unique([*self.own_columns, *(c.column for c in self.columns)])
-        return self
 
 
 class BoardRule(_Model):
     """The orders that go to a board of their own: those that meet every condition.
 
     `where` maps a source column to the values that it may have; "" stands for a column that is empty.
-    Upper and lower case and blanks at the ends make no other value, as in most SQL Server collations.
+    Values are compared as people read them: see `text_key`, and `customer_key` for customers.
     """
 
     id: int = Field(gt=0)
-    customers: tuple[str, ...] = ()
-    where: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    customers: Texts = ()
+    where: dict[str, Annotated[Texts, Field(min_length=1)]] = {}
 
     @property
     def conditions(self) -> dict[str, tuple[str, ...]]:
         return ({CUSTOMER: self.customers} if self.customers else {}) | self.where
 
-    @model_validator(mode="after")
-    def _has_conditions(self) -> Self:
-        if not self.conditions:
-            raise ValueError(f"board {self.id} has no condition: the board for all other orders is a setting")
-        if self.customers and CUSTOMER in self.where:
-            raise ValueError(f"board {self.id} has customers twice: in `customers` and in `where`")
-        return self
-
     def fits(self, order: abc.Mapping[str, Any]) -> bool:
         return all(
-            folded(order.get(source)) in {folded(value) for value in values}
+            _key(source)(order.get(source)) in set(map(_key(source), values))
             for source, values in self.conditions.items()
         )
+
+
+def _key(source: str) -> abc.Callable[[Any], TextKey]:
+    return customer_key if source == CUSTOMER else text_key
 
 
 class Mapping(_Model):
@@ -148,15 +133,66 @@ class Mapping(_Model):
 DEFAULT_MAPPING = Path(__file__).parent.parent / "mapping.toml"
 
 
+NAMED_BY = ("source", "column", "id")  # an entry of a list is known to its author by one of these
+
+
 def load_mapping(path: Path = DEFAULT_MAPPING) -> Mapping:
-    """Raises ConfigurationError with the file, the place in it and the reason."""
+    """Raises ConfigurationError with the file and everything that is wrong in it, each with its place and reason."""
+    read = read_toml(path, what="The mapping")
+    found = list(_contradictions(read))
+    mapping = None
     try:
-        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigurationError(f"The mapping {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The mapping {path} is not valid TOML: {error}") from None
+        mapping = Mapping.model_validate(read)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigurationError(f"The mapping {path} is wrong at {place}: {first['msg']}") from None
+        found = [*problems(error, Mapping), *found]
+    if mapping is None or found:
+        wrong = "; ".join(in_words(read, problem, NAMED_BY) for problem in found)
+        raise ConfigurationError(f"The mapping {path} is wrong: {wrong}") from None
+    return mapping
+
+
+# ---- what no key says by itself -------------------------------------------------------------------------
+
+
+def _contradictions(read: dict[str, Any]) -> Iterator[Problem]:
+    """From the file as it was read: other things in it may be wrong, too, and all of it is reported at once."""
+    if not read:
+        yield Problem(place=(), what="it is empty, so no column would be filled; order_sync/mapping.toml is an example")
+    for table, model in (("items", ItemMap), ("subitems", SubitemMap)):
+        yield from _filled_twice(read, table, model)
+        for place, column in entries(read, table, "columns"):
+            kind = column.get("type")
+            if kind in get_args(ColumnType) and kind not in LABELLED and _any(column, "labels", "new_labels"):
+                yield Problem(place=place, what=f"type is '{kind}', and only status and dropdown have labels")
+    for place, column in entries(read, "subitems", "columns"):
+        source = column.get("source")
+        if source and isinstance(source, str) and source not in LINE_SOURCES:
+            what = f"none of a line's columns{did_you_mean(source, LINE_SOURCES)}: {', '.join(LINE_SOURCES)}"
+            yield Problem(place=place, what=f"source is {what}")
+    for place, rule in entries(read, "boards"):
+        where = rule.get("where")
+        if not _any(rule, "customers", "where") and rule.keys() <= BoardRule.model_fields.keys():
+            yield Problem(place=place, what="there is no condition: the board for all other orders is a setting")
+        if _any(rule, "customers") and isinstance(where, dict) and CUSTOMER in where:
+            yield Problem(place=place, what="the customers are there twice: in `customers` and in `where`")
+
+
+def _any(entry: dict[str, Any], *keys: str) -> bool:
+    return any(entry.get(key) for key in keys)
+
+
+def _filled_twice(read: dict[str, Any], table: str, model: type[BaseModel]) -> Iterator[Problem]:
+    """Columns of monday that two sources would fill, or a source and a key."""
+    given = read.get(table, {})
+    keys = [name for name in model.model_fields if name != "columns"] if isinstance(given, dict) else []
+    fillers = [(given.get(key, model.model_fields[key].default), key) for key in keys]
+    fillers += [
+        (column.get("column"), entry_name(read, place, NAMED_BY)) for place, column in entries(read, table, "columns")
+    ]
+    by_column: dict[str, list[str]] = {}
+    for column_id, filler in fillers:
+        if column_id and isinstance(column_id, str):
+            by_column.setdefault(column_id, []).append(filler)
+    for column_id, names in by_column.items():
+        if len(names) > 1:
+            yield Problem(place=(table,), what=f"monday column '{column_id}' is mapped twice: {' and '.join(names)}")

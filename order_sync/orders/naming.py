@@ -1,13 +1,15 @@
-"""What an order is called on the board.
+"""What an order is called on the board, and when two texts are one: of a customer, a group, a label.
 
-In: one order as a mapping of source column to value. Out: group title, item name, subitem name.
+In: one order as a mapping of source column to value. Out: group title, item name, subitem name; keys to compare by.
 A name that monday would refuse is Rejected here: sending it would cost a call to learn the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NewType
 
 from order_sync.errors import Rejected, Rule
 
@@ -20,9 +22,47 @@ def clean(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def folded(value: Any) -> str:
-    """The value as most SQL Server collations compare it: without blanks around it, in any case."""
-    return clean(value).casefold()
+TextKey = NewType("TextKey", str)  # what a text is compared by; never shown, never sent
+
+
+def text_key(value: Any) -> TextKey:
+    """Equal for texts that people read as the same, whatever the database's collation says.
+
+    Upper and lower case, composed and decomposed letters (Unicode's canonical caseless match) and blanks around the
+    text make no difference, and a run of blanks within it is one blank. Accents do: Cafe is not Café.
+    """
+    return _folded(clean(value))
+
+
+@lru_cache(maxsize=65_536)  # the same few thousand names and labels, again and again
+def _folded(text: str) -> TextKey:
+    decomposed = unicodedata.normalize("NFD", text).casefold()
+    return TextKey(" ".join(unicodedata.normalize("NFD", decomposed).split()))
+
+
+def customer_key(name: Any) -> TextKey:
+    """What tells one customer from another, for every command and table; "" for nobody, also as it is shown."""
+    key = text_key(name)
+    return TextKey("") if key == NO_CUSTOMER else key
+
+
+class Customers:
+    """Customers by the name that is shown: the first spelling of each that was seen."""
+
+    def __init__(self, spellings: Iterable[Any] = ()) -> None:
+        self._names: dict[TextKey, str] = {}
+        for spelling in spellings:
+            self.name(spelling)
+
+    def name(self, spelling: Any) -> str:
+        """The customer's name as it was first spelled; (no customer) for nobody."""
+        key = customer_key(spelling)
+        return self._names.setdefault(key, clean(spelling) if key else NO_CUSTOMER)
+
+    @property
+    def names(self) -> list[str]:
+        """Every name, sorted for people."""
+        return sorted(self._names.values(), key=text_key)
 
 
 def group_title(order: Mapping[str, Any]) -> str:

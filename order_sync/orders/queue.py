@@ -6,13 +6,14 @@ Reads only; claims.py claims, claimable.py says what may be claimed, counts.py h
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
 from order_sync.orders.claimable import created
 from order_sync.orders.counts import QueueCounts
 from order_sync.orders.database import Row, chunks
+from order_sync.orders.naming import customer_key
 from order_sync.orders.tables import CUSTOMER, State
 
 
@@ -58,12 +59,12 @@ class QueueReader(QueueCounts):
         created_at and has_order (False: ORDER_LIST lacks the record_uuid).
         """
         h = self.tables.header_queue
-        return self._headers(sa.and_(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING))
+        return _in_order(self._headers(sa.and_(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING)))
 
     def headers(self, delta_uuids: Collection[str]) -> list[Row]:
-        """The same columns for named headers, whatever their state."""
+        """The same for named headers, whatever their state. Name the oldest first."""
         h = self.tables.header_queue
-        return [row for chunk in chunks(delta_uuids) for row in self._headers(h.c.delta_uuid.in_(chunk))]
+        return _in_order(row for chunk in chunks(delta_uuids) for row in self._headers(h.c.delta_uuid.in_(chunk)))
 
     def _headers(self, where: sa.ColumnElement[bool]) -> list[Row]:
         h, o = self.tables.header_queue, self.tables.orders
@@ -80,7 +81,7 @@ class QueueReader(QueueCounts):
             )
             .select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
             .where(where)
-            .order_by(h.c[CUSTOMER], h.c.created_at, h.c.delta_uuid)
+            .order_by(h.c.created_at, h.c.delta_uuid)
         )
         return self.database.rows(query)
 
@@ -234,3 +235,8 @@ class QueueReader(QueueCounts):
         if names:
             query = query.with_only_columns(*(query.selected_columns[name] for name in names))
         return self.database.rows(query)
+
+
+def _in_order(headers: Iterable[Row]) -> list[Row]:
+    """Headers, the oldest first, in the order to send: a customer's together, however the database sorts text."""
+    return sorted(headers, key=lambda row: customer_key(row[CUSTOMER]))

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from order_sync.errors import Rule
 from order_sync.orders.advice import advice
+from order_sync.orders.customers import merged, spelling
 from order_sync.orders.database import Database, Row
 from order_sync.orders.links import Links
-from order_sync.orders.naming import NO_CUSTOMER
+from order_sync.orders.naming import NO_CUSTOMER, Customers
 from order_sync.orders.requeue import REQUEUED_BY
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, TableNames, Tables
 
@@ -122,9 +123,14 @@ def make_report(
     """
     now = database.current_time()
     since = None if run_id else now - timedelta(days=days)
+    customers = Customers()
+    synced, waiting = (
+        merged(database.rows(query), add=["orders"], least="oldest", customers=customers)
+        for query in (_synced_query(tables, since, run_id), _waiting_query(tables, run_id))
+    )
     rejected = sorted(
         (
-            _rejected_row(row, kind, links)
+            _rejected_row(row, kind, links, customers)
             for kind, query in _rejected_queries(tables, run_id).items()
             for row in database.rows(query)
         ),
@@ -136,12 +142,11 @@ def make_report(
         orders=tables.orders.name,
         order_lines=tables.order_lines.name,
     )
-    synced = database.rows(_synced_query(tables, since, run_id))
     return Report(
         made_at=now,
         since=since,
         run_id=run_id,
-        customers=_customers(synced, database.rows(_waiting_query(tables, run_id)), rejected),
+        customers=_customers(synced, waiting, rejected),
         categories=_categories(rejected, names),
         rejected=rejected,
         runs=[_run_line(row, links) for row in database.rows(_runs_query(tables, since, run_id))],
@@ -154,12 +159,9 @@ def make_report(
 def _customers(synced: Iterable[Row], waiting: Iterable[Row], rejected: Iterable[RejectedRow]) -> list[CustomerLine]:
     found: dict[str, Row] = defaultdict(dict)
     for row in synced:
-        of = found[_customer(row)]  # a customer that is NULL and one that is blank are the same to a reader
-        of["synced"] = of.get("synced", 0) + row["orders"]
+        found[row["customer"] or NO_CUSTOMER]["synced"] = row["orders"]
     for row in waiting:
-        of = found[_customer(row)]
-        of["waiting"] = of.get("waiting", 0) + row["orders"]
-        of["oldest_waiting"] = min(of.get("oldest_waiting") or row["oldest"], row["oldest"])
+        found[row["customer"] or NO_CUSTOMER] |= {"waiting": row["orders"], "oldest_waiting": row["oldest"]}
     orders: dict[str, set[str]] = defaultdict(set)
     for error in rejected:
         orders[error.customer].add(error.record_uuid)
@@ -168,28 +170,28 @@ def _customers(synced: Iterable[Row], waiting: Iterable[Row], rejected: Iterable
     return [CustomerLine(customer=customer, **counts) for customer, counts in sorted(found.items())]
 
 
-def _customer(row: Row) -> str:
-    return str(row["customer"] or NO_CUSTOMER)
-
-
-def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) -> sa.Select[Any]:
+def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) -> sa.Select[*tuple[Any, ...]]:
     h = tables.header_queue
     query = (
-        sa.select(h.c[CUSTOMER].label("customer"), sa.func.count(sa.distinct(h.c.record_uuid)).label("orders"))
+        sa.select(
+            sa.func.max(h.c[CUSTOMER]).label("customer"),
+            sa.func.count(sa.distinct(h.c.record_uuid)).label("orders"),
+            sa.func.min(h.c.created_at).label("oldest"),
+        )
         .where(
             h.c.sync_state == State.SYNCED,
             h.c.action_type == Action.INSERT,
             h.c.record_uuid.not_in(_records(tables, State.ERROR)),
             h.c.record_uuid.not_in(_records(tables, State.NEW, State.PENDING)),
         )
-        .group_by(h.c[CUSTOMER])
+        .group_by(spelling(h.c[CUSTOMER]))
     )
     if run_id:
         return query.where(h.c.sync_run_id == run_id)
     return query.where(h.c.sync_completed_at >= since)
 
 
-def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[Any]:
+def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, ...]]:
     """Orders with a row that waits and none that is rejected, by customer, and since when the oldest waits."""
     h, o = tables.header_queue, tables.orders
     rows = _rows_in(tables, State.NEW, State.PENDING, run_id=run_id).subquery()
@@ -207,8 +209,10 @@ def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[Any]:
         .subquery()
     )
     return sa.select(
-        orders.c.customer, sa.func.count().label("orders"), sa.func.min(orders.c.oldest).label("oldest")
-    ).group_by(orders.c.customer)
+        sa.func.max(orders.c.customer).label("customer"),
+        sa.func.count().label("orders"),
+        sa.func.min(orders.c.oldest).label("oldest"),
+    ).group_by(spelling(orders.c.customer))
 
 
 def _records(tables: Tables, *states: State) -> sa.Select[Any]:
@@ -279,16 +283,17 @@ def _rejected_queries(tables: Tables, run_id: str | None) -> dict[str, sa.Select
                 table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(log, log.c.log_id == last)
             )
             .where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+            .order_by(table.c.created_at, table.c.delta_uuid)
         )
         queries[kind] = query.where(table.c.sync_run_id == run_id) if run_id else query
     return queries
 
 
-def _rejected_row(row: Row, kind: str, links: Links) -> RejectedRow:
+def _rejected_row(row: Row, kind: str, links: Links, customers: Customers) -> RejectedRow:
     board_id = None if row["code"] == Rule.NO_BOARD else links.or_only(row["board_id"])
     return RejectedRow(
         row=kind,
-        customer=_customer(row),
+        customer=customers.name(row["customer"]),
         order_number=row["order_number"],
         record_uuid=row["record_uuid"],
         delta_uuid=row["delta_uuid"],

@@ -6,6 +6,7 @@ Never the value that was given: it may be a secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -18,7 +19,7 @@ from order_sync.orders.nearest import did_you_mean, nearest
 Place = tuple[int | str, ...]
 
 _NUMBER, _WHOLE, _TEXT = "must be a number", "must be a whole number", "must be a text, in quotes"
-_TABLE, _LIST = "must be a table (name = value)", "must be a list"
+_TABLE, NOT_A_LIST = "must be a table (name = value)", "must be a list"
 # The sentences by pydantic's type of error; {...} are from the error's own context.
 _SENTENCES: Mapping[str, str] = {
     "missing": "is missing",
@@ -39,8 +40,8 @@ _SENTENCES: Mapping[str, str] = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than": "must be less than {lt:g}",
     "less_than_equal": "must be at most {le:g}",
-    "tuple_type": _LIST,
-    "list_type": _LIST,
+    "tuple_type": NOT_A_LIST,
+    "list_type": NOT_A_LIST,
     "too_short": "must not be empty",
     "dict_type": _TABLE,
     "model_type": _TABLE,
@@ -59,25 +60,30 @@ class Problem:
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Everything that is wrong. A key that is missing because it is misspelt is reported once, as the misspelt one."""
-    details = error.errors(include_url=False, include_input=False)
-    meant = {(*detail["loc"][:-1], _meant(detail, model)) for detail in details if _is_unknown(detail)}
+    details = error.errors(include_url=False)
+    misspelt = {detail["loc"]: _meant(detail, model) for detail in details if detail["type"] == "extra_forbidden"}
+    meant = {(*place[:-1], key) for place, key in misspelt.items()}
     return [
-        Problem(place=detail["loc"], what=_sentence(detail, model))
+        _unknown_key(detail["loc"], _keys(model, detail["loc"][:-1]))
+        if detail["loc"] in misspelt
+        else Problem(place=detail["loc"], what=_sentence(detail))
         for detail in details
         if not (detail["type"] == "missing" and detail["loc"] in meant)
     ]
 
 
-def _is_unknown(detail: ErrorDetails) -> bool:
-    return detail["type"] == "extra_forbidden"
+def _unknown_key(place: Place, known: Sequence[str]) -> Problem:
+    name = str(place[-1])
+    return Problem(place=place[:-1], what=f"unknown key '{name}'{did_you_mean(name, known)}")
 
 
-def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    if _is_unknown(detail):
-        name = str(detail["loc"][-1])
-        return f"unknown key '{name}'{did_you_mean(name, _keys(model, detail['loc'][:-1]))}"
+def _sentence(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
     form = _SENTENCES.get(detail["type"])
-    return form.format(**detail.get("ctx", {})) if form else detail["msg"].replace("Input should", "must")
+    sentence = form.format(**context) if form else detail["msg"].replace("Input should", "must")
+    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
+        sentence += did_you_mean(detail["input"], re.findall(r"'([^']*)'", context["expected"]))
+    return sentence
 
 
 def _meant(detail: ErrorDetails, model: type[BaseModel]) -> str:

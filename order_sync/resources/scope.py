@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from order_sync.orders.naming import folded
+from order_sync.orders.naming import customer_key
 
 
 class ScopeResource(dg.ConfigurableResource[None]):
@@ -20,11 +20,11 @@ class ScopeResource(dg.ConfigurableResource[None]):
 
         The limit counts whole record_uuids, `taken` ones included.
         """
-        wanted = {folded(customer) for customer in self.customers}
+        wanted = {customer_key(customer) for customer in self.customers}
         records = set(taken)
         chosen = []
         for row in rows:
-            if wanted and folded(row["customer"]) not in wanted:
+            if wanted and customer_key(row["customer"]) not in wanted:
                 continue
             if row["record_uuid"] not in records:
                 if self.limit is not None and len(records) >= self.limit:

@@ -119,13 +119,22 @@ def test_an_emulator_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("latency_ms = -1\n", "setting latency_ms is wrong"), ("latency_ms =\n", "is not valid TOML")],
+    [
+        ("latency_ms = -1\n", "The emulator's settings are wrong: latency_ms must be at least 0"),
+        ("latency_ms =\n", "is not valid TOML"),
+        (
+            '[[boards]]\nid = 7\nnam = "A"\n[limits]\nconcurency = 2\n',
+            "[[boards]] id 7: unknown key 'nam' (did you mean 'name'?); [limits]: unknown key 'concurency' "
+            "(did you mean 'concurrency'?)",
+        ),
+        ("\0".encode("utf-16"), "is not valid TOML"),
+    ],
 )
 def test_an_emulator_with_a_wrong_file_says_where(
-    folder: Stage, order_sync: OrderSync, text: str, message: str
+    folder: Stage, order_sync: OrderSync, text: str | bytes, message: str
 ) -> None:
     path = folder.folder / "emulator.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     result = order_sync("emulator", "--config", str(path))
     assert (result.exit_code, result.stdout) == (2, "")
     (line,) = result.stderr.strip().splitlines()

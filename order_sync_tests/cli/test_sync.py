@@ -12,6 +12,7 @@ from order_sync import __version__
 from order_sync.demo.samples import COLOUR, STYLE, TYPE, Size, make_orders
 from order_sync.orders.tables import CUSTOMER
 from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage
 
 # ---- sync -----------------------------------------------------------------------------------------------
@@ -87,6 +88,24 @@ def test_json_is_all_that_is_printed(stage: Stage) -> None:
     }
     assert told["customers"][0]["customer"] == "O'Malley & Daughters"
     assert told["records_per_call"] >= 20
+
+
+@pytest.mark.parametrize("typed", ["CAFE\u0301 OTT ", " caf\u00e9  ott"])
+def test_every_command_takes_a_customer_in_any_spelling(stage: Stage, order_sync: OrderSync, typed: str) -> None:
+    spellings = ("Caf\u00e9 Ott", "CAFE\u0301 OTT", " caf\u00e9 ott")
+    for minute, name in enumerate((*spellings, "Cafe Ott")):
+        stage.add(make_order(customer=name, lines=1, minute=minute, columns={"CUSTOMER SEASON": "SS27"}))
+    stage.execute(sa.update(stage.tables.line_queue).values(size_code=None))
+    planned = json.loads(order_sync("sync", "--json", "--dry-run", "--customer", typed).stdout)["customers"]
+    assert [(row["customer"], row["items"], row["rejected"]) for row in planned] == [("Caf\u00e9 Ott", 3, 3)]
+    done = json.loads(order_sync("sync", "--json", "--customer", typed).stdout)["customers"]
+    assert [(row["customer"], row["items"], row["rejected"]) for row in done] == [("Caf\u00e9 Ott", 3, 3)]
+    counts = json.loads(order_sync("status", "--json").stdout)["counts"]
+    rejected = [row for row in counts if row["state"] == "ERROR"]
+    assert [(row["customer"], row["row"], row["rows"]) for row in rejected] == [("Caf\u00e9 Ott", "line", 3)]
+    report = json.loads(order_sync("report", "--json").stdout)
+    assert {line["customer"]: line["rejected"] for line in report["customers"]} == {"Caf\u00e9 Ott": 3, "Cafe Ott": 0}
+    assert json.loads(order_sync("retry", "--json", "--customer", typed).stdout) == {"rows": 3}
 
 
 def test_customers_and_a_limit(stage: Stage, order_sync: OrderSync) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from order_sync.emulator import Emulator
+from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
+from order_sync_tests.emulator.conftest import PLANNING
 from order_sync_tests.emulator.monday import CREATE_ITEM, Monday
 
 
@@ -200,3 +201,29 @@ def test_who_and_which_version(monday: Monday) -> None:
     data = monday.data("{ me { id account { id } } version { value kind } }")
     assert data["version"] == {"value": "2026-10", "kind": "current"}
     assert data["me"]["account"]["id"]
+
+
+def test_a_multi_level_board_keeps_its_subitems_itself() -> None:
+    levels = BoardSeed(id=201, name="Levels", hierarchy="multi_level", columns=(ColumnSeed(id="uuid", title="Uuid"),))
+    with start_emulator(EmulatorSettings(boards=(PLANNING, levels))) as emulator, Monday(emulator.url) as monday:
+        boards = monday.data("{ boards { id hierarchy_type } }")["boards"]
+        assert {board["id"]: board["hierarchy_type"] for board in boards} == {
+            "101": "classic",
+            "102": "classic",
+            "201": "multi_level",
+        }
+        create = 'mutation { create_item(board_id: 201, item_name: "One") { id } }'
+        parent = monday.data(create)["create_item"]["id"]
+        below = monday.subitem(monday.subitem(parent, "Two", uuid="2"), "Three", uuid="3")
+        query = "query ($i: [ID!]) { items(ids: $i) { subitems { id } board { id } parent_item { name } } }"
+        [top, leaf] = monday.data(query, {"i": [parent, below]})["items"]
+        assert (top["subitems"], top["board"]) == (None, {"id": "201"})
+        assert (leaf["subitems"], leaf["board"], leaf["parent_item"]) == (None, {"id": "201"}, {"name": "Two"})
+        [board] = [board for board in emulator.state()["boards"] if board["id"] == "201"]
+        [item] = board["items"]
+        assert [subitem["name"] for subitem in item["subitems"]] == ["Two"]
+
+
+def test_a_multi_level_board_has_no_board_of_subitems() -> None:
+    with pytest.raises(ValueError, match="a multi_level board keeps its subitems itself"):
+        BoardSeed(id=201, name="Levels", hierarchy="multi_level", subitem_board_id=202)

@@ -27,7 +27,7 @@ from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayReader
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
-from order_sync.orders.naming import folded
+from order_sync.orders.naming import customer_key
 from order_sync.settings import tables_of
 from order_sync_tests.graph.stage import Stage, stage_in
 from order_sync_tests.graph.test_scope import late_line
@@ -80,9 +80,9 @@ def records(stage: Stage, board: int) -> Counter[str]:
 def expected(stage: Stage) -> dict[int, Counter[str]]:
     """The record_uuid of each header, by the board that it belongs on."""
     found: dict[int, Counter[str]] = {board: Counter() for board in (MINE, SAMPLES, stage.settings.board_id)}
-    customers = {folded("Café Brontë"), folded("O'Malley & Daughters")}
+    customers = {customer_key("Café Brontë"), customer_key("O'Malley & Daughters")}
     for row in stage.inserts(stage.tables.header_queue):
-        if folded(row["CUSTOMER NAME"]) in customers:
+        if customer_key(row["CUSTOMER NAME"]) in customers:
             board = MINE
         else:
             board = SAMPLES if row["ORDER TYPE"] == "SAMPLE" else stage.settings.board_id

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -87,6 +87,23 @@ class TamperingTransport(MondayTransport):
             self._tamper(changed)
             self._tamper = None
             return Reply(status=reply.status, headers=reply.headers, body=changed)
+        return reply
+
+
+class OddTransport(MondayTransport):
+    """Changes the first answers to queries that hold a list, `times` of them."""
+
+    def __init__(self, url: str, change: Callable[[dict[str, Any]], bool], times: int) -> None:
+        super().__init__(url, "a-token", timeout_seconds=5)
+        self._change, self.left = change, times
+
+    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
+        reply = super().send(body, idempotency_key=idempotency_key)
+        if self.left and reply.data:
+            changed = json.loads(json.dumps(reply.body))
+            if self._change(changed["data"]):
+                self.left -= 1
+                return replace(reply, body=changed)
         return reply
 
 

@@ -11,12 +11,13 @@ import pytest
 
 from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
 from order_sync.errors import ConfigurationError
-from order_sync.monday.board import check_mapping, find_items, find_subitems, read_board
+from order_sync.monday.board import check_items_mapping, check_mapping, find_items, find_subitems, read_board
 from order_sync.monday.client import MondayClient
+from order_sync.monday.setup import inspect_board
 from order_sync.orders.mapping import Mapping
 from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
 from order_sync_tests.emulator.monday import Monday
-from order_sync_tests.monday.stage import Stage
+from order_sync_tests.monday.stage import OddTransport, Stage
 
 
 @pytest.fixture
@@ -181,3 +182,17 @@ def test_a_board_without_subitems_is_named(mapping: Mapping, stage: Stage) -> No
         with pytest.raises(ConfigurationError, match="board 7 has no subitems column") as caught:
             check_mapping(board, None, mapping)
         assert "has no column 'record_uuid' (text)" in str(caught.value)
+
+
+def test_a_multi_level_board_is_refused_even_where_its_columns_fit(stage: Stage, mapping: Mapping) -> None:
+    def change(data: dict[str, Any]) -> bool:
+        for board in data.get("boards") or []:
+            board["hierarchy_type"] = "multi_level"
+        return "boards" in data
+
+    with stage.client(OddTransport(stage.emulator.url, change, times=9)) as reader:
+        board, subitems = read_board(reader, EMBEDDED_BOARD), read_board(reader, EMBEDDED_SUBITEM_BOARD)
+        with pytest.raises(ConfigurationError, match=r"^Board 4700000001 \('Production planning'\) is a multi-level"):
+            check_mapping(board, subitems, mapping)
+        [problem] = check_items_mapping(board, mapping)
+        assert inspect_board(reader, EMBEDDED_BOARD, mapping).problems == [problem]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from order_sync.emulator import Emulator, Fault, FaultKind
-from order_sync.errors import Fatal, OrderSyncError, QuotaExhausted, Rejected, Transient
+from order_sync.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
 from order_sync.monday import operations
 from order_sync.monday.errors import classify, parse_errors
-from order_sync.monday.transport import MondayTransport, Reply
+from order_sync.monday.transport import MondayTransport, Reply, read_reply
 
 FINAL = [
     "ColumnValueException",
@@ -86,12 +86,15 @@ def test_409_may_be_for_good() -> None:
         ("InvalidBoardIdException", "Check ORDER_SYNC_MONDAY_BOARD_ID"),
         ("ItemsLimitationException", "The board is full"),
         ("missingRequiredPermissions", "may not write on this board"),
-        ("UserUnauthorizedException", "Check ORDER_SYNC_MONDAY_TOKEN"),
+        ("UserUnauthorizedException", "may not write on this board"),
+        ("USER_UNAUTHORIZED", "may not write on this board"),
+        ("UserAccessDenied", "may not write on this board"),
+        ("BOARD_CAPACITY_EXCEEDED", "The board is full"),
     ],
 )
-def test_what_is_wrong_for_every_row_stops_the_run(code: str, advice: str) -> None:
+def test_what_is_wrong_for_every_row_stops_the_board(code: str, advice: str) -> None:
     found = meaning(reply(error(code, path=["a0"])))
-    assert isinstance(found, Fatal)
+    assert isinstance(found, BoardRefused)
     assert advice in str(found)
 
 
@@ -106,7 +109,145 @@ def test_a_refused_request_stops_the_run(status: int, advice: str, body: dict[st
     assert advice in str(found)
 
 
+@pytest.mark.parametrize("code", ["Unauthorized", "NOT_AUTHENTICATED"])
+def test_a_token_that_is_not_valid_stops_the_run(code: str) -> None:
+    found = meaning(reply(error(code)))
+    assert isinstance(found, Fatal)
+    assert not isinstance(found, BoardRefused)
+    assert "Check ORDER_SYNC_MONDAY_TOKEN" in str(found)
+
+
+@pytest.mark.parametrize("body", [error("UserUnauthorizedException"), error("SomeCode"), {"errors": ["Forbidden"]}])
+def test_a_refusal_with_http_403_is_the_board_s(body: dict[str, Any]) -> None:
+    found = meaning(reply(body, 403))
+    assert isinstance(found, BoardRefused)
+    assert "permission" in str(found)
+
+
+def page(status: int, text: str = "<html><title>Access\n denied</title></html>", **headers: str) -> Reply:
+    return read_reply(status, {"content-type": "text/html", **headers}, text.encode())
+
+
+@pytest.mark.parametrize("status", [200, 203, 302, 400, 401, 403, 404, 405, 407, 413, 451, 511])
+def test_a_page_instead_of_json_is_not_monday_s(status: int) -> None:
+    found = meaning(page(status, location="https://login.portal.example/?next=secret"))
+    assert isinstance(found, NotMonday)
+    told = str(found)
+    assert f"HTTP {status}" in told
+    assert "'Access denied'" in told
+    assert ("https://login.portal.example" in told) is (status == 302)
+    assert "secret" not in told
+    assert "proxy" in told
+
+
+@pytest.mark.parametrize("status", [408, 409, 423, 425, 429, 500, 502, 503, 504])
+def test_a_page_of_monday_s_own_gateway_is_worth_another_try(status: int) -> None:
+    assert isinstance(meaning(page(status)), Transient)
+
+
+def test_a_page_without_a_title_is_quoted_shortly() -> None:
+    told = str(meaning(page(403, "  <!doctype html> <p>" + "blocked by Elm & Ash " * 100)))
+    assert "blocked by Elm & Ash" in told
+    assert len(told) < 600
+
+
 # ---- again ----------------------------------------------------------------------------------------------
+
+NEW_LIMITS = [
+    ("MutationCallsExceeded", "Some words"),
+    ("RateLimitedException", "Some words"),
+    ("RATE_LIMITED", "Some words"),
+    ("HourlyQuotaReached", "Some words"),
+    ("QUERY_THROTTLED", "Some words"),
+    ("complexityBudgetSpent", "Some words"),
+    ("BoardLockedException", "Some words"),
+    ("SomethingNew", "Too many requests, try again in a minute"),
+    ("SomethingNew", "The minute limit was reached"),
+    ("SomethingNew", "Too many items were created in this minute: limit exceeded"),
+    ("", "Concurrency limit"),
+    ("", "Complexity budget exhausted"),
+]
+
+
+@pytest.mark.parametrize(("code", "message"), NEW_LIMITS)
+@pytest.mark.parametrize("path", [None, ["a0"]])
+def test_any_code_or_message_of_a_limit_is_worth_another_try(code: str, message: str, path: list[str] | None) -> None:
+    body = error(code, path=path)
+    body["errors"][0]["message"] = message
+    found = transient(reply(body))
+    assert found.no_effect
+    # One alias is sent again at once otherwise: eight times in a moment.
+    assert (found.wait_seconds is not None) is (path is not None or "lock" in code.lower())
+
+
+def test_temporarily_does_not_say_that_nothing_was_written() -> None:
+    assert not transient(reply(error("TEMPORARY_FAILURE"))).no_effect
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ItemNameTooLongException", "The name exceeds the limit of 255 characters"),
+        ("ColumnValueException", "A status column holds at most 40 labels: limit exceeded"),
+        ("SomethingNew", "The text exceeds the limit of 2,000 characters"),
+        ("SomethingNew", "The label 'Limited edition' does not exist"),
+        ("GroupsLimitationException", "Some words"),
+    ],
+)
+def test_a_limit_of_sizes_is_no_limit_of_rates(code: str, message: str) -> None:
+    body = error(code, path=["a0"])
+    body["errors"][0]["message"] = message
+    assert isinstance(meaning(reply(body)), Rejected)
+
+
+def test_a_code_that_nobody_knows_is_marked_as_such() -> None:
+    codes = ["ColumnValueException", "COLUMN_VALUE_EXCEPTION", "BAD_USER_INPUT", "SomethingNew", ""]
+    found = [meaning(reply(error(code, path=["a0"]))) for code in codes]
+    assert [error.known for error in found if isinstance(error, Rejected)] == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize("code", ["DAILY_LIMIT_EXCEEDED", "DailyLimitExceeded", "DAILY_CALLS_EXCEEDED"])
+def test_the_daily_quota_in_any_spelling(code: str) -> None:
+    assert isinstance(meaning(reply(error(code))), QuotaExhausted)
+
+
+def test_the_texts_of_a_broken_validation_rule_are_shown() -> None:
+    body = error("DATA_VALIDATIONS_ERROR", path=["a0"], error_data=["Budget is required", {"message": "Qty > 0"}, 7])
+    found = meaning(reply(body, 422))
+    assert isinstance(found, Rejected)
+    assert "Budget is required; Qty > 0; 7" in str(found)
+
+
+@pytest.mark.parametrize("wait", ["-5", "NaN", "nan", "inf", "-inf", "0", "", "soon", [], {}, None, True, "1e999"])
+def test_a_wait_that_is_none_is_ours_to_choose(wait: Any) -> None:
+    assert transient(reply(error("maxConcurrencyExceeded", retry_in_seconds=wait), 429)).wait_seconds is None
+    assert transient(reply(error("maxConcurrencyExceeded"), 429, retry_after=str(wait))).wait_seconds is None
+
+
+@pytest.mark.parametrize("told", [100_000, "100000", 10**400, "9" * 5_000])
+def test_no_wait_is_longer_than_a_quarter_of_an_hour(told: Any) -> None:
+    for answer in (
+        reply(error("maxConcurrencyExceeded", retry_in_seconds=told), 429),
+        reply(error("FIELD_LIMIT_EXCEEDED", error_data={"retry_in_seconds": told})),
+        reply(error("RATE_LIMIT_EXCEEDED", retryAfterMs=told), 429),
+        reply(error("maxConcurrencyExceeded"), 429, retry_after=str(told)[:4000]),
+    ):
+        assert transient(answer).wait_seconds in (None, 100, 900)
+
+
+def test_reset_in_0_seconds_is_no_reason_to_hurry() -> None:
+    body = {"error_code": "ComplexityException", "error_message": "exhausted, reset in 0 seconds", "status_code": 429}
+    assert transient(reply(body)).wait_seconds is None
+
+
+def test_retry_after_may_be_a_date() -> None:
+    date = "Thu, 26 Nov 2026 10:00:00 GMT"
+    later, much_later, earlier = (f"Thu, 26 Nov 2026 {time} GMT" for time in ("10:00:42", "23:00:00", "09:00:00"))
+    waits = [
+        transient(reply(error("maxConcurrencyExceeded"), 429, date=date, retry_after=at)).wait_seconds
+        for at in (later, much_later, earlier)
+    ]
+    assert waits == [42, 900, None]
 
 
 @pytest.mark.parametrize(
@@ -217,11 +358,21 @@ def test_legacy_errors_are_strings() -> None:
         ({"errors": [{"message": "x", "extensions": {"error_data": ["odd"], "status_code": "odd"}}]}, "x"),
         ({"errors": [7]}, "7"),
         ({"error_code": "OnlyACode"}, "OnlyACode"),
+        ({"error_code": ["odd"], "error_message": {"odd": 1}, "error_data": 3}, "{'odd': 1}"),
+        ({"errors": [{"message": ["x"], "extensions": "odd", "path": "a0.id"}]}, "['x']"),
+        ({"errors": [{"message": "x", "extensions": ["odd"], "path": {"a": 0}}]}, "x"),
+        ({"errors": [{"message": "x", "extensions": {"code": {}, "status_code": float("inf")}, "path": [[]]}]}, "x"),
+        ({"errors": {"message": "x", "extensions": 5, "path": 7}, "extensions": "odd"}, "x"),
+        ({"errors": [None], "extensions": ["odd"], "data": ["odd"]}, "None"),
+        ({"errors": [{"message": "one\r\nline\n"}], "extensions": {"request_id": ["odd"]}}, "one line"),
     ],
 )
 def test_odd_shapes_are_errors_all_the_same(body: dict[str, Any], message: str) -> None:
-    [found] = parse_errors(reply(body))
+    answer = reply(body)
+    [found] = parse_errors(answer)
     assert found.message == message
+    assert isinstance(classify(found, answer), OrderSyncError)
+    assert answer.request_id is None
 
 
 def test_an_answer_without_errors_has_none() -> None:

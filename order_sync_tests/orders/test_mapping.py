@@ -75,8 +75,8 @@ def test_a_good_file(path: Path) -> None:
     assert [c.source for c in mapping.subitems.columns] == ["qty"]
 
 
-def test_an_empty_file_maps_the_keys_only(path: Path) -> None:
-    path.write_text("")
+def test_a_file_without_columns_maps_the_keys_only(path: Path) -> None:
+    path.write_text("[items]\n")
     assert load_mapping(path) == Mapping()
 
 
@@ -120,43 +120,125 @@ def test_the_first_rule_that_fits_chooses_the_board(path: Path) -> None:
     assert chosen == [1, 1, 2, 1, 9, 9]
 
 
+def test_a_rule_fits_its_customer_in_any_spelling(path: Path) -> None:
+    path.write_text('[[boards]]\nid = 1\ncustomers = ["Caf\u00e9  Ott", "(no customer)"]\n', encoding="utf-8")
+    mapping = load_mapping(path)
+    names = ("CAFE\u0301 OTT ", "caf\u00e9 ott", None, " ", "Cafe Ott")
+    assert [mapping.board_of({"CUSTOMER NAME": name}, 9) for name in names] == [1, 1, 1, 1, 9]
+
+
+COLUMN_ID = "must be a column id of monday: a to z, 0 to 9 and _, at most 64 characters$"
+QTY = r"wrong: \[\[items\.columns\]\] source 'qty': "
 WRONG = {
-    "no TOML": ("[items\n", "is not valid TOML: "),
-    "a key twice": ('[items]\nkey_column = "a"\nkey_column = "b"\n', "is not valid TOML: "),
-    "unknown table": ("[item]\n", "wrong at item: Extra inputs are not permitted"),
-    "unknown key": ('[items]\nkey_colum = "a"\n', "wrong at items.key_colum: Extra"),
-    "no table": ("items = 3\n", "wrong at items: "),
-    "no list": ("[items.columns]\n", "wrong at items.columns: "),
-    "no source": (column(source=""), "wrong at items.columns.0.source: Field required"),
-    "empty source": (column(source='""'), "wrong at items.columns.0.source: "),
-    "source is a number": (column(source="5"), "wrong at items.columns.0.source: "),
-    "no column": (column(column=""), "wrong at items.columns.0.column: Field required"),
-    "column with a capital": (column(column='"Total"'), "wrong at items.columns.0.column: String should match"),
-    "column with a blank": (column(column='"to tal"'), "wrong at items.columns.0.column: String should match"),
-    "empty column": (column(column='""'), "wrong at items.columns.0.column: String should match"),
-    "key column with a dash": ('[subitems]\nkey_column = "line-uuid"\n', "wrong at subitems.key_column: "),
-    "no type": (column(type=""), "wrong at items.columns.0.type: Field required"),
-    "unknown type": (column(type='"number"'), "wrong at items.columns.0.type: Input should be 'text'"),
-    "the second column": (column() + column(type='"x"', column='"d"'), "wrong at items.columns.1.type: "),
-    "labels of a text": (column(labels='["a"]'), "wrong at items.columns.0: .*only status and dropdown have labels"),
-    "new labels of a date": (
-        column(type='"date"', new_labels="true"),
-        "wrong at items.columns.0: .*column 'c' is date",
+    "no TOML": ("[items\n", r"is not valid TOML: .* \(at line 1, column 7\)$"),
+    "an end too early": ('[items]\nkey_column = "a', r"is not valid TOML: .* \(at line 2, the end of the file\)$"),
+    "a key twice": (
+        '[items]\nkey_column = "a"\nkey_column = "b"\n',
+        r"not valid TOML: a key is given twice \(at line 3, column 17\)$",
     ),
-    "labels are a string": (column(type='"status"', labels='"a"'), "wrong at items.columns.0.labels: "),
-    "a column twice": (column() + column(), "wrong at items: .*mapped twice: c"),
-    "the key column again": (column(column='"record_uuid"'), "wrong at items: .*mapped twice: record_uuid"),
-    "both keys in one": ('[items]\nkey_column = "record_uuid"\n', "wrong at items: .*mapped twice: record_uuid"),
-    "a line's column twice": (column("subitems") * 2, "wrong at subitems: .*mapped twice: c"),
-    "a board without an id": ('[[boards]]\ncustomers = ["A"]\n', "wrong at boards.0.id: Field required"),
-    "a board without a condition": ("[[boards]]\nid = 5\n", "wrong at boards.0: .*board 5 has no condition"),
-    "a condition without values": ("[[boards]]\nid = 5\nwhere = { A = [] }\n", "wrong at boards.0.where.A: "),
+    "a table twice": ("[items]\n[items]\n", r"not valid TOML: \[items\] is given twice \(at line 2, column 7\)$"),
+    "brackets without end": ("a = " + "[" * 100_000, "is not valid TOML: its brackets are nested too deeply$"),
+    "a number without end": ("a = " + "1" * 5_000, "is not valid TOML: .*5000 digits"),
+    "nothing at all": ("# a comment\n", "wrong: it is empty, so no column would be filled; order_sync/mapping.toml is"),
+    "unknown table": ("[item]\n", r"wrong: unknown key 'item' \(did you mean 'items'\?\)$"),
+    "unknown key": ('[items]\nkey_colum = "a"\n', r"wrong: \[items\]: unknown key 'key_colum' \(did you mean 'key_co"),
+    "no table": ("items = 3\n", r"wrong: items must be a table \(name = value\)$"),
+    "no list": ("[items.columns]\n", r"wrong: \[items\.columns\] must be a list: write \[\[items\.columns\]\]$"),
+    "no tables in a list": ("[items]\ncolumns = [1]\n", r"\[\[items\.columns\]\] number 1: must be a table"),
+    "no source": (column(source=""), r"wrong: \[\[items\.columns\]\] column 'c': source is missing$"),
+    "empty source": (column(source='""'), r"\[\[items\.columns\]\] column 'c': source must not be empty$"),
+    "source is a number": (column(source="5"), "source 5: source must be a text, in quotes$"),
+    "no column": (column(column=""), QTY + "column is missing$"),
+    "column with a capital": (column(column='"Total"'), f"{QTY}column {COLUMN_ID}"),
+    "column with a blank": (column(column='"to tal"'), f"{QTY}column {COLUMN_ID}"),
+    "empty column": (column(column='""'), f"{QTY}column {COLUMN_ID}"),
+    "key column with a dash": ('[subitems]\nkey_column = "line-uuid"\n', rf"\[subitems\]: key_column {COLUMN_ID}"),
+    "no type": (column(type=""), QTY + "type is missing$"),
+    "unknown type": (
+        column(type='"number"'),
+        QTY + r"type must be 'text', .* or 'link' \(did you mean 'numbers'\?\)$",
+    ),
+    "a misspelt key": (
+        column(colunm='"eta"', column=""),
+        QTY + r"unknown key 'colunm' \(did you mean 'column'\?\)$",
+    ),
+    "a misspelt key beside the right one": (column(colunm='"eta"'), QTY + r"unknown key 'colunm' \(did you mean 'col"),
+    "a column without a name": (
+        column() + '[[items.columns]]\nsorce = "A"\ncolum = "b"\ntype = "date"\n',
+        r"columns\]\] number 2: unknown key 'sorce' \(did .*columns\]\] number 2: unknown key 'colum' \(did",
+    ),
+    "the second of one source": (column() + column(type='"x"', column='"d"'), "wrong: .* column 'd': type must be "),
+    "labels of a text": (column(labels='["a"]'), QTY + "type is 'text', and only status and dropdown have labels$"),
+    "new labels of a date": (column(type='"date"', new_labels="true"), QTY + "type is 'date', and only status and"),
+    "a label that is a number": (
+        column(type='"status"', labels='["a", 5]'),
+        QTY + r"labels \(number 2\) must be a text, in quotes$",
+    ),
+    "new labels perhaps": (column(type='"status"', new_labels='"perhaps"'), f"{QTY}new_labels must be 1 or 0"),
+    "a column twice": (
+        column() + column(source='"size_code"'),
+        r"wrong: \[items\]: monday column 'c' is mapped twice: source 'qty' and source 'size_code'$",
+    ),
+    "all of it twice": (column() * 2, r"mapped twice: source 'qty' \(number 1\) and source 'qty' \(number 2\)$"),
+    "the key column again": (column(column='"record_uuid"'), "'record_uuid' is mapped twice: record_column and source"),
+    "both keys in one": ('[items]\nkey_column = "record_uuid"\n', "mapped twice: key_column and record_column$"),
+    "a line's column twice": (column("subitems") * 2, r"wrong: \[subitems\]: monday column 'c' is mapped twice: "),
+    "a board without an id": ('[[boards]]\ncustomers = ["A"]\n', r"\[\[boards\]\] number 1: id is missing$"),
+    "a board that is no number": (
+        '[[boards]]\nid = "x"\ncustomers = "A"\n',
+        r"\[\[boards\]\] id 'x': id must be a whol",
+    ),
+    "a board without a condition": (
+        "[[boards]]\nid = 5\n",
+        r"\[\[boards\]\] id 5: there is no condition: the board for",
+    ),
+    "a condition without values": ("[[boards]]\nid = 5\nwhere = { A = [] }\n", r"id 5: where\.A must not be empty$"),
+    "a condition that is a number": (
+        '[[boards]]\nid = 5\nwhere = { "TOTAL QTY" = 7 }\n',
+        r'id 5: where\."TOTAL QTY" must be a text or a list of texts$',
+    ),
+    "a misspelt condition": (
+        '[[boards]]\nid = 5\ncustomer = "A"\n',
+        r"\[\[boards\]\] id 5: unknown key 'customer' \(did you mean 'customers'\?\)$",
+    ),
     "customers twice": (
         '[[boards]]\nid = 5\ncustomers = ["A"]\nwhere = { "CUSTOMER NAME" = ["B"] }\n',
-        "wrong at boards.0: .*board 5 has customers twice",
+        "id 5: the customers are there twice: in `customers` and in `where`$",
     ),
-    "a source that lines lack": (column("subitems", source='"QTY"'), "wrong at subitems: .*'QTY' is none of a line's"),
+    "a source that lines lack": (
+        column("subitems", source='"QTY"'),
+        r"source 'QTY': source is none of a line's columns \(did you mean 'qty'\?\): size_code, qty",
+    ),
 }
+
+
+def test_all_that_is_wrong_is_named_at_once(path: Path) -> None:
+    whole = ("a board without an id", "a misspelt key", "unknown type", "no list", "a column twice", "unknown table")
+    parts = [WRONG[name][0].replace("items.columns]\n", "subitems.columns]\n", name == "no list") for name in whole]
+    path.write_text("\n".join(parts), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_mapping(path)
+    text = str(caught.value)
+    assert text.count("; ") >= len(whole) - 2
+    for needle in ("'colunm'", "did you mean 'numbers'", "id is missing", "'item'", "[[subitems.columns]]", "twice: "):
+        assert needle in text, text
+    assert "column is missing" not in text
+    assert "Input" not in text
+
+
+@pytest.mark.parametrize("text", ['customers = "A"', 'where = { "CUSTOMER NAME" = "A" }'])
+def test_a_single_text_is_a_list_of_one(path: Path, text: str) -> None:
+    path.write_text(f"[[boards]]\nid = 5\n{text}\n", encoding="utf-8")
+    (rule,) = load_mapping(path).boards
+    assert rule.conditions == {"CUSTOMER NAME": ("A",)}
+    path.write_text(column(type='"status"', labels='"A"'), encoding="utf-8")
+    assert load_mapping(path).items.columns[0].labels == ("A",)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_with_a_byte_order_mark_is_read(path: Path, encoding: str) -> None:
+    path.write_text(GOOD, encoding=encoding)
+    assert load_mapping(path).items.columns[0].labels == ("Ü", "44")
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -179,7 +261,7 @@ def test_a_file_that_is_not_there(path: Path) -> None:
 
 def test_a_file_that_is_not_utf8(path: Path) -> None:
     path.write_bytes("[items]\n# Größe\n".encode("latin-1"))
-    with pytest.raises(ConfigurationError, match="is not valid TOML: "):
+    with pytest.raises(ConfigurationError, match=r"is not UTF-8 \(line 2\): save it as UTF-8$"):
         load_mapping(path)
 
 

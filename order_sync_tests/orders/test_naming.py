@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_sync.errors import Rejected
-from order_sync.orders.naming import clean, group_title, item_name, subitem_name
+from order_sync.orders.naming import (
+    NO_CUSTOMER,
+    Customers,
+    clean,
+    customer_key,
+    group_title,
+    item_name,
+    subitem_name,
+    text_key,
+)
 
 BLANKS = [None, "", " ", "\t\r\n", "\u00a0\u3000"]
 ORDER = {
@@ -130,6 +140,58 @@ def test_whatever_the_order_says_a_name_is_good_or_rejected(order: dict[str, str
             continue
         assert 1 <= len(name) <= 255
         assert name == name.strip()
+
+
+# ---- when two texts are one -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ACME SS27", "Acme SS27 "),
+        ("Caf\u00e9", "Cafe\u0301"),
+        ("CAF\u00c9", "cafe\u0301 "),
+        ("Straße", "STRASSE"),
+        ("ΑΣ", "ας"),
+        ("Acme  Ltd", "acme\u00a0ltd"),
+        ("\u0345\u0301", "\u0301\u03b9"),  # a letter that is another one once it is folded
+        (None, " \t"),
+        (7, "7 "),
+    ],
+)
+def test_texts_that_people_read_as_the_same_are_one(one: Any, other: Any) -> None:
+    assert text_key(one) == text_key(other)
+    assert customer_key(one) == customer_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Cafe", "Café"), ("Acme Ltd", "AcmeLtd"), ("O'Neill", "O\u2019Neill"), ("A", None), ("A", "")]
+)
+def test_other_texts_are_others(one: Any, other: Any) -> None:
+    assert text_key(one) != text_key(other)
+
+
+def test_nobody_may_be_typed_as_it_is_shown() -> None:
+    assert {customer_key(nobody) for nobody in (None, "", " ", NO_CUSTOMER, NO_CUSTOMER.upper())} == {""}
+
+
+def test_the_first_spelling_is_shown() -> None:
+    customers = Customers([" acme Ltd ", "ACME LTD", None, "Zoë"])
+    assert [customers.name(name) for name in ("ACME  ltd", "zoe\u0308", "", "New")] == [
+        "acme Ltd",
+        "Zoë",
+        NO_CUSTOMER,
+        "New",
+    ]
+    assert customers.names == [NO_CUSTOMER, "acme Ltd", "New", "Zoë"]
+
+
+@given(st.text())
+def test_a_key_is_its_own_key(text: str) -> None:
+    key = text_key(text)
+    assert text_key(key) == key
+    for form in ("NFC", "NFD"):
+        assert text_key(f" {unicodedata.normalize(form, text)}\n") == key
 
 
 @given(st.text())

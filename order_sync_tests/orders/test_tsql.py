@@ -91,6 +91,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         done = requeue(database, tables, {synced["record_uuid"]: [synced["monday_item_id"], 1]})
         assert done.records
 
+    its_line = next(row["delta_uuid"] for row in lines if row["record_uuid"] == headers[0]["record_uuid"])
     stack = ExitStack()
     steps: dict[str, Callable[[], object]] = {
         "claimable_headers": queue.claimable_headers,
@@ -130,6 +131,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "journal_adopt_items": lambda: journal.adopt(Operation.ITEMS, item_ids),
         "journal_adopt_subitems": lambda: journal.adopt(Operation.SUBITEMS, subitem_ids),
         "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: Rejected("no")}),
+        "journal_reject_line": lambda: journal.reject(Operation.SUBITEMS, {its_line: Rejected("no")}),
         "journal_known_groups": journal.known_groups,
         "budget_reserve": lambda: budget.reserve(30_000, 10, 1e7),
         "budget_settle": lambda: budget.settle(budget.reserve(30_000, 10, 1e7), 200_000, None),
@@ -156,7 +158,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "claimed_lines_for_boards": lambda: queue.claimed_lines("run-1", sources=["ORDER TYPE", "AAG SEASON"]),
         "errors": lambda: queue.errors("run-1"),
         "counts": queue.counts,
-        "retry": lambda: queue.retry(["A", "B"]),
+        "retry": lambda: queue.retry([headers[0]["customer"]]),
+        "retry_all": queue.retry,
     }
     with stack:
         for step, action in steps.items():  # noqa: B007 - the recorder reads `step`

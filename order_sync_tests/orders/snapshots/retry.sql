@@ -1,11 +1,11 @@
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].record_uuid IN (SELECT [ORDER_LIST].record_uuid
-FROM [ORDER_LIST]
-WHERE [ORDER_LIST].[CUSTOMER NAME] IN (?, ?) UNION ALL SELECT queued.record_uuid
-FROM [ORDER_LIST_DELTA] AS queued
-WHERE queued.[CUSTOMER NAME] IN (?, ?));
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS main, queued.[CUSTOMER NAME] AS queued, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS own
+FROM [ORDER_LIST_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_DELTA].record_uuid LEFT OUTER JOIN [ORDER_LIST_DELTA] AS queued ON queued.record_uuid = [ORDER_LIST_DELTA].record_uuid
+WHERE [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].action_type = ?;
 
-UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=?, sync_error_message=? WHERE [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].record_uuid IN (SELECT [ORDER_LIST].record_uuid
-FROM [ORDER_LIST]
-WHERE [ORDER_LIST].[CUSTOMER NAME] IN (?, ?) UNION ALL SELECT queued.record_uuid
-FROM [ORDER_LIST_DELTA] AS queued
-WHERE queued.[CUSTOMER NAME] IN (?, ?));
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].delta_uuid IN (?);
+
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS main, queued.[CUSTOMER NAME] AS queued
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid LEFT OUTER JOIN [ORDER_LIST_DELTA] AS queued ON queued.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].action_type = ?;
+
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=?, sync_error_message=? WHERE [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].delta_uuid IN (?);
