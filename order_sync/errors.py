@@ -178,6 +178,10 @@ class LeaseLost(Fatal):
     """Another run holds the lease that this run had; this run must not write any more."""
 
 
+class WriteLost(Fatal):
+    """What a transaction had written was not there at its end. The transaction is tried again before this is raised."""
+
+
 class Interrupted(Fatal):
     """Somebody stopped the run (Ctrl-C)."""
 

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from order_sync.orders.database import WritableDatabase, in_transaction
 from order_sync.orders.tables import Tables
+from order_sync.orders.writes import lost
 
 WINDOW_SECONDS = 60.0
 UNTOLD_SECONDS = 2 * WINDOW_SECONDS  # of a window of which monday has told nothing yet
@@ -199,16 +200,16 @@ class AccountBudget(Budget):
     def _change(self, change: Callable[[Window | None], Window | None]) -> None:
         while True:
             try:
-                if self._changed(change):
-                    return
+                return self._changed(change)
             except IntegrityError:
                 continue  # another run added the account's row at the same moment
 
     @in_transaction
-    def _changed(self, connection: sa.Connection, change: Callable[[Window | None], Window | None]) -> bool:
-        """False if another run changed the row meanwhile."""
+    def _changed(self, connection: sa.Connection, change: Callable[[Window | None], Window | None]) -> None:
         budgets = self._tables.budgets
         mine = budgets.c.account == self._account
+        # Written before it is read: from here on the row is locked, and what is read of it stays true to the end.
+        connection.execute(sa.update(budgets).where(mine).values(revision=budgets.c.revision + 1))
         now = self._database.now(connection)
         row = connection.execute(sa.select(budgets).where(mine)).first()
         known = None
@@ -224,22 +225,21 @@ class AccountBudget(Budget):
         with self._lock:
             self._keep(window)
         if window is None or window == known:
-            return True
+            return
         values = {
             "points_left": int(window.left),
             "points_in_flight": int(window.in_flight),
             "points_taken": int(window.taken),
             "points_before": int(window.before),
             "ends_at": now + timedelta(seconds=window.ends_in / self._clock_speed),
-            "revision": row.revision + 1 if row else 1,
         }
         if row is None:
-            connection.execute(sa.insert(budgets).values(account=self._account, **values))
-            return True
-        changed = connection.execute(
-            sa.update(budgets).where(mine, budgets.c.revision == row.revision).values(**values)
-        )
-        return changed.rowcount == 1
+            connection.execute(sa.insert(budgets).values(account=self._account, revision=1, **values))
+            return
+        connection.execute(sa.update(budgets).where(mine).values(**values))
+        kept = connection.execute(sa.select(budgets.c.revision, budgets.c.points_left).where(mine)).one()
+        if (kept.revision, kept.points_left) != (row.revision, values["points_left"]):
+            raise lost("another run had changed the account's budget")
 
 
 def account_name(url: str, token: str) -> str:

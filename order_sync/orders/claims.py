@@ -6,8 +6,8 @@ Claims are conditional updates on named rows, so they are right even where a ser
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,9 @@ from order_sync.orders.database import WritableDatabase, chunks, in_transaction
 from order_sync.orders.naming import TextKey, customer_key
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import CUSTOMER, Action, State, Tables
+from order_sync.orders.writes import expect_none, lost, set_by_key
+
+ROUNDING = timedelta(minutes=1)  # the most that a site's type for sync_attempted_at may round to
 
 
 class OrderQueue(QueueReader):
@@ -32,7 +35,8 @@ class OrderQueue(QueueReader):
         run gives back the rest.
         """
         wanted = list(delta_uuids)
-        self._claim_headers(run_id, wanted, over)
+        for chunk in chunks(wanted):
+            self._claim_headers(run_id, chunk, over)
         return self._count_held(self.tables.header_queue, run_id, wanted)
 
     @in_transaction
@@ -45,7 +49,8 @@ class OrderQueue(QueueReader):
     def claim_lines(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
         """Claims these lines for the run; returns how many it now holds of them."""
         wanted = list(delta_uuids)
-        self._claim_lines(run_id, wanted, over)
+        for chunk in chunks(wanted):
+            self._claim_lines(run_id, chunk, over)
         return self._count_held(self.tables.line_queue, run_id, wanted)
 
     @in_transaction
@@ -62,19 +67,21 @@ class OrderQueue(QueueReader):
         self,
         connection: sa.Connection,
         table: sa.Table,
-        delta_uuids: list[str],
+        wanted: list[str],
         condition: sa.ColumnElement[bool],
         run_id: str,
         now: datetime,
     ) -> None:
         # As a CASE the condition cannot tempt the server to read all rows of a state instead of these by their key.
-        free = sa.case((condition, 1), else_=0) == 1
-        for chunk in chunks(delta_uuids):
-            connection.execute(
-                sa.update(table)
-                .where(table.c.delta_uuid.in_(chunk), free)
-                .values(sync_state=State.PENDING, sync_run_id=run_id, sync_attempted_at=now, sync_error_message=None)
-            )
+        free = (table.c.delta_uuid.in_(wanted), sa.case((condition, 1), else_=0) == 1)
+        connection.execute(
+            sa.update(table)
+            .where(*free)
+            .values(sync_state=State.PENDING, sync_run_id=run_id, sync_attempted_at=now, sync_error_message=sa.null())
+        )
+        # Each is somebody's now, this run's or another's.
+        not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
+        expect_none(connection, sa.select(table.c.delta_uuid).where(*free, not_ours), "could still be claimed")
 
     def _give_back_broken(self, connection: sa.Connection, run_id: str, wanted: list[str]) -> None:
         """Gives back the headers of record_uuids of which another run holds a part."""
@@ -87,56 +94,89 @@ class OrderQueue(QueueReader):
             theirs.c.sync_run_id.is_not(None),
             theirs.c.sync_run_id != run_id,
         )
-        for chunk in chunks(wanted):
-            connection.execute(
-                sa.update(h)
-                .where(h.c.delta_uuid.in_(chunk), h.c.sync_run_id == run_id, another_holds_a_part)
-                .values(sync_state=State.NEW, sync_run_id=None)
-            )
+        connection.execute(
+            sa.update(h)
+            .where(h.c.delta_uuid.in_(wanted), h.c.sync_run_id == run_id, another_holds_a_part)
+            .values(sync_state=State.NEW, sync_run_id=sa.null())
+        )
 
-    @in_transaction
-    def renew(self, connection: sa.Connection, run_id: str) -> int:
+    # ---- all rows of a run ------------------------------------------------------------------------
+    # In chunks by key, each a transaction of its own: more rows in one statement, and SQL Server locks the whole table.
+
+    def renew(self, run_id: str) -> int:
         """Extends the run's lease on all its rows; returns how many rows it still holds."""
-        held = 0
-        now = self._database.now(connection)
-        for table in (self.tables.header_queue, self.tables.line_queue):
-            result = connection.execute(
-                sa.update(table)
-                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-                .values(sync_attempted_at=now)
-            )
-            held += result.rowcount
-        return held
+        h, line = self.tables.header_queue, self.tables.line_queue
+        return sum(self._renew(run_id, table, keys) for table in (h, line) for keys in self._chunks(table, run_id))
 
     @in_transaction
-    def take_over(self, connection: sa.Connection, run_id: str, from_run_id: str) -> int:
-        """Makes the rows of a run that is over the rows of this run; returns how many."""
-        taken = 0
+    def _renew(self, connection: sa.Connection, run_id: str, table: sa.Table, keys: list[str]) -> int:
+        mine = self._of_run(table, run_id, keys)
         now = self._database.now(connection)
-        for table in (self.tables.header_queue, self.tables.line_queue):
-            result = connection.execute(
-                sa.update(table)
-                .where(table.c.sync_run_id == from_run_id, table.c.sync_state == State.PENDING)
-                .values(sync_run_id=run_id, sync_attempted_at=now)
-            )
-            taken += result.rowcount
+        connection.execute(sa.update(table).where(*mine).values(sync_attempted_at=now))
+        late = sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < now - ROUNDING)
+        counted = sa.select(sa.func.count(), sa.func.count(sa.case((late, 1)))).select_from(table).where(*mine)
+        held, not_renewed = connection.execute(counted).one()
+        if not_renewed:
+            raise lost(f"{not_renewed} rows had no new lease")
+        return int(held)
+
+    def take_over(self, run_id: str, from_run_id: str) -> int:
+        """Makes the rows of a run that is over the rows of this run; returns how many.
+
+        Stopped half way, each row is one run's or the other's, and the next run may take up both.
+        """
+        h, line = self.tables.header_queue, self.tables.line_queue
+        return sum(
+            self._take_over(run_id, from_run_id, table, keys)
+            for table in (h, line)
+            for keys in self._chunks(table, from_run_id)
+        )
+
+    @in_transaction
+    def _take_over(
+        self, connection: sa.Connection, run_id: str, from_run_id: str, table: sa.Table, keys: list[str]
+    ) -> int:
+        theirs = self._of_run(table, from_run_id, keys)
+        rows = sa.select(table.c.delta_uuid).where(*theirs)
+        taken = _count(connection, rows)
+        now = self._database.now(connection)
+        connection.execute(sa.update(table).where(*theirs).values(sync_run_id=run_id, sync_attempted_at=now))
+        expect_none(connection, rows, "had not been taken over")
         return taken
 
+    def release(self, run_id: str) -> int:
+        """Gives back every row the run still holds: lines stay PENDING, unleased; headers become NEW.
+
+        Lines first: stopped half way, no header is free whose lines another run could not claim with it.
+        """
+        h, line = self.tables.header_queue, self.tables.line_queue
+        return sum(
+            self._release(run_id, table, state, keys)
+            for table, state in ((line, State.PENDING), (h, State.NEW))
+            for keys in self._chunks(table, run_id)
+        )
+
     @in_transaction
-    def release(self, connection: sa.Connection, run_id: str) -> int:
-        """Gives back every row the run still holds: headers become NEW, lines stay PENDING, unleased."""
-        released = 0
-        for table, state in (
-            (self.tables.header_queue, State.NEW),
-            (self.tables.line_queue, State.PENDING),
-        ):
-            result = connection.execute(
-                sa.update(table)
-                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-                .values(sync_state=state, sync_run_id=None)
-            )
-            released += result.rowcount
+    def _release(self, connection: sa.Connection, run_id: str, table: sa.Table, state: State, keys: list[str]) -> int:
+        mine = self._of_run(table, run_id, keys)
+        rows = sa.select(table.c.delta_uuid).where(*mine)
+        released = _count(connection, rows)
+        connection.execute(sa.update(table).where(*mine).values(sync_state=state, sync_run_id=sa.null()))
+        expect_none(connection, rows, "had not been given back")
         return released
+
+    def _chunks(self, table: sa.Table, run_id: str) -> Iterator[list[str]]:
+        """The keys of the rows that a run holds, those of an order together."""
+        query = sa.select(table.c.delta_uuid).where(*self._of_run(table, run_id))
+        return chunks(self.database.column(query.order_by(table.c.record_uuid, table.c.delta_uuid)))
+
+    def _of_run(
+        self, table: sa.Table, run_id: str, keys: list[str] | None = None
+    ) -> tuple[sa.ColumnElement[bool], ...]:
+        mine = (table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+        return mine if keys is None else (table.c.delta_uuid.in_(keys), *mine)
+
+    # ---- what a step finds out --------------------------------------------------------------------
 
     def assign_groups(self, run_id: str, group_ids: Mapping[str, str]) -> None:
         """Writes monday_group_id into the run's headers; `group_ids` is by delta_uuid."""
@@ -149,18 +189,16 @@ class OrderQueue(QueueReader):
     def _assign(self, table: sa.Table, column: str, run_id: str, values: Mapping[str, Any]) -> None:
         """A transaction for each thousand rows: a busy run has too many for the time of one statement."""
         for chunk in chunks(values.items()):
-            self._assign_chunk(table, column, run_id, chunk)
+            self._assign_chunk(table, column, run_id, dict(chunk))
 
     @in_transaction
     def _assign_chunk(
-        self, connection: sa.Connection, table: sa.Table, column: str, run_id: str, values: list[tuple[str, Any]]
+        self, connection: sa.Connection, table: sa.Table, column: str, run_id: str, values: dict[str, Any]
     ) -> None:
-        connection.execute(
-            sa.update(table)
-            .where(table.c.delta_uuid == sa.bindparam("key"), table.c.sync_run_id == run_id)
-            .values({column: sa.bindparam("value")}),
-            [{"key": key, "value": value} for key, value in values],
-        )
+        mine = table.c.sync_run_id == run_id
+        set_by_key(connection, table.c.delta_uuid, {key: {column: value} for key, value in values.items()}, mine)
+        rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(values), mine, table.c[column].is_(None))
+        expect_none(connection, rows, f"had no {column}")
 
     @in_transaction
     def retry(self, connection: sa.Connection, customers: Collection[str] = ()) -> int:
@@ -168,14 +206,20 @@ class OrderQueue(QueueReader):
         reset = 0
         for table, state in ((self.tables.header_queue, State.NEW), (self.tables.line_queue, State.PENDING)):
             rejected = (table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
-            update = (
-                sa.update(table).where(*rejected).values(sync_state=state, sync_run_id=None, sync_error_message=None)
+            keys = (
+                self._rejected_of(connection, table, customers)
+                if customers
+                else connection.execute(sa.select(table.c.delta_uuid).where(*rejected)).scalars().all()
             )
-            if not customers:
-                reset += connection.execute(update).rowcount
-                continue
-            for chunk in chunks(self._rejected_of(connection, table, customers)):
-                reset += connection.execute(update.where(table.c.delta_uuid.in_(chunk))).rowcount
+            for chunk in chunks(keys):
+                these = (table.c.delta_uuid.in_(chunk), *rejected)
+                connection.execute(
+                    sa.update(table)
+                    .where(*these)
+                    .values(sync_state=state, sync_run_id=sa.null(), sync_error_message=sa.null())
+                )
+                expect_none(connection, sa.select(table.c.delta_uuid).where(*these), "were still in ERROR")
+            reset += len(keys)
         return reset
 
     def _rejected_of(self, connection: sa.Connection, table: sa.Table, customers: Collection[str]) -> list[str]:
@@ -200,3 +244,7 @@ class OrderQueue(QueueReader):
             of_row.setdefault(delta_uuid, set()).update(map(customer_key, spellings))
         nobody = {customer_key(None)}
         return [delta_uuid for delta_uuid, keys in of_row.items() if wanted & (keys - nobody or nobody)]
+
+
+def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:
+    return int(connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one())

@@ -99,10 +99,7 @@ def _write(
 ) -> None:
     h, line, o, m = tables.header_queue, tables.line_queue, tables.orders, tables.order_lines
     now = database.now(connection)
-    for table, id_column, claimed in (
-        (h, h.c.monday_item_id, plan.headers),
-        (line, line.c.monday_subitem_id, plan.lines),
-    ):
+    for table, id_column in ((h, h.c.monday_item_id), (line, line.c.monday_subitem_id)):
         # The update names the run: a row that another run has claimed since is not counted, and rolls back.
         connection.execute(
             sa.update(table)
@@ -112,9 +109,8 @@ def _write(
                 table.c.sync_state == State.PENDING,
                 id_column.is_not(None),
             )
-            .values(sync_state=State.SYNCED, sync_completed_at=now, sync_error_message=None)
+            .values(sync_state=State.SYNCED, sync_completed_at=now, sync_error_message=sa.null())
         )
-        _expect(connection, _synced(table, records, run_id), sum(claimed.get(r, 0) for r in records), records)
 
     item_id = (
         sa.select(h.c.monday_item_id)
@@ -130,13 +126,9 @@ def _write(
             sync_state=State.SYNCED,
             monday_item_id=sa.func.coalesce(o.c.monday_item_id, item_id),
             last_synced_at=now,
-            sync_error_message=None,
+            sync_error_message=sa.null(),
         )
     )
-    synced_orders = sa.select(o.c.record_uuid).where(
-        o.c.record_uuid.in_(records), o.c.sync_state == State.SYNCED, o.c.monday_item_id.is_not(None)
-    )
-    _expect(connection, synced_orders, len(records), records)
 
     def of_line(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
         return (
@@ -161,6 +153,13 @@ def _write(
             last_synced_at=now,
         )
     )
+    # Counted at the end, all of it: a server that rolls back without saying so goes on with what follows.
+    for table, claimed in ((h, plan.headers), (line, plan.lines)):
+        _expect(connection, _synced(table, records, run_id), sum(claimed.get(r, 0) for r in records), records)
+    synced_orders = sa.select(o.c.record_uuid).where(
+        o.c.record_uuid.in_(records), o.c.sync_state == State.SYNCED, o.c.monday_item_id.is_not(None)
+    )
+    _expect(connection, synced_orders, len(records), records)
     # A line in the queue that the main table lacks, or has under another order, would be lost from sight.
     expected = connection.execute(sa.select(sa.func.count()).select_from(synced_lines.subquery())).scalar_one()
     in_main = sa.select(m.c.line_uuid).where(

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, wraps
 from pathlib import Path
+from time import sleep
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from order_sync.errors import ConfigurationError
+from order_sync.orders.parameters import DRIVER_NAME
 from order_sync.orders.sql_server import (
     LOGIN_SECONDS,
     QUERY_SECONDS,
@@ -182,6 +184,7 @@ def retrying() -> Retrying:
         retry=retry_if_exception(is_transient),
         wait=wait_exponential_jitter(multiplier=0.2, max=5),
         stop=stop_after_attempt(6),
+        sleep=lambda seconds: sleep(seconds),
         before_sleep=_log_retry,
         reraise=True,
     )
@@ -224,9 +227,8 @@ def _url(url: str | sa.URL) -> sa.URL:
 def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
     url, token = token_source(complete_url(url), access_token)
     engine = sa.create_engine(
-        url,
+        url.set(drivername=DRIVER_NAME),
         pool_pre_ping=True,
-        fast_executemany=True,
         hide_parameters=True,  # an order's data does not belong into an exception
         connect_args={"timeout": LOGIN_SECONDS},
     )
@@ -253,6 +255,8 @@ def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
         connection.timeout = QUERY_SECONDS
         # Without it some errors leave a transaction open and half done.
         connection.execute("SET XACT_ABORT ON")
+        # A login's or a server's default may be ON, which hides how many rows a statement changed.
+        connection.execute("SET NOCOUNT OFF")
         connection.commit()
 
     return engine

@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from order_sync.errors import LeaseLost, Rejected, Transient
 from order_sync.orders.database import Database, WritableDatabase, chunks, in_transaction
 from order_sync.orders.tables import Action, State, Tables
+from order_sync.orders.writes import expect_none, lost, set_by_key
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -182,11 +183,17 @@ class Journal:
         elif self._is_held_by_another(row.run_id, row.leased_until, now):
             return str(row.run_id)
         # Conditional on what was read: two runs may have read the same free board.
-        unchanged = boards.c.run_id == row.run_id if row and row.run_id else boards.c.run_id.is_(None)
-        taken = connection.execute(
+        before = row.run_id if row and row.run_id else None
+        unchanged = boards.c.run_id == before if before else boards.c.run_id.is_(None)
+        connection.execute(
             sa.update(boards).where(mine, unchanged).values(run_id=self.run_id, leased_until=now + self._lease, **told)
         )
-        return None if taken.rowcount == 1 else "another run"
+        holder = connection.execute(sa.select(boards.c.run_id).where(mine)).scalar()
+        if holder == self.run_id:
+            return None
+        if holder == before:
+            raise lost(f"board {self.board_id} was nobody's")
+        return "another run"
 
     def _is_held_by_another(self, run_id: str | None, leased_until: datetime, now: datetime) -> bool:
         return run_id not in (None, self.run_id) and leased_until > now and not self._is_over(str(run_id))
@@ -197,7 +204,7 @@ class Journal:
         connection.execute(
             sa.update(boards)
             .where(boards.c.board_id == self.board_id, boards.c.run_id == self.run_id)
-            .values(run_id=None, leased_until=None)
+            .values(run_id=sa.null(), leased_until=sa.null())
         )
 
     @in_transaction
@@ -208,16 +215,18 @@ class Journal:
     def _renew(self, connection: sa.Connection) -> datetime:
         boards = self._tables.boards
         now = self._database.now(connection)
-        kept = connection.execute(
-            sa.update(boards)
-            .where(boards.c.board_id == self.board_id, boards.c.run_id == self.run_id)
-            .values(leased_until=now + self._lease)
+        here = boards.c.board_id == self.board_id
+        connection.execute(
+            sa.update(boards).where(here, boards.c.run_id == self.run_id).values(leased_until=now + self._lease)
         )
-        if kept.rowcount != 1:
+        kept = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(here)).first()
+        if kept is None or kept.run_id != self.run_id:
             raise LeaseLost(
                 f"Run {self.run_id} has lost board {self.board_id} to another run. Nothing is lost: that run, "
                 "or the next one, resolves what was in flight. Let it finish, then start again."
             )
+        if kept.leased_until <= now:
+            raise lost(f"the lease on board {self.board_id} was not renewed")
         return now
 
     # ---- the journal ------------------------------------------------------------------------------
@@ -246,6 +255,7 @@ class Journal:
                 sent_at=now,
             )
         )
+        self._expect_entry(connection, entry, state="OPEN")
 
     @in_transaction
     def sending_again(self, connection: sa.Connection, entry: Entry) -> None:
@@ -257,6 +267,7 @@ class Journal:
             .where(journal.c.idempotency_key == entry.idempotency_key)
             .values(sent_at=now, run_id=self.run_id)
         )
+        self._expect_entry(connection, entry, run_id=self.run_id)
 
     @in_transaction
     def amend(self, connection: sa.Connection, entry: Entry) -> None:
@@ -268,6 +279,7 @@ class Journal:
             .where(journal.c.idempotency_key == entry.idempotency_key)
             .values(body=entry.body, sent_at=now)
         )
+        self._expect_entry(connection, entry, body=entry.body)
 
     @in_transaction
     def close(
@@ -289,18 +301,16 @@ class Journal:
         journal = self._tables.journal
         mine = journal.c.idempotency_key == entry.idempotency_key
         now = self._renew(connection)
-        closed = connection.execute(
+        before = connection.execute(sa.select(journal.c.state, journal.c.run_id).where(mine)).first()
+        if before is None or before.state != "OPEN":
+            if before is not None and before.run_id == self.run_id:
+                return  # closed by this run: the answer to its COMMIT was lost
+            raise self._resolved_by_another(entry)
+        connection.execute(
             sa.update(journal)
             .where(mine, journal.c.state == "OPEN")
-            .values(state="CLOSED", closed_at=now, body=None, run_id=self.run_id)
+            .values(state="CLOSED", closed_at=now, body=sa.null(), run_id=self.run_id)
         )
-        if closed.rowcount != 1:
-            if connection.execute(sa.select(journal.c.run_id).where(mine)).scalar() == self.run_id:
-                return  # closed by this run: the answer to its COMMIT was lost
-            raise LeaseLost(
-                f"Request {entry.idempotency_key} was resolved by another run while run {self.run_id} "
-                "waited for its answer. Let that run finish, then start again."
-            )
         self._write_ids(connection, entry.operation, created or {}, now)
         self._write_rejections(connection, entry.operation, rejected or {})
         request = {"idempotency_key": entry.idempotency_key, "request_id": _short(request_id)}
@@ -308,6 +318,9 @@ class Journal:
         self._log(connection, now, entry.operation, "created", ids=created, request=request, sent=sent)
         self._log(connection, now, entry.operation, "rejected", reasons=rejected, request=request, sent=sent)
         self._log(connection, now, entry.operation, "unsettled", reasons=unsettled, request=request, sent=sent)
+        self._expect_entry(connection, entry, state="CLOSED")
+        self._expect_ids(connection, entry.operation, created or {})
+        self._expect_rejections(connection, entry.operation, rejected or {})
 
     @in_transaction
     def adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
@@ -315,34 +328,30 @@ class Journal:
         now = self._renew(connection)
         self._write_ids(connection, operation, found, now)
         self._log(connection, now, operation, "adopted", ids=found)
+        self._expect_ids(connection, operation, found)
 
     @in_transaction
     def adopt_lines(self, connection: sa.Connection, found: Mapping[tuple[str, str], tuple[int, int]]) -> int:
         """Writes subitem and parent ids of lines by (record_uuid, line_uuid); returns how many got one."""
         line = self._tables.line_queue
-        waiting = line.c.sync_state.in_([State.NEW, State.PENDING])
+        free = (
+            line.c.action_type == Action.INSERT,
+            line.c.sync_state.in_([State.NEW, State.PENDING]),
+            line.c.monday_subitem_id.is_(None),
+        )
         now = self._renew(connection)
-        adopted = 0
-        for (record_uuid, line_uuid), (subitem_id, item_id) in found.items():
-            updated = connection.execute(
-                sa.update(line)
-                .where(
-                    line.c.record_uuid == record_uuid,
-                    line.c.line_uuid == line_uuid,
-                    line.c.action_type == Action.INSERT,
-                    waiting,
-                    line.c.monday_subitem_id.is_(None),
-                )
-                .values(monday_subitem_id=subitem_id, parent_item_id=item_id)
-            )
-            adopted += updated.rowcount
-        subitems = {subitem_id for subitem_id, _ in found.values()}
+        adopted: dict[str, dict[str, int]] = {}
         for chunk in chunks({record_uuid for record_uuid, _ in found}):
-            query = sa.select(line.c.delta_uuid, line.c.monday_subitem_id).where(line.c.record_uuid.in_(chunk), waiting)
-            ids = {row.delta_uuid: row.monday_subitem_id for row in connection.execute(query)}
-            new = {row: str(subitem) for row, subitem in ids.items() if subitem in subitems}
-            self._log(connection, now, Operation.SUBITEMS, "adopted", ids=new)
-        return adopted
+            query = sa.select(line.c.delta_uuid, line.c.record_uuid, line.c.line_uuid)
+            for row in connection.execute(query.where(line.c.record_uuid.in_(chunk), *free)):
+                if (row.record_uuid, row.line_uuid) in found:
+                    subitem_id, item_id = found[row.record_uuid, row.line_uuid]
+                    adopted[row.delta_uuid] = {"monday_subitem_id": subitem_id, "parent_item_id": item_id}
+        set_by_key(connection, line.c.delta_uuid, adopted, *free)
+        new = {delta_uuid: str(ids["monday_subitem_id"]) for delta_uuid, ids in adopted.items()}
+        self._log(connection, now, Operation.SUBITEMS, "adopted", ids=new)
+        self._expect_ids(connection, Operation.SUBITEMS, new)
+        return len(adopted)
 
     def known_items(self, items: Collection[int]) -> dict[int, str]:
         """Those of the items that a header has, with the header's delta_uuid."""
@@ -366,12 +375,15 @@ class Journal:
             forgotten |= {row.monday_item_id: row.record_uuid for row in rows}
             gone = {row.delta_uuid: str(row.monday_item_id) for row in rows}
             self._log(connection, now, Operation.ITEMS, "gone", ids=gone)
-            connection.execute(sa.update(h).where(*waiting).values(monday_item_id=None))
+            connection.execute(sa.update(h).where(*waiting).values(monday_item_id=sa.null()))
             connection.execute(
                 sa.update(line)
                 .where(line.c.parent_item_id.in_(chunk), line.c.sync_state == State.PENDING)
-                .values(monday_subitem_id=None)
+                .values(monday_subitem_id=sa.null())
             )
+        for chunk in chunks(items):
+            kept = sa.select(h.c.delta_uuid).where(h.c.monday_item_id.in_(chunk), h.c.sync_state == State.PENDING)
+            expect_none(connection, kept, "still had an item that is no more")
         return forgotten
 
     @in_transaction
@@ -381,6 +393,7 @@ class Journal:
             now = self._renew(connection)
             self._write_rejections(connection, operation, rejected)
             self._log(connection, now, operation, "rejected", reasons=rejected)
+            self._expect_rejections(connection, operation, rejected)
 
     @in_transaction
     def expire(self, connection: sa.Connection, age: timedelta) -> None:
@@ -411,13 +424,39 @@ class Journal:
             self._write_groups(connection, created, now)
             return
         table, column = self._target(operation)
-        update = (
-            sa.update(table)
-            .where(table.c.delta_uuid == sa.bindparam("key"), column.is_(None))
-            .values({column: sa.bindparam("id")})
+        ids = {key: {column.name: int(monday_id)} for key, monday_id in created.items()}
+        set_by_key(connection, table.c.delta_uuid, ids, column.is_(None))
+
+    def _expect_ids(self, connection: sa.Connection, operation: Operation, created: Mapping[str, str]) -> None:
+        """Raises WriteLost if ids that this transaction wrote are not there."""
+        if operation is Operation.GROUPS:
+            groups = self._tables.groups
+            here = sa.select(groups.c.group_id).where(groups.c.board_id == self.board_id)
+            if unknown := set(created.values()).difference(connection.execute(here).scalars()):
+                raise lost(f"{len(unknown)} groups were not there")
+            return
+        table, column = self._target(operation)
+        for chunk in chunks(created):
+            rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(chunk), column.is_(None))
+            expect_none(connection, rows, f"had no {column.name}")
+
+    def _expect_entry(self, connection: sa.Connection, entry: Entry, **values: str) -> None:
+        """Raises if the request's row is not this run's, with these values, at the end of a transaction."""
+        journal = self._tables.journal
+        columns = [journal.c[name] for name in {"state": None, "run_id": None, **values}]
+        found = connection.execute(
+            sa.select(*columns).where(journal.c.idempotency_key == entry.idempotency_key)
+        ).first()
+        if found is not None and found.state == "CLOSED" and found.run_id != self.run_id:
+            raise self._resolved_by_another(entry)
+        if found is None or any(getattr(found, name) != value for name, value in values.items()):
+            raise lost(f"request {entry.idempotency_key} was not on record")
+
+    def _resolved_by_another(self, entry: Entry) -> LeaseLost:
+        return LeaseLost(
+            f"Request {entry.idempotency_key} was resolved by another run while run {self.run_id} "
+            "waited for its answer. Let that run finish, then start again."
         )
-        for chunk in chunks(created.items()):  # an import has too many for the time of one statement
-            connection.execute(update, [{"key": key, "id": int(monday_id)} for key, monday_id in chunk])
 
     def _write_groups(self, connection: sa.Connection, created: Mapping[str, str], now: datetime) -> None:
         groups = self._tables.groups
@@ -437,16 +476,25 @@ class Journal:
         if not rejected or operation is Operation.GROUPS:
             return
         table, _ = self._target(operation)
-        connection.execute(
-            sa.update(table)
-            .where(table.c.delta_uuid == sa.bindparam("key"), table.c.sync_state == State.PENDING)
-            .values(
-                sync_state=State.ERROR,
-                sync_error_message=sa.bindparam("reason"),
-                retry_count=table.c.retry_count + 1,
-            ),
-            [{"key": key, "reason": str(reason)} for key, reason in rejected.items()],
+        set_by_key(
+            connection,
+            table.c.delta_uuid,
+            {key: {"sync_error_message": str(reason)} for key, reason in rejected.items()},
+            table.c.sync_state == State.PENDING,
+            alike={"sync_state": State.ERROR, "retry_count": table.c.retry_count + 1},
         )
+
+    def _expect_rejections(
+        self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, Rejected]
+    ) -> None:
+        if operation is Operation.GROUPS:
+            return
+        table, _ = self._target(operation)
+        for chunk in chunks(rejected):
+            rows = sa.select(table.c.delta_uuid).where(
+                table.c.delta_uuid.in_(chunk), table.c.sync_state == State.PENDING
+            )
+            expect_none(connection, rows, "were not in ERROR")
 
     def _log(
         self,

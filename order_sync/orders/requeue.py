@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from order_sync.orders.database import WritableDatabase, chunks
 from order_sync.orders.journal import Operation
 from order_sync.orders.tables import Action, State, Tables
+from order_sync.orders.writes import expect_none
 
 UNDER_IT = (State.SYNCED, State.ERROR, State.PENDING)  # lines whose subitem may have gone with the item
+NULL = sa.null()
 REQUEUED_BY = "order-sync reconcile"  # in place of a run's id in ORDER_SYNC_LOG
 
 
@@ -85,11 +87,14 @@ def _put_back(
                     "outcome": "requeued",
                     "monday_id": monday_id,
                     "message": "its item was gone from the board",
-                    "idempotency_key": None,
                 }
                 for operation, delta_uuid, monday_id in chunk
             ],
         )
+    left = sa.select(h.c.delta_uuid).where(
+        h.c.delta_uuid.in_([row.delta_uuid for row in headers]), h.c.sync_state == State.SYNCED
+    )
+    expect_none(connection, left, "did not wait again")
     return None
 
 
@@ -102,20 +107,20 @@ def _write(
         (line, State.PENDING, line.c.parent_item_id, ("monday_subitem_id", "parent_item_id")),
     ):
         mine = (table.c.record_uuid == record_uuid, table.c.action_type == Action.INSERT)
-        waits = {"sync_state": state, "sync_run_id": None, "sync_completed_at": None, "sync_error_message": None}
+        waits = dict.fromkeys(("sync_run_id", "sync_completed_at", "sync_error_message"), NULL) | {"sync_state": state}
         lost = (*mine, own.in_(gone), table.c.sync_state.in_(UNDER_IT))
-        connection.execute(sa.update(table).where(*lost).values(waits | dict.fromkeys(ids)))
+        connection.execute(sa.update(table).where(*lost).values(waits | dict.fromkeys(ids, NULL)))
         connection.execute(sa.update(table).where(*mine, table.c.sync_state == State.SYNCED).values(waits))
-    cleared = {"sync_state": None, "last_synced_at": None}
+    cleared = {"sync_state": NULL, "last_synced_at": NULL}
     # The order goes back whole: no main row may be SYNCED while its queue row waits. What is there keeps its id.
     for main in (o, m):
         connection.execute(sa.update(main).where(main.c.record_uuid == record_uuid).values(cleared))
     connection.execute(
-        sa.update(o).where(o.c.record_uuid == record_uuid, o.c.monday_item_id.in_(gone)).values(monday_item_id=None)
+        sa.update(o).where(o.c.record_uuid == record_uuid, o.c.monday_item_id.in_(gone)).values(monday_item_id=NULL)
     )
     for chunk in chunks(line_uuids):
         connection.execute(
             sa.update(m)
             .where(m.c.record_uuid == record_uuid, m.c.line_uuid.in_(chunk))
-            .values(cleared | {"monday_subitem_id": None, "parent_item_id": None})
+            .values(cleared | {"monday_subitem_id": NULL, "parent_item_id": NULL})
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from order_sync.errors import ConfigurationError
+from order_sync.errors import ConfigurationError, WriteLost
 
 DRIVER = "ODBC Driver 18 for SQL Server"
 LOGIN_SECONDS = 10
@@ -164,6 +164,8 @@ def reason(error: BaseException) -> str:
 
 def is_transient(error: BaseException) -> bool:
     """Will the same transaction likely succeed when it is tried again?"""
+    if isinstance(error, WriteLost):
+        return True
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
@@ -48,8 +49,15 @@ class Guid(TypeDecorator[str]):
             return dialect.type_descriptor(mssql.UNIQUEIDENTIFIER(as_uuid=False))
         return dialect.type_descriptor(sa.String(36))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return value.lower() if value is not None else None
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | UUID | None:
+        if value is None:
+            return None
+        if dialect.name == "mssql":
+            try:
+                return UUID(value)  # which the driver sends as a uniqueidentifier
+            except ValueError:
+                return value  # the server says what it thinks of it
+        return value.lower()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         return str(value).lower() if value is not None else None

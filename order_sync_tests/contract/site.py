@@ -137,8 +137,12 @@ class Site:
         return row
 
     def change(self, table: sa.Table, values: Row, **where: Any) -> int:
+        """Returns how many rows were changed, counted before: what a statement says of that proves nothing."""
         with self.database.write() as connection:
-            return connection.execute(sa.update(table).filter_by(**where).values(values)).rowcount
+            query = sa.select(sa.func.count()).select_from(table).filter_by(**where)
+            found = connection.execute(query).scalar_one()
+            connection.execute(sa.update(table).filter_by(**where).values(values))
+        return int(found)
 
     def insert(self, table: sa.Table, *rows: Row) -> None:
         with self.database.write() as connection:

@@ -5,3 +5,7 @@ WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 INSERT INTO [ORDER_SYNC_BOARDS] (board_id) VALUES (?);
 
 UPDATE [ORDER_SYNC_BOARDS] SET run_id=?, leased_until=?, name=?, url=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id IS NULL;
+
+SELECT [ORDER_SYNC_BOARDS].run_id
+FROM [ORDER_SYNC_BOARDS]
+WHERE [ORDER_SYNC_BOARDS].board_id = ?;

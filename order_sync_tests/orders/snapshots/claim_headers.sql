@@ -1,6 +1,11 @@
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=?, sync_attempted_at=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_DELTA].action_type = ? AND ([ORDER_LIST_DELTA].sync_state = ? OR [ORDER_LIST_DELTA].sync_state = ? AND ([ORDER_LIST_DELTA].sync_run_id IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at < ? OR [ORDER_LIST_DELTA].sync_run_id IN (NULL) AND (1 != 1)))) THEN ? ELSE ? END = ?;
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=?, sync_attempted_at=?, sync_error_message=NULL WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_DELTA].action_type = ? AND ([ORDER_LIST_DELTA].sync_state = ? OR [ORDER_LIST_DELTA].sync_state = ? AND ([ORDER_LIST_DELTA].sync_run_id IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at < ? OR [ORDER_LIST_DELTA].sync_run_id IN (NULL) AND (1 != 1)))) THEN ? ELSE ? END = ?;
 
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=? WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND (EXISTS (SELECT *
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_DELTA].action_type = ? AND ([ORDER_LIST_DELTA].sync_state = ? OR [ORDER_LIST_DELTA].sync_state = ? AND ([ORDER_LIST_DELTA].sync_run_id IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at < ? OR [ORDER_LIST_DELTA].sync_run_id IN (NULL) AND (1 != 1)))) THEN ? ELSE ? END = ? AND ([ORDER_LIST_DELTA].sync_run_id IS NULL OR [ORDER_LIST_DELTA].sync_run_id != ?)) AS anon_1;
+
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=NULL WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS theirs
 WHERE theirs.record_uuid = [ORDER_LIST_DELTA].record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND theirs.sync_run_id != ?));
 

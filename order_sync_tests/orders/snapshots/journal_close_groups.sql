@@ -1,6 +1,14 @@
 UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id = ?;
 
-UPDATE [ORDER_SYNC_JOURNAL] SET body=?, state=?, run_id=?, closed_at=? WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ? AND [ORDER_SYNC_JOURNAL].state = ?;
+SELECT [ORDER_SYNC_BOARDS].run_id, [ORDER_SYNC_BOARDS].leased_until
+FROM [ORDER_SYNC_BOARDS]
+WHERE [ORDER_SYNC_BOARDS].board_id = ?;
+
+SELECT [ORDER_SYNC_JOURNAL].state, [ORDER_SYNC_JOURNAL].run_id
+FROM [ORDER_SYNC_JOURNAL]
+WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ?;
+
+UPDATE [ORDER_SYNC_JOURNAL] SET body=NULL, state=?, run_id=?, closed_at=? WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ? AND [ORDER_SYNC_JOURNAL].state = ?;
 
 SELECT [ORDER_SYNC_GROUPS].group_id
 FROM [ORDER_SYNC_GROUPS]

@@ -1,5 +1,14 @@
 UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id = ?;
 
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_error_message=?, retry_count=([ORDER_LIST_DELTA].retry_count + ?) WHERE [ORDER_LIST_DELTA].delta_uuid = ? AND [ORDER_LIST_DELTA].sync_state = ?;
+SELECT [ORDER_SYNC_BOARDS].run_id, [ORDER_SYNC_BOARDS].leased_until
+FROM [ORDER_SYNC_BOARDS]
+WHERE [ORDER_SYNC_BOARDS].board_id = ?;
+
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_error_message=CASE [ORDER_LIST_DELTA].delta_uuid WHEN ? THEN ? END, retry_count=([ORDER_LIST_DELTA].retry_count + ?) WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND [ORDER_LIST_DELTA].sync_state = ?;
 
 INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id, code, message, request_id, idempotency_key, payload) VALUES (?, ...);
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND [ORDER_LIST_DELTA].sync_state = ?) AS anon_1;

@@ -1,3 +1,14 @@
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=? WHERE [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ?;
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? ORDER BY [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid;
 
-UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=? WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1;
+
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
+
+SELECT [ORDER_LIST_DELTA].delta_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? ORDER BY [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid;

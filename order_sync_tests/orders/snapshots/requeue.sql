@@ -14,20 +14,25 @@ SELECT [ORDER_LIST_LINES].line_uuid
 FROM [ORDER_LIST_LINES]
 WHERE [ORDER_LIST_LINES].record_uuid = ? AND [ORDER_LIST_LINES].parent_item_id IN (?, ?);
 
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, monday_item_id=?, sync_run_id=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].record_uuid = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].monday_item_id IN (?, ?) AND [ORDER_LIST_DELTA].sync_state IN (?, ...);
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, monday_item_id=NULL, sync_run_id=NULL, sync_completed_at=NULL, sync_error_message=NULL WHERE [ORDER_LIST_DELTA].record_uuid = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].monday_item_id IN (?, ?) AND [ORDER_LIST_DELTA].sync_state IN (?, ...);
 
-UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_DELTA].record_uuid = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_state = ?;
+UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_run_id=NULL, sync_completed_at=NULL, sync_error_message=NULL WHERE [ORDER_LIST_DELTA].record_uuid = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_state = ?;
 
-UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, monday_subitem_id=?, parent_item_id=?, sync_run_id=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ? AND [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].parent_item_id IN (?, ?) AND [ORDER_LIST_LINES_DELTA].sync_state IN (?, ...);
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, monday_subitem_id=NULL, parent_item_id=NULL, sync_run_id=NULL, sync_completed_at=NULL, sync_error_message=NULL WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ? AND [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].parent_item_id IN (?, ?) AND [ORDER_LIST_LINES_DELTA].sync_state IN (?, ...);
 
-UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=?, sync_completed_at=?, sync_error_message=? WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ? AND [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=NULL, sync_completed_at=NULL, sync_error_message=NULL WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ? AND [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
 
-UPDATE [ORDER_LIST] SET sync_state=?, last_synced_at=? WHERE [ORDER_LIST].record_uuid = ?;
+UPDATE [ORDER_LIST] SET sync_state=NULL, last_synced_at=NULL WHERE [ORDER_LIST].record_uuid = ?;
 
-UPDATE [ORDER_LIST_LINES] SET sync_state=?, last_synced_at=? WHERE [ORDER_LIST_LINES].record_uuid = ?;
+UPDATE [ORDER_LIST_LINES] SET sync_state=NULL, last_synced_at=NULL WHERE [ORDER_LIST_LINES].record_uuid = ?;
 
-UPDATE [ORDER_LIST] SET monday_item_id=? WHERE [ORDER_LIST].record_uuid = ? AND [ORDER_LIST].monday_item_id IN (?, ?);
+UPDATE [ORDER_LIST] SET monday_item_id=NULL WHERE [ORDER_LIST].record_uuid = ? AND [ORDER_LIST].monday_item_id IN (?, ?);
 
-UPDATE [ORDER_LIST_LINES] SET sync_state=?, monday_subitem_id=?, parent_item_id=?, last_synced_at=? WHERE [ORDER_LIST_LINES].record_uuid = ? AND [ORDER_LIST_LINES].line_uuid IN (?, ...);
+UPDATE [ORDER_LIST_LINES] SET sync_state=NULL, monday_subitem_id=NULL, parent_item_id=NULL, last_synced_at=NULL WHERE [ORDER_LIST_LINES].record_uuid = ? AND [ORDER_LIST_LINES].line_uuid IN (?, ...);
 
-INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, delta_uuid, operation, outcome, monday_id, message, idempotency_key) VALUES (?, ...);
+INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, delta_uuid, operation, outcome, monday_id, message) VALUES (?, ...);
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND [ORDER_LIST_DELTA].sync_state = ?) AS anon_1;
