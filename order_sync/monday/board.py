@@ -16,6 +16,7 @@ from order_sync.monday.columns import SUBTASKS, Column, read_column
 from order_sync.monday.lists import Listing, Row, ask, hundreds, is_active, items_by_id, rows_in, rows_of, text_of
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.nearest import did_you_mean
 
 BOARDS_A_CALL = 25  # as many as boards(ids:) gives without being asked for more
 BOARD_LISTS = ("columns", "groups")
@@ -230,7 +231,8 @@ def problem_of(board: Board, column_id: str, kind: str, column: ColumnMap | None
     """What is wrong with one column of the board for the mapping, None if nothing is."""
     found = board.columns.get(column_id)
     if found is None:
-        return f"board {board.id} ('{board.name}') has no column '{column_id}' ({kind})"
+        meant = did_you_mean(column_id, board.columns)
+        return f"board {board.id} ('{board.name}') has no column '{column_id}' ({kind}){meant}"
     if found.type != kind:
         return f"column '{column_id}' of board {board.id} is {found.type}, the mapping says {kind}"
     if column and column.type in LABELLED and not column.new_labels and not found.labels:

@@ -63,6 +63,8 @@ def lacking(
         if found.get(table) and only in ("", right)
     ]
     answers = catalog.granted(database, [(table, right, None) for table, right in wanted])
+    if not any(answers):  # not to be believed: a user without any right on the tables would not see them
+        answers = [None] * len(answers)
     for (table, right), answer in zip(wanted, answers, strict=True):
         if answer is None:
             yield Lacking(table=table, right=right, known=False)

@@ -158,6 +158,7 @@ def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: 
             {"source": "A", "column": "missing", "type": "status"},
             {"source": "B", "column": "total_qty", "type": "text"},
             {"source": "C", "column": "season", "type": "dropdown"},
+            {"source": "D", "column": "po_nubmer", "type": "text"},
         ],
     )
     with pytest.raises(ConfigurationError) as caught:
@@ -167,7 +168,8 @@ def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: 
         f"board {EMBEDDED_BOARD} ('Production planning') has no column 'no_such_key' (text); "
         f"board {EMBEDDED_BOARD} ('Production planning') has no column 'missing' (status); "
         f"column 'total_qty' of board {EMBEDDED_BOARD} is numbers, the mapping says text; "
-        f"column 'season' of board {EMBEDDED_BOARD} has no labels to choose from."
+        f"column 'season' of board {EMBEDDED_BOARD} has no labels to choose from; "
+        f"board {EMBEDDED_BOARD} ('Production planning') has no column 'po_nubmer' (text) (did you mean 'po_number'?)."
     )
 
 

@@ -509,6 +509,17 @@ def test_each_right_of_db_grant_is_asked_for(table: str, right: str) -> None:
     assert (finding.table, finding.problem) == (f"dbo.{table}", f"this user may not {right}")
 
 
+def test_a_server_that_denies_every_right_is_not_believed() -> None:
+    """A user without any right on the tables would not see them."""
+    every = [column.name for t in ALL_TABLES for column in t.columns]
+    rights = ("SELECT", "INSERT", "UPDATE", "DELETE")
+    refused = [(f"dbo.[{t.name}]", right) for t in ALL_TABLES for right in rights]
+    (note,) = findings_of(refused=refused, refused_columns=every)
+    assert (note.blocks, note.table) == (False, "rights")
+    assert note.problem.startswith("the rights of this user are not shown by this server")
+    check_tables(DescribedServer(Catalog(refused=refused, refused_columns=every)), TABLES)
+
+
 def test_a_server_that_knows_no_rights_or_indexes_says_so() -> None:
     (rights,) = findings_of(unknown="HAS_PERMS_BY_NAME")
     assert (rights.blocks, rights.problem.split(" (")[0]) == (False, "the rights of this user cannot be read")
