@@ -59,8 +59,6 @@ class Api:
     def __init__(self, emulation: Emulation) -> None:
         self._emulation = emulation
         self._documents = Documents()
-        #: Executions that go on though their answer was cut off.
-        self._late: set[asyncio.Task[Answer]] = set()
 
     async def post(self, request: Request) -> Response:
         account, settings = self._emulation.account, self._emulation.settings
@@ -126,21 +124,24 @@ class Api:
             return await self._end(exchange, ending, call)
         key = record.idempotency_key if document.kind == "mutation" else None
         execution = self._admitted(exchange, call) if key is None else self._once(exchange, call, key)
-        answer = await self._in_time(exchange.settings, execution)
+        answer = await self._in_time(exchange, execution)
         if ending is not None:
             return await self._end(exchange, ending, call)
         return answer
 
-    async def _in_time(self, settings: EmulatorSettings, execution: Coroutine[Any, Any, Answer]) -> Answer:
+    async def _in_time(self, exchange: Exchange, execution: Coroutine[Any, Any, Answer]) -> Answer:
         """monday's gateway gives up on a slow answer; what is executed behind it goes on to its end."""
-        if not settings.timeout_s:
+        timeout_s, late = exchange.settings.timeout_s, exchange.account.late
+        if not timeout_s:
             return await execution
         task = asyncio.get_running_loop().create_task(execution)
-        done, _ = await asyncio.wait({task}, timeout=self._emulation.clock.real(settings.timeout_s))
-        if done:
+        patience = asyncio.ensure_future(self._emulation.clock.sleep(timeout_s))
+        await asyncio.wait({task, patience}, return_when=asyncio.FIRST_COMPLETED)
+        patience.cancel()
+        if task.done():
             return task.result()
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        late.add(task)
+        task.add_done_callback(late.discard)
         return answers.html(504, "Gateway Time-out")
 
     async def _read(self, exchange: Exchange) -> Call | Answer:

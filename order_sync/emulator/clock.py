@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 
 class Clock:
@@ -15,6 +16,10 @@ class Clock:
         self._speed = speed
         self._real = time.monotonic()
         self._virtual = time.time()
+        #: Sleeps that have not ended.
+        self.sleeping = 0
+        #: Set when the time that sleepers have computed is no longer right.
+        self._changed = asyncio.Event()
 
     def now(self) -> float:
         return self._virtual + (time.monotonic() - self._real) * self._speed
@@ -22,6 +27,12 @@ class Clock:
     def set_speed(self, speed: float) -> None:
         self._virtual, self._real = self.now(), time.monotonic()
         self._speed = speed
+        self._wake()
+
+    def advance(self, seconds: float) -> None:
+        """What is due by then happens now: tests need not wait for it."""
+        self._virtual += seconds
+        self._wake()
 
     def at_least(self, moment: float) -> None:
         """A restart may find effects of a faster clock: time goes on from the last of them."""
@@ -33,4 +44,15 @@ class Clock:
         return seconds / self._speed
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(self.real(seconds))
+        until = self.now() + seconds
+        self.sleeping += 1
+        try:
+            while (left := until - self.now()) > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), self.real(left))
+        finally:
+            self.sleeping -= 1
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -5,6 +5,7 @@ Never: the token, and no effect that monday's own API would have to journal."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +16,9 @@ from starlette.routing import Route
 from .bounds import BodyTooLarge, read_body, read_json, whole
 from .emulation import Emulation
 from .settings import in_one_line
+
+#: A year: a clock that is further ahead has dates that do not fit into what shows them.
+MOST_SECONDS = 31_536_000
 
 
 class Control:
@@ -29,6 +33,7 @@ class Control:
             Route("/checksum", self.checksum),
             Route("/stats", self.stats),
             Route("/settings", self.configure, methods=["POST"]),
+            Route("/clock", self.advance, methods=["POST"]),
             Route("/reset", self.reset, methods=["POST"]),
         ]
 
@@ -51,30 +56,49 @@ class Control:
         return _json({"checksum": self._emulation.account.state.checksum()})
 
     async def stats(self, _request: Request) -> Response:
-        return _json(self._emulation.account.stats(self._emulation.connections))
+        stats = self._emulation.account.stats(self._emulation.connections)
+        return _json(stats | {"sleeping": self._emulation.clock.sleeping})
 
     async def configure(self, request: Request) -> Response:
+        return await self._change(request, self._configure)
+
+    async def advance(self, request: Request) -> Response:
+        """`{"seconds": 60}` moves the virtual clock on; what sleeps until then wakes up."""
+        return await self._change(request, self._advance)
+
+    async def reset(self, request: Request) -> Response:
+        return await self._change(request, self._reset)
+
+    async def _change(self, request: Request, change: Callable[[dict[str, Any]], Any]) -> Response:
         if request.headers.get("content-type") != "application/json":
             # A page of another site can post a form, but not JSON, without asking first.
             return _json({"error": "send application/json"}, 415)
         try:
-            changes = read_json(await read_body(request, self._emulation.settings.body_max_bytes))
-            if not isinstance(changes, dict):
+            sent = read_json(await read_body(request, self._emulation.settings.body_max_bytes))
+            if not isinstance(sent, dict):
                 raise ValueError("send a JSON object")
-            self._emulation.configure(changes)
+            return _json(change(sent))
         except BodyTooLarge as error:
             return _json({"error": str(error)}, 413)
         except ValidationError as error:
             return _json({"error": in_one_line(error)}, 422)
         except ValueError as error:
             return _json({"error": str(error)}, 422)
-        return _json(self._emulation.settings.model_dump(mode="json", exclude={"token"}))
 
-    async def reset(self, request: Request) -> Response:
-        if request.headers.get("content-type") != "application/json":
-            return _json({"error": "send application/json"}, 415)
+    def _configure(self, changes: dict[str, Any]) -> dict[str, Any]:
+        self._emulation.configure(changes)
+        return self._emulation.settings.model_dump(mode="json", exclude={"token"})
+
+    def _advance(self, sent: dict[str, Any]) -> dict[str, float]:
+        seconds = sent.get("seconds")
+        if not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
+            raise ValueError(f"seconds is a number from 0 to {MOST_SECONDS}")
+        self._emulation.clock.advance(seconds)
+        return {"now": self._emulation.clock.now()}
+
+    def _reset(self, _sent: dict[str, Any]) -> dict[str, Any]:
         self._emulation.reset()
-        return _json({})
+        return {}
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -4,6 +4,7 @@ Never: two accounts at once on one state file; a reset closes the old one first.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -101,9 +102,13 @@ class Account:
         )
         self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
         self.totals = Totals()
+        #: Executions that go on though their answer was cut off.
+        self.late: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
         self.bulk.close()
+        for task in self.late:
+            task.cancel()
         self.journal.clear()
 
     def stats(self, connections: Connections) -> dict[str, Any]:

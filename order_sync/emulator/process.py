@@ -68,6 +68,10 @@ class Emulator:
         """Changes settings while it runs; faults may be `Fault` objects. Returns the settings in force."""
         return self._post("settings", _plain(changes))  # type: ignore[no-any-return]
 
+    def advance(self, seconds: float) -> None:
+        """Moves the virtual clock on: what waits until then happens at once."""
+        self._post("clock", {"seconds": seconds})
+
     def reset(self) -> None:
         """Back to the seeds and settings of the start; logs, budgets and the state file are emptied."""
         self._post("reset", {})

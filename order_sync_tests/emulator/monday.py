@@ -5,9 +5,13 @@ Never: order_sync's own client: these tests look at the wire."""
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import httpx
+
+from order_sync.emulator import Emulator
 
 
 class Monday:
@@ -74,6 +78,23 @@ class Monday:
 CREATE_ITEM = """mutation ($n: String!, $g: String, $v: JSON, $l: Boolean) {
     create_item(board_id: 101, item_name: $n, group_id: $g, column_values: $v, create_labels_if_missing: $l) {
         id } }"""
+
+
+#: So long that nothing which waits for it ends before the test moves the emulator's clock.
+MINUTE_MS = 60_000
+
+
+def until(is_so: Callable[[], object], what: str, *, within: float = 60) -> None:
+    """Waits for a state that the emulator comes to by itself; fails with `what` if it does not."""
+    deadline = time.monotonic() + within
+    while not is_so():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        time.sleep(0.005)
+
+
+def asleep(emulator: Emulator, count: int) -> None:
+    """Waits until so many requests and jobs wait for the emulator's clock, which may be moved then."""
+    until(lambda: emulator.stats()["sleeping"] == count, f"{count} to wait for the clock")
 
 
 def batch(count: int) -> tuple[str, dict[str, Any]]:

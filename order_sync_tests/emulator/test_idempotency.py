@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from order_sync.emulator import Emulator, Fault, FaultKind
-from order_sync_tests.emulator.monday import Monday, batch
+from order_sync_tests.emulator.monday import MINUTE_MS, Monday, asleep, batch, until
 
 ONE_ITEM = 'mutation { create_item(board_id: 101, item_name: "One") { id } }'
 
@@ -41,9 +41,14 @@ def test_a_partial_failure_is_replayed_as_it_was(emulator: Emulator, monday: Mon
 
 
 def test_a_concurrent_duplicate_is_refused(emulator: Emulator, monday: Monday) -> None:
-    emulator.configure(latency_ms=400)
+    emulator.configure(latency_ms=MINUTE_MS, timeout_s=0)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: monday.post(ONE_ITEM, key="k"), range(4)))
+        waiting = pool.map(lambda _: monday.post(ONE_ITEM, key="k"), range(4))
+        until(lambda: emulator.stats()["refused"] == 3, "three refusals")
+        asleep(emulator, 1)
+        emulator.advance(60)
+        answers = list(waiting)
+    emulator.configure(latency_ms=0)
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
     refused = next(answer for answer in answers if answer.status_code == 409)
     assert refused.json()["errors"][0]["extensions"]["code"] == "IDEMPOTENCY_CONFLICT"
@@ -84,11 +89,10 @@ def test_an_answer_over_a_megabyte_is_executed_but_not_kept(emulator: Emulator, 
 
 
 def test_after_30_minutes_the_key_is_forgotten(emulator: Emulator, monday: Monday) -> None:
-    emulator.configure(clock_speed=10_000)  # 30 minutes pass in 0.18 s.
     monday.post(ONE_ITEM, key="k")
-    emulator.configure(idempotency_retention_s=1_000_000)
+    emulator.advance(1_700)
     assert "Idempotency-Replayed" in monday.post(ONE_ITEM, key="k").headers
-    emulator.configure(idempotency_retention_s=0.001)
+    emulator.advance(101)
     monday.post(ONE_ITEM, key="k")
     assert created(emulator) == 2
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from order_sync.emulator import Emulator
-from order_sync_tests.emulator.monday import Monday, batch
+from order_sync_tests.emulator.monday import MINUTE_MS, Monday, asleep, batch, until
 
 ONE_ITEM = 'mutation { create_item(board_id: 101, item_name: "One") { id } complexity { before query after } }'
 
@@ -82,15 +81,13 @@ def test_a_spent_complexity_budget(emulator: Emulator, monday: Monday) -> None:
 
 def test_the_window_ends_60_virtual_seconds_after_its_first_call(emulator: Emulator, monday: Monday) -> None:
     limits = {"complexity_per_minute": 30_000, "minute_calls": 10_000}
-    emulator.configure(enforce_limits=True, clock_speed=200, limits=limits)  # A minute is 0.3 s.
+    emulator.configure(enforce_limits=True, limits=limits)
     monday.data(ONE_ITEM)
-    statuses: list[int] = []
-    while statuses.count(200) == 0:
+    statuses = []
+    for seconds in (0, 30, 30):
+        emulator.advance(seconds)
         statuses.append(monday.post(ONE_ITEM).status_code)
-        assert len(statuses) < 5_000
-    assert 429 in statuses
-    records = emulator.requests()
-    assert 60 <= records[-1]["at"] - records[0]["at"] < 120
+    assert statuses == [429, 429, 200]
 
 
 def test_reads_and_writes_of_an_app_token_have_a_budget_each(emulator: Emulator, monday: Monday) -> None:
@@ -133,9 +130,13 @@ def test_calls_a_day(emulator: Emulator, monday: Monday, status: int) -> None:
 
 
 def test_calls_at_once(emulator: Emulator, monday: Monday) -> None:
-    emulator.configure(enforce_limits=True, latency_ms=400, limits={"concurrency": 2})
+    emulator.configure(enforce_limits=True, latency_ms=MINUTE_MS, timeout_s=0, limits={"concurrency": 2})
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: monday.post(ONE_ITEM), range(4)))
+        waiting = pool.map(lambda _: monday.post(ONE_ITEM), range(4))
+        until(lambda: emulator.stats()["refused"] == 2, "two refusals")
+        asleep(emulator, 2)
+        emulator.advance(60)
+        answers = list(waiting)
     assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429]
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert refused.json()["errors"][0]["extensions"]["code"] == "maxConcurrencyExceeded"
@@ -153,17 +154,23 @@ def test_boards_a_minute(emulator: Emulator, monday: Monday) -> None:
 
 def test_one_writer_a_board(emulator: Emulator, monday: Monday) -> None:
     item = monday.item("One")
-    emulator.configure(lock_boards=True, latency_ms=400)
+    emulator.configure(lock_boards=True, latency_ms=MINUTE_MS, timeout_s=0)
     subitem = f'mutation {{ create_subitem(parent_item_id: {item}, item_name: "Size M") {{ id }} }}'
     # Subitems live on another board than their item: these two do not meet.
-    with ThreadPoolExecutor(2) as pool:
-        assert [a.status_code for a in pool.map(monday.post, [ONE_ITEM, subitem])] == [200, 200]
-    with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(monday.post, [subitem] * 3))
-    assert sorted(answer.status_code for answer in answers) == [200, 423, 423]
-    with ThreadPoolExecutor(2) as pool:
-        reads = list(pool.map(monday.post, ["{ boards(ids: [101]) { id } }", ONE_ITEM]))
-    assert [answer.status_code for answer in reads] == [200, 200]
+    assert meet(emulator, monday, [ONE_ITEM, subitem], refused=0) == [200, 200]
+    assert meet(emulator, monday, [subitem] * 3, refused=2) == [200, 423, 423]
+    assert meet(emulator, monday, ["{ boards(ids: [101]) { id } }", ONE_ITEM], refused=0) == [200, 200]
+
+
+def meet(emulator: Emulator, monday: Monday, queries: list[str], *, refused: int) -> list[int]:
+    """The statuses of requests of which each waits, or is refused, before the first one goes on."""
+    already = emulator.stats()["refused"]
+    with ThreadPoolExecutor(len(queries)) as pool:
+        waiting = pool.map(monday.post, queries)
+        until(lambda: emulator.stats()["refused"] - already == refused, f"{refused} refusals")
+        asleep(emulator, len(queries) - refused)
+        emulator.advance(60)
+        return sorted(answer.status_code for answer in waiting)
 
 
 def test_time_a_request_and_a_mutation_take(emulator: Emulator, monday: Monday) -> None:
@@ -180,17 +187,20 @@ SLOW_BATCH = 6
 
 
 def test_a_gateway_gives_up_but_the_execution_goes_on(emulator: Emulator, monday: Monday) -> None:
-    emulator.configure(timeout_s=0.1, mutation_ms=100)
+    emulator.configure(timeout_s=30, mutation_ms=MINUTE_MS)
     query, variables = batch(SLOW_BATCH)
-    began = time.monotonic()
-    answer = monday.post(query, variables, key="k")
-    assert time.monotonic() - began >= 0.09
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(monday.post, query, variables, key="k")
+        asleep(emulator, 2)  # the request, and the gateway's patience
+        emulator.advance(30)
+        answer = waiting.result()
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (504, "text/html")
     assert len(emulator.effects(kind="item_created")) < SLOW_BATCH
     assert monday.post(query, variables, key="k").status_code == 409
-    deadline = time.monotonic() + 10
-    while not emulator.effects(kind="response_kept") and time.monotonic() < deadline:
-        time.sleep(0.02)
+    for created in range(SLOW_BATCH):
+        until(lambda created=created: len(emulator.effects(kind="item_created")) == created, f"item {created}")  # type: ignore[misc]
+        emulator.advance(60)
+    until(lambda: emulator.effects(kind="response_kept"), "the execution to end")
     assert len(emulator.effects(kind="item_created")) == SLOW_BATCH
     kept = monday.post(query, variables, key="k")
     assert (kept.status_code, kept.headers["Idempotency-Replayed"]) == (200, "true")
@@ -207,6 +217,39 @@ def test_a_request_that_is_in_time(emulator: Emulator, monday: Monday, timeout_s
 
 
 def test_the_time_out_is_a_minute_of_virtual_time(emulator: Emulator, monday: Monday) -> None:
-    emulator.configure(mutation_ms=20_000, clock_speed=200)  # A minute is 0.3 s.
-    statuses = [monday.post(*batch(count)).status_code for count in (2, 4)]
-    assert statuses == [200, 504]
+    emulator.configure(mutation_ms=2 * MINUTE_MS)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(monday.post, *batch(1))
+        asleep(emulator, 2)  # the request, and the gateway's patience
+        emulator.advance(30)
+        assert not waiting.done()
+        emulator.advance(30)
+        assert waiting.result().status_code == 504
+
+
+def test_the_clock_moves_on_when_it_is_told(emulator: Emulator, monday: Monday) -> None:
+    """Then nobody has to wait for it; a machine that is busy changes nothing."""
+    emulator.configure(latency_ms=MINUTE_MS, timeout_s=0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(monday.post, ONE_ITEM)
+        asleep(emulator, 1)
+        emulator.advance(20)
+        asleep(emulator, 1)
+        emulator.advance(40)
+        assert waiting.result().status_code == 200
+    assert emulator.requests()[0]["seconds"] >= 60
+    for seconds in (-1, "soon", 1e300):
+        with pytest.raises(ValueError, match="seconds is a number"):
+            emulator.advance(seconds)  # type: ignore[arg-type]
+
+
+def test_a_reset_ends_what_still_runs(emulator: Emulator, monday: Monday) -> None:
+    emulator.configure(mutation_ms=2 * MINUTE_MS)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(monday.post, ONE_ITEM)
+        asleep(emulator, 2)
+        emulator.advance(60)
+        assert waiting.result().status_code == 504
+    asleep(emulator, 1)
+    emulator.reset()
+    asleep(emulator, 0)

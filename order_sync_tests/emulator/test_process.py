@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from order_sync.emulator import EmulatorError, EmulatorSettings, Fault, FaultKind, start_emulator
+from order_sync_tests.emulator.monday import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,30 +23,23 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until_gone(port: int) -> bool:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if not is_listening(port):
-            return True
-        time.sleep(0.02)
-    return False
-
-
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
 def test_it_ends_when_its_parent_is_killed() -> None:
     code = """if True:
-        import time
+        import sys
         from order_sync.emulator import start_emulator
         print(start_emulator().page_url, flush=True)
-        time.sleep(60)"""
+        sys.stdin.read()"""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as parent:
         assert parent.stdout is not None
         port = httpx.URL(parent.stdout.readline().decode().strip()).port
         assert port is not None
         assert is_listening(port)
         parent.send_signal(signal.SIGKILL)
-    assert wait_until_gone(port)
+    until(lambda: not is_listening(port), "the emulator to end")
 
 
 def test_stop_ends_it_and_again_is_no_harm() -> None:
