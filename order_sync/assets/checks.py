@@ -22,7 +22,7 @@ from order_sync.monday.values import encode_row
 from order_sync.orders import audit
 from order_sync.orders.database import chunks
 from order_sync.orders.mapping import LABELLED, ColumnMap
-from order_sync.orders.naming import group_title
+from order_sync.orders.naming import TextKey, group_title, text_key
 from order_sync.orders.queue import QueueReader
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
@@ -290,18 +290,19 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
 
 def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> tuple[list[str], list[str]]:
     """The wanted titles that the board lacks, and those that it has more than once."""
-    ids: dict[str, list[str]] = {}
+    ids: dict[TextKey, list[str]] = {}
     for group_id, title in board.group_titles.items():
-        ids.setdefault(title, []).append(group_id)
-    renamed = {title for group_id, title in own.items() if group_id in board.group_ids}
+        ids.setdefault(text_key(title), []).append(group_id)
+    renamed = {text_key(title) for group_id, title in own.items() if group_id in board.group_ids}
     missing, doubled = [], []
-    for title in sorted(wanted):
-        if title not in ids and title not in renamed:
+    for key, title in sorted({text_key(title): title for title in sorted(wanted)}.items()):
+        same = ids.get(key, [])
+        if not same and key not in renamed:
             missing.append(f"group '{title}' is not on board {board.id}")
-        elif len(ids.get(title, ())) > 1:
-            ours = sum(group_id in own for group_id in ids[title])
-            which = ", ".join(ids[title])
-            doubled.append(f"board {board.id} has {len(ids[title])} groups '{title}' ({which}), {ours} of them ours")
+        elif len(same) > 1:
+            ours = sum(group_id in own for group_id in same)
+            which = ", ".join(same)
+            doubled.append(f"board {board.id} has {len(same)} groups '{title}' ({which}), {ours} of them ours")
     return missing, doubled
 
 

@@ -4,8 +4,7 @@ In: the claimed headers and lines. Out: desired rows, with a reason where a row 
 The monday IO manager creates what is missing; each step is complete before the next one begins.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -15,7 +14,7 @@ from order_sync.assets.queue import OWNERS
 from order_sync.errors import Rejected, Rule
 from order_sync.io_managers.frames import Row, to_frame, to_rows
 from order_sync.orders.mapping import Mapping as ColumnMapping
-from order_sync.orders.naming import group_title, item_name, subitem_name
+from order_sync.orders.naming import TextKey, group_title, item_name, subitem_name, text_key
 from order_sync.orders.tables import CUSTOMER
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
@@ -65,21 +64,14 @@ def monday_groups(
     pending_headers: pd.DataFrame, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
 ) -> pd.DataFrame:
     """The groups of all claimed headers, created and confirmed before the first item is."""
-    headers: Counter[tuple[int, str]] = Counter()
-    customers: dict[tuple[int, str], str] = {}
+    groups: dict[tuple[int, TextKey], Row] = {}
     for row in to_rows(pending_headers):
         title, _ = _or_rejection(group_title, row)
         board = sql_server.mapping.board_of(row, monday.board_id)
         if title and not _no_board(board, sql_server.mapping):
-            headers[board, title] += 1
-            customers.setdefault((board, title), row[CUSTOMER])
-    return to_frame(
-        (
-            {"board_id": board, "title": title, "customer": customers[board, title], "headers": count}
-            for (board, title), count in headers.items()
-        ),
-        GROUPS,
-    )
+            first = {"board_id": board, "title": title, "customer": row[CUSTOMER], "headers": 0}
+            groups.setdefault((board, text_key(title)), first)["headers"] += 1
+    return to_frame(groups.values(), GROUPS)
 
 
 @dg.asset(
@@ -98,11 +90,11 @@ def monday_items(
 ) -> pd.DataFrame:
     """One item per header, on the board that the mapping's rules choose, in its group."""
     mapping = sql_server.mapping
-    group_ids = {(row["board_id"], row["title"]): row["group_id"] for row in to_rows(monday_groups)}
+    groups = {(row["board_id"], text_key(row["title"])): row for row in to_rows(monday_groups)}
 
     def desired() -> Iterator[Row]:
         for row in to_rows(pending_headers):
-            yield _item(row, mapping, mapping.board_of(row, monday.board_id), group_ids)
+            yield _item(row, mapping, mapping.board_of(row, monday.board_id), groups)
 
     return to_frame(desired(), ITEMS)
 
@@ -148,8 +140,12 @@ def monday_subitems(
     return to_frame(desired(), SUBITEMS)
 
 
-def _item(row: Row, mapping: ColumnMapping, board: int, group_ids: Mapping[tuple[int, str], str]) -> Row:
+def _item(row: Row, mapping: ColumnMapping, board: int, groups: dict[tuple[int, TextKey], Row]) -> Row:
+    """`groups` are those of the boards; one that could not be created is added, so that its title is spelled once."""
     title, no_title = _or_rejection(group_title, row)
+    group = {"title": title, "group_id": None}
+    if title:
+        group = groups.setdefault((board, text_key(title)), group)
     name, no_name = _or_rejection(item_name, row)
     rejection = no_title or no_name or _no_board(board, mapping)
     if not row["has_order"]:
@@ -159,8 +155,8 @@ def _item(row: Row, mapping: ColumnMapping, board: int, group_ids: Mapping[tuple
         "delta_uuid": row["delta_uuid"],
         "record_uuid": row["record_uuid"],
         "customer": row[CUSTOMER],
-        "group": title,
-        "group_id": group_ids.get((board, title or "")),
+        "group": group["title"],
+        "group_id": group["group_id"],
         "name": name,
         "values": {column.column: row.get(column.source) for column in mapping.items.columns},
         **_told(rejection),

@@ -26,6 +26,7 @@ from order_sync.errors import ConfigurationError
 from order_sync.orders.check import check_tables, create_all
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import load_mapping
+from order_sync.orders.naming import text_key
 from order_sync.orders.tables import Action, State, Tables
 from order_sync.orders.toml_file import in_words, read_toml
 from order_sync.orders.validation import problems
@@ -233,7 +234,7 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
         unknown = by_key.keys() - {row[0] for row in known}
         wrong += [f"{what} {key} is on the board and in no queue table" for key in unknown]
     for board in boards:
-        groups = Counter(group["title"] for group in board["groups"] if group["state"] == "active")
+        groups = Counter(text_key(group["title"]) for group in board["groups"] if group["state"] == "active")
         doubled += [f"group '{title}' is {n} times on board {board['id']}" for title, n in groups.items() if n > 1]
     wrong += [f"ORDER_LIST names item {i}, which is not on the board" for i in orders - {item[1] for item in items}]
     wrong += [

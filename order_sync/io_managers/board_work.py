@@ -24,6 +24,7 @@ from order_sync.orders.claims import OrderQueue
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.tables import State
 
 log = logging.getLogger("order_sync.monday")
@@ -63,9 +64,22 @@ class Done:
         self.adopted += other.adopted
 
 
-def groups_of(journal: Journal, board: Board) -> dict[str, str]:
-    """Group ids by title. A group that order_sync made is known by its id also where its title has changed."""
-    return journal.known_groups(board.group_ids) | dict(board.groups)
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A group of a board, under a title that it has, or that order_sync gave it."""
+
+    id: str
+    title: str
+
+
+def groups_of(known: Mapping[str, str], board: Board) -> dict[TextKey, Group]:
+    """The board's groups by what their titles are compared by; `known` are those of order_sync, with their ids.
+
+    A group that order_sync made is known by its id also where its title has changed.
+    """
+    own = {text_key(title): Group(id=group_id, title=title) for title, group_id in known.items()}
+    titles = board.group_titles
+    return own | {key: Group(id=group_id, title=titles[group_id]) for key, group_id in board.groups.items()}
 
 
 class BoardWork:
@@ -96,14 +110,14 @@ class BoardWork:
     def create_groups(self, rows: Sequence[Row]) -> Done:
         """`rows` have title."""
         board = self._read()
-        here = groups_of(self._journal, board)
+        here = groups_of(self._journal.known_groups(board.group_ids), board)
         wanted = [row["title"] for row in rows]
-        there = {title: here[title] for title in wanted if title in here}
+        there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
         self._changes.tell_renamed(there, board)
         self._journal.adopt(Operation.GROUPS, there)
         outcome = self._writer.create(
             Operation.GROUPS,
-            [NewRow(key=title, variables={"name": title}) for title in wanted if title not in here],
+            [NewRow(key=title, variables={"name": title}) for title in wanted if title not in there],
             {"board": str(board.id)},
         )
         self._confirm_groups(outcome.created)

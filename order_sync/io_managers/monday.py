@@ -18,13 +18,14 @@ import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from order_sync.errors import BoardRefused, ConfigurationError, OrderSyncError
-from order_sync.io_managers.board_work import BoardWork, Done, Site, Step, groups_of, read_sites
+from order_sync.io_managers.board_work import BoardWork, Done, Group, Site, Step, groups_of, read_sites
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame, to_rows
 from order_sync.monday.board import check_mapping
 from order_sync.monday.client import MondayClient
 from order_sync.monday.writer import BoardWriter
 from order_sync.orders.budget import Budget
 from order_sync.orders.journal import Journal
+from order_sync.orders.naming import TextKey, text_key
 from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
@@ -78,9 +79,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
         queue, mapping = self.sql_server.queue, self.sql_server.mapping
         if name == "monday_groups":
             groups = (
-                {"board_id": board_id, "title": title, "group_id": group_id}
-                for board_id, site in self._sites.items()
-                for title, group_id in groups_of(self._journal(board_id), site.board).items()
+                {"board_id": board_id, "title": group.title, "group_id": group.id}
+                for board_id in self._sites
+                for group in self._groups(board_id).values()
             )
             return to_frame(groups, GROUPS)
         if name == "monday_items":
@@ -197,11 +198,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
     def _links(self, rows: Sequence[Row]) -> dg.MetadataValue[Any]:
         """The groups with their items wanted, each a link to its board at the group."""
-        ids = {board_id: groups_of(self._journal(board_id), site.board) for board_id, site in self._sites.items()}
+        groups = {board_id: self._groups(board_id) for board_id in self._sites}
         lines = ["| group | items wanted |", "| --- | ---: |"]
         for row in rows:
             title = re.sub(r"([\\`*_\[\]<>|#&!()~])", r"\\\1", " ".join(row["title"].split()))
-            url = f"{self._sites[row['board_id']].board.url}#{ids[row['board_id']].get(row['title'], '')}"
+            group = groups[row["board_id"]].get(text_key(row["title"]))
+            url = f"{self._sites[row['board_id']].board.url}#{group.id if group else ''}"
             lines.append(f"| [{title}]({url}) | {row['headers']} |")
         return dg.MetadataValue.md("\n".join(lines))
 
@@ -223,6 +225,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
         }
 
     # ---- the boards -------------------------------------------------------------------------------
+
+    def _groups(self, board_id: int) -> dict[TextKey, Group]:
+        board = self._sites[board_id].board
+        return groups_of(self._journal(board_id).known_groups(board.group_ids), board)
 
     def _connect(self) -> MondayClient:
         """The client; version, boards, columns and labels are checked at the first time."""

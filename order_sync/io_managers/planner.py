@@ -16,7 +16,7 @@ from math import ceil
 from typing import Any
 
 from order_sync.errors import ConfigurationError, Fatal, Rejected, Transient
-from order_sync.io_managers.board_work import Site, read_sites
+from order_sync.io_managers.board_work import Group, Site, groups_of, read_sites
 from order_sync.io_managers.frames import Row
 from order_sync.io_managers.plan import (
     NEW_ID,
@@ -49,7 +49,7 @@ from order_sync.monday.values import encode_row, to_json
 from order_sync.orders.journal import Operation, entries_in_doubt, known_groups, known_items, recent_imports
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
-from order_sync.orders.naming import clean
+from order_sync.orders.naming import TextKey, clean, text_key
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.states import HeaderState, LineState, header_states, line_states
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
@@ -164,8 +164,9 @@ class Planner:
         here = {board_id: self._groups_of(site.board) for board_id, site in self._sites.items()}
         planned = []
         for row in rows:
-            board, title = row["board_id"], row["title"]
-            group_id = here.get(board, {}).get(title)
+            board = row["board_id"]
+            group = here.get(board, {}).get(text_key(row["title"]))
+            title, group_id = (group.title, group.id) if group else (row["title"], None)
             self._draft.groups.append(
                 PlannedGroup(
                     board_id=board, title=title, customer=row["customer"], items=row["headers"], group_id=group_id
@@ -174,12 +175,11 @@ class Planner:
             work = self._draft.work[board]
             work.group_step = True
             work.groups += group_id is None
-            planned.append(row | {"group_id": group_id or NEW_ID})
+            planned.append(row | {"title": title, "group_id": group_id or NEW_ID})
         return planned
 
-    def _groups_of(self, board: Board) -> dict[str, str]:
-        known = known_groups(self._queue.database, self._queue.tables, board.id, board.group_ids)
-        return known | dict(board.groups)
+    def _groups_of(self, board: Board) -> dict[TextKey, Group]:
+        return groups_of(known_groups(self._queue.database, self._queue.tables, board.id, board.group_ids), board)
 
     def items(self, rows: Sequence[Row]) -> list[Row]:
         """`rows` are as ITEMS in assets/monday.py; returns them with monday_item_id, below 0 for a new one."""

@@ -16,6 +16,7 @@ from order_sync.monday.columns import SUBTASKS, Column, read_column
 from order_sync.monday.lists import Listing, Row, ask, hundreds, is_active, items_by_id, rows_in, rows_of, text_of
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.nearest import did_you_mean
 
 BOARDS_A_CALL = 25  # as many as boards(ids:) gives without being asked for more
@@ -33,7 +34,7 @@ class Board:
     items_count: int | None
     items_limit: int | None
     columns: Mapping[str, Column]
-    groups: Mapping[str, str]  # title -> group id, the first of equal titles
+    groups: Mapping[TextKey, str]  # what a title is compared by -> group id, the first of those with one title
     group_ids: frozenset[str]
     group_titles: Mapping[str, str]  # group id -> title, those with equal titles too
     is_multi_level: bool = False  # it keeps items and subitems on one board
@@ -84,10 +85,10 @@ def _boards_in(data: Row) -> list[Row] | None:
 
 
 def _board(raw: Mapping[str, Any]) -> Board:
-    groups: dict[str, str] = {}
+    groups: dict[TextKey, str] = {}
     active = [g for g in raw["groups"] if not g.get("archived") and not g.get("deleted")]
     for group in active:
-        groups.setdefault(group["title"], group["id"])
+        groups.setdefault(text_key(group["title"]), group["id"])
     return Board(
         id=int(raw["id"]),
         name=raw["name"],

@@ -20,6 +20,7 @@ from order_sync.monday.values import to_json
 from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.naming import text_key
 
 log = logging.getLogger("order_sync.monday")
 
@@ -59,15 +60,14 @@ class Changes:
 
     def tell_renamed(self, groups: Mapping[str, str], board: Board) -> None:
         """Groups of ours, with their ids, that somebody has given another title: they stay the same groups."""
-        titles = {group_id: title for title, group_id in board.groups.items()}
         for title, group_id in groups.items():
-            if title not in board.groups:
-                now = titles.get(group_id)
+            if text_key(title) not in board.groups:
+                now = board.group_titles.get(group_id)
                 log.info("group '%s' is called '%s' on the board now: its items go there", title, now)
 
     def groups_again(self, titles: Mapping[str, int], board: Board) -> dict[str, str]:
         """Groups that are gone from the board, created again: group id by title. `titles` counts the items for each."""
-        there = {title: board.groups[title] for title in titles if title in board.groups}
+        there = {title: board.groups[text_key(title)] for title in titles if text_key(title) in board.groups}
         missing = [title for title in titles if title not in there]
         for title in missing:
             log.warning(

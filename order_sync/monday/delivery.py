@@ -23,6 +23,7 @@ from order_sync.monday.lists import SEARCH_LAG_SECONDS
 from order_sync.monday.transport import Reply
 from order_sync.orders.budget import Leave
 from order_sync.orders.journal import Entry, Journal, Operation
+from order_sync.orders.naming import text_key
 
 log = logging.getLogger("order_sync.monday")
 
@@ -129,7 +130,7 @@ class Delivery:
         board_id = self._journal.board_id
         if entry.operation is Operation.GROUPS:
             groups = read_board(self._client, board_id).groups
-            return {title: groups[title] for title in entry.keys if title in groups}
+            return {title: groups[text_key(title)] for title in entry.keys if text_key(title) in groups}
         column = self._key_columns[entry.operation]
         if entry.operation is Operation.IMPORT:
             return find_items(self._client, board_id, column, entry.keys)

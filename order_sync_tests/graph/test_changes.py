@@ -11,6 +11,7 @@ from unittest import mock
 import httpx
 import pytest
 
+from order_sync import launch
 from order_sync.demo.samples import SampleOrders
 from order_sync.errors import OrderSyncError
 from order_sync.launch import Summary
@@ -38,6 +39,19 @@ def delete_item(stage: Stage, item: object) -> None:
 def delete_group(stage: Stage, group: str) -> None:
     text = "mutation ($board: ID!, $group: String!) { delete_group(board_id: $board, group_id: $group) { id } }"
     monday(stage, text, board=str(stage.settings.board_id), group=group)
+
+
+def add_group(stage: Stage, title: str) -> None:
+    text = "mutation ($board: ID!, $name: String!) { create_group(board_id: $board, group_name: $name) { id } }"
+    monday(stage, text, board=str(stage.settings.board_id), name=title)
+
+
+def rename_group(stage: Stage, group: str, title: str) -> None:
+    text = (
+        "mutation ($board: ID!, $group: String!, $title: String!) { update_group("
+        "board_id: $board, group_id: $group, group_attribute: title, new_value: $title) { id } }"
+    )
+    monday(stage, text, board=str(stage.settings.board_id), group=group, title=title)
 
 
 def add_item(stage: Stage, name: str, **columns: str) -> str:
@@ -108,16 +122,64 @@ def group_of(stage: Stage, title: str) -> str:
 def test_a_group_that_was_renamed_is_the_same_group(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     add(stage, 3)
     stage.sync()
-    text = (
-        "mutation ($board: ID!, $group: String!, $title: String!) { update_group("
-        "board_id: $board, group_id: $group, group_attribute: title, new_value: $title) { id } }"
-    )
     group = group_of(stage, GROUP)
-    monday(stage, text, board=str(stage.settings.board_id), group=group, title="Elm, all seasons")
+    rename_group(stage, group, "Elm, all seasons")
     add(stage, 2)
     stage.sync()
     assert {item["group_id"] for item in stage.board()["items"]} == {group}
     assert "group 'Elm & Ash SS27' is called 'Elm, all seasons' on the board now" in caplog.text
+
+
+TWO_GROUPS = ("Caf\u00e9 SS27", "Cafe\u0301  ss27", "ACME SS27", "Acme SS27 ", " acme ss27", "Cafe\u0301 SS27")
+
+
+def titles_of(stage: Stage) -> list[str]:
+    return sorted(group["title"] for group in stage.board()["groups"] if group["state"] == "active")
+
+
+@pytest.mark.parametrize("there", [(), ("CAFE\u0301 SS27", "aCME SS27"), ("Acme SS27", "ACME ss27")])
+def test_titles_that_read_the_same_are_one_group(stage: Stage, there: tuple[str, ...]) -> None:
+    """Among the orders of a run, and with what is on the board: of several there the first, which was added last."""
+    before = titles_of(stage)
+    for title in there:
+        add_group(stage, title)
+    for minute, title in enumerate(TWO_GROUPS):
+        stage.add(make_order(number=f"A-{minute}", lines=1, minute=minute, columns={"GroupMonday": title}))
+    cafe = next((title for title in there if title.startswith("CAFE")), TWO_GROUPS[0])
+    acme = there[-1] if there else TWO_GROUPS[2]
+    wanted = {title: cafe if "af" in title else acme for title in TWO_GROUPS}
+    plan = launch.plan(stage.settings)
+    assert sorted((group.title, group.items) for group in plan.groups) == sorted([(cafe, 3), (acme, 3)])
+    assert {row.group for row in plan.of("header")} == {cafe, acme}
+    summary = stage.sync()
+    assert summary.complete
+    assert plan.total["groups"] == summary.groups_created
+    assert titles_of(stage) == sorted({*before, *there, cafe, acme})
+    ids = {group["id"]: group["title"] for group in stage.board()["groups"]}
+    headers = stage.inserts(stage.tables.header_queue)
+    assert {row["GroupMonday"]: ids[row["monday_group_id"]] for row in headers} == wanted
+    by_key = {item["columns"]["delta_uuid"]: ids[item["group_id"]] for item in stage.board()["items"]}
+    assert by_key == {row["delta_uuid"]: wanted[row["GroupMonday"]] for row in headers}
+
+
+def test_a_group_in_another_spelling_is_the_same_after_it_was_renamed(stage: Stage) -> None:
+    add(stage, 1)
+    stage.sync()
+    group = group_of(stage, GROUP)
+    rename_group(stage, group, "Elm, all seasons")
+    stage.add(make_order(number="A-9", minute=9, columns={"GroupMonday": f" {GROUP.upper()}"}))
+    assert [planned.group_id for planned in launch.plan(stage.settings).groups] == [group]
+    assert stage.sync().groups_created == 0
+    assert {item["group_id"] for item in stage.board()["items"]} == {group}
+
+
+def test_a_group_deleted_in_the_middle_is_made_again_once_for_all_spellings(stage: Stage) -> None:
+    for minute, title in enumerate(("Elm SS27", "ELM SS27 ")):
+        stage.add(make_order(number=f"A-{minute}", minute=minute, columns={"GroupMonday": title}))
+    with before_mutation("create_item", 1, lambda: delete_group(stage, group_of(stage, "Elm SS27"))):
+        assert stage.sync().complete
+    assert titles_of(stage).count("Elm SS27") == 1
+    assert "ELM SS27" not in titles_of(stage)
 
 
 @pytest.mark.parametrize("nth", [1, 2])
