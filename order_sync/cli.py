@@ -29,7 +29,7 @@ from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.naming import Customers
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.rights import permissions
-from order_sync.orders.sources import UnknownSource, check_sources, unknown_sources
+from order_sync.orders.sources import UnknownSource, check_sources, only_mapped, unknown_sources
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
 from order_sync.orders.toml_file import read_text
@@ -313,6 +313,8 @@ def db_init(url: str | None, schema: str | None) -> None:
     finally:
         database.dispose()
     console.print(f"Created {', '.join(created)}." if created else "Every table is there: nothing to do.")
+    if tables.orders.fullname in created and (names := only_mapped(tables)):
+        console.print(f"Only the mapping knows: {', '.join(names)}.", markup=False)
 
 
 @db.command("grant")

@@ -54,6 +54,13 @@ def check_sources(database: Database, tables: Tables, mapping: Mapping, file: Pa
         )
 
 
+def only_mapped(tables: Tables) -> list[str]:
+    """The columns of ORDER_LIST that are there for the mapping alone, each with the name that may be meant."""
+    known = [column.name for column in tables.orders.columns if not is_only_mapped(column)]
+    names = (column.name for column in tables.orders.columns if is_only_mapped(column))
+    return [f"[{name}]{did_you_mean(name, known)}" for name in names]
+
+
 class _Reasons:
     """Why a source is none, by what the two tables have."""
 

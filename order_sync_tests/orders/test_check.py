@@ -15,7 +15,7 @@ from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.exc import ProgrammingError
 
 from order_sync.errors import ConfigurationError
-from order_sync.orders.catalog import FoundColumn
+from order_sync.orders.catalog import FoundColumn, granted
 from order_sync.orders.check import Finding, allowed_values, check_tables, column_findings, create_all, inspect
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.rights import permissions
@@ -256,6 +256,7 @@ class DescribedServer(WritableDatabase):
     def rows(self, *queries: sa.Executable) -> list[dict[str, Any]]:
         (query,) = queries
         compiled = query.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
+        assert len(compiled.positiontup or ()) <= 2_100
         text, values = str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
         assert sqlglot.parse_one(text, read="tsql") is not None
         assert all(not isinstance(bind.type, sa.types.NullType) for bind in compiled.binds.values())
@@ -497,6 +498,12 @@ def test_rights_that_were_granted_by_column_are_enough() -> None:
     assert findings_of(refused=refused) == []
     (finding,) = findings_of(refused=refused, refused_columns=["CUSTOMER PRICE"])
     assert finding.problem == "this user may not SELECT of [CUSTOMER PRICE]"
+
+
+def test_rights_on_hundreds_of_columns_fit_into_statements() -> None:
+    wide = make_tables(schema="dbo", mapped_columns=[f"SIZE {n}" for n in range(450)])
+    wanted = [(wide.orders, "SELECT", column.name) for column in wide.orders.columns]
+    assert granted(DescribedServer(Catalog()), wanted) == [True] * len(wanted)
 
 
 @pytest.mark.parametrize(

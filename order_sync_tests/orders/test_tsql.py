@@ -23,11 +23,11 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from order_sync.demo.samples import Size, insert_orders, make_orders
 from order_sync.errors import Rejected
-from order_sync.orders import audit, check
+from order_sync.orders import audit, catalog, check
 from order_sync.orders.budget import AccountBudget
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import commit
-from order_sync.orders.database import WritableDatabase
+from order_sync.orders.database import Database, Row, WritableDatabase
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.links import Links, read_links
 from order_sync.orders.reconcile import BoardItem, BoardSubitem, Comparison
@@ -166,8 +166,37 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         for step, action in steps.items():  # noqa: B007 - the recorder reads `step`
             action()
         step = "board_lease_release"
-    yield recorded
+    yield recorded | {"catalog": catalog_statements()}
     database.dispose()
+
+
+class NamedServer(Database):
+    """A SQL Server that is only asked: its catalog is read as that of no other database."""
+
+    def __init__(self) -> None:
+        super().__init__(URL)
+        self.asked: list[Any] = []
+
+    def rows(self, *queries: sa.Executable) -> list[Row]:
+        self.asked += [(query, {}) for query in queries]
+        return [{"r0": 1, "r1": 1}] if "HAS_PERMS_BY_NAME" in str(queries[0]) else []
+
+    def column(self, query: sa.Select[Any]) -> list[Any]:
+        self.asked.append((query, {}))
+        return [""]
+
+
+def catalog_statements() -> list[Any]:
+    """What `db check` and the beginning of each run ask a catalog."""
+    server, table = NamedServer(), make_tables(schema="dbo").header_queue
+    catalog.columns(server, table)
+    catalog.indexed_first(server, table)
+    catalog.checks(server, table, "sync_state")
+    catalog.triggers(server, table)
+    catalog.attached(server, table, "sync_state")
+    catalog.granted(server, [(table, "UPDATE", None), (table, "UPDATE", "sync_state")])
+    catalog.user_name(server)
+    return server.asked
 
 
 def compiled(element: Any, parameters: Any) -> Any:
