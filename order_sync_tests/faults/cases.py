@@ -53,6 +53,7 @@ class Around(StrEnum):
     BROKEN = "broken"  # many an answer to a create is a 5xx after its effect; files fare no better
     LOCKED = "locked"  # monday locks the board for all other requests while it executes one
     SLOW = "slow"  # an import job goes on long after the run that started it
+    HELD = "held"  # it writes its rows only once the next run waits for it, or has ended
     RULES = "rules"  # the next run knows no rule for boards any more
     LATER = "later"  # the next run comes after half an hour: answers are forgotten, leases have expired
 
@@ -90,6 +91,7 @@ def applies(mode: Mode, step: Step) -> bool:
 
 LAG_SECONDS = 180_000.0  # ten minutes of this machine
 SLOW_ROW_MS = 60_000.0  # a fifth of a second of this machine
+HELD_SECONDS = 360_000.0  # twenty minutes of this machine: until the clock is moved on
 _DURING: dict[Around, dict[str, Any]] = {
     Around.NOT_KEPT: {"faults": [Fault(kind=FaultKind.NOT_KEPT, operation="mutation")]},
     Around.LAG: {"lookup_lag_s": LAG_SECONDS},
@@ -112,6 +114,7 @@ _DURING: dict[Around, dict[str, Any]] = {
     },
     Around.LOCKED: {"lock_boards": True},
     Around.SLOW: {"bulk_row_ms": SLOW_ROW_MS},
+    Around.HELD: {"bulk_row_ms": HELD_SECONDS * 1_000},
 }
 
 
@@ -124,6 +127,8 @@ def afterwards(around: Around) -> dict[str, Any]:
     """The emulator's settings for the runs after it: no faults, but monday is still what it is."""
     if around is Around.NOT_KEPT:
         return _DURING[around]
+    if around is Around.HELD:
+        return {"bulk_row_ms": 0.0}
     if around is Around.LATER:
         return {"faults": [], "idempotency_retention_s": 0.001}
     return {"faults": []}

@@ -22,7 +22,7 @@ from order_sync_tests.faults.sabotage import sabotaged
 from order_sync_tests.faults.steps import Step, Steps, Where, watching
 from order_sync_tests.faults.strikes import DIED, Strike
 
-HANGS = 60  # seconds after which a run is ended: far more than any needs
+HANGS = 300  # seconds after which a run is ended: far more than any needs, on a busy machine too
 DONE, FAILED = 0, 71
 UNFORESEEN = "UNFORESEEN"
 FILES = 1_024
@@ -56,6 +56,13 @@ class Child:
 
     def go_on(self) -> None:
         os.kill(self._pid, signal.SIGCONT)
+
+    def has_ended(self) -> bool:
+        """Does not wait."""
+        if self._status is None:
+            ended, status = os.waitpid(self._pid, os.WNOHANG)
+            self._status = status if ended else None
+        return self._status is not None
 
     def end(self) -> str:
         """Waits for its end: done, died, killed, or with which error."""

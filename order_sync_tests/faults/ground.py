@@ -24,7 +24,7 @@ from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, tables_of
-from order_sync_tests.faults.cases import Sabotage, Way
+from order_sync_tests.faults.cases import HELD_SECONDS, Sabotage, Way
 from order_sync_tests.faults.children import UNFORESEEN, Child
 from order_sync_tests.faults.drive import DRIVERS, WAYS, quick_time
 from order_sync_tests.faults.scenario import (
@@ -39,7 +39,7 @@ from order_sync_tests.faults.scenario import (
 from order_sync_tests.faults.steps import DATABASE_FILE, Step, Steps, watching
 from order_sync_tests.faults.strikes import HalfAnswer, Strike
 from order_sync_tests.faults.verdict import Held, Verdict, judge, look
-from order_sync_tests.graph.stage import ROOT
+from order_sync_tests.graph.stage import ROOT, until
 
 PAST_LEASES = timedelta(minutes=11)  # and within the time that monday keeps an answer
 PAST_REPLAY = timedelta(minutes=31)
@@ -117,6 +117,26 @@ class Ground:
             DRIVERS["bare"](self.settings, "warm")
         gc.collect()
         gc.freeze()  # else the first collection in a child copies all memory
+
+    # ---- a job that is held
+
+    def hold_job(self) -> None:
+        """Waits until the job has looked up what the board holds, and sleeps before its first row."""
+        until(lambda: self.emulator.stats()["sleeping"] == 1, "the job to begin")
+
+    def let_job_go(self, run: Child, already: int) -> None:
+        """Once the run waits for it or has ended; `already` requests were made before the run."""
+
+        def waits() -> bool:
+            asked = any("fetch_job_status" in record["operations"] for record in self.emulator.requests()[already:])
+            return asked and len(self.emulator.effects(kind="job_started")) == 1  # else it asks for its own
+
+        until(lambda: run.has_ended() or waits(), "the run to end, or to wait for the job")
+        self.emulator.advance(HELD_SECONDS)
+        until(lambda: run.has_ended() and not self._unfinished_jobs(), "the run and the job to end")
+
+    def _unfinished_jobs(self) -> int:
+        return len(self.emulator.effects(kind="job_started")) - len(self.emulator.effects(kind="job_finished"))
 
     # ---- looking
 

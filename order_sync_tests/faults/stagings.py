@@ -66,6 +66,8 @@ class Stagings:
         verdict.wrong += unforeseen(ends[-1])
         if case.mode in (Mode.DEAD_ITEM_GONE, Mode.DEAD_GROUP_GONE):
             person.delete(DELETES[case.mode], case.step)
+        if case.around is Around.HELD:
+            ground.hold_job()
         expected = replace(self._expected, people=person.has_done)
         verdict.add(ground.judge(expected, final=False))
         ground.emulator.configure(**afterwards(case.around))
@@ -90,7 +92,11 @@ class Stagings:
     def _finish(self, case: Case, expected: Expected, verdict: Verdict, ends: list[str]) -> None:
         """A run without faults does the rest; where something was deleted, up to three."""
         for _ in range(MOST_RUNS if expected.people.removed else 1):
-            ends.append(self._start(case).end())
+            already = len(self._ground.emulator.requests())
+            run = self._start(case)
+            if case.around is Around.HELD:
+                self._ground.let_job_go(run, already)
+            ends.append(run.end())
             verdict.wrong += unforeseen(ends[-1], must_finish=True)
             if last := self._ground.judge(expected, final=True):
                 break
