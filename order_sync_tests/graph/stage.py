@@ -112,12 +112,12 @@ class Stage:
         """Every row of the site's four tables."""
         return {table.name: self.rows(table) for table in self.tables.site}
 
-    def steps_started(self) -> set[str]:
-        """Steps of the latest run that have started."""
+    def steps_waiting(self) -> set[str]:
+        """Steps of the latest run that have asked for a board, and have to wait for it."""
         with self.instance() as instance:
             (run,) = instance.get_runs(limit=1)
-            logs = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
-        return {entry.dagster_event.step_key or "" for entry in logs if entry.dagster_event is not None}
+            logs = instance.all_logs(run.run_id)
+        return {entry.step_key or "" for entry in logs if "is held by run" in entry.user_message}
 
     def unsynced(self) -> int:
         """INSERT rows of both queue tables that are not SYNCED."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -58,8 +57,7 @@ def test_a_run_that_slept_while_another_took_its_rows_over_doubles_nothing(stage
     with stage.started("sync", **short) as sleeper:
         until(lambda: take_free_board(stage, after=after), f"{after} to be done", every=0.002)
         next_step = {"monday_groups": "monday_items", "monday_items": "monday_subitems"}[after]
-        until(lambda: next_step in stage.steps_started(), f"{next_step} to start")
-        time.sleep(1.5)  # the step has computed its rows and asked for the board, once a second
+        until(lambda: next_step in stage.steps_waiting(), f"{next_step} to ask for the board, its rows computed")
         os.kill(sleeper.pid, signal.SIGSTOP)
         stage.execute(sa.update(stage.tables.boards).values(run_id=None, leased_until=None))
         until(lambda: stage.run("sync", **short).returncode == 0 and stage.unsynced() == 0, "another run to finish")

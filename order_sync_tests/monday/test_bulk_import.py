@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,7 +22,8 @@ from order_sync.monday.rows import NewRow
 from order_sync.monday.values import to_json
 from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Entry, Journal, Operation
-from order_sync_tests.monday.stage import SHARED, Crash, Stage, with_variable
+from order_sync_tests.emulator.monday import MINUTE_MS, asleep, until
+from order_sync_tests.monday.stage import SHARED, Crash, QuickClock, Stage, with_variable
 
 LABELS = {"order_type": {"PRODUCTION": 0, "SAMPLE": 1}, "season": {"SS27": 1, "A, B": 2, "2027": 3}}
 SMALLEST = 5
@@ -424,11 +424,20 @@ def test_a_run_that_dies_is_gone_on_with(stage: Stage, step: str, after: bool, a
 
 def test_a_job_that_goes_on_while_its_run_is_dead_is_waited_for(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
-    stage.emulator.configure(bulk_row_ms=50)
+    stage.emulator.configure(bulk_row_ms=MINUTE_MS)
     with pytest.raises(Crash), dies(MondayClient, "upload", after=True):
         create(stage, rows, run_id="run-0")
-    assert len(stage.items()) < 12
-    recover(stage, rows)
+    asleep(stage.emulator, 1)
+    stage.emulator.configure(bulk_row_ms=0)
+    assert stage.items() == {}
+    sleep = QuickClock.sleep
+
+    def sleep_for_both(clock: QuickClock, seconds: float) -> None:
+        stage.emulator.advance(60)
+        sleep(clock, seconds)
+
+    with mock.patch.object(QuickClock, "sleep", sleep_for_both):
+        recover(stage, rows)
     stage.check_once(Operation.ITEMS, rows)
     assert sent(stage, "create_item") == []
 
@@ -468,12 +477,13 @@ def test_without_the_look_up_rows_are_made_twice(stage: Stage) -> None:
 
 def test_without_the_journal_rows_are_made_twice(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
-    stage.emulator.configure(bulk_row_ms=200)
+    stage.emulator.configure(bulk_row_ms=MINUTE_MS)
     with pytest.raises(Crash), dies(MondayClient, "upload", after=True):
         create(stage, rows, run_id="run-0")
+    asleep(stage.emulator, 1)
+    stage.emulator.configure(bulk_row_ms=0)
     with stage.writer(run_id="run-2") as writer:
         writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
-    deadline = time.monotonic() + 20
-    while sum(len(ids) for ids in stage.items().values()) == 12 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert sum(len(ids) for ids in stage.items().values()) > 12
+    assert sum(len(ids) for ids in stage.items().values()) == 12
+    stage.emulator.advance(60)
+    until(lambda: sum(len(ids) for ids in stage.items().values()) == 24, "the first job to end")
