@@ -25,6 +25,7 @@ from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
 from order_sync.orders.check import Finding, check_tables, create_all, inspect
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Database, WritableDatabase
+from order_sync.orders.known_customers import check_customers
 from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.naming import Customers
 from order_sync.orders.queue import QueueReader
@@ -162,6 +163,7 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
     settings.check_may_write()
     with _opened(WritableDatabase, settings) as (database, tables):
         queue = OrderQueue(database, tables, lease_seconds=settings.lease_seconds)
+        check_customers(database, tables, customers)
         rows = queue.retry(customers)
     _print_json({"rows": rows}) if as_json else console.print(f"{rows} rows wait again. Next: order-sync sync")
 

@@ -22,7 +22,9 @@ from order_sync.io_managers.dry_run import Drafts
 from order_sync.io_managers.plan import Plan
 from order_sync.io_managers.queue import CUSTOMERS
 from order_sync.jobs import JOB_NAME
+from order_sync.orders.check import check_tables
 from order_sync.orders.database import Database
+from order_sync.orders.known_customers import check_customers
 from order_sync.orders.queue import QueueReader
 from order_sync.settings import Settings, tables_of
 
@@ -81,6 +83,7 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Summary:
     """Runs the job. Raises OrderSyncError if it fails; nothing is lost then."""
     started = time.monotonic()
+    _check_customers(settings, customers)
     with dagster_instance(settings.home) as instance:
         result = _execute(settings, instance, customers, limit)
     metadata = _metadata(result)
@@ -88,6 +91,18 @@ def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None
     try:
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         return _summary(result.run_id, metadata, reader, time.monotonic() - started)
+    finally:
+        database.dispose()
+
+
+def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
+    """A slip on the command line should not leave a failed run, which alerts people and holds the sensor back."""
+    if not customers:
+        return
+    database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
+    try:
+        check_tables(database, tables)
+        check_customers(database, tables, customers)
     finally:
         database.dispose()
 

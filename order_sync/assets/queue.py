@@ -12,6 +12,7 @@ from order_sync.assets.columns import described, of_table
 from order_sync.io_managers.frames import to_frame, to_rows
 from order_sync.orders.tables import Tables
 from order_sync.resources.scope import ScopeResource
+from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
 OWNERS = ["team:order-operations"]
 
@@ -50,8 +51,9 @@ def external_queues(tables: Tables) -> list[dg.AssetSpec]:
     ins={"waiting": dg.AssetIn(key="ORDER_LIST_DELTA", input_manager_key="queue_io")},
     metadata=described(("record_uuid", "delta_uuid", "customer", "order_number", "GroupMonday", "created_at")),
 )
-def pending_headers(waiting: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame:
+def pending_headers(waiting: pd.DataFrame, scope: ScopeResource, sql_server: ReadOnlySqlServerResource) -> pd.DataFrame:
     """The order headers that this run has claimed: NEW -> PENDING, by customer and record_uuid."""
+    scope.check(sql_server.database, sql_server.tables)
     return to_frame(scope.select(to_rows(waiting)), list(waiting.columns))
 
 

@@ -6,14 +6,26 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from order_sync.errors import ConfigurationError
+from order_sync.orders.database import Database
+from order_sync.orders.known_customers import check_customers
 from order_sync.orders.naming import customer_key
+from order_sync.orders.tables import Tables
 
 
 class ScopeResource(dg.ConfigurableResource[None]):
     """Empty means everything pending."""
 
     customers: list[str] = Field(default=[], description="Only these customers, by [CUSTOMER NAME]; empty = all.")
-    limit: int | None = Field(default=None, ge=1, description="At most this many orders (record_uuids), oldest first.")
+    limit: int | None = Field(default=None, description="At most this many orders (record_uuids), oldest first.")
+
+    def check(self, database: Database, tables: Tables) -> None:
+        """Raises ConfigurationError for a scope that can fit no order: a limit below 1, an unknown customer."""
+        if self.limit is not None and self.limit < 1:
+            raise ConfigurationError(
+                f"resources > scope > limit is {self.limit}: it must be at least 1, or be left out."
+            )
+        check_customers(database, tables, self.customers)
 
     def select(self, rows: Iterable[dict[str, Any]], *, taken: Iterable[str] = ()) -> list[dict[str, Any]]:
         """The rows (oldest first, each with customer and record_uuid) that are in scope.

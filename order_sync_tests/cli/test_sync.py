@@ -118,6 +118,31 @@ def test_customers_and_a_limit(stage: Stage, order_sync: OrderSync) -> None:
     assert limited["orders_synced"] == 3
 
 
+@pytest.mark.parametrize("command", [["sync"], ["sync", "--dry-run"], ["sync", "--json"], ["retry"]])
+def test_a_misspelt_customer_ends_with_2_and_the_nearest(
+    stage: Stage, order_sync: OrderSync, command: list[str]
+) -> None:
+    stage.add(make_orders(Size.SMALL))
+    before = stage.dump(), stage.emulator.checksum()
+    result = order_sync(*command, "--customer", "O'Malley and Daughter")
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.strip().splitlines()
+    assert "'O'Malley and Daughter' (did you mean 'O'Malley & Daughters'?)" in line
+    assert (stage.dump(), stage.emulator.checksum()) == before
+
+
+@pytest.mark.parametrize("command", [["sync"], ["sync", "--dry-run"], ["retry"]])
+def test_a_customer_with_nothing_waiting_is_no_error(stage: Stage, order_sync: OrderSync, command: list[str]) -> None:
+    sample = stage.add_orders(1)
+    stage.sync()
+    name = sample.headers[0][CUSTOMER]
+    result = order_sync(*command, "--customer", f" {name.upper()}")
+    assert result.exit_code == 0, result.output
+    if command[0] == "sync":
+        assert result.stdout.startswith("Nothing to do: no order waits")
+        assert f"Asked for:  {name.upper()}. Waiting: nobody." in result.stdout
+
+
 @pytest.mark.parametrize("arguments", [["--limit", "0"], ["--limit", "many"], ["--dry"]])
 def test_a_wrong_option_is_refused(stage: Stage, order_sync: OrderSync, arguments: list[str]) -> None:
     stage.add_orders(1)
@@ -219,7 +244,7 @@ def test_retry_and_sync_finish_what_was_corrected(stage: Stage, order_sync: Orde
 def test_retry_of_one_customer(stage: Stage, order_sync: OrderSync) -> None:
     stage.add(make_orders(Size.SMALL))
     stage.sync()
-    assert json.loads(order_sync("retry", "--json", "--customer", "Nobody").stdout) == {"rows": 0}
+    assert json.loads(order_sync("retry", "--json", "--customer", "(no customer)").stdout) == {"rows": 0}
     assert json.loads(order_sync("retry", "--json", "--customer", "O'Malley & Daughters").stdout) == {"rows": 4}
     assert json.loads(order_sync("retry", "--json").stdout) == {"rows": 0}
 

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
 from order_sync.demo.samples import SampleOrders
+from order_sync.errors import ConfigurationError
+from order_sync.orders.known_customers import check_customers
 from order_sync.orders.links import Links
 from order_sync.orders.naming import NO_CUSTOMER, customer_key
 from order_sync.orders.report import make_report
@@ -119,3 +121,42 @@ def test_a_rejected_row_without_an_order_has_its_own_customer(site: Site) -> Non
         site.change(table, {"sync_state": State.ERROR}, record_uuid=record(order))
     assert site.queue().retry([NO_CUSTOMER]) == 0
     assert site.queue().retry([CAFE.upper()]) == 1 + 2
+
+
+# ---- a name that is asked for ---------------------------------------------------------------------------
+
+
+def refused(site: Site, *asked: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        check_customers(site.database, site.tables, asked)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_misspelt_customer_is_refused_with_the_nearest(spelled: tuple[Site, list[SampleOrders]]) -> None:
+    site, _ = spelled
+    assert refused(site, CAFE, "Caf\u00e9 Otto Ltd", "entirely different") == (
+        f"No order is of the customer 'Caf\u00e9 Otto Ltd' (did you mean '{CAFE}'?), 'entirely different'. "
+        f"Customers whose orders wait: {OTHER}, {CAFE}."
+    )
+
+
+def test_a_customer_is_known_in_every_spelling(spelled: tuple[Site, list[SampleOrders]]) -> None:
+    site, _ = spelled
+    check_customers(site.database, site.tables, [*SPELLINGS, OTHER, "", " ", NO_CUSTOMER])
+    check_customers(site.database, site.tables, [])
+
+
+def test_a_customer_with_nothing_waiting_is_known(site: Site) -> None:
+    synced, only_in_queue, waiting = (make_order(customer=name) for name in ("Old & Sons", "Queued", "Oldest Sons"))
+    site.add(synced, only_in_queue, waiting)
+    for table in (site.tables.header_queue, site.tables.line_queue):
+        for order in (synced, only_in_queue):
+            site.change(table, {"sync_state": State.SYNCED}, record_uuid=record(order))
+    site.change(site.tables.orders, {CUSTOMER: None}, record_uuid=record(only_in_queue))
+    check_customers(site.database, site.tables, ["old & sons", "QUEUED"])
+    assert "'Old and Sons' (did you mean 'Oldest Sons' or 'Old & Sons'?)" in refused(site, "Old and Sons")
+
+
+def test_where_nobody_has_orders_that_is_said(site: Site) -> None:
+    assert refused(site, "A") == "No order is of the customer 'A'. Customers whose orders wait: none."

@@ -108,7 +108,8 @@ def _run_steps(context: Any, made: Mapping[str, Any]) -> None:
     def keep(manager: Any, name: str, rows: Any) -> None:
         manager.handle_output(context.of(name), rows)
 
-    keep(queue_io, "pending_headers", _body(queue.pending_headers)(load(queue_io, "ORDER_LIST_DELTA"), scope))
+    waiting = load(queue_io, "ORDER_LIST_DELTA")
+    keep(queue_io, "pending_headers", _body(queue.pending_headers)(waiting, scope, made["sql_server"]))
     keep(monday_io, "monday_groups", _body(monday.monday_groups)(load(queue_io, "pending_headers"), **resources))
     waiting, headers = load(queue_io, "ORDER_LIST_LINES_DELTA"), load(queue_io, "pending_headers")
     keep(queue_io, "pending_lines", _body(queue.pending_lines)(waiting, headers, scope))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from order_sync.definitions import build_definitions
 from order_sync.demo.samples import COLOUR, STYLE, TYPE, Size, make_orders
+from order_sync.errors import ConfigurationError, causes
+from order_sync.jobs import JOB_NAME
 from order_sync.orders.tables import CUSTOMER
 from order_sync_tests.graph.stage import Row, Stage, until
 
@@ -34,10 +38,38 @@ def test_only_the_customers_of_the_scope(stage: Stage) -> None:
     assert stage.unsynced() == 0
 
 
-def test_an_unknown_customer_is_nothing_to_do(stage: Stage) -> None:
+def test_an_unknown_customer_is_refused_before_a_run_begins(stage: Stage) -> None:
+    stage.add_orders(2)
+    before = stage.emulator.checksum(), stage.dump()
+    with pytest.raises(ConfigurationError, match="No order is of the customer 'Nobody & Sons'"):
+        stage.sync(customers=["Nobody & Sons"])
+    assert (stage.emulator.checksum(), stage.dump()) == before
+    with stage.instance() as instance:
+        assert instance.get_runs() == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "message"),
+    [
+        ({"customers": ["Elm and Ash"]}, "No order is of the customer 'Elm and Ash'"),
+        ({"limit": 0}, "scope > limit is 0: it must be at least 1"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_wrong_scope_of_the_launchpad_claims_nothing(
+    stage: Stage, scope: dict[str, Any], message: str, dry_run: bool
+) -> None:
     stage.add_orders(2)
     before = stage.emulator.checksum(), stage.site_rows()
-    assert stage.sync(customers=["Nobody & Sons"]).headers_claimed == 0
+    job = build_definitions(stage.settings.model_copy(update={"dry_run": dry_run})).resolve_job_def(JOB_NAME)
+    config = {"resources": {"scope": {"config": scope}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with stage.instance() as instance:
+        ended = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+    assert not ended.success
+    failures = [event.step_failure_data.error for event in ended.filter_events(lambda event: event.is_step_failure)]
+    told = [error.message for failure in failures for error in causes(failure)]
+    assert [text for text in told if message in text], told
+    assert not any("validation error" in text for text in told)
     assert (stage.emulator.checksum(), stage.site_rows()) == before
 
 

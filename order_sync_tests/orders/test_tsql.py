@@ -29,6 +29,7 @@ from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import commit
 from order_sync.orders.database import Database, Row, WritableDatabase
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
+from order_sync.orders.known_customers import known_customers, waiting_customers
 from order_sync.orders.links import Links, read_links
 from order_sync.orders.reconcile import BoardItem, BoardSubitem, Comparison
 from order_sync.orders.report import make_report
@@ -161,6 +162,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "counts": queue.counts,
         "retry": lambda: queue.retry([headers[0]["customer"]]),
         "retry_all": queue.retry,
+        "waiting_customers": lambda: waiting_customers(database, tables),
+        "known_customers": lambda: known_customers(database, tables),
     }
     with stack:
         for step, action in steps.items():  # noqa: B007 - the recorder reads `step`
