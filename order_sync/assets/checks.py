@@ -18,6 +18,7 @@ from order_sync.io_managers.queue import LEFT
 from order_sync.monday.audit import Expected, Findings, audit_items
 from order_sync.monday.board import Board, check_items_mapping, visible_boards
 from order_sync.monday.client import MondayReader
+from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_row
 from order_sync.orders import audit
 from order_sync.orders.database import chunks
@@ -142,14 +143,15 @@ def board_before_items(
         return
     run_id = _run_id(context)
     labelled = [column for column in mapping.items.columns if column.type in LABELLED]
+    spelling = {board_id: LabelSpelling(board.labels) for board_id, board in boards.items()}
     titles: dict[int, set[str]] = {}
     unknown: list[Row] = []
     for some in chunks(row["delta_uuid"] for row in reader.run_headers(run_id)):
         for row in reader.headers(some):
             board_id = mapping.board_of(row, monday.board_id)
-            if board := boards.get(board_id):
+            if board_id in boards:
                 titles.setdefault(board_id, set()).update(_title(row))
-                unknown += _unknown_labels(labelled, board, row)
+                unknown += _unknown_labels(labelled, spelling[board_id], row)
     if MAPPING_FITS_BOARD in asked:
         unseen = [
             f"board {i} is not shown to this token" for i in mapping.board_ids(monday.board_id) if i not in boards
@@ -311,9 +313,9 @@ def _title(header: Row) -> Iterator[str]:
         yield group_title(header)
 
 
-def _unknown_labels(columns: Sequence[ColumnMap], board: Board, header: Row) -> Iterator[Row]:
+def _unknown_labels(columns: Sequence[ColumnMap], labels: LabelSpelling, header: Row) -> Iterator[Row]:
     try:
-        encode_row(columns, {column.column: header.get(column.source) for column in columns}, board.labels)
+        encode_row(columns, {column.column: header.get(column.source) for column in columns}, labels)
     except Rejected as error:
         yield {"record_uuid": header["record_uuid"], "delta_uuid": header["delta_uuid"], "reason": str(error)}
 

@@ -17,12 +17,13 @@ from order_sync.monday.board import Board, read_board, read_boards
 from order_sync.monday.changes import Changes, Header
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.delivery import Outcome
+from order_sync.monday.labels import Labels, LabelSpelling
 from order_sync.monday.rows import Mended, NewRow
 from order_sync.monday.values import encode_row, to_json
 from order_sync.monday.writer import BoardWriter
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.journal import Journal, Operation
-from order_sync.orders.mapping import ColumnMap
+from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.tables import State
@@ -148,12 +149,13 @@ class BoardWork:
         adopted = self._changes.adopt(headers, board)
         new: dict[str, NewRow] = {}
         rejected = {}
+        labels = LabelSpelling(board.labels)
         for row in wanted:
             if row["delta_uuid"] in adopted.items:
                 continue
             own = {mapping.key_column: row["delta_uuid"], mapping.record_column: row["record_uuid"]}
             try:
-                values = _values(row, mapping.columns, own, board)
+                values = _values(row, mapping.columns, own, labels)
             except Rejected as error:
                 rejected[row["delta_uuid"]] = error
                 continue
@@ -180,6 +182,7 @@ class BoardWork:
         board = self._site.subitems
         if board is None:
             raise Fatal(f"Board {self._site.board.id} has no board for subitems.")
+        labels = LabelSpelling(self._subitem_labels(board))
         self._queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
         rows = _still_held(rows, self._queue.held_lines(self._run_id))
         parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows}
@@ -197,7 +200,7 @@ class BoardWork:
             if row["line_uuid"] in ids or row["line_uuid"] in lines:
                 continue
             try:
-                values = _values(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, board)
+                values = _values(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, labels)
             except Rejected as error:
                 rejected[row["delta_uuid"]] = error
                 continue
@@ -233,6 +236,12 @@ class BoardWork:
         """The board as it is now."""
         self._site.board = read_board(self._client, self._site.board.id)
         return self._site.board
+
+    def _subitem_labels(self, board: Board) -> Labels:
+        """As they are now: another run, or a request that was in doubt, may have brought new ones."""
+        if any(column.type in LABELLED for column in self._mapping.subitems.columns):
+            board = self._site.subitems = read_board(self._client, board.id)
+        return board.labels
 
     def _confirm_groups(self, created: Mapping[str, str]) -> None:
         """Waits until the board shows the groups: no item is created before."""
@@ -280,11 +289,11 @@ def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:
     return [row for row in rows if row["delta_uuid"] in held]
 
 
-def _values(row: Row, columns: Sequence[ColumnMap], own: dict[str, str], board: Board) -> str:
+def _values(row: Row, columns: Sequence[ColumnMap], own: dict[str, str], labels: LabelSpelling) -> str:
     """column_values as JSON. Raises Rejected for a row that monday would refuse."""
     if row["rejection"]:
         raise Rejected(row["rejection"], code=row["rule"])
-    return to_json(own | encode_row(columns, row.pop("values"), board.labels))
+    return to_json(own | encode_row(columns, row.pop("values"), labels))
 
 
 # What a step does with its rows on one board.

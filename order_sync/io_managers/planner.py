@@ -42,6 +42,7 @@ from order_sync.monday.bulk_import import choose_jobs, job_seconds
 from order_sync.monday.changes import ITEM_DELETED
 from order_sync.monday.client import MondayReader
 from order_sync.monday.forecast import Pace, Work, forecast
+from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.lists import LOOK_UP
 from order_sync.monday.rows import NewRow
 from order_sync.monday.setup import LABEL_LIMITS
@@ -212,6 +213,7 @@ class Planner:
         wanted = [row for row in rows if row["delta_uuid"] not in there]
         adopted = self._adopt(board, wanted, work)
         judged: dict[str, _Judged] = {}
+        labels = LabelSpelling(board.labels) if board else None
         new: list[NewRow] = []
         for row in rows:
             key = row["delta_uuid"]
@@ -222,7 +224,7 @@ class Planner:
                 stamp = to_json({mapping.key_column: key})
                 judged[key] = _Judged(row=row, happens=Happens.ADOPT, monday_id=adopted[key], values=stamp)
             else:
-                judged[key] = _judge(row, mapping.columns, own, board)
+                judged[key] = _judge(row, mapping.columns, own, labels)
                 if judged[key].happens is Happens.CREATE:
                     group = row["group"] if row["group_id"] in (None, NEW_ID) else row["group_id"]
                     variables = {"group": group, "name": row["name"], "values": judged[key].values}
@@ -270,6 +272,7 @@ class Planner:
         late = {int(row["parent_item_id"]) for row in rows} - items
         gone = self._gone({parent for parent in late | parents_of_there if parent > 0})
         judged: dict[str, _Judged] = {}
+        labels = LabelSpelling(board.labels) if board else None
         first: dict[str, _Judged] = {}  # of the rows of one line_uuid, which become one subitem
         for row in rows:
             key, line_uuid, parent = row["delta_uuid"], row["line_uuid"], int(row["parent_item_id"])
@@ -281,7 +284,7 @@ class Planner:
             elif line_uuid in first:
                 judged[key] = _Judged(row=row, happens=Happens.THERE, reason="queued twice: it is one subitem")
             else:
-                judged[key] = _judge(row, mapping.columns, {mapping.key_column: line_uuid}, board)
+                judged[key] = _judge(row, mapping.columns, {mapping.key_column: line_uuid}, labels)
                 if judged[key].happens is Happens.CREATE:
                     first[line_uuid] = judged[key]
         work.subitems = len(first)
@@ -617,27 +620,15 @@ class Planner:
         return room
 
 
-def _judge(row: Row, columns: Sequence[ColumnMap], own: Mapping[str, str], board: Board | None) -> _Judged:
+def _judge(row: Row, columns: Sequence[ColumnMap], own: Mapping[str, str], labels: LabelSpelling | None) -> _Judged:
     """A row that is not on the board: would it be created, and with which values?"""
     try:
         if row["rejection"]:
             raise Rejected(row["rejection"])
-        if board is not None:
-            encoded = encode_row(columns, row["values"], board.labels)
-        else:
-            encoded = _encode_unasked(columns, row["values"])
+        encoded = encode_row(columns, row["values"], labels)
     except Rejected as error:
         return _Judged(row=row, happens=Happens.REJECT, reason=str(error))
     return _Judged(row=row, happens=Happens.CREATE, values=to_json({**own, **encoded}))
-
-
-def _encode_unasked(columns: Sequence[ColumnMap], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values for a board whose labels are not known: every label is taken to be one of them."""
-    encoded = encode_row([column for column in columns if column.type not in LABELLED], values, {})
-    for column in columns:
-        if column.type in LABELLED and (label := str(values.get(column.column) or "").strip()):
-            encoded[column.column] = {"label": label} if column.type == "status" else {"labels": [label]}
-    return {column.column: encoded[column.column] for column in columns if column.column in encoded}
 
 
 def _labels_in(value: Any) -> list[str]:

@@ -24,9 +24,9 @@ from order_sync.monday.board import item_texts
 from order_sync.monday.client import MondayClient, read_data
 from order_sync.monday.delivery import Delivery, Outcome
 from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
+from order_sync.monday.labels import Labels
 from order_sync.monday.rows import NewRow
 from order_sync.monday.transport import Reply
-from order_sync.monday.values import Labels
 from order_sync.orders.budget import Leave
 from order_sync.orders.journal import Entry, Journal, Operation
 from order_sync.redaction import Redaction
@@ -390,8 +390,9 @@ def _cell(value: Any, labels: Mapping[str, int]) -> str | None:
             return url if value.get("text") == url and url.startswith(("http://", "https://")) else None
         case {"date": str(text)} | {"text": str(text)}:
             return text
-        case {"label": str(label)} if label in labels:
+        # A file's cell is read without the blanks around it.
+        case {"label": str(label)} if label in labels and label == label.strip():
             return label
-        case {"labels": [str(label)]} if label in labels and "," not in label:
+        case {"labels": [str(label)]} if label in labels and label == label.strip() and "," not in label:
             return label
     return None

@@ -8,21 +8,22 @@ Source: developer.monday.com, column types reference (API 2026-10).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from order_sync.errors import Rejected, Rule
+from order_sync.monday.labels import LabelSpelling, choices
 from order_sync.orders.mapping import LABELLED, ColumnMap
+from order_sync.orders.readable import date_of, number_of, text_of
 
 LONG_TEXT_LIMIT = 2_000  # characters
-Labels = Mapping[str, Mapping[str, int]]  # column id -> label -> label id
+T = TypeVar("T")
 
 
-def encode_row(columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
+def encode_row(columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: LabelSpelling | None) -> dict[str, Any]:
     """The row's values by column id, ready for JSON; empty source values are left out.
 
+    Without `labels`, those of the board are not known, and every label is taken to be one of them.
     Raises Rejected with the column, the value and the reason.
     """
     encoded: dict[str, Any] = {}
@@ -30,7 +31,7 @@ def encode_row(columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: Lab
         value = row.get(column.column)
         if value is None or (isinstance(value, str) and not value.strip()):
             continue
-        encoded[column.column] = _encode(column, value, labels.get(column.column, {}))
+        encoded[column.column] = _encode(column, value, labels)
     return encoded
 
 
@@ -39,58 +40,61 @@ def to_json(values: Mapping[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
-def _encode(column: ColumnMap, value: Any, labels: Mapping[str, int]) -> Any:
+def _encode(column: ColumnMap, value: Any, labels: LabelSpelling | None) -> Any:
     if column.type in LABELLED:
-        return _label(column, str(value).strip(), labels)
+        return _label(column, text_of(value).strip(), labels)
     if column.type == "numbers":
-        return _number(column, value)
+        return _read(column, value, number_of, Rule.NOT_A_NUMBER)
     if column.type == "date":
-        return {"date": _date(column, value)}
+        return {
+            "date": _read(column, value, lambda of: date_of(of, utc=column.zone == "utc"), Rule.NOT_A_DATE).isoformat()
+        }
+    text = text_of(value)
     if column.type == "link":
-        return {"url": str(value), "text": str(value)}
+        return {"url": text.strip(), "text": text.strip()}
     if column.type == "long_text":
-        if len(str(value)) > LONG_TEXT_LIMIT:
+        if len(text) > LONG_TEXT_LIMIT:
             raise _rejected(column, value, Rule.TEXT_TOO_LONG, f"long_text takes {LONG_TEXT_LIMIT} characters")
-        return {"text": str(value)}
-    return str(value)
+        return {"text": text}
+    return text
 
 
-def _label(column: ColumnMap, label: str, labels: Mapping[str, int]) -> dict[str, Any]:
-    if label not in labels and not column.new_labels:
-        known = ", ".join(sorted(labels)) or "none"
-        reason = f"the column has no such label and takes no new ones (it has: {known})"
+def _read(column: ColumnMap, value: Any, read: Callable[[Any], T], rule: Rule) -> T:
+    try:
+        return read(value)
+    except ValueError as error:
+        raise _rejected(column, value, rule, str(error)) from None
+
+
+def _label(column: ColumnMap, label: str, labels: LabelSpelling | None) -> dict[str, Any]:
+    if labels is None:
+        return _named(column, label)
+    found = labels.find(column.column, label)
+    if len(found) > 1:
+        spellings = ", ".join(f"'{each}'" for each in found)
+        reason = f"the board has it in several spellings, {spellings}: write it as one of them"
         raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
-    if label.isdigit():
-        # monday reads digits as an index, so a label of digits can only be named by its id.
-        if label not in labels:
-            reason = "a new label of digits must be added on the board first"
-            raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
-        return {"index": labels[label]} if column.type == "status" else {"ids": [labels[label]]}
+    there = labels.there.get(column.column, {})
+    if not found and not column.new_labels:
+        reason = f"the column has no such label and takes no new ones ({choices(label, there)})"
+        raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
+    spelled = found[0] if found else label
+    if not spelled.isdigit():
+        if not found:
+            labels.add(column.column, spelled)
+        return _named(column, spelled)
+    # monday reads digits as an index, so a label of digits can only be named by its id.
+    if spelled not in there:
+        reason = "a new label of digits must be added on the board first"
+        raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
+    return {"index": there[spelled]} if column.type == "status" else {"ids": [there[spelled]]}
+
+
+def _named(column: ColumnMap, label: str) -> dict[str, Any]:
     return {"label": label} if column.type == "status" else {"labels": [label]}
 
 
-def _number(column: ColumnMap, value: Any) -> str:
-    try:
-        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
-    except InvalidOperation:
-        raise _rejected(column, value, Rule.NOT_A_NUMBER, "it is not a number") from None
-    if not number.is_finite():
-        raise _rejected(column, value, Rule.NOT_A_NUMBER, "it is not a number")
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _date(column: ColumnMap, value: Any) -> str:
-    if isinstance(value, datetime):
-        return (value.astimezone(UTC) if value.tzinfo else value).date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    try:
-        return datetime.fromisoformat(str(value).strip()).date().isoformat()
-    except ValueError:
-        raise _rejected(column, value, Rule.NOT_A_DATE, "it is not a date") from None
-
-
 def _rejected(column: ColumnMap, value: Any, rule: Rule, reason: str) -> Rejected:
-    shown = str(value) if len(str(value)) <= 60 else str(value)[:60] + "..."
+    shown = text_of(value)
+    shown = shown if len(shown) <= 60 else shown[:60] + "..."
     return Rejected(f"column '{column.column}' ({column.source}) cannot take '{shown}': {reason}", code=rule)

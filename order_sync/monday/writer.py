@@ -24,9 +24,9 @@ from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Delivery, Locked, Outcome, Spent
 from order_sync.monday.errors import LOCK_WAIT
+from order_sync.monday.labels import Labels
 from order_sync.monday.pacing import BODY_BYTES
 from order_sync.monday.rows import Mend, NewRow
-from order_sync.monday.values import Labels
 from order_sync.orders.journal import Entry, Journal, Operation
 
 log = logging.getLogger("order_sync.monday")

@@ -19,7 +19,7 @@ from order_sync.orders.naming import TextKey, customer_key, text_key
 from order_sync.orders.nearest import did_you_mean
 from order_sync.orders.tables import CUSTOMER
 from order_sync.orders.toml_file import entries, entry_name, in_words, read_toml
-from order_sync.orders.validation import Problem, problems
+from order_sync.orders.validation import Place, Problem, problems
 
 ColumnType = Literal["text", "long_text", "numbers", "status", "dropdown", "date", "link"]
 LABELLED = ("status", "dropdown")
@@ -56,6 +56,7 @@ class ColumnMap(_Model):
     title: str = ""
     new_labels: bool = False
     labels: Texts = ()  # used when a board is made; a live board's own labels rule
+    zone: Literal["own", "utc"] = "own"  # of a date with an offset: the day as it is written, or the day in UTC
 
 
 class ItemMap(_Model):
@@ -164,6 +165,9 @@ def _contradictions(read: dict[str, Any]) -> Iterator[Problem]:
             kind = column.get("type")
             if kind in get_args(ColumnType) and kind not in LABELLED and _any(column, "labels", "new_labels"):
                 yield Problem(place=place, what=f"type is '{kind}', and only status and dropdown have labels")
+            if kind in get_args(ColumnType) and kind != "date" and _any(column, "zone"):
+                yield Problem(place=place, what=f"type is '{kind}', and only date has a zone")
+            yield from _spelled_twice(place, column.get("labels"))
     for place, column in entries(read, "subitems", "columns"):
         source = column.get("source")
         if source and isinstance(source, str) and source not in LINE_SOURCES:
@@ -175,6 +179,17 @@ def _contradictions(read: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(place=place, what="there is no condition: the board for all other orders is a setting")
         if _any(rule, "customers") and isinstance(where, dict) and CUSTOMER in where:
             yield Problem(place=place, what="the customers are there twice: in `customers` and in `where`")
+
+
+def _spelled_twice(place: Place, labels: object) -> Iterator[Problem]:
+    """Labels that people read as one: a board would get both."""
+    spelled: dict[TextKey, list[str]] = {}
+    for label in labels if isinstance(labels, list) else []:
+        if isinstance(label, str):
+            spelled.setdefault(text_key(label), []).append(f"'{label}'")
+    for same in spelled.values():
+        if len(same) > 1:
+            yield Problem(place=place, what=f"a label is there twice: {' and '.join(same)}")
 
 
 def _any(entry: dict[str, Any], *keys: str) -> bool:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NewType
 
 from order_sync.errors import Rejected, Rule
+from order_sync.orders.readable import text_of
 
 NO_CUSTOMER = "(no customer)"  # how people read an empty one
 NAME_LIMIT = 255  # characters; monday answers ItemNameTooLongException above it
@@ -19,7 +20,7 @@ NAME_LIMIT = 255  # characters; monday answers ItemNameTooLongException above it
 
 def clean(value: Any) -> str:
     """The value as text without blanks around it; '' for None."""
-    return "" if value is None else str(value).strip()
+    return text_of(value).strip()
 
 
 TextKey = NewType("TextKey", str)  # what a text is compared by; never shown, never sent

@@ -18,10 +18,11 @@ from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator, Fault
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Outcome
+from order_sync.monday.labels import Labels
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.rows import NewRow
 from order_sync.monday.transport import MondayTransport, Reply
-from order_sync.monday.values import Labels, to_json
+from order_sync.monday.values import to_json
 from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Journal, Operation
 from order_sync.settings import EMBEDDED_BOARD

@@ -25,7 +25,7 @@ from order_sync.orders.journal import Entry, Journal, Operation
 from order_sync_tests.emulator.monday import MINUTE_MS, asleep, until
 from order_sync_tests.monday.stage import SHARED, Crash, QuickClock, Stage, with_variable
 
-LABELS = {"order_type": {"PRODUCTION": 0, "SAMPLE": 1}, "season": {"SS27": 1, "A, B": 2, "2027": 3}}
+LABELS = {"order_type": {"PRODUCTION": 0, "SAMPLE": 1}, "season": {"SS27": 1, "A, B": 2, "2027": 3, "SS28 ": 4}}
 SMALLEST = 5
 
 
@@ -111,6 +111,7 @@ VALUES: list[tuple[dict[str, Any], bool]] = [
     ({"total_qty": "42.5"}, True),
     ({"order_type": {"label": "NEW ONE"}}, False),  # a job makes no labels
     ({"season": {"labels": ["A, B"]}}, False),  # the file would say two
+    ({"season": {"labels": ["SS28 "]}}, False),  # a cell is read without the blanks around it
     ({"season": {"ids": [3]}}, False),  # the file has no ids
     ({"order_type": {"index": 1}}, False),
     ({"page": {"url": "https://a.example/b", "text": "https://a.example/b"}}, True),

@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 
 from order_sync.emulator import Emulator
 from order_sync.errors import Rejected
+from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_row, to_json
 from order_sync.orders.mapping import ColumnMap, Mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.emulator.monday import Monday
 
-LABELS = {"c": {"Done": 1, "44": 7, "In work, now": 2}}
+LABELS = {"c": {"Done": 1, "44": 7, "In work, now": 2, "Caf\u00e9 ": 3, "Twin": 4, "TWIN": 5}}
 
 
-def encode(kind: str, value: Any, *, new_labels: bool = False) -> Any:
+def encode(kind: str, value: Any, **more: Any) -> Any:
     """The encoded value; None if the column is left out."""
-    column = ColumnMap(source="S", column="c", type=kind, new_labels=new_labels)  # type: ignore[arg-type]
-    return encode_row([column], {"c": value}, LABELS).get("c")
+    column = ColumnMap(source="S", column="c", type=kind, **more)  # type: ignore[arg-type]
+    return encode_row([column], {"c": value}, LabelSpelling(LABELS)).get("c")
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,9 @@ def encode(kind: str, value: Any, *, new_labels: bool = False) -> Any:
         ("text", "abc", "abc"),
         ("text", " spaced ", " spaced "),
         ("text", 5, "5"),
+        ("text", 0.1 + 0.2, "0.3"),
+        ("text", datetime(2026, 2, 28, 8, 30), "2026-02-28 08:30"),
+        ("long_text", 12.0, {"text": "12"}),
         ("text", 'O\'H "x" {y}\n七 🌅', 'O\'H "x" {y}\n七 🌅'),
         ("long_text", "x" * 2_000, {"text": "x" * 2_000}),
         ("numbers", 0, "0"),
@@ -43,16 +47,25 @@ def encode(kind: str, value: Any, *, new_labels: bool = False) -> Any:
         ("numbers", Decimal("1E+3"), "1000"),
         ("numbers", Decimal("1234567890123.4567"), "1234567890123.4567"),
         ("numbers", 0.1, "0.1"),
+        ("numbers", 0.1 + 0.2, "0.3"),
+        ("numbers", True, "1"),
         ("numbers", " 42.5 ", "42.5"),
         ("date", date(2026, 2, 28), {"date": "2026-02-28"}),
         ("date", datetime(2026, 2, 28, 23, 59, 59, 999_999), {"date": "2026-02-28"}),
-        ("date", datetime(2026, 2, 28, 23, 30, tzinfo=timezone(timedelta(hours=-2))), {"date": "2026-03-01"}),
+        ("date", datetime(2026, 2, 28, 23, 30, tzinfo=timezone(timedelta(hours=-2))), {"date": "2026-02-28"}),
+        ("date", "2026-02-28 23:30:00.0000000 -02:00", {"date": "2026-02-28"}),
         ("date", datetime(2026, 2, 28, tzinfo=UTC), {"date": "2026-02-28"}),
         ("date", "2026-02-28", {"date": "2026-02-28"}),
         ("date", "2026-02-28T10:00:00", {"date": "2026-02-28"}),
         ("link", "https://x.example/a?b=1", {"url": "https://x.example/a?b=1", "text": "https://x.example/a?b=1"}),
         ("status", "Done", {"label": "Done"}),
+        ("link", " https://x.example/a\n", {"url": "https://x.example/a", "text": "https://x.example/a"}),
         ("status", " Done ", {"label": "Done"}),
+        ("status", "done", {"label": "Done"}),
+        ("dropdown", "IN WORK,  now", {"labels": ["In work, now"]}),
+        ("dropdown", "CAFE\u0301", {"labels": ["Caf\u00e9 "]}),
+        ("status", "Twin", {"label": "Twin"}),
+        ("status", 44.0, {"index": 7}),
         ("dropdown", "In work, now", {"labels": ["In work, now"]}),
         ("dropdown", "44", {"ids": [7]}),
         ("dropdown", 44, {"ids": [7]}),
@@ -79,8 +92,14 @@ def test_nothing_is_left_out(kind: str, value: Any) -> None:
         ("date", "28.02.2026", "it is not a date"),
         ("date", "2026-02-30", "it is not a date"),
         ("long_text", "x" * 2_001, "long_text takes 2000 characters"),
-        ("status", "done", r"no such label and takes no new ones \(it has: 44, Done, In work, now\)"),
-        ("dropdown", "DONE", "no such label"),
+        ("numbers", "1,234", "its comma may stand before thousands or before decimals"),
+        (
+            "status",
+            "Dne",
+            r"no such label and takes no new ones \(nearest: 'Done'; it has: 44, Caf\u00e9 , Done, In work",
+        ),
+        ("dropdown", "entirely different", r"takes no new ones \(it has: 44, "),
+        ("status", "twin", "the board has it in several spellings, 'Twin', 'TWIN': write it as one of them"),
         ("dropdown", "45", "no such label"),
     ],
 )
@@ -98,10 +117,44 @@ def test_new_labels_are_allowed_column_by_column() -> None:
         encode("dropdown", "45", new_labels=True)
 
 
+def test_one_of_several_spellings_is_none_to_add_to() -> None:
+    with pytest.raises(Rejected, match="several spellings"):
+        encode("status", "twin", new_labels=True)
+
+
+@pytest.mark.parametrize("kind", ["status", "dropdown"])
+def test_a_new_label_has_one_spelling_in_a_run(kind: str) -> None:
+    labels = LabelSpelling(LABELS)
+    column = ColumnMap(source="S", column="c", type=kind, new_labels=True)  # type: ignore[arg-type]
+    sent = [
+        encode_row([column], {"c": value}, labels)["c"]
+        for value in ("Autumn \u00c9", "AUTUMN E\u0301 ", "DONE", "autumn  \u00e9")
+    ]
+    new, done = ({"label": label} if kind == "status" else {"labels": [label]} for label in ("Autumn \u00c9", "Done"))
+    assert sent == [new, new, done, new]
+
+
+def test_a_label_of_many_is_named_by_the_nearest() -> None:
+    labels = {"c": {f"Label {number} {'x' * 40}": number for number in range(500)} | {"SAMPLE": 500}}
+    column = ColumnMap(source="S", column="c", type="dropdown")
+    with pytest.raises(Rejected, match=r"\(nearest: 'SAMPLE', of 501\)"):
+        encode_row([column], {"c": "Smaple"}, LabelSpelling(labels))
+    with pytest.raises(Rejected, match=r"and 493 more\)") as caught:
+        encode_row([column], {"c": "?"}, LabelSpelling(labels))
+    assert len(str(caught.value)) < 600
+
+
+def test_a_date_may_be_the_day_in_utc() -> None:
+    value = datetime(2026, 2, 28, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
+    assert encode("date", value, zone="utc") == {"date": "2026-03-01"}
+    with pytest.raises(Rejected, match="in UTC it is before the first date or after the last one"):
+        encode("date", datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-2))), zone="utc")
+
+
 def test_a_column_without_labels_says_so() -> None:
     column = ColumnMap(source="S", column="other", type="status")
-    with pytest.raises(Rejected, match=r"\(it has: none\)"):
-        encode_row([column], {"other": "Done"}, LABELS)
+    with pytest.raises(Rejected, match=r"\(it has none\)"):
+        encode_row([column], {"other": "Done"}, LabelSpelling(LABELS))
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**13), max_value=10**13))
@@ -131,7 +184,7 @@ def test_the_board_takes_every_form(emulator: Emulator, mapping: Mapping) -> Non
         "colour": None,
     }
     labels = {"order_type": {"REPEAT": 2}}
-    values = to_json(encode_row(mapping.items.columns, row, labels))
+    values = to_json(encode_row(mapping.items.columns, row, LabelSpelling(labels)))
     create = """mutation ($b: ID!, $v: JSON) { create_item(
         board_id: $b, item_name: "x", column_values: $v, create_labels_if_missing: true) { id } }"""
     with Monday(emulator.url) as monday:

@@ -174,6 +174,12 @@ WRONG = {
         column(type='"status"', labels='["a", 5]'),
         QTY + r"labels \(number 2\) must be a text, in quotes$",
     ),
+    "a zone of a text": (column(zone='"utc"'), QTY + "type is 'text', and only date has a zone$"),
+    "a zone nobody knows": (column(type='"date"', zone='"CET"'), QTY + "zone must be 'own' or 'utc'$"),
+    "a label in two spellings": (
+        column(type='"status"', labels='["Sample", "SAMPLE ", "Other"]'),
+        QTY + "a label is there twice: 'Sample' and 'SAMPLE '$",
+    ),
     "new labels perhaps": (column(type='"status"', new_labels='"perhaps"'), f"{QTY}new_labels must be 1 or 0"),
     "a column twice": (
         column() + column(source='"size_code"'),

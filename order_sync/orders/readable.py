@@ -1,0 +1,167 @@
+"""Values as people read them: the text, the number and the date in what a database driver gives.
+
+In: a value of any type. Out: its text, always; its number or its date, or ValueError with the reason where it is none.
+Never guesses: a text that may mean two numbers is none.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+MOST_DIGITS = 60  # of a number written out; SQL Server's longest has 38
+CERTAIN_DIGITS = 15  # a float keeps as many of any number that was put into it; the others are noise
+SINGLE_DIGITS = 9  # as many tell every float of 32 bits from every other
+NOISE_DIGITS = 12  # a float of 32 bits shows as many only where they are noise
+EXACT = 2**53  # whole numbers up to here are exact in a float
+
+NOT_A_NUMBER = "it is not a number"
+NOT_A_DATE = "it is not a date"
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?P<mark>[ ,'])\d{3}(?P<more>((?P=mark)\d{3})*)(?P<decimals>\.\d+)?")
+_DAY = re.compile(r"\d{8}")
+_BLANK_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")  # as SQL Server writes it
+
+
+def text_of(value: Any) -> str:
+    """The value as a person would write it; a text as it is, '' for None."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "Yes" if value else "No"
+        case float() | Decimal():
+            return _written(value)
+        case datetime():
+            return f"{value.date().isoformat()} {_clock(value)}".removesuffix(" 00:00")
+        case time():
+            return _clock(value)
+        case bytes() | bytearray() | memoryview():
+            return _decoded(bytes(value))
+    return str(value)
+
+
+def number_of(value: Any) -> str:
+    """The number, written out: no exponent, no zeros at the end. Raises ValueError with the reason."""
+    match value:
+        case bool():
+            number = Decimal(int(value))
+        case int() | Decimal():
+            number = Decimal(value)
+        case float():
+            number = _certain(value)
+        case str():
+            number = _parsed(value)
+        case _:
+            raise ValueError(NOT_A_NUMBER)
+    if not number.is_finite():
+        raise ValueError(NOT_A_NUMBER)
+    if not number:
+        return "0"  # also for -0
+    if max(abs(number.adjusted()), len(number.as_tuple().digits)) >= MOST_DIGITS:
+        raise ValueError(f"it has more than {MOST_DIGITS} digits")
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def date_of(value: Any, *, utc: bool = False) -> date:
+    """The date as written, in the value's own time zone, or in `utc`. Raises ValueError with the reason."""
+    match value:
+        case datetime():
+            return _day(value, utc)
+        case date():
+            return value
+        case str():
+            return _day(_moment(value), utc)
+        case int() if _DAY.fullmatch(str(value)):
+            return _moment(str(value)).date()
+    raise ValueError(NOT_A_DATE)
+
+
+# ---- numbers --------------------------------------------------------------------------------------------
+
+
+def _written(value: float | Decimal) -> str:
+    try:
+        return number_of(value)
+    except ValueError:
+        return str(value)  # a text may say what a number cannot
+
+
+def _certain(value: float) -> Decimal:
+    """The number that was put into the float: 0.3 for 0.1 + 0.2."""
+    if value.is_integer() and abs(value) <= EXACT:
+        return Decimal(int(value))
+    number = Decimal(f"{value:.{CERTAIN_DIGITS}g}")
+    if number.is_finite() and len(number.normalize().as_tuple().digits) >= NOISE_DIGITS:
+        return _of_single(value) or number
+    return number
+
+
+def _of_single(value: float) -> Decimal | None:
+    """The number in a float of 32 bits (SQL Server's real), None if it is one of 64."""
+    try:
+        if _single(value) != value:
+            return None
+    except OverflowError:
+        return None
+    for digits in range(1, SINGLE_DIGITS + 1):
+        text = f"{value:.{digits}g}"
+        if _single(float(text)) == value:
+            return Decimal(text)
+    return None
+
+
+def _single(value: float) -> float:
+    [found] = struct.unpack("f", struct.pack("f", value))
+    return float(found)
+
+
+def _parsed(text: str) -> Decimal:
+    plain = " ".join(text.replace("\N{MINUS SIGN}", "-").split())  # of whatever blanks there are
+    if grouped := _GROUPED.fullmatch(plain):
+        if grouped["mark"] == "," and not grouped["more"] and not grouped["decimals"]:
+            raise ValueError(f"{NOT_A_NUMBER}, as its comma may stand before thousands or before decimals")
+        plain = plain.replace(grouped["mark"], "")
+    if not _NUMBER.fullmatch(plain):
+        raise ValueError(NOT_A_NUMBER)
+    return Decimal(plain)
+
+
+# ---- dates and texts ------------------------------------------------------------------------------------
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(_BLANK_BEFORE_OFFSET.sub("", text.strip()))
+    except ValueError:
+        raise ValueError(NOT_A_DATE) from None
+
+
+def _day(moment: datetime, utc: bool) -> date:
+    if not utc or moment.tzinfo is None:
+        return moment.date()
+    try:
+        return moment.astimezone(UTC).date()
+    except OverflowError:
+        raise ValueError("in UTC it is before the first date or after the last one") from None
+
+
+def _clock(moment: datetime | time) -> str:
+    """Hours and minutes, seconds if there are any, and the offset of a time that has one."""
+    text = f"{moment:%H:%M:%S}".removesuffix(":00") if moment.second == 0 else f"{moment:%H:%M:%S}"
+    offset = moment.isoformat()[-6:] if moment.utcoffset() is not None else ""
+    return f"{text} {offset}".rstrip()
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"0x{value.hex().upper()}"  # as SQL Server shows it
