@@ -57,12 +57,14 @@ class Done:
 
     outcome: Outcome = field(default_factory=Outcome)
     adopted: int = 0
+    recreated: int = 0  # those of the created that somebody had deleted before their order was SYNCED
 
     def add(self, other: Done) -> None:
         self.outcome.created |= other.outcome.created
         self.outcome.rejected |= other.outcome.rejected
         self.outcome.waiting |= other.outcome.waiting
         self.adopted += other.adopted
+        self.recreated += other.recreated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +176,8 @@ class BoardWork:
         shared = {"board": str(board.id), "labels": any(column.new_labels for column in mapping.columns)}
         outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend)
         outcome.rejected |= rejected
-        return Done(outcome=outcome, adopted=len(adopted.items))
+        recreated = sum(key in outcome.created for key, item in known.items() if item in gone)
+        return Done(outcome=outcome, adopted=len(adopted.items), recreated=recreated)
 
     def create_subitems(self, rows: Sequence[Row]) -> Done:
         """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
@@ -189,9 +192,14 @@ class BoardWork:
         own_lines = {row["line_uuid"] for row in rows}
         there = [row for row in self._queue.lines_on_board(self._run_id) if row["line_uuid"] in own_lines]
         # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
-        gone = self._changes.forget({int(row["parent_item_id"]) for row in there if row["parent_item_id"]})
+        gone, removed = self._changes.forget_removed(there)
         orphans = self._changes.orphans({key: item for key, item in parents.items() if item in gone})
-        ids = {row["line_uuid"]: str(row["monday_subitem_id"]) for row in there if row["parent_item_id"] not in gone}
+        ids = {
+            row["line_uuid"]: str(row["monday_subitem_id"])
+            for row in there
+            if row["parent_item_id"] not in gone and row["monday_subitem_id"] not in removed
+        }
+        lost = {row["line_uuid"] for row in there if row["monday_subitem_id"] in removed}
         new: list[NewRow] = []
         lines: dict[str, str] = {}  # delta_uuid by line_uuid: a line that is queued twice is one subitem
         rejected = dict(orphans.rejected)
@@ -228,7 +236,7 @@ class BoardWork:
         self._changes.forget_again()
         outcome.rejected |= rejected
         outcome.waiting |= orphans.waiting
-        return Done(outcome=outcome)
+        return Done(outcome=outcome, recreated=sum(lines.get(line) in outcome.created for line in lost))
 
     # ---- the board --------------------------------------------------------------------------------
 

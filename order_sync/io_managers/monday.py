@@ -217,6 +217,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             "dagster/row_count": len(rows),
             "created": len(outcome.created),
             "adopted": done.adopted,
+            "recreated": done.recreated,
             "rejected": len(outcome.rejected),
             "waiting": len(outcome.waiting),
             "already there": len(rows) - len(outcome.created) - len(outcome.rejected) - len(outcome.waiting),

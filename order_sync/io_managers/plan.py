@@ -45,7 +45,7 @@ class PlannedRow:
     """A queue row, and what a live run would do with it.
 
     `values` are column values as they would be sent, JSON by column id; empty where nothing is. `reason` says why it is
-    rejected or waits, `held_back` why its order would not be SYNCED although the row itself may be on the board.
+    rejected, waits or is recreated, `held_back` why its order would not be SYNCED although the row may be on the board.
     """
 
     kind: str  # header or line

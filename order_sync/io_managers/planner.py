@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from math import ceil
@@ -31,9 +31,11 @@ from order_sync.io_managers.plan import (
 )
 from order_sync.monday.board import (
     Board,
+    Removed,
     check_mapping,
     find_gone,
     find_items,
+    find_removed,
     find_subitems,
     find_unkeyed,
     subitems_of,
@@ -56,6 +58,8 @@ from order_sync.orders.states import HeaderState, LineState, header_states, line
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
 
 STEPS = ("monday_items", "monday_subitems")
+ITEM_REMOVED = "its item {} was deleted on the board"
+SUBITEM_REMOVED = "its subitem {} was deleted on the board"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ class Draft:
     items: dict[str, _Judged] = field(default_factory=dict)
     subitems: dict[str, _Judged] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)  # items that somebody has deleted on the board
+    gone_subitems: set[int] = field(default_factory=set)  # the same of subitems whose items are there
     adopted_lines: dict[tuple[str, str], int] = field(default_factory=dict)  # subitem by record_uuid and line_uuid
     work: defaultdict[int, Work] = field(default_factory=lambda: defaultdict(Work))
     jobs: list[Job] = field(default_factory=list)
@@ -87,8 +92,8 @@ class Draft:
     plan: Plan | None = None
 
     def without_gone(self, line: Row) -> Row:
-        """The line as it is once a run has forgotten the items that are gone."""
-        if line["parent_item_id"] in self.gone:
+        """The line as it is once a run has forgotten the items and subitems that are gone."""
+        if line["parent_item_id"] in self.gone or line["monday_subitem_id"] in self.gone_subitems:
             return line | {"monday_subitem_id": None}
         return line
 
@@ -226,6 +231,8 @@ class Planner:
             else:
                 judged[key] = _judge(row, mapping.columns, own, labels)
                 if judged[key].happens is Happens.CREATE:
+                    if key in known:
+                        judged[key] = replace(judged[key], reason=ITEM_REMOVED.format(known[key]))
                     group = row["group"] if row["group_id"] in (None, NEW_ID) else row["group_id"]
                     variables = {"group": group, "name": row["name"], "values": judged[key].values}
                     new.append(NewRow(key=key, variables=variables))
@@ -264,13 +271,16 @@ class Planner:
             if subitem := line["monday_subitem_id"] or adopted:
                 there[row["line_uuid"]] = int(subitem)
                 parents_of_there.add(int(row["parent_item_id"]))
+        removed = self._removed(rows, there, work)
+        lost = {line_uuid: subitem for line_uuid, subitem in there.items() if subitem in removed}
+        there = {line_uuid: subitem for line_uuid, subitem in there.items() if line_uuid not in lost}
         in_doubt = self._in_doubt(board_id, Operation.SUBITEMS, set(), rows)
         there |= {row["line_uuid"]: in_doubt[row["delta_uuid"]] for row in rows if row["delta_uuid"] in in_doubt}
-        work.known_parents = len({parent for parent in parents_of_there if parent > 0})
         # A late line's item is as old as its order; the live run learns from monday's refusal that it is gone.
         items = {judged.monday_id for judged in draft.items.values()}
         late = {int(row["parent_item_id"]) for row in rows} - items
-        gone = self._gone({parent for parent in late | parents_of_there if parent > 0})
+        gone = self._gone(parent for parent in late - parents_of_there if parent > 0)
+        gone |= draft.gone & parents_of_there
         judged: dict[str, _Judged] = {}
         labels = LabelSpelling(board.labels) if board else None
         first: dict[str, _Judged] = {}  # of the rows of one line_uuid, which become one subitem
@@ -287,6 +297,8 @@ class Planner:
                 judged[key] = _judge(row, mapping.columns, {mapping.key_column: line_uuid}, labels)
                 if judged[key].happens is Happens.CREATE:
                     first[line_uuid] = judged[key]
+                    if line_uuid in lost:
+                        judged[key] = replace(judged[key], reason=SUBITEM_REMOVED.format(lost[line_uuid]))
         work.subitems = len(first)
         return judged
 
@@ -307,6 +319,25 @@ class Planner:
         gone = self._asked(lambda: find_gone(monday, wanted), "whether items of earlier runs are still there", set())
         self._draft.gone |= {int(item) for item in gone}
         return {int(item) for item in gone}
+
+    def _removed(self, rows: Sequence[Row], there: Mapping[str, int], work: Work) -> set[int]:
+        """Those of the known subitems that somebody has deleted. Notes which of their items are gone, too."""
+        monday = self._monday
+        known: dict[str, set[str]] = {}
+        for row in rows:
+            if row["line_uuid"] in there and int(row["parent_item_id"]) > 0:
+                known.setdefault(str(row["parent_item_id"]), set()).add(str(there[row["line_uuid"]]))
+        work.known_parents = len(known)
+        if not known or monday is None:
+            return set()
+        column = self._mapping.subitems.key_column
+        none = Removed(items=set(), subitems=set(), asked=0)
+        what = "whether subitems of earlier runs are still there"
+        removed = self._asked(lambda: find_removed(monday, known, column), what, none)
+        work.unseen_subitems = removed.asked
+        self._draft.gone |= {int(item) for item in removed.items}
+        self._draft.gone_subitems |= {int(subitem) for subitem in removed.subitems}
+        return {int(subitem) for subitem in removed.subitems}
 
     def _adopt(self, board: Board | None, rows: Sequence[Row], work: Work) -> dict[str, int]:
         """Items that are on the board under a row's record_uuid without a key: by delta_uuid."""

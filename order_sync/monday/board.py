@@ -186,6 +186,31 @@ def find_gone(reader: MondayReader, items: Iterable[str]) -> set[str]:
     return wanted - {item_id for item_id, item in there.items() if is_active(item)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """What somebody has deleted or archived: items, and subitems under the items that are still there."""
+
+    items: set[str]
+    subitems: set[str]
+    asked: int  # subitems that were asked about one by one
+
+
+def find_removed(reader: MondayReader, known: Mapping[str, Collection[str]], column: str) -> Removed:
+    """What of these items and of their subitems, by item, is no longer on the board.
+
+    One call for a hundred items: their subitems come with them. What an item does not show is asked about by its id:
+    it may have been made a moment ago, or be somewhere else.
+    """
+    there = items_by_id(reader, operations.SUBITEMS, sorted(known), {"ids": [column]}, parts=SUBITEM_PARTS)
+    shown = {
+        item_id: {str(subitem["id"]) for subitem in item["subitems"] if is_active(subitem)}
+        for item_id, item in there.items()
+        if is_active(item)
+    }
+    unseen = {subitem for item, ids in shown.items() for subitem in known[item] if subitem not in ids}
+    return Removed(items=known.keys() - shown.keys(), subitems=find_gone(reader, unseen), asked=len(unseen))
+
+
 def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[str, str]:
     """The text in `column` of each item that monday shows."""
     there = items_by_id(reader, operations.ITEM_TEXTS, items, {"ids": [column]}, parts=("column_values",))

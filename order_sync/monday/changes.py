@@ -10,10 +10,11 @@ import logging
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from order_sync.errors import OrderSyncError, Rejected, Rule
 from order_sync.monday import operations
-from order_sync.monday.board import Board, find_gone, find_unkeyed, subitems_of
+from order_sync.monday.board import Board, find_gone, find_removed, find_unkeyed, subitems_of
 from order_sync.monday.client import MondayClient, read_data
 from order_sync.monday.rows import Mended, NewRow
 from order_sync.monday.values import to_json
@@ -88,11 +89,37 @@ class Changes:
         them, from the rows that wait: they are created again. Returns the items that are gone.
         """
         gone = {int(item) for item in find_gone(self._client, [str(item) for item in items])}
+        self._forget(gone)
+        return gone
+
+    def forget_removed(self, lines: Sequence[Mapping[str, Any]]) -> tuple[set[int], set[int]]:
+        """The same for lines that have a subitem, and for the subitems themselves.
+
+        `lines` are as QueueReader.lines_on_board gives them. Returns the items and the subitems that are gone.
+        """
+        known: dict[str, set[str]] = {}
+        for line in lines:
+            if line["parent_item_id"]:
+                known.setdefault(str(line["parent_item_id"]), set()).add(str(line["monday_subitem_id"]))
+        removed = find_removed(self._client, known, self._mapping.subitems.key_column)
+        items, subitems = {int(item) for item in removed.items}, {int(subitem) for subitem in removed.subitems}
+        self._forget(items)
+        lost = [line for line in lines if line["monday_subitem_id"] in subitems]
+        self._journal.forget_subitems({line["delta_uuid"]: str(line["monday_subitem_id"]) for line in lost})
+        for line in lost:
+            log.warning(
+                "subitem %d of order %s (line %s) was deleted on the board: it is recreated",
+                line["monday_subitem_id"],
+                line["record_uuid"],
+                line["line_uuid"],
+            )
+        return items, subitems
+
+    def _forget(self, gone: set[int]) -> None:
         for item, record_uuid in self._journal.forget_items(gone).items():
             log.warning("item %d of order %s was deleted on the board: it is created again", item, record_uuid)
             self._awaited.add(item)
         self._gone |= gone
-        return gone
 
     def orphans(self, parents: Mapping[str, int]) -> Mended:
         """Lines that monday rejects, with their items: those whose item is gone need not be rejected.

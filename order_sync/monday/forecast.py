@@ -66,6 +66,7 @@ class Work:
     adopted: int = 0
     subitems: int = 0
     known_parents: int = 0
+    unseen_subitems: int = 0  # known ones that their items do not show, which are asked about by id
     doubtful: int = 0  # look-ups of requests that an earlier run left in doubt
 
 
@@ -113,7 +114,7 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
                 run.bulk(rows)
             run.create(Operation.ITEMS, of.items)
     for of in work:
-        run.read(ceil(of.known_parents / LOOK_UP))
+        run.read(ceil(of.known_parents / LOOK_UP) + ceil(of.unseen_subitems / LOOK_UP))
         run.create(Operation.SUBITEMS, of.subitems)
     if work and pace.board_checks:
         run.read(ceil(boards / BOARDS_A_CALL))

@@ -387,6 +387,23 @@ class Journal:
         return forgotten
 
     @in_transaction
+    def forget_subitems(self, connection: sa.Connection, removed: Mapping[str, str]) -> None:
+        """Takes subitems that somebody has deleted from lines that wait; `removed` has their ids by delta_uuid."""
+        if not removed:
+            return
+        line = self._tables.line_queue
+        now = self._renew(connection)
+        self._log(connection, now, Operation.SUBITEMS, "gone", ids=removed)
+        for chunk in chunks(removed):
+            waiting = (line.c.delta_uuid.in_(chunk), line.c.sync_state == State.PENDING)
+            connection.execute(sa.update(line).where(*waiting).values(monday_subitem_id=sa.null()))
+        for chunk in chunks(removed):
+            kept = sa.select(line.c.delta_uuid).where(
+                line.c.delta_uuid.in_(chunk), line.c.sync_state == State.PENDING, line.c.monday_subitem_id.is_not(None)
+            )
+            expect_none(connection, kept, "still had a subitem that is no longer on the board")
+
+    @in_transaction
     def reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
         """Turns rows into ERROR that are rejected before anything is sent."""
         if rejected:

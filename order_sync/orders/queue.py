@@ -177,7 +177,7 @@ class QueueReader(QueueCounts):
         return self._lines(held, *names, sources=sources)
 
     def lines_on_board(self, run_id: str) -> list[Row]:
-        """Those of the claimed lines that have a subitem: line_uuid, monday_subitem_id, parent_item_id."""
+        """Those of the claimed lines that have a subitem: its ids, with those of the line and of its order."""
         line, m = self.tables.line_queue, self.tables.order_lines
         return self._lines(
             sa.and_(
@@ -185,7 +185,9 @@ class QueueReader(QueueCounts):
                 line.c.sync_state == State.PENDING,
                 sa.func.coalesce(line.c.monday_subitem_id, m.c.monday_subitem_id).is_not(None),
             ),
+            "delta_uuid",
             "line_uuid",
+            "record_uuid",
             "monday_subitem_id",
             "parent_item_id",
         )

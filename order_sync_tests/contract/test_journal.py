@@ -463,6 +463,21 @@ def test_items_that_are_gone_are_forgotten_with_their_subitems(
     assert journal.forget_items([]) == {}
 
 
+def test_deleted_subitems_are_forgotten_and_those_of_synced_lines_are_not(
+    site: Site, journal: Journal, order: SampleOrders
+) -> None:
+    first, second = (row["delta_uuid"] for row in order.lines)
+    journal.adopt(Operation.SUBITEMS, {first: "21", second: "22"})
+    site.change(site.tables.line_queue, {"sync_state": State.SYNCED}, delta_uuid=second)
+    journal.forget_subitems({first: "21", second: "22"})
+    assert {r["delta_uuid"]: r["monday_subitem_id"] for r in site.rows(site.tables.line_queue)} == {
+        first: None,
+        second: 22,
+    }
+    assert logged(site)[-1][1:3] == ("create_subitem", "gone")
+    journal.forget_subitems({})
+
+
 def test_an_item_of_a_synced_order_is_not_forgotten(site: Site, journal: Journal, order: SampleOrders) -> None:
     one = order.headers[0]["delta_uuid"]
     journal.adopt(Operation.ITEMS, {one: "11"})

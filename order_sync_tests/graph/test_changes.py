@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+import dagster as dg
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from order_sync import launch
 from order_sync.demo.samples import SampleOrders
@@ -314,6 +316,128 @@ def test_an_item_that_an_answer_leaves_out_once_is_not_taken_for_deleted(stage: 
         stage.sync()
     assert hidden
     assert_all_there(stage)
+
+
+# ---- subitems -------------------------------------------------------------------------------------------
+
+
+def dies_at_subitems(stage: Stage, nth: int) -> None:
+    """A run that dies before the n-th request for subitems."""
+
+    def die() -> None:
+        raise OrderSyncError("the run dies here")
+
+    with pytest.raises(OrderSyncError), before_mutation("create_subitem", nth, die):
+        stage.sync()
+
+
+def remove(stage: Stage, item: object, how: str = "delete_item") -> None:
+    monday(stage, f"mutation ($item: ID) {{ {how}(item_id: $item) {{ id }} }}", item=str(item))
+
+
+def recreated(stage: Stage, step: str = "monday_subitems") -> int:
+    """How many rows the latest run has recreated, by the metadata of the step."""
+    with stage.instance() as instance:
+        latest = instance.get_latest_materialization_event(dg.AssetKey(step))
+    assert latest is not None
+    assert latest.asset_materialization is not None
+    return int(str(latest.asset_materialization.metadata["recreated"].value))
+
+
+@pytest.mark.parametrize("how", ["delete_item", "archive_item"])
+def test_a_subitem_removed_before_its_order_is_synced_is_recreated(
+    stage: Stage, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(stage, 8)
+    dies_at_subitems(stage, 2)
+    lost = [subitem for item in items(stage).values() for subitem in item["subitems"]][:2]
+    for subitem in lost:
+        remove(stage, subitem["id"], how)
+    stage.sync()
+    assert_all_there(stage)
+    assert recreated(stage) == 2
+    for subitem in lost:
+        [line] = stage.rows(
+            stage.tables.line_queue, stage.tables.line_queue.c.line_uuid == subitem["columns"]["line_uuid"]
+        )
+        assert f"subitem {subitem['id']} of order {line['record_uuid']}" in caplog.text
+        assert str(line["monday_subitem_id"]) not in {found["id"] for found in lost}
+    log = stage.tables.log
+    told = stage.rows(log, log.c.outcome == "gone")
+    assert sorted(str(row["monday_id"]) for row in told) == sorted(subitem["id"] for subitem in lost)
+
+
+def test_a_subitem_removed_while_another_line_is_rejected_is_recreated(stage: Stage) -> None:
+    sample = add(stage, 1)
+    lines = stage.tables.line_queue
+    spoiled = sample.lines[0]["delta_uuid"]
+    stage.execute(sa.update(lines).where(lines.c.delta_uuid == spoiled).values(size_code=""))
+    assert stage.sync().rejected
+    [item] = items(stage).values()
+    remove(stage, item["subitems"][0]["id"])
+    stage.execute(sa.update(lines).where(lines.c.delta_uuid == spoiled).values(size_code="S"))
+    stage.retry()
+    stage.sync()
+    assert_all_there(stage)
+    assert recreated(stage) == 1
+
+
+def test_a_line_queued_again_whose_subitem_was_deleted_is_recreated(stage: Stage) -> None:
+    sample = add(stage, 1)
+    stage.sync()
+    lines = stage.tables.line_queue
+    [line] = stage.rows(lines, lines.c.delta_uuid == sample.lines[0]["delta_uuid"])
+    remove(stage, line["monday_subitem_id"])
+    again = sample.lines[0] | {"delta_uuid": new_uuid()}
+    stage.add(SampleOrders(headers=[], lines=[again], orders=[], order_lines=[]))
+    stage.sync()
+    assert recreated(stage) == 1
+    [row] = stage.rows(lines, lines.c.delta_uuid == again["delta_uuid"])
+    assert row["sync_state"] == "SYNCED"
+    main = stage.tables.order_lines
+    [known] = stage.rows(main, main.c.line_uuid == line["line_uuid"])
+    shown = {subitem["id"] for item in items(stage).values() for subitem in item["subitems"]}
+    assert str(row["monday_subitem_id"]) in shown
+    assert known["monday_subitem_id"] == row["monday_subitem_id"]
+
+
+@pytest.mark.parametrize("how", ["archive_item", "delete_item"])
+def test_an_item_removed_after_a_run_died_is_recreated_with_its_subitems(stage: Stage, how: str) -> None:
+    add(stage, 4)
+    dies_at_subitems(stage, 2)
+    remove(stage, next(item["id"] for item in items(stage).values() if item["subitems"]), how)
+    stage.sync()
+    assert_all_there(stage)
+    assert recreated(stage, "monday_items") == 1
+
+
+def test_a_group_archived_after_a_run_died_takes_its_items_along(stage: Stage) -> None:
+    add(stage, 4)
+    dies_at_subitems(stage, 2)
+    text = "mutation ($board: ID!, $group: String!) { archive_group(board_id: $board, group_id: $group) { id } }"
+    monday(stage, text, board=str(stage.settings.board_id), group=group_of(stage, GROUP))
+    stage.sync()
+    assert_all_there(stage)
+    assert recreated(stage, "monday_items") == 4
+
+
+def test_a_subitem_that_an_answer_leaves_out_is_not_taken_for_deleted(stage: Stage) -> None:
+    add(stage, 4)
+    dies_at_subitems(stage, 2)
+    query = MondayClient.query
+    hidden: list[Any] = []
+
+    def leaving_out(self: MondayClient, text: str, variables: Any = None) -> dict[str, Any]:
+        answer = query(self, text, variables)
+        if text == operations.SUBITEMS and not hidden:
+            hidden.append(next(item for item in answer["items"] if item["subitems"])["subitems"].pop())
+        return answer
+
+    with mock.patch.object(MondayClient, "query", leaving_out):
+        stage.sync()
+    assert hidden
+    assert_all_there(stage)
+    assert recreated(stage) == 0
 
 
 # ---- rows that are there already --------------------------------------------------------------------------

@@ -28,7 +28,16 @@ from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.contract.site import make_order, new_uuid
 from order_sync_tests.graph.stage import Stage, free_port, stage_in
-from order_sync_tests.graph.test_changes import add, add_item, add_subitem, delete_group, delete_item, group_of, items
+from order_sync_tests.graph.test_changes import (
+    add,
+    add_item,
+    add_subitem,
+    delete_group,
+    delete_item,
+    group_of,
+    items,
+    remove,
+)
 
 # A forecast of calls is right within a tenth, or three calls where there are few.
 TOLERANCE, FEW = 0.1, 3
@@ -178,6 +187,30 @@ def test_late_lines_under_a_deleted_item_are_planned_as_rejected(stage: Stage) -
     plan, _ = planned_then_done(stage)
     assert happens(plan) == {"line reject": 1, "line create": 1 + 1, "header create": 1}
     assert [group.title for group in plan.groups if group.group_id is None] == ["Deleted soon"]
+
+
+def test_deleted_subitems_are_planned_to_be_recreated(stage: Stage) -> None:
+    sample = add(stage, 6)
+    stage.emulator.configure(faults=[Fault(kind=FaultKind.DAILY_LIMIT, operation="create_subitem", nth=2)])
+    with pytest.raises(OrderSyncError):
+        stage.sync()
+    stage.emulator.configure(faults=[])
+    first, second = [item for item in items(stage).values() if item["subitems"]][:2]
+    remove(stage, first["subitems"][0]["id"])
+    remove(stage, second["id"])
+    subitem = first["subitems"][0]
+    plan, _ = planned_then_done(stage)
+    [line] = [row for row in plan.of("line") if row.line_uuid == subitem["columns"]["line_uuid"]]
+    assert (line.happens, line.reason) == (Happens.CREATE, f"its subitem {subitem['id']} was deleted on the board")
+    [header] = [row for row in plan.of("header") if row.delta_uuid == second["columns"]["delta_uuid"]]
+    assert (header.happens, header.reason) == (Happens.CREATE, f"its item {second['id']} was deleted on the board")
+    # After it is SYNCED: a line that is queued again finds its subitem deleted.
+    [row] = [row for row in sample.lines if row["line_uuid"] == line.line_uuid]
+    [synced] = stage.rows(stage.tables.line_queue, stage.tables.line_queue.c.delta_uuid == row["delta_uuid"])
+    remove(stage, synced["monday_subitem_id"])
+    stage.add(SampleOrders(headers=[], lines=[row | {"delta_uuid": new_uuid()}], orders=[], order_lines=[]))
+    plan, _ = planned_then_done(stage)
+    assert happens(plan) == {"line create": 1}
 
 
 @pytest.mark.parametrize("operation", ["create_item", "create_subitem"])

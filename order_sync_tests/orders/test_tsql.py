@@ -129,6 +129,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "journal_expire": lambda: journal.expire(timedelta(days=90)),
         "journal_adopt_lines": lambda: journal.adopt_lines({("r", "l"): (1, 2)}),
         "journal_forget_items": lambda: journal.forget_items([1, 2]),
+        "journal_forget_subitems": lambda: journal.forget_subitems(dict.fromkeys(subitem_ids, "1")),
         "journal_known_items": lambda: journal.known_items([1, 2]),
         "journal_adopt_items": lambda: journal.adopt(Operation.ITEMS, item_ids),
         "journal_adopt_subitems": lambda: journal.adopt(Operation.SUBITEMS, subitem_ids),
