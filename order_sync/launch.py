@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import sqlalchemy as sa
+import yaml
 from filelock import FileLock
 
 from order_sync.definitions import build_definitions
@@ -73,11 +75,26 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
                 f"There is no {INSTANCE_FILE} in {here}. Run order-sync where it is, or set DAGSTER_HOME to its folder."
             )
         os.environ["DAGSTER_HOME"] = str(here)
+    check_record_folder(Path(os.environ["DAGSTER_HOME"]))
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "dagster.lock"):  # two that make Dagster's tables at once would fail
         instance = dg.DagsterInstance.get()
     with instance:
         yield instance
+
+
+def check_record_folder(dagster_home: Path) -> None:
+    """Raises ConfigurationError for a folder that Dagster's SQLite storage would miss: it quotes no URL."""
+    path = dagster_home / INSTANCE_FILE
+    config = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
+    storage = (config or {}).get("storage") or {"sqlite": {}}
+    base = (storage.get("sqlite") or {}).get("base_dir", dagster_home) if "sqlite" in storage else None
+    folder = os.path.abspath(base) if isinstance(base, str | Path) else None
+    if folder is not None and sa.make_url(f"sqlite:///{folder}").database != folder:
+        raise ConfigurationError(
+            f"Dagster cannot keep its record in {folder}: its storage takes the ? or % for a part of an address. "
+            f"Rename the folder, or set storage.sqlite.base_dir in {path} to another one."
+        )
 
 
 def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Summary:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -165,7 +166,7 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         if self.deployment == "embedded":
-            return f"sqlite:///{(self.home / 'orders.db').as_posix()}"
+            return sqlite_url(self.home / "orders.db")
         raise ConfigurationError("Set ORDER_SYNC_DATABASE_URL: the production deployment has no default database.")
 
     @property
@@ -238,6 +239,11 @@ class Settings(BaseSettings):
         """Raises ConfigurationError in a dry run."""
         if self.dry_run:
             raise ConfigurationError("This command writes, and ORDER_SYNC_DRY_RUN is set: unset it first.")
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, whatever the path holds that has a meaning in a URL."""
+    return sa.URL.create("sqlite", database=path.as_posix()).render_as_string()
 
 
 def tables_of(settings: Settings) -> Tables:

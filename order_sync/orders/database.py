@@ -221,6 +221,12 @@ def _url(url: str | sa.URL) -> sa.URL:
             "ORDER_SYNC_DATABASE_URL is not the URL of a database that order_sync knows: "
             "write mssql+pyodbc://user:password@server/database or sqlite:///file."
         )
+    has_options = made.query or (isinstance(url, str) and "?" in url)  # one without a value is not in the query
+    if made.get_backend_name() == "sqlite" and (has_options or (made.database or "").startswith("file:")):
+        raise ConfigurationError(
+            "ORDER_SYNC_DATABASE_URL names a SQLite file with options: write sqlite:///path alone, "
+            "and in the path %3F for ?, %23 for # and %25 for %."
+        )
     return made
 
 
@@ -265,7 +271,7 @@ def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
 def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
     if read_only and url.database not in (None, "", ":memory:"):
         url = url.set(
-            database=f"file:{Path(str(url.database)).resolve().as_posix()}",
+            database=Path(str(url.database)).resolve().as_uri(),
             query={"mode": "ro", "uri": "true"},
         )
     engine = sa.create_engine(url, connect_args={"timeout": 60}, hide_parameters=True)
