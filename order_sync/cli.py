@@ -30,6 +30,7 @@ from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.naming import Customers
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.rights import permissions
+from order_sync.orders.rule_values import unmatched_values
 from order_sync.orders.sources import UnknownSource, check_sources, only_mapped, unknown_sources
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
@@ -345,9 +346,9 @@ def board_check(as_json: bool) -> None:
         raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or make a board with `order-sync board init NAME`.")
     with _monday(settings) as client:
         mapping = load_mapping(settings.mapping)
-        unknown, unread = _compare_sources(settings, mapping)
+        unknown, notes = _compare_with_tables(settings, mapping)
         reports = [inspect_board(client, board_id, mapping, unknown) for board_id in settings.board_ids]
-    reports = [replace(report, notes=[*report.notes, *unread]) for report in reports]
+    reports = [replace(report, notes=[*report.notes, *notes(report.id)]) for report in reports]
     if as_json:
         _print_json([asdict(report) for report in reports])
     else:
@@ -356,17 +357,22 @@ def board_check(as_json: bool) -> None:
     sys.exit(1 if any(report.problems for report in reports) else 0)
 
 
-def _compare_sources(settings: Settings, mapping: Mapping) -> tuple[list[UnknownSource], list[str]]:
-    """The sources that are no columns of the tables, or a note that no database could be asked."""
+def _compare_with_tables(
+    settings: Settings, mapping: Mapping
+) -> tuple[list[UnknownSource], Callable[[int], list[str]]]:
+    """The sources that are no columns of the tables, and notes by board: rules that fit no order, or no database."""
     try:
         database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
         try:
             database.check_reachable()
-            return unknown_sources(database, tables, mapping), []
+            unknown = unknown_sources(database, tables, mapping)
+            values = unmatched_values(database, tables, mapping, without=[source.source for source in unknown])
         finally:
             database.dispose()
     except ConfigurationError as error:
-        return [], [f"the mapping's sources were not compared with the tables: {error}"]
+        note = f"the mapping's sources were not compared with the tables: {error}"
+        return [], lambda board_id: [note]
+    return unknown, lambda board_id: [str(value) for value in values if value.board == board_id]
 
 
 @board.command("init")

@@ -98,13 +98,14 @@ class BoardRule(_Model):
 
     def fits(self, order: abc.Mapping[str, Any]) -> bool:
         return all(
-            _key(source)(order.get(source)) in set(map(_key(source), values))
+            value_key(source, order.get(source)) in {value_key(source, value) for value in values}
             for source, values in self.conditions.items()
         )
 
 
-def _key(source: str) -> abc.Callable[[Any], TextKey]:
-    return customer_key if source == CUSTOMER else text_key
+def value_key(source: str, value: Any) -> TextKey:
+    """What the values of a column are compared by."""
+    return customer_key(value) if source == CUSTOMER else text_key(value)
 
 
 class Mapping(_Model):

@@ -7,8 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from order_sync.orders.mapping import DEFAULT_MAPPING
+from order_sync.orders.tables import CUSTOMER
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import Stage
 
@@ -45,6 +47,49 @@ def test_what_does_not_fit_is_named(
     assert [problem for problem in report["problems"] if "column 'style'" in problem and "says numbers" in problem]
     assert len(report["problems"]) == 2
     assert [column["column"] for column in report["columns"] if column["problem"]] == ["purchase_order", "style"]
+
+
+RULE = """
+[[boards]]
+id = 4700000001
+customers = ["Moonpenny", "{customer}", ""]
+where = {{ "ORDER TYPE" = ["REPAET"], "TOTAL QTY" = ["-7"] }}
+"""
+
+
+def test_what_a_rule_asks_for_and_no_order_has_is_noted(
+    stage: Stage, order_sync: OrderSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = stage.add_orders(2).orders
+    for table in (stage.tables.orders, stage.tables.header_queue):
+        stage.execute(sa.update(table).values({"ORDER TYPE": "REPEAT"}))
+        stage.execute(
+            sa.update(table).where(table.c.record_uuid == first["record_uuid"]).values({CUSTOMER: "Moonpenny & Sons"})
+        )
+    path = mapping(tmp_path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(RULE.format(customer=f" {second[CUSTOMER].upper()}"))
+    monkeypatch.setenv("ORDER_SYNC_MAPPING", str(path))
+    result = order_sync("board", "check", "--json")
+    assert result.exit_code == 0, result.output
+    (report,) = json.loads(result.stdout)
+    assert report["notes"] == [
+        "its rule asks for [CUSTOMER NAME] 'Moonpenny' (did you mean 'Moonpenny & Sons'?), which no order has",
+        "its rule asks for [ORDER TYPE] 'REPAET' (did you mean 'REPEAT'?), which no order has",
+        "its rule asks for [TOTAL QTY] '-7', which no order has",
+    ]
+    assert "did you mean 'Moonpenny & Sons'?" in order_sync("board", "check").stdout
+
+
+def test_rules_are_not_compared_with_an_empty_database(
+    order_sync: OrderSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = mapping(tmp_path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(RULE.format(customer="A"))
+    monkeypatch.setenv("ORDER_SYNC_MAPPING", str(path))
+    (report,) = json.loads(order_sync("board", "check", "--json").stdout)
+    assert report["notes"] == []
 
 
 def test_a_board_that_is_nearly_full(stage: Stage, order_sync: OrderSync) -> None:

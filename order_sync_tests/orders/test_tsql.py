@@ -31,9 +31,11 @@ from order_sync.orders.database import Database, Row, WritableDatabase
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.known_customers import known_customers, waiting_customers
 from order_sync.orders.links import Links, read_links
+from order_sync.orders.mapping import Mapping as ColumnMapping
 from order_sync.orders.reconcile import BoardItem, BoardSubitem, Comparison
 from order_sync.orders.report import make_report
 from order_sync.orders.requeue import requeue
+from order_sync.orders.rule_values import unmatched_values
 from order_sync.orders.states import header_states, line_states
 from order_sync.orders.tables import CUSTOMER, make_tables
 from order_sync.orders.trace import trace
@@ -42,6 +44,7 @@ from order_sync_tests.orders.driver import URL, Driver
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIALECT: Dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
 PARAMETER_LIMIT = 2_100
+RULES = ColumnMapping.model_validate({"boards": [{"id": 1, "where": {"ORDER TYPE": "A", "TOTAL QTY": "7"}}]})
 NO_LINKS = Links(boards={})
 
 
@@ -165,6 +168,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "retry_all": queue.retry,
         "waiting_customers": lambda: waiting_customers(database, tables),
         "known_customers": lambda: known_customers(database, tables),
+        "rule_values": lambda: unmatched_values(database, tables, RULES),
     }
     with stack:
         for step, action in steps.items():  # noqa: B007 - the recorder reads `step`
