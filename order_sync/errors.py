@@ -155,6 +155,10 @@ class ConfigurationError(Fatal):
     """A setting, the mapping, the board or a table is wrong. Raised before anything is written."""
 
 
+class DatabaseUnavailable(ConfigurationError):
+    """The database does not answer for now: it is starting, paused or failing over, or a connection broke."""
+
+
 class BoardRefused(Fatal):
     """monday takes no more rows on this board: it is full, gone, or closed to the token. Other boards may go on."""
 

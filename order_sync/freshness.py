@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from order_sync.errors import DatabaseUnavailable
 from order_sync.orders.audit import waiting
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
+from order_sync.sensors import NEXT_TICK
 
 MAIN_TABLES = ("order_list", "order_list_lines")
 INTERVAL_SECONDS = 300
@@ -38,10 +40,10 @@ def build_empty_queue_sensor(window: timedelta) -> dg.SensorDefinition:
         if age is not None and age < window.total_seconds() / REPORTS_A_WINDOW:
             return dg.SkipReason(f"The main tables were up to date {age:.0f} s ago.")
         try:
-            sql_server.check()
-            rows = waiting(sql_server.reader)
-        finally:
-            sql_server.database.dispose()
+            with sql_server.looking() as reader:
+                rows = waiting(reader)
+        except DatabaseUnavailable as error:
+            return dg.SkipReason(f"{error} {NEXT_TICK}")
         if rows:
             return dg.SkipReason(f"{rows} rows wait: a run has to make the main tables fresh.")
         told = "Nothing waits in the queue tables: the main tables are up to date."

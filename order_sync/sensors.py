@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from order_sync.errors import QuotaExhausted, causes
+from order_sync.errors import DatabaseUnavailable, QuotaExhausted, causes
 from order_sync.jobs import JOB_NAME, sync_orders
 from order_sync.orders.naming import NO_CUSTOMER, Customers
 from order_sync.resources.runs import RunsResource
@@ -21,6 +21,7 @@ FIRST_BACK_OFF = 60  # seconds after a first failed run; doubles with each furth
 LONGEST_BACK_OFF = 3_600
 STUCK_SECONDS = 300  # between two looks for rows that were left behind
 CUSTOMERS_SHOWN = 5
+NEXT_TICK = "The next tick looks again."
 RUNS_SHOWN = 8  # of each job: more failures than lead to the longest back-off
 JOBS = (JOB_NAME, "__ASSET_JOB")  # the second is what "Materialize all" in the UI runs
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
@@ -47,13 +48,12 @@ def build_sensor(*, interval_seconds: int, running: bool, clock_speed: float = 1
         if reason := before.reason_to_wait(clock_speed):
             return _skip(context, reason)
         try:
-            sql_server.check()
-            reader = sql_server.reader
-            # Rows that a failed or dead run still holds wait for the next run, not for their lease to expire.
-            over = registry.over(lease.run_id for lease in reader.leases())
-            headers, lines = reader.claimable_headers(over), reader.claimable_lines(over)
-        finally:
-            sql_server.database.dispose()
+            with sql_server.looking() as reader:
+                # Rows that a failed or dead run still holds wait for the next run, not for their lease to expire.
+                over = registry.over(lease.run_id for lease in reader.leases())
+                headers, lines = reader.claimable_headers(over), reader.claimable_lines(over)
+        except DatabaseUnavailable as error:
+            return _skip(context, f"{error} {NEXT_TICK}")
         rows = [*headers, *(line for line in lines if line["late"])]
         if not rows:
             return _skip(context, "No new rows.")
@@ -88,10 +88,10 @@ def build_stuck_sensor(*, running: bool, clock_speed: float = 1.0) -> dg.SensorD
         if reason := before.reason_to_wait(clock_speed):
             return _skip(context, reason)
         try:
-            sql_server.check()
-            stuck = sql_server.reader.stuck()
-        finally:
-            sql_server.database.dispose()
+            with sql_server.looking() as reader:
+                stuck = reader.stuck()
+        except DatabaseUnavailable as error:
+            return _skip(context, f"{error} {NEXT_TICK}")
         if not stuck:
             return _skip(context, "No row is stuck.")
         rows = sum(row["rows"] for row in stuck)

@@ -8,7 +8,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
@@ -24,6 +23,7 @@ from order_sync.monday.board import check_mapping
 from order_sync.monday.client import MondayClient
 from order_sync.monday.writer import BoardWriter
 from order_sync.orders.budget import Budget
+from order_sync.orders.housekeeping import tidy
 from order_sync.orders.journal import Journal
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.resources.monday import MondayResource
@@ -298,8 +298,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
             try:
                 if resolved := writer.recover():
                     context.log.info(f"looked at {resolved} requests that an earlier run left in doubt")
-                if self.sql_server.log_days and not self._tidied:
-                    journal.expire(timedelta(days=self.sql_server.log_days))
+                if not self._tidied:
+                    tidy("Removing what has expired from the log", self.sql_server.expire_log, context.log.warning)
                     self._tidied = True
                 yield BoardWork(
                     client,

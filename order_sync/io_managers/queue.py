@@ -5,6 +5,7 @@ Loading never depends on what a step kept in memory, so a run can be re-executed
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from order_sync.errors import OrderSyncError
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import Held
+from order_sync.orders.housekeeping import tidy
 from order_sync.orders.mapping import Mapping
 from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.queue import QueueReader
@@ -174,7 +176,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         waiting = queue.count_claimable_headers(over)
         queue.claim_headers(self._run_id, delta_uuids, over)
         for run_id in over:
-            queue.release(run_id)  # what this run does not want is nobody's any more
+            # What this run does not want is nobody's any more.
+            tidy(f"Giving back what run {run_id} held", partial(queue.release, run_id), context.log.warning)
         claimed = queue.claimed_headers(self._run_id)
         untouched = queue.untouched()
         context.log.info(f"claimed {len(claimed)} of {waiting} waiting headers")
@@ -218,7 +221,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         errors = self._queue.errors(self._run_id)
         committed = self.sql_server.commit(self._run_id)
         outcomes = self._queue.outcomes(self._run_id)  # before the rows are given back
-        released = self._queue.release(self._run_id)
+        release = partial(self._queue.release, self._run_id)
+        released = tidy("Giving back what is left to do", release, context.log.warning) or 0
         missed = len(complete.difference(committed.ready))
         rejected = {row["record_uuid"] for row in errors}
         left = [held for held in committed.held if held.record_uuid not in rejected]

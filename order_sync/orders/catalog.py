@@ -114,7 +114,7 @@ def _column(row: Row) -> FoundColumn:
 
 
 def _reflected(database: Database, table: sa.Table) -> dict[str, FoundColumn]:
-    with database.read() as connection:
+    def look(connection: sa.Connection) -> dict[str, FoundColumn]:
         inspector = sa.inspect(connection)
         if not inspector.has_table(table.name, schema=table.schema):
             return {}
@@ -122,6 +122,8 @@ def _reflected(database: Database, table: sa.Table) -> dict[str, FoundColumn]:
             column["name"].lower(): FoundColumn(name=column["name"], nullable=column["nullable"])
             for column in inspector.get_columns(table.name, schema=table.schema)
         }
+
+    return database.reading(look)
 
 
 # ---- indexes, CHECKs, triggers ------------------------------------------------------------------------
@@ -155,22 +157,24 @@ def indexed_first(database: Database, table: sa.Table) -> set[str]:
 
 
 def _reflected_first(database: Database, table: sa.Table) -> set[str]:
-    with database.read() as connection:
+    def look(connection: sa.Connection) -> list[Sequence[str | None]]:
         inspector = sa.inspect(connection)
         of = (table.name, table.schema)
-        several: list[Sequence[str | None]] = [
+        return [
             inspector.get_pk_constraint(*of)["constrained_columns"],
             *(index["column_names"] for index in inspector.get_indexes(*of)),
             *(unique["column_names"] for unique in inspector.get_unique_constraints(*of)),
         ]
-    return {str(names[0]).lower() for names in several if names}
+
+    return {str(names[0]).lower() for names in database.reading(look) if names}
 
 
 def checks(database: Database, table: sa.Table, column: str) -> list[FoundCheck]:
     """The CHECK constraints that look at a column."""
     if database.dialect != "mssql":
-        with database.read() as connection:
-            found = sa.inspect(connection).get_check_constraints(table.name, schema=table.schema)
+        found = database.reading(
+            lambda connection: sa.inspect(connection).get_check_constraints(table.name, schema=table.schema)
+        )
         return [
             FoundCheck(name=str(check["name"] or ""), clause=check["sqltext"])
             for check in found

@@ -18,9 +18,16 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
 
-from order_sync.errors import ConfigurationError
+from order_sync.errors import ConfigurationError, DatabaseUnavailable
 from order_sync.orders.parameters import DRIVER_NAME
 from order_sync.orders.sql_server import (
     LOGIN_SECONDS,
@@ -44,6 +51,9 @@ Row = dict[str, Any]
 
 # SQL Server takes at most 2,100 parameters a statement; this leaves room for a statement's others.
 CHUNK = 1_000
+
+RETRY_SECONDS = 150.0  # a query that has timed out (QUERY_SECONDS) is tried once more
+REACH_SECONDS = 5.0  # for the first question: a person may be waiting who mistyped the server's name
 
 _READ = {"order_sync_read": True}
 
@@ -76,26 +86,25 @@ class Database:
         return self.url.get_backend_name()
 
     def read(self) -> AbstractContextManager[sa.Connection]:
-        """A connection for SELECTs; its transaction is rolled back at the end."""
+        """A connection for SELECTs; its transaction is rolled back at the end. Nothing here is tried again."""
         return self.engine.connect().execution_options(**_READ)
 
-    def rows(self, *queries: sa.Executable) -> list[Row]:
-        """All rows of the queries, one after the other, by column name. Transient errors are tried again."""
+    def reading(self, work: Callable[[sa.Connection], T]) -> T:
+        """`work` on a connection for SELECTs, which is tried again as a whole after a transient error."""
 
-        def fetch() -> list[Row]:
+        def once() -> T:
             with self.read() as connection:
-                return [row for query in queries for row in to_rows(connection.execute(query))]
+                return work(connection)
 
-        return retrying()(fetch)
+        return retrying()(once)
+
+    def rows(self, *queries: sa.Executable) -> list[Row]:
+        """All rows of the queries, one after the other, by column name."""
+        return self.reading(lambda connection: [row for query in queries for row in to_rows(connection.execute(query))])
 
     def column(self, query: sa.Select[Any]) -> list[Any]:
         """The values of a query of one column."""
-
-        def fetch() -> list[Any]:
-            with self.read() as connection:
-                return list(connection.execute(query).scalars())
-
-        return retrying()(fetch)
+        return self.reading(lambda connection: list(connection.execute(query).scalars()))
 
     def count(self, query: sa.Select[Any]) -> int:
         """How many rows the query finds. It must not be ordered."""
@@ -108,24 +117,40 @@ class Database:
         return datetime.now(UTC).replace(tzinfo=None)
 
     def current_time(self) -> datetime:
-        with self.read() as connection:
-            return self.now(connection)
+        return self.reading(self.now)
 
     def check_reachable(self) -> None:
-        """Raises ConfigurationError, in one line and without the password, if nobody answers."""
+        """Raises ConfigurationError, in one line and without the password, if nobody answers.
+
+        DatabaseUnavailable, which is one, where the database will likely answer by itself after a while.
+        """
         path = self.url.database
         if self.dialect == "sqlite" and path not in (None, "", ":memory:") and not Path(path).exists():
             raise ConfigurationError(
                 f"There is no database at {path}. Run `order-sync demo` to make a sample one, "
                 "or set ORDER_SYNC_DATABASE_URL."
             )
-        try:
+        # SQLite looks at a file only when it is asked for something in it.
+        there = sa.select(sa.func.count()).select_from(sa.table("sqlite_master"))
+        question = there if self.dialect == "sqlite" else sa.select(sa.literal(1))
+
+        def ask() -> None:
             with self.read() as connection:
-                # SQLite looks at a file only when it is asked for something in it.
-                there = sa.select(sa.func.count()).select_from(sa.table("sqlite_master"))
-                connection.execute(there if self.dialect == "sqlite" else sa.select(sa.literal(1)))
+                connection.execute(question)
+
+        try:
+            retrying(seconds=REACH_SECONDS)(ask)
         except SQLAlchemyError as error:
-            raise ConfigurationError(f"The database {self.shown} cannot be reached: {reason(error)}") from None
+            raise self.unreachable(error) from None
+
+    def unreachable(self, error: SQLAlchemyError) -> ConfigurationError:
+        """What to say of the error, in one line and without the password."""
+        text = f"The database {self.shown} cannot be reached: {reason(error)}"
+        if is_transient(error):
+            return DatabaseUnavailable(
+                f"{text.rstrip('.')}. It may be starting, paused or failing over: try again in a minute."
+            )
+        return ConfigurationError(text)
 
     @property
     def shown(self) -> str:
@@ -179,11 +204,15 @@ def in_transaction(
     return cast("Callable[Concatenate[S, P], T]", call)
 
 
-def retrying() -> Retrying:
+def retrying(*, seconds: float = RETRY_SECONDS) -> Retrying:
+    """Tries a transaction, or a read, again after an error that passes by itself: the one place that does.
+
+    About half a minute of attempts, which is what most fail-overs take; none is begun once so many seconds have passed.
+    """
     return Retrying(
         retry=retry_if_exception(is_transient),
-        wait=wait_exponential_jitter(multiplier=0.2, max=5),
-        stop=stop_after_attempt(6),
+        wait=wait_exponential_jitter(multiplier=0.2, max=10),
+        stop=stop_after_attempt(8) | stop_after_delay(seconds),
         sleep=lambda seconds: sleep(seconds),
         before_sleep=_log_retry,
         reraise=True,

@@ -80,19 +80,19 @@ def entries_in_doubt(
     query = sa.select(journal).where(journal.c.board_id == board_id, journal.c.state == "OPEN")
     if operation:
         query = query.where(journal.c.operation == operation)
-    with database.read() as connection:
-        now = database.now(connection)
-        return [
-            Entry(
-                idempotency_key=row.idempotency_key,
-                operation=Operation(row.operation),
-                keys=tuple(json.loads(row.keys)),
-                body=row.body,
-                age=now - row.opened_at,
-                quiet=now - row.sent_at,
-            )
-            for row in connection.execute(query.order_by(journal.c.opened_at))
-        ]
+    query = query.order_by(journal.c.opened_at)
+    now, rows = database.reading(lambda connection: (database.now(connection), connection.execute(query).all()))
+    return [
+        Entry(
+            idempotency_key=row.idempotency_key,
+            operation=Operation(row.operation),
+            keys=tuple(json.loads(row.keys)),
+            body=row.body,
+            age=now - row.opened_at,
+            quiet=now - row.sent_at,
+        )
+        for row in rows
+    ]
 
 
 def recent_imports(database: Database, tables: Tables, age: timedelta) -> tuple[int, int]:
@@ -411,14 +411,6 @@ class Journal:
             self._write_rejections(connection, operation, rejected)
             self._log(connection, now, operation, "rejected", reasons=rejected)
             self._expect_rejections(connection, operation, rejected)
-
-    @in_transaction
-    def expire(self, connection: sa.Connection, age: timedelta) -> None:
-        """Deletes what is older from the log, and closed requests from the journal."""
-        log, journal = self._tables.log, self._tables.journal
-        before = self._renew(connection) - age
-        connection.execute(sa.delete(log).where(log.c.logged_at < before))
-        connection.execute(sa.delete(journal).where(journal.c.state == "CLOSED", journal.c.closed_at < before))
 
     def in_doubt(self, operation: Operation | None = None) -> list[Entry]:
         """Every open entry of the board: the answer never came, or was never recorded."""

@@ -26,9 +26,14 @@ QUERY_SECONDS = 120
 # Errors that pass by themselves: deadlock, lock time-out, fail-over and throttling of Azure SQL, broken connections.
 # Source: learn.microsoft.com, "Troubleshoot transient connection errors" and "Database engine errors".
 TRANSIENT = frozenset(
-    {64, 233, 1205, 1222, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 40143, 40197, 40501, 40540, 40613}
-    | {49918, 49919, 49920}
+    {20, 26, 64, 121, 233, 258, 10053, 10054, 10060, 10061, 17197}  # connections refused or broken
+    | {1203, 1204, 1205, 1221, 1222, 3935, 3960, 3966}  # locks, and versions of rows
+    | {701, 802, 8628, 8645, 8651, 10922, 10928, 10929, 10936, 40501, 49918, 49919, 49920}  # resources, throttling
+    | {921, 922, 927, 952, 976, 978, 979, 982, 983, 988, 4060, 4221, 6005, 17142, 18401}  # start, stop, fail-over
+    | {40143, 40166, 40197, 40540, 40613, 42108, 42109, 49983}  # the same on Azure
 )
+# States of ODBC that say as much: broken connections, time-outs, deadlock.
+_TRANSIENT_STATES = re.compile(r"\[(08S01|08003|08007|HYT00|HYT01|40001)\]|TCP Provider: Error code")
 _ACCESS_TOKEN = 1256  # SQL_COPT_SS_ACCESS_TOKEN
 _ENTRA_SCOPE = "https://database.windows.net/.default"
 
@@ -174,5 +179,5 @@ def is_transient(error: BaseException) -> bool:
     if "database is locked" in text:  # SQLite
         return True
     # The server's own number stands last, before the ODBC call or the next error; varchar(64) is not one.
-    numbers = {int(number) for number in re.findall(r"\((\d{2,5})\)(?= \(SQL|;)", text)}
-    return bool(numbers & TRANSIENT) or "[08S01]" in text or "[40001]" in text
+    numbers = {int(number) for number in re.findall(r"\((\d{2,5})\)(?= \(SQL|;|'|$)", text)}
+    return bool(numbers & TRANSIENT) or _TRANSIENT_STATES.search(text) is not None

@@ -5,22 +5,27 @@ The read-only resource has no method that writes, and opens the database read-on
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
+from sqlalchemy.exc import DBAPIError
 
 from order_sync.orders.budget import AccountBudget, Budget
 from order_sync.orders.check import check_tables
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import Readiness, commit
 from order_sync.orders.database import Database, WritableDatabase
+from order_sync.orders.housekeeping import expire
 from order_sync.orders.journal import Journal, boards_in_doubt
 from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.sources import check_sources
+from order_sync.orders.sql_server import is_transient
 from order_sync.orders.tables import TableNames, Tables, make_tables
 
 
@@ -69,6 +74,19 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
         check_tables(self.database, self.tables)
         check_sources(self.database, self.tables, self.mapping, self.mapping_file)
 
+    @contextmanager
+    def looking(self) -> Iterator[QueueReader]:
+        """The reader, for as long as a sensor looks. Raises DatabaseUnavailable if the next tick may find it again."""
+        try:
+            self.check()
+            yield self.reader
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+            raise self.database.unreachable(error) from None
+        finally:
+            self.database.dispose()
+
     def budget(self, account: str, *, clock_speed: float) -> Budget:
         """The complexity that is left to an account; what reads only keeps it to itself."""
         return Budget(lambda: time.monotonic() * clock_speed)
@@ -107,6 +125,10 @@ class SqlServerResource(ReadOnlySqlServerResource):
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
         """The complexity that is left to an account, shared by every run on this database."""
         return AccountBudget(self.database, self.tables, account=account, clock_speed=clock_speed)
+
+    def expire_log(self) -> int:
+        """Removes what is older than `log_days` from the log and the journal; returns how many rows."""
+        return expire(self.database, self.tables, timedelta(days=self.log_days)) if self.log_days else 0
 
     def commit(self, run_id: str) -> Readiness:
         return commit(self.database, self.queue, run_id)

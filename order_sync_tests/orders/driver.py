@@ -30,7 +30,11 @@ CONSTANTS = {
     "SQL_WVARCHAR": -9,
 }
 # What SQLAlchemy asks a server at its first connection.
-ANSWERS = {"ProductVersion": "16.0.1000.6", "schema_name()": "dbo"}
+ANSWERS = {
+    "ProductVersion": "16.0.1000.6",
+    "schema_name()": "dbo",
+    "SYSUTCDATETIME": datetime(2026, 11, 23, 8, 0),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,7 @@ class Driver:
     sent: list[Sent] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)  # what a new session was set to
     described: list[str] = field(default_factory=list)  # statements whose parameters the server had to describe
+    failures: list[str] = field(default_factory=list)  # what the next statements answer instead
 
     def module(self) -> Any:
         class Error(Exception):
@@ -135,6 +140,8 @@ class _Cursor:
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         if statement.strip() == "SELECT 1":  # is the connection still there?
             return
+        if self._driver.failures:
+            raise sys.modules["pyodbc"].OperationalError("42000", self._driver.failures.pop(0))
         self._driver.sent.append(Sent(statement=statement, parameters=tuple(parameters), types=self._types))
         if any(value is None for value in parameters):
             self._driver.described.append(statement)

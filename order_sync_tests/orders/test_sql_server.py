@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 import socket
 import struct
 import time
 from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+import order_sync
 from order_sync.errors import ConfigurationError
 from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.sql_server import (
@@ -25,6 +29,7 @@ from order_sync.orders.sql_server import (
     token_attributes,
     token_source,
 )
+from order_sync_tests.orders.driver import URL, Driver
 
 SECRET = "p;{w}@rd=1"  # what an unescaped connection string breaks on
 
@@ -153,6 +158,48 @@ def test_errors_that_pass_are_tried_again(number: int) -> None:
     assert is_transient(
         database_error(f"[42000] [Microsoft][ODBC Driver 18 for SQL Server]Some text ({number}) (SQLExecDirectW)")
     )
+
+
+def test_what_is_said_during_a_fail_over_is_tried_again() -> None:
+    assert {983, 921, 6005, 17142, 10061, 40613, 976, 978, 922, 952, 18401, 42108, 42109, 26, 258} <= TRANSIENT
+    for text in (
+        "[HYT00] [Microsoft][ODBC Driver 18 for SQL Server]Login timeout expired (0) (SQLDriverConnect)",
+        "[HYT01] [Microsoft][ODBC Driver 18 for SQL Server]Connection timeout expired (0) (SQLExecDirectW)",
+        "[08S01] [Microsoft][ODBC Driver 18 for SQL Server]TCP Provider: Error code 0x68 (104) (SQLExecDirectW)",
+        "[08001] [Microsoft][ODBC Driver 18 for SQL Server]TCP Provider: Error code 0x6F (111) (SQLDriverConnect)",
+        "[08003] [Microsoft][ODBC Driver 18 for SQL Server]Connection does not exist (0) (SQLExecDirectW)",
+        "[HY000] [Microsoft][ODBC Driver 18 for SQL Server]Unspecified error (0) (SQLExecDirectW); "
+        "[42000] [Microsoft][ODBC Driver 18 for SQL Server]SHUTDOWN is in progress. (6005)",
+    ):
+        assert is_transient(database_error(text)), text
+    refused = "[08001] [Microsoft][SQL Server]SSL Provider: certificate verify failed (-1) (SQLDriverConnect)"
+    assert not is_transient(database_error(refused))
+
+
+def test_the_servers_clock_is_asked_again_during_a_fail_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("order_sync.orders.database.sleep", lambda seconds: None)
+    driver = Driver()
+    with driver.in_place():
+        database = Database(URL)
+        assert database.current_time() == datetime(2026, 11, 23, 8, 0)
+        driver.failures += [
+            "[42000] [Microsoft][SQL Server]Database 'orders' is not currently available. (40613) (SQLExecDirectW)",
+            "[08S01] [Microsoft][SQL Server]Communication link failure (0) (SQLExecDirectW)",
+        ]
+        assert database.current_time() == datetime(2026, 11, 23, 8, 0)
+        assert driver.failures == []
+        database.dispose()
+
+
+def test_only_one_place_opens_connections() -> None:
+    """There a read is tried again. Housekeeping is tried once only, and the demo has a database of its own."""
+    package = Path(order_sync.__file__).parent
+    opened = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"database\.(read|write|engine)\b", path.read_text(encoding="utf-8"))
+    }
+    assert opened == {"orders/housekeeping.py", "demo/samples.py", "demo/scene.py"}
 
 
 def test_errors_that_stay_are_not_tried_again() -> None:

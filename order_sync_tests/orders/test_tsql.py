@@ -28,6 +28,7 @@ from order_sync.orders.budget import AccountBudget
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import commit
 from order_sync.orders.database import Database, Row, WritableDatabase
+from order_sync.orders.housekeeping import expire
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.known_customers import known_customers, waiting_customers
 from order_sync.orders.links import Links, read_links
@@ -129,7 +130,6 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "boards_in_doubt": lambda: boards_in_doubt(database, tables),
         "journal_in_doubt": lambda: journal.in_doubt(Operation.GROUPS),
         "journal_close_groups": lambda: journal.close(entry("a", Operation.GROUPS), created={"T": "topics"}),
-        "journal_expire": lambda: journal.expire(timedelta(days=90)),
         "journal_adopt_lines": lambda: journal.adopt_lines({("r", "l"): (1, 2)}),
         "journal_forget_items": lambda: journal.forget_items([1, 2]),
         "journal_forget_subitems": lambda: journal.forget_subitems(dict.fromkeys(subitem_ids, "1")),
@@ -169,6 +169,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "waiting_customers": lambda: waiting_customers(database, tables),
         "known_customers": lambda: known_customers(database, tables),
         "rule_values": lambda: unmatched_values(database, tables, RULES),
+        "expire": lambda: expire(database, tables, timedelta(days=-1)),
     }
     with stack:
         for step, action in steps.items():  # noqa: B007 - the recorder reads `step`
