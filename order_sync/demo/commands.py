@@ -48,12 +48,11 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         return
     if ui:
         _check_port_is_free(ui_port)
-    added = scene.prepare_database(settings, orders)
-    out.print(
-        f"Database {settings.home / 'orders.db' if settings.database_url is None else 'of ORDER_SYNC_DATABASE_URL'}: "
-        + (f"added the '{orders}' sample orders." if added else "kept.")
-    )
     with ExitStack() as stack:
+        alone = stack.enter_context(scene.only_demo(settings))
+        added = scene.prepare_database(settings, orders)
+        shown = settings.home / "orders.db" if settings.database_url is None else "of ORDER_SYNC_DATABASE_URL"
+        out.print(f"Database {shown}: " + (f"added the '{orders}' sample orders." if added else "kept."))
         running = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
         out.print(f"monday emulator at {running.page_url}")
         with console.progress(quiet=False):
@@ -62,6 +61,7 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         agreement = scene.compare(settings, running.state())
         out.print(agreement.text())
         if ui:
+            alone.release()  # another demo may come and go while this one only shows what is there
             _stay(settings, running.page_url, ui_port)
         else:
             out.print(f"To look at the board ({running.page_url}) and the lineage in Dagster: order-sync demo --ui")

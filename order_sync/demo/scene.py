@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import sqlalchemy as sa
+from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
 from order_sync.demo.board import board_seeds
@@ -36,6 +37,24 @@ STATE_FILE = "board.jsonl"
 
 
 # ---- the database -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def only_demo(settings: Settings) -> Iterator[BaseFileLock]:
+    """A lock that is held until the block ends; ConfigurationError where another demo uses the same folder."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.home / "demo.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigurationError(
+            f"A demo runs in {settings.home}. Wait until it has ended, or set ORDER_SYNC_HOME to another folder and "
+            "ORDER_SYNC_MONDAY_URL to another port."
+        ) from None
+    try:
+        yield lock
+    finally:
+        lock.release()
 
 
 def prepare_database(settings: Settings, size: str) -> bool:

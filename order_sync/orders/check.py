@@ -80,7 +80,13 @@ def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
         for table in missing:
             table.create(connection, checkfirst=False)
 
-    database.transaction(create)
+    try:
+        database.transaction(create)
+    except SQLAlchemyError:
+        if not any(catalog.columns(database, table) for table in missing):
+            raise
+        # Somebody else has created some meanwhile, or all; or the answer to our own COMMIT was lost.
+        return create_all(database, tables)
     return [table.fullname for table in missing]
 
 

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
+from filelock import FileLock
 
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import DUE, Stage, free_port
@@ -177,3 +178,25 @@ def test_a_port_where_nobody_answers_properly(folder: Stage) -> None:
 def hang_up(server: socket.socket) -> None:
     connection, _ = server.accept()
     connection.close()
+
+
+def test_a_second_demo_at_once_says_that_one_runs(folder: Stage) -> None:
+    folder.settings.home.mkdir()
+    with FileLock(folder.settings.home / "demo.lock"):
+        done = folder.run("demo")
+        assert done.returncode == 2
+        (line,) = done.stderr.strip().splitlines()
+        assert line.startswith(f"order-sync: A demo runs in {folder.settings.home}.")
+        assert not folder.database_file.exists()
+    assert folder.run("demo").returncode == 0
+
+
+def test_of_two_demos_at_once_one_does_it_all(folder: Stage) -> None:
+    with folder.started("demo") as first, folder.started("demo") as second:
+        ends = [(process, *process.communicate(timeout=3 * DUE)) for process in (first, second)]
+    done = [out for process, out, _ in ends if process.returncode == 0]
+    refused = [errors for process, _, errors in ends if process.returncode == 2]
+    assert len(done) + len(refused) == 2, ends
+    assert all("Tables and board agree: 66 items" in out for out in done)
+    assert done
+    assert all(len(errors.strip().splitlines()) == 1 and "A demo runs in" in errors for errors in refused), refused

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
 from order_sync.orders.check import Finding, create_all, inspect
+from order_sync.orders.database import WritableDatabase
 from order_sync.orders.tables import TableNames, Tables, make_tables
 from order_sync_tests.contract.site import Site
 
 NAMES = TableNames(header_queue="ODD_DELTA", line_queue="ODD_LINES_DELTA", orders="ODD", order_lines="ODD_LINES")
 Twist = Callable[[Tables], None]
 Made = Callable[[Twist], Tables]
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -34,6 +37,27 @@ def made(site: Site) -> Iterator[Made]:
     with site.database.write() as connection:
         for odd in created:
             odd.metadata.drop_all(connection, tables=odd.site)
+
+
+def test_tables_that_another_creates_meanwhile_are_no_error(site: Site) -> None:
+    """Two that begin at once both find them missing."""
+    tables = make_tables(NAMES, schema=site.tables.orders.schema)
+
+    class Late(WritableDatabase):
+        def transaction(self, work: Callable[[sa.Connection], T]) -> T:
+            if not others:
+                others.extend(create_all(site.database, tables))
+            return super().transaction(work)
+
+    others: list[str] = []
+    late = Late(site.database.url)
+    try:
+        assert create_all(late, tables) == []
+        assert sorted(others) == sorted(table.fullname for table in tables.site)
+    finally:
+        late.dispose()
+        with site.database.write() as connection:
+            tables.metadata.drop_all(connection, tables=tables.site)
 
 
 def found(site: Site, tables: Tables) -> list[Finding]:
