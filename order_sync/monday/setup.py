@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from order_sync.monday.board import Board, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.naming import one_in_several_spellings
 from order_sync.orders.sources import UnknownSource
 
 LABEL_LIMITS = {"status": 40, "dropdown": 500}
@@ -79,10 +80,11 @@ def inspect_board(
             problems.append(f"the board is full: {board.items_count:,} of {board.items_limit:,} items")
         elif left < board.items_limit / 10:
             notes.append(f"only {left:,} more items fit: archive some, or begin another board")
-    for column in columns:
-        most = LABEL_LIMITS.get(column.wanted)
-        if column.labels and most and column.labels > most * 0.9:
-            notes.append(f"column '{column.column}' has {column.labels} labels of about {most} that monday allows")
+    notes += [*_label_notes(columns), *_spelling_notes(board, mapping.items.columns)]
+    if subitems is not None:
+        notes += _spelling_notes(subitems, mapping.subitems.columns)
+    for same in one_in_several_spellings(board.group_titles.values()):
+        notes.append(f"{len(same)} groups read the same, '{same[0]}' first: new items go into that one, so merge them")
     return BoardReport(
         id=board.id,
         name=board.name,
@@ -95,6 +97,22 @@ def inspect_board(
         problems=problems,
         notes=notes,
     )
+
+
+def _label_notes(columns: Iterable[ColumnReport]) -> Iterator[str]:
+    for column in columns:
+        most = LABEL_LIMITS.get(column.wanted)
+        if column.labels and most and column.labels > most * 0.9:
+            yield f"column '{column.column}' has {column.labels} labels of about {most} that monday allows"
+
+
+def _spelling_notes(board: Board, columns: Iterable[ColumnMap]) -> Iterator[str]:
+    """Labels that people read as one."""
+    for column in columns:
+        labels = board.labels.get(column.column, {}) if column.type in LABELLED else {}
+        for same in one_in_several_spellings(labels):
+            listed = ", ".join(f"'{label}'" for label in same)
+            yield f"column '{column.column}' has one label in several spellings, {listed}: merge them"
 
 
 def _columns(

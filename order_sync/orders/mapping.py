@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from order_sync.errors import ConfigurationError
-from order_sync.orders.naming import TextKey, customer_key, text_key
+from order_sync.orders.naming import TextKey, customer_key, one_in_several_spellings, text_key
 from order_sync.orders.nearest import did_you_mean
 from order_sync.orders.tables import CUSTOMER
 from order_sync.orders.toml_file import entries, entry_name, in_words, read_toml
@@ -184,13 +184,10 @@ def _contradictions(read: dict[str, Any]) -> Iterator[Problem]:
 
 def _spelled_twice(place: Place, labels: object) -> Iterator[Problem]:
     """Labels that people read as one: a board would get both."""
-    spelled: dict[TextKey, list[str]] = {}
-    for label in labels if isinstance(labels, list) else []:
-        if isinstance(label, str):
-            spelled.setdefault(text_key(label), []).append(f"'{label}'")
-    for same in spelled.values():
-        if len(same) > 1:
-            yield Problem(place=place, what=f"a label is there twice: {' and '.join(same)}")
+    texts = [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
+    for same in one_in_several_spellings(texts):
+        listed = " and ".join(f"'{label}'" for label in same)
+        yield Problem(place=place, what=f"a label is there twice: {listed}")
 
 
 def _any(entry: dict[str, Any], *keys: str) -> bool:

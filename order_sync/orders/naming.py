@@ -41,6 +41,14 @@ def _folded(text: str) -> TextKey:
     return TextKey(" ".join(unicodedata.normalize("NFD", decomposed).split()))
 
 
+def one_in_several_spellings(texts: Iterable[str]) -> list[list[str]]:
+    """Those of the texts that people read as one, together."""
+    found: dict[TextKey, list[str]] = {}
+    for text in texts:
+        found.setdefault(text_key(text), []).append(text)
+    return [same for same in found.values() if len(same) > 1]
+
+
 def customer_key(name: Any) -> TextKey:
     """What tells one customer from another, for every command and table; "" for nobody, also as it is shown."""
     key = text_key(name)

@@ -13,6 +13,7 @@ from order_sync.orders.mapping import DEFAULT_MAPPING
 from order_sync.orders.tables import CUSTOMER
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import Stage
+from order_sync_tests.graph.test_changes import add_group, monday
 
 
 def mapping(folder: Path, **replaced: str) -> Path:
@@ -90,6 +91,19 @@ def test_rules_are_not_compared_with_an_empty_database(
     monkeypatch.setenv("ORDER_SYNC_MAPPING", str(path))
     (report,) = json.loads(order_sync("board", "check", "--json").stdout)
     assert report["notes"] == []
+
+
+def test_labels_and_groups_in_several_spellings_are_worth_knowing(stage: Stage, order_sync: OrderSync) -> None:
+    for title in ("Elm SS27", "ELM ss27"):
+        add_group(stage, title)
+    text = """mutation ($b: ID!, $v: JSON) { create_item(
+        board_id: $b, item_name: "X", column_values: $v, create_labels_if_missing: true) { id } }"""
+    for label in ("Autumn 26", "AUTUMN 26 "):
+        monday(stage, text, b=str(stage.settings.board_id), v=json.dumps({"season": {"labels": [label]}}))
+    [report] = json.loads(order_sync("board", "check", "--json").stdout)
+    labels, groups = report["notes"]
+    assert labels.startswith("column 'season' has one label in several spellings, 'Autumn 26', 'AUTUMN 26")
+    assert groups == "2 groups read the same, 'ELM ss27' first: new items go into that one, so merge them"
 
 
 def test_a_board_that_is_nearly_full(stage: Stage, order_sync: OrderSync) -> None:
