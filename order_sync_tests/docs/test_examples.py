@@ -48,7 +48,7 @@ def test_a_python_example_runs(shop: Shop, block: Block) -> None:
 @pytest.mark.parametrize("block", blocks("toml"), ids=ids)
 def test_a_toml_example_is_valid(block: Block) -> None:
     read = tomllib.loads(block.text)
-    if read.keys() <= Mapping.model_fields.keys():
+    if read.keys() <= Mapping.model_fields.keys() and block.page != "docs/emulator.md":  # both have `boards`
         Mapping.model_validate(read)
     elif read.keys() & EmulatorSettings.model_fields.keys():
         EmulatorSettings.model_validate(read)
