@@ -25,6 +25,7 @@ from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
 from order_sync.orders.check import Finding, check_tables, create_all, inspect
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Database, WritableDatabase
+from order_sync.orders.held import held_orders, unexpected
 from order_sync.orders.known_customers import check_customers
 from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.naming import Customers
@@ -141,10 +142,13 @@ def status(as_json: bool) -> None:
         now = database.current_time()
         counts, rejected, untouched = reader.counts(), reader.errors(), reader.untouched()
         leases = [{"run_id": lease.run_id, "rows": lease.rows} for lease in reader.leases()]
+        held = unexpected(held_orders(reader))
     if as_json:
-        _print_json({"counts": counts, "rejected": rejected, "untouched": untouched, "leases": leases})
+        found = {"counts": counts, "rejected": rejected, "untouched": untouched, "leases": leases}
+        _print_json(found | {"held": [asdict(order) for order in held]})
         return
     console.print_status(counts, rejected, now)
+    console.print_held(held)
     for row in untouched:
         console.console.print(
             f"{row['rows']} {row['action']} rows in {row['table']} are left alone, record_uuid {row['sample']} first."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,6 +25,7 @@ from order_sync.launch import Summary
 from order_sync.monday.reconcile import Report as Reconciled
 from order_sync.monday.setup import BoardReport
 from order_sync.orders.check import Finding
+from order_sync.orders.held import Cause, HeldOrder, unexpected
 from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.reconcile import SHOWN, Kind
 from order_sync.orders.report import Report
@@ -90,8 +92,8 @@ def print_error(error: BaseException) -> None:
 
 
 def print_summary(summary: Summary) -> None:
-    if not summary.headers_claimed and not summary.lines_claimed:
-        console.print("[green]Nothing to do:[/] no order waits in the queue tables.")
+    if summary.is_idle and not summary.rejected:
+        _print_idle(summary)
         return
     if summary.customers:
         table = Table(title=f"Run {summary.run_id}", title_justify="left")
@@ -110,8 +112,42 @@ def print_summary(summary: Summary) -> None:
     waiting = sum(line["waiting"] for line in summary.customers)
     if waiting:
         console.print(f"{waiting:,} rows wait with the rejected row of their order: they have no item to go under.")
-    if not summary.complete:
+    print_held(summary.held)
+    if summary.rejected or summary.orders_held_back:
         console.print("Correct the rejected rows in the queue tables, then: order-sync retry")
+
+
+def _print_idle(summary: Summary) -> None:
+    """Why a run took up nothing."""
+    if summary.complete:
+        console.print("[green]Nothing to do:[/] no order waits in the queue tables.")
+        return
+    console.print("[yellow]Nothing was taken up,[/] although orders wait.")
+    print_held(summary.held)
+    if summary.waiting:
+        console.print(
+            f"{_counted(summary.waiting, 'order')} could be taken up now: queued or released while this run looked, "
+            "or taken by another run first. Run order-sync sync again."
+        )
+
+
+def print_held(held: Sequence[HeldOrder]) -> None:
+    """Orders that cannot go on, each with its reason. What a rejected row or a run holds is counted only."""
+    rest = unexpected(held)
+    if rest:
+        console.print(f"[bold]{_counted(len(rest), 'order')} held[/]")
+    for order in rest[:REJECTED_SHOWN]:
+        of = ", ".join(str(text) for text in (order.customer, order.record_uuid) if text)
+        console.print(f"  order {order.order_number or '(no number)'} ({of})", style="bold", markup=False)
+        console.print(f"    {order.reason}", markup=False)
+    if len(rest) > REJECTED_SHOWN:
+        console.print(f"  ... and {len(rest) - REJECTED_SHOWN:,} more: order-sync status --json has them all.")
+    if rejected := sum(order.cause is Cause.REJECTED for order in held):
+        console.print(
+            f"{_counted(rejected, 'order')} held by a row that was rejected before: order-sync status lists them."
+        )
+    for run_id, count in sorted(Counter(order.run_id for order in held if order.run_id).items()):
+        console.print(f"{_counted(count, 'order')} held by run {run_id}, until it ends or its lease expires.")
 
 
 def print_rejected(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -199,7 +235,9 @@ def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
 def print_dry_run(plan: Plan) -> None:
     total, cost = plan.total, plan.forecast
     if not plan.rows:
-        console.print("[green]Nothing to do:[/] no order waits in the queue tables. (Dry run: nothing was written.)")
+        what = "no run could take up the orders that wait." if plan.held else "no order waits in the queue tables."
+        console.print(f"[green]Nothing to do:[/] {what} (Dry run: nothing was written.)")
+        print_held(plan.held)
         return
     table = Table(title="Dry run: nothing was written", title_justify="left", show_footer=True)
     table.add_column("customer", footer="all")
@@ -227,6 +265,7 @@ def print_dry_run(plan: Plan) -> None:
         f"subitems{by_import}{adopted}. {total['orders synced']:,} orders would be SYNCED, "
         f"{total['orders held back']:,} held back."
     )
+    print_held(plan.held)
     for new in plan.labels:
         shown = ", ".join(new.labels[:LABELS_SHOWN]) + (", ..." if len(new.labels) > LABELS_SHOWN else "")
         console.print(

@@ -77,6 +77,11 @@ class Rule(StrEnum):
         "Not a date",
         "Correct the value in the column that the reason names in brackets.",
     )
+    NO_RECORD_UUID = (
+        "no_record_uuid",
+        "Row that names no order",
+        "Give the row in {headers} or {lines} the record_uuid of its order, or delete it; no retry takes it up before.",
+    )
     NO_ORDER = (
         "no_order",
         "Order missing in the main table",

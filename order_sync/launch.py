@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,10 @@ from order_sync.io_managers.queue import CUSTOMERS
 from order_sync.jobs import JOB_NAME
 from order_sync.orders.check import check_tables
 from order_sync.orders.database import Database
+from order_sync.orders.held import HeldOrder, held_orders, of_customers
 from order_sync.orders.known_customers import check_customers
 from order_sync.orders.queue import QueueReader
+from order_sync.resources.scope import ScopeResource
 from order_sync.settings import Settings, tables_of
 
 INSTANCE_FILE = "dagster.yaml"
@@ -43,6 +45,8 @@ class Summary:
     orders_synced: int
     orders_held_back: int
     rejected: list[dict[str, Any]] = field(default_factory=list)  # as QueueReader.errors
+    held: list[HeldOrder] = field(default_factory=list)  # other orders, which wait and cannot be taken up
+    waiting: int = 0  # orders that wait and could be taken up; looked for only where the run took none
     customers: list[dict[str, Any]] = field(default_factory=list)  # customer, and the OUTCOMES of io_managers/queue.py
     groups_created: int = 0
     items_created: int = 0
@@ -53,8 +57,14 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Every claimed row is SYNCED."""
-        return not self.rejected and not self.orders_held_back
+        """Every claimed row is SYNCED, and no order is left that waits for a person."""
+        held = self.held if self.is_idle else [order for order in self.held if order.needs_a_person]
+        return not (self.rejected or self.orders_held_back or held or self.waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """The run took up nothing."""
+        return not self.headers_claimed and not self.lines_claimed
 
     @property
     def records_per_call(self) -> float:
@@ -107,7 +117,8 @@ def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None
     database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
     try:
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
-        return _summary(result.run_id, metadata, reader, time.monotonic() - started)
+        summary = _summary(result.run_id, metadata, reader, time.monotonic() - started)
+        return replace(summary, **_left(summary, reader, customers))
     finally:
         database.dispose()
 
@@ -133,12 +144,23 @@ def plan(settings: Settings, *, customers: Sequence[str] = (), limit: int | None
     made = drafts.take(result.run_id).plan
     if made is None:
         raise Fatal("The dry run ended without a plan. Nothing was written.")
-    return made
+    return replace(made, held=of_customers(made.held, customers))
 
 
 def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> dict[str, Any]:
     """The same in short: totals, what would be made, and what would be rejected."""
     return plan(settings, customers=customers, limit=limit).summary()
+
+
+def _left(summary: Summary, reader: QueueReader, customers: Sequence[str]) -> dict[str, Any]:
+    """What waits although the run has ended, of these customers."""
+    rejected = {row["record_uuid"] for row in summary.rejected}
+    held = [order for order in held_orders(reader) if order.record_uuid not in rejected]
+    if not summary.is_idle:
+        return {"held": of_customers(held, customers)}
+    rows = [*reader.claimable_headers(), *(line for line in reader.claimable_lines() if line["late"])]
+    waiting = {row["record_uuid"] for row in ScopeResource(customers=list(customers)).select(rows)}
+    return {"held": of_customers(held, customers), "waiting": len(waiting)}
 
 
 def _execute(

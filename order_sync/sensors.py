@@ -13,6 +13,7 @@ import dagster as dg
 
 from order_sync.errors import DatabaseUnavailable, QuotaExhausted, causes
 from order_sync.jobs import JOB_NAME, sync_orders
+from order_sync.orders.held import HeldOrder, held_orders
 from order_sync.orders.naming import NO_CUSTOMER, Customers
 from order_sync.resources.runs import RunsResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
@@ -52,12 +53,14 @@ def build_sensor(*, interval_seconds: int, running: bool, clock_speed: float = 1
                 # Rows that a failed or dead run still holds wait for the next run, not for their lease to expire.
                 over = registry.over(lease.run_id for lease in reader.leases())
                 headers, lines = reader.claimable_headers(over), reader.claimable_lines(over)
+                rows = [*headers, *(line for line in lines if line["late"])]
+                nameless = reader.count_without_order()  # which a run rejects
+                if not rows and not nameless:
+                    return _skip(context, _nothing_new(held_orders(reader, over=over)))
         except DatabaseUnavailable as error:
             return _skip(context, f"{error} {NEXT_TICK}")
-        rows = [*headers, *(line for line in lines if line["late"])]
-        if not rows:
-            return _skip(context, "No new rows.")
-        seen = {"newest": max(row["created_at"] for row in rows).isoformat(), "rows": len(rows)}
+        newest = max((row["created_at"].isoformat() for row in rows), default="")
+        seen = {"newest": newest, "rows": len(rows) + nameless}
         customers = Customers(row["customer"] for row in rows)
         tags = {
             "order_sync/scope": "all",
@@ -218,6 +221,13 @@ def _delay(times: int) -> float:
 
 def _status(running: bool) -> dg.DefaultSensorStatus:
     return dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+
+
+def _nothing_new(held: list[HeldOrder]) -> str:
+    waiting = [order for order in held if order.needs_a_person]
+    if not waiting:
+        return "No new rows."
+    return f"No new rows. {len(waiting)} orders wait for a person (order-sync status), first {waiting[0]}."
 
 
 def _shown(customers: list[str]) -> str:

@@ -7,6 +7,7 @@ ERROR or a WARN and stops nothing; a check blocks only where going on would do h
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from random import Random
 from typing import Any
 
@@ -22,6 +23,7 @@ from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_row
 from order_sync.orders import audit
 from order_sync.orders.database import chunks
+from order_sync.orders.held import held_orders, unexpected
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import TextKey, group_title, text_key
 from order_sync.orders.queue import QueueReader
@@ -87,6 +89,11 @@ NOTHING_LEFT_PENDING = dg.AssetCheckSpec(
     "nothing_left_pending",
     asset="order_list",
     description="Every order that this run claimed is SYNCED, or has a rejected row.",
+)
+NO_ORDER_HELD = dg.AssetCheckSpec(
+    "no_order_held",
+    asset="order_list",
+    description="No order waits that no run can take up: each row is understood, and has its order and its header.",
 )
 QUEUE_AND_ORDERS_AGREE = dg.AssetCheckSpec(
     "queue_and_orders_agree",
@@ -251,7 +258,8 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
 
 
 @dg.multi_asset_check(
-    specs=[NOTHING_REJECTED, NOTHING_LEFT_PENDING, QUEUE_AND_ORDERS_AGREE, QUEUE_AND_LINES_AGREE], can_subset=True
+    specs=[NOTHING_REJECTED, NOTHING_LEFT_PENDING, NO_ORDER_HELD, QUEUE_AND_ORDERS_AGREE, QUEUE_AND_LINES_AGREE],
+    can_subset=True,
 )
 def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
     """What became of the run's rows, by the tables alone."""
@@ -272,6 +280,12 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
         )
         wrong += "are in the run's log. The next run takes them up."
         yield _result(NOTHING_LEFT_PENDING, rows, wrong=wrong)
+    if NO_ORDER_HELD.key in asked:
+        held = unexpected(held_orders(reader))
+        first = f", first {held[0]}" if held else ""
+        wrong = f"{len(held)} orders wait that no run can take up{first}. `order-sync status` lists them with what to "
+        wrong += "do; they go on by themselves once it is done."
+        yield _result(NO_ORDER_HELD, [asdict(order) for order in held], wrong=wrong, severity=WARN)
     for spec, apart_of, what in (
         (QUEUE_AND_ORDERS_AGREE, audit.orders_apart, "headers are SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST"),
         (

@@ -7,6 +7,7 @@ written: they hold read-only resources, which have no method that writes.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +20,17 @@ from order_sync.io_managers.frames import Row, by_customer, let_go, preview, tab
 from order_sync.io_managers.monday import GROUPS, ITEMS, SUBITEMS
 from order_sync.io_managers.plan import Plan, PlannedRow, told
 from order_sync.io_managers.planner import Draft, Planner
-from order_sync.io_managers.queue import CLAIMABLE_HEADERS, CLAIMABLE_LINES, header_columns, lines_frame
+from order_sync.io_managers.queue import (
+    CLAIMABLE_HEADERS,
+    CLAIMABLE_LINES,
+    HELD,
+    header_columns,
+    held_table,
+    lines_frame,
+)
 from order_sync.monday.client import MondayReader
 from order_sync.monday.forecast import Pace
+from order_sync.orders.held import held_orders
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.runs import RunRegistry
@@ -133,7 +142,12 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
 
     def _tell(self, context: dg.OutputContext) -> dict[str, Any]:
         """The whole plan: this is the last step."""
-        plan = self._draft.plan = kept(self._draft.finish, "monday_subitems")()
+        made = kept(self._draft.finish, "monday_subitems")()
+        mine = {row.record_uuid for row in made.rows}
+        held = [
+            order for order in held_orders(self.sql_server.reader, over=self._over()) if order.record_uuid not in mine
+        ]
+        plan = self._draft.plan = replace(made, held=held)
         total, cost = plan.total, plan.forecast
         context.log.info(f"dry run: {total}")
         return {
@@ -143,6 +157,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             "customers": table(plan.customers),
             "orders": rows_table(plan.of("header") or plan.of("line")),
             "rejected rows": rows_table(plan.rejected),
+            HELD: held_table(plan.held),
             "calls": cost.calls,
             "complexity": cost.complexity,
             "seconds": cost.seconds,

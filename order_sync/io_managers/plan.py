@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from order_sync.io_managers.frames import Row
 from order_sync.monday.forecast import Forecast
+from order_sync.orders.held import HeldOrder
 from order_sync.orders.naming import Customers
 
 NEW_ID = "(new)"  # an id that monday would give
@@ -137,6 +138,7 @@ class Plan:
     jobs: Sequence[Job]
     forecast: Forecast
     calls_made: int  # queries of the dry run itself
+    held: Sequence[HeldOrder] = field(default_factory=list)  # orders that no run could take up
     notes: Sequence[str] = field(default_factory=list)
 
     def of(self, kind: str) -> list[PlannedRow]:
@@ -216,6 +218,7 @@ class Plan:
                 for row in self.rejected
             ],
             "held_back": [{"record_uuid": record, "reason": reason} for record, reason in self.held_back.items()],
+            "held": [asdict(order) for order in self.held],
             "calls_made": self.calls_made,
             "note": " ".join(self.notes),
         }

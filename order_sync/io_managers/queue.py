@@ -5,6 +5,7 @@ Loading never depends on what a step kept in memory, so a run can be re-executed
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from order_sync.errors import OrderSyncError
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import Held
+from order_sync.orders.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.orders.housekeeping import tidy
 from order_sync.orders.mapping import Mapping
 from order_sync.orders.naming import NO_CUSTOMER
@@ -28,6 +30,8 @@ from order_sync.resources.sql_server import SqlServerResource
 
 CUSTOMERS = "customers"
 LEFT = "held back with no row rejected"
+HELD = "orders that no run can take up"
+LOGGED = 20  # held orders that the log names
 OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
 STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
 CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
@@ -75,6 +79,12 @@ def _per_customer(outcomes: list[Row]) -> list[Row]:
         else:
             of["waiting"] += found["rows"] - found["on_board"]
     return [{"customer": name} | of for name, of in sorted(counts.items())]
+
+
+def held_table(held: Sequence[HeldOrder]) -> dg.MetadataValue[Any]:
+    """Orders that no run can take up as they are: the first of them, those that nothing else reports before others."""
+    first = sorted(held, key=lambda order: order.cause in (Cause.REJECTED, Cause.HELD_BY_RUN))
+    return table([asdict(order) for order in first[:200]])
 
 
 def _held(held: Sequence[Held]) -> dg.MetadataValue[Any]:
@@ -173,6 +183,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _claim_headers(self, context: dg.OutputContext, delta_uuids: list[str]) -> None:
         queue, over = self._queue, self._over()
+        if nameless := queue.reject_without_order(self._run_id):
+            context.log.warning(f"{nameless} rows name no order and became ERROR: see record_uuid of the rejected rows")
         waiting = queue.count_claimable_headers(over)
         queue.claim_headers(self._run_id, delta_uuids, over)
         for run_id in over:
@@ -231,6 +243,10 @@ class QueueIOManager(dg.ConfigurableIOManager):
         )
         for held in committed.held:
             context.log.warning(f"record_uuid {held.record_uuid} stays unsynced: {held.reason}")
+        known = {held.record_uuid for held in committed.held}
+        others = [held for held in held_orders(self._queue, over=self._over()) if held.record_uuid not in known]
+        for order in unexpected(others)[:LOGGED]:
+            context.log.warning(str(order))
         if missed:
             context.log.warning(f"{missed} record_uuids were complete and could not be committed; see above")
         context.add_output_metadata(
@@ -245,6 +261,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "rejected rows": table(errors[:200]),
                 "record_uuids held back": _held(committed.held),
                 LEFT: _held(left),
+                "other orders held": len(others),
+                HELD: held_table(others),
             }
         )
 

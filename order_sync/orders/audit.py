@@ -10,9 +10,10 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
+from order_sync.orders.conditions import blocks_its_order, same_order, waits
 from order_sync.orders.database import Row, chunks
 from order_sync.orders.queue import QueueReader
-from order_sync.orders.tables import Action, State
+from order_sync.orders.tables import State
 
 
 def past_lease(reader: QueueReader, table: sa.Table) -> list[Row]:
@@ -37,24 +38,14 @@ def past_lease(reader: QueueReader, table: sa.Table) -> list[Row]:
 def waiting(reader: QueueReader) -> int:
     """How many rows are still to be synced, those that a run holds among them.
 
-    Not those that were rejected or wait with a rejected one: they wait for a person.
+    Not those that a row of their order holds back, as a rejected one: they wait for a person.
     """
     h, line, o = reader.tables.header_queue, reader.tables.line_queue, reader.tables.orders
-    rejected = sa.union_all(
-        *(
-            sa.select(table.c.record_uuid).where(
-                table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT
-            )
-            for table in (h, line)
-        )
-    )
 
     def open_rows(table: sa.Table) -> sa.ColumnElement[bool]:
-        return sa.and_(
-            table.c.action_type == Action.INSERT,
-            table.c.sync_state.in_([State.NEW, State.PENDING]),
-            table.c.record_uuid.not_in(rejected),
-        )
+        others = [other.alias("other") for other in (h, line)]
+        for_a_person = (sa.exists().where(same_order(other, table), blocks_its_order(other)) for other in others)
+        return sa.and_(waits(table), ~sa.or_(*for_a_person))
 
     headers = sa.select(h.c.delta_uuid).where(open_rows(h))
     # A line of an order that never was on the board waits with its header, or for one.

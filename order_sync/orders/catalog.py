@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync.orders.database import Database, Row, chunks
 from order_sync.orders.ddl import quoted, table_name
+from order_sync.orders.guid import Guid
 
 T = TypeVar("T")
 
@@ -157,16 +158,22 @@ def indexed_first(database: Database, table: sa.Table) -> set[str]:
 
 
 def _reflected_first(database: Database, table: sa.Table) -> set[str]:
-    def look(connection: sa.Connection) -> list[Sequence[str | None]]:
-        inspector = sa.inspect(connection)
-        of = (table.name, table.schema)
-        return [
-            inspector.get_pk_constraint(*of)["constrained_columns"],
-            *(index["column_names"] for index in inspector.get_indexes(*of)),
-            *(unique["column_names"] for unique in inspector.get_unique_constraints(*of)),
-        ]
-
-    return {str(names[0]).lower() for names in database.reading(look) if names}
+    lists = sa.func.pragma_index_list(table.name).table_valued("name").alias("lists")
+    parts = sa.func.pragma_index_info(lists.c.name).table_valued("seqno", sa.column("name", sa.String)).alias("parts")
+    found = database.rows(
+        sa.select(lists.c.name.label("index"), parts.c.name.label("column"))
+        .select_from(lists.join(parts, sa.true()))
+        .where(parts.c.seqno == 0)
+    )
+    # Uuids are looked up by an expression: an index of that has no column, but its name says of which it is.
+    by_key = {index.name: str(next(iter(index.columns)).name) for index in table.indexes}
+    key = database.reading(
+        lambda connection: sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"]
+    )
+    plain = {str(row["column"]) for row in found if row["column"]} | set(key[:1])
+    uuids = {column.name for column in table.columns if isinstance(column.type, Guid)}
+    found_by_key = {by_key[row["index"]] for row in found if not row["column"] and row["index"] in by_key}
+    return {name.lower() for name in (plain - uuids) | found_by_key}
 
 
 def checks(database: Database, table: sa.Table, column: str) -> list[FoundCheck]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateIndex
 
 from order_sync.errors import ConfigurationError
 from order_sync.orders import catalog, ddl, rights
@@ -79,6 +80,10 @@ def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
     def create(connection: sa.Connection) -> None:
         for table in missing:
             table.create(connection, checkfirst=False)
+        # A file that an earlier version made lacks the indexes that rows are found by now; the file is ours.
+        for table in tables.metadata.sorted_tables if database.dialect == "sqlite" else ():
+            for index in ddl.indexes(table, "sqlite"):
+                connection.execute(CreateIndex(index, if_not_exists=True))
 
     try:
         database.transaction(create)
@@ -141,7 +146,9 @@ def _scripts(database: Database, table: sa.Table) -> Callable[[Alteration], str]
 
 def _index_findings(database: Database, table: sa.Table) -> Iterator[Finding]:
     """Indexes that a large table needs: without them every claim reads all of it."""
-    wanted = {str(next(iter(index.columns)).name): ddl.create_index(index) for index in table.indexes}
+    dialect = database.dialect
+    indexes = ddl.indexes(table, dialect)
+    wanted = {str(next(iter(index.columns)).name): ddl.create_index(index, dialect) for index in indexes}
     key = next(iter(table.primary_key.columns))
     wanted.setdefault(key.name, ddl.create_key_index(table))
     first = catalog.indexed_first(database, table)

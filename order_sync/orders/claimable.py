@@ -12,7 +12,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
+from order_sync.orders.conditions import (
+    blocks_its_order,
+    created,
+    has_no_order,
+    in_states,
+    is_insert,
+    same_order,
+    state_of,
+    unsynced,
+)
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State, Tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +42,11 @@ class Claimable:
             h.c[CUSTOMER].label("customer"),
             h.c[ORDER_NUMBER].label("order_number"),
             created(h),
-        ).where(
-            self.header(),
-            h.c.record_uuid.not_in(self._blocked_records()),
-            h.c.record_uuid.not_in(self._held_records()),
-        )
+        ).where(unsynced(h), self.header(), ~has_no_order(h), ~self._blocked(h), ~self._is_held(h))
 
     def lines(self) -> sa.Select[Any]:
         """Lines as delta_uuid, line_uuid, record_uuid, customer, created_at, late (0 or 1); unordered."""
-        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
-        waiting = sa.select(h.c.record_uuid).where(
-            h.c.action_type == Action.INSERT, h.c.sync_state.in_([State.NEW, State.PENDING, State.ERROR])
-        )
+        line, o = self.tables.line_queue, self.tables.orders
         return (
             sa.select(
                 line.c.delta_uuid,
@@ -51,62 +54,64 @@ class Claimable:
                 line.c.record_uuid,
                 o.c[CUSTOMER].label("customer"),
                 created(line),
-                sa.case((line.c.record_uuid.in_(waiting), 0), else_=1).label("late"),
+                sa.case((self.has_header(line), 0), else_=1).label("late"),
             )
-            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .select_from(line.outerjoin(o, same_order(o, line)))
             .where(
+                unsynced(line),
                 self.line(),
-                line.c.record_uuid.not_in(self._blocked_records()),
+                ~has_no_order(line),
+                ~self._blocked(line),
                 # A line whose order never was on the board and has no header waiting has nowhere to go yet.
-                sa.or_(line.c.record_uuid.in_(waiting), o.c.monday_item_id.is_not(None)),
+                sa.or_(self.has_header(line), o.c.monday_item_id.is_not(None)),
             )
         )
 
     def header(self) -> sa.ColumnElement[bool]:
         """The header itself is free, whatever may hold its order."""
-        return self._row(self.tables.header_queue)
+        return self._is_free(self.tables.header_queue)
 
     def line(self) -> sa.ColumnElement[bool]:
         """The line itself is free. Lines start as PENDING; a site that writes NEW means the same."""
-        return self._row(self.tables.line_queue)
+        return self._is_free(self.tables.line_queue)
 
-    def _row(self, table: sa.Table) -> sa.ColumnElement[bool]:
-        return sa.and_(
-            table.c.action_type == Action.INSERT,
-            sa.or_(table.c.sync_state == State.NEW, self._nobodys(table)),
-        )
+    def has_header(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
+        """A header of the row's order waits, or was rejected."""
+        header = self.tables.header_queue.alias("of_order")
+        return sa.exists().where(same_order(header, row), in_states(header, State.NEW, State.PENDING, State.ERROR))
 
-    def _nobodys(self, table: sa.Table) -> sa.ColumnElement[bool]:
-        """PENDING and nobody's: never leased, released, its run has ended, or the lease has expired."""
+    def is_leased(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """A run that has not ended holds the row, and its lease is good."""
         return sa.and_(
             table.c.sync_state == State.PENDING,
+            table.c.sync_run_id.is_not(None),
+            table.c.sync_run_id.not_in(self.over),
+            table.c.sync_attempted_at >= self.expired,
+        )
+
+    def _is_free(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """NEW, or PENDING and nobody's: never leased, released, its run has ended, or the lease has expired."""
+        return sa.and_(
+            is_insert(table),
             sa.or_(
-                table.c.sync_run_id.is_(None),
-                table.c.sync_attempted_at.is_(None),
-                table.c.sync_attempted_at < self.expired,
-                table.c.sync_run_id.in_(self.over),
+                state_of(table) == State.NEW,
+                sa.and_(
+                    state_of(table) == State.PENDING,
+                    sa.or_(
+                        table.c.sync_run_id.is_(None),
+                        table.c.sync_attempted_at.is_(None),
+                        table.c.sync_attempted_at < self.expired,
+                        table.c.sync_run_id.in_(self.over),
+                    ),
+                ),
             ),
         )
 
-    def _blocked_records(self) -> sa.CompoundSelect[Any]:
-        h, line = self.tables.header_queue, self.tables.line_queue
-        return sa.union_all(
-            sa.select(h.c.record_uuid).where(h.c.sync_state == State.ERROR, h.c.action_type == Action.INSERT),
-            sa.select(line.c.record_uuid).where(line.c.sync_state == State.ERROR, line.c.action_type == Action.INSERT),
-        )
+    def _blocked(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
+        """A row of the same order holds it back. Correlated: one NULL in a list would empty NOT IN."""
+        blocking = (table.alias("blocking") for table in (self.tables.header_queue, self.tables.line_queue))
+        return sa.or_(*(sa.exists().where(same_order(other, row), blocks_its_order(other)) for other in blocking))
 
-    def _held_records(self) -> sa.Select[Any]:
-        h = self.tables.header_queue
-        return sa.select(h.c.record_uuid).where(
-            h.c.sync_state == State.PENDING,
-            h.c.sync_run_id.is_not(None),
-            h.c.sync_run_id.not_in(self.over),
-            h.c.sync_attempted_at >= self.expired,
-        )
-
-
-def created(table: sa.Table) -> sa.Label[datetime]:
-    """created_at, which a site may have left empty: such rows are the oldest."""
-    return sa.func.coalesce(table.c.created_at, sa.literal(datetime(1900, 1, 1), table.c.created_at.type)).label(
-        "created_at"
-    )
+    def _is_held(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
+        held = self.tables.header_queue.alias("held")
+        return sa.exists().where(same_order(held, row), self.is_leased(held))

@@ -12,10 +12,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.errors import Rule
+from order_sync.orders.conditions import has_no_order, is_rejected, waits
 from order_sync.orders.database import WritableDatabase, chunks, in_transaction
+from order_sync.orders.guid import is_uuid
+from order_sync.orders.journal import Operation
 from order_sync.orders.naming import TextKey, customer_key
 from order_sync.orders.queue import QueueReader
-from order_sync.orders.tables import CUSTOMER, Action, State, Tables
+from order_sync.orders.tables import CUSTOMER, State, Tables
+from order_sync.orders.unreadable import shown
 from order_sync.orders.writes import expect_none, lost, set_by_key
 
 ROUNDING = timedelta(minutes=1)  # the most that a site's type for sync_attempted_at may round to
@@ -202,10 +207,13 @@ class OrderQueue(QueueReader):
 
     @in_transaction
     def retry(self, connection: sa.Connection, customers: Collection[str] = ()) -> int:
-        """ERROR -> NEW (headers) or PENDING (lines), for all or some customers; returns how many rows."""
+        """ERROR -> NEW (headers) or PENDING (lines), for all or some customers; returns how many rows.
+
+        A row that names no order stays as it is: a run could only reject it again.
+        """
         reset = 0
         for table, state in ((self.tables.header_queue, State.NEW), (self.tables.line_queue, State.PENDING)):
-            rejected = (table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+            rejected = (is_rejected(table), ~has_no_order(table))
             keys = (
                 self._rejected_of(connection, table, customers)
                 if customers
@@ -236,7 +244,7 @@ class OrderQueue(QueueReader):
                     queued, queued.c.record_uuid == table.c.record_uuid
                 )
             )
-            .where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+            .where(is_rejected(table))
         )
         wanted = {customer_key(customer) for customer in customers}
         of_row: dict[str, set[TextKey]] = {}
@@ -244,6 +252,45 @@ class OrderQueue(QueueReader):
             of_row.setdefault(delta_uuid, set()).update(map(customer_key, spellings))
         nobody = {customer_key(None)}
         return [delta_uuid for delta_uuid, keys in of_row.items() if wanted & (keys - nobody or nobody)]
+
+    @in_transaction
+    def reject_without_order(self, connection: sa.Connection, run_id: str) -> int:
+        """Makes waiting rows ERROR that name no order, with the reason; returns how many.
+
+        They cannot be claimed, for what a run claims are whole orders.
+        """
+        rejected = 0
+        now = self._database.now(connection)
+        for table, operation in (
+            (self.tables.header_queue, Operation.ITEMS),
+            (self.tables.line_queue, Operation.SUBITEMS),
+        ):
+            unusable = sa.and_(waits(table), has_no_order(table))
+            rows = connection.execute(sa.select(table.c.delta_uuid, table.c.record_uuid).where(unusable)).all()
+            if not rows:
+                continue
+            rejected += len(rows)
+            becomes = {"sync_state": State.ERROR, "sync_run_id": run_id, "sync_attempted_at": now}
+            update = sa.update(table).where(unusable).values(becomes | {"retry_count": table.c.retry_count + 1})
+            keyed = {row.delta_uuid: _names_no_order(row.record_uuid) for row in rows if is_uuid(row.delta_uuid)}
+            keys: dict[str, list[str]] = {}
+            for key, reason in keyed.items():
+                keys.setdefault(reason, []).append(key)
+            for reason, of_reason in keys.items():
+                for chunk in chunks(of_reason):
+                    connection.execute(update.where(table.c.delta_uuid.in_(chunk)).values(sync_error_message=reason))
+            # Those that no key names either.
+            connection.execute(update.values(sync_error_message=_names_no_order(None)))
+            logged = {"logged_at": now, "run_id": run_id, "operation": operation, "outcome": "rejected"}
+            for some in chunks(keyed.items()):
+                lines = [{"delta_uuid": key, "message": reason, "code": Rule.NO_RECORD_UUID} for key, reason in some]
+                connection.execute(sa.insert(self.tables.log).inline(), [logged | line for line in lines])
+        return rejected
+
+
+def _names_no_order(record_uuid: str | None) -> str:
+    value = "is NULL" if record_uuid is None else f"is {shown(record_uuid)}, which is no uuid"
+    return f"record_uuid {value}: the row names no order"
 
 
 def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:

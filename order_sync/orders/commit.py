@@ -6,7 +6,6 @@ A record_uuid is in exactly one transaction, whole; a main table is never ahead 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +13,10 @@ import sqlalchemy as sa
 
 from order_sync.errors import LeaseLost
 from order_sync.orders.database import WritableDatabase, chunks
+from order_sync.orders.guid import canonical, uuid_key
+from order_sync.orders.held import held_orders
 from order_sync.orders.queue import QueueReader
-from order_sync.orders.tables import Action, State, Tables
+from order_sync.orders.tables import State, Tables
 
 # Whole record_uuids. More would touch over 5,000 keys of an index, at which SQL Server locks the whole table.
 RECORDS_PER_TRANSACTION = 500
@@ -47,11 +48,11 @@ def readiness(reader: QueueReader, run_id: str) -> Readiness:
     # Oldest first: rows that were queued together lie together, so a transaction touches few pages.
     records = dict.fromkeys(row["record_uuid"] for row in rows)
     reasons: dict[str, str] = {}
-    # In lower case: SQL Server casts to upper case.
     for of, lacks in ((lines, "its line {} has no subitem yet"), (headers, "its header {} has no item yet")):
-        reasons |= {record: lacks.format(row["lacking"].lower()) for record, row in of.items() if row["lacking"]}
-    for record_uuid, reason in _blockers(reader, records, run_id):
-        reasons[record_uuid] = reason
+        reasons |= {record: lacks.format(canonical(row["lacking"])) for record, row in of.items() if row["lacking"]}
+    # What holds the whole order says more than what one of its rows lacks.
+    held = held_orders(reader, own_run=run_id, records=records)
+    reasons |= {of.record_uuid: of.reason for of in held if of.record_uuid is not None}
     return Readiness(
         ready=[record for record in records if record not in reasons],
         held=[Held(record_uuid=r, reason=reasons[r]) for r in sorted(reasons)],
@@ -142,10 +143,15 @@ def _write(
             .scalar_subquery()
         )
 
-    synced_lines = _synced(line, records, run_id).with_only_columns(line.c.line_uuid).distinct()
+    is_synced = sa.exists().where(
+        line.c.record_uuid == m.c.record_uuid,
+        line.c.line_uuid == m.c.line_uuid,
+        line.c.sync_run_id == run_id,
+        line.c.sync_state == State.SYNCED,
+    )
     connection.execute(
         sa.update(m)
-        .where(m.c.record_uuid.in_(records), m.c.line_uuid.in_(synced_lines))
+        .where(m.c.record_uuid.in_(records), is_synced)
         .values(
             sync_state=State.SYNCED,
             monday_subitem_id=of_line(line.c.monday_subitem_id),
@@ -161,10 +167,9 @@ def _write(
     )
     _expect(connection, synced_orders, len(records), records)
     # A line in the queue that the main table lacks, or has under another order, would be lost from sight.
-    expected = connection.execute(sa.select(sa.func.count()).select_from(synced_lines.subquery())).scalar_one()
-    in_main = sa.select(m.c.line_uuid).where(
-        m.c.record_uuid.in_(records), m.c.line_uuid.in_(synced_lines), m.c.sync_state == State.SYNCED
-    )
+    line_uuids = _synced(line, records, run_id).with_only_columns(uuid_key(line.c.line_uuid)).distinct()
+    expected = connection.execute(sa.select(sa.func.count()).select_from(line_uuids.subquery())).scalar_one()
+    in_main = sa.select(m.c.line_uuid).where(m.c.record_uuid.in_(records), is_synced, m.c.sync_state == State.SYNCED)
     _expect(connection, in_main, expected, records)
 
 
@@ -189,26 +194,3 @@ def _expect(connection: sa.Connection, rows: sa.Select[Any], expected: int, reco
             f"{getattr(table, 'name', table)} has {found} rows to commit for {of} where {expected} were expected: "
             "another run or person changed them meanwhile. The order is left as it is; the next run takes it up."
         )
-
-
-def _blockers(reader: QueueReader, records: Collection[str], run_id: str) -> Iterable[tuple[str, str]]:
-    """record_uuids with a rejected row, or with a header that another run holds."""
-    h, line = reader.tables.header_queue, reader.tables.line_queue
-    for chunk in chunks(records):
-        for table, what in ((h, "header"), (line, "line")):
-            rejected = sa.select(table.c.record_uuid, table.c.delta_uuid, table.c.sync_error_message).where(
-                table.c.record_uuid.in_(chunk),
-                table.c.sync_state == State.ERROR,
-                table.c.action_type == Action.INSERT,
-            )
-            for row in reader.database.rows(rejected):
-                reason = row["sync_error_message"]
-                yield row["record_uuid"], f"its {what} {row['delta_uuid']} was rejected: {reason}"
-        held = sa.select(h.c.record_uuid, h.c.sync_run_id).where(
-            h.c.record_uuid.in_(chunk),
-            h.c.sync_state == State.PENDING,
-            h.c.action_type == Action.INSERT,
-            h.c.sync_run_id != run_id,
-        )
-        for row in reader.database.rows(held):
-            yield row["record_uuid"], f"one of its headers is held by run {row['sync_run_id']}"

@@ -14,8 +14,19 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from order_sync.orders.claimable import Claimable
+from order_sync.orders.conditions import (
+    action_of,
+    has_no_order,
+    is_insert,
+    is_rejected,
+    state_of,
+    twice,
+    unsynced,
+    waits,
+)
 from order_sync.orders.customers import merged, spelling
-from order_sync.orders.database import Database, Row
+from order_sync.orders.database import Database, Row, chunks
+from order_sync.orders.guid import canonical
 from order_sync.orders.naming import Customers
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
 
@@ -121,7 +132,7 @@ class QueueCounts:
             h.c.record_uuid,
             h.c.delta_uuid,
             h.c.sync_error_message.label("reason"),
-        ).where(h.c.sync_state == State.ERROR)
+        ).where(is_rejected(h))
         lines = (
             sa.select(
                 o.c[CUSTOMER].label("customer"),
@@ -132,7 +143,7 @@ class QueueCounts:
                 line.c.sync_error_message.label("reason"),
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
-            .where(line.c.sync_state == State.ERROR)
+            .where(is_rejected(line))
         )
         if run_id is not None:
             headers = headers.where(h.c.sync_run_id == run_id)
@@ -141,7 +152,7 @@ class QueueCounts:
             *({"row": "header", "size": None} | row for row in self.database.rows(headers)),
             *({"row": "line"} | row for row in self.database.rows(lines)),
         ]
-        return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"]))
+        return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"] or ""))
 
     def counts(self) -> list[Row]:
         """INSERT rows by customer and state: customer, row (header, line), state, rows, oldest (created_at)."""
@@ -149,23 +160,23 @@ class QueueCounts:
         headers = (
             sa.select(
                 sa.func.max(h.c[CUSTOMER]).label("customer"),
-                h.c.sync_state.label("state"),
+                state_of(h).label("state"),
                 sa.func.count().label("rows"),
                 sa.func.min(h.c.created_at).label("oldest"),
             )
-            .where(h.c.action_type == Action.INSERT)
-            .group_by(spelling(h.c[CUSTOMER]), h.c.sync_state)
+            .where(is_insert(h))
+            .group_by(spelling(h.c[CUSTOMER]), state_of(h))
         )
         lines = (
             sa.select(
                 sa.func.max(o.c[CUSTOMER]).label("customer"),
-                line.c.sync_state.label("state"),
+                state_of(line).label("state"),
                 sa.func.count().label("rows"),
                 sa.func.min(line.c.created_at).label("oldest"),
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
-            .where(line.c.action_type == Action.INSERT)
-            .group_by(spelling(o.c[CUSTOMER]), line.c.sync_state)
+            .where(is_insert(line))
+            .group_by(spelling(o.c[CUSTOMER]), state_of(line))
         )
         customers = Customers()
         return [
@@ -177,16 +188,33 @@ class QueueCounts:
     def untouched(self) -> list[Row]:
         """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
         return [
-            {"table": table.name} | row | {"sample": str(row["sample"]).lower()}  # SQL Server casts to upper case
+            {"table": table.name} | row | {"sample": canonical(row["sample"])}  # SQL Server casts to upper case
             for table in (self.tables.header_queue, self.tables.line_queue)
             for row in self.database.rows(
                 sa.select(
-                    table.c.action_type.label("action"),
+                    action_of(table).label("action"),
                     sa.func.count().label("rows"),
                     sa.func.min(sa.cast(table.c.record_uuid, sa.String(36))).label("sample"),
                 )
-                .where(table.c.action_type != Action.INSERT, table.c.sync_state != State.SYNCED)
-                .group_by(table.c.action_type)
-                .order_by(table.c.action_type)
+                .where(unsynced(table), action_of(table).in_([Action.UPDATE, Action.DELETE]))
+                .group_by(action_of(table))
+                .order_by(action_of(table))
             )
         ]
+
+    def count_without_order(self) -> int:
+        """Waiting rows that name no order: a run makes them ERROR."""
+        tables = (self.tables.header_queue, self.tables.line_queue)
+        return sum(self.database.count(sa.select(t.c.sync_state).where(waits(t), has_no_order(t))) for t in tables)
+
+    def doubled(self, table: sa.Table) -> list[Row]:
+        """Waiting rows that share their delta_uuid, which only a table without a primary key can have.
+
+        As delta_uuid, record_uuid, customer and order_number (None for lines).
+        """
+        keys = [canonical(key) for key in self.database.column(twice(table))]
+        names = {"customer": CUSTOMER, "order_number": ORDER_NUMBER}
+        columns = [table.c[name].label(label) for label, name in names.items() if name in table.c]
+        query = sa.select(table.c.delta_uuid, table.c.record_uuid, *columns).where(waits(table))
+        found = [row for some in chunks(keys) for row in self.database.rows(query.where(table.c.delta_uuid.in_(some)))]
+        return [dict.fromkeys(names) | row for row in found]

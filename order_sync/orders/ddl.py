@@ -42,12 +42,17 @@ def create_table(table: sa.Table) -> str:
     """The table with its indexes, without the columns that only the mapping knows."""
     create = CreateTable(table)
     create.columns = [part for part in create.columns if not is_only_mapped(part.element)]
-    indexes = sorted(table.indexes, key=lambda index: str(index.name))
-    return "\n".join([_statement(create), *(create_index(index) for index in indexes)])
+    return "\n".join([_statement(create), *(create_index(index) for index in indexes(table))])
 
 
-def create_index(index: sa.Index) -> str:
-    return _statement(CreateIndex(index))
+def indexes(table: sa.Table, dialect: str = "mssql") -> list[sa.Index]:
+    """Those that the table has on this database."""
+    of = (index for index in table.indexes if index.info.get("dialect", dialect) == dialect)
+    return sorted(of, key=lambda index: str(index.name))
+
+
+def create_index(index: sa.Index, dialect: str = "mssql") -> str:
+    return _statement(CreateIndex(index), DIALECTS[dialect])
 
 
 def create_key_index(table: sa.Table) -> str:
@@ -82,8 +87,8 @@ def grant(rights: str, table: sa.Table, user: str) -> str:
     return f"GRANT {rights} ON {table_name(table)} TO {quoted(user)};"
 
 
-def _statement(element: CreateTable | CreateIndex) -> str:
-    return str(element.compile(dialect=_DIALECT)).strip() + ";"
+def _statement(element: CreateTable | CreateIndex, dialect: Dialect = _DIALECT) -> str:
+    return str(element.compile(dialect=dialect)).strip() + ";"
 
 
 # ---- altering a column --------------------------------------------------------------------------------

@@ -24,8 +24,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from order_sync.errors import LeaseLost, Rejected, Transient
+from order_sync.orders.conditions import waits
 from order_sync.orders.database import Database, WritableDatabase, chunks, in_transaction
-from order_sync.orders.tables import Action, State, Tables
+from order_sync.orders.tables import State, Tables
 from order_sync.orders.writes import expect_none, lost, set_by_key
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -334,11 +335,7 @@ class Journal:
     def adopt_lines(self, connection: sa.Connection, found: Mapping[tuple[str, str], tuple[int, int]]) -> int:
         """Writes subitem and parent ids of lines by (record_uuid, line_uuid); returns how many got one."""
         line = self._tables.line_queue
-        free = (
-            line.c.action_type == Action.INSERT,
-            line.c.sync_state.in_([State.NEW, State.PENDING]),
-            line.c.monday_subitem_id.is_(None),
-        )
+        free = (waits(line), line.c.monday_subitem_id.is_(None))
         now = self._renew(connection)
         adopted: dict[str, dict[str, int]] = {}
         for chunk in chunks({record_uuid for record_uuid, _ in found}):

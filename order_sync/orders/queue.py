@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
-from order_sync.orders.claimable import created
+from order_sync.orders.conditions import created
 from order_sync.orders.counts import QueueCounts
 from order_sync.orders.database import Row, chunks
+from order_sync.orders.guid import uuid_key
 from order_sync.orders.naming import customer_key
 from order_sync.orders.tables import CUSTOMER, State
 
@@ -25,11 +26,12 @@ class QueueReader(QueueCounts):
     def claimable_headers(self, over: Collection[str] = ()) -> list[Row]:
         """Headers that a run may claim, oldest first, as delta_uuid, record_uuid, customer, order, created_at.
 
-        Left out is every record_uuid with a row in ERROR (it waits as a whole for `order-sync retry`)
-        or with a header that another run holds. `over` names runs that have ended: what they hold is free.
+        Left out is every record_uuid that is held as a whole; held.py says of each by what. `over` names runs that
+        have ended: what they hold is free.
         """
         h = self.tables.header_queue
-        return self.database.rows(self.claimable(over).headers().order_by(h.c.created_at, h.c.delta_uuid))
+        rows = self.database.rows(self.claimable(over).headers().order_by(h.c.created_at, h.c.delta_uuid))
+        return self._without_doubled(rows)
 
     def count_claimable_headers(self, over: Collection[str] = ()) -> int:
         return self.database.count(self.claimable(over).headers())
@@ -44,10 +46,16 @@ class QueueReader(QueueCounts):
         rows = self.database.rows(self.claimable(over).lines().order_by(line.c.created_at, line.c.delta_uuid))
         for row in rows:
             row["late"] = bool(row["late"])
-        return rows
+        return self._without_doubled(rows)
 
     def count_claimable_lines(self, over: Collection[str] = ()) -> int:
         return self.database.count(self.claimable(over).lines())
+
+    def _without_doubled(self, rows: list[Row]) -> list[Row]:
+        """The rows without those of orders of which two rows share a key: one could not be told from the other."""
+        tables = (self.tables.header_queue, self.tables.line_queue)
+        doubled = {row["record_uuid"] for table in tables for row in self.doubled(table)}
+        return [row for row in rows if row["record_uuid"] not in doubled] if doubled else rows
 
     # ---- what a run has claimed -------------------------------------------------------------------
 
@@ -160,7 +168,7 @@ class QueueReader(QueueCounts):
                     sa.func.min(sa.case((id_column.is_(None), sa.cast(key, sa.String(36))))).label("lacking"),
                 )
                 .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-                .group_by(table.c.record_uuid)
+                .group_by(uuid_key(table.c.record_uuid))
             )
             found += [{"row": kind} | row for row in self.database.rows(query)]
         return sorted(found, key=lambda row: (row["oldest"], row["record_uuid"]))

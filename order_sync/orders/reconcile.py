@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.orders.database import Database, Row, chunks
+from order_sync.orders.guid import uuid_key
 from order_sync.orders.tables import Action, State, Tables
 
 SHOWN = 200  # rows of a kind that are kept; all of them are counted
@@ -304,7 +305,8 @@ class Comparison:
         """SYNCED rows with an id of monday's, by delta_uuid: a page at a time is all that is in memory."""
         key = table.c.delta_uuid
         own = table.c.monday_item_id if table is self._tables.header_queue else table.c.monday_subitem_id
-        query = sa.select(key, *columns).where(self._synced(table), own.is_not(None)).order_by(key).limit(PAGE)
+        query = sa.select(key, *columns).where(self._synced(table), own.is_not(None))
+        query = query.order_by(uuid_key(key)).limit(PAGE)
         rows = self._database.rows(query)
         while rows:
             yield from rows

@@ -7,7 +7,7 @@ SYNCED rows are counted by the database: only what is rejected or waits is looke
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,12 +16,16 @@ import sqlalchemy as sa
 
 from order_sync.errors import Rule
 from order_sync.orders.advice import advice
+from order_sync.orders.conditions import is_insert, is_open, is_rejected, same_order
 from order_sync.orders.customers import merged, spelling
 from order_sync.orders.database import Database, Row
+from order_sync.orders.guid import uuid_key
 from order_sync.orders.links import Links
 from order_sync.orders.naming import NO_CUSTOMER, Customers
 from order_sync.orders.requeue import REQUEUED_BY
-from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, TableNames, Tables
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State, TableNames, Tables
+
+NO_UUID = "none"  # in place of a record_uuid that is NULL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,15 +179,10 @@ def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) ->
     query = (
         sa.select(
             sa.func.max(h.c[CUSTOMER]).label("customer"),
-            sa.func.count(sa.distinct(h.c.record_uuid)).label("orders"),
+            sa.func.count(sa.distinct(uuid_key(h.c.record_uuid))).label("orders"),
             sa.func.min(h.c.created_at).label("oldest"),
         )
-        .where(
-            h.c.sync_state == State.SYNCED,
-            h.c.action_type == Action.INSERT,
-            h.c.record_uuid.not_in(_records(tables, State.ERROR)),
-            h.c.record_uuid.not_in(_records(tables, State.NEW, State.PENDING)),
-        )
+        .where(h.c.sync_state == State.SYNCED, is_insert(h), ~_has_row(tables, h, is_open))
         .group_by(spelling(h.c[CUSTOMER]))
     )
     if run_id:
@@ -194,7 +193,14 @@ def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) ->
 def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, ...]]:
     """Orders with a row that waits and none that is rejected, by customer, and since when the oldest waits."""
     h, o = tables.header_queue, tables.orders
-    rows = _rows_in(tables, State.NEW, State.PENDING, run_id=run_id).subquery()
+    rows = sa.union_all(
+        *(
+            sa.select(table.c.record_uuid, table.c.created_at).where(
+                is_open(table), ~is_rejected(table), *([table.c.sync_run_id == run_id] if run_id else [])
+            )
+            for table in (tables.header_queue, tables.line_queue)
+        )
+    ).subquery()
     # A header whose order is missing in ORDER_LIST has its customer in the queue only.
     queued = sa.select(sa.func.max(h.c[CUSTOMER])).where(h.c.record_uuid == rows.c.record_uuid).scalar_subquery()
     orders = (
@@ -204,8 +210,8 @@ def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, 
             sa.func.min(rows.c.created_at).label("oldest"),
         )
         .select_from(rows.outerjoin(o, o.c.record_uuid == rows.c.record_uuid))
-        .where(rows.c.record_uuid.not_in(_records(tables, State.ERROR)))
-        .group_by(rows.c.record_uuid)
+        .where(~_has_row(tables, rows, is_rejected))
+        .group_by(uuid_key(rows.c.record_uuid))
         .subquery()
     )
     return sa.select(
@@ -215,19 +221,12 @@ def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, 
     ).group_by(spelling(orders.c.customer))
 
 
-def _records(tables: Tables, *states: State) -> sa.Select[Any]:
-    """The record_uuids that have a row in one of the states."""
-    return sa.select(_rows_in(tables, *states).subquery().c.record_uuid)
-
-
-def _rows_in(tables: Tables, *states: State, run_id: str | None = None) -> sa.CompoundSelect[Any]:
-    queries = []
-    for table in (tables.header_queue, tables.line_queue):
-        query = sa.select(table.c.record_uuid, table.c.created_at).where(
-            table.c.sync_state.in_(states), table.c.action_type == Action.INSERT
-        )
-        queries.append(query.where(table.c.sync_run_id == run_id) if run_id else query)
-    return sa.union_all(*queries)
+def _has_row(
+    tables: Tables, of: sa.FromClause, condition: Callable[[sa.FromClause], sa.ColumnElement[bool]]
+) -> sa.ColumnElement[bool]:
+    """A row of the same order, in either queue table, meets the condition."""
+    others = [table.alias("other") for table in (tables.header_queue, tables.line_queue)]
+    return sa.or_(*(sa.exists().where(same_order(other, of), condition(other)) for other in others))
 
 
 # ---- what was rejected --------------------------------------------------------------------------------
@@ -282,7 +281,7 @@ def _rejected_queries(tables: Tables, run_id: str | None) -> dict[str, sa.Select
             .select_from(
                 table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(log, log.c.log_id == last)
             )
-            .where(table.c.sync_state == State.ERROR, table.c.action_type == Action.INSERT)
+            .where(is_rejected(table))
             .order_by(table.c.created_at, table.c.delta_uuid)
         )
         queries[kind] = query.where(table.c.sync_run_id == run_id) if run_id else query
@@ -295,8 +294,8 @@ def _rejected_row(row: Row, kind: str, links: Links, customers: Customers) -> Re
         row=kind,
         customer=customers.name(row["customer"]),
         order_number=row["order_number"],
-        record_uuid=row["record_uuid"],
-        delta_uuid=row["delta_uuid"],
+        record_uuid=row["record_uuid"] or NO_UUID,
+        delta_uuid=row["delta_uuid"] or NO_UUID,
         size=row["size"],
         code=row["code"],
         reason=row["reason"] or "no reason was recorded",

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
-from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeEngine
+
+from order_sync.orders.guid import Guid, uuid_key
 
 
 class State(StrEnum):
@@ -33,34 +33,6 @@ class Action(StrEnum):
     INSERT = "INSERT"
     UPDATE = "UPDATE"
     DELETE = "DELETE"
-
-
-class Guid(TypeDecorator[str]):
-    """A uniqueidentifier, as lower-case text with dashes in Python. SQLite keeps the same text."""
-
-    impl = sa.Uuid
-    cache_ok = True
-
-    def __init__(self) -> None:
-        super().__init__(as_uuid=False)
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "mssql":
-            return dialect.type_descriptor(mssql.UNIQUEIDENTIFIER(as_uuid=False))
-        return dialect.type_descriptor(sa.String(36))
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | UUID | None:
-        if value is None:
-            return None
-        if dialect.name == "mssql":
-            try:
-                return UUID(value)  # which the driver sends as a uniqueidentifier
-            except ValueError:
-                return value  # the server says what it thinks of it
-        return value.lower()
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return str(value).lower() if value is not None else None
 
 
 def datetime2() -> TypeEngine[Any]:
@@ -194,8 +166,9 @@ def make_tables(
         sa.Column("monday_item_id", sa.BigInteger),
         *tracking_columns(),
         sa.Index(f"IX_{names.header_queue}_state", "sync_state", "record_uuid", "created_at"),
-        sa.Index(f"IX_{names.header_queue}_record", "record_uuid"),
     )
+    _index(header_queue, "record")
+    _index(header_queue, "delta", primary=True)
     line_queue = sa.Table(
         names.line_queue,
         metadata,
@@ -211,8 +184,10 @@ def make_tables(
         sa.Column("parent_item_id", sa.BigInteger),
         *tracking_columns(),
         sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at"),
-        sa.Index(f"IX_{names.line_queue}_record", "record_uuid"),
     )
+    _index(line_queue, "record")
+    _index(line_queue, "delta", primary=True)
+    _index(line_queue, "line", "record", primary=True)
     known = {c.name.lower() for c in header_queue.columns} | {"last_synced_at"}
     extra = {name.lower(): name for name in reversed([*NAMING_COLUMNS, *mapped_columns]) if name.lower() not in known}
     orders = sa.Table(
@@ -226,6 +201,7 @@ def make_tables(
         sa.Column("last_synced_at", datetime2()),
         sa.Column("sync_error_message", text()),
     )
+    _index(orders, "record", primary=True)
     order_lines = sa.Table(
         names.order_lines,
         metadata,
@@ -239,6 +215,8 @@ def make_tables(
         sa.Column("last_synced_at", datetime2()),
         sa.UniqueConstraint("record_uuid", "size_code", name=f"UQ_{names.order_lines}_size"),
     )
+    _index(order_lines, "record", primary=True)
+    _index(order_lines, "line", "record", primary=True)
     # A request's journal row is committed before the request leaves; see journal.py.
     journal = sa.Table(
         "ORDER_SYNC_JOURNAL",
@@ -301,8 +279,11 @@ def make_tables(
         sa.Column("request_id", sa.String(64)),  # what monday calls the request, for its support
         sa.Column("idempotency_key", sa.String(64)),  # of the request, where there was one
         sa.Column("payload", text()),  # what was sent of the row, where ORDER_SYNC_LOG_PAYLOADS asks for it
-        sa.Index("IX_ORDER_SYNC_LOG_row", "delta_uuid"),
         sa.Index("IX_ORDER_SYNC_LOG_time", "logged_at"),
+    )
+    sa.Index("IX_ORDER_SYNC_LOG_row", log.c.delta_uuid).ddl_if(dialect="mssql").info["dialect"] = "mssql"
+    sa.Index("IX_ORDER_SYNC_LOG_row_key", uuid_key(log.c.delta_uuid)).ddl_if(dialect="sqlite").info["dialect"] = (
+        "sqlite"
     )
     return Tables(
         metadata=metadata,
@@ -316,3 +297,16 @@ def make_tables(
         budgets=budgets,
         log=log,
     )
+
+
+def _index(table: sa.Table, *of: str, primary: bool = False) -> None:
+    """An index of uuids: on SQL Server of the columns, on SQLite of their keys, which rows are looked up by there.
+
+    With `primary` only on SQLite: SQL Server has the primary key's.
+    """
+    columns = [table.c[f"{name}_uuid"] for name in of]
+    name = f"IX_{table.name}_{of[0]}"
+    made = {"sqlite": sa.Index(f"{name}_key", *(uuid_key(column) for column in columns))}
+    made |= {} if primary else {"mssql": sa.Index(name, *columns)}
+    for dialect, index in made.items():
+        index.ddl_if(dialect=dialect).info["dialect"] = dialect

@@ -5,18 +5,19 @@ In: a record_uuid or an order number. Out: for each order its rows as they are, 
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.orders.conditions import WAITING, folded
 from order_sync.orders.database import Database, Row, chunks
+from order_sync.orders.guid import canonical, is_uuid
+from order_sync.orders.held import Cause, HeldOrder, held_orders
 from order_sync.orders.links import Links
-from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State, Tables
-
-UUID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+from order_sync.orders.queue import QueueReader
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
 
 TRACKING = (
     "delta_uuid",
@@ -45,40 +46,66 @@ LOGGED = (
 
 def trace(database: Database, tables: Tables, links: Links, wanted: str) -> list[dict[str, Any]]:
     """Each order that `wanted` names: record_uuid, customer, order_number, sync_state, monday_item_id, item_url,
-    board_id, board, last_synced_at, headers, lines, events and next (what there is to do). Reads only.
+    board_id, board, last_synced_at, headers, lines, events, held (cause and reason, or None) and next (what there is to
+    do). Reads only.
 
     An event has at, what, row (header or line), delta_uuid, run_id, run_url, monday_id, code, message, request_id,
     board_id, idempotency_key and payload. A header and a line have an item_url, a line that of its header's item.
     """
-    return [_story(database, tables, links, record) for record in _records(database, tables, wanted.strip())]
+    return [_story(database, tables, links, subject) for subject in _subjects(database, tables, wanted.strip())]
 
 
-def _records(database: Database, tables: Tables, wanted: str) -> list[str]:
-    h, o = tables.header_queue, tables.orders
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """What a story is about: an order, or a row that names none."""
+
+    record_uuid: str | None
+    delta_uuid: str | None = None
+
+    def has(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        if self.record_uuid is not None:
+            return table.c.record_uuid == self.record_uuid
+        return table.c.delta_uuid == self.delta_uuid if "delta_uuid" in table.c else sa.false()
+
+    def held(self, reader: QueueReader) -> HeldOrder | None:
+        if self.record_uuid is not None:
+            return next(iter(held_orders(reader, records=[self.record_uuid])), None)
+        return next((of for of in held_orders(reader) if of.delta_uuid == self.delta_uuid), None)
+
+
+def _subjects(database: Database, tables: Tables, wanted: str) -> list[_Subject]:
+    h, line, o = tables.header_queue, tables.line_queue, tables.orders
     queries: list[sa.Select[Any]] = []
-    if UUID.fullmatch(wanted):
-        key = str(uuid.UUID(wanted))
-        line = tables.line_queue
+    if is_uuid(key := canonical(wanted)):
         queries += [sa.select(t.c.record_uuid).where(t.c.record_uuid == key) for t in (o, h, line)]
-        queries += [sa.select(t.c.record_uuid).where(t.c.delta_uuid == key) for t in (h, line)]
-    queries += [sa.select(t.c.record_uuid).where(t.c[ORDER_NUMBER] == wanted) for t in (o, h)]
-    return list(dict.fromkeys(row["record_uuid"] for row in database.rows(*queries)))
+        queries += [sa.select(t.c.record_uuid, t.c.delta_uuid).where(t.c.delta_uuid == key) for t in (h, line)]
+    queries += [sa.select(o.c.record_uuid).where(o.c[ORDER_NUMBER] == wanted)]
+    queries += [sa.select(h.c.record_uuid, h.c.delta_uuid).where(h.c[ORDER_NUMBER] == wanted)]
+    found = (
+        _Subject(record_uuid=row["record_uuid"])
+        if is_uuid(row["record_uuid"])
+        else _Subject(record_uuid=None, delta_uuid=row.get("delta_uuid"))
+        for row in database.rows(*queries)
+    )
+    return list(dict.fromkeys(found))
 
 
-def _story(database: Database, tables: Tables, links: Links, record: str) -> dict[str, Any]:
+def _story(database: Database, tables: Tables, links: Links, subject: _Subject) -> dict[str, Any]:
     h, line, o, log = tables.header_queue, tables.line_queue, tables.orders, tables.log
     own: tuple[sa.Column[Any], ...] = (h.c.monday_group_id, h.c.monday_item_id, h.c[CUSTOMER], h.c[ORDER_NUMBER])
     header_columns = [*(h.c[name] for name in TRACKING), *own]
     own = (line.c.line_uuid, line.c.size_code, line.c.qty, line.c.monday_subitem_id, line.c.parent_item_id)
     line_columns = [*(line.c[name] for name in TRACKING), *own]
-    headers = database.rows(sa.select(*header_columns).where(h.c.record_uuid == record).order_by(h.c.created_at))
-    lines = database.rows(sa.select(*line_columns).where(line.c.record_uuid == record).order_by(line.c.created_at))
+    headers = database.rows(sa.select(*header_columns).where(subject.has(h)).order_by(h.c.created_at))
+    lines = database.rows(sa.select(*line_columns).where(subject.has(line)).order_by(line.c.created_at))
     main = database.rows(
         sa.select(o.c[CUSTOMER], o.c[ORDER_NUMBER], o.c.sync_state, o.c.monday_item_id, o.c.last_synced_at).where(
-            o.c.record_uuid == record
+            subject.has(o)
         )
     )
     kinds = {row["delta_uuid"]: "header" for row in headers} | {row["delta_uuid"]: "line" for row in lines}
+    kinds.pop(None, None)
+    held = subject.held(QueueReader(database, tables, lease_seconds=0))
     logged = [
         row
         for chunk in chunks(kinds)
@@ -109,7 +136,7 @@ def _story(database: Database, tables: Tables, links: Links, record: str) -> dic
     order = main[0] if main else {}
     first = headers[0] if headers else {}
     return {
-        "record_uuid": record,
+        "record_uuid": subject.record_uuid,
         "customer": order.get(CUSTOMER) or first.get(CUSTOMER),
         "order_number": order.get(ORDER_NUMBER) or first.get(ORDER_NUMBER),
         "sync_state": order.get("sync_state"),
@@ -121,7 +148,8 @@ def _story(database: Database, tables: Tables, links: Links, record: str) -> dic
         "headers": headers,
         "lines": lines,
         "events": sorted(events, key=lambda event: str(event["at"])),
-        "next": _next(headers, lines, known=bool(main)),
+        "held": {"cause": held.cause, "reason": held.reason} if held else None,
+        "next": _next(headers, lines, held),
     }
 
 
@@ -138,16 +166,18 @@ def _queue_events(rows: Iterable[Row], kind: str) -> Iterable[Row]:
                 yield {"at": row[name], "what": what, "row": kind} | dict.fromkeys(LOGGED) | of
 
 
-def _next(headers: list[Row], lines: list[Row], *, known: bool) -> str:
-    rows = [row for row in [*headers, *lines] if row["action_type"] == "INSERT"]
-    rejected = [row for row in rows if row["sync_state"] == State.ERROR]
-    waiting = [row for row in rows if row["sync_state"] in (State.NEW, State.PENDING)]
+def _next(headers: list[Row], lines: list[Row], held: HeldOrder | None) -> str:
+    rows = [row for row in [*headers, *lines] if folded(row["action_type"]) == Action.INSERT]
+    rejected = [row for row in rows if folded(row["sync_state"]) == State.ERROR]
+    waiting = [row for row in rows if folded(row["sync_state"]) in WAITING]
+    if held and held.cause is Cause.NO_RECORD_UUID:
+        return f"{held.reason}. The next run rejects it: give it the record_uuid of its order."
+    if held and held.cause not in (Cause.REJECTED, Cause.HELD_BY_RUN):
+        return f"The order is held: {held.reason}."
     if rejected:
         return f"{_rows(rejected)} rejected, so the order waits: correct what is wrong, then run `order-sync retry`."
-    if held := sorted({row["sync_run_id"] for row in waiting if row["sync_run_id"]}):
-        return f"Run {held[0]} has {_rows(waiting)} of it; if that run is over, the next one takes them up."
-    if waiting and not known:
-        return "ORDER_LIST has no row with this record_uuid: it cannot be synced before there is one."
+    if runs := sorted({row["sync_run_id"] for row in waiting if row["sync_run_id"]}):
+        return f"Run {runs[0]} has {_rows(waiting)} of it; if that run has ended, the next one takes them up."
     if waiting:
         return f"{_rows(waiting)} waiting for the next run: `order-sync sync`, or the sensor."
     return "Nothing: every row is SYNCED." if rows else "Nothing is queued for this order."

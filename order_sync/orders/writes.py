@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from order_sync.errors import WriteLost
 from order_sync.orders.database import chunks
+from order_sync.orders.guid import Guid, uuid_key
 
 ROWS = 400  # a statement: with two values a row, 2,000 parameters of the 2,100 that SQL Server takes
 
@@ -30,12 +31,16 @@ def set_by_key(
     `alike` are columns that all rows get the same value in. A row has at most two values of its own.
     """
     table = key.table
+    compared = uuid_key(key) if isinstance(key.type, Guid) else key
     for chunk in chunks(values.items(), ROWS):
         names = dict.fromkeys(name for _, of_row in chunk for name in of_row)
         own = {
             name: sa.case(
-                *((sa.literal(row, key.type), sa.literal(of_row[name], table.c[name].type)) for row, of_row in chunk),
-                value=key,
+                *(
+                    (sa.literal(row, compared.type), sa.literal(of_row[name], table.c[name].type))
+                    for row, of_row in chunk
+                ),
+                value=compared,
             )
             for name in names
         }

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.schema import CreateSchema, DropSchema
+from sqlalchemy.schema import CreateSchema, CreateTable, DropSchema
 
 from order_sync.orders.check import create_all
 from order_sync.orders.database import WritableDatabase
-from order_sync.orders.tables import make_tables
+from order_sync.orders.tables import Tables, make_tables
 from order_sync_tests.contract.site import Site, new_uuid
 
 MSSQL_URL = "ORDER_SYNC_TEST_MSSQL_URL"
@@ -66,3 +66,42 @@ def site(request: pytest.FixtureRequest, empty_file: Path, tmp_path: Path) -> It
     hide_row_counts(database)
     yield Site(database=database, tables=make_tables())
     database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "mssql"])
+def loose_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """The tables as a careless site has them: every column takes NULL, and no key is unique."""
+    if request.param == "sqlite":
+        site = Site(database=WritableDatabase(f"sqlite:///{tmp_path / 'loose.db'}"), tables=make_tables())
+        create_loose(site)
+        yield site
+        site.database.dispose()
+        return
+    url = os.environ.get(MSSQL_URL)
+    if not url:
+        pytest.skip(f"no SQL Server: {MSSQL_URL} is not set")
+    schema = f"loose_{new_uuid()[:8]}"
+    site = Site(database=WritableDatabase(url), tables=make_tables(schema=schema))
+    with site.database.write() as connection:
+        connection.execute(CreateSchema(schema))
+    try:
+        create_loose(site)
+        yield site
+    finally:
+        with site.database.write() as connection:
+            site.tables.metadata.drop_all(connection)
+        with site.database.write() as connection:
+            connection.execute(DropSchema(schema))
+        site.database.dispose()
+
+
+def create_loose(site: Site) -> None:
+    tables: Tables = site.tables
+    with site.database.write() as connection:
+        for table in tables.site:
+            columns = (sa.Column(column.name, column.type) for column in table.columns)
+            connection.execute(CreateTable(sa.Table(table.name, sa.MetaData(schema=table.schema), *columns)))
+            for index in table.indexes:
+                index.create(connection)
+        for table in tables.ours:
+            table.create(connection)

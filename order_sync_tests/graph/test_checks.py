@@ -38,6 +38,7 @@ CHECKS = {
     "no_subitem_twice": "monday_subitems",
     "nothing_rejected": "order_list",
     "nothing_left_pending": "order_list",
+    "no_order_held": "order_list",
     "queue_and_orders_agree": "order_list",
     "queue_and_lines_agree": "order_list_lines",
 }
@@ -128,7 +129,7 @@ def test_without_a_look_at_the_board_only_the_tables_are_asked() -> None:
     asked = {key.name for check in build_checks(board_checks=0) for key in check.check_keys}
     assert asked == {
         *("no_header_past_its_lease", "no_line_past_its_lease", "nothing_rejected", "nothing_left_pending"),
-        *("queue_and_orders_agree", "queue_and_lines_agree"),
+        *("no_order_held", "queue_and_orders_agree", "queue_and_lines_agree"),
     }
 
 

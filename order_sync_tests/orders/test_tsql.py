@@ -28,6 +28,7 @@ from order_sync.orders.budget import AccountBudget
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import commit
 from order_sync.orders.database import Database, Row, WritableDatabase
+from order_sync.orders.held import Cause, held_orders
 from order_sync.orders.housekeeping import expire
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.known_customers import known_customers, waiting_customers
@@ -46,12 +47,19 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIALECT: Dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
 PARAMETER_LIMIT = 2_100
 RULES = ColumnMapping.model_validate({"boards": [{"id": 1, "where": {"ORDER TYPE": "A", "TOTAL QTY": "7"}}]})
+PLANS = "plans"
 NO_LINKS = Links(boards={})
 
 
 @pytest.fixture(scope="module")
-def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Any]]]:
+def statements(recorded: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Each statement that a whole run executes, with its parameters, by the step that executes it."""
+    return {step: of_step for step, of_step in recorded.items() if step != PLANS}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Any]]]:
+    """The statements, and under PLANS how SQLite executes each: the step, and a line of its plan."""
     database = WritableDatabase(f"sqlite:///{tmp_path_factory.mktemp('tsql') / 'orders.db'}")
     tables = make_tables()
     check.create_all(database, tables)
@@ -63,6 +71,14 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
     def _record(_connection: Any, element: Any, multi: Any, single: Any, _options: Any) -> None:
         if step and isinstance(element, sa.sql.ClauseElement):
             recorded.setdefault(step, []).append((element, multi or single))
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def _explain(connection: Any, _cursor: Any, text: str, parameters: Any, _context: Any, many: bool) -> None:
+        if step and text.split(maxsplit=1)[0] in ("SELECT", "UPDATE", "DELETE"):
+            plan = connection.connection.driver_connection.execute(
+                f"EXPLAIN QUERY PLAN {text}", parameters[0] if many else parameters
+            )
+            recorded.setdefault(PLANS, []).extend((step, line[3]) for line in plan)
 
     queue = OrderQueue(database, tables, lease_seconds=60)
     journal = Journal(database, tables, board_id=1, run_id="run-1", lease_seconds=60)
@@ -98,6 +114,25 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         assert done.records
 
     its_line = next(row["delta_uuid"] for row in lines if row["record_uuid"] == headers[0]["record_uuid"])
+
+    def with_odd_header(delta_uuid: str, record_uuid: str) -> None:
+        """Such a row as only a table has that takes any text as a uuid."""
+        with database.write() as connection:
+            connection.exec_driver_sql(
+                'INSERT INTO "ORDER_LIST_DELTA" (delta_uuid, record_uuid, sync_state, action_type, created_at)'
+                " VALUES (?, ?, 'NEW', 'INSERT', '2026-11-23 08:00:00')",
+                (delta_uuid, record_uuid),
+            )
+
+    def held() -> None:
+        for spelling in ("a" * 32, "A" * 32):
+            with_odd_header(spelling, headers[-1]["record_uuid"])
+        assert Cause.NO_KEY in {of.cause for of in held_orders(queue)}
+
+    def reject_nameless() -> None:
+        with_odd_header("0" * 32, "of nobody")
+        assert queue.reject_without_order("run-9") == 1
+
     stack = ExitStack()
     steps: dict[str, Callable[[], object]] = {
         "claimable_headers": queue.claimable_headers,
@@ -117,6 +152,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "untouched": queue.untouched,
         "leases": queue.leases,
         "stuck": queue.stuck,
+        "held_orders_of_a_run": lambda: held_orders(queue, own_run="run-1", records=[headers[0]["record_uuid"]]),
         "renew": lambda: queue.renew("run-1"),
         "take_over": lambda: queue.take_over("run-1", "run-0"),
         "assign_groups": lambda: queue.assign_groups("run-1", dict.fromkeys(item_ids, "topics")),
@@ -164,6 +200,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, l
         "claimed_lines_for_boards": lambda: queue.claimed_lines("run-1", sources=["ORDER TYPE", "AAG SEASON"]),
         "errors": lambda: queue.errors("run-1"),
         "counts": queue.counts,
+        "held_orders": held,
+        "reject_without_order": reject_nameless,
         "retry": lambda: queue.retry([headers[0]["customer"]]),
         "retry_all": queue.retry,
         "waiting_customers": lambda: waiting_customers(database, tables),
@@ -248,6 +286,23 @@ def test_every_statement_parses_as_tsql_and_keeps_to_what_all_servers_share(stat
             assert not list(tree.find_all(sqlglot.exp.Merge)), step
             assert not (isinstance(tree, sqlglot.exp.Update) and tree.args.get("with_")), step
             assert "OUTPUT" not in text.upper(), step
+            # One NULL in the answer of the sub-query would make the condition true of nothing.
+            negated = (
+                inner for found in tree.find_all(sqlglot.exp.Not) if isinstance(inner := found.this, sqlglot.exp.In)
+            )
+            assert not [within for within in negated if within.args.get("query")], step
+
+
+# Questions about the years, and about what a run or an item did, whose rows no index leads to.
+READ_WHOLE = {"counts", "journal_known_items", "outcomes", "reconcile", "report", "report_of_a_run", "trace"}
+READ_WHOLE |= {"known_customers", "rule_values", "requeue", "run_headers", "run_headers_for_boards", "run_lines"}
+
+
+def test_what_waits_is_found_by_an_index(recorded: dict[str, list[Any]]) -> None:
+    """On SQLite, without statistics: the queue keeps the rows of years, and a claim or a look must not read them."""
+    scan = re.compile(r"SCAN (?!CONSTANT|\(subquery|anon_|ORDER_SYNC)")
+    assert {step for step, line in recorded[PLANS] if scan.match(line)} <= READ_WHOLE
+    assert {step for step, _ in recorded[PLANS]} >= {"claimable_headers", "claimable_lines", "held_orders", "stuck"}
 
 
 def test_no_statement_takes_more_parameters_than_sql_server(statements: dict[str, list[Any]]) -> None:

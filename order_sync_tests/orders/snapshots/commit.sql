@@ -6,17 +6,59 @@ SELECT [ORDER_LIST_LINES_DELTA].record_uuid, count(*) AS rows, min(coalesce([ORD
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? GROUP BY [ORDER_LIST_LINES_DELTA].record_uuid;
 
-SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].sync_error_message
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_DELTA].sync_state, [ORDER_LIST_DELTA].action_type, CASE WHEN ([ORDER_LIST_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) NOT IN (?, ...))) THEN ? ELSE ? END AS no_state
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].action_type = ?;
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND coalesce(upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))), ?) != ? AND ([ORDER_LIST_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) NOT IN (?, ...)) OR [ORDER_LIST_DELTA].action_type IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) NOT IN (?, ...)));
 
-SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].sync_error_message
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? AND ([ORDER_LIST_DELTA].delta_uuid IS NULL OR 0 = 1);
+
+SELECT [ORDER_LIST_DELTA].delta_uuid AS [key]
+FROM [ORDER_LIST_DELTA]
+WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? GROUP BY [ORDER_LIST_DELTA].delta_uuid
+HAVING count(*) > ?;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_DELTA].sync_error_message
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ?;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_DELTA].sync_run_id
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_state = ? AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? AND [ORDER_LIST_DELTA].sync_run_id != ?;
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_LINES_DELTA].sync_state, [ORDER_LIST_LINES_DELTA].action_type, CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) NOT IN (?, ...))) THEN ? ELSE ? END AS no_state
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND coalesce(upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))), ?) != ? AND ([ORDER_LIST_LINES_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) NOT IN (?, ...)) OR [ORDER_LIST_LINES_DELTA].action_type IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) NOT IN (?, ...)));
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_LINES_DELTA].line_uuid
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND ([ORDER_LIST_LINES_DELTA].delta_uuid IS NULL OR 0 = 1 OR [ORDER_LIST_LINES_DELTA].line_uuid IS NULL OR 0 = 1);
+
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key]
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].action_type = ?;
+WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? GROUP BY [ORDER_LIST_LINES_DELTA].delta_uuid
+HAVING count(*) > ?;
 
-SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].sync_run_id
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_LINES_DELTA].sync_error_message
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ?;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_run_id != ?;
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) AND NOT (EXISTS (SELECT *
+FROM [ORDER_LIST]
+WHERE [ORDER_LIST].record_uuid = [ORDER_LIST_DELTA].record_uuid));
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, CASE WHEN ([ORDER_LIST].record_uuid IS NULL) THEN ? ELSE ? END AS has_order, CASE WHEN (EXISTS (SELECT *
+FROM [ORDER_LIST_DELTA] AS was
+WHERE was.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid)) THEN ? ELSE ? END AS any_header, CASE WHEN (EXISTS (SELECT *
+FROM [ORDER_LIST_DELTA] AS was
+WHERE was.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND upper(ltrim(rtrim(was.action_type))) = ? AND upper(ltrim(rtrim(was.sync_state))) = ?)) THEN ? ELSE ? END AS done
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND NOT ([ORDER_LIST_LINES_DELTA].record_uuid IS NULL OR 0 = 1) AND NOT (EXISTS (SELECT *
+FROM [ORDER_LIST_DELTA] AS of_order
+WHERE of_order.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND (of_order.sync_state < ? OR of_order.sync_state > ? OR (of_order.sync_state IS NULL)) AND upper(ltrim(rtrim(of_order.sync_state))) IN (?, ...) AND upper(ltrim(rtrim(of_order.action_type))) = ?)) AND [ORDER_LIST].monday_item_id IS NULL;
 
 UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_completed_at=?, sync_error_message=NULL WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].monday_item_id IS NOT NULL;
 
@@ -30,9 +72,9 @@ UPDATE [ORDER_LIST_LINES] SET sync_state=?, monday_subitem_id=(SELECT max([ORDER
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?), parent_item_id=(SELECT max([ORDER_LIST_LINES_DELTA].parent_item_id) AS max_2
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?), last_synced_at=? WHERE [ORDER_LIST_LINES].record_uuid IN (?, ...) AND [ORDER_LIST_LINES].line_uuid IN (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].line_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?), last_synced_at=? WHERE [ORDER_LIST_LINES].record_uuid IN (?, ...) AND (EXISTS (SELECT *
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?);
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?));
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
@@ -50,13 +92,13 @@ FROM [ORDER_LIST]
 WHERE [ORDER_LIST].record_uuid IN (?, ...) AND [ORDER_LIST].sync_state = ? AND [ORDER_LIST].monday_item_id IS NOT NULL) AS anon_1;
 
 SELECT count(*) AS count_1
-FROM (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].line_uuid AS line_uuid
+FROM (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].line_uuid AS anon_2
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1;
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_LINES].line_uuid AS line_uuid
 FROM [ORDER_LIST_LINES]
-WHERE [ORDER_LIST_LINES].record_uuid IN (?, ...) AND [ORDER_LIST_LINES].line_uuid IN (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].line_uuid
+WHERE [ORDER_LIST_LINES].record_uuid IN (?, ...) AND (EXISTS (SELECT *
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AND [ORDER_LIST_LINES].sync_state = ?) AS anon_1;
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?)) AND [ORDER_LIST_LINES].sync_state = ?) AS anon_1;

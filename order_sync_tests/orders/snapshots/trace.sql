@@ -10,11 +10,11 @@ SELECT [ORDER_LIST_LINES_DELTA].record_uuid
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ?;
 
-SELECT [ORDER_LIST_DELTA].record_uuid
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid
 FROM [ORDER_LIST_DELTA]
 WHERE [ORDER_LIST_DELTA].delta_uuid = ?;
 
-SELECT [ORDER_LIST_LINES_DELTA].record_uuid
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].delta_uuid = ?;
 
@@ -22,7 +22,7 @@ SELECT [ORDER_LIST].record_uuid
 FROM [ORDER_LIST]
 WHERE [ORDER_LIST].[AAG ORDER NUMBER] = ?;
 
-SELECT [ORDER_LIST_DELTA].record_uuid
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid
 FROM [ORDER_LIST_DELTA]
 WHERE [ORDER_LIST_DELTA].[AAG ORDER NUMBER] = ?;
 
@@ -37,6 +37,64 @@ WHERE [ORDER_LIST_LINES_DELTA].record_uuid = ? ORDER BY [ORDER_LIST_LINES_DELTA]
 SELECT [ORDER_LIST].[CUSTOMER NAME], [ORDER_LIST].[AAG ORDER NUMBER], [ORDER_LIST].sync_state, [ORDER_LIST].monday_item_id, [ORDER_LIST].last_synced_at
 FROM [ORDER_LIST]
 WHERE [ORDER_LIST].record_uuid = ?;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_DELTA].sync_state, [ORDER_LIST_DELTA].action_type, CASE WHEN ([ORDER_LIST_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) NOT IN (?, ...))) THEN ? ELSE ? END AS no_state
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?) AND ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND coalesce(upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))), ?) != ? AND ([ORDER_LIST_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) NOT IN (?, ...)) OR [ORDER_LIST_DELTA].action_type IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) NOT IN (?, ...)));
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?) AND ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? AND ([ORDER_LIST_DELTA].delta_uuid IS NULL OR 0 = 1);
+
+SELECT [ORDER_LIST_DELTA].delta_uuid AS [key]
+FROM [ORDER_LIST_DELTA]
+WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? GROUP BY [ORDER_LIST_DELTA].delta_uuid
+HAVING count(*) > ?;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_DELTA].sync_error_message
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?) AND ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ?;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_DELTA].sync_run_id
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?) AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].sync_run_id IS NOT NULL AND ([ORDER_LIST_DELTA].sync_run_id NOT IN (NULL) OR (1 = 1)) AND [ORDER_LIST_DELTA].sync_attempted_at >= ?;
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_LINES_DELTA].sync_state, [ORDER_LIST_LINES_DELTA].action_type, CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) NOT IN (?, ...))) THEN ? ELSE ? END AS no_state
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?) AND ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND coalesce(upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))), ?) != ? AND ([ORDER_LIST_LINES_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) NOT IN (?, ...)) OR [ORDER_LIST_LINES_DELTA].action_type IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) NOT IN (?, ...)));
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_LINES_DELTA].line_uuid
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?) AND ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND ([ORDER_LIST_LINES_DELTA].delta_uuid IS NULL OR 0 = 1 OR [ORDER_LIST_LINES_DELTA].line_uuid IS NULL OR 0 = 1);
+
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key]
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? GROUP BY [ORDER_LIST_LINES_DELTA].delta_uuid
+HAVING count(*) > ?;
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_LINES_DELTA].sync_error_message
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?) AND ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ?;
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_LINES_DELTA].sync_run_id
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?) AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].sync_run_id IS NOT NULL AND ([ORDER_LIST_LINES_DELTA].sync_run_id NOT IN (NULL) OR (1 = 1)) AND [ORDER_LIST_LINES_DELTA].sync_attempted_at >= ?;
+
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?) AND ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) AND NOT (EXISTS (SELECT *
+FROM [ORDER_LIST]
+WHERE [ORDER_LIST].record_uuid = [ORDER_LIST_DELTA].record_uuid));
+
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, CASE WHEN ([ORDER_LIST].record_uuid IS NULL) THEN ? ELSE ? END AS has_order, CASE WHEN (EXISTS (SELECT *
+FROM [ORDER_LIST_DELTA] AS was
+WHERE was.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid)) THEN ? ELSE ? END AS any_header, CASE WHEN (EXISTS (SELECT *
+FROM [ORDER_LIST_DELTA] AS was
+WHERE was.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND upper(ltrim(rtrim(was.action_type))) = ? AND upper(ltrim(rtrim(was.sync_state))) = ?)) THEN ? ELSE ? END AS done
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?) AND ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND NOT ([ORDER_LIST_LINES_DELTA].record_uuid IS NULL OR 0 = 1) AND NOT (EXISTS (SELECT *
+FROM [ORDER_LIST_DELTA] AS of_order
+WHERE of_order.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND (of_order.sync_state < ? OR of_order.sync_state > ? OR (of_order.sync_state IS NULL)) AND upper(ltrim(rtrim(of_order.sync_state))) IN (?, ...) AND upper(ltrim(rtrim(of_order.action_type))) = ?)) AND [ORDER_LIST].monday_item_id IS NULL;
 
 SELECT [ORDER_SYNC_LOG].log_id, [ORDER_SYNC_LOG].logged_at, [ORDER_SYNC_LOG].run_id, [ORDER_SYNC_LOG].board_id, [ORDER_SYNC_LOG].delta_uuid, [ORDER_SYNC_LOG].operation, [ORDER_SYNC_LOG].outcome, [ORDER_SYNC_LOG].monday_id, [ORDER_SYNC_LOG].code, [ORDER_SYNC_LOG].message, [ORDER_SYNC_LOG].request_id, [ORDER_SYNC_LOG].idempotency_key, [ORDER_SYNC_LOG].payload
 FROM [ORDER_SYNC_LOG]
