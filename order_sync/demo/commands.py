@@ -37,9 +37,10 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
     from order_sync import console, launch
     from order_sync.demo import scene
 
-    settings = load_settings()
+    settings = load_settings(checked=False)
     if settings.deployment != "embedded":
         raise ConfigurationError("The demo is for the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
+    settings.check()
     settings.check_may_write()
     out = console.console
     if arrive:
@@ -128,4 +129,4 @@ def emulator(
     from order_sync.demo import scene
 
     options = {"host": host, "allow_remote": allow_remote, "port": port, "latency_ms": latency, "mutation_ms": mutation}
-    scene.serve_emulator(load_settings(), config=config, memory=memory, options=options)
+    scene.serve_emulator(load_settings(checked=False), config=config, memory=memory, options=options)

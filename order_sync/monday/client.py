@@ -25,6 +25,7 @@ from order_sync.errors import CursorExpired, Fatal, NotFound, Rejected, Transien
 from order_sync.monday import operations, shapes
 from order_sync.monday.errors import classify, is_expired_cursor, parse_errors
 from order_sync.monday.pacing import Clock, Pacer, spent
+from order_sync.monday.service import next_step
 from order_sync.monday.transport import API_VERSION, MondayTransport, Reply
 from order_sync.orders.budget import NOTHING, Leave
 
@@ -153,10 +154,8 @@ class MondayReader:
         try:
             reply = self.retrying(attempts=min(3, self._attempts))(once)
         except Transient as error:
-            raise Fatal(
-                f"{error}. Check ORDER_SYNC_MONDAY_URL and the network; in the embedded deployment start "
-                "`order-sync emulator` first. Nothing was written to the board."
-            ) from error
+            step = next_step(error, str(self._transport.url))
+            raise Fatal(f"{error}. {step} Nothing was written to the board.") from error
         self.pacer.learn(reply)
         served = reply.headers.get("api-version") or str(read_data(reply)["version"]["value"])
         if served != API_VERSION:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from order_sync.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
 from order_sync.monday import shapes
-from order_sync.monday.transport import PROXY_ADVICE, Reply
+from order_sync.monday.transport import ADDRESS_ADVICE, PROXY_ADVICE, Reply
 
 
 class Kind(StrEnum):
@@ -109,11 +109,11 @@ _SIZES = (
     *("size", "storage", "subitem", "user", "value"),
 )
 _DENIED = ("permission", "forbidden", "denied", "unauthorized")
+_NOT_THERE = (404, 405, 410)  # a server that does not know what is asked for at this address
 _STATUS_ADVICE = {
     400: "The request is malformed, which is a fault of order_sync: please report it.",
     401: "Check ORDER_SYNC_MONDAY_TOKEN.",
-    404: "Check ORDER_SYNC_MONDAY_URL.",
-}
+} | dict.fromkeys(_NOT_THERE, ADDRESS_ADVICE)
 _OTHER_STATUS = "Check ORDER_SYNC_MONDAY_URL; if it is right, ask monday's support and name the request id."
 
 
@@ -235,10 +235,10 @@ def _no_json(reply: Reply) -> str:
     """What came instead of an answer of monday's, in one line."""
     what = f"a page ('{reply.page}')" if reply.page else "a page" if reply.page is not None else "nothing readable"
     where = f" that leads to {_host(reply)}" if 300 <= reply.status < 400 and _host(reply) else ""
-    return (
-        f"HTTP {reply.status} came with {what} instead of monday's answer{where} (request {reply.request_id or '-'}): "
-        f"a firewall, a proxy or a login page answers in its place. {PROXY_ADVICE}"
-    )
+    came = f"HTTP {reply.status} came with {what} instead of monday's answer{where} (request {reply.request_id or '-'})"
+    if reply.status in _NOT_THERE:
+        return f"{came}. {ADDRESS_ADVICE} If it is, a proxy answers in monday's place. Nothing was lost."
+    return f"{came}: a firewall, a proxy or a login page answers in its place. {PROXY_ADVICE}"
 
 
 def _host(reply: Reply) -> str:

@@ -28,6 +28,10 @@ PROXY_ADVICE = (
     "Nothing was lost. Let this machine reach monday: look at HTTPS_PROXY and NO_PROXY (with the proxy's user and "
     "password, if it wants them), at the firewall and at ORDER_SYNC_MONDAY_URL, then start the run again."
 )
+ADDRESS_ADVICE = (
+    "ORDER_SYNC_MONDAY_URL is probably not the address of monday's API, which is https://api.monday.com/v2 (of the "
+    "local one http://127.0.0.1:8765/v2)."
+)
 
 # It would log every URL, and that of a file is leave to read or write it.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -93,7 +97,7 @@ class MondayTransport(HTTPXTransport):
             headers={"Authorization": token, "API-Version": API_VERSION, "Content-Type": "application/json"},
             timeout=httpx.Timeout(timeout_seconds, connect=10.0),
             # A proxy of the company is for monday, not for the emulator on this machine.
-            trust_env=_is_elsewhere(url),
+            trust_env=is_elsewhere(url),
         )
         self._redaction = Redaction(token)
         self._timeout = httpx.Timeout(timeout_seconds, connect=10.0)
@@ -138,7 +142,7 @@ class MondayTransport(HTTPXTransport):
     def _file(self, method: str, url: str, **more: Any) -> httpx.Response:
         """A file's URL is leave in itself: a token must not go with it, and monday's storage would refuse it."""
         try:
-            response = httpx.request(method, url, timeout=self._timeout, trust_env=_is_elsewhere(url), **more)
+            response = httpx.request(method, url, timeout=self._timeout, trust_env=is_elsewhere(url), **more)
             response.raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Never the URL: whoever reads it could use it.
@@ -149,7 +153,7 @@ class MondayTransport(HTTPXTransport):
         return response
 
 
-def _is_elsewhere(url: str) -> bool:
+def is_elsewhere(url: str) -> bool:
     return httpx.URL(url).host not in ("127.0.0.1", "localhost", "::1")
 
 

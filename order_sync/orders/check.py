@@ -66,6 +66,12 @@ def check_tables(database: Database, tables: Tables) -> None:
     """Raises ConfigurationError that names everything in the way; `order-sync db check` says more."""
     database.check_reachable()
     problems = missing(database, tables)
+    if problems and not any(catalog.columns(database, table) for table in (*tables.site, *tables.ours)):
+        unseen = ", or this user has no right on them" if database.dialect == "mssql" else ""
+        raise ConfigurationError(
+            f"The database {database.shown} has none of the tables{unseen}. Are ORDER_SYNC_DATABASE_URL and "
+            "ORDER_SYNC_DATABASE_SCHEMA right? In a database of your own, `order-sync db init` makes all of them."
+        )
     if problems:
         raise ConfigurationError(
             "The database is not ready: " + "; ".join(str(problem) for problem in problems) + ". "

@@ -127,8 +127,8 @@ class Database:
         path = self.url.database
         if self.dialect == "sqlite" and path not in (None, "", ":memory:") and not Path(path).exists():
             raise ConfigurationError(
-                f"There is no database at {path}. Run `order-sync demo` to make a sample one, "
-                "or set ORDER_SYNC_DATABASE_URL."
+                f"There is no database at {path}. `order-sync db init` makes one with empty tables (in the embedded "
+                "deployment, `order-sync demo` makes one with sample orders); or set ORDER_SYNC_DATABASE_URL to yours."
             )
         # SQLite looks at a file only when it is asked for something in it.
         there = sa.select(sa.func.count()).select_from(sa.table("sqlite_master"))
@@ -247,7 +247,7 @@ def _url(url: str | sa.URL) -> sa.URL:
     if not known:
         # Never the URL itself: it may hold a password.
         raise ConfigurationError(
-            "ORDER_SYNC_DATABASE_URL is not the URL of a database that order_sync knows: "
+            "ORDER_SYNC_DATABASE_URL (or --url) is not the URL of a database that order_sync knows: "
             "write mssql+pyodbc://user:password@server/database or sqlite:///file."
         )
     has_options = made.query or (isinstance(url, str) and "?" in url)  # one without a value is not in the query

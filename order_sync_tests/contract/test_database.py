@@ -230,7 +230,7 @@ def test_a_column_of_the_queue_alone_is_named_as_such(site: Site) -> None:
 
 def test_a_database_that_is_not_there_is_named_with_the_next_step(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'nowhere.db'}")
-    with pytest.raises(ConfigurationError, match=r"no database at .*nowhere\.db\. Run `order-sync demo`"):
+    with pytest.raises(ConfigurationError, match=r"no database at .*nowhere\.db\. `order-sync db init` makes one"):
         check_tables(database, make_tables())
     database.dispose()
 
