@@ -352,7 +352,8 @@ def board_check(as_json: bool) -> None:
         mapping = load_mapping(settings.mapping)
         unknown, notes = _compare_with_tables(settings, mapping)
         reports = [inspect_board(client, board_id, mapping, unknown) for board_id in settings.board_ids]
-    reports = [replace(report, notes=[*report.notes, *notes(report.id)]) for report in reports]
+    ends = [client.api_version.warning] if client.api_version and client.api_version.warning else []
+    reports = [replace(report, notes=[*report.notes, *notes(report.id), *ends]) for report in reports]
     if as_json:
         _print_json([asdict(report) for report in reports])
     else:
@@ -406,7 +407,8 @@ def _monday(settings: Settings) -> Iterator[MondayClient]:
 
     if not settings.token:
         raise ConfigurationError("Set ORDER_SYNC_MONDAY_TOKEN: without it monday answers nothing.")
-    with MondayClient(MondayTransport(settings.api_url, settings.token), attempts=4) as client:
+    transport = MondayTransport(settings.api_url, settings.token, version=settings.monday_version)
+    with MondayClient(transport, attempts=4) as client:
         client.check_version()
         yield client
 

@@ -40,7 +40,8 @@ def build_reconcile_job(*, days: int) -> dg.JobDefinition:
         try:
             sql_server.check()
             with reader:
-                reader.check_version()
+                if warning := reader.check_version().warning:
+                    context.log.warning(warning)
                 report = reconcile(reader, boards, mapping, sql_server.database, sql_server.tables, days=days)
         finally:
             sql_server.database.dispose()

@@ -7,6 +7,7 @@ Secrets are SecretStr: they never appear in a repr, a log or an error.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from order_sync.errors import ConfigurationError
+from order_sync.monday import API_VERSION
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.sql_server import placeholders
 from order_sync.orders.tables import TableNames, Tables, make_tables
@@ -55,6 +57,7 @@ class Settings(BaseSettings):
     order_lines_table: str = Field(default="ORDER_LIST_LINES", min_length=1, description="Main table of order lines.")
 
     monday_url: str | None = Field(default=None, description="API address; production: https://api.monday.com/v2.")
+    monday_version: str = Field(default=API_VERSION, description="Version of monday's API, such as 2026-10.")
     monday_token: SecretStr | None = Field(default=None, description="monday API token.")
     monday_board_id: int | None = Field(
         default=None, gt=0, description="The board for orders that no rule of the mapping sends to another."
@@ -150,6 +153,13 @@ class Settings(BaseSettings):
                 f"still has {' and '.join(found)} of .env.example: fill in your own "
                 "(a server or database that is really called so: write its name in lower case)"
             )
+        return value
+
+    @field_validator("monday_version")
+    @classmethod
+    def _is_a_version(cls, value: str) -> str:
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
+            raise ValueError(f"must look like {API_VERSION}")
         return value
 
     @field_validator("monday_token", "database_access_token")

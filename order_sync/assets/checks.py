@@ -17,7 +17,7 @@ from order_sync.errors import OrderSyncError, Rejected
 from order_sync.io_managers.frames import Row, table
 from order_sync.io_managers.queue import LEFT
 from order_sync.monday.audit import Expected, Findings, audit_items
-from order_sync.monday.board import Board, check_items_mapping, visible_boards
+from order_sync.monday.board import Board, boards_and_version, check_items_mapping
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_row
@@ -47,6 +47,11 @@ MAPPING_FITS_BOARD = dg.AssetCheckSpec(
     # Without a mapped column monday refuses every item, and every header becomes ERROR.
     blocking=True,
     description="Every board has every column of the mapping for items, as late as before the first item is created.",
+)
+API_VERSION_LASTS = dg.AssetCheckSpec(
+    "api_version_lasts",
+    asset="monday_groups",
+    description="monday is not about to retire the version of its API that the run speaks.",
 )
 EVERY_GROUP_ONCE = dg.AssetCheckSpec(
     "every_group_once",
@@ -130,20 +135,19 @@ def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServer
             yield _result(spec, stuck, wrong=wrong, severity=WARN)
 
 
-@dg.multi_asset_check(specs=[MAPPING_FITS_BOARD, EVERY_GROUP_ONCE, LABELS_KNOWN], can_subset=True)
+BEFORE_ITEMS = (MAPPING_FITS_BOARD, API_VERSION_LASTS, EVERY_GROUP_ONCE, LABELS_KNOWN)
+
+
+@dg.multi_asset_check(specs=BEFORE_ITEMS, can_subset=True)
 def board_before_items(
     context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
 ) -> Results:
     """The boards, read once between groups and items: one call, whatever is asked."""
-    asked = [
-        spec
-        for spec in (MAPPING_FITS_BOARD, EVERY_GROUP_ONCE, LABELS_KNOWN)
-        if spec.key in context.selected_asset_check_keys
-    ]
+    asked = [spec for spec in BEFORE_ITEMS if spec.key in context.selected_asset_check_keys]
     mapping, reader = sql_server.mapping, sql_server.reader
     try:
         with _asking(monday, sql_server) as client:
-            boards = visible_boards(client, mapping.board_ids(monday.board_id))
+            boards, version = boards_and_version(client, mapping.board_ids(monday.board_id))
             calls = client.usage.calls
     except OrderSyncError as error:
         yield from _could_not_ask(asked, error)
@@ -169,6 +173,9 @@ def board_before_items(
         )
         wrong += "the mapping right (`order-sync board check`); the next run goes on."
         yield _result(MAPPING_FITS_BOARD, _texts(unseen + problems), wrong=wrong, boards=len(boards), calls=calls)
+    if API_VERSION_LASTS in asked:
+        warning = version.warning if version else None
+        yield _result(API_VERSION_LASTS, _texts([warning] if warning else []), wrong=warning or "", severity=WARN)
     if EVERY_GROUP_ONCE in asked:
         missing: list[str] = []
         doubled: list[str] = []

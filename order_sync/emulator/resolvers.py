@@ -269,9 +269,16 @@ def _me(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
 
 
 def _version(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
-    value, current = info.context.api_version, info.context.settings.api_version
-    kind = "current" if value == current else "maintenance" if value < current else "release_candidate"
-    return SimpleNamespace(value=value, kind=kind, display_name=value)
+    return _named_version(info.context.settings, info.context.api_version)
+
+
+def _versions(_root: None, info: GraphQLResolveInfo) -> list[SimpleNamespace]:
+    settings: EmulatorSettings = info.context.settings
+    return [_named_version(settings, value) for value in settings.api_versions]
+
+
+def _named_version(settings: EmulatorSettings, value: str) -> SimpleNamespace:
+    return SimpleNamespace(value=value, kind=settings.kind_of(value), display_name=value)
 
 
 def _complexity(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
@@ -321,6 +328,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.fetch_job_status": _fetch_job_status,
     "Query.me": _me,
     "Query.version": _version,
+    "Query.versions": _versions,
     "Mutation.complexity": _complexity,
     **{
         f"Mutation.{name}": _operation(name)

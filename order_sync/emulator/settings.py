@@ -9,7 +9,7 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -17,6 +17,18 @@ from .faults import Fault
 
 #: Fixed once the process runs: they say where it listens and where its state lives.
 FIXED = frozenset({"host", "allow_remote", "port", "token", "state_file", "boards", "account_id"})
+
+
+VersionKind: TypeAlias = Literal[
+    "current",
+    "deprecated",
+    "dev",
+    "maintenance",
+    "old__maintenance",
+    "old_previous_maintenance",
+    "previous_maintenance",
+    "release_candidate",
+]
 
 
 class _Model(BaseModel):
@@ -136,6 +148,8 @@ class EmulatorSettings(_Model):
     idempotency_memory: int = Field(default=256_000_000, ge=0)
     api_version: str = "2026-10"
     api_versions: tuple[str, ...] = ("2026-07", "2026-10", "2027-01")
+    #: What versions are called; else `api_version` is current, older ones are in maintenance, newer ones candidates.
+    api_kinds: Mapping[str, VersionKind] = {}
     faults: tuple[Fault, ...] = ()
 
     @model_validator(mode="after")
@@ -156,6 +170,14 @@ class EmulatorSettings(_Model):
         if len(ids) != len(set(ids)):
             raise ValueError("boards: every id and subitem_board_id must differ")
         return self
+
+    def kind_of(self, version: str) -> str:
+        """What monday calls a version of its API."""
+        if version in self.api_kinds:
+            return self.api_kinds[version]
+        if version == self.api_version:
+            return "current"
+        return "maintenance" if version < self.api_version else "release_candidate"
 
     @property
     def is_remote(self) -> bool:

@@ -4,6 +4,7 @@ In: frames of desired groups, items or subitems. Out: the same rows with monday'
 One board after the other, each while the run holds it; what is done there is board_work.py's.
 """
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ from order_sync.orders.naming import TextKey, text_key
 from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
+
+log = logging.getLogger("order_sync.monday")
 
 GROUPS = ["board_id", "title", "group_id"]
 ITEMS = ["board_id", "delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at"]
@@ -109,6 +112,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
         before, started = (client.usage.calls, client.usage.complexity), perf_counter()
         done, boards = self._work(context, rows, STEPS[name])
         metadata = self._tell_groups(rows, boards) if name == "monday_groups" else self._tell_rows(context, rows, done)
+        if name == "monday_groups" and client.api_version is not None:
+            metadata["API version"] = str(client.api_version)
+            if client.api_version.warning:
+                log.warning(client.api_version.warning)
         context.add_output_metadata(
             {
                 **metadata,

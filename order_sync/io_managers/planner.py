@@ -136,7 +136,8 @@ class Planner:
         monday = self._monday
 
         def read() -> dict[int, Site]:
-            monday.check_version()
+            if warning := monday.check_version().warning:
+                self._note(warning)
             return read_sites(monday, self._board_ids)
 
         sites = self._asked(read, "which groups and labels it has", {})

@@ -5,7 +5,7 @@ In: a reader and a board id. Out: a `Board`, and ids by key. Reads only.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from order_sync.monday import operations
 from order_sync.monday.client import MondayReader
 from order_sync.monday.columns import SUBTASKS, Column, read_column
 from order_sync.monday.lists import Listing, Row, ask, hundreds, is_active, items_by_id, rows_in, rows_of, text_of
+from order_sync.monday.version import ApiVersion, read_version
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.mapping import Mapping as ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
@@ -66,15 +67,36 @@ def read_boards(reader: MondayReader, board_ids: Iterable[int]) -> dict[int, Boa
     return found
 
 
-def visible_boards(reader: MondayReader, board_ids: Sequence[int]) -> dict[int, Board]:
-    """Those of the boards that the token sees, by id."""
+def boards_and_version(reader: MondayReader, board_ids: Sequence[int]) -> tuple[dict[int, Board], ApiVersion | None]:
+    """Those of the boards that the token sees, and what monday says of the API's version, in the same calls."""
+    versions: list[ApiVersion] = []
+    boards = visible_boards(
+        reader,
+        board_ids,
+        text=operations.BOARD_AND_VERSIONS,
+        hear=lambda data: versions.append(read_version(data, reader.wanted_version)),
+    )
+    return boards, versions[0] if versions else None
+
+
+def visible_boards(
+    reader: MondayReader,
+    board_ids: Sequence[int],
+    *,
+    text: str = operations.BOARD,
+    hear: Callable[[Row], None] = lambda data: None,
+) -> dict[int, Board]:
+    """Those of the boards that the token sees, by id. `hear` is called with each answer."""
+
+    def boards_in(data: Row) -> list[Row] | None:
+        hear(data)
+        return _boards_in(data)
+
     found: dict[int, Board] = {}
     for start in range(0, len(board_ids), BOARDS_A_CALL):
         ids = [str(board_id) for board_id in board_ids[start : start + BOARDS_A_CALL]]
         what = f"what boards {', '.join(ids)} are like"
-        found |= {
-            int(raw["id"]): _board(raw) for raw in ask(reader, operations.BOARD, {"board": ids}, _boards_in, what)
-        }
+        found |= {int(raw["id"]): _board(raw) for raw in ask(reader, text, {"board": ids}, boards_in, what)}
     return found
 
 

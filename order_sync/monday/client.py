@@ -26,7 +26,8 @@ from order_sync.monday import operations, shapes
 from order_sync.monday.errors import classify, is_expired_cursor, parse_errors
 from order_sync.monday.pacing import Clock, Pacer, spent
 from order_sync.monday.service import next_step
-from order_sync.monday.transport import API_VERSION, MondayTransport, Reply
+from order_sync.monday.transport import MondayTransport, Reply
+from order_sync.monday.version import ApiVersion, read_version
 from order_sync.orders.budget import NOTHING, Leave
 
 log = logging.getLogger("order_sync.monday")
@@ -66,6 +67,7 @@ class MondayReader:
         self._transport = transport
         self.pacer = pacer or Pacer()
         self.usage = Usage()
+        self.api_version: ApiVersion | None = None  # once it has been checked
         self.beat: Callable[[], None] = lambda: None  # called before each query and in long waits: it keeps leases
         self._attempts = attempts
 
@@ -142,8 +144,11 @@ class MondayReader:
             seconds -= SLICE_SECONDS
         self.clock.sleep(seconds)
 
-    def check_version(self) -> None:
-        """Raises Fatal if monday cannot be reached, refuses the token, or serves another API version (silently)."""
+    def check_version(self) -> ApiVersion:
+        """The version of monday's API in use, in one call.
+
+        Raises Fatal if monday cannot be reached, refuses the token, or serves another version (silently).
+        """
 
         def once() -> Reply:
             self.usage.add(calls=1)
@@ -157,12 +162,13 @@ class MondayReader:
             step = next_step(error, str(self._transport.url))
             raise Fatal(f"{error}. {step} Nothing was written to the board.") from error
         self.pacer.learn(reply)
-        served = reply.headers.get("api-version") or str(read_data(reply)["version"]["value"])
-        if served != API_VERSION:
-            raise Fatal(
-                f"monday serves API version {served} where order_sync needs {API_VERSION}. "
-                "Nothing was written. Update order_sync."
-            )
+        self.api_version = read_version(read_data(reply), self.wanted_version, reply.headers.get("api-version"))
+        return self.api_version
+
+    @property
+    def wanted_version(self) -> str:
+        """The version of monday's API that every request asks for."""
+        return self._transport.version
 
 
 class MondayClient(MondayReader):

@@ -66,18 +66,19 @@ CHANGE_VALUES = gql(
 ).document
 SHARED = frozenset({"board", "labels"})
 
-VERSION = "query Version { version { value kind } me { id } complexity { before reset_in_x_seconds } }"
+_VERSIONS = "version { value kind } versions { value kind }"
+VERSION = f"query Version {{ {_VERSIONS} me {{ id }} complexity {{ before reset_in_x_seconds }} }}"
 BUDGET = "query Budget { complexity { before after reset_in_x_seconds } }"
-BOARD = """
-query Board($board: [ID!]) {
+_BOARD = """
   boards(ids: $board) {
     id name url hierarchy_type items_count items_limit
     columns { id title type settings }
     groups { id title archived deleted }
   }
   complexity { before query after reset_in_x_seconds }
-}
 """
+BOARD = f"query Board($board: [ID!]) {{{_BOARD}}}"
+BOARD_AND_VERSIONS = f"query BoardAndVersions($board: [ID!]) {{{_BOARD} {_VERSIONS}}}"
 ITEMS_BY_COLUMN = """
 query ItemsByColumn($board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $ids: [String!]) {
   items_page_by_column_values(board_id: $board, columns: $columns, limit: 500) {

@@ -20,10 +20,9 @@ from gql.transport.exceptions import TransportClosed
 from gql.transport.httpx import HTTPXTransport
 
 from order_sync.errors import NotMonday, Transient
-from order_sync.monday import shapes
+from order_sync.monday import API_VERSION, shapes
 from order_sync.redaction import Redaction
 
-API_VERSION = "2026-10"
 PROXY_ADVICE = (
     "Nothing was lost. Let this machine reach monday: look at HTTPS_PROXY and NO_PROXY (with the proxy's user and "
     "password, if it wants them), at the firewall and at ORDER_SYNC_MONDAY_URL, then start the run again."
@@ -90,11 +89,12 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes) -> Reply
 class MondayTransport(HTTPXTransport):
     """gql's httpx transport, which loses status and headers, with a `send` that keeps them."""
 
-    def __init__(self, url: str, token: str, *, timeout_seconds: float = 75.0) -> None:
+    def __init__(self, url: str, token: str, *, version: str = API_VERSION, timeout_seconds: float = 75.0) -> None:
+        self.version = version
         # monday gives up after 60 s: waiting longer than it does turns most time-outs into answers.
         super().__init__(
             url,
-            headers={"Authorization": token, "API-Version": API_VERSION, "Content-Type": "application/json"},
+            headers={"Authorization": token, "API-Version": version, "Content-Type": "application/json"},
             timeout=httpx.Timeout(timeout_seconds, connect=10.0),
             # A proxy of the company is for monday, not for the emulator on this machine.
             trust_env=is_elsewhere(url),

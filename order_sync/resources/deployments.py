@@ -39,6 +39,7 @@ def resources(settings: Settings) -> dict[str, Any]:
         "first_batch": settings.first_batch,
         "largest_batch": settings.largest_batch,
         "batch_seconds": settings.batch_seconds,
+        "version": settings.monday_version,
         "clock_speed": settings.clock_speed,
     }
     if settings.dry_run:

@@ -7,6 +7,7 @@ The read-only resource has no method that writes; it may lack a token, and then 
 import dagster as dg
 from pydantic import Field
 
+from order_sync.monday import API_VERSION
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import MondayTransport
@@ -22,6 +23,7 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
     first_batch: int = Field(description="Creates in the first request.")
     largest_batch: int = Field(description="Most creates in one request.")
     batch_seconds: float = Field(description="How long one request may take, as estimated.")
+    version: str = Field(default=API_VERSION, description="Version of monday's API.")
     clock_speed: float = Field(default=1.0, description="How fast monday's clock runs; 1 but for the local one.")
 
     @property
@@ -34,7 +36,10 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
         if not self.token:
             return None
         # A dry run answers soon: where monday cannot be asked, it says so and goes on without.
-        return MondayReader(MondayTransport(self.url, self.token), pacer=self.pacer(budget), attempts=attempts)
+        return MondayReader(self._transport(), pacer=self.pacer(budget), attempts=attempts)
+
+    def _transport(self) -> MondayTransport:
+        return MondayTransport(self.url, self.token, version=self.version)
 
     def pacer(self, budget: Budget | None = None) -> Pacer:
         return Pacer(
@@ -57,4 +62,4 @@ class MondayResource(ReadOnlyMondayResource):
 
     def client(self, budget: Budget) -> MondayClient:
         """A client that also writes, within the budget of the account."""
-        return MondayClient(MondayTransport(self.url, self.token), pacer=self.pacer(budget))
+        return MondayClient(self._transport(), pacer=self.pacer(budget))

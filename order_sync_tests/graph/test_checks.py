@@ -30,6 +30,7 @@ CHECKS = {
     "no_header_past_its_lease": "pending_headers",
     "no_line_past_its_lease": "pending_lines",
     "mapping_fits_board": "monday_groups",
+    "api_version_lasts": "monday_groups",
     "every_group_once": "monday_groups",
     "labels_known": "monday_groups",
     "every_header_has_its_item": "monday_items",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from order_sync.emulator import Fault, FaultKind
@@ -11,7 +14,7 @@ from order_sync.monday.client import BUDGET_SLICE_SECONDS, MondayReader
 from order_sync.monday.pacing import Pacer
 from order_sync.monday.transport import MondayTransport
 from order_sync.orders.budget import Budget
-from order_sync_tests.monday.stage import QuickClock, Stage
+from order_sync_tests.monday.stage import OddTransport, QuickClock, Stage
 
 NOWHERE = "http://127.0.0.1:9/v2"  # the discard port: nobody listens
 
@@ -22,14 +25,73 @@ def test_the_version_is_checked_once_and_teaches_the_budget(stage: Stage) -> Non
         assert client.usage.calls == 1
         assert client.pacer.batch_size("create_item") == 10
     [request] = stage.emulator.requests()
-    assert request["operations"] == ["complexity", "me", "version"]
+    assert request["operations"] == ["complexity", "me", "version", "versions"]
 
 
 def test_another_version_is_named_before_anything_is_written(stage: Stage) -> None:
     stage.faults(Fault(kind=FaultKind.WRONG_VERSION))
     with (
         stage.client() as client,
-        pytest.raises(Fatal, match=r"serves API version \S+ where order_sync needs 2026-10\. Nothing was written"),
+        pytest.raises(Fatal, match=r"serves API version \S+ instead of 2026-10.*Nothing was written"),
+    ):
+        client.check_version()
+
+
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        ({}, None),
+        ({"api_version": "2027-01"}, "2026-10 is in maintenance: .*Try ORDER_SYNC_MONDAY_VERSION=2027-01 in a dry run"),
+        ({"api_kinds": {"2026-10": "old_previous_maintenance"}}, "2026-10 is in old previous maintenance"),
+        ({"api_kinds": {"2026-10": "deprecated", "2027-01": "current"}}, "is deprecated: .*MONDAY_VERSION=2027-01"),
+        ({"api_kinds": {"2026-10": "release_candidate", "2026-07": "current"}}, "monday may still change it.*2026-07"),
+        ({"api_kinds": {"2026-10": "dev"}}, "2026-10 is dev: monday may still change it"),
+    ],
+)
+def test_a_version_that_will_not_last_is_warned_of(stage: Stage, settings: dict[str, Any], warning: str | None) -> None:
+    stage.emulator.configure(**settings)
+    with stage.client() as client:
+        version = client.check_version()
+        assert client.usage.calls == 1
+    assert version.value == "2026-10"
+    if warning is None:
+        assert version.warning is None
+    else:
+        assert re.search(warning, version.warning or "")
+
+
+def test_a_retired_version_stops_with_those_that_there_are(stage: Stage) -> None:
+    stage.emulator.configure(api_version="2027-04", api_versions=("2027-01", "2027-04"))
+    with stage.client() as client, pytest.raises(Fatal) as caught:
+        client.check_version()
+    assert str(caught.value) == (
+        "monday serves API version 2027-04 instead of 2026-10, which it has retired or never had; it has 2027-01 "
+        "(maintenance), 2027-04 (current). Nothing was written. Set ORDER_SYNC_MONDAY_VERSION=2027-04, after a dry run "
+        "with it, or update order_sync."
+    )
+    with stage.client(MondayTransport(stage.emulator.url, "a-token", version="2027-01")) as client:
+        assert client.check_version().kind == "maintenance"
+
+
+@pytest.mark.parametrize("odd", [None, [], [None], [{}], "versions", [{"value": "2026-10"}]])
+def test_a_list_of_versions_that_cannot_be_read_decides_nothing(stage: Stage, odd: Any) -> None:
+    def change(data: dict[str, Any]) -> bool:
+        data["versions"] = odd
+        return True
+
+    with stage.client(OddTransport(stage.emulator.url, change, times=1)) as client:
+        version = client.check_version()
+    assert (version.value, version.kind, version.warning) == ("2026-10", "current", None)
+
+
+def test_a_version_that_is_served_but_not_listed_stops(stage: Stage) -> None:
+    def change(data: dict[str, Any]) -> bool:
+        data["versions"] = [{"value": "2027-01", "kind": "current"}]
+        return True
+
+    with (
+        stage.client(OddTransport(stage.emulator.url, change, times=1)) as client,
+        pytest.raises(Fatal, match=r"does not list API version 2026-10.*it has 2027-01 \(current\)"),
     ):
         client.check_version()
 

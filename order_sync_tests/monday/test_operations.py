@@ -43,7 +43,16 @@ def schema() -> GraphQLSchema:
 
 def test_no_document_is_forgotten() -> None:
     names = {name.partition("-")[0] for name in DOCUMENTS}
-    queries = {"VERSION", "BUDGET", "BOARD", "ITEMS_BY_COLUMN", "NEXT_ITEMS", "SUBITEMS", "JOB_STATUS"}
+    queries = {
+        "VERSION",
+        "BUDGET",
+        "BOARD",
+        "BOARD_AND_VERSIONS",
+        "ITEMS_BY_COLUMN",
+        "NEXT_ITEMS",
+        "SUBITEMS",
+        "JOB_STATUS",
+    }
     queries |= {"ITEMS_BY_RULES", "ITEM_STATES", "ITEM_TEXTS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
     queries |= {"BOARD_ITEMS", "MORE_BOARD_ITEMS", "ITEM_PLACES"}

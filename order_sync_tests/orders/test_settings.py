@@ -132,6 +132,10 @@ def test_every_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("email_security", "ssl", "must be 'starttls', 'tls' or 'none'"),
         ("monday_url", "api.monday.com", r"must look like https://api\.monday\.com/v2"),
         ("monday_url", "http://host:port/v2", "must look like https"),
+        ("monday_version", "2026-13", "must look like 2026-10"),
+        ("monday_version", "2026-1", "must look like 2026-10"),
+        ("monday_version", "2026-10\n", "must look like 2026-10"),
+        ("monday_version", "latest", "must look like 2026-10"),
     ],
 )
 def test_a_wrong_value_says_what_the_setting_takes(
