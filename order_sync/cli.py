@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from dagster import DagsterInvariantViolationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
@@ -67,7 +66,7 @@ class _Commands(click.Group):
             sys.exit(130 if isinstance(error, Interrupted) else 2)
         except SQLAlchemyError as error:
             print_error(OrderSyncError(f"The database answers: {reason(error)}"))
-        except (DagsterInvariantViolationError, OSError) as error:
+        except OSError as error:
             print_error(OrderSyncError(" ".join(str(error).split())))
         sys.exit(2)
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,18 +19,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from order_sync.io_managers.plan import Plan
-from order_sync.io_managers.queue import OUTCOMES
-from order_sync.launch import Summary
-from order_sync.monday.reconcile import Report as Reconciled
-from order_sync.monday.setup import BoardReport
-from order_sync.orders.check import Finding
+from order_sync.durations import age, span
+from order_sync.orders.counts import OUTCOMES
 from order_sync.orders.held import Cause, HeldOrder, unexpected
 from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.reconcile import SHOWN, Kind
-from order_sync.orders.report import Report
-from order_sync.orders.requeue import Requeued
-from order_sync.report_page import age, span
+
+# Only the types: what a command does not run, it does not import.
+if TYPE_CHECKING:
+    from order_sync.io_managers.plan import Plan
+    from order_sync.launch import Summary
+    from order_sync.monday.reconcile import Report as Reconciled
+    from order_sync.monday.setup import BoardReport
+    from order_sync.orders.check import Finding
+    from order_sync.orders.report import Report
+    from order_sync.orders.requeue import Requeued
 
 WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no width of its own
 console = Console(soft_wrap=True, width=WIDTH)

@@ -47,7 +47,7 @@ class Summary:
     rejected: list[dict[str, Any]] = field(default_factory=list)  # as QueueReader.errors
     held: list[HeldOrder] = field(default_factory=list)  # other orders, which wait and cannot be taken up
     waiting: int = 0  # orders that wait and could be taken up; looked for only where the run took none
-    customers: list[dict[str, Any]] = field(default_factory=list)  # customer, and the OUTCOMES of io_managers/queue.py
+    customers: list[dict[str, Any]] = field(default_factory=list)  # customer, and the OUTCOMES of orders/counts.py
     groups_created: int = 0
     items_created: int = 0
     subitems_created: int = 0
@@ -88,7 +88,10 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     check_record_folder(Path(os.environ["DAGSTER_HOME"]))
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "dagster.lock"):  # two that make Dagster's tables at once would fail
-        instance = dg.DagsterInstance.get()
+        try:
+            instance = dg.DagsterInstance.get()
+        except dg.DagsterInvariantViolationError as error:
+            raise ConfigurationError(" ".join(str(error).split())) from None
     with instance:
         yield instance
 

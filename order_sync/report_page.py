@@ -6,11 +6,11 @@ In: a `Report`. Out: the page's text. Never a value that is not escaped, and not
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from order_sync.durations import age, span
 from order_sync.orders.report import Report
 
 
@@ -30,16 +30,3 @@ def render(report: Report) -> str:
     }
     environment.filters |= filters
     return environment.get_template("report.html").render(report=report)
-
-
-def age(delta: timedelta) -> str:
-    """How long something waits, as people say it."""
-    minutes = int(delta.total_seconds() // 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 2_880 else f"{minutes // 1_440} days"
-
-
-def span(began: datetime, ended: datetime) -> str:
-    seconds = round((ended - began).total_seconds())
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

@@ -19,6 +19,7 @@ from order_sync.errors import OrderSyncError
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import Held
+from order_sync.orders.counts import OUTCOMES
 from order_sync.orders.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.orders.housekeeping import tidy
 from order_sync.orders.mapping import Mapping
@@ -32,7 +33,6 @@ CUSTOMERS = "customers"
 LEFT = "held back with no row rejected"
 HELD = "orders that no run can take up"
 LOGGED = 20  # held orders that the log names
-OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
 STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
 CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
 CLAIMABLE_LINES = ["delta_uuid", "line_uuid", "record_uuid", "customer", "created_at", "late"]

@@ -30,6 +30,9 @@ from order_sync.orders.guid import canonical
 from order_sync.orders.naming import Customers
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
 
+# What became of a run's rows of one customer: the numbers of a row of its table.
+OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:

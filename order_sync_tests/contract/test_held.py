@@ -322,8 +322,8 @@ def respell(site: Site, *names: str, spelling: str) -> None:
         for name in names:
             table = getattr(site.tables, name)
             for column in (c.name for c in table.columns if c.name.endswith("_uuid")):
-                for (key,) in connection.exec_driver_sql(f'SELECT {column} FROM "{table.name}"').all():  # noqa: S608
-                    statement = f'UPDATE "{table.name}" SET {column} = ? WHERE {column} = ?'  # noqa: S608
+                for (key,) in connection.exec_driver_sql(f'SELECT {column} FROM "{table.name}"').all():  # noqa: S608 - names of ours
+                    statement = f'UPDATE "{table.name}" SET {column} = ? WHERE {column} = ?'  # noqa: S608 - names of ours
                     connection.exec_driver_sql(statement, (SPELLINGS[spelling](key), key))
 
 
