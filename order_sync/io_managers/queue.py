@@ -159,9 +159,10 @@ class QueueIOManager(dg.ConfigurableIOManager):
             for step in STEPS:
                 latest = self._instance.get_latest_materialization_event(dg.AssetKey(step))
                 before.add(latest.run_id if latest else None)
-        for run_id in self._over() if before != {None} else []:
+        over = self._over() if before != {None} else []
+        for run_id in over:
             if run_id in before:
-                taken = self._queue.take_over(self._run_id, run_id)
+                taken = self._queue.take_over(self._run_id, run_id, over)
                 if log is not None:
                     log.info(f"took over {taken} rows of run {run_id}")
 

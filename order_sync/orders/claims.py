@@ -7,15 +7,18 @@ Claims are conditional updates on named rows, so they are right even where a ser
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
+from time import sleep
 from typing import Any
 
 import sqlalchemy as sa
 
 from order_sync.errors import Rule
+from order_sync.orders.claimable import Claimable
 from order_sync.orders.conditions import has_no_order, is_rejected, waits
 from order_sync.orders.database import WritableDatabase, chunks, in_transaction
 from order_sync.orders.guid import is_uuid
+from order_sync.orders.holders import LOOKS, PAUSE, Holders, Verdict, verdict
 from order_sync.orders.journal import Operation
 from order_sync.orders.naming import TextKey, customer_key
 from order_sync.orders.queue import QueueReader
@@ -36,106 +39,121 @@ class OrderQueue(QueueReader):
     def claim_headers(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
         """Claims these headers for the run; returns how many it now holds of them.
 
-        A record_uuid is claimed whole or not at all: where another worker got one of its headers first, the
-        run gives back the rest.
+        A record_uuid has one holder: where another run has rows of it, this one gives back what it got.
         """
-        wanted = list(delta_uuids)
-        for chunk in chunks(wanted):
-            self._claim_headers(run_id, chunk, over)
-        return self._count_held(self.tables.header_queue, run_id, wanted)
-
-    @in_transaction
-    def _claim_headers(self, connection: sa.Connection, run_id: str, wanted: list[str], over: Collection[str]) -> None:
-        h = self.tables.header_queue
-        now = self._database.now(connection)
-        self._claim(connection, h, wanted, self.claimable(over, now).header(), run_id, now)
-        self._give_back_broken(connection, run_id, wanted)
+        return self._claim(self.tables.header_queue, run_id, list(delta_uuids), over)
 
     def claim_lines(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
-        """Claims these lines for the run; returns how many it now holds of them."""
-        wanted = list(delta_uuids)
+        """Claims these lines for the run, in the same way; returns how many it now holds of them."""
+        return self._claim(self.tables.line_queue, run_id, list(delta_uuids), over)
+
+    def _claim(self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]) -> int:
         for chunk in chunks(wanted):
-            self._claim_lines(run_id, chunk, over)
-        return self._count_held(self.tables.line_queue, run_id, wanted)
-
-    @in_transaction
-    def _claim_lines(self, connection: sa.Connection, run_id: str, wanted: list[str], over: Collection[str]) -> None:
-        now = self._database.now(connection)
-        condition = self.claimable(over, now).line()
-        self._claim(connection, self.tables.line_queue, wanted, condition, run_id, now)
-
-    def _count_held(self, table: sa.Table, run_id: str, wanted: list[str]) -> int:
-        """How many of these rows the run holds: read back, for a trigger may hide how many a statement changed."""
+            self._take(table, run_id, chunk, over)
+        self._settle(table, run_id, wanted, over)
+        # Read back, for a trigger may hide how many rows a statement changed.
         return len(self._held(table, run_id).intersection(key.lower() for key in wanted))
 
-    def _claim(
-        self,
-        connection: sa.Connection,
-        table: sa.Table,
-        wanted: list[str],
-        condition: sa.ColumnElement[bool],
-        run_id: str,
-        now: datetime,
+    @in_transaction
+    def _take(
+        self, connection: sa.Connection, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]
     ) -> None:
+        """Makes those rows the run's that are free, of orders that no other run is seen to hold."""
+        now = self._database.now(connection)
+        claimable = self.claimable(over, now)
+        free = claimable.header() if table is self.tables.header_queue else claimable.line()
+        held = self._holders(run_id, claimable).is_anothers(table)
         # As a CASE the condition cannot tempt the server to read all rows of a state instead of these by their key.
-        free = (table.c.delta_uuid.in_(wanted), sa.case((condition, 1), else_=0) == 1)
+        these = (table.c.delta_uuid.in_(wanted), sa.case((sa.and_(free, ~held), 1), else_=0) == 1)
         connection.execute(
             sa.update(table)
-            .where(*free)
+            .where(*these)
             .values(sync_state=State.PENDING, sync_run_id=run_id, sync_attempted_at=now, sync_error_message=sa.null())
         )
         # Each is somebody's now, this run's or another's.
         not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
-        expect_none(connection, sa.select(table.c.delta_uuid).where(*free, not_ours), "could still be claimed")
+        expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
 
-    def _give_back_broken(self, connection: sa.Connection, run_id: str, wanted: list[str]) -> None:
-        """Gives back the headers of record_uuids of which another run holds a part."""
-        h = self.tables.header_queue
-        theirs = h.alias("theirs")
-        # Correlated, so that each row looks up its own record_uuid instead of reading every claimed row.
-        another_holds_a_part = sa.exists().where(
-            theirs.c.record_uuid == h.c.record_uuid,
-            theirs.c.sync_state == State.PENDING,
-            theirs.c.sync_run_id.is_not(None),
-            theirs.c.sync_run_id != run_id,
-        )
-        connection.execute(
-            sa.update(h)
-            .where(h.c.delta_uuid.in_(wanted), h.c.sync_run_id == run_id, another_holds_a_part)
-            .values(sync_state=State.NEW, sync_run_id=sa.null())
-        )
+    def _holders(self, run_id: str, claimable: Claimable) -> Holders:
+        return Holders(tables=self.tables, run_id=run_id, expired=claimable.expired, over=claimable.over)
+
+    def _settle(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> None:
+        """Gives back the orders of these rows that another run has rows of, too; see holders.py."""
+        for looks_left in range(LOOKS, -1, -1):
+            others = self._others(table, run_id, keys, over)
+            verdicts = {record: verdict(run_id, runs, looks_left) for record, runs in others.items()}
+            lost = [record for record, found in verdicts.items() if found is Verdict.GIVE_BACK]
+            for chunk in chunks(lost):
+                self._give_back(run_id, chunk)
+            if Verdict.LOOK_AGAIN not in verdicts.values():
+                return
+            sleep(PAUSE)
+
+    def _others(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> dict[str, set[str]]:
+        """Other runs by record_uuid, where they have rows of orders of which this run holds these."""
+        holders = self._holders(run_id, self.claimable(over))
+        others: dict[str, set[str]] = {}
+        for chunk in chunks(keys):
+            for row in self.database.rows(*holders.others(table, chunk)):
+                others.setdefault(row["record_uuid"], set()).add(row["run_id"])
+        return others
+
+    @in_transaction
+    def _give_back(self, connection: sa.Connection, run_id: str, records: list[str]) -> None:
+        """Everything that the run holds of these orders is nobody's any more."""
+        h, line = self.tables.header_queue, self.tables.line_queue
+        for table, state in ((line, State.PENDING), (h, State.NEW)):
+            mine = (table.c.record_uuid.in_(records), *self._of_run(table, run_id))
+            connection.execute(sa.update(table).where(*mine).values(sync_state=state, sync_run_id=sa.null()))
+            expect_none(connection, sa.select(table.c.delta_uuid).where(*mine), "had not been given back")
 
     # ---- all rows of a run ------------------------------------------------------------------------
     # In chunks by key, each a transaction of its own: more rows in one statement, and SQL Server locks the whole table.
 
     def renew(self, run_id: str) -> int:
-        """Extends the run's lease on all its rows; returns how many rows it still holds."""
-        h, line = self.tables.header_queue, self.tables.line_queue
-        return sum(self._renew(run_id, table, keys) for table in (h, line) for keys in self._chunks(table, run_id))
+        """Extends the run's lease on all its rows; returns how many rows it still holds.
+
+        A lease that had expired is claimed anew: another run may have taken rows of the same orders meanwhile.
+        """
+        held = 0
+        for table in (self.tables.header_queue, self.tables.line_queue):
+            for keys in self._chunks(table, run_id):
+                renewed, late = self._renew(run_id, table, keys)
+                if late:
+                    self._settle(table, run_id, keys, ())
+                    renewed = self.database.count(
+                        sa.select(table.c.delta_uuid).where(*self._of_run(table, run_id, keys))
+                    )
+                held += renewed
+        return held
 
     @in_transaction
-    def _renew(self, connection: sa.Connection, run_id: str, table: sa.Table, keys: list[str]) -> int:
+    def _renew(self, connection: sa.Connection, run_id: str, table: sa.Table, keys: list[str]) -> tuple[int, int]:
+        """How many of the rows the run holds, and how many of them it held past their lease."""
         mine = self._of_run(table, run_id, keys)
         now = self._database.now(connection)
+        expired = table.c.sync_attempted_at < now - self.lease
+        late = _count(connection, sa.select(table.c.delta_uuid).where(*mine, expired))
         connection.execute(sa.update(table).where(*mine).values(sync_attempted_at=now))
-        late = sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < now - ROUNDING)
-        counted = sa.select(sa.func.count(), sa.func.count(sa.case((late, 1)))).select_from(table).where(*mine)
+        missed = sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < now - ROUNDING)
+        counted = sa.select(sa.func.count(), sa.func.count(sa.case((missed, 1)))).select_from(table).where(*mine)
         held, not_renewed = connection.execute(counted).one()
         if not_renewed:
             raise lost(f"{not_renewed} rows had no new lease")
-        return int(held)
+        return int(held), late
 
-    def take_over(self, run_id: str, from_run_id: str) -> int:
-        """Makes the rows of a run that is over the rows of this run; returns how many.
+    def take_over(self, run_id: str, from_run_id: str, over: Collection[str] = ()) -> int:
+        """Makes the rows of a run that is over the rows of this run; returns how many rows it took.
 
-        Stopped half way, each row is one run's or the other's, and the next run may take up both.
+        Stopped half way, each row is one run's or the other's, and the next run may take up both. That run may have
+        ended before it looked for others, so this one looks.
         """
-        h, line = self.tables.header_queue, self.tables.line_queue
-        return sum(
-            self._take_over(run_id, from_run_id, table, keys)
-            for table in (h, line)
-            for keys in self._chunks(table, from_run_id)
-        )
+        taken = 0
+        for table in (self.tables.header_queue, self.tables.line_queue):
+            for keys in self._chunks(table, from_run_id):
+                taken += self._take_over(run_id, from_run_id, table, keys)
+                self._settle(table, run_id, keys, {*over, from_run_id})
+        return taken
 
     @in_transaction
     def _take_over(

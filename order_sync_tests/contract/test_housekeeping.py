@@ -81,7 +81,8 @@ def test_what_was_taken_over_by_half_can_be_taken_over(claimed: Site) -> None:
     with writes(claimed, stop_after=1), pytest.raises(Stopped):
         claimed.queue().take_over("run-2", "run-1")
     assert [lease.run_id for lease in claimed.queue().leases()] == ["run-1", "run-2"]
-    assert claimed.queue().take_over("run-3", "run-1") + claimed.queue().take_over("run-3", "run-2") == ROWS
+    over = ["run-1", "run-2"]
+    assert sum(claimed.queue().take_over("run-3", run_id, over) for run_id in over) == ROWS
     assert claimed.queue().leases() == [Lease(run_id="run-3", rows=ROWS)]
 
 

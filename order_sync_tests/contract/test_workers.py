@@ -31,8 +31,9 @@ def claim_all(url: str, schema: str | None, run_id: str, start: Barrier, batch: 
     while waiting := queue.claimable_headers():
         records = list(dict.fromkeys(row["record_uuid"] for row in waiting))[:batch]
         queue.claim_headers(run_id, [row["delta_uuid"] for row in waiting if row["record_uuid"] in set(records)])
-    while lines := queue.claimable_lines():
-        queue.claim_lines(run_id, [row["delta_uuid"] for row in lines[: 2 * batch]])
+    mine = {row["record_uuid"] for row in queue.claimed_headers(run_id)}
+    while lines := [row["delta_uuid"] for row in queue.claimable_lines() if row["record_uuid"] in mine]:
+        queue.claim_lines(run_id, lines[: 2 * batch])
     database.dispose()
 
 
