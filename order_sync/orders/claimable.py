@@ -113,5 +113,6 @@ class Claimable:
         return sa.or_(*(sa.exists().where(same_order(other, row), blocks_its_order(other)) for other in blocking))
 
     def _is_held(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
-        held = self.tables.header_queue.alias("held")
-        return sa.exists().where(same_order(held, row), self.is_leased(held))
+        """A run has headers or lines of the row's order."""
+        queues = (table.alias("held") for table in (self.tables.header_queue, self.tables.line_queue))
+        return sa.or_(*(sa.exists().where(same_order(held, row), self.is_leased(held)) for held in queues))

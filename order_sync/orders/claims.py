@@ -14,7 +14,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.errors import Rule
-from order_sync.orders.claimable import Claimable
 from order_sync.orders.conditions import has_no_order, is_rejected, waits
 from order_sync.orders.database import WritableDatabase, chunks, in_transaction
 from order_sync.orders.guid import is_uuid
@@ -62,7 +61,7 @@ class OrderQueue(QueueReader):
         now = self._database.now(connection)
         claimable = self.claimable(over, now)
         free = claimable.header() if table is self.tables.header_queue else claimable.line()
-        held = self._holders(run_id, claimable).is_anothers(table)
+        held = Holders(claimable=claimable, run_id=run_id).is_anothers(table)
         # As a CASE the condition cannot tempt the server to read all rows of a state instead of these by their key.
         these = (table.c.delta_uuid.in_(wanted), sa.case((sa.and_(free, ~held), 1), else_=0) == 1)
         connection.execute(
@@ -73,9 +72,6 @@ class OrderQueue(QueueReader):
         # Each is somebody's now, this run's or another's.
         not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
         expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
-
-    def _holders(self, run_id: str, claimable: Claimable) -> Holders:
-        return Holders(tables=self.tables, run_id=run_id, expired=claimable.expired, over=claimable.over)
 
     def _settle(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> None:
         """Gives back the orders of these rows that another run has rows of, too; see holders.py."""
@@ -91,7 +87,7 @@ class OrderQueue(QueueReader):
 
     def _others(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> dict[str, set[str]]:
         """Other runs by record_uuid, where they have rows of orders of which this run holds these."""
-        holders = self._holders(run_id, self.claimable(over))
+        holders = Holders(claimable=self.claimable(over), run_id=run_id)
         others: dict[str, set[str]] = {}
         for chunk in chunks(keys):
             for row in self.database.rows(*holders.others(table, chunk)):

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.orders.tables import State, Tables
+from order_sync.orders.claimable import Claimable
+from order_sync.orders.conditions import same_order
+from order_sync.orders.tables import State
 
 LOOKS = 5  # after the first, before a run gives back what others do not let go
 PAUSE = 0.2  # seconds between two looks: more than the others need to see us
@@ -45,10 +46,8 @@ def verdict(run_id: str, others: Collection[str], looks_left: int) -> Verdict:
 class Holders:
     """Who holds what at one moment."""
 
-    tables: Tables
+    claimable: Claimable
     run_id: str
-    expired: datetime  # a lease that was last renewed before this has expired
-    over: tuple[str, ...] = ()  # runs that have ended: they hold nothing
 
     def is_anothers(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
         """Another run holds rows of this row's order. Correlated, so that each row looks up its own order."""
@@ -65,11 +64,11 @@ class Holders:
             mine.c.sync_run_id == self.run_id,
             mine.c.sync_state == State.PENDING,
         ]
-        if table is self.tables.line_queue:
-            own = self.tables.header_queue.alias("own")
+        if table is self.claimable.tables.line_queue:
+            own = self.claimable.tables.header_queue.alias("own")
             conditions.append(
                 ~sa.exists().where(
-                    own.c.record_uuid == mine.c.record_uuid,
+                    same_order(own, mine),
                     own.c.sync_run_id == self.run_id,
                     own.c.sync_state == State.PENDING,
                 )
@@ -83,14 +82,12 @@ class Holders:
         ]
 
     def _queues(self, name: str) -> tuple[sa.FromClause, sa.FromClause]:
-        return self.tables.header_queue.alias(name), self.tables.line_queue.alias(name)
+        tables = self.claimable.tables
+        return tables.header_queue.alias(name), tables.line_queue.alias(name)
 
     def _theirs(self, theirs: sa.FromClause, row: sa.FromClause) -> tuple[sa.ColumnElement[bool], ...]:
         return (
-            theirs.c.record_uuid == row.c.record_uuid,
-            theirs.c.sync_state == State.PENDING,
-            theirs.c.sync_run_id.is_not(None),
+            same_order(theirs, row),
+            self.claimable.is_leased(theirs),
             theirs.c.sync_run_id != self.run_id,
-            theirs.c.sync_run_id.not_in(self.over),
-            theirs.c.sync_attempted_at >= self.expired,
         )

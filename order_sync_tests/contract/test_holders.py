@@ -150,8 +150,10 @@ def test_who_held_a_part_first_keeps_it(site: Site, order: SampleOrders) -> None
 
 def test_an_order_whose_lines_another_run_holds_is_not_claimed(site: Site, order: SampleOrders) -> None:
     assert site.queue().claim_lines("run-2", uuids([order], "lines")[:1]) == 1
+    assert site.queue().claimable_headers() == []
     assert site.queue().claim_headers("run-1", uuids([order], "headers")) == 0
     assert holders_of(site) == {"run-2"}
+    assert len(site.queue().claimable_headers(["run-2"])) == 2
     assert site.queue().claim_headers("run-1", uuids([order], "headers"), over=["run-2"]) == 2
 
 
