@@ -19,6 +19,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
+from order_sync.counted import counted
 from order_sync.demo.commands import demo, emulator
 from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
 from order_sync.orders.check import Finding, check_tables, create_all, inspect
@@ -150,10 +151,11 @@ def status(as_json: bool) -> None:
     console.print_held(held)
     for row in untouched:
         console.console.print(
-            f"{row['rows']} {row['action']} rows in {row['table']} are left alone, record_uuid {row['sample']} first."
+            f"{counted(int(str(row['rows'])), str(row['action']) + ' row')} in {row['table']} "
+            f"{'is' if row['rows'] == 1 else 'are'} left alone, record_uuid {row['sample']} first."
         )
     for lease in leases:
-        console.console.print(f"Run {lease['run_id']} holds {lease['rows']} rows.")
+        console.console.print(f"Run {lease['run_id']} holds {counted(int(str(lease['rows'])), 'row')}.")
 
 
 @main.command()
@@ -169,7 +171,9 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
         queue = OrderQueue(database, tables, lease_seconds=settings.lease_seconds)
         check_customers(database, tables, customers)
         rows = queue.retry(customers)
-    _print_json({"rows": rows}) if as_json else console.print(f"{rows} rows wait again. Next: order-sync sync")
+    _print_json({"rows": rows}) if as_json else console.print(
+        f"{counted(rows, 'row waits', 'rows wait')} again. Next: order-sync sync"
+    )
 
 
 @main.command("trace")

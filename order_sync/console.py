@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from order_sync.counted import counted
 from order_sync.durations import age, span
 from order_sync.orders.counts import OUTCOMES
 from order_sync.orders.held import Cause, HeldOrder, unexpected
@@ -108,13 +109,19 @@ def print_summary(summary: Summary) -> None:
         console.print(table)
     print_rejected(summary.rejected)
     console.print(
-        f"{summary.orders_synced:,} orders SYNCED, {summary.orders_held_back:,} held back. Created "
-        f"{summary.groups_created:,} groups, {summary.items_created:,} items, {summary.subitems_created:,} subitems "
-        f"in {summary.calls:,} calls ({summary.records_per_call:g} records a call) and {summary.seconds:,.1f} s."
+        f"{counted(summary.orders_synced, 'order')} SYNCED, {summary.orders_held_back:,} held back. Created "
+        f"{counted(summary.groups_created, 'group')}, {counted(summary.items_created, 'item')}, "
+        f"{counted(summary.subitems_created, 'subitem')} in {counted(summary.calls, 'call')} "
+        f"({summary.records_per_call:g} {'record' if summary.records_per_call == 1 else 'records'} a call) "
+        f"and {summary.seconds:,.1f} s."
     )
     waiting = sum(line["waiting"] for line in summary.customers)
     if waiting:
-        console.print(f"{waiting:,} rows wait with the rejected row of their order: they have no item to go under.")
+        its = "its" if waiting == 1 else "their"
+        console.print(
+            f"{counted(waiting, 'row waits', 'rows wait')} with the rejected row of {its} order: "
+            "there is no item to go under."
+        )
     print_held(summary.held)
     if summary.rejected or summary.orders_held_back:
         console.print("Correct the rejected rows in the queue tables, then: order-sync retry")
@@ -129,7 +136,7 @@ def _print_idle(summary: Summary) -> None:
     print_held(summary.held)
     if summary.waiting:
         console.print(
-            f"{_counted(summary.waiting, 'order')} could be taken up now: queued or released while this run looked, "
+            f"{counted(summary.waiting, 'order')} could be taken up now: queued or released while this run looked, "
             "or taken by another run first. Run order-sync sync again."
         )
 
@@ -138,7 +145,7 @@ def print_held(held: Sequence[HeldOrder]) -> None:
     """Orders that cannot go on, each with its reason. What a rejected row or a run holds is counted only."""
     rest = unexpected(held)
     if rest:
-        console.print(f"[bold]{_counted(len(rest), 'order')} held[/]")
+        console.print(f"[bold]{counted(len(rest), 'order')} held[/]")
     for order in rest[:REJECTED_SHOWN]:
         of = ", ".join(str(text) for text in (order.customer, order.record_uuid) if text)
         console.print(f"  order {order.order_number or '(no number)'} ({of})", style="bold", markup=False)
@@ -147,16 +154,16 @@ def print_held(held: Sequence[HeldOrder]) -> None:
         console.print(f"  ... and {len(rest) - REJECTED_SHOWN:,} more: order-sync status --json has them all.")
     if rejected := sum(order.cause is Cause.REJECTED for order in held):
         console.print(
-            f"{_counted(rejected, 'order')} held by a row that was rejected before: order-sync status lists them."
+            f"{counted(rejected, 'order')} held by a row that was rejected before: order-sync status lists them."
         )
     for run_id, count in sorted(Counter(order.run_id for order in held if order.run_id).items()):
-        console.print(f"{_counted(count, 'order')} held by run {run_id}, until it ends or its lease expires.")
+        console.print(f"{counted(count, 'order')} held by run {run_id}, until it ends or its lease expires.")
 
 
 def print_rejected(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
-    console.print(f"[bold]{len(rows):,} rows rejected[/]")
+    console.print(f"[bold]{counted(len(rows), 'row')} rejected[/]")
     for row in rows[:REJECTED_SHOWN]:
         of = ", ".join(str(row[key]) for key in ("customer", "record_uuid") if row[key])
         console.print(
@@ -198,7 +205,7 @@ def print_board(report: BoardReport) -> None:
         )
     console.print(table)
     room = f" of {report.items_limit:,}" if report.items_limit is not None else ""
-    console.print(f"{report.items:,}{room} items in {report.groups:,} groups. {report.url}", highlight=False)
+    console.print(f"{report.items:,}{room} items in {counted(report.groups, 'group')}. {report.url}", highlight=False)
     for problem in report.problems:
         console.print(f"[red]must[/]  {escape(problem)}")
     for note in report.notes:
@@ -219,16 +226,19 @@ def print_reconcile(report: Reconciled) -> None:
     color = "green" if report.agrees else "bold red"
     console.print(f"[{color}]{escape(report.verdict)}[/]")
     console.print(
-        f"{report.headers:,} SYNCED headers and {report.lines:,} lines looked for on {len(report.boards)} board(s), "
-        f"in {report.calls:,} calls and {report.seconds:,.1f} s. Nothing was written to a board."
+        f"{counted(report.headers, 'SYNCED header')} and {counted(report.lines, 'line')} looked for on "
+        f"{counted(len(report.boards), 'board')}, in {counted(report.calls, 'call')} and {report.seconds:,.1f} s. "
+        "Nothing was written to a board."
     )
 
 
 def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
     if not asked:
-        console.print(f"{gone:,} orders can be made again: order-sync reconcile --requeue, then order-sync sync")
+        console.print(
+            f"{counted(gone, 'order')} can be made again: order-sync reconcile --requeue, then order-sync sync"
+        )
         return
-    console.print(f"{len(done.records):,} of {gone:,} orders wait again. Next: order-sync sync")
+    console.print(f"{len(done.records):,} of {counted(gone, 'order')} put back. Next: order-sync sync")
     for record_uuid, reason in list(done.held.items())[:REJECTED_SHOWN]:
         console.print(f"  left as it is: {record_uuid}: {reason}", markup=False)
     if (left := gone - len(done.records) - len(done.held)) > 0:
@@ -251,7 +261,7 @@ def print_dry_run(plan: Plan) -> None:
     console.print(table)
     rejected = plan.rejected
     if rejected:
-        console.print(f"[bold]{len(rejected):,} rows would be rejected[/]")
+        console.print(f"[bold]{counted(len(rejected), 'row')} would be rejected[/]")
         for row in rejected[:REJECTED_SHOWN]:
             of = ", ".join(str(text) for text in (row.customer, row.record_uuid) if text)
             console.print(
@@ -262,10 +272,11 @@ def print_dry_run(plan: Plan) -> None:
             console.print(f"  ... and {len(rejected) - REJECTED_SHOWN:,} more: --json, or --out FILE, has them all.")
     adopted = f", adopt {total['adopted']:,} that the board has" if total["adopted"] else ""
     imported = sum(job.items for job in plan.jobs)
-    by_import = f" ({imported:,} items by bulk import)" if imported else ""
+    by_import = f" ({counted(imported, 'item')} by bulk import)" if imported else ""
     console.print(
-        f"A live run would create {total['groups']:,} groups, {total['items']:,} items and {total['subitems']:,} "
-        f"subitems{by_import}{adopted}. {total['orders synced']:,} orders would be SYNCED, "
+        f"A live run would create {counted(total['groups'], 'group')}, {counted(total['items'], 'item')} and "
+        f"{counted(total['subitems'], 'subitem')}{by_import}{adopted}. {counted(total['orders synced'], 'order')} "
+        "would be SYNCED, "
         f"{total['orders held back']:,} held back."
     )
     print_held(plan.held)
@@ -277,8 +288,8 @@ def print_dry_run(plan: Plan) -> None:
     shares = ", ".join(f"{share.share:.1%} of {share.plan}" for share in cost.shares)
     budget = "which monday tells" if cost.told else "which is usual"
     console.print(
-        f"It would take {cost.calls:,} calls ({shares} a day) and about {told_seconds(cost.seconds)}; complexity "
-        f"{cost.complexity:,}, taking {cost.cost:,} a create, of {cost.minute_points:,} a minute, {budget}.",
+        f"It would take {counted(cost.calls, 'call')} ({shares} a day) and about {told_seconds(cost.seconds)}; "
+        f"complexity {cost.complexity:,}, taking {cost.cost:,} a create, of {cost.minute_points:,} a minute, {budget}.",
         markup=False,
     )
     for note in plan.notes:
@@ -294,7 +305,7 @@ def told_seconds(seconds: float) -> str:
 
 def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
     if len(stories) > 1:
-        console.print(f"{len(stories)} orders have this number.")
+        console.print(f"{counted(len(stories), 'order has', 'orders have')} this number.")
     for story in stories:
         state = f"{story['sync_state'] or 'not SYNCED'}, item {story['monday_item_id'] or '-'}"
         title = f"Order {story['order_number'] or '(no number)'} of {story['customer'] or NO_CUSTOMER}"
@@ -398,9 +409,9 @@ def print_report(report: Report) -> None:
             table.add_row(f"{run.began:%Y-%m-%d %H:%M}", linked, took, *(f"{n:,}" for n in numbers))
         console.print(table)
         if len(report.runs) > RUNS_SHOWN:
-            console.print(f"... and {len(report.runs) - RUNS_SHOWN:,} earlier runs.")
+            console.print(f"... and {counted(len(report.runs) - RUNS_SHOWN, 'earlier run')}.")
     for category in report.categories:
-        count = f"{_counted(category.rows, 'row')} of {_counted(category.orders, 'order')}"
+        count = f"{counted(category.rows, 'row')} of {counted(category.orders, 'order')}"
         what = f"{category.title}: {count} ({category.code or 'no code'})"
         console.print(what, style="bold", markup=False, highlight=False)
         example = category.example
@@ -412,7 +423,3 @@ def print_report(report: Report) -> None:
         console.print("Every rejected row: order-sync report --html FILE, or --json.")
     else:
         console.print("[green]No row is rejected.[/]")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

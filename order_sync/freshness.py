@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from order_sync.counted import counted
 from order_sync.errors import DatabaseUnavailable
 from order_sync.orders.audit import waiting
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
@@ -45,7 +46,7 @@ def build_empty_queue_sensor(window: timedelta) -> dg.SensorDefinition:
         except DatabaseUnavailable as error:
             return dg.SkipReason(f"{error} {NEXT_TICK}")
         if rows:
-            return dg.SkipReason(f"{rows} rows wait: a run has to make the main tables fresh.")
+            return dg.SkipReason(f"{counted(rows, 'row waits', 'rows wait')}: a run has to make the main tables fresh.")
         told = "Nothing waits in the queue tables: the main tables are up to date."
         return dg.SensorResult(asset_events=[dg.AssetMaterialization(name, description=told) for name in MAIN_TABLES])
 

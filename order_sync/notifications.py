@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 from tenacity import Retrying, stop_after_attempt, wait_fixed
 
+from order_sync.counted import counted
 from order_sync.errors import ConfigurationError, OrderSyncError, causes
 from order_sync.jobs import RECONCILE
 from order_sync.settings import Settings
@@ -117,7 +118,7 @@ def recovered(instance: dg.DagsterInstance, run: dg.DagsterRun, url: str | None)
     synced = _metadata(instance, run.run_id, "order_list").get("dagster/row_count", 0)
     return Message(
         title=f"order_sync: {run.job_name} works again",
-        lines=(f"The first run after the failure synced {synced} orders.", "Next: nothing."),
+        lines=(f"The first run after the failure synced {counted(synced, 'order')}.", "Next: nothing."),
         link=_link(url, run),
     )
 
@@ -127,12 +128,13 @@ def needs_a_person(
 ) -> Message:
     of_run = _metadata(instance, run.run_id, "order_list")
     rejected = next((check for check in checks if check.check_name == NEVER_THE_SAME), None)
-    count = rejected.metadata["rejected"].value if rejected else 0
-    what = f"{count} rows were rejected" if rejected else f"check {checks[0].check_name} failed"
+    count = int(str(rejected.metadata["rejected"].value)) if rejected else 0
+    what = f"{counted(count, 'row was', 'rows were')} rejected" if rejected else f"check {checks[0].check_name} failed"
     return Message(
         title=f"order_sync: {what}",
         lines=(
-            f"The run synced {of_run.get('dagster/row_count', 0)} orders and held {of_run.get('held back', 0)} back.",
+            f"The run synced {counted(of_run.get('dagster/row_count', 0), 'order')}, "
+            f"and held {of_run.get('held back', 0)} back.",
             *(line for check in checks for line in _told_by(check)),
         ),
         link=_link(url, run),

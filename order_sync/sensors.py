@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from order_sync.counted import counted
 from order_sync.errors import DatabaseUnavailable, QuotaExhausted, causes
 from order_sync.jobs import JOB_NAME, sync_orders
 from order_sync.orders.held import HeldOrder, held_orders
@@ -191,7 +192,11 @@ def _ask(
     now = datetime.now(UTC).timestamp()
     wait = cursor.get("at", 0) + _delay(tries) / clock_speed - now if same and tries > 1 else 0
     if wait > 0:
-        return _skip(context, f"{seen['rows']} rows still wait after the last run; trying again in {wait:.0f} s.")
+        return _skip(
+            context,
+            f"{counted(seen['rows'], 'row still waits', 'rows still wait')} after the last run; "
+            f"trying again in {wait:.0f} s.",
+        )
     request = dg.RunRequest(
         # Holds the run before it: a repeated key would be swallowed, and with it the retry of these rows.
         run_key="|".join([*map(str, seen.values()), before.last_run_id]),
@@ -227,7 +232,8 @@ def _nothing_new(held: list[HeldOrder]) -> str:
     waiting = [order for order in held if order.needs_a_person]
     if not waiting:
         return "No new rows."
-    return f"No new rows. {len(waiting)} orders wait for a person (order-sync status), first {waiting[0]}."
+    wait = counted(len(waiting), "order waits", "orders wait")
+    return f"No new rows. {wait} for a person (order-sync status), first {waiting[0]}."
 
 
 def _shown(customers: list[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from order_sync.counted import counted
 from order_sync.errors import OrderSyncError, Rejected
 from order_sync.io_managers.frames import Row, table
 from order_sync.io_managers.queue import LEFT
@@ -124,14 +125,14 @@ def build_checks(*, board_checks: int) -> list[dg.AssetChecksDefinition]:
 def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
     """What a dead run holds and no run has taken up since."""
     reader = sql_server.reader
-    for spec, queue, rows in (
-        (NO_HEADER_PAST_ITS_LEASE, reader.tables.header_queue, "headers"),
-        (NO_LINE_PAST_ITS_LEASE, reader.tables.line_queue, "lines"),
+    for spec, queue, row in (
+        (NO_HEADER_PAST_ITS_LEASE, reader.tables.header_queue, "header"),
+        (NO_LINE_PAST_ITS_LEASE, reader.tables.line_queue, "line"),
     ):
         if spec.key in context.selected_asset_check_keys:
             stuck = audit.past_lease(reader, queue)
-            wrong = f"{len(stuck)} {rows} are PENDING for longer than their lease. The next run without a scope takes "
-            wrong += "them up; if it does not, `order-sync trace` tells of each what it waits for."
+            wrong = f"{counted(len(stuck), row)} PENDING for longer than the lease. The next run without a scope takes "
+            wrong += "up what is left; if it does not, `order-sync trace` tells of each what it waits for."
             yield _result(spec, stuck, wrong=wrong, severity=WARN)
 
 
@@ -187,11 +188,11 @@ def board_before_items(
         yield _result(
             EVERY_GROUP_ONCE,
             _texts(missing + doubled),
-            wrong=f"{len(missing)} groups are missing, {len(doubled)} are there more than once. {wrong}",
+            wrong=f"{counted(len(missing), 'group')} missing, {len(doubled)} there more than once. {wrong}",
             severity=ERROR if missing else WARN,
         )
     if LABELS_KNOWN in asked:
-        wrong = f"{len(unknown)} headers have a label that the board lacks, and will be rejected. Add the label on the "
+        wrong = f"{counted(len(unknown), 'header')} with a label that the board lacks, to be rejected. Add it on the "
         wrong += "board, or correct the order; then `order-sync retry`."
         yield _result(LABELS_KNOWN, unknown, wrong=wrong, severity=WARN)
 
@@ -234,26 +235,26 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         told: dict[str, tuple[list[str], str, dg.AssetCheckSeverity]] = {
             EVERY_HEADER_HAS_ITS_ITEM.name: (
                 found.missing + found.moved,
-                f"{len(found.missing)} items are not on the board, {len(found.moved)} are in another group. "
+                f"{counted(len(found.missing), 'item')} not on the board, {len(found.moved)} in another group. "
                 "Ask who deleted or moved them; `order-sync reconcile --requeue` has deleted items made again.",
                 ERROR if found.missing else WARN,
             ),
             NO_ITEM_TWICE.name: (
                 found.doubled,
-                f"{len(found.doubled)} headers have more than one item. Delete the copies that nobody works with; the "
-                "tables name the item that counts.",
+                f"{counted(len(found.doubled), 'header')} with more than one item. "
+                "Delete the copies that nobody works with; the tables name the item that counts.",
                 ERROR,
             ),
             EVERY_LINE_HAS_ITS_SUBITEM.name: (
                 found.subitems_missing,
-                f"{len(found.subitems_missing)} subitems are not under their item. Ask who deleted or moved them: "
-                "nothing makes a subitem again whose item is still there.",
+                f"{counted(len(found.subitems_missing), 'subitem')} not under the right item. "
+                "Ask who deleted or moved them: nothing makes a subitem again whose item is still there.",
                 ERROR,
             ),
             NO_SUBITEM_TWICE.name: (
                 found.subitems_doubled,
-                f"{len(found.subitems_doubled)} lines have more than one subitem. Delete the copies that nobody works "
-                "with; the tables name the subitem that counts.",
+                f"{counted(len(found.subitems_doubled), 'line')} with more than one subitem. "
+                "Delete the copies that nobody works with; the tables name the subitem that counts.",
                 ERROR,
             ),
         }
@@ -273,7 +274,7 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
     reader, run_id, asked = sql_server.reader, _run_id(context), context.selected_asset_check_keys
     if NOTHING_REJECTED.key in asked:
         errors = reader.errors(run_id)
-        wrong = f"{len(errors)} rows were rejected. Correct them, then run `order-sync retry`."
+        wrong = f"{counted(len(errors), 'row was', 'rows were')} rejected. Correct them, then run `order-sync retry`."
         right = "No row was rejected."
         yield _result(NOTHING_REJECTED, errors, wrong=wrong, right=right, severity=WARN, rejected=len(errors))
     if NOTHING_LEFT_PENDING.key in asked:
@@ -283,15 +284,15 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
         rows += [{"record_uuid": row["record_uuid"], "row": "line"} for row in lines]
         rows += _left(context.instance, run_id)
         wrong = (
-            f"{len(rows)} rows or orders of this run are not done, although nothing of them was rejected: the reasons "
+            f"{counted(len(rows), 'row or order', 'rows or orders')} of this run not done, and not rejected either: "
         )
-        wrong += "are in the run's log. The next run takes them up."
+        wrong += "the reasons are in the run's log. The next run takes them up."
         yield _result(NOTHING_LEFT_PENDING, rows, wrong=wrong)
     if NO_ORDER_HELD.key in asked:
         held = unexpected(held_orders(reader))
         first = f", first {held[0]}" if held else ""
-        wrong = f"{len(held)} orders wait that no run can take up{first}. `order-sync status` lists them with what to "
-        wrong += "do; they go on by themselves once it is done."
+        wrong = f"{counted(len(held), 'order')} that no run can take up{first}. `order-sync status` lists them with "
+        wrong += "what to do; they go on by themselves once it is done."
         yield _result(NO_ORDER_HELD, [asdict(order) for order in held], wrong=wrong, severity=WARN)
     for spec, apart_of, what in (
         (QUEUE_AND_ORDERS_AGREE, audit.orders_apart, "headers are SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST"),
@@ -325,7 +326,9 @@ def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> tu
         elif len(same) > 1:
             ours = sum(group_id in own for group_id in same)
             which = ", ".join(same)
-            doubled.append(f"board {board.id} has {len(same)} groups '{title}' ({which}), {ours} of them ours")
+            doubled.append(
+                f"board {board.id} has {counted(len(same), 'group')} '{title}' ({which}), {ours} of them ours"
+            )
     return missing, doubled
 
 

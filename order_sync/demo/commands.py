@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from order_sync.counted import counted
 from order_sync.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
 
@@ -45,7 +46,10 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
     out = console.console
     if arrive:
         scene.add_arriving(settings, arrive)
-        out.print(f"{arrive} new orders wait in ORDER_LIST_DELTA. The sensor, or order-sync sync, takes them up.")
+        out.print(
+            f"{counted(arrive, 'new order waits', 'new orders wait')} in ORDER_LIST_DELTA. "
+            "The sensor, or order-sync sync, comes next."
+        )
         return
     if ui:
         _check_port_is_free(ui_port)

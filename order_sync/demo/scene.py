@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
+from order_sync.counted import counted
 from order_sync.demo.board import board_seeds
 from order_sync.demo.samples import SampleOrders, Size, arriving_orders, insert_orders, make_orders
 from order_sync.emulator import EmulatorError, EmulatorSettings, serve, start_emulator
@@ -195,7 +196,7 @@ class Agreement:
         verdict = "[green]Tables and board agree:[/]" if self.agree else "[bold red]Tables and board differ:[/]"
         first = [*self.lost[:3], *self.doubled[:3], *self.wrong[:3]]
         return (
-            f"{verdict} {self.items:,} items and {self.subitems:,} subitems, {len(self.lost)} lost, "
+            f"{verdict} {counted(self.items, 'item')} and {counted(self.subitems, 'subitem')}, {len(self.lost)} lost, "
             f"{len(self.doubled)} doubled, {len(self.wrong)} under another id or parent."
             + "".join(f"\n  {line}" for line in first)
         )

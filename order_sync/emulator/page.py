@@ -65,6 +65,7 @@ class Page:
             lstrip_blocks=True,
         )
         self._templates.filters["thousands"] = lambda number: f"{number:,}"
+        self._templates.filters["plural"] = lambda number, one: one if number == 1 else f"{one}s"
         self._templates.globals |= {"cells": cells, "shown_columns": shown_columns}
 
     def routes(self) -> list[BaseRoute]:

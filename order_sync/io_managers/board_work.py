@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from order_sync.counted import counted
 from order_sync.errors import Fatal, Rejected, Rule
 from order_sync.io_managers.frames import Row
 from order_sync.monday.board import Board, read_board, read_boards
@@ -262,7 +263,8 @@ class BoardWork:
             if not missing:
                 return
         raise Fatal(
-            f"{len(missing)} groups were created and board {board.id} does not show them, '{missing[0]}' first. "
+            f"{counted(len(missing), 'group was', 'groups were')} created, and board {board.id} does not show: "
+            f"'{missing[0]}' first. "
             "Nothing is lost: start the run again."
         )
 

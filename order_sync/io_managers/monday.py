@@ -17,6 +17,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field, PrivateAttr
 
+from order_sync.counted import counted
 from order_sync.errors import BoardRefused, ConfigurationError, OrderSyncError
 from order_sync.io_managers.board_work import BoardWork, Done, Group, Site, Step, groups_of, read_sites
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame, to_rows
@@ -304,7 +305,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             self._held, self._held_renewed_at = journal, monotonic()
             try:
                 if resolved := writer.recover():
-                    context.log.info(f"looked at {resolved} requests that an earlier run left in doubt")
+                    context.log.info(f"looked at {counted(resolved, 'request')} that an earlier run left in doubt")
                 if not self._tidied:
                     tidy("Removing what has expired from the log", self.sql_server.expire_log, context.log.warning)
                     self._tidied = True

@@ -15,6 +15,7 @@ from itertools import count
 from math import ceil
 from typing import Any
 
+from order_sync.counted import counted
 from order_sync.errors import ConfigurationError, Fatal, Rejected, Transient
 from order_sync.io_managers.board_work import Group, Site, groups_of, read_sites
 from order_sync.io_managers.frames import Row
@@ -381,8 +382,8 @@ class Planner:
         if not keys:
             return {}
         self._note(
-            f"{len(keys):,} rows are in requests to board {board_id} whose answer an earlier run did not get. Those "
-            "that the board shows are taken to be there, the others to be created."
+            f"{counted(len(keys), 'row is', 'rows are')} in requests to board {board_id} whose answer an earlier run "
+            "did not get. What the board shows is assumed to be there; the rest would be created."
         )
         monday = self._monday
         if monday is None:
@@ -471,8 +472,8 @@ class Planner:
         for new in plan.labels:
             if new.used_then > new.limit:
                 self._note(
-                    f"Column '{new.column}' of board {new.board_id} would have {new.used_then} labels; monday allows "
-                    f"about {new.limit}, and rejects the rows with the others."
+                    f"Column '{new.column}' of board {new.board_id} would have {counted(new.used_then, 'label')}; "
+                    f"monday allows about {new.limit}, and rejects the rows with the others."
                 )
         return plan
 

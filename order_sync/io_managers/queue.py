@@ -15,6 +15,7 @@ import pandas as pd
 from filelock import FileLock
 from pydantic import Field, PrivateAttr
 
+from order_sync.counted import counted
 from order_sync.errors import OrderSyncError
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
 from order_sync.orders.claims import OrderQueue
@@ -164,7 +165,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
             if run_id in before:
                 taken = self._queue.take_over(self._run_id, run_id, over)
                 if log is not None:
-                    log.info(f"took over {taken} rows of run {run_id}")
+                    log.info(f"took over {counted(taken, 'row')} of run {run_id}")
 
     # ---- handling ---------------------------------------------------------------------------------
 
@@ -185,7 +186,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def _claim_headers(self, context: dg.OutputContext, delta_uuids: list[str]) -> None:
         queue, over = self._queue, self._over()
         if nameless := queue.reject_without_order(self._run_id):
-            context.log.warning(f"{nameless} rows name no order and became ERROR: see record_uuid of the rejected rows")
+            rows = counted(nameless, "row names", "rows name")
+            context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
         waiting = queue.count_claimable_headers(over)
         queue.claim_headers(self._run_id, delta_uuids, over)
         for run_id in over:
@@ -240,7 +242,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         rejected = {row["record_uuid"] for row in errors}
         left = [held for held in committed.held if held.record_uuid not in rejected]
         context.log.info(
-            f"synced {len(committed.ready)} record_uuids; {len(committed.held)} held back; {len(errors)} rows rejected"
+            f"synced {counted(len(committed.ready), 'record_uuid')}; {len(committed.held)} held back; "
+            f"{counted(len(errors), 'row')} rejected"
         )
         for held in committed.held:
             context.log.warning(f"record_uuid {held.record_uuid} stays unsynced: {held.reason}")
@@ -249,7 +252,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         for order in unexpected(others)[:LOGGED]:
             context.log.warning(str(order))
         if missed:
-            context.log.warning(f"{missed} record_uuids were complete and could not be committed; see above")
+            context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")
         context.add_output_metadata(
             {
                 "dagster/row_count": len(committed.ready),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from order_sync.counted import counted
 from order_sync.monday import operations
 from order_sync.monday.client import MondayReader
 from order_sync.monday.lists import LOOK_UP, Listing, is_active, items_by_id, rows_in, text_of
@@ -116,7 +117,7 @@ def _held_against(item: Expected, raw: dict[str, Any] | None, subitem_key_column
             if subitem not in ids
         ],
         subitems_doubled=[
-            f"line {line} has {keys[line]} subitems under item {item.item_id}"
+            f"line {line} has {counted(keys[line], 'subitem')} under item {item.item_id}"
             for line in item.subitems
             if keys[line] > 1
         ],

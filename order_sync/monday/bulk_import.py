@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from order_sync.counted import counted
 from order_sync.errors import Fatal, NotFound, QuotaExhausted, Rejected, Transient
 from order_sync.monday import operations
 from order_sync.monday.board import item_texts
@@ -233,8 +234,9 @@ class BulkImport:
                 if age > OVER_SECONDS:
                     return None
                 raise Transient(
-                    f"monday's import job {job_id} of {len(entry.keys)} items stands still ({progress['status']}, "
-                    f"{max(shown, 0)} %). Nothing is lost: its rows wait, and the next run looks at it again"
+                    f"monday's import job {job_id} of {counted(len(entry.keys), 'item')} stands still "
+                    f"({progress['status']}, {max(shown, 0)} %). Nothing is lost: its rows wait, "
+                    "and the next run looks at it again"
                 )
             self._client.wait(POLL_SECONDS)
             self._journal.renew()
@@ -331,8 +333,8 @@ class BulkImport:
         left = [key for key in skipped if key not in outcome.created]
         if left and entry.age.total_seconds() < OVER_SECONDS:
             raise Transient(
-                f"monday skipped {len(left)} items of an import, delta_uuid {left[0]} first, because they are on the "
-                "board, and its search does not show them yet. The next run looks again"
+                f"monday skipped {counted(len(left), 'item')} of an import, delta_uuid {left[0]} first: its search "
+                "does not show yet what the board holds. The next run looks again"
             )
         return outcome
 

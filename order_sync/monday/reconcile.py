@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from order_sync.counted import counted
 from order_sync.monday import operations
 from order_sync.monday.board import read_board
 from order_sync.monday.client import MondayReader
@@ -53,7 +54,7 @@ class Report:
     @property
     def verdict(self) -> str:
         if self.agrees:
-            return f"Tables and boards agree: {self.items:,} items and {self.subitems:,} subitems."
+            return f"Tables and boards agree: {counted(self.items, 'item')} and {counted(self.subitems, 'subitem')}."
         told = [f"{count:,} {kind}" for kind, count in self.counts.items() if Kind(kind).is_wrong]
         if self.not_asked:
             told.append(f"{self.not_asked:,} more not found and not asked about")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from order_sync.counted import counted
 from order_sync.errors import Fatal
 from order_sync.monday import operations
 from order_sync.monday.board import Board, problem_of, read_board, unsupported
@@ -77,14 +78,18 @@ def inspect_board(
     if board.items_limit is not None and board.items_count is not None:
         left = board.items_limit - board.items_count
         if left <= 0:
-            problems.append(f"the board is full: {board.items_count:,} of {board.items_limit:,} items")
+            problems.append(f"the board is full: {board.items_count:,} of {counted(board.items_limit, 'item')}")
         elif left < board.items_limit / 10:
-            notes.append(f"only {left:,} more items fit: archive some, or begin another board")
+            notes.append(
+                f"only {counted(left, 'more item fits', 'more items fit')}: archive some, or begin another board"
+            )
     notes += [*_label_notes(columns), *_spelling_notes(board, mapping.items.columns)]
     if subitems is not None:
         notes += _spelling_notes(subitems, mapping.subitems.columns)
     for same in one_in_several_spellings(board.group_titles.values()):
-        notes.append(f"{len(same)} groups read the same, '{same[0]}' first: new items go into that one, so merge them")
+        notes.append(
+            f"{counted(len(same), 'group')} read the same, '{same[0]}' first: new items go into that one, so merge them"
+        )
     return BoardReport(
         id=board.id,
         name=board.name,
@@ -103,7 +108,7 @@ def _label_notes(columns: Iterable[ColumnReport]) -> Iterator[str]:
     for column in columns:
         most = LABEL_LIMITS.get(column.wanted)
         if column.labels and most and column.labels > most * 0.9:
-            yield f"column '{column.column}' has {column.labels} labels of about {most} that monday allows"
+            yield f"column '{column.column}' has {counted(column.labels, 'label')} of about {most} that monday allows"
 
 
 def _spelling_notes(board: Board, columns: Iterable[ColumnMap]) -> Iterator[str]:

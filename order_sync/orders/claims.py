@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.counted import counted
 from order_sync.errors import Rule
 from order_sync.orders.conditions import has_no_order, is_rejected, waits
 from order_sync.orders.database import WritableDatabase, chunks, in_transaction
@@ -132,10 +133,10 @@ class OrderQueue(QueueReader):
         late = _count(connection, sa.select(table.c.delta_uuid).where(*mine, expired))
         connection.execute(sa.update(table).where(*mine).values(sync_attempted_at=now))
         missed = sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < now - ROUNDING)
-        counted = sa.select(sa.func.count(), sa.func.count(sa.case((missed, 1)))).select_from(table).where(*mine)
-        held, not_renewed = connection.execute(counted).one()
+        both = sa.select(sa.func.count(), sa.func.count(sa.case((missed, 1)))).select_from(table).where(*mine)
+        held, not_renewed = connection.execute(both).one()
         if not_renewed:
-            raise lost(f"{not_renewed} rows had no new lease")
+            raise lost(f"{counted(not_renewed, 'row')} had no new lease")
         return int(held), late
 
     def take_over(self, run_id: str, from_run_id: str, over: Collection[str] = ()) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.counted import counted
 from order_sync.errors import LeaseLost
 from order_sync.orders.database import WritableDatabase, chunks
 from order_sync.orders.guid import canonical, uuid_key
@@ -189,8 +190,9 @@ def _expect(connection: sa.Connection, rows: sa.Select[Any], expected: int, reco
     found = connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one()
     if found != expected:
         table = rows.get_final_froms()[0]
-        of = records[0] if len(records) == 1 else f"{len(records)} record_uuids from {records[0]}"
+        of = records[0] if len(records) == 1 else f"{counted(len(records), 'record_uuid')} from {records[0]}"
         raise LeaseLost(
-            f"{getattr(table, 'name', table)} has {found} rows to commit for {of} where {expected} were expected: "
-            "another run or person changed them meanwhile. The order is left as it is; the next run takes it up."
+            f"{getattr(table, 'name', table)} has {counted(found, 'row')} to commit for {of}, "
+            f"and {expected} were expected: another run or person changed them meanwhile. "
+            "The order is left as it is; the next run takes it up."
         )

@@ -23,6 +23,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from order_sync.counted import counted
 from order_sync.errors import LeaseLost, Rejected, Transient
 from order_sync.orders.conditions import waits
 from order_sync.orders.database import Database, WritableDatabase, chunks, in_transaction
@@ -439,7 +440,7 @@ class Journal:
             groups = self._tables.groups
             here = sa.select(groups.c.group_id).where(groups.c.board_id == self.board_id)
             if unknown := set(created.values()).difference(connection.execute(here).scalars()):
-                raise lost(f"{len(unknown)} groups were not there")
+                raise lost(f"{counted(len(unknown), 'group was', 'groups were')} not there")
             return
         table, column = self._target(operation)
         for chunk in chunks(created):

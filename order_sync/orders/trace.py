@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.counted import counted
 from order_sync.orders.conditions import WAITING, folded
 from order_sync.orders.database import Database, Row, chunks
 from order_sync.orders.guid import canonical, is_uuid
@@ -184,4 +185,4 @@ def _next(headers: list[Row], lines: list[Row], held: HeldOrder | None) -> str:
 
 
 def _rows(rows: list[Row]) -> str:
-    return "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+    return counted(len(rows), "row")

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.counted import counted
 from order_sync.errors import WriteLost
 from order_sync.orders.database import chunks
 from order_sync.orders.guid import Guid, uuid_key
@@ -53,7 +54,7 @@ def expect_none(connection: sa.Connection, rows: sa.Select[Any], what: str) -> N
     """Raises WriteLost if the query finds rows: ones that the transaction ought to have changed."""
     found = connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one()
     if found:
-        raise lost(f"{found} rows {what}")
+        raise lost(f"{counted(found, 'row')} {what}")
 
 
 def lost(what: str) -> WriteLost:

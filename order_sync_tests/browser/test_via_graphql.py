@@ -83,7 +83,7 @@ def test_the_example_launches_follows_and_tells(ui: Ui) -> None:
     ui.stage.execute(sa.update(queue).where(queue.c.record_uuid == record).values({TYPE: "SURPRISE"}))
     done = launch_run(ui.url)  # everything that waits, and one row that monday cannot take
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "1 rows rejected" in done.stdout
+    assert "1 row rejected" in done.stdout
     assert synced(ui.stage, queue, others) == others - {record}
 
 

@@ -33,9 +33,16 @@ function paint(root) {
   for (const place of root.querySelectorAll("[data-rows]")) place.style.setProperty("--rows", place.dataset.rows);
 }
 
+// The word beside a number follows it: 1 item, 2 items.
+function setCount(place, number) {
+  const word = place.nextElementSibling;
+  place.textContent = thousands(number);
+  word.textContent = number === 1 ? word.dataset.noun : `${word.dataset.noun}s`;
+}
+
 function setCounts(root, counts) {
   for (const place of root.querySelectorAll("[data-count]")) {
-    place.textContent = thousands(counts[place.dataset.count]);
+    setCount(place, counts[place.dataset.count]);
   }
 }
 
@@ -145,8 +152,8 @@ function update(live) {
     before = section;
     section.style.setProperty("--paint", group.color);
     section.querySelector(".title").textContent = group.title;
-    section.querySelector("[data-items]").textContent = thousands(group.items);
-    section.querySelector("[data-subitems]").textContent = thousands(group.subitems);
+    setCount(section.querySelector("[data-items]"), group.items);
+    setCount(section.querySelector("[data-subitems]"), group.subitems);
     if (revisions.has(group.id) && revisions.get(group.id) !== group.revision) section.dataset.stale = "1";
     revisions.set(group.id, group.revision);
     if (section.hasAttribute("data-insight")) look(section);
