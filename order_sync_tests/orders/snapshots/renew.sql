@@ -27,20 +27,3 @@ UPDATE [ORDER_LIST_LINES_DELTA] SET sync_attempted_at=? WHERE [ORDER_LIST_LINES_
 SELECT count(*) AS count_1, count(CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ?) THEN ? END) AS count_2
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
-
-SELECT DISTINCT mine.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_LINES_DELTA] AS mine JOIN [ORDER_LIST_DELTA] AS theirs ON theirs.record_uuid = mine.record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at >= ? AND theirs.sync_run_id != ?
-WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ? AND NOT (EXISTS (SELECT *
-FROM [ORDER_LIST_DELTA] AS own
-WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
-
-SELECT DISTINCT mine.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_LINES_DELTA] AS mine JOIN [ORDER_LIST_LINES_DELTA] AS theirs ON theirs.record_uuid = mine.record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at >= ? AND theirs.sync_run_id != ?
-WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ? AND NOT (EXISTS (SELECT *
-FROM [ORDER_LIST_DELTA] AS own
-WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
-
-SELECT count(*) AS count_1
-FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1;
