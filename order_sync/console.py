@@ -217,7 +217,7 @@ def print_board(report: BoardReport) -> None:
 def print_reconcile(report: Reconciled) -> None:
     for kind, rows in report.rows.items():
         style = "bold red" if Kind(kind).is_wrong else "bold"
-        console.print(f"[{style}]{report.counts[kind]:,} {kind}[/]")
+        console.print(f"[{style}]{Kind(kind).counted(report.counts[kind])}[/]")
         for row in rows[:REJECTED_SHOWN]:
             of = ", ".join(str(row[key]) for key in ("record_uuid", "key", "monday_id") if row[key])
             console.print(f"  {of}: {row['what']} {report.link(row)}".rstrip(), markup=False, highlight=False)
@@ -238,7 +238,9 @@ def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
             f"{counted(gone, 'order')} can be made again: order-sync reconcile --requeue, then order-sync sync"
         )
         return
-    console.print(f"{len(done.records):,} of {counted(gone, 'order')} put back. Next: order-sync sync")
+    console.print(
+        f"{len(done.records):,} of {counted(gone, 'order waits', 'orders wait')} again. Next: order-sync sync"
+    )
     for record_uuid, reason in list(done.held.items())[:REJECTED_SHOWN]:
         console.print(f"  left as it is: {record_uuid}: {reason}", markup=False)
     if (left := gone - len(done.records) - len(done.held)) > 0:

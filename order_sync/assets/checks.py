@@ -274,7 +274,8 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
     reader, run_id, asked = sql_server.reader, _run_id(context), context.selected_asset_check_keys
     if NOTHING_REJECTED.key in asked:
         errors = reader.errors(run_id)
-        wrong = f"{counted(len(errors), 'row was', 'rows were')} rejected. Correct them, then run `order-sync retry`."
+        wrong = f"{counted(len(errors), 'row was', 'rows were')} rejected. Correct what is wrong, then run "
+        wrong += "`order-sync retry`."
         right = "No row was rejected."
         yield _result(NOTHING_REJECTED, errors, wrong=wrong, right=right, severity=WARN, rejected=len(errors))
     if NOTHING_LEFT_PENDING.key in asked:

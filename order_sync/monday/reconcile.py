@@ -55,7 +55,7 @@ class Report:
     def verdict(self) -> str:
         if self.agrees:
             return f"Tables and boards agree: {counted(self.items, 'item')} and {counted(self.subitems, 'subitem')}."
-        told = [f"{count:,} {kind}" for kind, count in self.counts.items() if Kind(kind).is_wrong]
+        told = [Kind(kind).counted(count) for kind, count in self.counts.items() if Kind(kind).is_wrong]
         if self.not_asked:
             told.append(f"{self.not_asked:,} more not found and not asked about")
         return f"Tables and boards differ: {', '.join(told)}."

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.counted import counted
 from order_sync.orders.database import Database, Row, chunks
 from order_sync.orders.guid import uuid_key
 from order_sync.orders.tables import Action, State, Tables
@@ -45,6 +46,11 @@ class Kind(StrEnum):
     @property
     def is_wrong(self) -> bool:
         return self not in (Kind.ARCHIVED, Kind.ELSEWHERE, Kind.OTHER_GROUP, Kind.OWN_ROWS)
+
+    def counted(self, number: int) -> str:
+        """1 item gone, 2 items gone."""
+        one = "id that differs" if self is Kind.WRONG_ID else re.sub(r"^(item|subitem|row)s\b", r"\1", self)
+        return counted(number, one, self)
 
 
 @dataclass(frozen=True, kw_only=True)

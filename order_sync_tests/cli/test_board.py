@@ -110,7 +110,7 @@ def test_a_board_that_is_nearly_full(stage: Stage, order_sync: OrderSync) -> Non
     stage.add_orders(10)
     stage.sync()
     stage.emulator.configure(items_limit=11)
-    assert "only 1 more items fit" in order_sync("board", "check").stdout
+    assert "only 1 more item fits" in order_sync("board", "check").stdout
     stage.emulator.configure(items_limit=10)
     full = order_sync("board", "check")
     assert (full.exit_code, "the board is full: 10 of 10 items" in full.stdout) == (1, True)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from order_sync.counted import counted
+from order_sync.orders.reconcile import Kind
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import ROOT, Stage
@@ -24,6 +25,15 @@ NAMES = {"what", "where", "o_name", "room"}
 def test_a_number_and_its_word() -> None:
     assert [counted(n, "row") for n in (0, 1, 2, 1_000)] == ["0 rows", "1 row", "2 rows", "1,000 rows"]
     assert [counted(n, "row waits", "rows wait") for n in (1, 2)] == ["1 row waits", "2 rows wait"]
+
+
+def test_each_kind_of_difference_has_a_singular() -> None:
+    assert [kind.counted(1) for kind in Kind][:7] == [
+        *("1 item gone", "1 subitem gone", "1 item doubled", "1 subitem doubled", "1 subitem under another item"),
+        *("1 id that differs", "1 SYNCED in the queue only"),
+    ]
+    assert Kind.OWN_ROWS.counted(1) == "1 row without a key"
+    assert Kind.ITEM_GONE.counted(2_000) == "2,000 items gone"
 
 
 def fixed_plurals(path: Path) -> Iterator[str]:

@@ -196,10 +196,13 @@ def test_a_failure_is_told_once_and_its_end_too_and_rejected_rows_each_time(
         stage.add(make_order(number="bad", customer="Café Brontë <&>", columns={"ORDER TYPE": "no such type"}))
         stage.sync()
         assert sensors.tick() == []
-        assert receiver.titles() == ["order_sync: sync_orders works again", "order_sync: 1 rows were rejected"]
-        assert "synced 1 orders" in receiver.mails[0].get_content()
+        assert receiver.titles() == ["order_sync: sync_orders works again", "order_sync: 1 row was rejected"]
+        assert "synced 1 order." in receiver.mails[0].get_content()
         text = receiver.mails[1].get_content()
-        assert "order_list, nothing_rejected: 1 rows were rejected. Correct them, then run `order-sync retry`." in text
+        assert (
+            "order_list, nothing_rejected: 1 row was rejected. Correct what is wrong, then run `order-sync retry`."
+            in text
+        )
         assert "Café Brontë <&>" in text
         assert "no such label" in text
         assert "&lt;&amp;&gt;" in receiver.slack[1]["text"]
@@ -304,4 +307,4 @@ def test_the_daemon_keeps_an_empty_queue_fresh_and_tells_of_a_rejected_row(stage
         assert instance.get_runs_count() == 0
         stage.add(make_order(columns={"ORDER TYPE": "no such type"}))
         until(lambda: receiver.slack, "the message", every=0.3)
-    assert receiver.slack[0]["text"].startswith("*order_sync: 1 rows were rejected*")
+    assert receiver.slack[0]["text"].startswith("*order_sync: 1 row was rejected*")

@@ -100,7 +100,7 @@ def test_what_people_did_is_told_and_fails_the_job(stage: Stage, instance: dg.Da
     ]
     assert failure is not None
     assert failure.description == (
-        "Tables and boards differ: 1 items gone, 1 subitems gone, 1 items doubled, 1 subitems doubled, "
+        "Tables and boards differ: 1 item gone, 1 subitem gone, 1 item doubled, 1 subitem doubled, "
         "1 on the board without an order."
     )
 
