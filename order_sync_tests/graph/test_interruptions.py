@@ -19,6 +19,7 @@ from order_sync.orders import database as database_module
 from order_sync.resources.deployments import resources
 from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_recovery import assert_all_there
+from order_sync_tests.orders.driver import URL, Driver
 
 BROKEN = "[08S01] [Microsoft][SQL Server]Communication link failure (0) (SQLExecDirectW)"
 PAUSED = "[42000] [Microsoft][SQL Server]Database 'orders' is not currently available. (40613) (SQLDriverConnect)"
@@ -62,6 +63,32 @@ def test_a_run_survives_each_of_its_statements_failing_once(stage: Stage) -> Non
         assert stage.sync().complete
     assert len(failed) > 40
     assert_all_there(stage)
+
+
+def test_a_whole_run_leaves_nothing_for_a_server_to_describe(stage: Stage) -> None:
+    """Every statement of a run and of its checks, with its values, as SQL Server's driver would get it."""
+    stage.add_orders(12)
+    executed: list[tuple[Any, Any]] = []
+
+    def record(connection: sa.Connection, element: Any, many: Any, one: Any, _options: Any) -> None:
+        if "orders.db" in str(connection.engine.url) and isinstance(element, sa.sql.ClauseElement):
+            executed.append((element, many or one or None))
+
+    event.listen(sa.Engine, "before_execute", record)
+    try:
+        assert stage.sync().complete
+    finally:
+        event.remove(sa.Engine, "before_execute", record)
+    driver = Driver()
+    with driver.in_place():
+        database = database_module.WritableDatabase(URL)
+        with database.write() as connection:
+            for element, parameters in executed:
+                connection.execute(element, parameters)
+        database.dispose()
+    assert len(driver.sent) > 100
+    assert driver.described == []
+    assert [sent.statement for sent in driver.sent if sent.untyped] == []
 
 
 def test_tidying_up_never_fails_a_run(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

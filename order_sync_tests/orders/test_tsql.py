@@ -339,6 +339,8 @@ def test_every_parameter_goes_out_with_its_type(statements: dict[str, list[Any]]
     assert len(driver.sent) > 100
     assert driver.described == []
     assert {sent.statement: sent.untyped for sent in driver.sent if sent.untyped} == {}
+    assert max(len(sent.parameters) for sent in driver.sent) <= PARAMETER_LIMIT
+    assert [sent.statement for sent in driver.sent if "OUTPUT" in sent.statement.upper()] == []
 
 
 def test_the_tables_are_created_with_sql_servers_own_types() -> None:
