@@ -20,7 +20,7 @@ from typing import Any
 
 from order_sync.counted import counted
 from order_sync.errors import Fatal, NotFound, QuotaExhausted, Rejected, Transient
-from order_sync.monday import operations
+from order_sync.monday import operations, shapes
 from order_sync.monday.board import item_texts
 from order_sync.monday.client import MondayClient, read_data
 from order_sync.monday.delivery import Delivery, Outcome
@@ -242,7 +242,7 @@ class BulkImport:
             self._journal.renew()
             self._heartbeat()
             progress = self._status(job_id)
-            percent = int(progress.get("progress_percentage") or 0)
+            percent = min(100, int(progress.get("progress_percentage") or 0))
             if percent != shown:
                 moved_at, shown = clock.now(), percent
                 done = len(entry.keys) * percent // 100
@@ -290,8 +290,8 @@ class BulkImport:
                 text = self._client.download(str(url))
                 # By position: a column of the board may have the name of one of these.
                 lines = [line for line in list(csv.reader(io.StringIO(text, newline="")))[1:] if line]
-                report = {int(line[0]): (line[1], line[2], line[3]) for line in lines}
-            except (Transient, ValueError, IndexError) as error:
+                report = {int(line[0]): (line[1], shapes.numeric_id(line[2]) or "", line[3]) for line in lines}
+            except (Transient, ValueError, IndexError, csv.Error) as error:
                 log.warning("the report of job %s cannot be read: %s", job_id, error)
                 self._client.wait(1.0)
                 progress = self._status(job_id)

@@ -69,6 +69,7 @@ class MondayReader:
         self.usage = Usage()
         self.api_version: ApiVersion | None = None  # once it has been checked
         self.beat: Callable[[], None] = lambda: None  # called before each query and in long waits: it keeps leases
+        self.request_id: str | None = None  # of the last answer to a query, as monday calls it
         self._attempts = attempts
 
     @property
@@ -111,6 +112,7 @@ class MondayReader:
             except Transient:
                 self.pacer.lost(paid)
                 raise
+            self.request_id = reply.request_id
             self.pacer.learn(reply, operation=operation, seconds=self.clock.now() - started, leave=paid)
             return read_data(reply, text)
 

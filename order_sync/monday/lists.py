@@ -34,8 +34,9 @@ def ask(reader: MondayReader, text: str, variables: Mapping[str, Any], read: Cal
         if found is not None:
             return found
     raise Transient(
-        f"monday does not say {what}: {len(PAUSES)} answers lacked it. An answer without a list is no empty list, so "
-        "nothing was decided by it. Start the run again; if that stays so, ask monday's support."
+        f"monday does not say {what}: {len(PAUSES)} answers lacked it, the last that to request "
+        f"{reader.request_id or '-'}. An answer without a list is no empty list, so nothing was decided by it. "
+        "Start the run again; if that stays so, ask monday's support."
     )
 
 

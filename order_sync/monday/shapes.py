@@ -119,6 +119,8 @@ def _misfits(selections: SelectionSetNode, found: dict[str, Any], parent: str, p
     for field in fields_of(selections):
         key = field.alias.value if field.alias else field.name.value
         place = f"{path}.{key}" if path else key
+        if key not in found and not path:
+            yield f"{place} is missing"
         yield from _misfits_of(field, found.get(key), parent, place)
         if field.name.value == "id" and isinstance(found.get(key), int):
             found[key] = str(found[key])

@@ -148,7 +148,9 @@ class MondayTransport(HTTPXTransport):
             # Never the URL: whoever reads it could use it.
             status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
             what = f"HTTP {status}" if status else type(error).__name__
-            refused = status is not None and 400 <= status < 500
+            # Without a connection nothing has left, and with no address there is none.
+            nowhere = isinstance(error, httpx.ConnectError | httpx.InvalidURL | httpx.UnsupportedProtocol)
+            refused = nowhere or (status is not None and 300 <= status < 500)
             raise Transient(f"{method} of a file: {what}", code="file", no_effect=refused) from None
         return response
 
