@@ -87,6 +87,8 @@ class _ProgressHandler(logging.Handler):
             if operation not in self._tasks:
                 self._tasks[operation] = self._bar.add_task(STEPS[operation], total=total)
             self._bar.update(self._tasks[operation], completed=done, total=total)
+        elif getattr(record, "waits", False):
+            self._bar.console.print(f"[dim]{escape(record.getMessage())}[/]")
         elif record.levelno >= logging.WARNING:
             self._bar.console.print(f"[yellow]{escape(record.getMessage())}[/]")
 

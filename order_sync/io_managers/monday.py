@@ -288,6 +288,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             if monotonic() - told > 30:
                 told = monotonic()
                 context.log.info(f"board {board_id} is held by run {holder}; waiting for it")
+                log.info("waiting for run %s, which writes to board %d", holder, board_id, extra={"waits": True})
 
         writer = BoardWriter(
             client,

@@ -205,7 +205,7 @@ class BulkImport:
                 wait = error.wait_seconds if error.wait_seconds is not None else 1.0
                 if not error.no_effect or wait > LONGEST_WAIT or attempt == STARTS:
                     raise
-                self._client.wait(wait)
+                self._client.wait(wait, f"another try to start an import: {error}")
                 leave = self._delivery.admit(Operation.IMPORT, 1)
                 self._journal.sending_again(entry)
         raise AssertionError("unreachable: the last attempt returns or raises")

@@ -33,7 +33,10 @@ from order_sync.orders.budget import NOTHING, Leave
 log = logging.getLogger("order_sync.monday")
 
 SLICE_SECONDS = 60.0
+TOLD_SECONDS = 5.0  # a wait that people are told of
+SILENT_SECONDS = 30.0  # between two lines about waits
 BUDGET_SLICE_SECONDS = 5.0
+BUDGET = "monday's complexity budget or its calls of this minute"
 _BACK_OFF = wait_exponential_jitter(multiplier=1, max=30, jitter=1)
 
 
@@ -71,6 +74,7 @@ class MondayReader:
         self.beat: Callable[[], None] = lambda: None  # called before each query and in long waits: it keeps leases
         self.request_id: str | None = None  # of the last answer to a query, as monday calls it
         self._attempts = attempts
+        self._said_at = float("-inf")
 
     @property
     def clock(self) -> Clock:
@@ -120,9 +124,8 @@ class MondayReader:
 
     def _admitted(self, operation: str) -> Leave:
         while not (leave := self.pacer.admit(operation, 1, whole=True)).rows:
-            log.info("%s waits %.1f s for monday's budget", operation, leave.wait_seconds)
             # In slices: an answer to another request, or another run, may bring news.
-            self.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS))
+            self.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=leave.wait_seconds)
             self.beat()
         return leave
 
@@ -137,14 +140,27 @@ class MondayReader:
             reraise=True,
         )
 
-    def wait(self, seconds: float) -> None:
-        """Sleeps, in slices, so that leases are kept meanwhile."""
+    def wait(self, seconds: float, what: str = "", *, of: float | None = None) -> None:
+        """Sleeps, in slices, so that leases are kept meanwhile; never longer than a quarter of an hour.
+
+        `what` is waited for; people are told, where all of it takes long: `of` is the whole of which this is a slice.
+        """
+        seconds = shapes.wait(seconds)
         self.usage.add(waited_seconds=seconds)
         while seconds > SLICE_SECONDS:
+            self._say(seconds, what)
             self.clock.sleep(SLICE_SECONDS)
             self.beat()
             seconds -= SLICE_SECONDS
+        self._say(of or seconds, what)
         self.clock.sleep(seconds)
+
+    def _say(self, seconds: float, what: str) -> None:
+        """One line each half minute at most."""
+        now = self.clock.now()
+        if what and seconds >= TOLD_SECONDS and now - self._said_at >= SILENT_SECONDS:
+            self._said_at = now
+            log.info("waiting %.0f s for %s", seconds, what, extra={"waits": True})
 
     def check_version(self) -> ApiVersion:
         """The version of monday's API in use, in one call.

@@ -17,7 +17,7 @@ from typing import Any
 from order_sync.errors import Fatal, NotMonday, OrderSyncError, Rejected, Transient
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import find_items, find_subitems, read_board
-from order_sync.monday.client import BUDGET_SLICE_SECONDS, MondayClient
+from order_sync.monday.client import BUDGET, BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
 from order_sync.monday.lists import SEARCH_LAG_SECONDS
 from order_sync.monday.transport import Reply
@@ -87,14 +87,12 @@ class Delivery:
         while not (leave := self._client.pacer.admit(operation, rows, whole=whole)).rows:
             if stopped():
                 return leave
-            if not told:
-                log.info("waiting %.1f s for monday's budget", leave.wait_seconds)
+            if not told and self._client.pacer.is_vague:
                 told = True
-                if self._client.pacer.is_vague:
-                    self._client.ask_budget()
-                    continue
+                self._client.ask_budget()
+                continue
             # In slices: an answer to another writer, or another run, may bring news.
-            self._client.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS))
+            self._client.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=leave.wait_seconds)
             self._journal.renew()
         return leave
 
@@ -121,8 +119,7 @@ class Delivery:
         """Waits until monday can no longer be executing the entry."""
         remaining = self._settle_seconds - entry.quiet.total_seconds()
         if remaining > 0:
-            log.info("waiting %.0f s until request %s has settled", remaining, entry.idempotency_key)
-            self._client.wait(remaining)
+            self._client.wait(remaining, f"request {entry.idempotency_key} to settle: its answer was lost")
             self._journal.renew()
 
     def find(self, entry: Entry) -> dict[str, str]:

@@ -36,6 +36,11 @@ def seconds(value: Any) -> float | None:
     return min(found, LONGEST_WAIT) if found else None
 
 
+def wait(asked: float) -> float:
+    """How long to sleep where somebody asks for so many seconds."""
+    return min(asked, LONGEST_WAIT) if asked > 0 else 0.0
+
+
 def mapping(value: Any) -> Mapping[str, Any]:
     """An object, empty where there is none."""
     return value if isinstance(value, dict) else {}

@@ -321,7 +321,8 @@ class BoardWriter:
             if outcome.fatal:
                 raise outcome.fatal
             if outcome.again:
-                self._client.wait(max(e.wait_seconds or 0 for e in outcome.again.values()))
+                longest = max(outcome.again.values(), key=lambda error: error.wait_seconds or 0)
+                self._client.wait(longest.wait_seconds or 0, f"another try: {longest}")
             rows.done(batch, outcome, answered=answered)
             self._report(operation, rows)
 

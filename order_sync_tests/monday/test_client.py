@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
+from order_sync.console import progress
 from order_sync.emulator import Fault, FaultKind
-from order_sync.errors import Fatal, NotFound, QuotaExhausted, Transient
+from order_sync.errors import Fatal, NotFound, NotMonday, QuotaExhausted, Transient
 from order_sync.monday import operations
 from order_sync.monday.client import BUDGET_SLICE_SECONDS, MondayReader
 from order_sync.monday.pacing import Pacer
@@ -192,3 +197,85 @@ def test_what_a_mutation_costs_is_counted_and_learnt(stage: Stage) -> None:
 def test_a_reader_has_no_way_to_write() -> None:
     reader = MondayReader(MondayTransport(NOWHERE, "t"), pacer=Pacer(clock=QuickClock()))
     assert not hasattr(reader, "mutate")
+
+
+@pytest.mark.parametrize(
+    ("asked", "slept"), [(100_000.0, 900.0), (float("inf"), 900.0), (-5.0, 0.0), (float("nan"), 0.0), (70.0, 70.0)]
+)
+def test_no_wait_is_below_0_or_above_a_quarter_of_an_hour(stage: Stage, asked: float, slept: float) -> None:
+    with stage.client() as client:
+        client.wait(asked)
+        assert sum(stage.clock.sleeps) == slept
+        assert min(stage.clock.sleeps) >= 0
+        assert client.usage.waited_seconds == slept
+
+
+def test_the_command_line_says_what_a_long_wait_is_for(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+    with stage.client() as client, progress(quiet=False):
+        client.wait(130, "monday's limit of calls")
+        client.wait(1, "a moment")
+    shown = capfd.readouterr().err
+    for left in (130, 70, 10):
+        assert f"waiting {left} s for monday's limit of calls" in shown
+    assert "a moment" not in shown
+
+
+def test_the_command_line_says_that_it_waits_for_the_budget(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+    stage.emulator.configure(enforce_limits=True)
+    budget = Budget(stage.clock.now)
+    variables = {"board": ["4700000001"]}
+    with stage.client(budget=budget) as client, progress(quiet=False):
+        client.query(operations.BOARD, variables)
+        budget.reserve(1, 10_000_000 - 15, 10_000_000)
+        client.query(operations.BOARD, variables)
+    told = re.findall(r"waiting \d+ s for monday's complexity budget", capfd.readouterr().err)
+    assert 1 <= len(told) <= 3
+
+
+@pytest.mark.parametrize("status", [403, 407, 404, 200])
+def test_a_firewall_s_page_is_one_clear_message_within_seconds(stage: Stage, status: int) -> None:
+    page = b"<html><head><title>Blocked by policy</title></head><body>No.</body></html>"
+    with served(status, page, "text/html") as url, stage.client(MondayTransport(url, "a-token")) as client:
+        for ask in (client.check_version, lambda: client.query(operations.BOARD, {"board": ["1"]})):
+            with pytest.raises(NotMonday, match=rf"HTTP {status} came with a page \('Blocked by policy'\).*proxy"):
+                ask()
+    assert stage.clock.sleeps == []
+
+
+@pytest.mark.parametrize("status", [407, 403, 502])
+def test_a_proxy_that_lets_nothing_through_is_named(stage: Stage, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(status, b"no", "text/plain") as url:
+        monkeypatch.setenv("HTTPS_PROXY", url.removesuffix("/v2"))
+        monkeypatch.setenv("NO_PROXY", "")
+        transport = MondayTransport("https://monday.invalid/v2", "a-token")
+        with stage.client(transport) as client, pytest.raises(Fatal, match="the proxy on the way") as caught:
+            client.check_version()
+    assert isinstance(caught.value, NotMonday) is (status < 500)
+    assert len(stage.clock.sleeps) == (0 if status < 500 else 2)
+
+
+@contextmanager
+def served(status: int, content: bytes, kind: str) -> Iterator[str]:
+    """A server in monday's place, or a proxy on the way, that gives one answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_CONNECT = do_POST
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v2"
+        finally:
+            server.shutdown()
+            thread.join()
