@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from .bounds import BodyTooLarge, read_body, read_json, whole
 from .emulation import Emulation
-from .settings import in_one_line
+from .errors import MondayError
+from .settings import ColumnSeed, in_one_line
 
 #: A year: a clock that is further ahead has dates that do not fit into what shows them.
 MOST_SECONDS = 31_536_000
@@ -34,6 +35,7 @@ class Control:
             Route("/stats", self.stats),
             Route("/settings", self.configure, methods=["POST"]),
             Route("/clock", self.advance, methods=["POST"]),
+            Route("/column", self.retype, methods=["POST"]),
             Route("/reset", self.reset, methods=["POST"]),
         ]
 
@@ -66,6 +68,10 @@ class Control:
         """`{"seconds": 60}` moves the virtual clock on; what sleeps until then wakes up."""
         return await self._change(request, self._advance)
 
+    async def retype(self, request: Request) -> Response:
+        """`{"board_id": 1, "column_id": "eta", "type": "text"}`: a person gives a column another type."""
+        return await self._change(request, self._retype)
+
     async def reset(self, request: Request) -> Response:
         return await self._change(request, self._reset)
 
@@ -95,6 +101,15 @@ class Control:
             raise ValueError(f"seconds is a number from 0 to {MOST_SECONDS}")
         self._emulation.clock.advance(seconds)
         return {"now": self._emulation.clock.now()}
+
+    def _retype(self, sent: dict[str, Any]) -> dict[str, Any]:
+        board_id, column_id, kind = (str(sent.get(name, "")) for name in ("board_id", "column_id", "type"))
+        try:
+            column = ColumnSeed(id=column_id, title=column_id, type=kind)  # type: ignore[arg-type]
+            self._emulation.account.operations.retype_column(board_id, column.id, column.type)
+        except MondayError as error:
+            raise ValueError(str(error)) from None
+        return {}
 
     def _reset(self, _sent: dict[str, Any]) -> dict[str, Any]:
         self._emulation.reset()

@@ -47,6 +47,23 @@ class ColumnCreated(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDeleted(Effect):
+    kind: ClassVar[str] = "column_deleted"
+    board_id: int
+    column_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnRetyped(Effect):
+    """A person chose another type for the column; what its cells held is gone."""
+
+    kind: ClassVar[str] = "column_retyped"
+    board_id: int
+    column_id: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCreated(Effect):
     kind: ClassVar[str] = "label_created"
     board_id: int
@@ -174,6 +191,8 @@ _KINDS: dict[str, type[Effect]] = {
     for effect in (
         BoardCreated,
         ColumnCreated,
+        ColumnDeleted,
+        ColumnRetyped,
         LabelCreated,
         GroupCreated,
         GroupRenamed,

@@ -4,7 +4,7 @@ Never: a traceback or a secret in a message that leaves the process."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -15,13 +15,16 @@ class EmulatorError(RuntimeError):
 class MondayError(Exception):
     """One field of an answer failed: graphql-core copies `extensions` into the `errors` entry."""
 
-    def __init__(self, code: str, message: str, *, status: int = 200, data: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, status: int = 200, data: Mapping[str, Any] | Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.extensions: dict[str, Any] = {
             "code": code,
             "status_code": status,
-            "error_data": dict(data or {}),
+            # The rules that values break come as a list, everything else by name.
+            "error_data": dict(data) if isinstance(data, Mapping) else list(data) or {},
         }
 
 

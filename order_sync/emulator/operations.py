@@ -15,6 +15,8 @@ from .columns import Column, NewLabels, Value
 from .effects import (
     BoardCreated,
     ColumnCreated,
+    ColumnDeleted,
+    ColumnRetyped,
     GroupCreated,
     GroupRemoved,
     GroupRenamed,
@@ -143,6 +145,30 @@ class Operations:
         self._create_column(subitem_board_id, self._state.next_name("date"), "Date", "date", {})
         return column
 
+    def delete_column(self, board_id: str, column_id: str) -> Column:
+        column = self._column(board_id, column_id)
+        self._state.record(ColumnDeleted(at=self._clock.now(), board_id=_number(board_id), column_id=column.id))
+        return column
+
+    def retype_column(self, board_id: str, column_id: str, column_type: str) -> None:
+        """What a person can do on monday's pages, and its API cannot."""
+        column = self._column(board_id, column_id)
+        self._state.record(
+            ColumnRetyped(at=self._clock.now(), board_id=_number(board_id), column_id=column.id, type=column_type)
+        )
+
+    def required_columns(self, board_id: str | int) -> list[str]:
+        board = self.board(board_id)
+        return [rule.column_id for rule in self._settings().rules if rule.board_id == board.id and rule.required]
+
+    def _column(self, board_id: str, column_id: str) -> Column:
+        column = self.board(board_id).columns.get(column_id)
+        if column is None:
+            raise invalid_column(column_id)
+        if column.type == "name":
+            raise invalid_argument("a board keeps its name column", column_id=column_id)
+        return column
+
     def create_group(
         self,
         board_id: str,
@@ -246,6 +272,7 @@ class Operations:
         """A row of a bulk import, whose name and values are checked already."""
         group = active_group(board, group_id)
         self._check_room(board)
+        self._check_rules(board, values)
         return self._record_item(board, group, None, name, values)
 
     def change_row(self, item: Item, name: str, values: Mapping[str, Value]) -> None:
@@ -350,6 +377,7 @@ class Operations:
         self._check_room(board)
         new_labels = NewLabels(allowed=new_labels_allowed)
         values = _read_values(board, _column_values(column_values), new_labels) if column_values else {}
+        self._check_rules(board, values)
         self._create_labels(board, new_labels)
         return self._record_item(board, group, parent, name, values)
 
@@ -362,6 +390,19 @@ class Operations:
                 f"The board has reached its limit of {limit} items",
                 data={"board_id": str(board.id), "items_limit": limit},
             )
+
+    def _check_rules(self, board: Board, values: Mapping[str, Value | None]) -> None:
+        """monday names every rule that is broken, as one text for each."""
+        broken = []
+        for rule in self._settings().rules:
+            column = board.columns.get(rule.column_id)
+            if rule.board_id != board.id or column is None:
+                continue
+            text = columns.text(column, values.get(column.id)) or ""
+            if (rule.required and not text) or (rule.pattern and text and not re.fullmatch(rule.pattern, text)):
+                broken.append(f"{column.title}: {rule.text}")
+        if broken:
+            raise MondayError("DATA_VALIDATIONS_ERROR", "Some values break the board's rules", status=422, data=broken)
 
     def _record_item(
         self, board: Board, group: Group, parent: Item | None, name: str, values: Mapping[str, Value | None]

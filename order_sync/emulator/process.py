@@ -72,6 +72,10 @@ class Emulator:
         """Moves the virtual clock on: what waits until then happens at once."""
         self._post("clock", {"seconds": seconds})
 
+    def retype_column(self, board_id: int, column_id: str, column_type: str) -> None:
+        """Gives a column another type, as a person may on monday's pages."""
+        self._post("column", {"board_id": board_id, "column_id": column_id, "type": column_type})
+
     def reset(self) -> None:
         """Back to the seeds and settings of the start; logs, budgets and the state file are emptied."""
         self._post("reset", {})

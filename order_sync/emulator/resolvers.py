@@ -263,6 +263,10 @@ def _fetch_job_status(_root: None, info: GraphQLResolveInfo, job_id: str) -> Job
     return context.bulk.status(job_id, context.base_url)
 
 
+def _validations(_root: None, info: GraphQLResolveInfo, id: str, type: str) -> SimpleNamespace:
+    return SimpleNamespace(required_column_ids=info.context.operations.required_columns(id), rules=[])
+
+
 def _me(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
     account = SimpleNamespace(id=info.context.settings.account_id, name="Emulator", slug="emulator")
     return SimpleNamespace(id=1, name="Order Sync", email="order.sync@example.com", account=account)
@@ -324,6 +328,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.items": _items,
     "Query.items_page_by_column_values": _by_column_values,
     "Query.next_items_page": _next_page,
+    "Query.validations": _validations,
     "Query.complexity": _complexity,
     "Query.fetch_job_status": _fetch_job_status,
     "Query.me": _me,
@@ -335,6 +340,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
         for name in (
             "create_board",
             "create_column",
+            "delete_column",
             "create_group",
             "update_group",
             "archive_group",

@@ -70,6 +70,18 @@ class BoardSeed(_Model):
         return self
 
 
+class ColumnRule(_Model):
+    """A rule of a board for the values of one column, as people make them: it is there, or it has a pattern."""
+
+    board_id: int = Field(gt=0)
+    column_id: str = Field(min_length=1)
+    required: bool = True
+    #: A regular expression that the whole text of the value must match.
+    pattern: str = ""
+    #: What monday says of a value that breaks it.
+    text: str = "This column is required"
+
+
 class Limits(_Model):
     """Enterprise figures; see monday's rate limit page for the other plans."""
 
@@ -150,6 +162,8 @@ class EmulatorSettings(_Model):
     api_versions: tuple[str, ...] = ("2026-07", "2026-10", "2027-01")
     #: What versions are called; else `api_version` is current, older ones are in maintenance, newer ones candidates.
     api_kinds: Mapping[str, VersionKind] = {}
+    #: Required columns and validation rules.
+    rules: tuple[ColumnRule, ...] = ()
     faults: tuple[Fault, ...] = ()
 
     @model_validator(mode="after")

@@ -14,6 +14,8 @@ from .columns import Column, Value, text
 from .effects import (
     BoardCreated,
     ColumnCreated,
+    ColumnDeleted,
+    ColumnRetyped,
     Effect,
     GroupCreated,
     GroupRemoved,
@@ -218,6 +220,8 @@ class State:
                     column.add_label(label_id, label)
                 self.boards[effect.board_id].columns[column.id] = column
                 self._serial += 1
+            case ColumnDeleted() | ColumnRetyped():
+                self._replace_column(self.boards[effect.board_id], effect)
             case BoardCreated():
                 parent = self.boards[effect.parent_board_id] if effect.parent_board_id else None
                 board = Board(effect.board_id, effect.name, effect.board_kind, effect.description, parent)
@@ -227,6 +231,15 @@ class State:
                 pass  # Not a board's affair: the idempotency store and the bulk imports read these.
             case _:
                 raise TypeError(f"no rule for {effect.kind}")
+
+    def _replace_column(self, board: Board, effect: ColumnDeleted | ColumnRetyped) -> None:
+        old = board.columns[effect.column_id]
+        if isinstance(effect, ColumnDeleted):
+            del board.columns[old.id]
+        else:
+            board.columns[old.id] = Column(old.id, old.title, effect.type, old.description)
+        for item in board.items.values():
+            item.values.pop(old.id, None)
 
     def _create_item(self, effect: ItemCreated) -> None:
         board = self.boards[effect.board_id]

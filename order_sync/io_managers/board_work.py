@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from order_sync.counted import counted
 from order_sync.errors import Fatal, Rejected, Rule
 from order_sync.io_managers.frames import Row
-from order_sync.monday.board import Board, read_board, read_boards
+from order_sync.monday.board import Board, read_boards
 from order_sync.monday.changes import Changes, Header
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.delivery import Outcome
+from order_sync.monday.fit import look_at_items, look_at_subitems, read_again
 from order_sync.monday.labels import Labels, LabelSpelling
 from order_sync.monday.rows import Mended, NewRow
 from order_sync.monday.values import encode_row, to_json
@@ -153,8 +154,9 @@ class BoardWork:
         new: dict[str, NewRow] = {}
         rejected = {}
         labels = LabelSpelling(board.labels)
+        waiting = _waiting(wanted)
         for row in wanted:
-            if row["delta_uuid"] in adopted.items:
+            if row["delta_uuid"] in adopted.items or row["delta_uuid"] in waiting:
                 continue
             own = {mapping.key_column: row["delta_uuid"], mapping.record_column: row["record_uuid"]}
             try:
@@ -172,11 +174,16 @@ class BoardWork:
             moved = self._rehome([by_key[key] for key in refused], self._read())
             groups = {row["delta_uuid"]: row["group_id"] for row in moved if row["group_id"]}
             self._queue.assign_groups(self._run_id, groups)
-            return Mended(again={key: new[key].with_variables(group=group) for key, group in groups.items()})
+            again = {key: new[key].with_variables(group=group) for key, group in groups.items()}
+            return Mended(again=again, waiting=_waiting(moved))
+
+        def look(refused: Collection[Rejected]) -> None:
+            look_at_items(self._client, board.id, self._mapping, refused)
 
         shared = {"board": str(board.id), "labels": any(column.new_labels for column in mapping.columns)}
-        outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend)
+        outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend, look=look)
         outcome.rejected |= rejected
+        outcome.waiting |= _waiting(wanted)
         recreated = sum(key in outcome.created for key, item in known.items() if item in gone)
         return Done(outcome=outcome, adopted=len(adopted.items), recreated=recreated)
 
@@ -222,8 +229,11 @@ class BoardWork:
             """Their item may have been deleted a moment ago."""
             return self._changes.orphans({key: parents[key] for key in refused})
 
+        def look(refused: Collection[Rejected]) -> None:
+            look_at_subitems(self._client, self._site.board.id, board.id, self._mapping, refused)
+
         shared = {"labels": any(column.new_labels for column in mapping.columns)}
-        outcome = self._writer.create(Operation.SUBITEMS, new, shared, mend=mend)
+        outcome = self._writer.create(Operation.SUBITEMS, new, shared, mend=mend, look=look)
         ids |= {line: outcome.created[key] for line, key in lines.items() if key in outcome.created}
         # The same line queued again, or synced before: the row gets the subitem that is there.
         self._journal.adopt(
@@ -243,13 +253,14 @@ class BoardWork:
 
     def _read(self) -> Board:
         """The board as it is now."""
-        self._site.board = read_board(self._client, self._site.board.id)
+        [self._site.board] = read_again(self._client, [self._site.board.id])
         return self._site.board
 
     def _subitem_labels(self, board: Board) -> Labels:
         """As they are now: another run, or a request that was in doubt, may have brought new ones."""
         if any(column.type in LABELLED for column in self._mapping.subitems.columns):
-            board = self._site.subitems = read_board(self._client, board.id)
+            [board] = read_again(self._client, [board.id])
+            self._site.subitems = board
         return board.labels
 
     def _confirm_groups(self, created: Mapping[str, str]) -> None:
@@ -277,14 +288,22 @@ class BoardWork:
             row for row in rows if row["group"] and not row["rejection"] and row["group_id"] not in board.group_ids
         ]
         if homeless:
-            groups = self._changes.groups_again(Counter(row["group"] for row in homeless), board)
-            self._confirm_groups(groups)
+            outcome = self._changes.groups_again(Counter(row["group"] for row in homeless), board)
+            self._confirm_groups(outcome.created)
+            late = outcome.waiting | {title: str(error) for title, error in outcome.again.items()}
             for row in homeless:
-                row["group_id"] = groups.get(row["group"])
-                if row["group_id"] is None:
+                row["group_id"] = outcome.created.get(row["group"])
+                if why := late.get(row["group"]):
+                    row["waits"] = f"its group '{row['group']}' could not be created yet: {why}"
+                elif row["group_id"] is None:
                     row["rejection"] = f"its group '{row['group']}' could not be created; the log says why"
                     row["rule"] = Rule.NO_GROUP
         return homeless
+
+
+def _waiting(rows: Iterable[Row]) -> dict[str, str]:
+    """The rows whose group is not there yet, with the reason."""
+    return {row["delta_uuid"]: row["waits"] for row in rows if row.get("waits")}
 
 
 def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:

@@ -60,6 +60,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
     _held: Journal | None = PrivateAttr(default=None)  # of the board that this run holds
     _held_renewed_at: float = PrivateAttr(default=0.0)
     _tidied: bool = PrivateAttr(default=False)
+    _worked_on: set[int] = PrivateAttr(default_factory=set)  # boards that had rows in any step
+    _refused: BoardRefused | None = PrivateAttr(default=None)  # the last board that took no rows
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
@@ -147,9 +149,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 with self._holding(context, board_id) as work:
                     done = step(work, mine)
             except BoardRefused as error:
-                if len(by_board) == 1:
+                if len(self._sites) == 1:
                     raise
-                # The orders of the other boards need not wait for this one.
+                # The orders of the other boards need not wait for this one, nor do late lines in a later step.
+                self._refused = error
                 refused = str(error)
                 context.log.error(f"board {board_id} takes nothing, its rows wait: {refused}")
                 done = Done()
@@ -167,6 +170,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     "problem": refused,
                 }
             )
+        self._worked_on |= by_board.keys()
+        if self._refused and step is BoardWork.create_subitems and len(self._worked_on) == 1:
+            raise self._refused  # there was no other board to go on with
         return total, boards
 
     def _resolve_elsewhere(self, context: dg.OutputContext, by_board: Mapping[int, Sequence[Row]]) -> None:
@@ -210,8 +216,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
         lines = ["| group | items wanted |", "| --- | ---: |"]
         for row in rows:
             title = re.sub(r"([\\`*_\[\]<>|#&!()~])", r"\\\1", " ".join(row["title"].split()))
-            group = groups[row["board_id"]].get(text_key(row["title"]))
-            url = f"{self._sites[row['board_id']].board.url}#{group.id if group else ''}"
+            group = groups.get(row["board_id"], {}).get(text_key(row["title"]))
+            site = self._sites.get(row["board_id"])  # none where the token may not read the board
+            url = f"{site.board.url}#{group.id if group else ''}" if site else ""
             lines.append(f"| [{title}]({url}) | {row['headers']} |")
         return dg.MetadataValue.md("\n".join(lines))
 
@@ -248,7 +255,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             client.beat = self._heartbeat
             self._client = client
             client.check_version()
-            self._sites = read_sites(client, self.sql_server.mapping.board_ids(self.monday.board_id))
+            self._sites = _open_sites(client, self.sql_server.mapping.board_ids(self.monday.board_id))
             for site in self._sites.values():
                 check_mapping(site.board, site.subitems, self.sql_server.mapping)
         return self._client
@@ -321,3 +328,23 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 )
             finally:
                 self._held = None
+
+
+def _open_sites(client: MondayClient, board_ids: Sequence[int]) -> dict[int, Site]:
+    """The boards that the token may read; raises BoardRefused if it may read none of them.
+
+    Raises ConfigurationError for one that it does not see at all: that is a wrong id, not a missing permission.
+    """
+    try:
+        return read_sites(client, board_ids)
+    except BoardRefused as error:
+        refused = error
+    sites: dict[int, Site] = {}
+    for board_id in board_ids if len(board_ids) > 1 else ():
+        try:
+            sites |= read_sites(client, [board_id])
+        except BoardRefused as error:
+            log.error("board %d may not be read, its rows wait: %s", board_id, error)
+    if not sites:
+        raise refused
+    return sites

@@ -132,11 +132,11 @@ def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) 
     """
     if problem := unsupported(board):
         raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.")
-    problems = _problems(board, mapping.items.own_columns, mapping.items.columns)
+    problems = problems_of(board, mapping.items.own_columns, mapping.items.columns)
     if subitems is None:
         problems.append(f"board {board.id} has no subitems column, so it has no board for subitems")
     else:
-        problems += _problems(subitems, mapping.subitems.own_columns, mapping.subitems.columns)
+        problems += problems_of(subitems, mapping.subitems.own_columns, mapping.subitems.columns)
     if problems:
         raise ConfigurationError("The mapping does not fit the board: " + "; ".join(problems) + ".")
 
@@ -156,7 +156,7 @@ def check_items_mapping(board: Board, mapping: ColumnMapping) -> list[str]:
     """What of the items' columns does not fit the board."""
     if problem := unsupported(board):
         return [problem]
-    return _problems(board, mapping.items.own_columns, mapping.items.columns)
+    return problems_of(board, mapping.items.own_columns, mapping.items.columns)
 
 
 def find_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[str]) -> dict[str, str]:
@@ -269,7 +269,8 @@ def _collect(found: dict[str, str], items: Iterable[Mapping[str, Any]], column: 
             found.setdefault(text, item["id"])
 
 
-def _problems(board: Board, own: Iterable[str], mapped: Iterable[ColumnMap]) -> list[str]:
+def problems_of(board: Board, own: Iterable[str], mapped: Iterable[ColumnMap]) -> list[str]:
+    """What of the mapped columns does not fit the board."""
     found = [problem_of(board, column_id, "text") for column_id in own]
     found += [problem_of(board, column.column, column.type, column) for column in mapped]
     return [problem for problem in found if problem]

@@ -16,6 +16,7 @@ from order_sync.errors import OrderSyncError, Rejected, Rule
 from order_sync.monday import operations
 from order_sync.monday.board import Board, find_gone, find_removed, find_unkeyed, subitems_of
 from order_sync.monday.client import MondayClient, read_data
+from order_sync.monday.delivery import Outcome
 from order_sync.monday.rows import Mended, NewRow
 from order_sync.monday.values import to_json
 from order_sync.monday.writer import BoardWriter
@@ -66,8 +67,8 @@ class Changes:
                 now = board.group_titles.get(group_id)
                 log.info("group '%s' is called '%s' on the board now: its items go there", title, now)
 
-    def groups_again(self, titles: Mapping[str, int], board: Board) -> dict[str, str]:
-        """Groups that are gone from the board, created again: group id by title. `titles` counts the items for each."""
+    def groups_again(self, titles: Mapping[str, int], board: Board) -> Outcome:
+        """Groups that are gone from the board, created again. `titles` counts the items for each."""
         there = {title: board.groups[text_key(title)] for title in titles if text_key(title) in board.groups}
         missing = [title for title in titles if title not in there]
         for title in missing:
@@ -82,7 +83,8 @@ class Changes:
         outcome = self._writer.create(Operation.GROUPS, rows, {"board": str(board.id)})
         for title, reason in outcome.rejected.items():
             log.error("group '%s' was not created: %s", title, reason)
-        return there | outcome.created
+        outcome.created |= there
+        return outcome
 
     def forget(self, items: Collection[int]) -> set[int]:
         """Looks which of the items are gone from the board, and takes their ids, and those of the subitems under

@@ -21,7 +21,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from order_sync.errors import CursorExpired, Fatal, NotFound, Rejected, Transient
+from order_sync.errors import BoardRefused, CursorExpired, Fatal, NotFound, Rejected, Transient
 from order_sync.monday import operations, shapes
 from order_sync.monday.errors import classify, is_expired_cursor, parse_errors
 from order_sync.monday.pacing import Clock, Pacer, spent
@@ -176,6 +176,9 @@ class MondayReader:
 
         try:
             reply = self.retrying(attempts=min(3, self._attempts))(once)
+        except BoardRefused as error:
+            # No board was asked for: the token as such may not.
+            raise Fatal(f"{error} Check ORDER_SYNC_MONDAY_TOKEN. Nothing was written to the board.") from error
         except Transient as error:
             step = next_step(error, str(self._transport.url))
             raise Fatal(f"{error}. {step} Nothing was written to the board.") from error
@@ -215,6 +218,9 @@ class MondayClient(MondayReader):
         return self._transport.download(url)
 
 
+_IN_A_QUERY = {"ResourceNotFoundException": NotFound, "InvalidColumnIdException": BoardRefused}
+
+
 def read_data(reply: Reply, document: str | None = None) -> dict[str, Any]:
     """The data of a reply without errors; raises what its first error means, Transient where it is not what the
     document asked for.
@@ -225,7 +231,8 @@ def read_data(reply: Reply, document: str | None = None) -> dict[str, Any]:
             raise CursorExpired(f"{errors[0].message} (request {reply.request_id or '-'})")
         meaning = classify(errors[0], reply)
         if isinstance(meaning, Rejected):
-            kind = NotFound if meaning.code == "ResourceNotFoundException" else Fatal
+            # A query names columns of one board: one that is not there has been deleted since.
+            kind = _IN_A_QUERY.get(meaning.code or "", Fatal)
             raise kind(f"{meaning} (in a query: nothing was written)") from None
         raise meaning
     data = dict(reply.data or {})

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
+from order_sync.monday.batches import SMALLEST_SHARE
 from order_sync.monday.board import BOARDS_A_CALL
 from order_sync.monday.bulk_import import POLL_SECONDS, SAMPLES, job_seconds
 from order_sync.monday.changes import CHANGE
 from order_sync.monday.lists import LOOK_UP
 from order_sync.monday.pacing import FIRST_COST, FIRST_ROW_SECONDS, MINUTE_COMPLEXITY, Clock, Pacer
 from order_sync.monday.transport import Reply
-from order_sync.monday.writer import SMALLEST_SHARE
 from order_sync.orders.budget import WINDOW_SECONDS
 from order_sync.orders.journal import Operation
 

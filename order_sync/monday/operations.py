@@ -200,6 +200,12 @@ mutation CreateColumn($board: ID!, $id: String, $title: String!, $type: ColumnTy
   create_column(board_id: $board, id: $id, title: $title, column_type: $type, defaults: $defaults) { id }
 }
 """
+VALIDATIONS = """
+query Validations($board: ID!) {
+  validations(id: $board) { required_column_ids }
+  complexity { before query after reset_in_x_seconds }
+}
+"""
 JOB_STATUS = """
 query JobStatus($job: ID!) {
   fetch_job_status(job_id: $job) {

@@ -5,7 +5,7 @@ In: nothing. Out: the row that an IO manager wants and a writer creates, whichev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,5 +35,7 @@ class Mended:
     rejected: Mapping[str, Rejected] = field(default_factory=dict)
 
 
+# Shown refusals that may be the board's own: raises BoardRefused if the board is no longer as the mapping says.
+Look = Callable[[Collection[Rejected]], None]
 # Asked about rows that monday rejects, with the reasons by key, before they are recorded as rejected.
 Mend = Callable[[Mapping[str, str]], Mended]

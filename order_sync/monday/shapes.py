@@ -86,10 +86,11 @@ _ALWAYS = frozenset(
 )
 _NUMBERS = frozenset({"items_count", "items_limit", "progress_percentage"})
 _FLAGS = frozenset({"archived", "deleted", "report_created"})
-_FREE = frozenset({"settings", "versions"})  # read without trust by columns.py and version.py: no order hangs on them
+# Read without trust by who asks for them (columns.py, version.py, fit.py).
+_FREE = frozenset({"settings", "versions", "required_column_ids"})
 _TEXTS = frozenset(
     {
-        *("name", "url", "title", "type", "text", "cursor", "state", "value", "kind", "status"),
+        *("name", "url", "title", "type", "text", "cursor", "state", "value", "kind", "status", "hierarchy_type"),
         *("failure_reason", "failure_message", "report_url", "job_id", "upload_url"),
     }
 )

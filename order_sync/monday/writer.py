@@ -9,24 +9,26 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
 from typing import Any
 
 from graphql import DocumentNode
 
-from order_sync.errors import Rejected, Transient
+from order_sync.errors import BoardRefused, Rejected, Transient
 from order_sync.monday import operations
+from order_sync.monday.batches import SMALLEST_SHARE, Batches
 from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayClient
 from order_sync.monday.delivery import Delivery, Locked, Outcome, Spent
-from order_sync.monday.errors import LOCK_WAIT
+from order_sync.monday.errors import LOCK_WAIT, may_differ
 from order_sync.monday.labels import Labels
 from order_sync.monday.pacing import BODY_BYTES
-from order_sync.monday.rows import Mend, NewRow
+from order_sync.monday.rows import Look, Mend, NewRow
+from order_sync.orders.budget import Leave
 from order_sync.orders.journal import Entry, Journal, Operation
 
 log = logging.getLogger("order_sync.monday")
@@ -36,101 +38,16 @@ TEMPLATES: Mapping[Operation, DocumentNode] = {
     Operation.ITEMS: operations.CREATE_ITEM,
     Operation.SUBITEMS: operations.CREATE_SUBITEM,
 }
-ROW_ATTEMPTS = 8
-MOST_FAILURES = 3  # of requests in a row: more are not the fault of single rows
-SMALLEST_SHARE = 5  # rows: below it several writers gain nothing over one
 
 
-class _Rows:
-    """The rows of one `create`, handed out in batches. Safe to use from several threads."""
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What one `create` is about: the same for all its requests."""
 
-    def __init__(self, rows: Sequence[NewRow], writers: int, imported: Outcome | None = None) -> None:
-        self.total = imported or Outcome()
-        self.count = len(rows) + len(self.total.created) + len(self.total.waiting)
-        self.writers = writers
-        self._changed = threading.Condition()
-        self._waiting = deque(rows)
-        self._batches_out = 0
-        self.stopped = False
-        self._cap = max(1, len(rows))
-        self._failures = 0  # in a row, of requests that monday left without an answer to the end
-        self._attempts: dict[str, int] = {}
-
-    def take(self, writer: int, most: int) -> list[NewRow]:
-        """The next batch; none if there is nothing left to do for this writer."""
-        with self._changed:
-            while not self._waiting and self._batches_out and not self.stopped:
-                self._changed.wait(1.0)  # what is out with others may come back
-            if self.stopped or not self._waiting or writer >= self.writers:
-                return []
-            # An equal share of the rest each, so that the writers finish together.
-            share = max(SMALLEST_SHARE, ceil(len(self._waiting) / self.writers))
-            size = min(most, self._cap, share, len(self._waiting))
-            self._batches_out += 1
-            return [self._waiting.popleft() for _ in range(size)]
-
-    def put_back(self, rows: Sequence[NewRow]) -> None:
-        """Rows that did not fit into the request."""
-        with self._changed:
-            self._waiting.extendleft(reversed(rows))
-
-    def give_back(self, batch: Sequence[NewRow]) -> None:
-        """A batch that was not executed."""
-        with self._changed:
-            self._waiting.extendleft(reversed(batch))
-            self._batch_is_back()
-
-    def halve(self, batch: Sequence[NewRow]) -> None:
-        """The whole request was refused: narrow down to the row that spoils it."""
-        with self._changed:
-            self._cap = max(1, len(batch) // 2)
-        self.give_back(batch)
-
-    def failed(self) -> bool:
-        """monday answers, but not this: the next requests hold one row each. False if that goes on for too long."""
-        with self._changed:
-            self._failures += 1
-            self._cap = 1
-            return self._failures <= MOST_FAILURES
-
-    def done(self, batch: Sequence[NewRow], outcome: Outcome, *, answered: bool) -> None:
-        """Takes in what became of a batch; what has no result yet waits again, up to a number of attempts."""
-        with self._changed:
-            if answered:
-                self._failures = 0
-            self._cap = max(self._cap, 1 if self._failures else len(batch) * 2)
-            self.total.created |= outcome.created
-            self.total.rejected |= outcome.rejected
-            self.total.waiting |= outcome.waiting
-            over = outcome.created.keys() | outcome.rejected.keys() | outcome.waiting.keys()
-            left = [row for row in batch if row.key not in over]
-            for row in left:
-                self._attempts[row.key] = self._attempts.get(row.key, 0) + 1
-                if self._attempts[row.key] >= ROW_ATTEMPTS or (not answered and len(batch) == 1):
-                    self.total.again[row.key] = outcome.again.get(row.key) or Transient("monday gave no result")
-                    log.warning("%s is given up for now: %s", row.key, self.total.again[row.key])
-            self._waiting.extendleft(reversed([row for row in left if row.key not in self.total.again]))
-            self._batch_is_back()
-
-    def stop(self) -> None:
-        """Something went wrong for all: no more batches."""
-        with self._changed:
-            self.stopped = True
-            self._changed.notify_all()
-
-    def fewer_writers(self) -> bool:
-        """The board was locked by another request: half as many writers go on. False if there is one already."""
-        with self._changed:
-            if self.writers == 1 and self._batches_out <= 1:
-                return False
-            if self.writers > 1:
-                self.writers //= 2
-                log.warning("monday locks the board: going on with %d writers", self.writers)
-            return True
-
-    def _batch_is_back(self) -> None:
-        self._batches_out -= 1
-        self._changed.notify_all()
+    operation: Operation
+    shared: Mapping[str, Any]
+    mend: Mend | None
+    look: Look | None
 
 
 class BoardWriter:
@@ -169,7 +86,7 @@ class BoardWriter:
             heartbeat=heartbeat,
         )
         self._writers = writers
-        self._rows: _Rows | None = None
+        self._rows: Batches | None = None
         self._heartbeat = heartbeat  # keeps the lease on the rows while the board is written
         self._mending = threading.RLock()
         self._undecided: set[str] = set()  # rows of import jobs whose end nobody knows yet: they must wait
@@ -208,20 +125,29 @@ class BoardWriter:
         return len(entries)
 
     def create(
-        self, operation: Operation, rows: Sequence[NewRow], shared: Mapping[str, Any], *, mend: Mend | None = None
+        self,
+        operation: Operation,
+        rows: Sequence[NewRow],
+        shared: Mapping[str, Any],
+        *,
+        mend: Mend | None = None,
+        look: Look | None = None,
     ) -> Outcome:
         """Creates the rows. What is in the outcome's `again` could not be created now and may be later.
 
-        `mend` is asked about rejected rows before they are recorded as such.
+        `mend` is asked about rejected rows before they are recorded as such, and `look` before that whether the
+        board still is as it was.
         Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. Whatever was
         created before it raises is recorded.
         """
         imported = self._import(rows) if operation is Operation.ITEMS else Outcome()
         rows = [row for row in rows if row.key not in imported.created and row.key not in imported.waiting]
-        outer, self._rows = self._rows, _Rows(rows, self._writers, imported)
+        outer, self._rows = self._rows, Batches(rows, self._writers, imported)
         del rows  # a row that is done need not be kept
         try:
-            self._create(operation, self._rows, shared, mend)
+            plan = _Plan(operation=operation, shared=shared, mend=mend, look=look)
+            self._create(plan, self._rows)
+            self._journal.reject(operation, self._rows.last_judgement())
             total = self._rows.total
         finally:
             self._rows = outer
@@ -248,15 +174,15 @@ class BoardWriter:
         log.warning("an import job is left to the next run: %s", error)
         self._undecided |= set(keys)
 
-    def _create(self, operation: Operation, rows: _Rows, shared: Mapping[str, Any], mend: Mend | None) -> None:
+    def _create(self, plan: _Plan, rows: Batches) -> None:
         writers = min(rows.writers, ceil(rows.count / SMALLEST_SHARE))
         if writers <= 1:
-            self._work(0, operation, rows, shared, mend)
+            self._work(0, plan, rows)
             return
 
         def work(writer: int) -> None:
             try:
-                self._work(writer, operation, rows, shared, mend)
+                self._work(writer, plan, rows)
             except BaseException:
                 rows.stop()
                 raise
@@ -269,16 +195,15 @@ class BoardWriter:
             finally:
                 rows.stop()  # whoever interrupts the run: requests on their way are waited for, no new one leaves
 
-    def _work(
-        self, writer: int, operation: Operation, rows: _Rows, shared: Mapping[str, Any], mend: Mend | None
-    ) -> None:
+    def _work(self, writer: int, plan: _Plan, rows: Batches) -> None:
         """One writer: batch after batch until there is nothing left."""
+        operation = plan.operation
         while batch := rows.take(writer, self._client.pacer.batch_size(operation)):
             self._heartbeat()
             leave = self.delivery.admit(operation, len(batch), stopped=lambda: rows.stopped)
             if rows.stopped:
                 return
-            fitting, body = _fit(operation, batch[: leave.rows], shared)
+            fitting, body = _fit(operation, batch[: leave.rows], plan.shared)
             rows.put_back(batch[len(fitting) :])
             batch = fitting
             entry = Entry(
@@ -288,43 +213,76 @@ class BoardWriter:
                 body=body,
             )
             self._journal.open(entry)
-            answered = True
-            try:
-                outcome = self.delivery.deliver(entry, leave)
-            except Rejected as error:
-                if len(batch) > 1:
-                    self._journal.close(entry)
-                    rows.halve(batch)
-                    continue
-                outcome = Outcome(rejected={batch[0].key: error})
-            except Locked:
-                self._journal.close(entry)
-                rows.give_back(batch)
-                self._client.wait(LOCK_WAIT)
+            outcome, answered = self._attempt(entry, leave, batch, rows)
+            if outcome is None:
                 continue
-            except Spent:
-                outcome = Outcome()
-            except Transient as error:
-                if error.no_effect or not rows.failed():
-                    raise
-                self.delivery.settle(entry)
-                outcome = Outcome(created=self.delivery.find(entry))
-                if operation is Operation.ITEMS and not outcome.created and error.code == "no_answer":
-                    # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.
-                    raise
-                if len(batch) == 1 and not outcome.created:
-                    outcome.again[batch[0].key] = error
-                answered = False
-            if mend and outcome.rejected:
-                batch = self._mended(batch, outcome, mend)
-            self._close(entry, outcome)
-            if outcome.fatal:
-                raise outcome.fatal
+            batch = self._settled(batch, entry, outcome, plan, rows)
             if outcome.again:
                 longest = max(outcome.again.values(), key=lambda error: error.wait_seconds or 0)
                 self._client.wait(longest.wait_seconds or 0, f"another try: {longest}")
             rows.done(batch, outcome, answered=answered)
             self._report(operation, rows)
+
+    def _attempt(self, entry: Entry, leave: Leave, batch: list[NewRow], rows: Batches) -> tuple[Outcome | None, bool]:
+        """What became of a request, and whether monday answered; no outcome where its rows wait anew."""
+        try:
+            return self.delivery.deliver(entry, leave), True
+        except Rejected as error:
+            if len(batch) > 1:
+                self._journal.close(entry)
+                rows.halve(batch)
+                return None, True
+            return Outcome(rejected={batch[0].key: error}), True
+        except Locked:
+            self._journal.close(entry)
+            rows.give_back(batch)
+            self._client.wait(LOCK_WAIT)
+            return None, True
+        except Spent:
+            return Outcome(), True
+        except Transient as error:
+            if error.no_effect or not rows.failed():
+                raise
+            self.delivery.settle(entry)
+            outcome = Outcome(created=self.delivery.find(entry))
+            if entry.operation is Operation.ITEMS and not outcome.created and error.code == "no_answer":
+                # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.
+                raise
+            if len(batch) == 1 and not outcome.created:
+                outcome.again[batch[0].key] = error
+            return outcome, False
+
+    def _settled(self, batch: list[NewRow], entry: Entry, outcome: Outcome, plan: _Plan, rows: Batches) -> list[NewRow]:
+        """Puts on record what became of a batch; returns it as its rows are to be sent again.
+
+        Raises what stops the board or the run, once everything that was created is on record.
+        """
+        if plan.look and any(may_differ(error) for error in outcome.rejected.values()):
+            self._look_again(outcome, plan.look)
+        if outcome.fatal:
+            _spare(outcome)  # what stops the others may have refused these, too
+        elif plan.mend and outcome.rejected:
+            try:
+                batch = self._mended(batch, outcome, plan.mend)
+            except BoardRefused as error:  # a group is refused as the items are; first what was created
+                outcome.fatal = error
+                _spare(outcome)
+        own = rows.judge(batch, outcome)
+        self._close(entry, outcome)
+        self._journal.reject(entry.operation, own)
+        if outcome.fatal:
+            raise outcome.fatal
+        if rows.verdict.is_the_board:
+            raise rows.verdict.board_refused()
+        return batch
+
+    def _look_again(self, outcome: Outcome, look: Look) -> None:
+        doubtful = [error for error in outcome.rejected.values() if may_differ(error)]
+        try:
+            with self._mending:
+                look(doubtful)
+        except BoardRefused as error:
+            outcome.fatal = outcome.fatal or error
 
     def _mended(self, batch: Sequence[NewRow], outcome: Outcome, mend: Mend) -> list[NewRow]:
         """The batch with its rejected rows as `mend` would have them sent again."""
@@ -333,9 +291,7 @@ class BoardWriter:
         outcome.rejected |= mended.rejected
         for key in mended.again:
             refused = outcome.rejected.pop(key)
-            outcome.again[key] = Transient(
-                str(refused), code=refused.code, no_effect=True, request_id=refused.request_id
-            )
+            outcome.again[key] = _again(refused)
         for key, reason in mended.waiting.items():
             del outcome.rejected[key]
             outcome.waiting[key] = reason
@@ -353,7 +309,7 @@ class BoardWriter:
     def _on_locked(self) -> bool:
         return self._rows is not None and self._rows.fewer_writers()
 
-    def _report(self, operation: Operation, rows: _Rows) -> None:
+    def _report(self, operation: Operation, rows: Batches) -> None:
         done = len(rows.total.created) + len(rows.total.rejected) + len(rows.total.waiting)
         now = self._client.clock.now()
         # A line every few seconds for people; every batch for a progress bar, which listens at DEBUG.
@@ -369,6 +325,16 @@ class BoardWriter:
             len(rows.total.rejected),
             extra={"progress": (str(operation), done, rows.count)},
         )
+
+
+def _again(refused: Rejected) -> Transient:
+    return Transient(str(refused), code=refused.code, no_effect=True, request_id=refused.request_id)
+
+
+def _spare(outcome: Outcome) -> None:
+    """Rejects nothing that may have been refused for the board's sake."""
+    for key in [key for key, error in outcome.rejected.items() if may_differ(error)]:
+        outcome.again[key] = _again(outcome.rejected.pop(key))
 
 
 def _fit(operation: Operation, batch: list[NewRow], shared: Mapping[str, Any]) -> tuple[list[NewRow], str]:

@@ -24,6 +24,7 @@ from order_sync.monday.board import (
     read_board,
 )
 from order_sync.monday.client import MondayClient, MondayReader
+from order_sync.monday.fit import required_columns
 from order_sync.monday.pacing import Pacer
 from order_sync.monday.reconcile import _pages, _places
 from order_sync.monday.rows import NewRow
@@ -36,6 +37,7 @@ from order_sync_tests.monday.stage import SHARED, QuickClock, Stage
 from order_sync_tests.monday.test_bulk_import import SMALLEST, importer
 from order_sync_tests.monday.test_operations import DOCUMENTS
 
+SOME_ODD: list[Any] = [None, [], {}, "text", 7, [None], float("nan"), 10**30]
 OPERATIONS = [Operation.GROUPS, Operation.ITEMS, Operation.SUBITEMS]
 ODD: list[Any] = [None, [], {}, "", "text", 7, -1, True, [None], [[]], [{}], {"a": 1}, float("nan"), 10**30, "\ud800"]
 BOARD = EMBEDDED_BOARD
@@ -103,6 +105,7 @@ class Recorded(MondayTransport):
 READS: dict[str, Callable[[MondayReader, Stage, dict[str, list[str]]], Any]] = {
     "Version": lambda reader, stage, items: reader.check_version(),
     "Budget": lambda reader, stage, items: reader.ask_budget(),
+    "Validations": lambda reader, stage, items: required_columns(reader, BOARD),
     "Board": lambda reader, stage, items: read_board(reader, BOARD),
     "ItemsByColumn": lambda reader, stage, items: find_items(reader, BOARD, "delta_uuid", items),
     "ItemsByRules": lambda reader, stage, items: find_unkeyed(
@@ -187,7 +190,14 @@ def test_every_field_that_is_asked_for_has_a_type() -> None:
         assert isinstance(operation, OperationDefinitionNode)
         asked |= set(names(operation.selection_set))
     objects = {"version", "me", "items_page", "items_page_by_column_values", "next_items_page", "fetch_job_status"}
-    objects |= {"group", "create_group", "create_column", "change_multiple_column_values", "ingest_items"}
+    objects |= {
+        "group",
+        "validations",
+        "create_group",
+        "create_column",
+        "change_multiple_column_values",
+        "ingest_items",
+    }
     assert asked - objects <= shapes.KNOWN_FIELDS
 
 
@@ -221,7 +231,7 @@ ANSWER_NODES: list[Path] = [
 def test_an_odd_answer_to_a_create_is_looked_up(stage: Stage, operation: Operation) -> None:
     """Nothing is made twice and nothing is lost, whatever the answer holds."""
     for number, path in enumerate(ANSWER_NODES):
-        for odd in (None, [], {}, "text", 7, [None], float("nan"), 10**30):
+        for odd in SOME_ODD:
             if path == ("data", "a0", "id") and (odd == 7 or (odd == "text" and operation is Operation.GROUPS)):
                 continue  # it might be one
             if operation is not Operation.GROUPS:
@@ -259,7 +269,7 @@ def test_an_odd_answer_about_an_import_loses_and_doubles_nothing(stage: Stage, n
         "JobStatus": {"fetch_job_status": dict.fromkeys(("status", "progress_percentage", "report_url"))},
     }[name]
     for path in nodes({"data": answer}):
-        for odd in (None, [], {}, "text", 7, float("nan")):
+        for odd in SOME_ODD:
             stage.emulator.reset()
             rows = stage.wanted(Operation.ITEMS, SMALLEST)
 

@@ -52,6 +52,7 @@ def test_no_document_is_forgotten() -> None:
         "NEXT_ITEMS",
         "SUBITEMS",
         "JOB_STATUS",
+        "VALIDATIONS",
     }
     queries |= {"ITEMS_BY_RULES", "ITEM_STATES", "ITEM_TEXTS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}

@@ -8,10 +8,10 @@ import pytest
 
 from order_sync.emulator import Fault, FaultKind
 from order_sync.errors import Fatal, QuotaExhausted, Rejected, Transient
+from order_sync.monday.batches import Batches
 from order_sync.monday.delivery import Outcome
 from order_sync.monday.pacing import Clock
 from order_sync.monday.rows import Mended, NewRow
-from order_sync.monday.writer import _Rows
 from order_sync.orders.journal import Operation
 from order_sync_tests.monday.stage import SHARED, QuickClock, Stage, with_variable
 
@@ -163,7 +163,7 @@ def new_rows(count: int) -> list[NewRow]:
 
 
 def test_halving_finds_the_bad_row_in_few_steps() -> None:
-    rows, sizes = _Rows(new_rows(16), writers=1), []
+    rows, sizes = Batches(new_rows(16), writers=1), []
     while batch := rows.take(0, most=16):
         sizes.append(len(batch))
         bad = any(row.key == "row-11" for row in batch)
