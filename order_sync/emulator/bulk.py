@@ -184,7 +184,7 @@ class Bulk:
         on_match: Mapping[str, str] | None = None,
         faults: tuple[Fault, ...] = (),
     ) -> Job:
-        board = self._operations.board(board_id)
+        board = self._operations.open_board(board_id)
         if board.parent is not None:
             raise invalid_board(board_id)
         group = active_group(board, group_id)

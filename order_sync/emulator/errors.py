@@ -42,6 +42,15 @@ def invalid_board(board_id: object) -> MondayError:
     return MondayError("InvalidBoardIdException", "This board ID does not exist", data={"board_id": str(board_id)})
 
 
+def unauthorized(board_id: object) -> MondayError:
+    return MondayError(
+        "UserUnauthorizedException",
+        "User unauthorized to perform action",
+        status=403,
+        data={"board_id": str(board_id)},
+    )
+
+
 def invalid_column(column_id: str) -> MondayError:
     return MondayError(
         "InvalidColumnIdException",

@@ -26,7 +26,7 @@ from .effects import (
     ItemRemoved,
     LabelCreated,
 )
-from .errors import MondayError, invalid_argument, invalid_board, invalid_column, not_found
+from .errors import MondayError, invalid_argument, invalid_board, invalid_column, not_found, unauthorized
 from .settings import BoardSeed, EmulatorSettings
 from .state import Board, Group, Item, State
 
@@ -68,6 +68,16 @@ class Operations:
         board = self._state.boards.get(_number(board_id))
         if board is None or board.state != "active":
             raise invalid_board(board_id)
+        return board
+
+    def open_board(self, board_id: str | int) -> Board:
+        """The board, if the token's user may write on it."""
+        return self._open(self.board(board_id))
+
+    def _open(self, board: Board) -> Board:
+        """The board of subitems is as open as that of their items."""
+        if board.main.id in self._settings().closed_boards:
+            raise unauthorized(board.id)
         return board
 
     def item(self, item_id: str | int | None) -> Item:
@@ -178,7 +188,7 @@ class Operations:
         position_relative_method: str | None = None,
     ) -> Group:
         """monday puts a new group on top, and lets many groups share one title."""
-        board = self.board(board_id)
+        board = self.open_board(board_id)
         title = _group_title(group_name)
         color = group_color or GROUP_COLORS[len(board.groups) % len(GROUP_COLORS)]
         if color not in GROUP_COLORS:
@@ -245,7 +255,7 @@ class Operations:
         item_id: str | None = None,
         create_labels_if_missing: bool | None = None,
     ) -> Item:
-        board, item = self.board(board_id), self.item(item_id)
+        board, item = self.open_board(board_id), self.item(item_id)
         if item.board is not board:
             raise not_found("Item", item_id)
         raw = _column_values(column_values)
@@ -374,7 +384,7 @@ class Operations:
         new_labels_allowed: bool,
     ) -> Item:
         _check_name(name)
-        self._check_room(board)
+        self._check_room(self._open(board))
         new_labels = NewLabels(allowed=new_labels_allowed)
         values = _read_values(board, _column_values(column_values), new_labels) if column_values else {}
         self._check_rules(board, values)

@@ -20,7 +20,7 @@ from .bounds import whole
 from .bulk import Bulk, JobStatus
 from .clock import Clock
 from .columns import Column, Value
-from .errors import MondayError, invalid_argument
+from .errors import MondayError, invalid_argument, unauthorized
 from .faults import Fault
 from .limits import Left
 from .lookup import Lookup, Page, Search
@@ -145,6 +145,9 @@ def _boards(
     ids: list[str] | None = None,
 ) -> list[Board]:
     wanted = None if ids is None else set(ids)
+    for board_id in info.context.settings.unreadable_boards:
+        if str(board_id) in (wanted or ()):
+            raise unauthorized(board_id)
     found = [
         board
         for board in info.context.state.boards.values()

@@ -164,6 +164,9 @@ class EmulatorSettings(_Model):
     api_kinds: Mapping[str, VersionKind] = {}
     #: Required columns and validation rules.
     rules: tuple[ColumnRule, ...] = ()
+    #: Boards on which the token's user may only look, and those that it may not even read.
+    closed_boards: tuple[int, ...] = ()
+    unreadable_boards: tuple[int, ...] = ()
     faults: tuple[Fault, ...] = ()
 
     @model_validator(mode="after")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import dagster as dg
+import httpx
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -21,16 +23,20 @@ from order_sync import launch
 from order_sync.demo.board import board_seeds
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
 from order_sync.errors import BoardRefused, ConfigurationError, Fatal, Transient
+from order_sync.io_managers import board_work
 from order_sync.io_managers import monday as monday_io
 from order_sync.io_managers.board_work import Site, read_sites
 from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayReader
+from order_sync.monday.fit import read_again
+from order_sync.monday.writer import BoardWriter
 from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.naming import customer_key
 from order_sync.settings import tables_of
 from order_sync_tests.graph.stage import Stage, stage_in
 from order_sync_tests.graph.test_scope import late_line
+from order_sync_tests.monday.test_client import served
 
 MINE, SAMPLES = 4_800_000_001, 4_800_000_002
 RULES = f"""
@@ -245,6 +251,116 @@ def test_a_rule_by_a_column_that_late_lines_lack_is_refused(stage: Stage) -> Non
     stage = with_rules(stage, f'\n[[boards]]\nid = {MINE}\nwhere = {{ GroupMonday = ["x"] }}\n')
     with pytest.raises(ConfigurationError, match=rf"the rule of board {MINE} names \[GroupMonday\]"):
         stage.sync()
+
+
+# ---- one board's trouble --------------------------------------------------------------------------------------
+
+
+def states_by_board(stage: Stage) -> dict[int, set[str]]:
+    """The states of the headers, by the board that each belongs on."""
+    boards = {record: board for board, records_there in expected(stage).items() for record in records_there}
+    found: dict[int, set[str]] = {}
+    for row in stage.inserts(stage.tables.header_queue):
+        found.setdefault(boards[row["record_uuid"]], set()).add(row["sync_state"])
+    return found
+
+
+def without_column(stage: Stage, board: int) -> None:
+    query = f'mutation {{ delete_column(board_id: {board}, column_id: "record_uuid") {{ id }} }}'
+    headers = {"Authorization": "a-token"}
+    httpx.post(stage.emulator.url, json={"query": query}, headers=headers, trust_env=False).raise_for_status()
+
+
+@contextmanager
+def once_items_are_created(do: Callable[[], object]) -> Iterator[None]:
+    """Something happens on the board after a step has read it."""
+    create = BoardWriter.create
+    done: list[object] = []
+
+    def first(self: BoardWriter, operation: Operation, *args: Any, **more: Any) -> Any:
+        if operation is Operation.ITEMS and not done:
+            done.append(do())
+        return create(self, operation, *args, **more)
+
+    with mock.patch.object(BoardWriter, "create", first):
+        yield
+
+
+def check_that_only_mine_waits(stage: Stage) -> None:
+    summary = stage.sync()
+    states = states_by_board(stage)
+    assert states.pop(MINE) <= {"NEW", "PENDING"}
+    assert set.union(*states.values()) == {"SYNCED"}
+    assert (summary.orders_held_back, summary.rejected) == (sum(expected(stage)[MINE].values()), [])
+
+
+def test_a_board_that_is_closed_to_the_token_stops_only_its_own_orders(stage: Stage) -> None:
+    stage.add_orders(40)
+    stage.emulator.configure(closed_boards=[MINE])
+    check_that_only_mine_waits(stage)
+    stage.emulator.configure(closed_boards=[])
+    assert stage.sync().complete
+    assert {board: records(stage, board) for board in expected(stage)} == expected(stage)
+
+
+def test_a_board_that_may_not_be_read_stops_only_its_own_orders(stage: Stage) -> None:
+    stage.add_orders(40)
+    stage.emulator.configure(unreadable_boards=[MINE])
+    check_that_only_mine_waits(stage)
+
+
+def test_a_column_deleted_on_one_board_during_a_run_stops_only_its_orders(stage: Stage) -> None:
+    stage.add_orders(40)
+    with once_items_are_created(lambda: without_column(stage, MINE)):
+        check_that_only_mine_waits(stage)
+
+
+def test_a_board_deleted_during_a_run_stops_only_its_own_orders(stage: Stage) -> None:
+    stage.add_orders(40)
+    boards: list[Sequence[int]] = []
+
+    def not_mine(reader: MondayReader, ids: Sequence[int]) -> Any:
+        boards.append(ids)
+        return read_again(reader, [4711] if MINE in ids else ids)
+
+    with mock.patch.object(board_work, "read_again", not_mine):
+        check_that_only_mine_waits(stage)
+    assert [MINE] in boards
+
+
+def test_late_lines_go_on_while_the_only_board_with_new_orders_is_closed(stage: Stage) -> None:
+    stage.add_orders(20)
+    assert stage.sync().complete
+    order = next(
+        row for row in stage.rows(stage.tables.orders) if row["record_uuid"] in records(stage, stage.settings.board_id)
+    )
+    late_line(stage, order, "9XL")
+    stage.add_orders(1, seed=2)
+    new = stage.inserts(stage.tables.header_queue, stage.tables.header_queue.c.sync_state == "NEW")
+    stage.execute(
+        sa.update(stage.tables.header_queue)
+        .where(stage.tables.header_queue.c.delta_uuid == new[0]["delta_uuid"])
+        .values({"CUSTOMER NAME": "O'Malley & Daughters"})
+    )
+    stage.emulator.configure(closed_boards=[MINE])
+    assert stage.sync().orders_held_back == 1
+    lines = stage.inserts(stage.tables.line_queue, stage.tables.line_queue.c.size_code == "9XL")
+    assert {row["sync_state"] for row in lines} == {"SYNCED"}
+
+
+def test_a_firewall_s_page_ends_a_sync_with_one_line_within_seconds(stage: Stage) -> None:
+    stage.add_orders(2)
+    page = b"<html><head><title>Blocked by policy</title></head></html>"
+    with served(403, page, "text/html") as url:
+        started = time.monotonic()
+        done = stage.run("sync", ORDER_SYNC_MONDAY_URL=url)
+    assert done.returncode == 2
+    told = [line for line in done.stderr.splitlines() if line.startswith("order-sync:")]
+    assert len(told) == 1
+    assert "HTTP 403 came with a page ('Blocked by policy')" in told[0]
+    assert "attempt" not in done.stderr
+    assert time.monotonic() - started < 60  # it took 574 s; a start alone may take twenty on a busy machine
+    assert {row["sync_state"] for row in stage.inserts(stage.tables.header_queue)} == {"NEW"}
 
 
 # ---- what is in doubt elsewhere ---------------------------------------------------------------------------
