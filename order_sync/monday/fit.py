@@ -65,7 +65,8 @@ def required_columns(reader: MondayReader, board_id: int) -> list[str]:
         raise
     except (Fatal, Transient):
         return []
-    return [column for column in found.get("required_column_ids") or [] if isinstance(column, str)]
+    columns = found.get("required_column_ids")
+    return [column for column in columns if isinstance(column, str)] if isinstance(columns, list) else []
 
 
 def _refused(board: Board, problems: Sequence[str], refused: Collection[Rejected]) -> BoardRefused:
