@@ -154,7 +154,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 # The orders of the other boards need not wait for this one, nor do late lines in a later step.
                 self._refused = error
                 refused = str(error)
-                context.log.error(f"board {board_id} takes nothing, its rows wait: {refused}")
+                log.error("board %d takes nothing, its rows wait: %s", board_id, refused)
                 done = Done()
                 done.outcome.waiting = {row.get("delta_uuid") or row["title"]: refused for row in mine}
             total.add(done)
@@ -187,7 +187,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 with self._holding(context, board_id):
                     pass
             except BoardRefused as error:
-                context.log.warning(f"requests to board {board_id} are in doubt and cannot be looked up: {error}")
+                log.warning("requests to board %d are in doubt and cannot be looked up: %s", board_id, error)
 
     def _still_in_doubt(self, rows: Sequence[Row]) -> dict[str, str]:
         """Rows that an open request to another board may make: they must wait until that is known."""
@@ -294,8 +294,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             self._heartbeat()
             if monotonic() - told > 30:
                 told = monotonic()
-                context.log.info(f"board {board_id} is held by run {holder}; waiting for it")
-                log.info("waiting for run %s, which writes to board %d", holder, board_id, extra={"waits": True})
+                log.info("board %d is held by run %s: waiting for it", board_id, holder, extra={"waits": True})
 
         writer = BoardWriter(
             client,

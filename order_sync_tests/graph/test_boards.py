@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from order_sync import launch
+from order_sync.console import progress
 from order_sync.demo.board import board_seeds
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
 from order_sync.errors import BoardRefused, ConfigurationError, Fatal, Transient
@@ -294,10 +295,15 @@ def check_that_only_mine_waits(stage: Stage) -> None:
     assert (summary.orders_held_back, summary.rejected) == (sum(expected(stage)[MINE].values()), [])
 
 
-def test_a_board_that_is_closed_to_the_token_stops_only_its_own_orders(stage: Stage) -> None:
+def test_a_board_that_is_closed_to_the_token_stops_only_its_own_orders(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
     stage.add_orders(40)
     stage.emulator.configure(closed_boards=[MINE])
-    check_that_only_mine_waits(stage)
+    with progress(quiet=False):
+        check_that_only_mine_waits(stage)
+    shown = " ".join(capfd.readouterr().err.split())
+    assert f"board {MINE} takes nothing, its rows wait: monday refuses: User unauthorized" in shown
     stage.emulator.configure(closed_boards=[])
     assert stage.sync().complete
     assert {board: records(stage, board) for board in expected(stage)} == expected(stage)
