@@ -192,7 +192,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         queue.claim_headers(self._run_id, delta_uuids, over)
         for run_id in over:
             # What this run does not want is nobody's any more.
-            tidy(f"Giving back what run {run_id} held", partial(queue.release, run_id), context.log.warning)
+            tidy(f"Releasing what run {run_id} held", partial(queue.release, run_id), context.log.warning)
         claimed = queue.claimed_headers(self._run_id)
         untouched = queue.untouched()
         context.log.info(f"claimed {len(claimed)} of {waiting} waiting headers")
@@ -235,9 +235,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def _commit(self, context: dg.OutputContext, complete: set[str]) -> None:
         errors = self._queue.errors(self._run_id)
         committed = self.sql_server.commit(self._run_id)
-        outcomes = self._queue.outcomes(self._run_id)  # before the rows are given back
+        outcomes = self._queue.outcomes(self._run_id)  # before the rows are released
         release = partial(self._queue.release, self._run_id)
-        released = tidy("Giving back what is left to do", release, context.log.warning) or 0
+        released = tidy("Releasing what is left to do", release, context.log.warning) or 0
         missed = len(complete.difference(committed.ready))
         rejected = {row["record_uuid"] for row in errors}
         left = [held for held in committed.held if held.record_uuid not in rejected]

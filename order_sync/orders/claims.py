@@ -1,4 +1,4 @@
-"""Claims on queue rows: who may work on them, renewed, given back, taken up again.
+"""Claims on queue rows: who may work on them, renewed, released, taken up again.
 
 In: a run id and the keys of rows. Out: rows that are the run's, or no longer.
 Claims are conditional updates on named rows, so they are right even where a server ignores lock hints.
@@ -30,7 +30,7 @@ ROUNDING = timedelta(minutes=1)  # the most that a site's type for sync_attempte
 
 
 class OrderQueue(QueueReader):
-    """Claims, renews, gives back and retries queue rows."""
+    """Claims, renews, releases and retries queue rows."""
 
     def __init__(self, database: WritableDatabase, tables: Tables, *, lease_seconds: float) -> None:
         super().__init__(database, tables, lease_seconds=lease_seconds)
@@ -39,7 +39,7 @@ class OrderQueue(QueueReader):
     def claim_headers(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
         """Claims these headers for the run; returns how many it now holds of them.
 
-        A record_uuid has one holder: where another run has rows of it, this one gives back what it got.
+        A record_uuid has one holder: where another run has rows of it, this one releases what it got.
         """
         return self._claim(self.tables.header_queue, run_id, list(delta_uuids), over)
 
@@ -75,13 +75,13 @@ class OrderQueue(QueueReader):
         expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
 
     def _settle(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> None:
-        """Gives back the orders of these rows that another run has rows of, too; see holders.py."""
+        """Releases the orders of these rows that another run has rows of, too; see holders.py."""
         for looks_left in range(LOOKS, -1, -1):
             others = self._others(table, run_id, keys, over)
             verdicts = {record: verdict(run_id, runs, looks_left) for record, runs in others.items()}
-            lost = [record for record, found in verdicts.items() if found is Verdict.GIVE_BACK]
+            lost = [record for record, found in verdicts.items() if found is Verdict.RELEASE]
             for chunk in chunks(lost):
-                self._give_back(run_id, chunk)
+                self._release_orders(run_id, chunk)
             if Verdict.LOOK_AGAIN not in verdicts.values():
                 return
             sleep(PAUSE)
@@ -96,13 +96,13 @@ class OrderQueue(QueueReader):
         return others
 
     @in_transaction
-    def _give_back(self, connection: sa.Connection, run_id: str, records: list[str]) -> None:
+    def _release_orders(self, connection: sa.Connection, run_id: str, records: list[str]) -> None:
         """Everything that the run holds of these orders is nobody's any more."""
         h, line = self.tables.header_queue, self.tables.line_queue
         for table, state in ((line, State.PENDING), (h, State.NEW)):
             mine = (table.c.record_uuid.in_(records), *self._of_run(table, run_id))
             connection.execute(sa.update(table).where(*mine).values(sync_state=state, sync_run_id=sa.null()))
-            expect_none(connection, sa.select(table.c.delta_uuid).where(*mine), "had not been given back")
+            expect_none(connection, sa.select(table.c.delta_uuid).where(*mine), "had not been released")
 
     # ---- all rows of a run ------------------------------------------------------------------------
     # In chunks by key, each a transaction of its own: more rows in one statement, and SQL Server locks the whole table.
@@ -165,7 +165,7 @@ class OrderQueue(QueueReader):
         return taken
 
     def release(self, run_id: str) -> int:
-        """Gives back every row the run still holds: lines stay PENDING, unleased; headers become NEW.
+        """Releases every row the run still holds: lines stay PENDING, unleased; headers become NEW.
 
         Lines first: stopped half way, no header is free whose lines another run could not claim with it.
         """
@@ -182,7 +182,7 @@ class OrderQueue(QueueReader):
         rows = sa.select(table.c.delta_uuid).where(*mine)
         released = _count(connection, rows)
         connection.execute(sa.update(table).where(*mine).values(sync_state=state, sync_run_id=sa.null()))
-        expect_none(connection, rows, "had not been given back")
+        expect_none(connection, rows, "had not been released")
         return released
 
     def _chunks(self, table: sa.Table, run_id: str) -> Iterator[list[str]]:

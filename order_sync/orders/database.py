@@ -207,7 +207,7 @@ def in_transaction(
 def retrying(*, seconds: float = RETRY_SECONDS) -> Retrying:
     """Tries a transaction, or a read, again after an error that passes by itself: the one place that does.
 
-    About half a minute of attempts, which is what most fail-overs take; none is begun once so many seconds have passed.
+    About half a minute of attempts, which is what most fail-overs take; none is begun after this many seconds.
     """
     return Retrying(
         retry=retry_if_exception(is_transient),

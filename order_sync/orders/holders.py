@@ -1,6 +1,6 @@
 """A record_uuid has one holder: what a run does that finds another run at the same order.
 
-In: the rows that a run has just claimed, and who else has rows of these orders. Out: keep, look again or give back.
+In: the rows that a run has just claimed, and who else has rows of these orders. Out: keep, look again or release.
 Never decided in the transaction that claims: with row versioning (Azure's default) two transactions that claim
 different rows of one order do not see each other. So a run commits its claim first and looks afterwards, and goes on
 only after a look that shows nobody else. Two runs cannot both have had one: the later of their two commits was before
@@ -20,7 +20,7 @@ from order_sync.orders.claimable import Claimable
 from order_sync.orders.conditions import same_order
 from order_sync.orders.tables import State
 
-LOOKS = 5  # after the first, before a run gives back what others do not let go
+LOOKS = 5  # after the first, before a run releases what others do not
 PAUSE = 0.2  # seconds between two looks: more than the others need to see us
 
 
@@ -29,17 +29,17 @@ class Verdict(StrEnum):
 
     KEEP = "keep"
     LOOK_AGAIN = "look again"
-    GIVE_BACK = "give back"
+    RELEASE = "release"
 
 
 def verdict(run_id: str, others: Collection[str], looks_left: int) -> Verdict:
-    """Of runs that see each other the one with the lowest id waits for the others to give back.
+    """Of runs that see each other the one with the lowest id waits for the others to release theirs.
 
-    It waits in vain for one that had looked before it came, and then gives back, too.
+    It waits in vain for one that had looked before it came, and then releases its own, too.
     """
     if not others:
         return Verdict.KEEP
-    return Verdict.LOOK_AGAIN if run_id < min(others) and looks_left > 0 else Verdict.GIVE_BACK
+    return Verdict.LOOK_AGAIN if run_id < min(others) and looks_left > 0 else Verdict.RELEASE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Holders:
     def others(self, table: sa.Table, keys: list[str]) -> list[sa.Select[Any]]:
         """Queries for the orders of these rows of the run that another run has rows of, as record_uuid, run_id.
 
-        Not for a line whose header the run holds: it has looked when it claimed that, and whoever came later gives way.
+        Not for a line whose header the run holds: it looked when it claimed that, and a run that came later gives way.
         """
         mine = table.alias("mine")
         conditions = [

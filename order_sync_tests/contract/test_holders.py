@@ -18,7 +18,7 @@ from order_sync.orders.database import WritableDatabase
 from order_sync.orders.tables import State
 from order_sync_tests.contract.site import Site, make_order, uuids
 
-# The most steps that each of the two has: it claims, looks, looks again or not, and gives back or not.
+# The most steps that each of the two has: it claims, looks, looks again or not, and releases or not.
 ORDERS = sorted(set(permutations("aaaabbb")))
 
 
@@ -58,9 +58,9 @@ class SteppedQueue(OrderQueue):
         self._gate.wait()
         return super()._others(*args)
 
-    def _give_back(self, *args: Any) -> Any:
+    def _release_orders(self, *args: Any) -> Any:
         self._gate.wait()
-        return super()._give_back(*args)
+        return super()._release_orders(*args)
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +134,7 @@ def test_parts_of_an_order_claimed_at_once_have_one_holder(
         assert len(going) <= 1, turns
         assert holders_of(site) == going, turns
         if nth(turns, "b", 3) < nth(turns, "a", 3):
-            assert len(going) == 1, turns  # run-b has given back before run-a has looked for the last time
+            assert len(going) == 1, turns  # run-b has released its part before run-a has looked for the last time
 
 
 def test_who_held_a_part_first_keeps_it(site: Site, order: SampleOrders) -> None:

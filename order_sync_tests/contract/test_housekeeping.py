@@ -77,7 +77,7 @@ def test_a_release_that_was_stopped_frees_lines_before_headers(claimed: Site) ->
     assert claimed.queue().leases() == []
 
 
-def test_what_was_taken_over_by_half_can_be_taken_over(claimed: Site) -> None:
+def test_what_was_half_taken_over_can_be_taken_over(claimed: Site) -> None:
     with writes(claimed, stop_after=1), pytest.raises(Stopped):
         claimed.queue().take_over("run-2", "run-1")
     assert [lease.run_id for lease in claimed.queue().leases()] == ["run-1", "run-2"]

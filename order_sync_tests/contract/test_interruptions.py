@@ -29,7 +29,7 @@ PAUSED = "[42000] [Microsoft][SQL Server]Database 'orders' is not currently avai
 
 @contextmanager
 def failing(site: Site, text: str, *, times: int) -> Iterator[list[str]]:
-    """Each statement fails so many times, with the driver's own error; returns those that failed."""
+    """Each statement fails this many times, with the driver's own error; returns those that failed."""
     failed: list[str] = []
     error = site.database.engine.dialect.dbapi.OperationalError  # type: ignore[union-attr]
 
@@ -98,7 +98,7 @@ def test_a_paused_database_is_waited_for_and_then_reported(site: Site, pauses: l
     assert 20 < sum(pauses) < 60
 
 
-def test_an_unavailable_database_is_told_from_a_wrong_setting(site: Site) -> None:
+def test_an_unavailable_database_is_no_wrong_setting(site: Site) -> None:
     with failing(site, PAUSED, times=1_000), pytest.raises(DatabaseUnavailable, match="not currently available"):
         check_tables(site.database, site.tables)
     with (

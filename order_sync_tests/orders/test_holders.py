@@ -18,7 +18,7 @@ Rows = tuple[str | None, ...]  # who holds each header of one order
 DONE = "synced"
 
 # What a run is about to do, or has become.
-BEGIN, COMMIT, LOOK, GIVE_BACK, GOING = "begin", "commit", "look", "give back", "going"
+BEGIN, COMMIT, LOOK, RELEASE, GOING = "begin", "commit", "look", "release", "going"
 ENDED, DEAD = "ended", "dead"
 
 
@@ -61,9 +61,9 @@ def step(world: World, run: Run, *, looks: bool) -> World:
         if run.name not in world.rows:
             return world.with_run(replace(run, next=ENDED))
         found = verdict(run.name, others(world.rows, run.name), run.looks_left)
-        becomes = {Verdict.KEEP: GOING, Verdict.LOOK_AGAIN: LOOK, Verdict.GIVE_BACK: GIVE_BACK}[found]
+        becomes = {Verdict.KEEP: GOING, Verdict.LOOK_AGAIN: LOOK, Verdict.RELEASE: RELEASE}[found]
         return world.with_run(replace(run, next=becomes, looks_left=run.looks_left - (becomes == LOOK)))
-    left = None if run.next == GIVE_BACK else DONE
+    left = None if run.next == RELEASE else DONE
     return world.with_run(replace(run, next=ENDED), tuple(left if row == run.name else row for row in world.rows))
 
 
@@ -105,7 +105,7 @@ def test_what_nobody_goes_on_with_is_free_again(wants: tuple[tuple[int, ...], ..
 
 
 def test_of_two_that_see_each_other_the_lower_one_goes_on() -> None:
-    """Nobody does only where it has used up its looks before the other one has given back."""
+    """Nobody does only where it has used up its looks before the other one has released its rows."""
     ends = [w for w in worlds(start((0,), (1,)), dying=False) if {run.next for run in w.runs} == {ENDED}]
     nobody = [world for world in ends if DONE not in world.rows]
     assert nobody
@@ -119,5 +119,5 @@ def test_the_model_sees_what_went_wrong_without_the_look() -> None:
 def test_the_lowest_waits_and_the_others_give_back() -> None:
     assert verdict("b", [], 0) is Verdict.KEEP
     assert verdict("b", ["c", "d"], 1) is Verdict.LOOK_AGAIN
-    assert verdict("b", ["c"], 0) is Verdict.GIVE_BACK
-    assert verdict("b", ["a", "c"], 5) is Verdict.GIVE_BACK
+    assert verdict("b", ["c"], 0) is Verdict.RELEASE
+    assert verdict("b", ["a", "c"], 5) is Verdict.RELEASE
