@@ -1,6 +1,7 @@
 """`order-sync ...`: what operations people type.
 
-Exit code 0: every claimed row is SYNCED. 1: some rows were rejected or held back. 2: nothing could be done.
+Exit code 0: every claimed row is SYNCED, and no order waits for a person. 1: rows were rejected or held back, or orders
+wait that no run can take up. 2: nothing could be done.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, out: Path
         raise click.UsageError(f"--out takes a file that ends in {' or '.join(plan_page.WRITERS)}.")
     if settings.dry_run:
         plan = launch.plan(settings, customers=customers, limit=limit)
-        _print_json(plan.summary()) if as_json else console.print_dry_run(plan)
+        _print_json(plan.summary()) if as_json else console.print_dry_run(plan, customers)
         if out:
             plan_page.WRITERS[out.suffix](plan, out)
         if customers and not plan.rows and not as_json:
@@ -114,7 +115,7 @@ def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, out: Path
         return
     with console.progress(quiet=as_json):
         summary = launch.sync(settings, customers=customers, limit=limit)
-    _print_json(summary.to_json()) if as_json else console.print_summary(summary)
+    _print_json(summary.to_json()) if as_json else console.print_summary(summary, customers)
     if customers and not summary.headers_claimed and not as_json:
         _tell_who_waits(settings, customers)
     sys.exit(0 if summary.complete else 1)

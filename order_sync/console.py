@@ -97,9 +97,9 @@ def print_error(error: BaseException) -> None:
     errors.print(f"[bold red]order-sync:[/] {escape(str(error))}", soft_wrap=True)
 
 
-def print_summary(summary: Summary) -> None:
+def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
     if summary.is_idle and not summary.rejected:
-        _print_idle(summary)
+        _print_idle(summary, customers)
         return
     if summary.customers:
         table = Table(title=f"Run {summary.run_id}", title_justify="left")
@@ -129,10 +129,10 @@ def print_summary(summary: Summary) -> None:
         console.print("Correct the rejected rows in the queue tables, then: order-sync retry")
 
 
-def _print_idle(summary: Summary) -> None:
+def _print_idle(summary: Summary, customers: Sequence[str]) -> None:
     """Why a run took up nothing."""
     if summary.complete:
-        console.print("[green]Nothing to do:[/] no order waits in the queue tables.")
+        console.print(f"[green]Nothing to do:[/] {_none_waits(customers)}.")
         return
     console.print("[yellow]Nothing was taken up,[/] although orders wait.")
     print_held(summary.held)
@@ -141,6 +141,12 @@ def _print_idle(summary: Summary) -> None:
             f"{counted(summary.waiting, 'order')} could be taken up now: queued or released while this run looked, "
             "or taken by another run first. Run order-sync sync again."
         )
+
+
+def _none_waits(customers: Sequence[str]) -> str:
+    if customers:
+        return f"no order of {escape(', '.join(customers))} waits"
+    return "no order waits in the queue tables"
 
 
 def print_held(held: Sequence[HeldOrder]) -> None:
@@ -249,11 +255,11 @@ def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
         console.print(f"{left:,} more: look at them, then run it again (--limit).")
 
 
-def print_dry_run(plan: Plan) -> None:
+def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
     total, cost = plan.total, plan.forecast
     if not plan.rows:
-        what = "no run could take up the orders that wait." if plan.held else "no order waits in the queue tables."
-        console.print(f"[green]Nothing to do:[/] {what} (Dry run: nothing was written.)")
+        what = "no run could take up the orders that wait" if plan.held else _none_waits(customers)
+        console.print(f"[green]Nothing to do:[/] {what}. (Dry run: nothing was written.)")
         print_held(plan.held)
         return
     table = Table(title="Dry run: nothing was written", title_justify="left", show_footer=True)

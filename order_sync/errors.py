@@ -82,6 +82,11 @@ class Rule(StrEnum):
         "Row that names no order",
         "Give the row in {headers} or {lines} the record_uuid of its order, or delete it; no retry takes it up before.",
     )
+    UNREADABLE = (
+        "unreadable",
+        "Value of the wrong kind",
+        "Correct the value in the column that the reason names in brackets: its column is for something else.",
+    )
     NO_ORDER = (
         "no_order",
         "Order missing in the main table",
@@ -111,6 +116,10 @@ class Rule(StrEnum):
         "from the board's recycle bin (monday keeps it for 30 days), or have the order made again by `order-sync "
         "reconcile --requeue`.",
     )
+
+
+# What is wrong with such a row is wrong whatever the board has of it already.
+REGARDLESS = frozenset({Rule.NO_ORDER, Rule.NO_ORDER_LINE, Rule.UNREADABLE})
 
 
 class Rejected(OrderSyncError):

@@ -25,8 +25,9 @@ COMMANDS = """\
 
 Each of these is also what `order-sync COMMAND --help` prints. Options go after the command.
 
-Exit code 0: all is well, for `sync` that every claimed row is SYNCED. 1: there is something to look at, such as rows
-that were rejected or held back. 2: nothing could be done; the last line says why. 130: stopped by Ctrl-C.
+Exit code 0: all is well, for `sync` that every claimed row is SYNCED and no order is left that waits for a person.
+1: there is something to look at, such as rows that were rejected or held back, or orders that no run can take up.
+2: nothing could be done; the last line says why. 130: stopped by Ctrl-C.
 """
 
 

@@ -12,10 +12,12 @@ import pandas as pd
 from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
 from order_sync.errors import Rejected, Rule
-from order_sync.io_managers.frames import Row, to_frame, to_rows
+from order_sync.io_managers.frames import Row, is_on_board, to_frame, to_rows
+from order_sync.orders.held import no_order
 from order_sync.orders.mapping import Mapping as ColumnMapping
 from order_sync.orders.naming import TextKey, group_title, item_name, subitem_name, text_key
 from order_sync.orders.tables import CUSTOMER
+from order_sync.orders.unreadable import unreadable
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
@@ -49,6 +51,9 @@ SUBITEMS = [
     "rejection",
     "rule",
 ]
+# What a line is sent with and placed by, with what the site calls it.
+LINE_VALUES = {name: name for name in ("size_code", "qty", "monday_subitem_id", "parent_item_id")}
+LINE_VALUES |= {"order_item_id": "monday_item_id"}
 NO_BOARD = "no rule of the mapping sends this order to a board, and ORDER_SYNC_MONDAY_BOARD_ID is not set"
 
 
@@ -66,7 +71,7 @@ def monday_groups(
     """The groups of all claimed headers, created and confirmed before the first item is."""
     groups: dict[tuple[int, TextKey], Row] = {}
     for row in to_rows(pending_headers):
-        title, _ = _or_rejection(group_title, row)
+        title, _ = _or_rejection(group_title, row) if _hopeless(row) is None else (None, None)
         board = sql_server.mapping.board_of(row, monday.board_id)
         if title and not _no_board(board, sql_server.mapping):
             first = {"board_id": board, "title": title, "customer": row[CUSTOMER], "headers": 0}
@@ -119,7 +124,7 @@ def monday_subitems(
     boards: dict[str, int] = {}
     incomplete = set()
     for row in to_rows(monday_items):
-        if row["monday_item_id"] is None:
+        if not is_on_board(row, "monday_item_id"):
             incomplete.add(row["record_uuid"])
         else:
             # The first of several headers carries the lines; monday_items comes oldest first.
@@ -131,6 +136,8 @@ def monday_subitems(
             # Where the subitem is, if it is there; else the order's item, if it has one; else the first of this run.
             known = row["parent_item_id"] if row["monday_subitem_id"] is not None else None
             parent = known or row["order_item_id"] or parents.get(row["record_uuid"])
+            if unreadable(row, LINE_VALUES):
+                parent = 0  # the line is rejected
             if row["record_uuid"] not in incomplete and parent is not None:
                 # Where the item is: a rule may have changed since it was made.
                 ruled = row["item_board_id"] or mapping.board_of(row, monday.board_id)
@@ -142,14 +149,13 @@ def monday_subitems(
 
 def _item(row: Row, mapping: ColumnMapping, board: int, groups: dict[tuple[int, TextKey], Row]) -> Row:
     """`groups` are those of the boards; one that could not be created is added, so that its title is spelled once."""
-    title, no_title = _or_rejection(group_title, row)
+    hopeless = _hopeless(row)
+    title, no_title = (None, None) if hopeless else _or_rejection(group_title, row)
     group = {"title": title, "group_id": None}
     if title:
         group = groups.setdefault((board, text_key(title)), group)
     name, no_name = _or_rejection(item_name, row)
-    rejection = no_title or no_name or _no_board(board, mapping)
-    if not row["has_order"]:
-        rejection = Rejected("ORDER_LIST has no row with this record_uuid", code=Rule.NO_ORDER)
+    rejection = hopeless or no_title or no_name or _no_board(board, mapping)
     return {
         "board_id": board,
         "delta_uuid": row["delta_uuid"],
@@ -167,6 +173,8 @@ def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
     name, rejection = _or_rejection(lambda line: subitem_name(line["size_code"]), row)
     if not row["has_line"]:
         rejection = Rejected("ORDER_LIST_LINES has no row with this line_uuid", code=Rule.NO_ORDER_LINE)
+    columns = LINE_VALUES | {source: source for source in mapping.board_sources}
+    rejection = unreadable(row, columns) or rejection
     return {
         "board_id": board,
         "delta_uuid": row["delta_uuid"],
@@ -178,6 +186,13 @@ def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
         "values": {column.column: row.get(column.source) for column in mapping.subitems.columns},
         **_told(rejection),
     }
+
+
+def _hopeless(row: Row) -> Rejected | None:
+    """Why the header cannot be synced, whatever the board has of it already."""
+    if not row["has_order"]:
+        return Rejected(no_order("ORDER_LIST"), code=Rule.NO_ORDER)
+    return unreadable(row)
 
 
 def _no_board(board: int, mapping: ColumnMapping) -> Rejected | None:

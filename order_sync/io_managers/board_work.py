@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping, 
 from dataclasses import dataclass, field
 
 from order_sync.counted import counted
-from order_sync.errors import Fatal, Rejected, Rule
+from order_sync.errors import REGARDLESS, Fatal, Rejected, Rule
 from order_sync.io_managers.frames import Row
 from order_sync.monday.board import Board, read_boards
 from order_sync.monday.changes import Changes, Header
@@ -142,6 +142,8 @@ class BoardWork:
             if row["sync_state"] == State.PENDING
         }
         mine = _still_held(rows, held)
+        hopeless = refused_regardless(mine)
+        mine = [row for row in mine if row["delta_uuid"] not in hopeless]
         of_mine = [row["delta_uuid"] for row in mine]
         known = {key: held[key] for key in of_mine if held[key] is not None}
         gone = self._changes.forget(known.values())
@@ -152,7 +154,7 @@ class BoardWork:
         headers = [Header(delta_uuid=row["delta_uuid"], record_uuid=row["record_uuid"]) for row in wanted]
         adopted = self._changes.adopt(headers, board)
         new: dict[str, NewRow] = {}
-        rejected = {}
+        rejected = dict(hopeless)
         labels = LabelSpelling(board.labels)
         waiting = _waiting(wanted)
         for row in wanted:
@@ -194,8 +196,10 @@ class BoardWork:
         if board is None:
             raise Fatal(f"Board {self._site.board.id} has no board for subitems.")
         labels = LabelSpelling(self._subitem_labels(board))
-        self._queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
         rows = _still_held(rows, self._queue.held_lines(self._run_id))
+        hopeless = refused_regardless(rows)
+        rows = [row for row in rows if row["delta_uuid"] not in hopeless]
+        self._queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
         parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows}
         own_lines = {row["line_uuid"] for row in rows}
         there = [row for row in self._queue.lines_on_board(self._run_id) if row["line_uuid"] in own_lines]
@@ -210,7 +214,7 @@ class BoardWork:
         lost = {row["line_uuid"] for row in there if row["monday_subitem_id"] in removed}
         new: list[NewRow] = []
         lines: dict[str, str] = {}  # delta_uuid by line_uuid: a line that is queued twice is one subitem
-        rejected = dict(orphans.rejected)
+        rejected = {**hopeless, **orphans.rejected}
         rows = [row for row in rows if int(row["parent_item_id"]) not in gone]
         for row in rows:
             if row["line_uuid"] in ids or row["line_uuid"] in lines:
@@ -304,6 +308,13 @@ class BoardWork:
 def _waiting(rows: Iterable[Row]) -> dict[str, str]:
     """The rows whose group is not there yet, with the reason."""
     return {row["delta_uuid"]: row["waits"] for row in rows if row.get("waits")}
+
+
+def refused_regardless(rows: Sequence[Row]) -> dict[str, Rejected]:
+    """The rows that are rejected also where the board has them already, by delta_uuid."""
+    return {
+        row["delta_uuid"]: Rejected(row["rejection"], code=row["rule"]) for row in rows if row["rule"] in REGARDLESS
+    }
 
 
 def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:

@@ -11,6 +11,7 @@ import dagster as dg
 import pandas as pd
 
 from order_sync.orders.naming import Customers
+from order_sync.orders.tables import State
 
 PREVIEW_ROWS = 10
 Row = dict[str, Any]
@@ -30,6 +31,11 @@ def to_rows(frame: pd.DataFrame) -> Iterator[Row]:
     names = list(frame.columns)
     plain = frame.astype(object).where(frame.notna(), None)
     return (dict(zip(names, values, strict=True)) for values in plain.itertuples(index=False, name=None))
+
+
+def is_on_board(row: Mapping[str, Any], id_column: str) -> bool:
+    """A row of a monday step is there, and not rejected in spite of it."""
+    return row[id_column] is not None and row["sync_state"] != State.ERROR
 
 
 def let_go(output: pd.DataFrame) -> None:

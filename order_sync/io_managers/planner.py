@@ -17,7 +17,7 @@ from typing import Any
 
 from order_sync.counted import counted
 from order_sync.errors import ConfigurationError, Fatal, Rejected, Transient
-from order_sync.io_managers.board_work import Group, Site, groups_of, read_sites
+from order_sync.io_managers.board_work import Group, Site, groups_of, read_sites, refused_regardless
 from order_sync.io_managers.frames import Row
 from order_sync.io_managers.plan import (
     NEW_ID,
@@ -211,6 +211,8 @@ class Planner:
         work = self._draft.work[board_id]
         work.item_step = True
         claimed = self._draft.headers or {}
+        judged = _hopeless(rows, claimed, "monday_item_id")
+        rows = [row for row in rows if row["delta_uuid"] not in judged]
         known = {row["delta_uuid"]: claimed[row["delta_uuid"]]["monday_item_id"] for row in rows}
         known = {key: int(item) for key, item in known.items() if item is not None}
         known |= self._in_doubt(board_id, Operation.ITEMS, set(known), rows)
@@ -219,7 +221,6 @@ class Planner:
         there = {key: item for key, item in known.items() if item not in gone}
         wanted = [row for row in rows if row["delta_uuid"] not in there]
         adopted = self._adopt(board, wanted, work)
-        judged: dict[str, _Judged] = {}
         labels = LabelSpelling(board.labels) if board else None
         new: list[NewRow] = []
         for row in rows:
@@ -265,6 +266,8 @@ class Planner:
         mapping, site = self._mapping.subitems, self._sites.get(board_id)
         board = site.subitems if site else None
         draft, work, claimed = self._draft, self._draft.work[board_id], self._draft.lines or {}
+        judged = _hopeless(rows, claimed, "monday_subitem_id")
+        rows = [row for row in rows if row["delta_uuid"] not in judged]
         there: dict[str, int] = {}  # subitem by line_uuid
         parents_of_there: set[int] = set()
         for row in rows:
@@ -283,7 +286,6 @@ class Planner:
         late = {int(row["parent_item_id"]) for row in rows} - items
         gone = self._gone(parent for parent in late - parents_of_there if parent > 0)
         gone |= draft.gone & parents_of_there
-        judged: dict[str, _Judged] = {}
         labels = LabelSpelling(board.labels) if board else None
         first: dict[str, _Judged] = {}  # of the rows of one line_uuid, which become one subitem
         for row in rows:
@@ -499,7 +501,7 @@ class Planner:
         for key, row in (draft.headers or {}).items():
             judged, state, record = draft.items[key], states[key], row["record_uuid"]
             rejected, why = judged.happens is Happens.REJECT, held.get(record)
-            item = NEW_ID if judged.happens is Happens.CREATE else judged.monday_id
+            item = NEW_ID if judged.happens is Happens.CREATE else judged.monday_id or state.monday_item_id
             after = State.ERROR if rejected else State.NEW if why else State.SYNCED
             group_id = judged.row["group_id"]
             changes = [
@@ -651,6 +653,20 @@ class Planner:
                         )
                     )
         return room
+
+
+def _hopeless(rows: Sequence[Row], claimed: Mapping[str, Row], id_column: str) -> dict[str, _Judged]:
+    """The rows that are rejected also where the board has them already."""
+    return {
+        key: _Judged(
+            row=row,
+            happens=Happens.REJECT,
+            reason=row["rejection"],
+            monday_id=found if isinstance(found := claimed[key][id_column], int) else None,
+        )
+        for row in rows
+        if (key := row["delta_uuid"]) in refused_regardless([row])
+    }
 
 
 def _judge(row: Row, columns: Sequence[ColumnMap], own: Mapping[str, str], labels: LabelSpelling | None) -> _Judged:

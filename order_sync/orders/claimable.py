@@ -31,6 +31,7 @@ class Claimable:
 
     tables: Tables
     expired: datetime  # a lease that was last renewed before this has expired
+    latest: datetime  # one from after this is none: no clock is that wrong, but SQLite takes any text for a time
     over: tuple[str, ...] = ()  # runs that have ended: what they hold is free
 
     def headers(self) -> sa.Select[Any]:
@@ -86,7 +87,7 @@ class Claimable:
             table.c.sync_state == State.PENDING,
             table.c.sync_run_id.is_not(None),
             table.c.sync_run_id.not_in(self.over),
-            table.c.sync_attempted_at >= self.expired,
+            table.c.sync_attempted_at.between(self.expired, self.latest),
         )
 
     def _is_free(self, table: sa.Table) -> sa.ColumnElement[bool]:
@@ -101,6 +102,7 @@ class Claimable:
                         table.c.sync_run_id.is_(None),
                         table.c.sync_attempted_at.is_(None),
                         table.c.sync_attempted_at < self.expired,
+                        table.c.sync_attempted_at > self.latest,
                         table.c.sync_run_id.in_(self.over),
                     ),
                 ),

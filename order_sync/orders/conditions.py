@@ -16,6 +16,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from order_sync.orders.guid import loose_key, no_uuid
 from order_sync.orders.tables import Action, State
+from order_sync.orders.unreadable import OLDEST, Since
 
 WAITING = (State.NEW, State.PENDING)
 
@@ -102,10 +103,9 @@ def twice(table: sa.Table) -> sa.Select[Any]:
 
 
 def created(table: sa.FromClause) -> sa.Label[datetime]:
-    """created_at, which a site may have left empty: such rows are the oldest."""
-    return sa.func.coalesce(table.c.created_at, sa.literal(datetime(1900, 1, 1), table.c.created_at.type)).label(
-        "created_at"
-    )
+    """created_at, which a site may have left empty or filled with something else: such rows are the oldest."""
+    moment = sa.func.coalesce(table.c.created_at, sa.literal(OLDEST, table.c.created_at.type))
+    return sa.type_coerce(moment, Since()).label("created_at")
 
 
 def _folded(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:

@@ -52,8 +52,9 @@ class QueueCounts:
 
     def claimable(self, over: Collection[str] = (), now: datetime | None = None) -> Claimable:
         """What a run may claim now. `over` names runs that have ended: what they hold is free."""
-        expired = (now or self.database.current_time()) - self.lease
-        return Claimable(tables=self.tables, expired=expired, over=tuple(over))
+        now = now or self.database.current_time()
+        latest = now + timedelta(days=1)
+        return Claimable(tables=self.tables, expired=now - self.lease, latest=latest, over=tuple(over))
 
     def leases(self) -> list[Lease]:
         """Who holds claimed rows now."""

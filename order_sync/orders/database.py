@@ -40,6 +40,7 @@ from order_sync.orders.sql_server import (
     token_source,
     without_login,
 )
+from order_sync.orders.unreadable import decode, read_anything
 from order_sync.redaction import Redaction
 
 log = logging.getLogger("order_sync.orders")
@@ -304,11 +305,13 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
             query={"mode": "ro", "uri": "true"},
         )
     engine = sa.create_engine(url, connect_args={"timeout": 60}, hide_parameters=True)
+    read_anything(engine.dialect)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         # The driver's own BEGIN comes too late (at the first write); ours is in _on_begin.
         connection.isolation_level = None
+        connection.text_factory = decode
         if not read_only:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")

@@ -31,7 +31,7 @@ class QueueReader(QueueCounts):
         """
         h = self.tables.header_queue
         rows = self.database.rows(self.claimable(over).headers().order_by(h.c.created_at, h.c.delta_uuid))
-        return self._without_doubled(rows)
+        return self._in_order(rows)
 
     def count_claimable_headers(self, over: Collection[str] = ()) -> int:
         return self.database.count(self.claimable(over).headers())
@@ -46,13 +46,14 @@ class QueueReader(QueueCounts):
         rows = self.database.rows(self.claimable(over).lines().order_by(line.c.created_at, line.c.delta_uuid))
         for row in rows:
             row["late"] = bool(row["late"])
-        return self._without_doubled(rows)
+        return self._in_order(rows)
 
     def count_claimable_lines(self, over: Collection[str] = ()) -> int:
         return self.database.count(self.claimable(over).lines())
 
-    def _without_doubled(self, rows: list[Row]) -> list[Row]:
-        """The rows without those of orders of which two rows share a key: one could not be told from the other."""
+    def _in_order(self, rows: list[Row]) -> list[Row]:
+        """Oldest first, without orders of which two rows share a key: one could not be told from the other."""
+        rows.sort(key=lambda row: row["created_at"])  # as it was read: text that is no time sorts as text in SQLite
         tables = (self.tables.header_queue, self.tables.line_queue)
         doubled = {row["record_uuid"] for table in tables for row in self.doubled(table)}
         return [row for row in rows if row["record_uuid"] not in doubled] if doubled else rows

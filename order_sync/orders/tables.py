@@ -16,6 +16,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.types import TypeEngine
 
 from order_sync.orders.guid import Guid, uuid_key
+from order_sync.orders.unreadable import Count, Moment
 
 
 class State(StrEnum):
@@ -35,8 +36,8 @@ class Action(StrEnum):
     DELETE = "DELETE"
 
 
-def datetime2() -> TypeEngine[Any]:
-    return sa.DateTime().with_variant(mssql.DATETIME2(), "mssql")  # type: ignore[no-untyped-call]
+def datetime2(kind: sa.DateTime | None = None) -> TypeEngine[Any]:
+    return (kind or sa.DateTime()).with_variant(mssql.DATETIME2(), "mssql")  # type: ignore[no-untyped-call]
 
 
 def text(length: int | None = None) -> TypeEngine[Any]:
@@ -84,11 +85,11 @@ EMPTIED = WRITTEN - {"sync_attempted_at", "retry_count", "monday_group_id"}
 def tracking_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("sync_run_id", sa.String(36)),
-        sa.Column("sync_attempted_at", datetime2()),
-        sa.Column("sync_completed_at", datetime2()),
+        sa.Column("sync_attempted_at", datetime2(Moment())),
+        sa.Column("sync_completed_at", datetime2(Moment())),
         sa.Column("sync_error_message", text()),
-        sa.Column("retry_count", sa.Integer, nullable=False, server_default=sa.text("0")),
-        sa.Column("created_at", datetime2(), nullable=False),
+        sa.Column("retry_count", Count, nullable=False, server_default=sa.text("0")),
+        sa.Column("created_at", datetime2(Moment()), nullable=False),
     ]
 
 
@@ -198,7 +199,7 @@ def make_tables(
         *(sa.Column(name, text(255), info=_info(name)) for name in reversed(extra.values())),
         sa.Column("sync_state", sa.String(10)),
         sa.Column("monday_item_id", sa.BigInteger),
-        sa.Column("last_synced_at", datetime2()),
+        sa.Column("last_synced_at", datetime2(Moment())),
         sa.Column("sync_error_message", text()),
     )
     _index(orders, "record", primary=True)
@@ -212,7 +213,7 @@ def make_tables(
         sa.Column("sync_state", sa.String(10)),
         sa.Column("monday_subitem_id", sa.BigInteger),
         sa.Column("parent_item_id", sa.BigInteger),
-        sa.Column("last_synced_at", datetime2()),
+        sa.Column("last_synced_at", datetime2(Moment())),
         sa.UniqueConstraint("record_uuid", "size_code", name=f"UQ_{names.order_lines}_size"),
     )
     _index(order_lines, "record", primary=True)

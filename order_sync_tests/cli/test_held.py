@@ -1,0 +1,308 @@
+"""Odd rows in a whole run: each order is synced, rejected or held, and every command gives the same reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from order_sync import launch
+from order_sync.demo.samples import SampleOrders
+from order_sync.emulator import Emulator
+from order_sync.launch import Summary
+from order_sync.orders.claims import OrderQueue
+from order_sync.orders.held import Cause
+from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.contract.site import make_order, record
+from order_sync_tests.graph.stage import Row, Stage, stage_in
+from order_sync_tests.graph.test_checks import ask
+from order_sync_tests.graph.test_sensor import tick
+
+HEADERS, LINES, ORDERS = '"ORDER_LIST_DELTA"', '"ORDER_LIST_LINES_DELTA"', '"ORDER_LIST"'
+NOT_UTF8 = b"\xffA"
+
+
+def spoil(stage: Stage, statement: str, *values: Any) -> None:
+    """Writes what another program could write into an SQLite file; TEXT for bytes that are to be text."""
+    with stage.database() as database, database.write() as connection:
+        connection.exec_driver_sql(statement, values)
+
+
+def change(stage: Stage, table: str, column: str, value: Any, order: SampleOrders) -> None:
+    as_text = "CAST(? AS TEXT)" if value == NOT_UTF8 else "?"
+    statement = f'UPDATE {table} SET "{column}" = {as_text} WHERE record_uuid = ?'  # noqa: S608 - names of this module
+    spoil(stage, statement, value, record(order))
+
+
+# ---- values of the wrong kind -------------------------------------------------------------------------------
+
+# Of which table and column, the value, and how the reason shows it.
+REJECTED: dict[str, tuple[str, str, Any, str]] = {
+    "text for a price": (HEADERS, "FINAL FOB (USD)", "twelve", "[FINAL FOB (USD)] has 'twelve', which is no number"),
+    "NaN for a price": (HEADERS, "FINAL FOB (USD)", "NaN", "[FINAL FOB (USD)] has 'NaN'"),
+    "too much for a price": (HEADERS, "FINAL FOB (USD)", float("inf"), "[FINAL FOB (USD)] has inf"),
+    "bytes for a price": (HEADERS, "FINAL FOB (USD)", b"\x00", r"[FINAL FOB (USD)] has b'\x00'"),
+    "text for a date": (HEADERS, "ETA CUSTOMER WAREHOUSE DATE", "soon", "DATE] has 'soon', which is no date"),
+    "an integer for a date": (HEADERS, "ETA CUSTOMER WAREHOUSE DATE", 20261101, "DATE] has 20261101"),
+    "a day that is none": (HEADERS, "ETA CUSTOMER WAREHOUSE DATE", "2026-02-30", "DATE] has '2026-02-30'"),
+    "text for a quantity": (HEADERS, "TOTAL QTY", "many", "[TOTAL QTY] has 'many', which is no whole number"),
+    "too large an integer": (HEADERS, "TOTAL QTY", 1e30, "[TOTAL QTY] has 1e+30"),
+    "bytes that are no text": (HEADERS, "CUSTOMER STYLE", NOT_UTF8, r"[CUSTOMER STYLE] has b'\xffA', which is no text"),
+    "a blob for a text": (HEADERS, "PO NUMBER", b"\x01", r"[PO NUMBER] has b'\x01', which is no text"),
+    "no text for a group": (HEADERS, "GroupMonday", NOT_UTF8, r"[GroupMonday] has b'\xffA'"),
+    "no text for a customer": (HEADERS, "CUSTOMER NAME", NOT_UTF8, r"[CUSTOMER NAME] has b'\xffA'"),
+    "text for an item": (HEADERS, "monday_item_id", "the blue one", "[monday_item_id] has 'the blue one'"),
+    "no text for a season": (ORDERS, "CUSTOMER SEASON", NOT_UTF8, r"[CUSTOMER SEASON] has b'\xffA'"),
+    "text for a line's quantity": (LINES, "qty", "ten", "[qty] has 'ten'"),
+    "no text for a size": (LINES, "size_code", NOT_UTF8, r"[size_code] has b'\xffA'"),
+    "text for a subitem": (LINES, "monday_subitem_id", "x", "[monday_subitem_id] has 'x'"),
+    "text for a parent": (LINES, "parent_item_id", "y", "[parent_item_id] has 'y'"),
+}
+# What order_sync keeps for itself, or takes for the oldest, stops no order.
+SYNCED: dict[str, tuple[str, str, Any]] = {
+    "ISO for created_at": (HEADERS, "created_at", "2026-11-01T10:00:00Z"),
+    "text for created_at": (HEADERS, "created_at", "yesterday"),
+    "a number for a line's created_at": (LINES, "created_at", 5),
+    "bytes for created_at": (HEADERS, "created_at", b"\xff"),
+    "text for a lease": (HEADERS, "sync_attempted_at", "x"),
+    "text for retry_count": (HEADERS, "retry_count", "many"),
+    "no text for a message": (LINES, "sync_error_message", NOT_UTF8),
+    "a number for sync_completed_at": (HEADERS, "sync_completed_at", 7.5),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A dry run, a live run, and what the commands have printed before and after it."""
+
+    stage: Stage
+    orders: dict[str, SampleOrders]
+    plan: Row
+    summary: Summary
+    before: Row
+    after: Row
+
+    def rejected(self, case: str) -> list[str]:
+        return [row["reason"] for row in self.summary.rejected if row["record_uuid"] == record(self.orders[case])]
+
+    def state(self, case: str) -> str | None:
+        orders = self.stage.tables.orders
+        query = sa.select(orders.c.sync_state).where(orders.c.record_uuid == record(self.orders[case]))
+        with self.stage.database() as database:
+            [state] = database.column(query)
+        return None if state is None else str(state)
+
+
+@pytest.fixture(scope="module")
+def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
+    with stage_in(tmp_path_factory.mktemp("wrong"), board_process) as stage:
+        orders = {}
+        for number, case in enumerate([*REJECTED, *SYNCED, "good"]):
+            orders[case] = make_order(number=f"W-{number}", customer="Ada", lines=1, minute=number)
+            stage.add(orders[case])
+        for case, (table, column, value, *_) in {**REJECTED, **SYNCED}.items():
+            change(stage, table, column, value, orders[case])
+        # A lease that no clock can judge is none.
+        change(stage, HEADERS, "sync_state", "PENDING", orders["text for a lease"])
+        change(stage, HEADERS, "sync_run_id", "a run of long ago", orders["text for a lease"])
+        before = json.loads(OrderSync()("status", "--json").stdout)
+        plan = launch.dry_run(stage.settings)
+        summary = stage.sync()
+        after = json.loads(OrderSync()("status", "--json").stdout)
+        yield Ended(stage=stage, orders=orders, plan=plan, summary=summary, before=before, after=after)
+
+
+@pytest.mark.parametrize("case", REJECTED)
+def test_a_value_of_the_wrong_kind_rejects_its_row_by_column_and_value(ended: Ended, case: str) -> None:
+    [reason] = ended.rejected(case)
+    assert REJECTED[case][3] in reason
+    assert ended.state(case) is None
+    foretold = [row["reason"] for row in ended.plan["rejected"] if row["record_uuid"] == record(ended.orders[case])]
+    assert foretold == [reason]
+    assert reason in OrderSync()("trace", record(ended.orders[case])).stdout
+
+
+@pytest.mark.parametrize("case", [*SYNCED, "good"])
+def test_a_wrong_value_that_order_sync_keeps_for_itself_stops_nothing(ended: Ended, case: str) -> None:
+    assert ended.rejected(case) == []
+    assert ended.state(case) == "SYNCED"
+    assert OrderSync()("trace", record(ended.orders[case])).exit_code == 0
+
+
+def test_every_command_reads_wrong_values_to_the_end(ended: Ended) -> None:
+    assert len(ended.summary.rejected) == len(ended.after["rejected"]) == len(REJECTED)
+    assert ended.plan["total"]["orders synced"] == ended.summary.orders_synced == len(SYNCED) + 1
+    assert ended.before["counts"]
+    for command in (
+        ["status"],
+        ["report"],
+        ["report", "--run", ended.summary.run_id],
+        ["retry"],
+        ["sync", "--dry-run"],
+    ):
+        result = OrderSync()(*command)
+        assert result.exit_code == 0, result.output
+    assert len(launch.dry_run(ended.stage.settings)["rejected"]) == len(REJECTED)
+
+
+# ---- rows that are not understood ---------------------------------------------------------------------------
+
+
+def of_nobody(stage: Stage, order: SampleOrders) -> None:
+    change(stage, HEADERS, "record_uuid", "of nobody", order)
+
+
+def without_header(stage: Stage, order: SampleOrders) -> None:
+    spoil(stage, f"DELETE FROM {HEADERS} WHERE record_uuid = ?", record(order))  # noqa: S608
+
+
+def odd_line(stage: Stage, order: SampleOrders) -> None:
+    spoil(stage, f"UPDATE {LINES} SET sync_state = 'HOLD' WHERE delta_uuid = ?", order.lines[0]["delta_uuid"])  # noqa: S608
+
+
+def odd_action(stage: Stage, order: SampleOrders) -> None:
+    change(stage, HEADERS, "action_type", "UPSERT", order)
+
+
+def spelled(stage: Stage, order: SampleOrders) -> None:
+    """All of it in other words: this one is to be synced."""
+    change(stage, LINES, "sync_state", "pending ", order)
+    change(stage, LINES, "action_type", "Insert", order)
+    for table in (LINES, ORDERS):
+        change(stage, table, "record_uuid", "{" + record(order).upper() + "}", order)
+    spoil(stage, f"UPDATE {LINES} SET line_uuid = upper(line_uuid), delta_uuid = upper(replace(delta_uuid, '-', ''))")  # noqa: S608
+    spoil(stage, f"UPDATE {HEADERS} SET delta_uuid = upper(delta_uuid) WHERE record_uuid = ?", record(order))  # noqa: S608
+
+
+HELD: dict[str, tuple[Callable[[Stage, SampleOrders], None], Cause, str]] = {
+    "an unknown state": (odd_line, Cause.UNKNOWN_STATE, "sync_state 'HOLD'"),
+    "an unknown action": (odd_action, Cause.UNKNOWN_ACTION, "action_type 'UPSERT'"),
+    "no header": (without_header, Cause.NO_HEADER, "ORDER_LIST_DELTA has no header for them"),
+}
+
+
+@pytest.fixture
+def odd(stage: Stage) -> dict[str, SampleOrders]:
+    orders = {}
+    for number, case in enumerate([*HELD, "spelled", "of nobody"]):
+        lines = 0 if case == "of nobody" else 2
+        orders[case] = make_order(number=f"O-{number}", customer=case, lines=lines, minute=number)
+        stage.add(orders[case])
+    for case, (break_it, *_) in HELD.items():
+        break_it(stage, orders[case])
+    spelled(stage, orders["spelled"])
+    of_nobody(stage, orders["of nobody"])
+    return orders
+
+
+def test_what_holds_an_order_is_the_same_everywhere(
+    stage: Stage, order_sync: OrderSync, odd: dict[str, SampleOrders]
+) -> None:
+    wanted = {record(odd[case]): (cause, text) for case, (_, cause, text) in HELD.items()}
+
+    def check(held: list[Row]) -> None:
+        found = {row["record_uuid"]: row for row in held if row["record_uuid"]}
+        assert {key: row["cause"] for key, row in found.items()} == {key: cause for key, (cause, _) in wanted.items()}
+        assert all(wanted[key][1] in row["reason"] for key, row in found.items())
+
+    check(launch.dry_run(stage.settings)["held"])
+    check(json.loads(order_sync("status", "--json").stdout)["held"])
+    assert "2 rows name" not in order_sync("status").stdout
+    result = order_sync("sync")
+    assert result.exit_code == 1, result.output
+    assert "1 order SYNCED" in result.stdout.replace("1 orders", "1 order")
+    assert "record_uuid is 'of nobody', which is no uuid: the row names no order" in result.stdout
+    for record_uuid, (_, text) in wanted.items():
+        assert text in result.stdout
+        assert text in order_sync("trace", record_uuid).stdout
+    check(json.loads(order_sync("status", "--json").stdout)["held"])
+    with stage.instance() as instance:
+        told = ask(stage, instance, "no_order_held")
+        assert not told.passed
+        assert "3 orders wait that no run can take up" in str(told.description)
+        skipped = tick(stage, instance).skip_reason
+    assert skipped is not None
+    assert "orders wait for a person" in str(skipped.skip_message)
+
+
+def test_a_second_run_says_what_waits_and_why(
+    stage: Stage, order_sync: OrderSync, odd: dict[str, SampleOrders]
+) -> None:
+    stage.sync()
+    result = order_sync("sync")
+    assert result.exit_code == 1, result.output
+    assert "Nothing was taken up, although orders wait." in result.stdout
+    assert "3 orders held" in result.stdout
+    assert "Nothing to do" not in result.stdout
+    assert order_sync("sync", "--customer", "spelled").exit_code == 0
+    assert json.loads(order_sync("retry", "--json").stdout)["rows"] == 0
+    spoil(stage, f"UPDATE {LINES} SET sync_state = 'PENDING' WHERE sync_state = 'HOLD'")  # noqa: S608
+    assert stage.sync().orders_synced == 1
+
+
+def test_a_row_that_names_no_order_has_a_story(
+    stage: Stage, order_sync: OrderSync, odd: dict[str, SampleOrders]
+) -> None:
+    key = odd["of nobody"].headers[0]["delta_uuid"]
+    assert "The next run rejects it" in order_sync("trace", key).stdout
+    with stage.instance() as instance:
+        assert tick(stage, instance).run_requests  # a run that rejects it
+    stage.sync()
+    told = order_sync("trace", key).stdout
+    assert "rejected" in told
+    assert "which is no uuid" in told
+    assert "Row that names no order" in order_sync("report").stdout
+
+
+def test_an_order_that_another_run_holds_is_no_reason_to_say_nothing_waits(stage: Stage, order_sync: OrderSync) -> None:
+    order = make_order()
+    stage.add(order)
+    with stage.database() as database:
+        queue = OrderQueue(database, stage.tables, lease_seconds=600)
+        assert queue.claim_headers("run-of-another-machine", [order.headers[0]["delta_uuid"]]) == 1
+    result = order_sync("sync")
+    assert result.exit_code == 1, result.output
+    assert "Nothing was taken up, although orders wait." in result.stdout
+    assert "1 order held by run run-of-another-machine" in result.stdout
+    assert order_sync("sync", "--customer", "Weber & Co").exit_code == 1
+
+
+# ---- what is deleted after the item exists ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("orders", "ORDER_LIST has no row with this record_uuid"),
+        ("order_lines", "ORDER_LIST_LINES has no row with this line_uuid"),
+    ],
+)
+def test_a_main_row_deleted_after_the_item_exists_rejects_the_order(
+    stage: Stage, order_sync: OrderSync, table: str, reason: str
+) -> None:
+    order, other = make_order(), make_order(minute=1)
+    stage.add(order)
+    stage.sync()
+    stage.add(other)
+    # As a run leaves it that ends before its last step.
+    change(stage, HEADERS, "sync_state", "NEW", order)
+    change(stage, LINES, "sync_state", "PENDING", order)
+    main = getattr(stage.tables, table)
+    rows = stage.rows(main, main.c.record_uuid == record(order))
+    stage.execute(sa.delete(main).where(main.c.record_uuid == record(order)))
+    plan = launch.dry_run(stage.settings)
+    summary = stage.sync()
+    assert {row["reason"] for row in plan["rejected"]} == {row["reason"] for row in summary.rejected} == {reason}
+    assert plan["total"]["orders synced"] == summary.orders_synced == 1
+    assert summary.subitems_created == len(other.lines)
+    for command in (["status"], ["trace", record(order)]):
+        assert reason in order_sync(*command).stdout
+    with stage.database() as database, database.write() as connection:
+        connection.execute(sa.insert(main), rows)
+    assert order_sync("retry").exit_code == 0
+    assert stage.sync().orders_synced == 1
+    assert stage.agreement().agree
