@@ -22,6 +22,7 @@ from order_sync.orders.conditions import (
     state_of,
     unsynced,
 )
+from order_sync.orders.guid import uuid_key
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State, Tables
 
 
@@ -36,18 +37,22 @@ class Claimable:
 
     def headers(self) -> sa.Select[Any]:
         """Headers as delta_uuid, record_uuid, customer, order_number, created_at; unordered."""
-        h = self.tables.header_queue
-        return sa.select(
-            h.c.delta_uuid,
-            h.c.record_uuid,
-            h.c[CUSTOMER].label("customer"),
-            h.c[ORDER_NUMBER].label("order_number"),
-            created(h),
-        ).where(unsynced(h), self.header(), ~has_no_order(h), ~self._blocked(h), ~self._is_held(h))
+        h, blocked = self.tables.header_queue, self._blocked()
+        return (
+            sa.select(
+                h.c.delta_uuid,
+                h.c.record_uuid,
+                h.c[CUSTOMER].label("customer"),
+                h.c[ORDER_NUMBER].label("order_number"),
+                created(h),
+            )
+            .select_from(h.outerjoin(blocked, _is_of(blocked, h)))
+            .where(unsynced(h), self.header(), ~has_no_order(h), blocked.c.record_key.is_(None), ~self._is_held(h))
+        )
 
     def lines(self) -> sa.Select[Any]:
         """Lines as delta_uuid, line_uuid, record_uuid, customer, created_at, late (0 or 1); unordered."""
-        line, o = self.tables.line_queue, self.tables.orders
+        line, o, blocked = self.tables.line_queue, self.tables.orders, self._blocked()
         return (
             sa.select(
                 line.c.delta_uuid,
@@ -57,12 +62,12 @@ class Claimable:
                 created(line),
                 sa.case((self.has_header(line), 0), else_=1).label("late"),
             )
-            .select_from(line.outerjoin(o, same_order(o, line)))
+            .select_from(line.outerjoin(o, same_order(o, line)).outerjoin(blocked, _is_of(blocked, line)))
             .where(
                 unsynced(line),
                 self.line(),
                 ~has_no_order(line),
-                ~self._blocked(line),
+                blocked.c.record_key.is_(None),
                 # A line whose order never was on the board and has no header waiting has nowhere to go yet.
                 sa.or_(self.has_header(line), o.c.monday_item_id.is_not(None)),
             )
@@ -109,12 +114,25 @@ class Claimable:
             ),
         )
 
-    def _blocked(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
-        """A row of the same order holds it back. Correlated: one NULL in a list would empty NOT IN."""
-        blocking = (table.alias("blocking") for table in (self.tables.header_queue, self.tables.line_queue))
-        return sa.or_(*(sa.exists().where(same_order(other, row), blocks_its_order(other)) for other in blocking))
+    def _blocked(self) -> sa.Subquery:
+        """The orders that a row of theirs holds back, by record_key.
+
+        Joined, and so found once: asked of each row, a large order would read all its rows as many times as it has
+        rows. No NOT IN, which one NULL would empty.
+        """
+        queues = (self.tables.header_queue.alias("blocking"), self.tables.line_queue.alias("blocking"))
+        return sa.union(
+            *(
+                sa.select(uuid_key(queue.c.record_uuid).label("record_key")).where(blocks_its_order(queue))
+                for queue in queues
+            )
+        ).subquery("blocked")
 
     def _is_held(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
         """A run has headers or lines of the row's order."""
         queues = (table.alias("held") for table in (self.tables.header_queue, self.tables.line_queue))
         return sa.or_(*(sa.exists().where(same_order(held, row), self.is_leased(held)) for held in queues))
+
+
+def _is_of(blocked: sa.Subquery, row: sa.FromClause) -> sa.ColumnElement[bool]:
+    return uuid_key(row.c.record_uuid) == blocked.c.record_key

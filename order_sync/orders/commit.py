@@ -6,6 +6,7 @@ A record_uuid is in exactly one transaction, whole; a main table is never ahead 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +19,11 @@ from order_sync.orders.guid import canonical, uuid_key
 from order_sync.orders.held import held_orders
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import State, Tables
+from order_sync.orders.writes import set_by_key
 
-# Whole record_uuids. More would touch over 5,000 keys of an index, at which SQL Server locks the whole table.
+# Of a transaction. More would touch over 5,000 keys of an index, at which SQL Server locks the whole table: a change of
+# state takes a row's key out of an index and puts it in again. Only an order that alone has more rows exceeds it.
+ROWS_PER_TRANSACTION = 2_000
 RECORDS_PER_TRANSACTION = 500
 
 
@@ -65,13 +69,13 @@ def readiness(reader: QueueReader, run_id: str) -> Readiness:
 def commit(database: WritableDatabase, reader: QueueReader, run_id: str) -> Readiness:
     """Commits every complete record_uuid of the run; returns what was ready and what was held back.
 
-    A transaction holds up to 500 whole record_uuids. Where one of them has changed under it, the transaction is
-    rolled back and its record_uuids are committed one by one, so that only that one is held back.
+    A transaction holds whole record_uuids, up to a number of rows. Where one of them has changed under it, the
+    transaction is rolled back and its record_uuids are committed one by one, so that only that one is held back.
     """
     plan = readiness(reader, run_id)
     done: list[str] = []
     held = list(plan.held)
-    for chunk in chunks(plan.ready, RECORDS_PER_TRANSACTION):
+    for chunk in _transactions(plan):
         try:
             _commit_records(database, reader.tables, run_id, chunk, plan)
             done += chunk
@@ -83,6 +87,21 @@ def commit(database: WritableDatabase, reader: QueueReader, run_id: str) -> Read
                 except LeaseLost as error:
                     held.append(Held(record_uuid=record_uuid, reason=str(error)))
     return Readiness(ready=done, held=held, headers=plan.headers, lines=plan.lines)
+
+
+def _transactions(plan: Readiness) -> Iterator[list[str]]:
+    """The ready record_uuids, as many together as one transaction may hold."""
+    chunk: list[str] = []
+    filled = 0
+    for record_uuid in plan.ready:
+        rows = plan.headers.get(record_uuid, 0) + plan.lines.get(record_uuid, 0)
+        if chunk and (len(chunk) == RECORDS_PER_TRANSACTION or filled + rows > ROWS_PER_TRANSACTION):
+            yield chunk
+            chunk, filled = [], 0
+        chunk.append(record_uuid)
+        filled += rows
+    if chunk:
+        yield chunk
 
 
 def _commit_records(
@@ -132,34 +151,9 @@ def _write(
         )
     )
 
-    def of_line(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
-        return (
-            sa.select(sa.func.max(column))
-            .where(
-                line.c.record_uuid == m.c.record_uuid,
-                line.c.line_uuid == m.c.line_uuid,
-                line.c.sync_run_id == run_id,
-                line.c.sync_state == State.SYNCED,
-            )
-            .scalar_subquery()
-        )
-
-    is_synced = sa.exists().where(
-        line.c.record_uuid == m.c.record_uuid,
-        line.c.line_uuid == m.c.line_uuid,
-        line.c.sync_run_id == run_id,
-        line.c.sync_state == State.SYNCED,
-    )
-    connection.execute(
-        sa.update(m)
-        .where(m.c.record_uuid.in_(records), is_synced)
-        .values(
-            sync_state=State.SYNCED,
-            monday_subitem_id=of_line(line.c.monday_subitem_id),
-            parent_item_id=of_line(line.c.parent_item_id),
-            last_synced_at=now,
-        )
-    )
+    subitems = _subitems(connection, line, records, run_id)
+    ids = {row.line_uuid: {"monday_subitem_id": row.subitem_id, "parent_item_id": row.parent_id} for row in subitems}
+    set_by_key(connection, m.c.line_uuid, ids, alike={"sync_state": State.SYNCED, "last_synced_at": now})
     # Counted at the end, all of it: a server that rolls back without saying so goes on with what follows.
     for table, claimed in ((h, plan.headers), (line, plan.lines)):
         _expect(connection, _synced(table, records, run_id), sum(claimed.get(r, 0) for r in records), records)
@@ -168,10 +162,33 @@ def _write(
     )
     _expect(connection, synced_orders, len(records), records)
     # A line in the queue that the main table lacks, or has under another order, would be lost from sight.
-    line_uuids = _synced(line, records, run_id).with_only_columns(uuid_key(line.c.line_uuid)).distinct()
-    expected = connection.execute(sa.select(sa.func.count()).select_from(line_uuids.subquery())).scalar_one()
-    in_main = sa.select(m.c.line_uuid).where(m.c.record_uuid.in_(records), is_synced, m.c.sync_state == State.SYNCED)
-    _expect(connection, in_main, expected, records)
+    wanted = {(row.record_uuid, row.line_uuid) for row in subitems}
+    in_main = sa.select(m.c.record_uuid, m.c.line_uuid).where(m.c.sync_state == State.SYNCED)
+    found = sum(
+        (row.record_uuid, row.line_uuid) in wanted
+        for some in chunks(ids)
+        for row in connection.execute(in_main.where(m.c.line_uuid.in_(some)))
+    )
+    _expect_as_many(m.name, found, len(wanted), records)
+
+
+def _subitems(connection: sa.Connection, line: sa.Table, records: list[str], run_id: str) -> Sequence[sa.Row[Any]]:
+    """The lines that are SYNCED now: record_uuid, line_uuid, subitem_id, parent_id; one that is queued twice once.
+
+    Read here and written by key. A main table that looked each line up in the queue would, where that has no index of
+    lines, read all lines of an order for each of them.
+    """
+    keys = (line.c.record_uuid, line.c.line_uuid)
+    query = (
+        _synced(line, records, run_id)
+        .with_only_columns(
+            *keys,
+            sa.func.max(line.c.monday_subitem_id).label("subitem_id"),
+            sa.func.max(line.c.parent_item_id).label("parent_id"),
+        )
+        .group_by(*(uuid_key(key) for key in keys))
+    )
+    return connection.execute(query).all()
 
 
 def _synced(table: sa.Table, records: list[str], run_id: str) -> sa.Select[Any]:
@@ -188,11 +205,13 @@ def _expect(connection: sa.Connection, rows: sa.Select[Any], expected: int, reco
     finds nothing left to do.
     """
     found = connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one()
+    _expect_as_many(getattr(rows.get_final_froms()[0], "name", ""), found, expected, records)
+
+
+def _expect_as_many(table: str, found: int, expected: int, records: list[str]) -> None:
     if found != expected:
-        table = rows.get_final_froms()[0]
         of = records[0] if len(records) == 1 else f"{counted(len(records), 'record_uuid')} from {records[0]}"
         raise LeaseLost(
-            f"{getattr(table, 'name', table)} has {counted(found, 'row')} to commit for {of}, "
-            f"and {expected} were expected: another run or person changed them meanwhile. "
-            "The order is left as it is; the next run takes it up."
+            f"{table} has {counted(found, 'row')} to commit for {of}, and {expected} were expected: another run or "
+            "person changed them meanwhile. The order is left as it is; the next run takes it up."
         )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
 
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders import commit as commit_module
@@ -271,3 +274,23 @@ def test_more_records_than_one_transaction_holds(site: Site, count: int) -> None
         assert {row["sync_state"] for row in site.rows(table)} == {State.SYNCED}
     assert site.queue().claimable_headers() == []
     assert uuids(orders, "headers")[0] in {row["delta_uuid"] for row in site.queue().run_headers(RUN)}
+
+
+def test_a_transaction_holds_whole_orders_up_to_a_number_of_rows(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The most that other writers may have to wait for; only an order that has more rows itself exceeds it."""
+    monkeypatch.setattr(commit_module, "ROWS_PER_TRANSACTION", 10)
+    orders = [make_order(lines=lines, minute=n) for n, lines in enumerate((3, 4, 2, 30, 1, 1))]
+    site.add(*orders)
+    on_board(site, *orders)
+    synced: list[int] = []
+
+    def count(connection: sa.Connection) -> None:
+        queues = (site.tables.header_queue, site.tables.line_queue)
+        rows = [sa.select(sa.func.count()).select_from(q).where(q.c.sync_state == State.SYNCED) for q in queues]
+        synced.append(sum(connection.execute(query).scalar_one() for query in rows))
+
+    event.listen(site.database.engine, "commit", count)
+    found = run_commit(site)
+    event.remove(site.database.engine, "commit", count)
+    assert (len(found.ready), found.held) == (6, [])
+    assert [after - before for before, after in pairwise([0, *synced])] == [9, 3, 31, 4]

@@ -68,13 +68,11 @@ UPDATE [ORDER_LIST] SET sync_state=?, monday_item_id=coalesce([ORDER_LIST].monda
 FROM [ORDER_LIST_DELTA]
 WHERE [ORDER_LIST_DELTA].record_uuid = [ORDER_LIST].record_uuid AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid)), last_synced_at=?, sync_error_message=NULL WHERE [ORDER_LIST].record_uuid IN (?, ...);
 
-UPDATE [ORDER_LIST_LINES] SET sync_state=?, monday_subitem_id=(SELECT max([ORDER_LIST_LINES_DELTA].monday_subitem_id) AS max_1
+SELECT [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, max([ORDER_LIST_LINES_DELTA].monday_subitem_id) AS subitem_id, max([ORDER_LIST_LINES_DELTA].parent_item_id) AS parent_id
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?), parent_item_id=(SELECT max([ORDER_LIST_LINES_DELTA].parent_item_id) AS max_2
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?), last_synced_at=? WHERE [ORDER_LIST_LINES].record_uuid IN (?, ...) AND (EXISTS (SELECT *
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?));
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? GROUP BY [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].line_uuid;
+
+UPDATE [ORDER_LIST_LINES] SET sync_state=?, monday_subitem_id=CASE [ORDER_LIST_LINES].line_uuid WHEN ? THEN ? ... END, parent_item_id=CASE [ORDER_LIST_LINES].line_uuid WHEN ? THEN ? ... END, last_synced_at=? WHERE [ORDER_LIST_LINES].line_uuid IN (?, ...);
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
@@ -91,14 +89,6 @@ FROM (SELECT [ORDER_LIST].record_uuid AS record_uuid
 FROM [ORDER_LIST]
 WHERE [ORDER_LIST].record_uuid IN (?, ...) AND [ORDER_LIST].sync_state = ? AND [ORDER_LIST].monday_item_id IS NOT NULL) AS anon_1;
 
-SELECT count(*) AS count_1
-FROM (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].line_uuid AS anon_2
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1;
-
-SELECT count(*) AS count_1
-FROM (SELECT [ORDER_LIST_LINES].line_uuid AS line_uuid
+SELECT [ORDER_LIST_LINES].record_uuid, [ORDER_LIST_LINES].line_uuid
 FROM [ORDER_LIST_LINES]
-WHERE [ORDER_LIST_LINES].record_uuid IN (?, ...) AND (EXISTS (SELECT *
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid = [ORDER_LIST_LINES].record_uuid AND [ORDER_LIST_LINES_DELTA].line_uuid = [ORDER_LIST_LINES].line_uuid AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?)) AND [ORDER_LIST_LINES].sync_state = ?) AS anon_1;
+WHERE [ORDER_LIST_LINES].sync_state = ? AND [ORDER_LIST_LINES].line_uuid IN (?, ...);
