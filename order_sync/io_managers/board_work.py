@@ -15,7 +15,7 @@ from order_sync.counted import counted
 from order_sync.errors import REGARDLESS, Fatal, Rejected, Rule
 from order_sync.io_managers.frames import Row
 from order_sync.monday.board import Board, read_boards
-from order_sync.monday.changes import Changes, Header
+from order_sync.monday.changes import Changes, Header, log_not_created
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.delivery import Outcome
 from order_sync.monday.fit import look_at_items, look_at_subitems, read_again
@@ -126,8 +126,7 @@ class BoardWork:
             {"board": str(board.id)},
         )
         self._confirm_groups(outcome.created)
-        for title, reason in outcome.rejected.items():
-            log.error("group '%s' was not created: %s", title, reason)
+        log_not_created(outcome.rejected)
         return Done(outcome=outcome)
 
     def create_items(self, rows: Sequence[Row]) -> Done:

@@ -19,6 +19,7 @@ from pydantic import Field, PrivateAttr
 
 from order_sync.counted import counted
 from order_sync.errors import BoardRefused, ConfigurationError, OrderSyncError
+from order_sync.excerpt import IN_REPORT, log_first
 from order_sync.io_managers.board_work import BoardWork, Done, Group, Site, Step, groups_of, read_sites
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame, to_rows
 from order_sync.monday.board import check_mapping
@@ -37,6 +38,7 @@ log = logging.getLogger("order_sync.monday")
 GROUPS = ["board_id", "title", "group_id"]
 ITEMS = ["board_id", "delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at"]
 SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state"]
+SHOWN = 200  # rows of a table in metadata
 STEPS: Mapping[str, Step] = {
     "monday_groups": BoardWork.create_groups,
     "monday_items": BoardWork.create_items,
@@ -214,20 +216,24 @@ class MondayIOManager(dg.ConfigurableIOManager):
         """The groups with their items wanted, each a link to its board at the group."""
         groups = {board_id: self._groups(board_id) for board_id in self._sites}
         lines = ["| group | items wanted |", "| --- | ---: |"]
-        for row in rows:
+        for row in rows[:SHOWN]:
             title = re.sub(r"([\\`*_\[\]<>|#&!()~])", r"\\\1", " ".join(row["title"].split()))
             group = groups.get(row["board_id"], {}).get(text_key(row["title"]))
             site = self._sites.get(row["board_id"])  # none where the token may not read the board
             url = f"{site.board.url}#{group.id if group else ''}" if site else ""
             lines.append(f"| [{title}]({url}) | {row['headers']} |")
+        if len(rows) > SHOWN:
+            lines.append(f"| ... and {len(rows) - SHOWN:,} more | {sum(row['headers'] for row in rows[SHOWN:])} |")
         return dg.MetadataValue.md("\n".join(lines))
 
     def _tell_rows(self, context: dg.OutputContext, rows: Sequence[Row], done: Done) -> dict[str, Any]:
         outcome = done.outcome
-        for row in rows:
-            key = row["delta_uuid"]
-            if reason := outcome.rejected.get(key):
-                context.log.warning(f"rejected: {row['name'] or key} (record_uuid {row['record_uuid']}): {reason}")
+        rejected = [
+            f"rejected: {row['name'] or row['delta_uuid']} (record_uuid {row['record_uuid']}): {reason}"
+            for row in rows
+            if (reason := outcome.rejected.get(row["delta_uuid"]))
+        ]
+        log_first(context.log.warning, rejected, IN_REPORT)
         return {
             "dagster/row_count": len(rows),
             "created": len(outcome.created),

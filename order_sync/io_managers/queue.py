@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr
 
 from order_sync.counted import counted
 from order_sync.errors import OrderSyncError
+from order_sync.excerpt import IN_TRACE, log_first
 from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import Held
@@ -33,7 +34,6 @@ from order_sync.resources.sql_server import SqlServerResource
 CUSTOMERS = "customers"
 LEFT = "held back with no row rejected"
 HELD = "orders that no run can take up"
-LOGGED = 20  # held orders that the log names
 STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
 CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
 CLAIMABLE_LINES = ["delta_uuid", "line_uuid", "record_uuid", "customer", "created_at", "late"]
@@ -245,12 +245,12 @@ class QueueIOManager(dg.ConfigurableIOManager):
             f"synced {counted(len(committed.ready), 'record_uuid')}; {len(committed.held)} held back; "
             f"{counted(len(errors), 'row')} rejected"
         )
-        for held in committed.held:
-            context.log.warning(f"record_uuid {held.record_uuid} stays unsynced: {held.reason}")
+        # Those with a rejected row were named by the step that it was rejected in.
+        unsynced = [f"record_uuid {held.record_uuid} stays unsynced: {held.reason}" for held in left]
+        log_first(context.log.warning, unsynced, IN_TRACE)
         known = {held.record_uuid for held in committed.held}
         others = [held for held in held_orders(self._queue, over=self._over()) if held.record_uuid not in known]
-        for order in unexpected(others)[:LOGGED]:
-            context.log.warning(str(order))
+        log_first(context.log.warning, [str(order) for order in unexpected(others)], "`order-sync status` lists them")
         if missed:
             context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")
         context.add_output_metadata(

@@ -94,7 +94,6 @@ class Batches:
                 self._attempts[row.key] = self._attempts.get(row.key, 0) + 1
                 if self._attempts[row.key] >= ROW_ATTEMPTS or (not answered and len(batch) == 1):
                     self.total.again[row.key] = outcome.again.get(row.key) or Transient("monday gave no result")
-                    log.warning("%s is given up for now: %s", row.key, self.total.again[row.key])
             self._waiting.extendleft(reversed([row for row in left if row.key not in self.total.again]))
             self._batch_is_back()
 

@@ -12,7 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from order_sync.counted import counted
 from order_sync.errors import OrderSyncError, Rejected, Rule
+from order_sync.excerpt import IN_REPORT, IN_TRACE, ON_BOARD, log_first
 from order_sync.monday import operations
 from order_sync.monday.board import Board, find_gone, find_removed, find_unkeyed, subitems_of
 from order_sync.monday.client import MondayClient, read_data
@@ -62,27 +64,26 @@ class Changes:
 
     def tell_renamed(self, groups: Mapping[str, str], board: Board) -> None:
         """Groups of ours, with their ids, that somebody has given another title: they stay the same groups."""
-        for title, group_id in groups.items():
-            if text_key(title) not in board.groups:
-                now = board.group_titles.get(group_id)
-                log.info("group '%s' is called '%s' on the board now: its items go there", title, now)
+        renamed = [
+            f"group '{title}' is called '{board.group_titles.get(group_id)}' on the board now: its items go there"
+            for title, group_id in groups.items()
+            if text_key(title) not in board.groups
+        ]
+        log_first(log.info, renamed, ON_BOARD)
 
     def groups_again(self, titles: Mapping[str, int], board: Board) -> Outcome:
         """Groups that are gone from the board, created again. `titles` counts the items for each."""
         there = {title: board.groups[text_key(title)] for title in titles if text_key(title) in board.groups}
         missing = [title for title in titles if title not in there]
-        for title in missing:
-            log.warning(
-                "group '%s' is not on board '%s' (any more): it is created for %d items",
-                title,
-                board.name,
-                titles[title],
-            )
+        created = [
+            f"group '{title}' is not on board '{board.name}' (any more): it is created for {counted(titles[title], 'item')}"
+            for title in missing
+        ]
+        log_first(log.warning, created, ON_BOARD)
         self._journal.adopt(Operation.GROUPS, there)
         rows = [NewRow(key=title, variables={"name": title}) for title in missing]
         outcome = self._writer.create(Operation.GROUPS, rows, {"board": str(board.id)})
-        for title, reason in outcome.rejected.items():
-            log.error("group '%s' was not created: %s", title, reason)
+        log_not_created(outcome.rejected)
         outcome.created |= there
         return outcome
 
@@ -108,19 +109,22 @@ class Changes:
         self._forget(items)
         lost = [line for line in lines if line["monday_subitem_id"] in subitems]
         self._journal.forget_subitems({line["delta_uuid"]: str(line["monday_subitem_id"]) for line in lost})
-        for line in lost:
-            log.warning(
-                "subitem %d of order %s (line %s) was deleted on the board: it is recreated",
-                line["monday_subitem_id"],
-                line["record_uuid"],
-                line["line_uuid"],
-            )
+        recreated = [
+            f"subitem {line['monday_subitem_id']} of order {line['record_uuid']} (line {line['line_uuid']}) was "
+            "deleted on the board: it is recreated"
+            for line in lost
+        ]
+        log_first(log.warning, recreated, IN_TRACE)
         return items, subitems
 
     def _forget(self, gone: set[int]) -> None:
-        for item, record_uuid in self._journal.forget_items(gone).items():
-            log.warning("item %d of order %s was deleted on the board: it is created again", item, record_uuid)
-            self._awaited.add(item)
+        forgotten = self._journal.forget_items(gone)
+        self._awaited |= forgotten.keys()
+        created = [
+            f"item {item} of order {record_uuid} was deleted on the board: it is created again"
+            for item, record_uuid in forgotten.items()
+        ]
+        log_first(log.warning, created, IN_TRACE)
         self._gone |= gone
 
     def orphans(self, parents: Mapping[str, int]) -> Mended:
@@ -176,11 +180,18 @@ class Changes:
             }
         )
         self._journal.adopt(Operation.ITEMS, adopted.items)
-        for delta_uuid, item in adopted.items.items():
-            log.warning("item %s was on the board already: adopted for order %s", item, records[delta_uuid])
-        for record, ids in free.items():
-            if ids and record in {value.lower() for value in parents.values()}:
-                log.warning("item %s has the record_uuid of order %s, too: it is left alone", ids[0], record)
+        found = [
+            f"item {item} was on the board already: adopted for order {records[delta_uuid]}"
+            for delta_uuid, item in adopted.items.items()
+        ]
+        log_first(log.warning, found, IN_TRACE)
+        orders = {record.lower() for record in parents.values()}
+        doubled = [
+            f"item {ids[0]} has the record_uuid of order {record}, too: it is left alone"
+            for record, ids in free.items()
+            if ids and record in orders
+        ]
+        log_first(log.warning, doubled, ON_BOARD)
         self._stamp(adopted.items, board)
         return adopted
 
@@ -203,3 +214,9 @@ class Changes:
                 )
             except OrderSyncError as error:
                 log.warning("%d adopted items did not get their delta_uuid on the board: %s", len(batch), error)
+
+
+def log_not_created(rejected: Mapping[str, Rejected]) -> None:
+    """Groups that monday refused; the reason is also with each of their items."""
+    messages = [f"group '{title}' was not created: {reason}" for title, reason in rejected.items()]
+    log_first(log.error, messages, IN_REPORT)

@@ -19,6 +19,7 @@ from typing import Any
 from graphql import DocumentNode
 
 from order_sync.errors import BoardRefused, Rejected, Transient
+from order_sync.excerpt import IN_TRACE, log_first
 from order_sync.monday import operations
 from order_sync.monday.batches import SMALLEST_SHARE, Batches
 from order_sync.monday.bulk_import import BulkImport
@@ -151,6 +152,8 @@ class BoardWriter:
             total = self._rows.total
         finally:
             self._rows = outer
+        given_up = [f"{key} is given up for now: {error}" for key, error in total.again.items()]
+        log_first(log.warning, given_up, IN_TRACE)
         if total.again and not total.created:
             raise next(iter(total.again.values()))
         return total

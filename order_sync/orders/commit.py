@@ -172,7 +172,9 @@ def _write(
     _expect_as_many(m.name, found, len(wanted), records)
 
 
-def _subitems(connection: sa.Connection, line: sa.Table, records: list[str], run_id: str) -> Sequence[sa.Row[Any]]:
+def _subitems(
+    connection: sa.Connection, line: sa.Table, records: list[str], run_id: str
+) -> Sequence[sa.Row[Any, Any, Any, Any]]:
     """The lines that are SYNCED now: record_uuid, line_uuid, subitem_id, parent_id; one that is queued twice once.
 
     Read here and written by key. A main table that looked each line up in the queue would, where that has no index of

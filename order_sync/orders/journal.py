@@ -324,9 +324,13 @@ class Journal:
         self._expect_ids(connection, entry.operation, created or {})
         self._expect_rejections(connection, entry.operation, rejected or {})
 
+    def adopt(self, operation: Operation, found: Mapping[str, str]) -> None:
+        """Writes the ids of rows that were on the board already; a thousand in a transaction."""
+        for chunk in chunks(found.items()):
+            self._adopt(operation, dict(chunk))
+
     @in_transaction
-    def adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
-        """Writes the ids of rows that were on the board already."""
+    def _adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
         now = self._renew(connection)
         self._write_ids(connection, operation, found, now)
         self._log(connection, now, operation, "adopted", ids=found)
@@ -401,14 +405,17 @@ class Journal:
             )
             expect_none(connection, kept, "still had a subitem that is no longer on the board")
 
+    def reject(self, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
+        """Turns rows into ERROR that are rejected before anything is sent; a thousand in a transaction."""
+        for chunk in chunks(rejected.items()):
+            self._reject(operation, dict(chunk))
+
     @in_transaction
-    def reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
-        """Turns rows into ERROR that are rejected before anything is sent."""
-        if rejected:
-            now = self._renew(connection)
-            self._write_rejections(connection, operation, rejected)
-            self._log(connection, now, operation, "rejected", reasons=rejected)
-            self._expect_rejections(connection, operation, rejected)
+    def _reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
+        now = self._renew(connection)
+        self._write_rejections(connection, operation, rejected)
+        self._log(connection, now, operation, "rejected", reasons=rejected)
+        self._expect_rejections(connection, operation, rejected)
 
     def in_doubt(self, operation: Operation | None = None) -> list[Entry]:
         """Every open entry of the board: the answer never came, or was never recorded."""
