@@ -26,6 +26,7 @@ faults: $(VENV)/.installed-test
 # `-`: a target that is missed must not hide the figures that come after it.
 benchmark: $(BENCHMARK_VENV)/.installed
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.client_cost
+	-$(BENCHMARK_VENV)/bin/python -m benchmarks.size
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.against_peers
 
 $(BENCHMARK_VENV)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt

@@ -107,11 +107,11 @@ def run(scenario: Scenario, tool: str, *, label: str, records: int, environment:
 
 
 @contextmanager
-def stage(records: int, settings: Mapping[str, Any]) -> Iterator[tuple[Path, Emulator, SampleOrders]]:
-    """A folder with the orders and a DAGSTER_HOME in it, and an emulator with an empty board."""
+def stage(of: int | SampleOrders, settings: Mapping[str, Any]) -> Iterator[tuple[Path, Emulator, SampleOrders]]:
+    """A folder with the orders, or with so many records, and a DAGSTER_HOME in it; an emulator with an empty board."""
     with tempfile.TemporaryDirectory(prefix="order_sync_benchmark_") as name:
         folder = Path(name)
-        sample = orders.make(records)
+        sample = orders.make(of) if isinstance(of, int) else of
         orders.fill(folder / "orders.db", sample)
         shutil.copy(ROOT / "dagster.yaml", folder)
         with start_emulator(

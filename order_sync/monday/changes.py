@@ -76,7 +76,8 @@ class Changes:
         there = {title: board.groups[text_key(title)] for title in titles if text_key(title) in board.groups}
         missing = [title for title in titles if title not in there]
         created = [
-            f"group '{title}' is not on board '{board.name}' (any more): it is created for {counted(titles[title], 'item')}"
+            f"group '{title}' is not on board '{board.name}' (any more): it is created for "
+            f"{counted(titles[title], 'item')}"
             for title in missing
         ]
         log_first(log.warning, created, ON_BOARD)

@@ -62,9 +62,13 @@ class OrderQueue(QueueReader):
         now = self._database.now(connection)
         claimable = self.claimable(over, now)
         free = claimable.header() if table is self.tables.header_queue else claimable.line()
-        held = Holders(claimable=claimable, run_id=run_id).is_anothers(table)
+        holders = Holders(claimable=claimable, run_id=run_id)
+        orders = {row.delta_uuid: row.record_uuid for row in connection.execute(holders.orders(table, wanted))}
+        records = list(dict.fromkeys(orders.values()))
+        held = {row.record_uuid for query in holders.others(records) for row in connection.execute(query)}
+        keys = [key for key, record in orders.items() if record not in held]
         # As a CASE the condition cannot tempt the server to read all rows of a state instead of these by their key.
-        these = (table.c.delta_uuid.in_(wanted), sa.case((sa.and_(free, ~held), 1), else_=0) == 1)
+        these = (table.c.delta_uuid.in_(keys), sa.case((free, 1), else_=0) == 1)
         connection.execute(
             sa.update(table)
             .where(*these)
@@ -91,7 +95,8 @@ class OrderQueue(QueueReader):
         holders = Holders(claimable=self.claimable(over), run_id=run_id)
         others: dict[str, set[str]] = {}
         for chunk in chunks(keys):
-            for row in self.database.rows(*holders.others(table, chunk)):
+            records = self.database.column(holders.claimed_orders(table, chunk))
+            for row in self.database.rows(*holders.others(records)) if records else ():
                 others.setdefault(row["record_uuid"], set()).add(row["run_id"])
         return others
 

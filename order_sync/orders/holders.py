@@ -49,45 +49,43 @@ class Holders:
     claimable: Claimable
     run_id: str
 
-    def is_anothers(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
-        """Another run holds rows of this row's order. Correlated, so that each row looks up its own order."""
-        return sa.or_(*(sa.exists().where(*self._theirs(table, row)) for table in self._queues("theirs")))
+    def orders(self, table: sa.Table, keys: Collection[str]) -> sa.Select[Any]:
+        """The orders of these rows, as delta_uuid, record_uuid."""
+        return sa.select(table.c.delta_uuid, table.c.record_uuid).where(table.c.delta_uuid.in_(keys))
 
-    def others(self, table: sa.Table, keys: list[str]) -> list[sa.Select[Any]]:
-        """Queries for the orders of these rows of the run that another run has rows of, as record_uuid, run_id.
+    def claimed_orders(self, table: sa.Table, keys: Collection[str]) -> sa.Select[Any]:
+        """The orders of these rows, as record_uuid, where they are the run's.
 
-        Not for a line whose header the run holds: it looked when it claimed that, and a run that came later gives way.
+        Not of a line whose header the run holds: it looked when it claimed that, and a run that came later gives way.
         """
         mine = table.alias("mine")
-        conditions = [
-            mine.c.delta_uuid.in_(keys),
-            mine.c.sync_run_id == self.run_id,
-            mine.c.sync_state == State.PENDING,
-        ]
-        if table is self.claimable.tables.line_queue:
-            own = self.claimable.tables.header_queue.alias("own")
-            conditions.append(
-                ~sa.exists().where(
-                    same_order(own, mine),
-                    own.c.sync_run_id == self.run_id,
-                    own.c.sync_state == State.PENDING,
-                )
-            )
-        return [
-            sa.select(mine.c.record_uuid, theirs.c.sync_run_id.label("run_id"))
-            .select_from(mine.join(theirs, sa.and_(*self._theirs(theirs, mine))))
-            .where(*conditions)
+        query = (
+            sa.select(mine.c.record_uuid)
+            .where(mine.c.delta_uuid.in_(keys), mine.c.sync_run_id == self.run_id, mine.c.sync_state == State.PENDING)
             .distinct()
-            for theirs in self._queues("theirs")
-        ]
-
-    def _queues(self, name: str) -> tuple[sa.FromClause, sa.FromClause]:
-        tables = self.claimable.tables
-        return tables.header_queue.alias(name), tables.line_queue.alias(name)
-
-    def _theirs(self, theirs: sa.FromClause, row: sa.FromClause) -> tuple[sa.ColumnElement[bool], ...]:
-        return (
-            same_order(theirs, row),
-            self.claimable.is_leased(theirs),
-            theirs.c.sync_run_id != self.run_id,
         )
+        if table is not self.claimable.tables.line_queue:
+            return query
+        own = self.claimable.tables.header_queue.alias("own")
+        return query.where(
+            ~sa.exists().where(
+                same_order(own, mine), own.c.sync_run_id == self.run_id, own.c.sync_state == State.PENDING
+            )
+        )
+
+    def others(self, records: Collection[str]) -> list[sa.Select[Any]]:
+        """Queries for other runs that have rows of these orders, as record_uuid, run_id.
+
+        Asked by order and not by row: each line of a large order would read all lines of it.
+        """
+        tables = self.claimable.tables
+        return [
+            sa.select(theirs.c.record_uuid, theirs.c.sync_run_id.label("run_id"))
+            .where(
+                theirs.c.record_uuid.in_(records),
+                self.claimable.is_leased(theirs),
+                theirs.c.sync_run_id != self.run_id,
+            )
+            .distinct()
+            for theirs in (tables.header_queue.alias("theirs"), tables.line_queue.alias("theirs"))
+        ]
