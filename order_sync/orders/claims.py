@@ -62,11 +62,7 @@ class OrderQueue(QueueReader):
         now = self._database.now(connection)
         claimable = self.claimable(over, now)
         free = claimable.header() if table is self.tables.header_queue else claimable.line()
-        holders = Holders(claimable=claimable, run_id=run_id)
-        orders = {row.delta_uuid: row.record_uuid for row in connection.execute(holders.orders(table, wanted))}
-        records = list(dict.fromkeys(orders.values()))
-        held = {row.record_uuid for query in holders.others(records) for row in connection.execute(query)}
-        keys = [key for key, record in orders.items() if record not in held]
+        keys = _not_held(connection, Holders(claimable=claimable, run_id=run_id), table, wanted)
         # As a CASE the condition cannot tempt the server to read all rows of a state instead of these by their key.
         these = (table.c.delta_uuid.in_(keys), sa.case((free, 1), else_=0) == 1)
         connection.execute(
@@ -315,3 +311,11 @@ def _names_no_order(record_uuid: str | None) -> str:
 
 def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one())
+
+
+def _not_held(connection: sa.Connection, holders: Holders, table: sa.Table, wanted: list[str]) -> list[str]:
+    """Those of the rows whose order no other run is seen to hold."""
+    orders = {row.delta_uuid: row.record_uuid for row in connection.execute(holders.orders(table, wanted))}
+    records = list(dict.fromkeys(orders.values()))
+    held = {row.record_uuid for query in holders.others(records) for row in connection.execute(query)}
+    return [key for key, record in orders.items() if record not in held]

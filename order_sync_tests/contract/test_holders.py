@@ -9,10 +9,9 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders import claims, holders
+from order_sync.orders import claims
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import WritableDatabase
 from order_sync.orders.tables import State
@@ -66,7 +65,7 @@ class SteppedQueue(OrderQueue):
 @pytest.fixture(autouse=True)
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with row versioning: what another transaction has not committed yet is not seen while rows are claimed."""
-    monkeypatch.setattr(holders.Holders, "is_anothers", lambda self, row: sa.false())
+    monkeypatch.setattr(claims, "_not_held", lambda connection, holders, table, wanted: wanted)
     monkeypatch.setattr(claims, "LOOKS", 1)
     monkeypatch.setattr(claims, "sleep", lambda seconds: None)
 

@@ -1,26 +1,24 @@
-UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=?, sync_attempted_at=?, sync_error_message=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ? OR [ORDER_LIST_LINES_DELTA].sync_attempted_at > ? OR [ORDER_LIST_LINES_DELTA].sync_run_id IN (NULL) AND (1 != 1))) AND NOT ((EXISTS (SELECT *
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].record_uuid
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...);
+
+SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
 FROM [ORDER_LIST_DELTA] AS theirs
-WHERE theirs.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?)) OR (EXISTS (SELECT *
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
+
+SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
 FROM [ORDER_LIST_LINES_DELTA] AS theirs
-WHERE theirs.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?)))) THEN ? ELSE ? END = ?;
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
+
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=?, sync_attempted_at=?, sync_error_message=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ? OR [ORDER_LIST_LINES_DELTA].sync_attempted_at > ? OR [ORDER_LIST_LINES_DELTA].sync_run_id IN (NULL) AND (1 != 1)))) THEN ? ELSE ? END = ?;
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ? OR [ORDER_LIST_LINES_DELTA].sync_attempted_at > ? OR [ORDER_LIST_LINES_DELTA].sync_run_id IN (NULL) AND (1 != 1))) AND NOT ((EXISTS (SELECT *
-FROM [ORDER_LIST_DELTA] AS theirs
-WHERE theirs.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?)) OR (EXISTS (SELECT *
-FROM [ORDER_LIST_LINES_DELTA] AS theirs
-WHERE theirs.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?)))) THEN ? ELSE ? END = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_run_id != ?)) AS anon_1;
+WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ? OR [ORDER_LIST_LINES_DELTA].sync_attempted_at > ? OR [ORDER_LIST_LINES_DELTA].sync_run_id IN (NULL) AND (1 != 1)))) THEN ? ELSE ? END = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_run_id != ?)) AS anon_1;
 
-SELECT DISTINCT mine.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_LINES_DELTA] AS mine JOIN [ORDER_LIST_DELTA] AS theirs ON theirs.record_uuid = mine.record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?
-WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ? AND NOT (EXISTS (SELECT *
-FROM [ORDER_LIST_DELTA] AS own
-WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
-
-SELECT DISTINCT mine.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_LINES_DELTA] AS mine JOIN [ORDER_LIST_LINES_DELTA] AS theirs ON theirs.record_uuid = mine.record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?
+SELECT DISTINCT mine.record_uuid
+FROM [ORDER_LIST_LINES_DELTA] AS mine
 WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ? AND NOT (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS own
 WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));

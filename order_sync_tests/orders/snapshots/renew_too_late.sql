@@ -13,13 +13,17 @@ SELECT count(*) AS count_1, count(CASE WHEN ([ORDER_LIST_DELTA].sync_attempted_a
 FROM [ORDER_LIST_DELTA]
 WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ?;
 
-SELECT DISTINCT mine.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_DELTA] AS mine JOIN [ORDER_LIST_DELTA] AS theirs ON theirs.record_uuid = mine.record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?
+SELECT DISTINCT mine.record_uuid
+FROM [ORDER_LIST_DELTA] AS mine
 WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ?;
 
-SELECT DISTINCT mine.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_DELTA] AS mine JOIN [ORDER_LIST_LINES_DELTA] AS theirs ON theirs.record_uuid = mine.record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?
-WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ?;
+SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
+FROM [ORDER_LIST_DELTA] AS theirs
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
+
+SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
+FROM [ORDER_LIST_LINES_DELTA] AS theirs
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
@@ -41,14 +45,8 @@ SELECT count(*) AS count_1, count(CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_attem
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
 
-SELECT DISTINCT mine.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_LINES_DELTA] AS mine JOIN [ORDER_LIST_DELTA] AS theirs ON theirs.record_uuid = mine.record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?
-WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ? AND NOT (EXISTS (SELECT *
-FROM [ORDER_LIST_DELTA] AS own
-WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
-
-SELECT DISTINCT mine.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_LINES_DELTA] AS mine JOIN [ORDER_LIST_LINES_DELTA] AS theirs ON theirs.record_uuid = mine.record_uuid AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?
+SELECT DISTINCT mine.record_uuid
+FROM [ORDER_LIST_LINES_DELTA] AS mine
 WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ? AND NOT (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS own
 WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
