@@ -14,6 +14,7 @@ from order_sync.demo.samples import SampleOrders, Size, make_orders
 from order_sync.demo.scene import Agreement
 from order_sync.emulator import Emulator
 from order_sync.launch import Summary
+from order_sync.orders.held import Cause
 from order_sync.orders.tables import CUSTOMER, Action
 from order_sync_tests.graph.stage import Row, Stage, stage_in
 
@@ -274,7 +275,8 @@ def test_a_second_run_creates_nothing(ended: Ended) -> None:
     again = ended.stage.sync()
     assert (again.headers_claimed, again.lines_claimed, again.orders_synced) == (0, 0, 0)
     assert (again.groups_created, again.items_created, again.subitems_created) == (0, 0, 0)
-    assert again.complete
+    assert {order.cause for order in again.held} == {Cause.REJECTED}  # nothing else waits
+    assert not again.complete
     assert all_there_is() == before
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -23,6 +24,7 @@ from order_sync.definitions import build_definitions
 from order_sync.demo.samples import arriving_orders
 from order_sync.emulator import Emulator, Fault, FaultKind
 from order_sync.errors import Fatal, OrderSyncError, QuotaExhausted
+from order_sync.orders.tables import CUSTOMER
 from order_sync.resources.deployments import resources
 from order_sync_tests.graph.stage import DUE, Stage, in_group, stage_in, until
 from order_sync_tests.graph.test_changes import before_mutation
@@ -191,11 +193,14 @@ def test_after_the_back_off_the_same_rows_are_a_new_run(
 
 def test_rows_that_a_good_run_left_are_asked_for_less_and_less(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(2)
+    # A customer that is known and for whom nothing waits.
+    idle = {"record_uuid": str(uuid4()), CUSTOMER: "Quiet & Sons"}
+    stage.execute(sa.insert(stage.tables.orders).values(idle))
     first = tick(stage, instance)
-    stage.sync(customers=["Nobody"])  # goes well, and leaves them
+    stage.sync(customers=["Quiet & Sons"])  # goes well, and leaves them
     second = tick(stage, instance, first.cursor)
     assert request_of(second).run_key != request_of(first).run_key
-    stage.sync(customers=["Nobody"])
+    stage.sync(customers=["Quiet & Sons"])
     third = tick(stage, instance, second.cursor)
     assert skipped(third).startswith("2 rows still wait after the last run; trying again in 1")
     assert third.cursor == second.cursor
