@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from graphql import OperationDefinitionNode, SelectionSetNode, parse
 
-from order_sync.errors import OrderSyncError, Transient
+from order_sync.errors import NotMonday, OrderSyncError, Transient
 from order_sync.monday import operations, shapes
 from order_sync.monday.audit import Expected, audit_items
 from order_sync.monday.board import (
@@ -332,3 +332,25 @@ def test_an_odd_answer_to_a_new_board_is_an_error_of_ours(stage: Stage) -> None:
                     continue
                 except Exception as error:
                     raise AssertionError(f"{type(error).__name__} by {what}: {error}") from error
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_page_instead_of_the_answer_to_a_create_is_no_second_row(
+    stage: Stage, operation: Operation, status: int
+) -> None:
+    """A firewall that looks into answers keeps one back: what it said is found on the board."""
+    rows = stage.wanted(operation, 3)
+
+    class Firewall(MondayTransport):
+        def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
+            reply = super().send(body, idempotency_key=idempotency_key)
+            page = b"<html><title>Blocked</title></html>"
+            return read_reply(status, {"content-type": "text/html"}, page) if idempotency_key else reply
+
+    with pytest.raises(NotMonday, match="Blocked"):
+        stage.create(operation, rows, transport=Firewall(stage.emulator.url, "a-token"))
+    assert len(stage.journal().in_doubt()) == 1
+    with stage.writer(run_id="run-2") as writer:
+        writer.recover()
+    stage.check_once(operation, rows)

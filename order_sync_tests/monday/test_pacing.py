@@ -222,3 +222,37 @@ def test_whatever_was_learnt_a_batch_has_a_size_and_a_wait_has_an_end(
         clock.sleep(later)
         assert 1 <= pacer.batch_size("create_item") <= 100
         assert 0 <= wait_seconds(pacer) <= 60
+
+
+ODD_HEADERS = [
+    '"minuteRate";r=0;t=100000, "complexityMinute";r=0;t=99999999999',
+    f'"minuteRate";r={"9" * 5_000}, "complexityMinute";r={"9" * 5_000};t={"9" * 5_000}',
+    '"complexityMinute";r=-5;t=-5',
+    '"complexityMinute";r=nan;t=inf',
+    '"minuteRate";r=1.5;t=1e9',
+]
+
+
+@pytest.mark.parametrize("header", ODD_HEADERS)
+@pytest.mark.parametrize("policy", ["", '"complexityMinute";q=0;w=60', f'"complexityMinute";q={"9" * 5_000};w=60'])
+def test_an_odd_header_makes_no_wait_above_a_quarter_of_an_hour(
+    pacer: Pacer, clock: FakeClock, header: str, policy: str
+) -> None:
+    for _ in range(3):
+        reply = Reply(status=200, headers={"ratelimit": header, "ratelimit-policy": policy}, body={"data": {}})
+        pacer.learn(reply, operation="create_item", rows=2, seconds=0.1)
+        assert 0 <= wait_seconds(pacer) <= 900
+        assert 1 <= pacer.batch_size("create_item") <= 80
+        assert 0 <= pacer.seconds("create_item", 100) < float("inf")
+        clock.sleep(900)
+    assert wait_seconds(pacer) == 0
+
+
+@pytest.mark.parametrize("odd", ["9000000", "much", [], {}, float("nan"), float("inf"), -1, 10**400, True, None])
+def test_an_odd_complexity_is_read_or_passed_over(pacer: Pacer, odd: Any) -> None:
+    for name in ("query", "after", "reset_in_x_seconds"):
+        complexity = {"query": 30_000, "after": 9_000_000, "reset_in_x_seconds": 30, name: odd}
+        reply = Reply(status=200, headers={}, body={"data": {"a0": {"id": "1"}, "complexity": complexity}})
+        pacer.learn(reply, operation="create_item", rows=1, seconds=0.1)
+        assert 0 <= wait_seconds(pacer) <= 900
+        assert 1 <= pacer.batch_size("create_item") <= 80
