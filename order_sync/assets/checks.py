@@ -291,9 +291,11 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
         yield _result(NOTHING_LEFT_PENDING, rows, wrong=wrong)
     if NO_ORDER_HELD.key in asked:
         held = unexpected(held_orders(reader))
-        first = f", first {held[0]}" if held else ""
-        wrong = f"{counted(len(held), 'order')} that no run can take up{first}. `order-sync status` lists them with "
-        wrong += "what to do; they go on by themselves once it is done."
+        first = f" First: {held[0]}." if held else ""
+        wrong = (
+            f"{counted(len(held), 'order waits', 'orders wait')} that no run can take up.{first} `order-sync status` "
+        )
+        wrong += "lists them with what to do; they go on by themselves once it is done."
         yield _result(NO_ORDER_HELD, [asdict(order) for order in held], wrong=wrong, severity=WARN)
     for spec, apart_of, what in (
         (QUEUE_AND_ORDERS_AGREE, audit.orders_apart, "headers are SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST"),

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from order_sync.counted import counted
 from order_sync.errors import BoardRefused, Rejected
 from order_sync.monday.delivery import Outcome
 from order_sync.monday.errors import may_differ
@@ -61,10 +62,10 @@ class Verdict:
         """Every row alike is refused: the board takes none."""
         first = next(iter(self._suspended.values()))
         return BoardRefused(
-            f"{first}. All of {self._refused} rows in a row are refused with such a reason, so it is the board's, the "
-            "token's or order_sync's, and no row is rejected for it. Look whether the board, or what the token may do, "
-            "was changed (`order-sync board check`), or ask monday's support with the request id; then start the run "
-            "again"
+            f"{first}. All of {counted(self._refused, 'row')} in a row are refused with such a reason, so it is the "
+            "board's, the token's or order_sync's, and no row is rejected for it. Look whether the board, or what the "
+            "token may do, was changed (`order-sync board check`), or ask monday's support with the request id; then "
+            "start the run again"
         )
 
     def end(self) -> dict[str, Rejected]:

@@ -50,7 +50,7 @@ def taken_port() -> Iterator[int]:
         thread.join()
 
 
-def test_the_second_demo_has_nothing_to_do(folder: Stage) -> None:
+def test_the_second_demo_names_what_was_rejected_and_takes_up_nothing(folder: Stage) -> None:
     first = folder.run("demo")
     assert first.returncode == 0, first.stderr
     assert "added the 'small' sample orders" in first.stdout
@@ -63,7 +63,7 @@ def test_the_second_demo_has_nothing_to_do(folder: Stage) -> None:
     second = folder.run("demo")
     assert second.returncode == 0, second.stderr
     assert ": kept." in second.stdout
-    assert "Nothing to do: no order waits in the queue tables." in second.stdout
+    assert "4 orders held by a row that was rejected before: order-sync status lists them." in second.stdout
     assert f"Tables and board agree: {counts}" in second.stdout
     assert folder.site_rows() == rows
 
