@@ -145,7 +145,7 @@ def _print_idle(summary: Summary, customers: Sequence[str]) -> None:
 
 def _none_waits(customers: Sequence[str]) -> str:
     if customers:
-        return f"no order of {escape(', '.join(customers))} waits"
+        return f"no order of {escape(', '.join(name.strip() for name in customers))} waits"
     return "no order waits in the queue tables"
 
 

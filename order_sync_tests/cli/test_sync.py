@@ -139,7 +139,7 @@ def test_a_customer_with_nothing_waiting_is_no_error(stage: Stage, order_sync: O
     result = order_sync(*command, "--customer", f" {name.upper()}")
     assert result.exit_code == 0, result.output
     if command[0] == "sync":
-        assert result.stdout.startswith("Nothing to do: no order waits")
+        assert result.stdout.startswith(f"Nothing to do: no order of {name.upper()} waits")
         assert f"Asked for:  {name.upper()}. Waiting: nobody." in result.stdout
 
 
