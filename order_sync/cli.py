@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_sync import __version__
+from order_sync import __version__, stop
 from order_sync.counted import counted
 from order_sync.demo.commands import demo, emulator
 from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
@@ -58,17 +58,28 @@ of_customer = click.option(
 class _Commands(click.Group):
     """Turns our own errors into one line and exit code 2."""
 
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        with stop.in_one_line():  # --help prints while the context is made
+            return super().make_context(*given, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
+        with stop.in_one_line():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         from order_sync.console import print_error
 
         try:
             return super().invoke(ctx)
         except OrderSyncError as error:
             print_error(error)
-            sys.exit(130 if isinstance(error, Interrupted) else 2)
+            sys.exit(stop.INTERRUPTED if isinstance(error, Interrupted) else 2)
         except SQLAlchemyError as error:
             print_error(OrderSyncError(f"The database answers: {reason(error)}"))
+        except BrokenPipeError:
+            raise
         except OSError as error:
+            stop.silence()
             print_error(OrderSyncError(" ".join(str(error).split())))
         sys.exit(2)
 

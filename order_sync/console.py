@@ -9,7 +9,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,17 @@ if TYPE_CHECKING:
     from order_sync.orders.requeue import Requeued
 
 WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no width of its own
-console = Console(soft_wrap=True, width=WIDTH)
-errors = Console(stderr=True, soft_wrap=True, width=WIDTH)
+
+
+class _Console(Console):
+    """Leaves it to the command what a reader that has gone means."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+console = _Console(soft_wrap=True, width=WIDTH)
+errors = _Console(stderr=True, soft_wrap=True, width=WIDTH)
 
 STEPS = {"create_group": "groups", "create_item": "items", "create_subitem": "subitems"}
 REJECTED_SHOWN = 20
@@ -67,9 +76,12 @@ def progress(*, quiet: bool) -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     try:
-        with bar:
-            yield
+        with suppress(OSError):
+            bar.start()
+        yield
     finally:
+        with suppress(OSError):
+            bar.stop()
         logger.removeHandler(handler)
         logger.setLevel(level)
 
@@ -90,7 +102,8 @@ class _ProgressHandler(logging.Handler):
         elif getattr(record, "waits", False):
             self._bar.console.print(f"[dim]{escape(record.getMessage())}[/]")
         elif record.levelno >= logging.WARNING:
-            self._bar.console.print(f"[yellow]{escape(record.getMessage())}[/]")
+            with suppress(OSError):  # nobody reads it: no reason to stop a run
+                self._bar.console.print(f"[yellow]{escape(record.getMessage())}[/]")
 
 
 def print_error(error: BaseException) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 import yaml
+from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from order_sync.definitions import build_definitions
@@ -33,6 +34,7 @@ from order_sync.resources.scope import ScopeResource
 from order_sync.settings import Settings, tables_of
 
 INSTANCE_FILE = "dagster.yaml"
+LOCAL_OUTPUT = "LocalComputeLogManager"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +94,19 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
             instance = dg.DagsterInstance.get()
         except dg.DagsterInvariantViolationError as error:
             raise ConfigurationError(" ".join(str(error).split())) from None
+        instance = _without_captured_output(instance)
     with instance:
         yield instance
+
+
+def _without_captured_output(instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    """What a command prints is on the screen. Dagster would follow it by four processes, which Ctrl-C ends noisily."""
+    ref = instance.get_ref()
+    if ref.compute_logs_data.class_name != LOCAL_OUTPUT:
+        return instance
+    instance.dispose()
+    none = ConfigurableClassData("dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", "{}")
+    return dg.DagsterInstance.from_ref(ref._replace(compute_logs_data=none))
 
 
 def check_record_folder(dagster_home: Path) -> None:

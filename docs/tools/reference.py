@@ -27,7 +27,8 @@ Each of these is also what `order-sync COMMAND --help` prints. Options go after 
 
 Exit code 0: all is well, for `sync` that every claimed row is SYNCED and no order is left that waits for a person.
 1: there is something to look at, such as rows that were rejected or held back, or orders that no run can take up.
-2: nothing could be done; the last line says why. 130: stopped by Ctrl-C.
+2: nothing could be done; the last line says why. 130: stopped, by Ctrl-C or SIGTERM. 141: nobody reads its output any
+more, as after `order-sync status | head -1`.
 """
 
 

@@ -48,7 +48,7 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         scene.add_arriving(settings, arrive)
         out.print(
             f"{counted(arrive, 'new order waits', 'new orders wait')} in ORDER_LIST_DELTA. "
-            "The sensor, or order-sync sync, comes next."
+            "Next: order-sync sync, or wait for the sensor."
         )
         return
     if ui:

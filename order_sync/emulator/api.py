@@ -131,18 +131,20 @@ class Api:
 
     async def _in_time(self, exchange: Exchange, execution: Coroutine[Any, Any, Answer]) -> Answer:
         """monday's gateway gives up on a slow answer; what is executed behind it goes on to its end."""
-        timeout_s, late = exchange.settings.timeout_s, exchange.account.late
-        if not timeout_s:
-            return await execution
+        timeout_s, running = exchange.settings.timeout_s, exchange.account.running
         task = asyncio.get_running_loop().create_task(execution)
-        patience = asyncio.ensure_future(self._emulation.clock.sleep(timeout_s))
-        await asyncio.wait({task, patience}, return_when=asyncio.FIRST_COMPLETED)
-        patience.cancel()
-        if task.done():
-            return task.result()
-        late.add(task)
-        task.add_done_callback(late.discard)
-        return answers.html(504, "Gateway Time-out")
+        running.add(task)
+        task.add_done_callback(running.discard)
+        if timeout_s:
+            patience = asyncio.ensure_future(self._emulation.clock.sleep(timeout_s))
+            await asyncio.wait({task, patience}, return_when=asyncio.FIRST_COMPLETED)
+            patience.cancel()
+        else:
+            await asyncio.wait({task})
+        if not task.done():
+            return answers.html(504, "Gateway Time-out")
+        # A reset ends what runs, and answers it like any gateway that has lost its server.
+        return answers.html(502, "Bad Gateway") if task.cancelled() else task.result()
 
     async def _read(self, exchange: Exchange) -> Call | Answer:
         frame, settings, request = exchange.frame, exchange.settings, exchange.request

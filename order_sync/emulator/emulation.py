@@ -102,12 +102,12 @@ class Account:
         )
         self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
         self.totals = Totals()
-        #: Executions that go on though their answer was cut off.
-        self.late: set[asyncio.Task[Any]] = set()
+        #: Executions, also those that go on though their answer was cut off.
+        self.running: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
         self.bulk.close()
-        for task in self.late:
+        for task in self.running:
             task.cancel()
         self.journal.clear()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.counted import counted
-from order_sync.errors import Fatal
+from order_sync.errors import Fatal, OrderSyncError
 from order_sync.monday import operations
 from order_sync.monday.board import Board, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
@@ -161,12 +161,19 @@ def make_board(client: MondayClient, name: str, mapping: ColumnMapping) -> NewBo
     Raises OrderSyncError where monday refuses; what was made until then stays, and its message says what it is.
     """
     board = int(_send(client, operations.CREATE_BOARD, {"name": name})["create_board"]["id"])
+    try:
+        return _make_columns(client, board, mapping)
+    except OrderSyncError as error:
+        said = str(error).rstrip(".")
+        raise Fatal(f"{said[:1].upper()}{said[1:]}. Delete board {board} on monday before you try again.") from error
+
+
+def _make_columns(client: MondayClient, board: int, mapping: ColumnMapping) -> NewBoard:
     _make_column(client, board, "subitems", "Subitems", "subtasks", ())
     made = read_board(client, board)
     subitem_board = made.subitem_board_id
     if subitem_board is None:
-        problem = unsupported(made) or f"monday made board {board} without a board for its subitems"
-        raise Fatal(f"{problem[0].upper()}{problem[1:]}. Delete board {board} on monday before you try again.")
+        raise Fatal(unsupported(made) or f"monday made board {board} without a board for its subitems")
     ids = {}
     for where, of in ((board, mapping.items), (subitem_board, mapping.subitems)):
         for column in of.columns:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.mapping import DEFAULT_MAPPING
 from order_sync.orders.tables import CUSTOMER
 from order_sync_tests.cli.conftest import OrderSync
@@ -155,3 +156,14 @@ def test_without_a_token(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("ORDER_SYNC_MONDAY_BOARD_ID", "4711")
     result = order_sync("board", "check")
     assert (result.exit_code, "Set ORDER_SYNC_MONDAY_TOKEN" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+def test_a_board_that_is_made_in_part_is_named(stage: Stage, order_sync: OrderSync, nth: int) -> None:
+    fault = Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_column", aliases=(0,), failure="final", nth=nth)
+    stage.emulator.configure(faults=[fault])
+    done = order_sync("board", "init", "In part")
+    assert done.exit_code == 2
+    (line,) = done.stderr.strip().splitlines()
+    (board,) = [board["id"] for board in stage.emulator.state()["boards"] if board["name"] == "In part"]
+    assert f"Delete board {board} on monday before you try again." in line

@@ -184,7 +184,7 @@ class Simple:
         program = given.pop(0) if given else "export"  # assignments alone
         if program.startswith(".venv/bin/"):
             program = program.removeprefix(".venv/bin/")
-        if program in ("python", "python3") and given[:2] == ["-m", "order_sync.cli"]:
+        if program in ("python", "python3") and given[:2] == ["-m", "order_sync"]:
             program, given = "order-sync", given[2:]
         if program in ("python", "python3") and given[:2] == ["-m", "pip"]:
             program, given = "pip", given[2:]

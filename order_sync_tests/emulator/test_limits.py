@@ -250,6 +250,10 @@ def test_a_reset_ends_what_still_runs(emulator: Emulator, monday: Monday) -> Non
         asleep(emulator, 2)
         emulator.advance(60)
         assert waiting.result().status_code == 504
-    asleep(emulator, 1)
-    emulator.reset()
-    asleep(emulator, 0)
+        asleep(emulator, 1)
+        emulator.configure(timeout_s=0)
+        in_time = pool.submit(monday.post, ONE_ITEM)
+        asleep(emulator, 2)
+        emulator.reset()
+        asleep(emulator, 0)
+        assert in_time.result().status_code == 502

@@ -182,7 +182,7 @@ def copy_instance_file(folder: Path) -> None:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "order_sync.cli", *arguments]
+    return [sys.executable, "-m", "order_sync", *arguments]
 
 
 @contextmanager

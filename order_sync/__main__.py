@@ -1,0 +1,28 @@
+"""`order-sync`, and `python -m order_sync`: the commands, and an end in one line however they end.
+
+In: the command line. Out: an exit code. Never: a traceback for Ctrl-C, not even while modules are imported.
+"""
+
+from __future__ import annotations
+
+from order_sync import stop
+
+
+def main() -> None:
+    stop.listen()
+    with stop.in_one_line():
+        try:
+            from order_sync.cli import main as commands
+
+            commands()
+        finally:
+            try:
+                stop.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                stop.fail(error)
+
+
+if __name__ == "__main__":
+    main()
