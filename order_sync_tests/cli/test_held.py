@@ -157,11 +157,11 @@ def of_nobody(stage: Stage, order: SampleOrders) -> None:
 
 
 def without_header(stage: Stage, order: SampleOrders) -> None:
-    spoil(stage, f"DELETE FROM {HEADERS} WHERE record_uuid = ?", record(order))  # noqa: S608
+    spoil(stage, f"DELETE FROM {HEADERS} WHERE record_uuid = ?", record(order))  # noqa: S608 - names of ours
 
 
 def odd_line(stage: Stage, order: SampleOrders) -> None:
-    spoil(stage, f"UPDATE {LINES} SET sync_state = 'HOLD' WHERE delta_uuid = ?", order.lines[0]["delta_uuid"])  # noqa: S608
+    spoil(stage, f"UPDATE {LINES} SET sync_state = 'HOLD' WHERE delta_uuid = ?", order.lines[0]["delta_uuid"])  # noqa: S608 - names of ours
 
 
 def odd_action(stage: Stage, order: SampleOrders) -> None:
@@ -174,8 +174,8 @@ def spelled(stage: Stage, order: SampleOrders) -> None:
     change(stage, LINES, "action_type", "Insert", order)
     for table in (LINES, ORDERS):
         change(stage, table, "record_uuid", "{" + record(order).upper() + "}", order)
-    spoil(stage, f"UPDATE {LINES} SET line_uuid = upper(line_uuid), delta_uuid = upper(replace(delta_uuid, '-', ''))")  # noqa: S608
-    spoil(stage, f"UPDATE {HEADERS} SET delta_uuid = upper(delta_uuid) WHERE record_uuid = ?", record(order))  # noqa: S608
+    spoil(stage, f"UPDATE {LINES} SET line_uuid = upper(line_uuid), delta_uuid = upper(replace(delta_uuid, '-', ''))")  # noqa: S608 - names of ours
+    spoil(stage, f"UPDATE {HEADERS} SET delta_uuid = upper(delta_uuid) WHERE record_uuid = ?", record(order))  # noqa: S608 - names of ours
 
 
 HELD: dict[str, tuple[Callable[[Stage, SampleOrders], None], Cause, str]] = {
@@ -240,7 +240,7 @@ def test_a_second_run_says_what_waits_and_why(
     assert "Nothing to do" not in result.stdout
     assert order_sync("sync", "--customer", "spelled").exit_code == 0
     assert json.loads(order_sync("retry", "--json").stdout)["rows"] == 0
-    spoil(stage, f"UPDATE {LINES} SET sync_state = 'PENDING' WHERE sync_state = 'HOLD'")  # noqa: S608
+    spoil(stage, f"UPDATE {LINES} SET sync_state = 'PENDING' WHERE sync_state = 'HOLD'")  # noqa: S608 - names of ours
     assert stage.sync().orders_synced == 1
 
 
