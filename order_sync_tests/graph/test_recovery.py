@@ -145,6 +145,10 @@ def test_two_at_once_for_the_same_orders(stage: Stage) -> None:
     with stage.started("sync") as one, stage.started("sync") as other:
         processes = [one, other]
         results = [process.communicate(timeout=DUE) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], results
+    codes = [process.returncode for process in processes]
+    assert sorted(codes) in ([0, 0], [0, 1]), results
+    # The one that came too late says which run has the orders, not that there was nothing to do.
+    for code, (stdout, _) in zip(codes, results, strict=True):
+        assert code == 0 or "30 orders held by run" in stdout
     assert_one_writer(stage)
     assert_all_there(stage)
