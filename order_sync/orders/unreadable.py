@@ -76,10 +76,14 @@ def unreadable(row: Mapping[str, Any], columns: Mapping[str, str] | None = None)
 
 
 def read_text(value: Any) -> Any:
-    """Text. A column that only the mapping knows may be of any type: numbers and dates pass."""
-    if isinstance(value, str):
-        return value if value.isascii() or _is_text(value) else Unreadable.of(_as_bytes(value), "no text in UTF-8")
-    return Unreadable.of(value, "no text") if isinstance(value, bytes | bytearray | memoryview) else value
+    """Text, also where it was stored as bytes. A column that only the mapping knows may hold numbers and dates."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        text = bytes(value).decode(errors="surrogateescape")
+        # Printable: bytes of a picture or a number may happen to be UTF-8.
+        return text if "".join(text.split()).isprintable() else Unreadable.of(value, "no text")
+    if not isinstance(value, str) or value.isascii() or _is_text(value):
+        return value
+    return Unreadable.of(_as_bytes(value), "no text in UTF-8")
 
 
 def read_whole(value: Any) -> Any:
