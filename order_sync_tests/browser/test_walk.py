@@ -204,7 +204,7 @@ def test_the_checks_tell_what_was_rejected(ui: Ui, window: Any) -> None:
     window.get_by_text("nothing_left_pending", exact=True).first.wait_for()
     window.get_by_text("nothing_rejected", exact=True).first.click()
     window.get_by_text("No header or line of this run was rejected by monday.").wait_for()
-    window.get_by_text(re.compile(r"rejected\. Correct them, then run")).first.wait_for()
+    window.get_by_text(re.compile(r"rejected\. Correct what is wrong, then run")).first.wait_for()
     window.get_by_text(re.compile("SURPRISE")).first.wait_for()
     keep_picture(window, "checks.png")
 
