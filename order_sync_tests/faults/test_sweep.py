@@ -32,7 +32,8 @@ def test_nothing_is_lost_or_doubled(team: Crew, whole: list[Result]) -> None:
 
 def test_a_run_without_faults_in_all_surroundings(whole: list[Result]) -> None:
     assert [str(result) for result in whole if not result.verdict] == []
-    assert {result.case.around for result in whole} == set(Around)
+    # A job that is held in the middle ends only when a test lets it go on.
+    assert {result.case.around for result in whole} == set(Around) - {Around.HELD}
 
 
 def test_items_go_the_way_that_they_are_meant_to(whole: list[Result]) -> None:
