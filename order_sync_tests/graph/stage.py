@@ -116,8 +116,12 @@ class Stage:
         """Steps of the latest run that have asked for a board, and have to wait for it."""
         with self.instance() as instance:
             (run,) = instance.get_runs(limit=1)
-            logs = instance.all_logs(run.run_id)
-        return {entry.step_key or "" for entry in logs if "is held by run" in entry.user_message}
+            return _steps_waiting(instance, run.run_id)
+
+    def runs_waiting(self) -> int:
+        """Runs of which a step has asked for a board, and has to wait for it."""
+        with self.instance() as instance:
+            return sum(bool(_steps_waiting(instance, run.run_id)) for run in instance.get_runs())
 
     def unsynced(self) -> int:
         """INSERT rows of both queue tables that are not SYNCED."""
@@ -149,6 +153,10 @@ class Stage:
 
     def mutations(self) -> list[Row]:
         return [request for request in self.emulator.requests() if request["kind"] == "mutation"]
+
+
+def _steps_waiting(instance: dg.DagsterInstance, run_id: str) -> set[str]:
+    return {entry.step_key or "" for entry in instance.all_logs(run_id) if "is held by run" in entry.user_message}
 
 
 @contextmanager
