@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ CHROMIUM = Path("/usr/bin/chromium")
 TOGETHER = ("docs",)  # folders whose tests share what takes long to start
 # About what meets in time, or what a person waits for: they want the machine. So does every test with a browser.
 ALONE = ("faults", "browser", "test_postgres", "test_account", "test_writers")
+
+# A shell lets what it runs in the background ignore Ctrl-C, and every process that a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
