@@ -99,7 +99,7 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
-    with stage_in(tmp_path_factory.mktemp("wrong"), board_process) as stage:
+    with stage_in(tmp_path_factory.mktemp("wrong"), board_process, on_disk=False) as stage:
         orders = {}
         for number, case in enumerate([*REJECTED, *SYNCED, "good"]):
             orders[case] = make_order(number=f"W-{number}", customer="Ada", lines=1, minute=number)

@@ -40,7 +40,7 @@ def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> 
         "ORDER_SYNC_LOG_PAYLOADS": "1",
         "ORDER_SYNC_MONDAY_TOKEN": TOKEN,
     }
-    with stage_in(tmp_path_factory.mktemp("report"), board_process, **settings) as stage:
+    with stage_in(tmp_path_factory.mktemp("report"), board_process, on_disk=False, **settings) as stage:
         sample = make_orders(Size.SMALL)
         stage.add(sample)
         good = next(row["delta_uuid"] for row in sample.headers if row["delta_uuid"] not in sample.expected_rejections)

@@ -12,8 +12,9 @@ from order_sync_tests.graph.stage import Stage, pardon_dagster, stage_in
 
 
 @pytest.fixture
-def stage(board_process: Emulator, tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path, board_process) as stage:
+def stage(board_process: Emulator, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    on_disk = request.node.get_closest_marker("on_disk") is not None
+    with stage_in(tmp_path, board_process, on_disk=on_disk) as stage:
         yield stage
 
 

@@ -66,7 +66,9 @@ def three_boards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]
 
 @pytest.fixture
 def stage(three_boards: Emulator, tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path, three_boards, ORDER_SYNC_MAPPING=str(mapping_file(tmp_path, RULES))) as stage:
+    with stage_in(
+        tmp_path, three_boards, on_disk=False, ORDER_SYNC_MAPPING=str(mapping_file(tmp_path, RULES))
+    ) as stage:
         yield stage
 
 

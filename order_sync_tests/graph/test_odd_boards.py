@@ -61,7 +61,7 @@ def on_levels(request: pytest.FixtureRequest, with_levels: Emulator, tmp_path: P
         if request.param == "the only board"
         else {"ORDER_SYNC_MAPPING": str(mapping_file(tmp_path, rules))}
     )
-    with stage_in(tmp_path, with_levels, **environment) as stage:
+    with stage_in(tmp_path, with_levels, on_disk=False, **environment) as stage:
         yield stage
 
 

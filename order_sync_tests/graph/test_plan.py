@@ -328,7 +328,7 @@ def two_boards(tmp_path: Path) -> Iterator[Stage]:
     mapping.write_text(DEFAULT_MAPPING.read_text(encoding="utf-8") + rule, encoding="utf-8")
     with (
         start_emulator(EmulatorSettings(boards=(seed, other))) as emulator,
-        stage_in(tmp_path, emulator, ORDER_SYNC_MAPPING=str(mapping)) as stage,
+        stage_in(tmp_path, emulator, on_disk=False, ORDER_SYNC_MAPPING=str(mapping)) as stage,
     ):
         yield stage
 

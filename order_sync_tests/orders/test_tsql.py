@@ -21,9 +21,9 @@ from sqlalchemy import event
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.engine.interfaces import Dialect
 
-from order_sync.demo.samples import Size, insert_orders, make_orders
+from order_sync.demo.samples import arriving_orders, insert_orders
 from order_sync.errors import Rejected
-from order_sync.orders import audit, catalog, check
+from order_sync.orders import audit, catalog, check, reconcile
 from order_sync.orders.budget import AccountBudget
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import commit
@@ -46,6 +46,7 @@ from order_sync_tests.orders.driver import URL, Driver
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIALECT: Dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
 PARAMETER_LIMIT = 2_100
+ORDERS = 800  # more than a statement takes, and lines than a transaction
 RULES = ColumnMapping.model_validate({"boards": [{"id": 1, "where": {"ORDER TYPE": "A", "TOTAL QTY": "7"}}]})
 PLANS = "plans"
 NO_LINKS = Links(boards={})
@@ -63,7 +64,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
     database = WritableDatabase(f"sqlite:///{tmp_path_factory.mktemp('tsql') / 'orders.db'}")
     tables = make_tables()
     check.create_all(database, tables)
-    insert_orders(database, tables, make_orders(Size.BUSY))
+    insert_orders(database, tables, arriving_orders(ORDERS, seed=7))
     recorded: dict[str, list[Any]] = {}
     step = ""
 
@@ -135,6 +136,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         assert queue.reject_without_order("run-9") == 1
 
     stack = ExitStack()
+    stack.enter_context(pytest.MonkeyPatch.context()).setattr(reconcile, "PAGE", ORDERS)  # more than one page
     steps: dict[str, Callable[[], object]] = {
         "claimable_headers": queue.claimable_headers,
         "claimable_lines": queue.claimable_lines,

@@ -32,21 +32,21 @@ WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?);
 
 SELECT [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].sync_state, [ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES_DELTA].parent_item_id, [ORDER_LIST_LINES_DELTA].sync_completed_at
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].line_uuid IN (?);
+WHERE [ORDER_LIST_LINES_DELTA].line_uuid IN (?, ?);
 
 SELECT [ORDER_LIST_LINES].line_uuid
 FROM [ORDER_LIST_LINES]
 WHERE [ORDER_LIST_LINES].line_uuid IN (?);
 
-SELECT TOP 20000 [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].monday_subitem_id AS monday_id, [ORDER_LIST_LINES_DELTA].parent_item_id
+SELECT TOP 800 [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].monday_subitem_id AS monday_id, [ORDER_LIST_LINES_DELTA].parent_item_id
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND ([ORDER_LIST_LINES_DELTA].sync_completed_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_completed_at < ?) AND [ORDER_LIST_LINES_DELTA].sync_completed_at >= ? AND [ORDER_LIST_LINES_DELTA].monday_subitem_id IS NOT NULL ORDER BY [ORDER_LIST_LINES_DELTA].delta_uuid;
 
-SELECT TOP 20000 [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].monday_subitem_id AS monday_id, [ORDER_LIST_LINES_DELTA].parent_item_id
+SELECT TOP 800 [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].monday_subitem_id AS monday_id, [ORDER_LIST_LINES_DELTA].parent_item_id
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].action_type = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND ([ORDER_LIST_LINES_DELTA].sync_completed_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_completed_at < ?) AND [ORDER_LIST_LINES_DELTA].sync_completed_at >= ? AND [ORDER_LIST_LINES_DELTA].monday_subitem_id IS NOT NULL AND [ORDER_LIST_LINES_DELTA].delta_uuid > ? ORDER BY [ORDER_LIST_LINES_DELTA].delta_uuid;
 
-SELECT TOP 20000 [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].monday_item_id AS monday_id
+SELECT TOP 800 [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].monday_item_id AS monday_id
 FROM [ORDER_LIST_DELTA]
 WHERE [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_state = ? AND ([ORDER_LIST_DELTA].sync_completed_at IS NULL OR [ORDER_LIST_DELTA].sync_completed_at < ?) AND [ORDER_LIST_DELTA].sync_completed_at >= ? AND [ORDER_LIST_DELTA].monday_item_id IS NOT NULL ORDER BY [ORDER_LIST_DELTA].delta_uuid;
 
