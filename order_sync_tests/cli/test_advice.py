@@ -11,6 +11,8 @@ from order_sync.settings import PREFIX
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import ROOT, Stage
 
+pytestmark = pytest.mark.on_disk
+
 PRODUCTION = {"DEPLOYMENT": "production", "MONDAY_TOKEN": "a-token", "MONDAY_BOARD_ID": "4700000001"}
 DATABASE = ["status"], ["sync"], ["sync", "--dry-run"], ["retry"], ["report"], ["trace", "A-1"]
 

@@ -17,6 +17,8 @@ from filelock import FileLock
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import DUE, Stage, free_port
 
+pytestmark = pytest.mark.on_disk
+
 
 @pytest.fixture
 def folder(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:

@@ -18,7 +18,7 @@ from order_sync.orders.claims import OrderQueue
 from order_sync.orders.held import Cause
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order, record
-from order_sync_tests.graph.stage import Row, Stage, stage_in
+from order_sync_tests.graph.stage import Record, Row, Stage, stage_in
 from order_sync_tests.graph.test_checks import ask
 from order_sync_tests.graph.test_sensor import tick
 
@@ -99,7 +99,7 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
-    with stage_in(tmp_path_factory.mktemp("wrong"), board_process, on_disk=False) as stage:
+    with stage_in(tmp_path_factory.mktemp("wrong"), board_process, Record.IN_MEMORY) as stage:
         orders = {}
         for number, case in enumerate([*REJECTED, *SYNCED, "good"]):
             orders[case] = make_order(number=f"W-{number}", customer="Ada", lines=1, minute=number)

@@ -16,7 +16,7 @@ from order_sync.demo.samples import TYPE, SampleOrders, Size, make_orders
 from order_sync.emulator import Emulator
 from order_sync.launch import Summary
 from order_sync_tests.cli.conftest import OrderSync
-from order_sync_tests.graph.stage import Stage, stage_in
+from order_sync_tests.graph.stage import Record, Stage, stage_in
 
 DAGSTER = "http://127.0.0.1:3000"
 TOKEN = "not-to-be-seen-anywhere"
@@ -40,7 +40,7 @@ def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> 
         "ORDER_SYNC_LOG_PAYLOADS": "1",
         "ORDER_SYNC_MONDAY_TOKEN": TOKEN,
     }
-    with stage_in(tmp_path_factory.mktemp("report"), board_process, on_disk=False, **settings) as stage:
+    with stage_in(tmp_path_factory.mktemp("report"), board_process, Record.IN_MEMORY, **settings) as stage:
         sample = make_orders(Size.SMALL)
         stage.add(sample)
         good = next(row["delta_uuid"] for row in sample.headers if row["delta_uuid"] not in sample.expected_rejections)

@@ -14,7 +14,7 @@ import pytest
 from order_sync_tests.emulator.monday import MINUTE_MS, asleep
 from order_sync_tests.graph.stage import DUE, ROOT, Stage, command
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+pytestmark = [pytest.mark.on_disk, pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")]
 
 STOPPED = "order-sync: Stopped. Nothing is lost: the next sync goes on where this one was."
 

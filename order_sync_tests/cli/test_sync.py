@@ -46,6 +46,7 @@ def test_some_rejected_ends_with_1_and_says_which(stage: Stage, order_sync: Orde
     assert result.stdout.rstrip().endswith("Correct the rejected rows in the queue tables, then: order-sync retry")
 
 
+@pytest.mark.on_disk
 def test_nothing_could_be_done_ends_with_2_in_one_line(stage: Stage) -> None:
     stage.add_orders(1)
     done = stage.run("sync", ORDER_SYNC_MONDAY_BOARD_ID="4711")
@@ -54,6 +55,7 @@ def test_nothing_could_be_done_ends_with_2_in_one_line(stage: Stage) -> None:
     assert line.startswith("order-sync: monday shows no board 4711 to this token.")
 
 
+@pytest.mark.on_disk
 @pytest.mark.parametrize("command", [["sync"], ["status"], ["db", "check"], ["db", "grant", "u"], ["emulator"]])
 def test_a_misspelt_setting_in_the_env_file_stops_every_command(stage: Stage, command: list[str]) -> None:
     stage.add_orders(1)
@@ -67,6 +69,7 @@ def test_a_misspelt_setting_in_the_env_file_stops_every_command(stage: Stage, co
     assert (stage.dump(), stage.emulator.checksum()) == before
 
 
+@pytest.mark.on_disk
 def test_an_env_file_of_power_shell_s_redirection_stops_in_one_line(stage: Stage) -> None:
     (stage.folder / ".env").write_text("ORDER_SYNC_DRY_RUN=1\n", encoding="utf-16")
     done = stage.run("sync")
@@ -75,6 +78,7 @@ def test_an_env_file_of_power_shell_s_redirection_stops_in_one_line(stage: Stage
     assert line.endswith(".env is UTF-16, as PowerShell's > writes it: save it as UTF-8.")
 
 
+@pytest.mark.on_disk
 def test_json_is_all_that_is_printed(stage: Stage) -> None:
     stage.add(make_orders(Size.SMALL))
     done = stage.run("sync", "--json")

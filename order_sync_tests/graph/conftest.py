@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from order_sync.emulator import Emulator
-from order_sync_tests.graph.stage import Stage, pardon_dagster, stage_in
+from order_sync_tests.graph.stage import Record, Stage, pardon_dagster, stage_in
 
 
 @pytest.fixture
 def stage(board_process: Emulator, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    on_disk = request.node.get_closest_marker("on_disk") is not None
-    with stage_in(tmp_path, board_process, on_disk=on_disk) as stage:
+    with stage_in(tmp_path, board_process, Record.for_test(request)) as stage:
         yield stage
 
 

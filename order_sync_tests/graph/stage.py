@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,6 +42,17 @@ ROOT = Path(__file__).resolve().parents[2]
 DUE = 60  # seconds; far more than anything here takes
 
 Row = dict[str, Any]
+
+
+class Record(Enum):
+    """Where Dagster keeps its record of runs."""
+
+    ON_DISK = auto()
+    IN_MEMORY = auto()
+
+    @staticmethod
+    def for_test(request: pytest.FixtureRequest) -> Record:
+        return Record.ON_DISK if request.node.get_closest_marker("on_disk") else Record.IN_MEMORY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +178,12 @@ def _steps_waiting(instance: dg.DagsterInstance, run_id: str) -> set[str]:
 
 
 @contextmanager
-def stage_in(folder: Path, emulator: Emulator, *, on_disk: bool = True, **environment: str) -> Iterator[Stage]:
+def stage_in(
+    folder: Path, emulator: Emulator, record: Record = Record.ON_DISK, /, **environment: str
+) -> Iterator[Stage]:
     """The stage, with an empty board and empty tables; `environment` are further settings.
 
-    Dagster's record is in memory if it need not be `on_disk`: that halves the cost of a run.
+    With Dagster's record in memory a run costs half as much, and no process shares it.
     """
     emulator.reset()
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
@@ -184,16 +198,16 @@ def stage_in(folder: Path, emulator: Emulator, *, on_disk: bool = True, **enviro
         copy_instance_file(folder)
         settings = load_settings()
         settings.home.mkdir()
-        record = None if on_disk else stack.enter_context(_record_in_memory(folder))
-        if record:
-            patch.setattr(launch, "dagster_instance", lambda _home: nullcontext(record))
-        stage = Stage(folder=folder, settings=settings, emulator=emulator, tables=tables_of(settings), record=record)
+        instance = stack.enter_context(_in_memory(folder)) if record is Record.IN_MEMORY else None
+        if instance:
+            patch.setattr(launch, "dagster_instance", lambda _home: nullcontext(instance))
+        stage = Stage(folder=folder, settings=settings, emulator=emulator, tables=tables_of(settings), record=instance)
         with stage.database() as database:
             create_all(database, stage.tables)
         yield stage
 
 
-def _record_in_memory(folder: Path) -> dg.DagsterInstance:
+def _in_memory(folder: Path) -> dg.DagsterInstance:
     """Dagster's own instance for tests, set as the project's dagster.yaml says but for where it stores."""
     settings = yaml.safe_load((folder / launch.INSTANCE_FILE).read_text(encoding="utf-8"))
     stored = ("storage", "local_artifact_storage", "compute_logs")

@@ -35,7 +35,7 @@ from order_sync.orders.journal import Journal, Operation
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.naming import customer_key
 from order_sync.settings import tables_of
-from order_sync_tests.graph.stage import Stage, stage_in
+from order_sync_tests.graph.stage import Record, Stage, stage_in
 from order_sync_tests.graph.test_scope import late_line
 from order_sync_tests.monday.test_client import served
 
@@ -65,9 +65,9 @@ def three_boards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]
 
 
 @pytest.fixture
-def stage(three_boards: Emulator, tmp_path: Path) -> Iterator[Stage]:
+def stage(three_boards: Emulator, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
     with stage_in(
-        tmp_path, three_boards, on_disk=False, ORDER_SYNC_MAPPING=str(mapping_file(tmp_path, RULES))
+        tmp_path, three_boards, Record.for_test(request), ORDER_SYNC_MAPPING=str(mapping_file(tmp_path, RULES))
     ) as stage:
         yield stage
 
@@ -356,6 +356,7 @@ def test_late_lines_go_on_while_the_only_board_with_new_orders_is_closed(stage: 
     assert {row["sync_state"] for row in lines} == {"SYNCED"}
 
 
+@pytest.mark.on_disk
 def test_a_firewall_s_page_ends_a_sync_with_one_line_within_seconds(stage: Stage) -> None:
     stage.add_orders(2)
     page = b"<html><head><title>Blocked by policy</title></head></html>"

@@ -158,6 +158,7 @@ def test_a_wrong_setting_is_named(
     assert stage.emulator.requests() == []
 
 
+@pytest.mark.on_disk
 def test_no_instance_file_is_said_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stage.add_orders(1)
     empty = tmp_path / "empty"

@@ -281,6 +281,7 @@ def test_a_missing_library_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatc
 # ---- the real daemon ------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_disk
 @pytest.mark.daemon
 def test_the_daemon_keeps_an_empty_queue_fresh_and_tells_of_a_rejected_row(stage: Stage, receiver: Receiver) -> None:
     environment = {

@@ -16,7 +16,7 @@ from order_sync.emulator import BoardSeed, Emulator, EmulatorSettings, start_emu
 from order_sync.errors import ConfigurationError, Fatal
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import load_settings
-from order_sync_tests.graph.stage import Stage, stage_in
+from order_sync_tests.graph.stage import Record, Stage, stage_in
 from order_sync_tests.graph.test_boards import mapping_file
 from order_sync_tests.graph.test_changes import add, items
 from order_sync_tests.graph.test_plan import planned_then_done
@@ -61,7 +61,7 @@ def on_levels(request: pytest.FixtureRequest, with_levels: Emulator, tmp_path: P
         if request.param == "the only board"
         else {"ORDER_SYNC_MAPPING": str(mapping_file(tmp_path, rules))}
     )
-    with stage_in(tmp_path, with_levels, on_disk=False, **environment) as stage:
+    with stage_in(tmp_path, with_levels, Record.IN_MEMORY, **environment) as stage:
         yield stage
 
 

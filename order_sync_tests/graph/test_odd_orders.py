@@ -48,6 +48,7 @@ def take_free_board(stage: Stage, *, after: str) -> int:
         return taken.rowcount
 
 
+@pytest.mark.on_disk
 @pytest.mark.skipif(os.name != "posix", reason="Windows cannot stop and continue a process")
 @pytest.mark.parametrize("after", ["monday_groups", "monday_items"])
 def test_a_run_that_slept_while_another_took_its_rows_over_doubles_nothing(stage: Stage, after: str) -> None:
@@ -108,6 +109,7 @@ def test_a_line_that_the_main_table_has_under_another_order_is_rejected(stage: S
     assert all(r["monday_subitem_id"] for r in stage.rows(stage.tables.order_lines) if r["sync_state"] == "SYNCED")
 
 
+@pytest.mark.on_disk
 def test_rows_without_created_at_are_synced(stage: Stage) -> None:
     """A site may have added the column to a table that had rows: theirs is NULL."""
     stage.add_orders(3)
@@ -125,6 +127,7 @@ def test_rows_without_created_at_are_synced(stage: Stage) -> None:
     assert stage.sync().orders_synced == 3
 
 
+@pytest.mark.on_disk
 def test_the_database_url_may_come_from_the_environment(stage: Stage) -> None:
     stage.add_orders(2)
     done = stage.run("sync", ORDER_SYNC_DATABASE_URL=stage.settings.database)
@@ -142,6 +145,7 @@ def test_a_dry_run_after_a_failed_run_counts_what_is_there_as_there(stage: Stage
     assert total["subitems"] == len(stage.inserts(stage.tables.line_queue))
 
 
+@pytest.mark.on_disk
 def test_no_command_that_writes_runs_in_a_dry_run(stage: Stage) -> None:
     stage.add(make_orders(Size.SMALL))
     stage.sync()

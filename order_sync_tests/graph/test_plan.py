@@ -27,7 +27,7 @@ from order_sync.monday.transport import Reply
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.contract.site import make_order, new_uuid
-from order_sync_tests.graph.stage import Stage, free_port, stage_in
+from order_sync_tests.graph.stage import Record, Stage, free_port, stage_in
 from order_sync_tests.graph.test_changes import (
     add,
     add_item,
@@ -270,6 +270,7 @@ def test_large_groups_are_imported_as_planned(stage: Stage) -> None:
 # ---- where it is to be seen ---------------------------------------------------------------------------------
 
 
+@pytest.mark.on_disk
 def test_a_run_of_dagsters_keeps_the_plan_in_metadata_and_a_file(stage: Stage) -> None:
     stage.add(make_orders(Size.SMALL))
     before = stage.dump(), stage.file_sum(), stage.emulator.checksum()
@@ -328,7 +329,7 @@ def two_boards(tmp_path: Path) -> Iterator[Stage]:
     mapping.write_text(DEFAULT_MAPPING.read_text(encoding="utf-8") + rule, encoding="utf-8")
     with (
         start_emulator(EmulatorSettings(boards=(seed, other))) as emulator,
-        stage_in(tmp_path, emulator, on_disk=False, ORDER_SYNC_MAPPING=str(mapping)) as stage,
+        stage_in(tmp_path, emulator, Record.IN_MEMORY, ORDER_SYNC_MAPPING=str(mapping)) as stage,
     ):
         yield stage
 

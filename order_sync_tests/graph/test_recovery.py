@@ -97,6 +97,7 @@ def test_a_failed_run_says_why_and_the_next_finishes(stage: Stage) -> None:
 # ---- a process dies -------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_disk
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
 @pytest.mark.parametrize("step", ["items_created", "subitems_created"])
 def test_a_killed_run_is_taken_up_at_once(stage: Stage, step: str) -> None:
@@ -123,6 +124,7 @@ def test_a_killed_run_is_taken_up_at_once(stage: Stage, step: str) -> None:
 # ---- two at once ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_disk
 def test_two_at_once(stage: Stage) -> None:
     stage.add_orders(60)
     stage.emulator.configure(mutation_ms=5)
@@ -138,6 +140,7 @@ def test_two_at_once(stage: Stage) -> None:
     assert_all_there(stage)
 
 
+@pytest.mark.on_disk
 def test_two_at_once_for_the_same_orders(stage: Stage) -> None:
     stage.add_orders(30)
     stage.emulator.configure(mutation_ms=5)

@@ -36,6 +36,8 @@ from order_sync.settings import EMBEDDED_BOARD, Settings, load_settings
 from order_sync_tests.graph.echo import Echo, EchoServer, echoing
 from order_sync_tests.graph.stage import Stage, free_port, in_group, until
 
+pytestmark = pytest.mark.on_disk
+
 TOKEN = "eyJhbGciOi.token-of-a-test.SfliDE"
 PASSWORD = "Pa55-of-a-test-7f3"
 SERVER = f"mssql+pyodbc://sync:{PASSWORD}@127.0.0.1:1/orders?driver=ODBC+Driver+18+for+SQL+Server&LoginTimeout=1"

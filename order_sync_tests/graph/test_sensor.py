@@ -464,6 +464,7 @@ def test_one_row_a_second_for_an_hour(board_process: Emulator, tmp_path: Path) -
 # ---- the real daemon ------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_disk
 @pytest.mark.daemon
 def test_the_daemon_syncs_what_arrives(stage: Stage) -> None:
     daemon = [sys.executable, "-m", "dagster._daemon", "run", "-m", "order_sync.definitions"]

@@ -18,7 +18,7 @@ from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
 from order_sync.orders.mapping import ColumnType, load_mapping
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.emulator.monday import Monday
-from order_sync_tests.graph.stage import Stage, stage_in
+from order_sync_tests.graph.stage import Record, Stage, stage_in
 from order_sync_tests.graph.test_changes import add_item, before_mutation, items, monday
 from order_sync_tests.graph.test_plan import planned_then_done
 
@@ -93,7 +93,7 @@ def typed_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emul
 def typed(typed_board: tuple[Emulator, Path], tmp_path: Path) -> Iterator[Stage]:
     """A stage on that board, whose ORDER_LIST has the columns without a type: each value stays what it is."""
     process, path = typed_board
-    with stage_in(tmp_path, process, on_disk=False, ORDER_SYNC_MAPPING=str(path)) as stage:
+    with stage_in(tmp_path, process, Record.IN_MEMORY, ORDER_SYNC_MAPPING=str(path)) as stage:
         for column in TYPES:
             stage.execute(sa.text(f'ALTER TABLE "ORDER_LIST" DROP COLUMN "V {column}"'))
             stage.execute(sa.text(f'ALTER TABLE "ORDER_LIST" ADD COLUMN "V {column}"'))
