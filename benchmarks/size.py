@@ -1,19 +1,21 @@
-"""What the odd sizes cost: a run in which every order is rejected, and one order of very many lines.
+"""What the odd sizes cost: a run in which every order is rejected, one order of very many lines, very many runs.
 
     python -m benchmarks.size [--quick] [--json FILE]
 
 Rejected: 10,000 orders whose label the board lacks, against as many good ones. Lines: one order of 10,000 lines,
-against one of 1,000. Each run is a process of its own with a fresh database, a fresh emulator and a fresh DAGSTER_HOME.
-Cost is CPU time without interpreter and imports, so another load on the machine changes little.
+against one of 1,000. Each of these runs is a process of its own with a fresh database, a fresh emulator and a fresh
+DAGSTER_HOME. Runs: 200 of one order each, and what Dagster's record then takes on the disk. Cost is CPU time without
+interpreter and imports, so another load on the machine changes little.
 
 Targets: rejected orders cost at most 1.5 times as much as good ones, a line of the large order at most 1.3 times as
-much as one of the small order. The exit code is 1 if one is missed.
+much as one of the small order; 200 runs leave at most 20 MB. The exit code is 1 if one is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -32,6 +34,8 @@ from order_sync.demo.samples import SampleOrders, arriving_orders
 UNKNOWN_LABEL = "NO SUCH TYPE"
 MOST_FOR_REJECTED = 1.5
 MOST_GROWTH = 1.3
+MOST_LEFT = 20  # MB
+RECORD = "record"
 CHILD = "benchmarks.size"
 
 console = Console(width=120, soft_wrap=True)
@@ -43,10 +47,11 @@ class Sizes:
     orders: int
     few_lines: int
     many_lines: int
+    runs: int
 
 
-FULL = Sizes(orders=10_000, few_lines=1_000, many_lines=10_000)
-QUICK = Sizes(orders=500, few_lines=200, many_lines=1_000)
+FULL = Sizes(orders=10_000, few_lines=1_000, many_lines=10_000, runs=200)
+QUICK = Sizes(orders=500, few_lines=200, many_lines=1_000, runs=35)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +84,11 @@ def main() -> int:
     )
     costs = [good, rejected, few, many]
     console.print(shown(costs))
+    left = measure_record(sizes.runs)
     found = [
         ("CPU of rejected orders / of good ones", rejected.cpu_seconds / good.cpu_seconds, MOST_FOR_REJECTED),
         (f"CPU a line at {many.rows:,} lines / at {few.rows:,}", many.ms_a_row / few.ms_a_row, MOST_GROWTH),
+        (f"MB of Dagster's record after {sizes.runs} runs", left, MOST_LEFT),
     ]
     for name, value, most in found:
         missed = "" if value <= most else "[bold red]missed[/]"
@@ -110,6 +117,16 @@ def measure(what: str, sample: SampleOrders, *, rejected: bool = False) -> Cost:
             events=report["events"],
             peak_rss_mb=report["peak_rss_mb"],
         )
+
+
+def measure_record(runs: int) -> float:
+    """MB of DAGSTER_HOME after so many runs of one order each."""
+    sample = arriving_orders(runs, seed=SEED, created_at=MORNING)
+    with console.status(f"{runs} runs"), stage(sample, {}) as (folder, emulator, _):
+        done = start(RECORD, folder, emulator.url, {"RUNS": str(runs)}, module=CHILD)
+        if done.report["synced"] != runs:
+            raise ChildFailed(f"{done.report['synced']} of {runs} orders were synced")
+        return sum(path.stat().st_size for path in (folder / ".order_sync").rglob("*") if path.is_file()) / 1e6
 
 
 # ---- the orders -------------------------------------------------------------------------------------------
@@ -200,8 +217,19 @@ def child() -> int:
     return 1 if report["failures"] else 0
 
 
+def record() -> int:
+    """So many runs of one order each."""
+    from benchmarks.peers.child import REPORT
+    from order_sync import launch
+    from order_sync.settings import load_settings
+
+    summaries = [launch.sync(load_settings(), limit=1) for _ in range(int(os.environ["RUNS"]))]
+    REPORT.write_text(json.dumps({"synced": sum(summary.orders_synced for summary in summaries)}), encoding="utf-8")
+    return 0
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(child() if sys.argv[1:2] == ["order_sync"] else main())
+        sys.exit({"order_sync": child, RECORD: record}.get("".join(sys.argv[1:2]), main)())
     except ChildFailed as error:
         sys.exit(f"benchmark: {error}")

@@ -4,6 +4,7 @@ In: run configuration. Out: runs that Dagster's UI, the sensors, the schedule or
 `reconcile` only reads, holds no lease, and fails where boards and tables differ, so that somebody sees it.
 """
 
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -11,7 +12,9 @@ import dagster as dg
 from order_sync.errors import ConfigurationError, Fatal
 from order_sync.io_managers.frames import table
 from order_sync.monday.reconcile import Report, reconcile
+from order_sync.orders.housekeeping import tidy
 from order_sync.resources.monday import ReadOnlyMondayResource
+from order_sync.resources.run_records import EXPIRING, expire_runs
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 
 JOB_NAME = "sync_orders"
@@ -25,8 +28,11 @@ sync_orders = dg.define_asset_job(
 )
 
 
-def build_reconcile_job(*, days: int) -> dg.JobDefinition:
-    """`days`: how long ago an order may have become SYNCED to be missed on the board; 0 for any time."""
+def build_reconcile_job(*, days: int, runs_kept: int) -> dg.JobDefinition:
+    """`days`: how long ago an order may have become SYNCED to be missed on the board; 0 for any time.
+
+    `runs_kept`: how many of its runs Dagster's record keeps; 0 for all.
+    """
 
     @dg.op(description="Reads every board whole and compares it with the tables.", out=dg.Out(dg.Nothing))
     def compare_boards(
@@ -43,6 +49,8 @@ def build_reconcile_job(*, days: int) -> dg.JobDefinition:
                 if warning := reader.check_version().warning:
                     context.log.warning(warning)
                 report = reconcile(reader, boards, mapping, sql_server.database, sql_server.tables, days=days)
+            expire = partial(expire_runs, context.instance, RECONCILE, runs_kept, sql_server.reader)
+            tidy(EXPIRING, expire, context.log.warning)
         finally:
             sql_server.database.dispose()
         metadata = _metadata(report)

@@ -16,6 +16,8 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 import yaml
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
@@ -30,11 +32,11 @@ from order_sync.orders.database import Database
 from order_sync.orders.held import HeldOrder, held_orders, of_customers
 from order_sync.orders.known_customers import check_customers
 from order_sync.orders.queue import QueueReader
+from order_sync.resources.run_records import UncapturedLogManager
 from order_sync.resources.scope import ScopeResource
 from order_sync.settings import Settings, tables_of
 
 INSTANCE_FILE = "dagster.yaml"
-LOCAL_OUTPUT = "LocalComputeLogManager"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,23 +92,23 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     check_record_folder(Path(os.environ["DAGSTER_HOME"]))
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "dagster.lock"):  # two that make Dagster's tables at once would fail
-        try:
-            instance = dg.DagsterInstance.get()
-        except dg.DagsterInvariantViolationError as error:
-            raise ConfigurationError(" ".join(str(error).split())) from None
-        instance = _without_captured_output(instance)
+        instance = _instance(Path(os.environ["DAGSTER_HOME"]).expanduser())
     with instance:
         yield instance
 
 
-def _without_captured_output(instance: dg.DagsterInstance) -> dg.DagsterInstance:
-    """What a command prints is on the screen. Dagster would follow it by four processes, which Ctrl-C ends noisily."""
-    ref = instance.get_ref()
-    if ref.compute_logs_data.class_name != LOCAL_OUTPUT:
-        return instance
-    instance.dispose()
-    none = ConfigurableClassData("dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", "{}")
-    return dg.DagsterInstance.from_ref(ref._replace(compute_logs_data=none))
+def _instance(home: Path) -> dg.DagsterInstance:
+    """What a command prints is on the screen: Dagster would capture it by four processes, which Ctrl-C ends noisily."""
+    if not (home.is_absolute() and home.is_dir()):
+        raise ConfigurationError(f"DAGSTER_HOME has to be the full path of a folder: {home} is not.")
+    ref = InstanceRef.from_dir(str(home))
+    logs = ref.compute_logs_data
+    if logs.class_name == LocalComputeLogManager.__name__:
+        uncaptured = ConfigurableClassData(
+            UncapturedLogManager.__module__, UncapturedLogManager.__name__, logs.config_yaml
+        )
+        ref = ref._replace(compute_logs_data=uncaptured)
+    return dg.DagsterInstance.from_ref(ref)
 
 
 def check_record_folder(dagster_home: Path) -> None:

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     log_days: int = Field(
         default=90, ge=0, le=36_500, description="How long ORDER_SYNC_LOG keeps its lines; 0: for ever."
     )
+    runs_kept: int = Field(
+        default=30, ge=0, description="Newest runs of each job that Dagster's record keeps; 0: all of them, for ever."
+    )
     log_payloads: bool = Field(
         default=False, description="Keep in ORDER_SYNC_LOG what is sent of each row; never a token."
     )

@@ -28,6 +28,7 @@ from order_sync.orders.mapping import Mapping
 from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
+from order_sync.resources.run_records import EXPIRING, expire_runs
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
 
@@ -101,16 +102,18 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     sql_server: dg.ResourceDependency[SqlServerResource]
     home: str = Field(description="Folder for run locks.")
+    runs_kept: int = Field(default=0, description="Newest runs of the job that Dagster's record keeps; 0: all.")
 
     _instance: dg.DagsterInstance = PrivateAttr()
     _registry: RunRegistry = PrivateAttr()
     _run_id: str = PrivateAttr()
+    _job_name: str = PrivateAttr()
     _lock: FileLock = PrivateAttr()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
             raise OrderSyncError("The queue IO manager needs a Dagster instance and a run.")
-        self._run_id = context.run.run_id
+        self._run_id, self._job_name = context.run.run_id, context.run.job_name
         self._instance = context.instance
         self._registry = RunRegistry(Path(self.home), context.instance)
         self._registry.refuse_dry_run(context.run)
@@ -237,7 +240,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
         committed = self.sql_server.commit(self._run_id)
         outcomes = self._queue.outcomes(self._run_id)  # before the rows are released
         release = partial(self._queue.release, self._run_id)
+        expire = partial(expire_runs, self._instance, self._job_name, self.runs_kept, self._queue)
         released = tidy("Releasing what is left to do", release, context.log.warning) or 0
+        tidy(EXPIRING, expire, context.log.warning)
         missed = len(complete.difference(committed.ready))
         rejected = {row["record_uuid"] for row in errors}
         left = [held for held in committed.held if held.record_uuid not in rejected]

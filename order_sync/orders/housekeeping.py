@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync.errors import WriteLost
-from order_sync.orders.database import WritableDatabase, chunks
+from order_sync.orders.database import Database, WritableDatabase, chunks
 from order_sync.orders.sql_server import reason
-from order_sync.orders.tables import Tables
+from order_sync.orders.tables import State, Tables
 
 T = TypeVar("T")
 
@@ -36,6 +36,20 @@ def expire(database: WritableDatabase, tables: Tables, age: timedelta) -> int:
         _delete(database, key, old, until)
         for key, old in ((log.c.log_id, log.c.logged_at < before), (journal.c.idempotency_key, closed))
     )
+
+
+def runs_at_work(database: Database, tables: Tables) -> set[str]:
+    """Runs that hold rows or a board, or have open requests: whether they are over is still to be asked."""
+    h, line, journal, boards = tables.header_queue, tables.line_queue, tables.journal, tables.boards
+    queries = (
+        sa.select(h.c.sync_run_id).where(h.c.sync_state == State.PENDING, h.c.sync_run_id.is_not(None)).distinct(),
+        sa.select(line.c.sync_run_id)
+        .where(line.c.sync_state == State.PENDING, line.c.sync_run_id.is_not(None))
+        .distinct(),
+        sa.select(journal.c.run_id).where(journal.c.state == "OPEN").distinct(),
+        sa.select(boards.c.run_id).where(boards.c.run_id.is_not(None)),
+    )
+    return {run_id for query in queries for run_id in database.column(query)}
 
 
 def _delete(database: WritableDatabase, key: sa.Column[Any], old: sa.ColumnElement[bool], until: float) -> int:

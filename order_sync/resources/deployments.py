@@ -80,7 +80,7 @@ def resources(settings: Settings) -> dict[str, Any]:
         "monday": monday,
         "scope": ScopeResource(),
         "runs": RunsResource(home=home),
-        "queue_io": QueueIOManager(sql_server=sql_server, home=home),
+        "queue_io": QueueIOManager(sql_server=sql_server, home=home, runs_kept=settings.runs_kept),
         "monday_io": MondayIOManager(sql_server=sql_server, monday=monday, home=home),
     }
 

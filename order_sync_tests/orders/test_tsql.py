@@ -29,7 +29,7 @@ from order_sync.orders.claims import OrderQueue
 from order_sync.orders.commit import commit
 from order_sync.orders.database import Database, Row, WritableDatabase
 from order_sync.orders.held import Cause, held_orders
-from order_sync.orders.housekeeping import expire
+from order_sync.orders.housekeeping import expire, runs_at_work
 from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.orders.known_customers import known_customers, waiting_customers
 from order_sync.orders.links import Links, read_links
@@ -211,6 +211,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "waiting_customers": lambda: waiting_customers(database, tables),
         "known_customers": lambda: known_customers(database, tables),
         "rule_values": lambda: unmatched_values(database, tables, RULES),
+        "runs_at_work": lambda: runs_at_work(database, tables),
         "expire": lambda: expire(database, tables, timedelta(days=-1)),
     }
     with stack:
