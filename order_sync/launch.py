@@ -131,11 +131,10 @@ def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None
     _check_customers(settings, customers)
     with dagster_instance(settings.home) as instance:
         result = _execute(settings, instance, customers, limit)
-    metadata = _metadata(result)
     database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
     try:
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
-        summary = _summary(result.run_id, metadata, reader, time.monotonic() - started)
+        summary = _summary(result, reader, time.monotonic() - started)
         return replace(summary, **_left(summary, reader, customers))
     finally:
         database.dispose()
@@ -240,20 +239,31 @@ def _records(table: Any) -> list[dict[str, Any]]:
     return [] if isinstance(table, str) else [dict(record.data) for record in table.records]
 
 
-def _summary(run_id: str, metadata: dict[str, dict[str, Any]], reader: QueueReader, seconds: float) -> Summary:
+def _calls_of_checks(result: dg.ExecuteInProcessResult) -> dict[str, int]:
+    """By step: the checks of one step share a look at the board, and each of them says what the look has cost."""
+    return {
+        event.step_key: int(check.metadata["calls"].value)  # type: ignore[arg-type]
+        for event in result.all_events
+        if event.step_key and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        if "calls" in (check := event.asset_check_evaluation_data).metadata
+    }
+
+
+def _summary(result: dg.ExecuteInProcessResult, reader: QueueReader, seconds: float) -> Summary:
+    metadata, looks = _metadata(result), _calls_of_checks(result)
     steps = [metadata[step] for step in ("monday_groups", "monday_items", "monday_subitems")]
     return Summary(
-        run_id=run_id,
+        run_id=result.run_id,
         headers_claimed=metadata["pending_headers"]["dagster/row_count"],
         lines_claimed=metadata["pending_lines"]["dagster/row_count"],
         orders_synced=metadata["order_list"]["dagster/row_count"],
         orders_held_back=metadata["order_list"]["held back"],
-        rejected=reader.errors(run_id),
+        rejected=reader.errors(result.run_id),
         customers=_records(metadata["order_list"][CUSTOMERS]),
         groups_created=steps[0]["created"],
         items_created=steps[1]["created"],
         subitems_created=steps[2]["created"],
-        calls=sum(step["calls"] for step in steps),
+        calls=sum(step["calls"] for step in steps) + sum(looks.values()),
         complexity=sum(step["complexity"] for step in steps),
         seconds=round(seconds, 2),
     )

@@ -21,6 +21,7 @@ from order_sync.monday.audit import Expected, Findings, audit_items
 from order_sync.monday.board import Board, boards_and_version, check_items_mapping
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
+from order_sync.monday.usage import Usage
 from order_sync.monday.values import encode_row
 from order_sync.orders import audit
 from order_sync.orders.database import chunks
@@ -145,14 +146,14 @@ def board_before_items(
 ) -> Results:
     """The boards, read once between groups and items: one call, whatever is asked."""
     asked = [spec for spec in BEFORE_ITEMS if spec.key in context.selected_asset_check_keys]
-    mapping, reader = sql_server.mapping, sql_server.reader
+    mapping, reader, usage = sql_server.mapping, sql_server.reader, Usage()
     try:
-        with _asking(monday, sql_server) as client:
+        with _asking(monday, sql_server, usage) as client:
             boards, version = boards_and_version(client, mapping.board_ids(monday.board_id))
-            calls = client.usage.calls
     except OrderSyncError as error:
-        yield from _could_not_ask(asked, error)
+        yield from _could_not_ask(asked, error, usage)
         return
+    calls = usage.calls
     run_id = _run_id(context)
     labelled = [column for column in mapping.items.columns if column.type in LABELLED]
     spelling = {board_id: LabelSpelling(board.labels) for board_id, board in boards.items()}
@@ -176,7 +177,9 @@ def board_before_items(
         yield _result(MAPPING_FITS_BOARD, _texts(unseen + problems), wrong=wrong, boards=len(boards), calls=calls)
     if API_VERSION_LASTS in asked:
         warning = version.warning if version else None
-        yield _result(API_VERSION_LASTS, _texts([warning] if warning else []), wrong=warning or "", severity=WARN)
+        yield _result(
+            API_VERSION_LASTS, _texts([warning] if warning else []), wrong=warning or "", severity=WARN, calls=calls
+        )
     if EVERY_GROUP_ONCE in asked:
         missing: list[str] = []
         doubled: list[str] = []
@@ -190,11 +193,12 @@ def board_before_items(
             _texts(missing + doubled),
             wrong=f"{counted(len(missing), 'group')} missing, {len(doubled)} there more than once. {wrong}",
             severity=ERROR if missing else WARN,
+            calls=calls,
         )
     if LABELS_KNOWN in asked:
         wrong = f"{counted(len(unknown), 'header')} with a label that the board lacks, to be rejected. Add it on the "
         wrong += "board, or correct the order; then `order-sync retry`."
-        yield _result(LABELS_KNOWN, unknown, wrong=wrong, severity=WARN)
+        yield _result(LABELS_KNOWN, unknown, wrong=wrong, severity=WARN, calls=calls)
 
 
 def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
@@ -213,10 +217,10 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         for item, header in chosen:
             board_id = mapping.board_of(header, monday.board_id) if header else monday.board_id
             of_board.setdefault(board_id, []).append((item, header))
-        found, calls = Findings(), 0
+        found, usage = Findings(), Usage()
         try:
             if chosen:
-                with _asking(monday, sql_server) as client:
+                with _asking(monday, sql_server, usage) as client:
                     for board_id, items in sorted(of_board.items()):
                         # Those that only an id is known of come last: a search has no use for them.
                         expected = sorted(_expected(reader, run_id, items), key=lambda item: item.key is None)
@@ -227,11 +231,10 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
                             key_column=mapping.items.key_column,
                             subitem_key_column=mapping.subitems.key_column,
                         )
-                    calls = client.usage.calls
         except OrderSyncError as error:
-            yield from _could_not_ask(asked, error)
+            yield from _could_not_ask(asked, error, usage)
             return
-        looked: dict[str, Any] = {"items looked up": found.items, "items of the run": len(made), "calls": calls}
+        looked: dict[str, Any] = {"items looked up": found.items, "items of the run": len(made), "calls": usage.calls}
         told: dict[str, tuple[list[str], str, dg.AssetCheckSeverity]] = {
             EVERY_HEADER_HAS_ITS_ITEM.name: (
                 found.missing + found.moved,
@@ -368,14 +371,20 @@ def _expected(reader: QueueReader, run_id: str, items: Sequence[tuple[int, Row]]
 
 
 @contextmanager
-def _asking(monday: ReadOnlyMondayResource, sql_server: ReadOnlySqlServerResource) -> Iterator[MondayReader]:
+def _asking(
+    monday: ReadOnlyMondayResource, sql_server: ReadOnlySqlServerResource, usage: Usage
+) -> Iterator[MondayReader]:
+    """A client to read with; what it spends is added to `usage`, also where it fails."""
     budget = sql_server.budget(monday.account, clock_speed=monday.clock_speed)
     budget.share()
     client = monday.reader(budget)
     if client is None:
         raise OrderSyncError("There is no token or no board to ask for.")
     with client:
-        yield client
+        try:
+            yield client
+        finally:
+            usage.add(calls=client.usage.calls)
 
 
 def _run_id(context: dg.AssetCheckExecutionContext) -> str:
@@ -411,12 +420,17 @@ def _result(
     )
 
 
-def _could_not_ask(specs: Sequence[dg.AssetCheckSpec], error: OrderSyncError) -> Results:
+def _could_not_ask(specs: Sequence[dg.AssetCheckSpec], error: OrderSyncError, usage: Usage) -> Results:
     """An answer that monday did not give is no reason to hold the orders up."""
     for spec in specs:
         description = f"monday could not be asked, so this is not known: {error}"
         yield dg.AssetCheckResult(
-            passed=False, check_name=spec.name, asset_key=spec.asset_key, severity=WARN, description=description
+            passed=False,
+            check_name=spec.name,
+            asset_key=spec.asset_key,
+            severity=WARN,
+            description=description,
+            metadata={"calls": usage.calls},
         )
 
 

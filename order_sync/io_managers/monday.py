@@ -114,7 +114,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         rows = list(to_rows(obj))
         let_go(obj)
         client = self._connect()
-        before, started = (client.usage.calls, client.usage.complexity), perf_counter()
+        started = perf_counter()
         done, boards = self._work(context, rows, STEPS[name])
         metadata = self._tell_groups(rows, boards) if name == "monday_groups" else self._tell_rows(context, rows, done)
         if name == "monday_groups" and client.api_version is not None:
@@ -126,8 +126,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 **metadata,
                 "boards": table(boards),
                 "board": dg.MetadataValue.url(next(iter(self._sites.values())).board.url),
-                "calls": client.usage.calls - before[0],
-                "complexity": client.usage.complexity - before[1],
+                **client.usage.since_last_time(),  # the first step's have those that opened the boards
                 "seconds": round(perf_counter() - started, 2),
             }
         )

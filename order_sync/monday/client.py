@@ -1,4 +1,4 @@
-"""Requests to monday, paced and counted. `MondayReader` cannot write: it has no method that does.
+"""Requests to monday, paced. `MondayReader` cannot write: it has no method that does.
 
 In: an operation and its variables. Out: its data. Reads are repeated while monday asks to wait; a mutation is
 sent once per call, because only the journal knows whether it may be sent again.
@@ -7,9 +7,7 @@ sent once per call, because only the journal knows whether it may be sent again.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -47,29 +45,13 @@ def wait_told(state: RetryCallState) -> float:
     return told if told is not None else _BACK_OFF(state)
 
 
-@dataclass(kw_only=True)
-class Usage:
-    """What a step has spent: calls, complexity, and seconds waited for the budget."""
-
-    calls: int = 0
-    complexity: int = 0
-    waited_seconds: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def add(self, *, calls: int = 0, complexity: int = 0, waited_seconds: float = 0.0) -> None:
-        with self._lock:
-            self.calls += calls
-            self.complexity += complexity
-            self.waited_seconds += waited_seconds
-
-
 class MondayReader:
     """Queries only."""
 
     def __init__(self, transport: MondayTransport, *, pacer: Pacer | None = None, attempts: int = 8) -> None:
         self._transport = transport
         self.pacer = pacer or Pacer()
-        self.usage = Usage()
+        self.usage = transport.usage
         self.api_version: ApiVersion | None = None  # once it has been checked
         self.beat: Callable[[], None] = lambda: None  # called before each query and in long waits: it keeps leases
         self.request_id: str | None = None  # of the last answer to a query, as monday calls it
@@ -109,7 +91,6 @@ class MondayReader:
         def once() -> dict[str, Any]:
             self.beat()
             paid = leave()
-            self.usage.add(calls=1)
             started = self.clock.now()
             try:
                 reply = self._transport.send(body)
@@ -169,7 +150,6 @@ class MondayReader:
         """
 
         def once() -> Reply:
-            self.usage.add(calls=1)
             reply = self._transport.send(operations.body(operations.VERSION))
             read_data(reply, operations.VERSION)
             return reply
@@ -198,7 +178,6 @@ class MondayClient(MondayReader):
     def mutate(self, body: str, *, idempotency_key: str, operation: str, rows: int, leave: Leave = NOTHING) -> Reply:
         """Sends a mutation once. Raises Transient if no answer came; the reply may hold any error."""
         started = self.clock.now()
-        self.usage.add(calls=1)
         try:
             reply = self._transport.send(body, idempotency_key=idempotency_key)
         except Transient:

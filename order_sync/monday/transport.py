@@ -1,7 +1,7 @@
 """HTTP to monday: one request, one reply, with its status and headers kept.
 
 In: an exact JSON body. Out: a `Reply`, whatever the server answered, but for the token: an answer that tells it back
-has *** there. Never retries and never raises for a status: what a reply means is errors.py's business.
+has *** there. Counts what it sends. Never retries and never raises for a status: what a reply means is errors.py's.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gql.transport.httpx import HTTPXTransport
 
 from order_sync.errors import NotMonday, Transient
 from order_sync.monday import API_VERSION, shapes
+from order_sync.monday.usage import Usage
 from order_sync.redaction import Redaction
 
 PROXY_ADVICE = (
@@ -99,6 +100,7 @@ class MondayTransport(HTTPXTransport):
             # A proxy of the company is for monday, not for the emulator on this machine.
             trust_env=is_elsewhere(url),
         )
+        self.usage = Usage()  # all that this transport has sent
         self._redaction = Redaction(token)
         self._timeout = httpx.Timeout(timeout_seconds, connect=10.0)
 
@@ -117,8 +119,10 @@ class MondayTransport(HTTPXTransport):
             raise Transient(told, code="unreachable", no_effect=True) from None
         except httpx.RequestError as error:
             # The request may have taken effect: only its journal row and the board can tell.
+            self.usage.add(calls=0 if isinstance(error, httpx.ConnectTimeout) else 1)
             told = self._redaction.text(f"no answer from monday ({type(error).__name__}: {error})")
             raise Transient(told, code="no_answer") from None
+        self.usage.add(calls=1)
         headers = {name: self._redaction.text(value) for name, value in response.headers.items()}
         reply = read_reply(response.status_code, headers, response.content)
         if self._redaction.concerns(response.content.decode(errors="replace")):

@@ -8,7 +8,7 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from order_sync import __version__
+from order_sync import __version__, launch
 from order_sync.demo.samples import COLOUR, STYLE, TYPE, Size, make_orders
 from order_sync.orders.tables import CUSTOMER
 from order_sync_tests.cli.conftest import OrderSync
@@ -20,8 +20,13 @@ from order_sync_tests.graph.stage import Stage
 
 def test_all_synced_ends_with_0(stage: Stage, order_sync: OrderSync) -> None:
     sample = stage.add_orders(6)
+    foretold = launch.plan(stage.settings).forecast.calls
+    asked = stage.emulator.stats()["calls"]
     result = order_sync("sync")
     assert result.exit_code == 0, result.output
+    calls = stage.emulator.stats()["calls"] - asked
+    assert foretold == calls
+    assert f" in {calls} calls (" in result.stdout
     for row in sample.headers:
         assert row[CUSTOMER] in result.stdout
     assert "6 orders SYNCED, 0 held back." in result.stdout

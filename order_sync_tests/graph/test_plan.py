@@ -49,9 +49,10 @@ def planned_then_done(stage: Stage) -> tuple[Plan, Summary]:
     """A dry run and the live run after it, which must do exactly what was planned."""
     labels = labels_of(stage)
     plan = launch.plan(stage.settings)
-    asked = len(stage.emulator.requests())
+    asked = stage.emulator.stats()["calls"]
     live = stage.sync()
-    calls = len(stage.emulator.requests()) - asked
+    calls = stage.emulator.stats()["calls"] - asked
+    assert live.calls == calls
     assert abs(plan.forecast.calls - calls) <= max(FEW, TOLERANCE * calls), (plan.forecast.calls, calls)
     total = plan.total
     assert (total["groups"], total["items"], total["subitems"]) == (
@@ -259,7 +260,9 @@ def test_large_groups_are_imported_as_planned(stage: Stage) -> None:
     settings = stage.settings.model_copy(update={"bulk_rows": 20, "clock_speed": 60})
     try:
         plan = launch.plan(settings)
+        asked = stage.emulator.stats()["calls"]
         live = launch.sync(settings)
+        assert live.calls == stage.emulator.stats()["calls"] - asked  # its files are no calls
     finally:
         stage.emulator.configure(limits={"complexity_per_minute": 10_000_000}, clock_speed=1)
     assert [job.items for job in plan.jobs] == [30]

@@ -94,6 +94,27 @@ def test_a_failed_run_says_why_and_the_next_finishes(stage: Stage) -> None:
     assert_all_there(stage)
 
 
+def test_calls_sent_again_and_by_several_writers_are_all_counted(stage: Stage) -> None:
+    stage.add_orders(12)
+    stage.emulator.configure(
+        faults=[
+            Fault(kind=FaultKind.RESET_AFTER, operation="create_item", nth=1),
+            Fault(kind=FaultKind.GARBAGE, operation="create_subitem", nth=2),
+            Fault(kind=FaultKind.HTTP_502_HTML, operation="boards", nth=2),
+        ],
+        clock_speed=60,
+    )
+    asked = stage.emulator.stats()["calls"]
+    try:
+        summary = launch.sync(stage.settings.model_copy(update={"writers": 3, "clock_speed": 60}))
+    finally:
+        stage.emulator.configure(faults=[], clock_speed=1)
+    struck = [request for request in stage.emulator.requests() if request["faults"]]
+    assert len(struck) == 3
+    assert summary.calls == stage.emulator.stats()["calls"] - asked
+    assert summary.complete
+
+
 # ---- a process dies -------------------------------------------------------------------------------------
 
 
