@@ -37,6 +37,7 @@ from order_sync.orders.sources import UnknownSource, check_sources, only_mapped,
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
 from order_sync.orders.toml_file import read_text
+from order_sync.plain_text import OBEYED
 from order_sync.settings import Settings, load_settings, tables_of
 from order_sync.variables import load_env_file
 
@@ -446,7 +447,9 @@ def _opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, default=str, indent=2, ensure_ascii=False))
+    """JSON escapes control characters by itself, but for those that only newer terminals obey."""
+    text = json.dumps(value, default=str, indent=2, ensure_ascii=False)
+    click.echo(OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 if __name__ == "__main__":

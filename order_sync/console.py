@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +26,7 @@ from order_sync.orders.counts import OUTCOMES
 from order_sync.orders.held import Cause, HeldOrder, unexpected
 from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.reconcile import SHOWN, Kind
+from order_sync.plain_text import visible
 
 # Only the types: what a command does not run, it does not import.
 if TYPE_CHECKING:
@@ -40,7 +42,14 @@ WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no widt
 
 
 class _Console(Console):
-    """Leaves it to the command what a reader that has gone means."""
+    """Shows control characters of a text instead of sending them to the terminal.
+
+    And leaves it to the command what a reader that has gone means.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError

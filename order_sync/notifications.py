@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 from tenacity import Retrying, stop_after_attempt, wait_fixed
 
+from order_sync import plain_text
 from order_sync.counted import counted
 from order_sync.errors import ConfigurationError, OrderSyncError, causes
 from order_sync.jobs import RECONCILE
@@ -298,16 +299,11 @@ def _slack(settings: Settings) -> Send:
     client.timeout = int(TIMEOUT)
 
     def send(message: Message) -> None:
-        text = f"*{_escaped(message.title)}*\n{_escaped(message.text)}"
+        text = f"*{plain_text.slack(message.title)}*\n{plain_text.slack(message.text)}"
         text += f"\n<{message.link}|The run in Dagster>" if message.link else ""
-        client.chat_postMessage(channel=settings.slack_channel or "", text=text, unfurl_links=False)
+        client.chat_postMessage(channel=settings.slack_channel or "", text=text, unfurl_links=False, parse="none")
 
     return send
-
-
-def _escaped(text: str) -> str:
-    """So that Slack takes nothing in it for a link or a mention."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _teams(webhook: str) -> Send:
@@ -320,7 +316,7 @@ def _teams(webhook: str) -> Send:
 
     def send(message: Message) -> None:
         card: Any = (Card if client.is_legacy_webhook() else AdaptiveCard)()
-        lines = [f"**{message.title}**", *message.lines]
+        lines = [f"**{plain_text.markdown(message.title)}**", *map(plain_text.markdown, message.lines)]
         if message.link:
             lines.append(f"[The run in Dagster]({message.link})")
         card.add_attachment("\n\n".join(lines))
@@ -334,9 +330,9 @@ def _email(settings: Settings) -> Send:
 
     def send(message: Message) -> None:
         mail = EmailMessage()
-        mail["Subject"], mail["From"] = message.title, settings.email_from or ""
+        mail["Subject"], mail["From"] = plain_text.visible(" ".join(message.title.split())), settings.email_from or ""
         mail["To"] = settings.email_to or ""
-        mail.set_content(message.text + (f"\n\n{message.link}" if message.link else "") + "\n")
+        mail.set_content(plain_text.visible(message.text) + (f"\n\n{message.link}" if message.link else "") + "\n")
         host, port, safe = settings.email_host or "", settings.email_port, ssl.create_default_context()
         server = (
             smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=safe)

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from order_sync.errors import ConfigurationError
 from order_sync.monday import API_VERSION
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
-from order_sync.orders.sql_server import placeholders
+from order_sync.orders.sql_server import MISREAD, is_misread, placeholders
 from order_sync.orders.tables import TableNames, Tables, make_tables
 from order_sync.orders.validation import problems
 from order_sync.variables import PREFIX as PREFIX
@@ -149,13 +149,15 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _is_filled_in(cls, value: SecretStr | None) -> SecretStr | None:
+    def _can_be_read(cls, value: SecretStr | None) -> SecretStr | None:
         """The example's placeholders would be looked for on the network until the login times out."""
         if value is not None and (found := placeholders(value.get_secret_value())):
             raise ValueError(
                 f"still has {' and '.join(found)} of .env.example: fill in your own "
                 "(a server or database that is really called so: write its name in lower case)"
             )
+        if value is not None and is_misread(value.get_secret_value()):
+            raise ValueError(MISREAD)
         return value
 
     @field_validator("monday_version")

@@ -5,7 +5,6 @@ One board after the other, each while the run holds it; what is done there is bo
 """
 
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from order_sync.orders.budget import Budget
 from order_sync.orders.housekeeping import tidy
 from order_sync.orders.journal import Journal
 from order_sync.orders.naming import TextKey, text_key
+from order_sync.plain_text import markdown
 from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
@@ -216,11 +216,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
         groups = {board_id: self._groups(board_id) for board_id in self._sites}
         lines = ["| group | items wanted |", "| --- | ---: |"]
         for row in rows[:SHOWN]:
-            title = re.sub(r"([\\`*_\[\]<>|#&!()~])", r"\\\1", " ".join(row["title"].split()))
             group = groups.get(row["board_id"], {}).get(text_key(row["title"]))
             site = self._sites.get(row["board_id"])  # none where the token may not read the board
             url = f"{site.board.url}#{group.id if group else ''}" if site else ""
-            lines.append(f"| [{title}]({url}) | {row['headers']} |")
+            lines.append(f"| [{markdown(row['title'])}]({url}) | {row['headers']} |")
         if len(rows) > SHOWN:
             lines.append(f"| ... and {len(rows) - SHOWN:,} more | {sum(row['headers'] for row in rows[SHOWN:])} |")
         return dg.MetadataValue.md("\n".join(lines))

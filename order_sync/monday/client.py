@@ -63,7 +63,7 @@ class MondayReader:
         return self.pacer.clock
 
     def __enter__(self) -> Self:
-        self._transport.connect()  # type: ignore[no-untyped-call]
+        self._transport.connect()
         return self
 
     def __exit__(

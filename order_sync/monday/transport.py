@@ -19,8 +19,9 @@ import httpx
 from gql.transport.exceptions import TransportClosed
 from gql.transport.httpx import HTTPXTransport
 
-from order_sync.errors import NotMonday, Transient
+from order_sync.errors import ConfigurationError, Fatal, NotMonday, Transient
 from order_sync.monday import API_VERSION, shapes
+from order_sync.monday.proxies import check_proxies, proxy_passwords
 from order_sync.monday.usage import Usage
 from order_sync.redaction import Redaction
 
@@ -92,17 +93,27 @@ class MondayTransport(HTTPXTransport):
 
     def __init__(self, url: str, token: str, *, version: str = API_VERSION, timeout_seconds: float = 75.0) -> None:
         self.version = version
+        elsewhere = is_elsewhere(url)
+        if elsewhere:
+            check_proxies()
         # monday gives up after 60 s: waiting longer than it does turns most time-outs into answers.
         super().__init__(
             url,
             headers={"Authorization": token, "API-Version": version, "Content-Type": "application/json"},
             timeout=httpx.Timeout(timeout_seconds, connect=10.0),
             # A proxy of the company is for monday, not for the emulator on this machine.
-            trust_env=is_elsewhere(url),
+            trust_env=elsewhere,
         )
         self.usage = Usage()  # all that this transport has sent
-        self._redaction = Redaction(token)
+        self._redaction = Redaction(token, *(proxy_passwords() if elsewhere else ()))
         self._timeout = httpx.Timeout(timeout_seconds, connect=10.0)
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[no-untyped-call]
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            told = self._redaction.text(f"{type(error).__name__}: {error}")
+            raise ConfigurationError(f"No connection to {self.url} can be set up: {told}. {PROXY_ADVICE}") from None
 
     def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
         """Posts the body as it is. Raises Transient if no answer came back."""
@@ -122,6 +133,11 @@ class MondayTransport(HTTPXTransport):
             self.usage.add(calls=0 if isinstance(error, httpx.ConnectTimeout) else 1)
             told = self._redaction.text(f"no answer from monday ({type(error).__name__}: {error})")
             raise Transient(told, code="no_answer") from None
+        except (httpx.InvalidURL, ValueError) as error:
+            self.usage.add(calls=1)
+            # Not foreseen by the library: whether it has left, the next run asks the board.
+            told = self._redaction.text(f"the request to {self.url} broke ({type(error).__name__}: {error})")
+            raise Fatal(f"{told}. Look at ORDER_SYNC_MONDAY_URL and ORDER_SYNC_MONDAY_TOKEN.") from None
         self.usage.add(calls=1)
         headers = {name: self._redaction.text(value) for name, value in response.headers.items()}
         reply = read_reply(response.status_code, headers, response.content)

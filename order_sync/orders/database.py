@@ -31,8 +31,10 @@ from order_sync.errors import ConfigurationError, DatabaseUnavailable
 from order_sync.orders.parameters import DRIVER_NAME
 from order_sync.orders.sql_server import (
     LOGIN_SECONDS,
+    MISREAD,
     QUERY_SECONDS,
     complete_url,
+    is_misread,
     is_transient,
     passwords,
     reason,
@@ -251,6 +253,8 @@ def _url(url: str | sa.URL) -> sa.URL:
             "ORDER_SYNC_DATABASE_URL (or --url) is not the URL of a database that order_sync knows: "
             "write mssql+pyodbc://user:password@server/database or sqlite:///file."
         )
+    if is_misread(made):
+        raise ConfigurationError(f"ORDER_SYNC_DATABASE_URL (or --url) {MISREAD}.")
     has_options = made.query or (isinstance(url, str) and "?" in url)  # one without a value is not in the query
     if made.get_backend_name() == "sqlite" and (has_options or (made.database or "").startswith("file:")):
         raise ConfigurationError(

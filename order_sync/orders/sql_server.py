@@ -58,6 +58,21 @@ def placeholders(url: str) -> list[str]:
     return [word for word, given in example.items() if given == word]
 
 
+MISREAD = (
+    "is read with a part of the password as the server's name: in user and password write "
+    "%40 for @, %3A for :, %2F for /, %23 for #, %3F for ? and %25 for %"
+)
+
+
+def is_misread(url: str | sa.URL) -> bool:
+    """A part of the user or of the password is taken for the server or for the database: it holds a bare @."""
+    try:
+        made = sa.make_url(url)
+    except (ArgumentError, ValueError):
+        return False  # not read at all
+    return made.get_backend_name() == "mssql" and "@" in f"{made.host}{made.database}"
+
+
 def find_driver() -> str:
     """Microsoft's driver as installed, else the one that the package mssql-python-odbc carries, by its path.
 
@@ -140,11 +155,12 @@ def token_source(url: sa.URL, access_token: str | None) -> tuple[sa.URL, Callabl
 
 
 def passwords(url: sa.URL) -> set[str]:
-    """Those in the URL, also inside an ODBC connection string."""
-    query = url.query.get("odbc_connect", "")
-    found = re.findall(r"PWD=(\{(?:[^}]|\}\})*\}|[^;]*)", query if isinstance(query, str) else "", re.IGNORECASE)
+    """Those in the URL, also among its options and inside an ODBC connection string."""
+    # SQLAlchemy makes one such string of all options, so each of them may hold more than it seems to.
+    options = ";".join(f"{name}={value}" for name, values in url.normalized_query.items() for value in values)
+    found = re.findall(r"\b(?:PWD|PASSWORD)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)", options, re.IGNORECASE)
     unquoted = {pwd[1:-1].replace("}}", "}") if pwd.startswith("{") else pwd for pwd in found}
-    return unquoted | ({str(url.password)} if url.password else set())
+    return unquoted | set(found) | ({str(url.password)} if url.password else set())
 
 
 def without_login(connection_string: str) -> str:

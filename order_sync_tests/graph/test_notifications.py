@@ -193,7 +193,13 @@ def test_a_failure_is_told_once_and_its_end_too_and_rejected_rows_each_time(
 
         # The first good run tells that it is over, and what was rejected, with letters that are not ASCII.
         stage.add(make_order(number="good"))
-        stage.add(make_order(number="bad", customer="Café Brontë <&>", columns={"ORDER TYPE": "no such type"}))
+        stage.add(
+            make_order(
+                number="bad",
+                customer="Café Brontë <&> [log in](https://evil.invalid)",
+                columns={"ORDER TYPE": "no such type"},
+            )
+        )
         stage.sync()
         assert sensors.tick() == []
         assert receiver.titles() == ["order_sync: sync_orders works again", "order_sync: 1 row was rejected"]
@@ -206,6 +212,9 @@ def test_a_failure_is_told_once_and_its_end_too_and_rejected_rows_each_time(
         assert "Café Brontë <&>" in text
         assert "no such label" in text
         assert "&lt;&amp;&gt;" in receiver.slack[1]["text"]
+        assert receiver.slack[1]["parse"] == "none"
+        card = receiver.teams[1]["attachments"][0]["content"]["body"][0]["text"]
+        assert r"\[log in\]\(https://evil.invalid\)" in card
         receiver.clear()
 
         # Nothing new: nothing to tell.

@@ -407,7 +407,7 @@ def test_an_answer_without_errors_has_none() -> None:
 def test_what_comes_over_the_wire(emulator: Emulator, kind: str, expected: type, no_effect: bool) -> None:
     emulator.configure(faults=[Fault(kind=FaultKind(kind), retry_in_seconds=6)])
     transport = MondayTransport(emulator.url, "a-token")
-    transport.connect()  # type: ignore[no-untyped-call]
+    transport.connect()
     try:
         answer = transport.send(operations.body(operations.VERSION))
     finally:

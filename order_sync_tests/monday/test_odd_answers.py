@@ -131,7 +131,7 @@ def recorded(stage: Stage) -> Iterator[Recorded]:
     """A connection to a board with an item and its subitems."""
     stage.create(Operation.SUBITEMS, stage.wanted(Operation.SUBITEMS, 2))
     transport = Recorded(stage.emulator.url)
-    transport.connect()  # type: ignore[no-untyped-call]
+    transport.connect()
     yield transport
     transport.close()  # type: ignore[no-untyped-call]
 
