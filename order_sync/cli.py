@@ -146,7 +146,7 @@ def _tell_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:
 @main.command()
 @as_json
 def status(as_json: bool) -> None:
-    """Count rows by customer and state, with the oldest that waits."""
+    """Count rows by customer and state, with the oldest that waits; of SYNCED rows, those of the last 24 hours."""
     from order_sync import console
 
     settings = load_settings(checked=False)

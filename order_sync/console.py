@@ -392,13 +392,14 @@ def _told_together(events: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]
 
 def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], now: datetime) -> None:
     if not counts:
-        console.print("The queue tables hold no INSERT rows.")
+        console.print("No INSERT row waits or is rejected, and none became SYNCED in the last 24 hours.")
         return
     table = Table(title="Queue rows by customer", title_justify="left")
     table.add_column("customer")
     table.add_column("row")
     for state in ("NEW", "PENDING", "SYNCED", "ERROR"):
-        table.add_column(state, justify="right")
+        # Older ones are history: the queue keeps them for years.
+        table.add_column("SYNCED (24 h)" if state == "SYNCED" else state, justify="right")
     table.add_column("oldest waiting")
     by_row: dict[tuple[str, str], dict[str, Any]] = {}
     for count in counts:

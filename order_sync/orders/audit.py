@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from order_sync.orders.conditions import blocks_its_order, same_order, waits
+from order_sync.orders.conditions import blocks_its_order, is_claimed, same_order, waits
 from order_sync.orders.database import Row, chunks
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import State
@@ -27,8 +27,7 @@ def past_lease(reader: QueueReader, table: sa.Table) -> list[Row]:
             table.c.sync_attempted_at.label("since"),
         )
         .where(
-            table.c.sync_state == State.PENDING,
-            table.c.sync_run_id.is_not(None),
+            is_claimed(table),
             sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < expired),
         )
         .order_by(table.c.sync_attempted_at, table.c.delta_uuid)

@@ -6,7 +6,7 @@ compatible server may lack, so a caller expects SQLAlchemyError from each functi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -130,10 +130,10 @@ def _reflected(database: Database, table: sa.Table) -> dict[str, FoundColumn]:
 # ---- indexes, CHECKs, triggers ------------------------------------------------------------------------
 
 
-def indexed_first(database: Database, table: sa.Table) -> set[str]:
-    """The columns, in lower case, that an index or a key begins with."""
+def indexed(database: Database, table: sa.Table) -> set[tuple[str, ...]]:
+    """The columns, in lower case and in their order, of each index and key; of a key that has none, the first."""
     if database.dialect != "mssql":
-        return _reflected_first(database, table)
+        return _reflected_indexes(database, table)
     usage = _view("KEY_COLUMN_USAGE", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", *_CONSTRAINT, "ORDINAL_POSITION")
     kinds = _view("TABLE_CONSTRAINTS", *_CONSTRAINT, "CONSTRAINT_TYPE")
     keys = (
@@ -145,35 +145,48 @@ def indexed_first(database: Database, table: sa.Table) -> set[str]:
             kinds.c.CONSTRAINT_TYPE.in_(["PRIMARY KEY", "UNIQUE"]),
         )
     )
-    parts, named = _sys("index_columns", "object_id", "column_id", "key_ordinal"), _sys_columns()
+    parts, named = _sys("index_columns", "object_id", "index_id", "column_id", "key_ordinal"), _sys_columns()
     indexes = (
-        sa.select(named.c.name)
+        sa.select(parts.c.index_id, named.c.name)
         .select_from(parts.join(named, _same_column(parts, named)))
-        .where(parts.c.key_ordinal == 1, parts.c.object_id == _object_id(table))
+        .where(parts.c.key_ordinal > 0, parts.c.object_id == _object_id(table))
+        .order_by(parts.c.index_id, parts.c.key_ordinal)
     )
-    found = database.rows(indexes)
+    found = _listed((row["index_id"], row["name"]) for row in database.rows(indexes))
     with suppress(SQLAlchemyError):  # a key mostly has an index, which is among the others
-        found += database.rows(keys)
-    return {str(row["name"]).lower() for row in found}
+        found |= {(str(row["name"]).lower(),) for row in database.rows(keys)}
+    return found
 
 
-def _reflected_first(database: Database, table: sa.Table) -> set[str]:
+def _reflected_indexes(database: Database, table: sa.Table) -> set[tuple[str, ...]]:
     lists = sa.func.pragma_index_list(table.name).table_valued("name").alias("lists")
     parts = sa.func.pragma_index_info(lists.c.name).table_valued("seqno", sa.column("name", sa.String)).alias("parts")
     found = database.rows(
         sa.select(lists.c.name.label("index"), parts.c.name.label("column"))
         .select_from(lists.join(parts, sa.true()))
-        .where(parts.c.seqno == 0)
+        .order_by(lists.c.name, parts.c.seqno)
     )
     # Uuids are looked up by an expression: an index of that has no column, but its name says of which it is.
-    by_key = {index.name: str(next(iter(index.columns)).name) for index in table.indexes}
+    by_key = {index.name: tuple(str(column.name).lower() for column in index.columns) for index in table.indexes}
     key = database.reading(
         lambda connection: sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"]
     )
-    plain = {str(row["column"]) for row in found if row["column"]} | set(key[:1])
-    uuids = {column.name for column in table.columns if isinstance(column.type, Guid)}
-    found_by_key = {by_key[row["index"]] for row in found if not row["column"] and row["index"] in by_key}
-    return {name.lower() for name in (plain - uuids) | found_by_key}
+    expressions = {row["index"] for row in found if not row["column"]}
+    plain = _listed((row["index"], row["column"]) for row in found if row["index"] not in expressions)
+    plain |= {tuple(name.lower() for name in key[:1])}
+    uuids = {column.name.lower() for column in table.columns if isinstance(column.type, Guid)}
+    # An index that begins with a uuid's spelling finds no uuid.
+    return {names for names in plain if names and names[0] not in uuids} | {
+        by_key[name] for name in expressions if name in by_key
+    }
+
+
+def _listed(columns: Iterable[tuple[Any, str]]) -> set[tuple[str, ...]]:
+    """The names of each index's columns, of (index, name)."""
+    names: dict[Any, list[str]] = {}
+    for index, name in columns:
+        names.setdefault(index, []).append(name.lower())
+    return {tuple(of_index) for of_index in names.values()}
 
 
 def checks(database: Database, table: sa.Table, column: str) -> list[FoundCheck]:

@@ -21,7 +21,7 @@ from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.ddl import DIALECTS, Alteration
 from order_sync.orders.fit import is_case_sensitive, misfits
 from order_sync.orders.sql_server import reason
-from order_sync.orders.tables import NOT_NEEDED, Action, State, Tables, is_only_mapped
+from order_sync.orders.tables import LEADING, NOT_NEEDED, Action, State, Tables, is_only_mapped
 
 Found = Mapping[sa.Table, Mapping[str, FoundColumn]]
 
@@ -153,19 +153,23 @@ def _scripts(database: Database, table: sa.Table) -> Callable[[Alteration], str]
 def _index_findings(database: Database, table: sa.Table) -> Iterator[Finding]:
     """Indexes that a large table needs: without them every claim reads all of it."""
     dialect = database.dialect
-    indexes = ddl.indexes(table, dialect)
-    wanted = {str(next(iter(index.columns)).name): ddl.create_index(index, dialect) for index in indexes}
-    key = next(iter(table.primary_key.columns))
-    wanted.setdefault(key.name, ddl.create_key_index(table))
-    first = catalog.indexed_first(database, table)
-    for name, remedy in sorted(wanted.items()):
-        if name.lower() not in first:
+    wanted = {_leading(index): ddl.create_index(index, dialect) for index in ddl.indexes(table, dialect)}
+    wanted.setdefault((next(iter(table.primary_key.columns)).name,), ddl.create_key_index(table))
+    there = catalog.indexed(database, table)
+    for names, remedy in sorted(wanted.items()):
+        if not any(found[: len(names)] == tuple(name.lower() for name in names) for found in there):
             yield Finding(
                 table=table.fullname,
-                problem=f"no index begins with [{name}], so every look-up reads the whole table",
+                problem=f"no index begins with {', '.join(f'[{name}]' for name in names)}, so look-ups by "
+                f"{'it' if len(names) == 1 else 'them'} read the whole table",
                 remedy=remedy,
                 blocks=False,
             )
+
+
+def _leading(index: sa.Index) -> tuple[str, ...]:
+    """The columns that an index of the site's own has to begin with to do as well."""
+    return tuple(str(column.name) for column in index.columns)[: index.info.get(LEADING, 1)]
 
 
 # ---- CHECKs -------------------------------------------------------------------------------------------

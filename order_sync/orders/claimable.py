@@ -17,6 +17,7 @@ from order_sync.orders.conditions import (
     created,
     has_no_order,
     in_states,
+    is_claimed,
     is_insert,
     same_order,
     state_of,
@@ -89,8 +90,7 @@ class Claimable:
     def is_leased(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """A run that has not ended holds the row, and its lease is good."""
         return sa.and_(
-            table.c.sync_state == State.PENDING,
-            table.c.sync_run_id.is_not(None),
+            is_claimed(table),
             table.c.sync_run_id.not_in(self.over),
             table.c.sync_attempted_at.between(self.expired, self.latest),
         )

@@ -58,6 +58,22 @@ def is_rejected(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return in_states(table, State.ERROR)
 
 
+def is_synced(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """SYNCED rows, of which there are years: beside another condition that an index answers, as by the time."""
+    return state_of(table) == State.SYNCED  # of the state as it counts, which tempts no database to the index of states
+
+
+def is_of_run(table: sa.FromClause, run_id: str) -> sa.ColumnElement[bool]:
+    """Rows that bear the run's id, in any state: those that it holds, has made SYNCED or ERROR."""
+    return sa.and_(table.c.sync_state.in_(list(State)), table.c.sync_run_id == run_id)
+
+
+def is_claimed(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows that a run holds, whether its lease is good or not."""
+    # Greater than nothing, and not only NOT NULL, which SQLite does not look up in an index.
+    return sa.and_(table.c.sync_state == State.PENDING, table.c.sync_run_id > "")
+
+
 def has_unknown_state(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.or_(table.c.sync_state.is_(None), state_of(table).not_in(list(State)))
 

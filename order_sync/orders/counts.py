@@ -17,8 +17,11 @@ from order_sync.orders.claimable import Claimable
 from order_sync.orders.conditions import (
     action_of,
     has_no_order,
+    is_claimed,
     is_insert,
+    is_of_run,
     is_rejected,
+    is_synced,
     state_of,
     twice,
     unsynced,
@@ -32,6 +35,8 @@ from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tabl
 
 # What became of a run's rows of one customer: the numbers of a row of its table.
 OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
+
+RECENT = timedelta(days=1)  # of the SYNCED rows, those that are counted; `order-sync report` looks further back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +68,7 @@ class QueueCounts:
         for table in (h, line):
             query = (
                 sa.select(table.c.sync_run_id, sa.func.count().label("rows"))
-                .where(table.c.sync_state == State.PENDING, table.c.sync_run_id.is_not(None))
+                .where(is_claimed(table))
                 .group_by(table.c.sync_run_id)
             )
             held.update({row["sync_run_id"]: row["rows"] for row in self.database.rows(query)})
@@ -120,7 +125,7 @@ class QueueCounts:
                     sa.func.min(table.c.created_at).label("oldest"),
                 )
                 .select_from(rows)
-                .where(table.c.sync_run_id == run_id)
+                .where(is_of_run(table, run_id))
                 .group_by(spelling(customer), table.c.sync_state)
             )
             counted = merged(self.database.rows(query), add=["on_board", "rows"], least="oldest", customers=customers)
@@ -150,8 +155,8 @@ class QueueCounts:
             .where(is_rejected(line))
         )
         if run_id is not None:
-            headers = headers.where(h.c.sync_run_id == run_id)
-            lines = lines.where(line.c.sync_run_id == run_id)
+            headers = headers.where(is_of_run(h, run_id))
+            lines = lines.where(is_of_run(line, run_id))
         rows: list[Row] = [
             *({"row": "header", "size": None} | row for row in self.database.rows(headers)),
             *({"row": "line"} | row for row in self.database.rows(lines)),
@@ -159,35 +164,33 @@ class QueueCounts:
         return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"] or ""))
 
     def counts(self) -> list[Row]:
-        """INSERT rows by customer and state: customer, row (header, line), state, rows, oldest (created_at)."""
+        """INSERT rows by customer and state: customer, row (header, line), state, rows, oldest (created_at).
+
+        Of the SYNCED ones, which the queue keeps for years, those of the last day (RECENT).
+        """
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
-        headers = (
-            sa.select(
-                sa.func.max(h.c[CUSTOMER]).label("customer"),
-                state_of(h).label("state"),
-                sa.func.count().label("rows"),
-                sa.func.min(h.c.created_at).label("oldest"),
-            )
-            .where(is_insert(h))
-            .group_by(spelling(h.c[CUSTOMER]), state_of(h))
-        )
-        lines = (
-            sa.select(
-                sa.func.max(o.c[CUSTOMER]).label("customer"),
-                state_of(line).label("state"),
-                sa.func.count().label("rows"),
-                sa.func.min(line.c.created_at).label("oldest"),
-            )
-            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
-            .where(is_insert(line))
-            .group_by(spelling(o.c[CUSTOMER]), state_of(line))
-        )
+        since = self.database.current_time() - RECENT
         customers = Customers()
-        return [
-            {"row": kind} | row
-            for kind, query in (("header", headers), ("line", lines))
-            for row in merged(self.database.rows(query), add=["rows"], least="oldest", customers=customers)
-        ]
+        found: list[Row] = []
+        for kind, table, customer, rows in (
+            ("header", h, h.c[CUSTOMER], h),
+            ("line", line, o.c[CUSTOMER], line.outerjoin(o, o.c.record_uuid == line.c.record_uuid)),
+        ):
+            query = (
+                sa.select(
+                    sa.func.max(customer).label("customer"),
+                    state_of(table).label("state"),
+                    sa.func.count().label("rows"),
+                    sa.func.min(table.c.created_at).label("oldest"),
+                )
+                .select_from(rows)
+                .where(is_insert(table))
+                .group_by(spelling(customer), state_of(table))
+            )
+            recent = query.where(is_synced(table), table.c.sync_completed_at >= since)
+            counted = self.database.rows(query.where(unsynced(table)), recent)
+            found += [{"row": kind} | row for row in merged(counted, add=["rows"], least="oldest", customers=customers)]
+        return found
 
     def untouched(self) -> list[Row]:
         """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""

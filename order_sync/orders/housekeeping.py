@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync.errors import WriteLost
+from order_sync.orders.conditions import is_claimed
 from order_sync.orders.database import Database, WritableDatabase, chunks
 from order_sync.orders.sql_server import reason
-from order_sync.orders.tables import State, Tables
+from order_sync.orders.tables import Tables
 
 T = TypeVar("T")
 
@@ -42,10 +43,8 @@ def runs_at_work(database: Database, tables: Tables) -> set[str]:
     """Runs that hold rows or a board, or have open requests: whether they are over is still to be asked."""
     h, line, journal, boards = tables.header_queue, tables.line_queue, tables.journal, tables.boards
     queries = (
-        sa.select(h.c.sync_run_id).where(h.c.sync_state == State.PENDING, h.c.sync_run_id.is_not(None)).distinct(),
-        sa.select(line.c.sync_run_id)
-        .where(line.c.sync_state == State.PENDING, line.c.sync_run_id.is_not(None))
-        .distinct(),
+        sa.select(h.c.sync_run_id).where(is_claimed(h)).distinct(),
+        sa.select(line.c.sync_run_id).where(is_claimed(line)).distinct(),
         sa.select(journal.c.run_id).where(journal.c.state == "OPEN").distinct(),
         sa.select(boards.c.run_id).where(boards.c.run_id.is_not(None)),
     )

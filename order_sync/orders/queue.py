@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
-from order_sync.orders.conditions import created
+from order_sync.orders.conditions import created, is_of_run
 from order_sync.orders.counts import QueueCounts
 from order_sync.orders.database import Row, chunks
 from order_sync.orders.guid import uuid_key
@@ -112,7 +112,7 @@ class QueueReader(QueueCounts):
         query = sa.select(*columns)
         if sources:
             query = query.select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
-        return self.database.rows(query.where(h.c.sync_run_id == run_id).order_by(h.c.created_at, h.c.delta_uuid))
+        return self.database.rows(query.where(is_of_run(h, run_id)).order_by(h.c.created_at, h.c.delta_uuid))
 
     def item_boards(self, record_uuids: Collection[str]) -> dict[int, int]:
         """The board of each item of these orders, by item id, as far back as the log goes."""
@@ -144,7 +144,7 @@ class QueueReader(QueueCounts):
                 created(line),
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
-            .where(line.c.sync_run_id == run_id)
+            .where(is_of_run(line, run_id))
             .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
         )
         return self.database.rows(query)

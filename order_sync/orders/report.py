@@ -16,14 +16,14 @@ import sqlalchemy as sa
 
 from order_sync.errors import Rule
 from order_sync.orders.advice import advice
-from order_sync.orders.conditions import is_insert, is_open, is_rejected, same_order
+from order_sync.orders.conditions import is_insert, is_of_run, is_open, is_rejected, is_synced, same_order
 from order_sync.orders.customers import merged, spelling
 from order_sync.orders.database import Database, Row
 from order_sync.orders.guid import uuid_key
 from order_sync.orders.links import Links
 from order_sync.orders.naming import NO_CUSTOMER, Customers
 from order_sync.orders.requeue import REQUEUED_BY
-from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State, TableNames, Tables
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, TableNames, Tables
 
 NO_UUID = "none"  # in place of a record_uuid that is NULL
 
@@ -182,11 +182,11 @@ def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) ->
             sa.func.count(sa.distinct(uuid_key(h.c.record_uuid))).label("orders"),
             sa.func.min(h.c.created_at).label("oldest"),
         )
-        .where(h.c.sync_state == State.SYNCED, is_insert(h), ~_has_row(tables, h, is_open))
+        .where(is_synced(h), is_insert(h), ~_has_row(tables, h, is_open))
         .group_by(spelling(h.c[CUSTOMER]))
     )
     if run_id:
-        return query.where(h.c.sync_run_id == run_id)
+        return query.where(is_of_run(h, run_id))
     return query.where(h.c.sync_completed_at >= since)
 
 
@@ -196,7 +196,7 @@ def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, 
     rows = sa.union_all(
         *(
             sa.select(table.c.record_uuid, table.c.created_at).where(
-                is_open(table), ~is_rejected(table), *([table.c.sync_run_id == run_id] if run_id else [])
+                is_open(table), ~is_rejected(table), *([is_of_run(table, run_id)] if run_id else [])
             )
             for table in (tables.header_queue, tables.line_queue)
         )
@@ -284,7 +284,7 @@ def _rejected_queries(tables: Tables, run_id: str | None) -> dict[str, sa.Select
             .where(is_rejected(table))
             .order_by(table.c.created_at, table.c.delta_uuid)
         )
-        queries[kind] = query.where(table.c.sync_run_id == run_id) if run_id else query
+        queries[kind] = query.where(is_of_run(table, run_id)) if run_id else query
     return queries
 
 
@@ -344,14 +344,15 @@ def _runs_query(tables: Tables, since: datetime | None, run_id: str | None) -> s
         return sa.func.sum(sa.case((log.c.outcome == outcome, 1), else_=0)).label(outcome)
 
     began = sa.func.min(log.c.logged_at).label("began")
+    run = sa.func.rtrim(log.c.run_id, type_=log.c.run_id.type)  # grouped as it is, SQLite would read its index whole
     query = sa.select(
-        log.c.run_id,
+        run.label("run_id"),
         began,
         sa.func.max(log.c.logged_at).label("ended"),
         sa.func.count(sa.distinct(log.c.delta_uuid)).label("rows"),
         *(counted(outcome) for outcome in ("created", "adopted", "rejected", "unsettled")),
     ).where(log.c.run_id == run_id if run_id else log.c.logged_at >= since, log.c.run_id != REQUEUED_BY)
-    return query.group_by(log.c.run_id).order_by(began.desc())
+    return query.group_by(run).order_by(began.desc())
 
 
 def _run_line(row: Row, links: Links) -> RunLine:

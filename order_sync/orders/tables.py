@@ -136,6 +136,7 @@ class Tables:
 
 
 _ONLY_MAPPED = "order_sync_only_mapped"
+LEADING = "order_sync_leading"  # of an index: how many of its columns a site's own index has to begin with; else one
 
 
 def _info(name: str) -> dict[str, bool]:
@@ -166,7 +167,13 @@ def make_tables(
         sa.Column("monday_group_id", text(128)),
         sa.Column("monday_item_id", sa.BigInteger),
         *tracking_columns(),
-        sa.Index(f"IX_{names.header_queue}_state", "sync_state", "record_uuid", "created_at"),
+        sa.Index(f"IX_{names.header_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
+        sa.Index(
+            f"IX_{names.header_queue}_run", "sync_state", "sync_run_id", "record_uuid", "created_at", info={LEADING: 2}
+        ),
+        sa.Index(f"IX_{names.header_queue}_completed", "sync_completed_at"),
+        sa.Index(f"IX_{names.header_queue}_item", "monday_item_id"),
+        sa.Index(f"IX_{names.header_queue}_number", ORDER_NUMBER),
     )
     _index(header_queue, "record")
     _index(header_queue, "delta", primary=True)
@@ -184,7 +191,11 @@ def make_tables(
         sa.Column("monday_subitem_id", sa.BigInteger),
         sa.Column("parent_item_id", sa.BigInteger),
         *tracking_columns(),
-        sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at"),
+        sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
+        sa.Index(
+            f"IX_{names.line_queue}_run", "sync_state", "sync_run_id", "record_uuid", "created_at", info={LEADING: 2}
+        ),
+        sa.Index(f"IX_{names.line_queue}_completed", "sync_completed_at"),
     )
     _index(line_queue, "record")
     _index(line_queue, "delta", primary=True)
@@ -201,6 +212,7 @@ def make_tables(
         sa.Column("monday_item_id", sa.BigInteger),
         sa.Column("last_synced_at", datetime2(Moment())),
         sa.Column("sync_error_message", text()),
+        sa.Index(f"IX_{names.orders}_number", ORDER_NUMBER),
     )
     _index(orders, "record", primary=True)
     order_lines = sa.Table(
@@ -233,6 +245,8 @@ def make_tables(
         sa.Column("sent_at", datetime2(), nullable=False),
         sa.Column("closed_at", datetime2()),
         sa.Index("IX_ORDER_SYNC_JOURNAL_open", "board_id", "state"),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_state", "state", "closed_at"),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_operation", "operation", "opened_at"),
     )
     groups = sa.Table(
         "ORDER_SYNC_GROUPS",
@@ -281,6 +295,7 @@ def make_tables(
         sa.Column("idempotency_key", sa.String(64)),  # of the request, where there was one
         sa.Column("payload", text()),  # what was sent of the row, where ORDER_SYNC_LOG_PAYLOADS asks for it
         sa.Index("IX_ORDER_SYNC_LOG_time", "logged_at"),
+        sa.Index("IX_ORDER_SYNC_LOG_run", "run_id"),
     )
     sa.Index("IX_ORDER_SYNC_LOG_row", log.c.delta_uuid).ddl_if(dialect="mssql").info["dialect"] = "mssql"
     sa.Index("IX_ORDER_SYNC_LOG_row_key", uuid_key(log.c.delta_uuid)).ddl_if(dialect="sqlite").info["dialect"] = (

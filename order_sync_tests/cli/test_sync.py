@@ -209,7 +209,9 @@ def test_a_dry_run_with_nothing_to_do(order_sync: OrderSync) -> None:
 
 
 def test_status_counts_before_and_after(stage: Stage, order_sync: OrderSync) -> None:
-    assert order_sync("status").stdout == "The queue tables hold no INSERT rows.\n"
+    assert order_sync("status").stdout == (
+        "No INSERT row waits or is rejected, and none became SYNCED in the last 24 hours.\n"
+    )
     stage.add(make_orders(Size.SMALL))
     before = json.loads(order_sync("status", "--json").stdout)
     assert {(c["row"], c["state"]): c["rows"] for c in before["counts"]} == {

@@ -2,9 +2,9 @@ SELECT [INFORMATION_SCHEMA].[COLUMNS].[COLUMN_NAME], [INFORMATION_SCHEMA].[COLUM
 FROM [INFORMATION_SCHEMA].[COLUMNS]
 WHERE [INFORMATION_SCHEMA].[COLUMNS].[TABLE_SCHEMA] = ? AND [INFORMATION_SCHEMA].[COLUMNS].[TABLE_NAME] = ?;
 
-SELECT columns.name
+SELECT index_columns.index_id, columns.name
 FROM sys.index_columns AS index_columns JOIN sys.columns AS columns ON index_columns.object_id = columns.object_id AND index_columns.column_id = columns.column_id
-WHERE index_columns.key_ordinal = ? AND index_columns.object_id = OBJECT_ID(?);
+WHERE index_columns.key_ordinal > ? AND index_columns.object_id = OBJECT_ID(?) ORDER BY index_columns.index_id, index_columns.key_ordinal;
 
 SELECT [INFORMATION_SCHEMA].[KEY_COLUMN_USAGE].[COLUMN_NAME] AS name
 FROM [INFORMATION_SCHEMA].[KEY_COLUMN_USAGE] JOIN [INFORMATION_SCHEMA].[TABLE_CONSTRAINTS] ON [INFORMATION_SCHEMA].[KEY_COLUMN_USAGE].[CONSTRAINT_SCHEMA] = [INFORMATION_SCHEMA].[TABLE_CONSTRAINTS].[CONSTRAINT_SCHEMA] AND [INFORMATION_SCHEMA].[KEY_COLUMN_USAGE].[CONSTRAINT_NAME] = [INFORMATION_SCHEMA].[TABLE_CONSTRAINTS].[CONSTRAINT_NAME]

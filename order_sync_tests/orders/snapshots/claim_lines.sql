@@ -4,11 +4,11 @@ WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...);
 
 SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
 FROM [ORDER_LIST_DELTA] AS theirs
-WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
 
 SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
 FROM [ORDER_LIST_LINES_DELTA] AS theirs
-WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
 
 UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=?, sync_attempted_at=?, sync_error_message=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ? OR [ORDER_LIST_LINES_DELTA].sync_attempted_at > ? OR [ORDER_LIST_LINES_DELTA].sync_run_id IN (NULL) AND (1 != 1)))) THEN ? ELSE ? END = ?;
 

@@ -19,11 +19,11 @@ WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state =
 
 SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
 FROM [ORDER_LIST_DELTA] AS theirs
-WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
 
 SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
 FROM [ORDER_LIST_LINES_DELTA] AS theirs
-WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id IS NOT NULL AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid

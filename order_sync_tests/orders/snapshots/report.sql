@@ -1,6 +1,6 @@
 SELECT max([ORDER_LIST_DELTA].[CUSTOMER NAME]) AS customer, count(DISTINCT [ORDER_LIST_DELTA].record_uuid) AS orders, min([ORDER_LIST_DELTA].created_at) AS oldest
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].sync_state = ? AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? AND NOT ((EXISTS (SELECT *
+WHERE upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) = ? AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? AND NOT ((EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS other
 WHERE other.record_uuid = [ORDER_LIST_DELTA].record_uuid AND (other.sync_state < ? OR other.sync_state > ? OR (other.sync_state IS NULL)) AND coalesce(upper(ltrim(rtrim(other.sync_state))), ?) != ? AND (upper(ltrim(rtrim(other.action_type))) = ? OR (other.sync_state < ? OR other.sync_state > ? OR (other.sync_state IS NULL)) AND coalesce(upper(ltrim(rtrim(other.sync_state))), ?) != ? AND (other.sync_state IS NULL OR (upper(ltrim(rtrim(other.sync_state))) NOT IN (?, ...)) OR other.action_type IS NULL OR (upper(ltrim(rtrim(other.action_type))) NOT IN (?, ...)))))) OR (EXISTS (SELECT *
 FROM [ORDER_LIST_LINES_DELTA] AS other
@@ -33,6 +33,6 @@ FROM [ORDER_SYNC_LOG] AS logged
 WHERE logged.delta_uuid = [ORDER_LIST_LINES_DELTA].delta_uuid AND logged.outcome = ?)
 WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) = ? ORDER BY [ORDER_LIST_LINES_DELTA].created_at, [ORDER_LIST_LINES_DELTA].delta_uuid;
 
-SELECT [ORDER_SYNC_LOG].run_id, min([ORDER_SYNC_LOG].logged_at) AS began, max([ORDER_SYNC_LOG].logged_at) AS ended, count(DISTINCT [ORDER_SYNC_LOG].delta_uuid) AS rows, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS created, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS adopted, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS rejected, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS unsettled
+SELECT rtrim([ORDER_SYNC_LOG].run_id) AS run_id, min([ORDER_SYNC_LOG].logged_at) AS began, max([ORDER_SYNC_LOG].logged_at) AS ended, count(DISTINCT [ORDER_SYNC_LOG].delta_uuid) AS rows, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS created, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS adopted, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS rejected, sum(CASE WHEN ([ORDER_SYNC_LOG].outcome = ?) THEN ? ELSE ? END) AS unsettled
 FROM [ORDER_SYNC_LOG]
-WHERE [ORDER_SYNC_LOG].logged_at >= ? AND [ORDER_SYNC_LOG].run_id != ? GROUP BY [ORDER_SYNC_LOG].run_id ORDER BY began DESC;
+WHERE [ORDER_SYNC_LOG].logged_at >= ? AND [ORDER_SYNC_LOG].run_id != ? GROUP BY rtrim([ORDER_SYNC_LOG].run_id) ORDER BY began DESC;
