@@ -316,7 +316,7 @@ def _teams(webhook: str) -> Send:
 
     def send(message: Message) -> None:
         card: Any = (Card if client.is_legacy_webhook() else AdaptiveCard)()
-        lines = [f"**{plain_text.markdown(message.title)}**", *map(plain_text.markdown, message.lines)]
+        lines = [f"**{message.title}**", *map(plain_text.markdown, message.lines)]
         if message.link:
             lines.append(f"[The run in Dagster]({message.link})")
         card.add_attachment("\n\n".join(lines))

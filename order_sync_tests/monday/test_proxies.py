@@ -52,7 +52,7 @@ def test_the_error_of_a_proxy_is_masked(monkeypatch: pytest.MonkeyPatch) -> None
     transport.connect()
     with pytest.raises(Transient) as caught:
         transport.send("{}")
-    transport.close()
+    transport.close()  # type: ignore[no-untyped-call]
     assert CORE not in str(caught.value)
 
 
