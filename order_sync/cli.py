@@ -26,7 +26,7 @@ from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
 from order_sync.orders.check import Finding, check_tables, create_all, inspect
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Database, WritableDatabase
-from order_sync.orders.held import held_orders, unexpected
+from order_sync.orders.held import Cause, held_orders, unexpected
 from order_sync.orders.known_customers import check_customers
 from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.naming import Customers
@@ -168,7 +168,8 @@ def status(as_json: bool) -> None:
             f"{'is' if row['rows'] == 1 else 'are'} left alone, record_uuid {row['sample']} first."
         )
     for lease in leases:
-        console.console.print(f"Run {lease['run_id']} holds {counted(int(str(lease['rows'])), 'row')}.")
+        rows = counted(int(str(lease["rows"])), "row")
+        console.console.print(f"Run {lease['run_id']} holds {rows}. Next: {Cause.HELD_BY_RUN.step}.")
 
 
 @main.command()
@@ -232,11 +233,13 @@ def report_orders(run_id: str | None, days: int, html: Path | None, as_json: boo
     with _opened(Database, settings) as (database, tables):
         links = read_links(database, tables, settings.dagster_url)
         report = make_report(database, tables, links, days=days, run_id=run_id)
+        reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
+        held = [] if run_id or as_json else unexpected(held_orders(reader))
     if run_id and not report.runs and not report.customers:
         raise OrderSyncError(f"No row and no line of the log is of run '{run_id}': give the whole id.")
     if html:
         html.write_text(render(report), encoding="utf-8")
-    _print_json(report.to_json()) if as_json else console.print_report(report)
+    _print_json(report.to_json()) if as_json else console.print_report(report, held)
     if html and not as_json:
         console.console.print(f"Written: {html}", markup=False)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -23,7 +22,8 @@ from rich.text import Text
 from order_sync.counted import counted
 from order_sync.durations import age, span
 from order_sync.orders.counts import OUTCOMES
-from order_sync.orders.held import Cause, HeldOrder, unexpected
+from order_sync.orders.held import HeldOrder, unexpected
+from order_sync.orders.holdups import first, holdups
 from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.reconcile import SHOWN, Kind
 from order_sync.plain_text import visible
@@ -140,15 +140,29 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
         f"and {summary.seconds:,.1f} s."
     )
     waiting = sum(line["waiting"] for line in summary.customers)
-    if waiting:
+    if waiting and summary.rejected and not summary.left:
         its = "its" if waiting == 1 else "their"
         console.print(
             f"{counted(waiting, 'row waits', 'rows wait')} with the rejected row of {its} order: "
             "there is no item to go under."
         )
+    _print_left(summary)
     print_held(summary.held)
-    if summary.rejected or summary.orders_held_back:
+    if summary.rejected:
         console.print("Correct the rejected rows in the queue tables, then: order-sync retry")
+
+
+def _print_left(summary: Summary) -> None:
+    """Orders that the run took up and did not finish, although none of their rows is rejected."""
+    for board, problem in summary.refused.items():
+        console.print(f"Board {board} takes nothing: {problem}", markup=False)
+    if summary.left:
+        names = first(str(row["order_number"] or row["record_uuid"]) for row in summary.left)
+        console.print(
+            f"{counted(len(summary.left), 'order')} not finished, and no row rejected ({names}): "
+            f"{summary.left[0]['reason']}. Next: order-sync sync, which goes on with what is left.",
+            markup=False,
+        )
 
 
 def _print_idle(summary: Summary, customers: Sequence[str]) -> None:
@@ -172,7 +186,10 @@ def _none_waits(customers: Sequence[str]) -> str:
 
 
 def print_held(held: Sequence[HeldOrder]) -> None:
-    """Orders that cannot go on, each with its reason. What a rejected row or a run holds is counted only."""
+    """Orders that cannot go on, with the next step of each kind, and the first ones with their reasons.
+
+    What a rejected row or a run holds is counted only.
+    """
     rest = unexpected(held)
     if rest:
         console.print(f"[bold]{counted(len(rest), 'order')} held[/]")
@@ -182,12 +199,8 @@ def print_held(held: Sequence[HeldOrder]) -> None:
         console.print(f"    {order.reason}", markup=False)
     if len(rest) > REJECTED_SHOWN:
         console.print(f"  ... and {len(rest) - REJECTED_SHOWN:,} more: order-sync status --json has them all.")
-    if rejected := sum(order.cause is Cause.REJECTED for order in held):
-        console.print(
-            f"{counted(rejected, 'order')} held by a row that was rejected before: order-sync status lists them."
-        )
-    for run_id, count in sorted(Counter(order.run_id for order in held if order.run_id).items()):
-        console.print(f"{counted(count, 'order')} held by run {run_id}, until it ends or its lease expires.")
+    for line in holdups(held):
+        console.print(line, markup=False, highlight=False)
 
 
 def print_rejected(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -415,9 +428,11 @@ def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping
         table.add_row(escape(customer), row, *numbers, oldest)
     console.print(table)
     print_rejected(rejected)
+    if rejected:
+        console.print("Correct the rejected rows in the queue tables, then: order-sync retry")
 
 
-def print_report(report: Report) -> None:
+def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
     total = report.total
     table = Table(title="Orders by customer", title_justify="left", show_footer=True)
     table.add_column("customer", footer="all")
@@ -456,3 +471,5 @@ def print_report(report: Report) -> None:
         console.print("Every rejected row: order-sync report --html FILE, or --json.")
     else:
         console.print("[green]No row is rejected.[/]")
+    for holdup in holdups(held):
+        console.print(holdup, markup=False, highlight=False)

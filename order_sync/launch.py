@@ -25,7 +25,7 @@ from order_sync.definitions import build_definitions
 from order_sync.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError
 from order_sync.io_managers.dry_run import Drafts
 from order_sync.io_managers.plan import Plan
-from order_sync.io_managers.queue import CUSTOMERS
+from order_sync.io_managers.queue import CUSTOMERS, LEFT
 from order_sync.jobs import JOB_NAME
 from order_sync.orders.check import check_tables
 from order_sync.orders.database import Database
@@ -50,6 +50,8 @@ class Summary:
     orders_held_back: int
     rejected: list[dict[str, Any]] = field(default_factory=list)  # as QueueReader.errors
     held: list[HeldOrder] = field(default_factory=list)  # other orders, which wait and cannot be taken up
+    left: list[dict[str, Any]] = field(default_factory=list)  # record_uuid, order_number and reason of other orders
+    refused: dict[str, str] = field(default_factory=dict)  # boards that took nothing, and why
     waiting: int = 0  # orders that wait and could be taken up; looked for only where the run took none
     customers: list[dict[str, Any]] = field(default_factory=list)  # customer, and the OUTCOMES of orders/counts.py
     groups_created: int = 0
@@ -174,7 +176,11 @@ def _left(summary: Summary, reader: QueueReader, customers: Sequence[str]) -> di
     rejected = {row["record_uuid"] for row in summary.rejected}
     held = [order for order in held_orders(reader) if order.record_uuid not in rejected]
     if not summary.is_idle:
-        return {"held": of_customers(held, customers)}
+        reported = {order.record_uuid for order in held}
+        left = [row for row in summary.left if row["record_uuid"] not in reported]
+        numbers = reader.order_numbers([row["record_uuid"] for row in left])
+        named = [row | {"order_number": numbers.get(row["record_uuid"])} for row in left]
+        return {"held": of_customers(held, customers), "left": named}
     rows = [*reader.claimable_headers(), *(line for line in reader.claimable_lines() if line["late"])]
     waiting = {row["record_uuid"] for row in ScopeResource(customers=list(customers)).select(rows)}
     return {"held": of_customers(held, customers), "waiting": len(waiting)}
@@ -260,6 +266,8 @@ def _summary(result: dg.ExecuteInProcessResult, reader: QueueReader, seconds: fl
         orders_held_back=metadata["order_list"]["held back"],
         rejected=reader.errors(result.run_id),
         customers=_records(metadata["order_list"][CUSTOMERS]),
+        left=_records(metadata["order_list"][LEFT]),
+        refused={row["board"]: row["problem"] for step in steps for row in _records(step["boards"]) if row["problem"]},
         groups_created=steps[0]["created"],
         items_created=steps[1]["created"],
         subitems_created=steps[2]["created"],

@@ -15,6 +15,7 @@ from order_sync.counted import counted
 from order_sync.errors import DatabaseUnavailable, QuotaExhausted, causes
 from order_sync.jobs import JOB_NAME, sync_orders
 from order_sync.orders.held import HeldOrder, held_orders
+from order_sync.orders.holdups import holdups
 from order_sync.orders.naming import NO_CUSTOMER, Customers
 from order_sync.resources.runs import RunsResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
@@ -233,7 +234,7 @@ def _nothing_new(held: list[HeldOrder]) -> str:
     if not waiting:
         return "No new rows."
     wait = counted(len(waiting), "order waits", "orders wait")
-    return f"No new rows. {wait} for a person (order-sync status), first {waiting[0]}."
+    return f"No new rows. {wait} for a person (order-sync status), first {waiting[0]}. {' '.join(holdups(waiting))}"
 
 
 def _shown(customers: list[str]) -> str:

@@ -26,6 +26,7 @@ from order_sync.monday.values import encode_row
 from order_sync.orders import audit
 from order_sync.orders.database import chunks
 from order_sync.orders.held import held_orders, unexpected
+from order_sync.orders.holdups import holdups
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import TextKey, group_title, text_key
 from order_sync.orders.queue import QueueReader
@@ -294,11 +295,11 @@ def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnl
         yield _result(NOTHING_LEFT_PENDING, rows, wrong=wrong)
     if NO_ORDER_HELD.key in asked:
         held = unexpected(held_orders(reader))
-        first = f" First: {held[0]}." if held else ""
+        first = f" First: {held[0]}. {' '.join(holdups(held))}" if held else ""
         wrong = (
             f"{counted(len(held), 'order waits', 'orders wait')} that no run can take up.{first} `order-sync status` "
         )
-        wrong += "lists them with what to do; they go on by themselves once it is done."
+        wrong += "lists them."
         yield _result(NO_ORDER_HELD, [asdict(order) for order in held], wrong=wrong, severity=WARN)
     for spec, apart_of, what in (
         (QUEUE_AND_ORDERS_AGREE, audit.orders_apart, "headers are SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST"),

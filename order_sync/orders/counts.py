@@ -132,6 +132,13 @@ class QueueCounts:
             found += [{"row": kind} | row for row in counted]
         return found
 
+    def order_numbers(self, records: Collection[str]) -> dict[str, str | None]:
+        """What people call orders, by record_uuid, as far as their headers say."""
+        h = self.tables.header_queue
+        query = sa.select(h.c.record_uuid, h.c[ORDER_NUMBER].label("number"))
+        found = (row for some in chunks(records) for row in self.database.rows(query.where(h.c.record_uuid.in_(some))))
+        return {row["record_uuid"]: row["number"] for row in found}
+
     def errors(self, run_id: str | None = None) -> list[Row]:
         """Rows in ERROR (of one run, or all): table, customer, order_number, record_uuid, size, reason."""
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders

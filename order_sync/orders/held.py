@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -31,18 +31,68 @@ from order_sync.orders.naming import customer_key
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State
 from order_sync.orders.unreadable import shown
 
+_BY_ITSELF = "the next run goes on with it by itself"
+
 
 class Cause(StrEnum):
-    """What holds an order. Where there are several, the first of these is named."""
+    """What holds an order. Where there are several, the first of these is named.
 
-    NO_RECORD_UUID = "no_record_uuid"  # a row that names no order; the next run makes it ERROR
-    UNKNOWN_STATE = "unknown_state"
-    UNKNOWN_ACTION = "unknown_action"
-    NO_KEY = "no_key"  # no delta_uuid or line_uuid, or one that several rows have
-    REJECTED = "rejected"  # one of its rows is in ERROR
-    NO_ORDER = "no_order"  # ORDER_LIST lacks it
-    NO_HEADER = "no_header"  # lines whose header is nowhere
-    HELD_BY_RUN = "held_by_run"
+    A cause cannot be written without what it is called ("2 orders held {by}") and the one next step.
+    """
+
+    by: str
+    step: str
+
+    def __new__(cls, code: str, by: str, step: str) -> Self:
+        cause = str.__new__(cls, code)
+        cause._value_ = code
+        cause.by = by
+        cause.step = step
+        return cause
+
+    NO_RECORD_UUID = (
+        "no_record_uuid",
+        "by a row that names no order",
+        "the next run makes it ERROR; give it the record_uuid of its order, then run `order-sync retry`",
+    )
+    UNKNOWN_STATE = (
+        "unknown_state",
+        "by a row whose sync_state is unknown",
+        f"correct the sync_state as the reason says; {_BY_ITSELF}",
+    )
+    UNKNOWN_ACTION = (
+        "unknown_action",
+        "by a row whose action_type is unknown",
+        f"correct the action_type as the reason says; {_BY_ITSELF}",
+    )
+    # No delta_uuid or line_uuid, or one that several rows have.
+    NO_KEY = (
+        "no_key",
+        "by a row without a key of its own",
+        f"give each row a delta_uuid, and each line a line_uuid, of its own; {_BY_ITSELF}",
+    )
+    REJECTED = (
+        "rejected",
+        "by a row that was rejected before",
+        "correct what `order-sync status` lists, then run `order-sync retry`",
+    )
+    # The main table lacks it.
+    NO_ORDER = (
+        "no_order",
+        "without a row in the table of orders",
+        f"see that the order system writes that row; {_BY_ITSELF}",
+    )
+    # Lines whose header is nowhere.
+    NO_HEADER = (
+        "no_header",
+        "by lines that no header brings along",
+        f"do what the reason says; {_BY_ITSELF}",
+    )
+    HELD_BY_RUN = (
+        "held_by_run",
+        "by run {run}",
+        "wait for that run; once it has ended, or its lease has expired, the next run takes up what is left",
+    )
 
 
 RANK = {cause: rank for rank, cause in enumerate(Cause)}

@@ -172,9 +172,9 @@ def _next(headers: list[Row], lines: list[Row], held: HeldOrder | None) -> str:
     rejected = [row for row in rows if folded(row["sync_state"]) == State.ERROR]
     waiting = [row for row in rows if folded(row["sync_state"]) in WAITING]
     if held and held.cause is Cause.NO_RECORD_UUID:
-        return f"{held.reason}. The next run rejects it: give it the record_uuid of its order."
+        return f"{held.reason}. The next run rejects it: {held.cause.step.partition('; ')[2]}."
     if held and held.cause not in (Cause.REJECTED, Cause.HELD_BY_RUN):
-        return f"The order is held: {held.reason}."
+        return f"The order is held: {held.reason}. Next: {held.cause.step}."
     if rejected:
         return f"{_rows(rejected)} rejected, so the order waits: correct what is wrong, then run `order-sync retry`."
     if runs := sorted({row["sync_run_id"] for row in waiting if row["sync_run_id"]}):

@@ -209,6 +209,7 @@ def test_what_holds_an_order_is_the_same_everywhere(
         assert {key: row["cause"] for key, row in found.items()} == {key: cause for key, (cause, _) in wanted.items()}
         assert all(wanted[key][1] in row["reason"] for key, row in found.items())
 
+    steps = {cause: f"Next: {cause.step}." for cause, _ in wanted.values()}
     check(launch.dry_run(stage.settings)["held"])
     check(json.loads(order_sync("status", "--json").stdout)["held"])
     assert "2 rows name" not in order_sync("status").stdout
@@ -216,10 +217,14 @@ def test_what_holds_an_order_is_the_same_everywhere(
     assert result.exit_code == 1, result.output
     assert "1 order SYNCED" in result.stdout.replace("1 orders", "1 order")
     assert "record_uuid is 'of nobody', which is no uuid: the row names no order" in result.stdout
-    for record_uuid, (_, text) in wanted.items():
+    for record_uuid, (cause, text) in wanted.items():
         assert text in result.stdout
+        assert steps[cause] in result.stdout
+        assert steps[cause] in order_sync("trace", record_uuid).stdout
         assert text in order_sync("trace", record_uuid).stdout
     check(json.loads(order_sync("status", "--json").stdout)["held"])
+    for command in ("status", "report"):
+        assert all(step in order_sync(command).stdout for step in steps.values())
     with stage.instance() as instance:
         told = ask(stage, instance, "no_order_held")
         assert not told.passed
