@@ -27,6 +27,7 @@ faults: $(VENV)/.installed-test
 benchmark: $(BENCHMARK_VENV)/.installed
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.client_cost
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.size
+	-$(BENCHMARK_VENV)/bin/python -m benchmarks.latency
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.against_peers
 
 $(BENCHMARK_VENV)/.installed: pyproject.toml constraints.txt benchmarks/requirements.txt

@@ -103,7 +103,9 @@ class Settings(BaseSettings):
     board_checks: int = Field(
         default=100, ge=0, description="Items of a run that the checks look up on the board; 0: they ask nothing."
     )
-    sensor_seconds: int = Field(default=30, ge=1, description="How often the sensor looks for new rows.")
+    sensor_seconds: int = Field(
+        default=3, ge=1, description="How often the sensor looks for new rows; Dagster's daemon lets it every 5 s."
+    )
     reconcile_cron: str = Field(
         default="30 2 * * *", min_length=1, description="When the schedule `reconcile` runs (cron, in UTC)."
     )

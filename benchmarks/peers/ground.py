@@ -140,7 +140,7 @@ def start(
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", module, tool],
             cwd=folder,
-            env={**_environment(folder, url), **environment},
+            env={**environment_of(folder, url), **environment},
             stdout=out,
             stderr=subprocess.STDOUT,
         )
@@ -150,7 +150,7 @@ def start(
     return Start(wall_seconds=seconds, report=json.loads(report.read_text("utf-8")))
 
 
-def _environment(folder: Path, url: str) -> dict[str, str]:
+def environment_of(folder: Path, url: str) -> dict[str, str]:
     """This process's own, without any setting of order_sync, and with those of the benchmark."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "DAGSTER_"))}
     return kept | {
