@@ -446,8 +446,8 @@ def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
     console.print(table)
     if report.runs:
         table = Table(title="Runs, in rows", title_justify="left")
-        table.add_column("began (UTC)")
-        table.add_column("run")
+        table.add_column("began (UTC)", min_width=10)
+        table.add_column("run", overflow="fold")  # the whole id, also on a narrow screen: --run wants it
         for heading in ("took", "rows", "created", "adopted", "rejected", "put off"):
             table.add_column(heading, justify="right")
         for run in report.runs[:RUNS_SHOWN]:
