@@ -13,10 +13,9 @@ demo: $(VENV)/.installed
 ui: $(VENV)/.installed
 	$(BIN)/order-sync demo --ui
 
-# Two files at a time, and then those that want the machine for themselves.
+# Two files at a time.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadgroup
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 # The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
 faults: $(VENV)/.installed-test

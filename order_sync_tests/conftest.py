@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,7 @@ from order_sync.orders.tables import make_tables
 
 CHROMIUM = Path("/usr/bin/chromium")
 TOGETHER = ("docs",)  # folders whose tests share what takes long to start
-# About what meets in time, or what a person waits for: they want the machine. So does every test with a browser.
-ALONE = ("faults", "browser", "test_postgres", "test_account", "test_writers")
+FIRST = ("faults", "browser", "deployment")  # what takes longest, so that no worker is left with it at the end
 
 # A shell lets what it runs in the background ignore Ctrl-C, and every process that a test starts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,11 +28,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What may run side by side (pytest-xdist): files, but for folders that share something."""
+    items.sort(key=lambda item: item.path.parent.name not in FIRST)
     for item in items:
         folder = item.path.parent.name
-        if folder in ALONE or item.path.stem in ALONE or item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.alone)
         item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays to the end: no need to look through it for garbage again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
