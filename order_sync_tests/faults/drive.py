@@ -23,6 +23,7 @@ import tenacity
 
 from order_sync import launch
 from order_sync.assets import main_tables, monday, queue
+from order_sync.jobs import JOB_NAME
 from order_sync.monday import writer
 from order_sync.monday.pacing import Pacer
 from order_sync.orders import journal
@@ -53,6 +54,10 @@ class Record:
             return None
         return SimpleNamespace(run_id=run_id, is_finished=(self.folder / f"{run_id}.ended").exists())
 
+    def get_run_ids(self, _filters: dg.RunsFilter, limit: int) -> list[str]:
+        """No run that has ended: as many as are kept never are."""
+        return []
+
     def report_run_failed(self, run: Any, _message: str) -> None:
         self.end(run.run_id)
 
@@ -79,7 +84,12 @@ def run_bare(settings: Settings, run_id: str) -> None:
     record = Record(settings.home / "record")
     record.begin(run_id)
     run = SimpleNamespace(
-        run_id=run_id, parent_run_id=None, root_run_id=None, asset_selection=None, job_snapshot_id=None
+        run_id=run_id,
+        job_name=JOB_NAME,
+        parent_run_id=None,
+        root_run_id=None,
+        asset_selection=None,
+        job_snapshot_id=None,
     )
     context: Any = _Context(run, record)
     made = resources(settings)
