@@ -6,7 +6,6 @@ wait that no run can take up. 2: nothing could be done.
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_sync import __version__, stop
+from order_sync import __version__, plain_text, stop
 from order_sync.counted import counted
 from order_sync.demo.commands import demo, emulator
 from order_sync.errors import ConfigurationError, Interrupted, OrderSyncError
+from order_sync.known_secrets import mask_logs, masked_errors
 from order_sync.orders.check import Finding, check_tables, create_all, inspect
 from order_sync.orders.claims import OrderQueue
 from order_sync.orders.database import Database, WritableDatabase
@@ -37,7 +37,6 @@ from order_sync.orders.sources import UnknownSource, check_sources, only_mapped,
 from order_sync.orders.sql_server import reason
 from order_sync.orders.tables import Tables
 from order_sync.orders.toml_file import read_text
-from order_sync.plain_text import OBEYED
 from order_sync.settings import Settings, load_settings, tables_of
 from order_sync.variables import load_env_file
 
@@ -82,6 +81,10 @@ class _Commands(click.Group):
         except OSError as error:
             stop.silence()
             print_error(OrderSyncError(" ".join(str(error).split())))
+        except Exception as error:
+            # Unforeseen: its traceback is wanted, but for the secrets that a library may have put into its words.
+            with masked_errors():
+                raise error
         sys.exit(2)
 
 
@@ -93,6 +96,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # a pipe on Windows cannot say every name: better a mark than an error
             stream.reconfigure(errors="backslashreplace")
     load_env_file(Path.cwd(), Settings.model_fields)
+    mask_logs()
     # Dagster announces its beta features and click its renamed ones: not news to who runs a sync.
     warnings.filterwarnings("ignore", module=r"dagster\..*")
 
@@ -450,9 +454,7 @@ def _opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
 
 
 def _print_json(value: Any) -> None:
-    """JSON escapes control characters by itself, but for those that only newer terminals obey."""
-    text = json.dumps(value, default=str, indent=2, ensure_ascii=False)
-    click.echo(OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    click.echo(plain_text.as_json(value))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from order_sync import plain_text
 from order_sync.counted import counted
 from order_sync.durations import age, span
 from order_sync.orders.counts import OUTCOMES
@@ -26,7 +27,6 @@ from order_sync.orders.held import HeldOrder, unexpected
 from order_sync.orders.holdups import first, holdups
 from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.orders.reconcile import SHOWN, Kind
-from order_sync.plain_text import visible
 
 # Only the types: what a command does not run, it does not import.
 if TYPE_CHECKING:
@@ -42,21 +42,30 @@ WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no widt
 
 
 class _Console(Console):
-    """Shows control characters of a text instead of sending them to the terminal.
+    """Prints text as text (plain_text.py). What a closed pipe means is left to the command."""
 
-    And leaves it to the command what a reader that has gone means.
-    """
+    def print(self, *objects: Any, lines: bool = False, **more: Any) -> None:
+        """A string is one line unless `lines` says otherwise."""
+        texts = (plain_text.line(o) if isinstance(o, str) and not lines else o for o in objects)
+        super().print(*texts, **more)
 
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+    def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=visible(segment.text))
+            yield segment if segment.control else segment._replace(text=plain_text.visible(segment.text))
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
-console = _Console(soft_wrap=True, width=WIDTH)
-errors = _Console(stderr=True, soft_wrap=True, width=WIDTH)
+class _Table(Table):
+    """Its cells are short and of one line, whatever they hold."""
+
+    def add_row(self, *cells: Any, **more: Any) -> None:
+        super().add_row(*(plain_text.cell(cell) if isinstance(cell, str) else cell for cell in cells), **more)
+
+
+console = _Console(soft_wrap=True, width=WIDTH, emoji=False)
+errors = _Console(stderr=True, soft_wrap=True, width=WIDTH, emoji=False)
 
 STEPS = {"create_group": "groups", "create_item": "items", "create_subitem": "subitems"}
 REJECTED_SHOWN = 20
@@ -124,7 +133,7 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
         _print_idle(summary, customers)
         return
     if summary.customers:
-        table = Table(title=f"Run {summary.run_id}", title_justify="left")
+        table = _Table(title=f"Run {summary.run_id}", title_justify="left")
         table.add_column("customer")
         for heading in OUTCOMES:
             table.add_column(heading, justify="right")
@@ -225,7 +234,7 @@ def print_findings(findings: Sequence[Finding], database: str) -> None:
         mark = "[red]must[/]" if finding.blocks else "[yellow]note[/]"
         console.print(f"{mark}  {escape(str(finding))}")
         if finding.remedy:
-            console.print(finding.remedy, style="dim", markup=False, highlight=False)
+            console.print(finding.remedy, lines=True, style="dim", markup=False, highlight=False)
     blocking = sum(finding.blocks for finding in findings)
     notes = len(findings) - blocking
     of_notes = f"{notes} {'note' if notes == 1 else 'notes'}"
@@ -233,7 +242,7 @@ def print_findings(findings: Sequence[Finding], database: str) -> None:
 
 
 def print_board(report: BoardReport) -> None:
-    table = Table(title=f"{escape(report.name)} (board {report.id})", title_justify="left")
+    table = _Table(title=f"{escape(report.name)} (board {report.id})", title_justify="left")
     for heading in ("board", "column", "source", "type", "found", "labels", ""):
         table.add_column(heading, justify="right" if heading == "labels" else "left")
     for column in report.columns:
@@ -297,7 +306,7 @@ def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
         console.print(f"[green]Nothing to do:[/] {what}. (Dry run: nothing was written.)")
         print_held(plan.held)
         return
-    table = Table(title="Dry run: nothing was written", title_justify="left", show_footer=True)
+    table = _Table(title="Dry run: nothing was written", title_justify="left", show_footer=True)
     table.add_column("customer", footer="all")
     for kind in PLANNED:
         table.add_column(kind, justify="right", footer=f"{total[kind]:,}")
@@ -354,10 +363,11 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
     for story in stories:
         state = f"{story['sync_state'] or 'not SYNCED'}, item {story['monday_item_id'] or '-'}"
         title = f"Order {story['order_number'] or '(no number)'} of {story['customer'] or NO_CUSTOMER}"
+        title = plain_text.cell(title)
         console.print(f"{title}, record_uuid {story['record_uuid']}: {state}", style="bold", markup=False)
         if story["board_id"]:
             console.print(_board_of(story), markup=False, highlight=False)
-        rows = Table()
+        rows = _Table()
         for heading in ("row", "state", "monday id", "run", "tries", "delta_uuid"):
             rows.add_column(heading)
         for header in story["headers"]:
@@ -407,7 +417,7 @@ def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping
     if not counts:
         console.print("No INSERT row waits or is rejected, and none became SYNCED in the last 24 hours.")
         return
-    table = Table(title="Queue rows by customer", title_justify="left")
+    table = _Table(title="Queue rows by customer", title_justify="left")
     table.add_column("customer")
     table.add_column("row")
     for state in ("NEW", "PENDING", "SYNCED", "ERROR"):
@@ -434,7 +444,7 @@ def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping
 
 def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
     total = report.total
-    table = Table(title="Orders by customer", title_justify="left", show_footer=True)
+    table = _Table(title="Orders by customer", title_justify="left", show_footer=True)
     table.add_column("customer", footer="all")
     for heading, number in (("rejected", total.rejected), ("waiting", total.waiting), ("synced", total.synced)):
         table.add_column(heading, justify="right", footer=f"{number:,}")
@@ -445,7 +455,7 @@ def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
         table.add_row(escape(line.customer), *counts, oldest)
     console.print(table)
     if report.runs:
-        table = Table(title="Runs, in rows", title_justify="left")
+        table = _Table(title="Runs, in rows", title_justify="left")
         table.add_column("began (UTC)", min_width=10)
         table.add_column("run", overflow="fold")  # the whole id, also on a narrow screen: --run wants it
         for heading in ("took", "rows", "created", "adopted", "rejected", "put off"):

@@ -12,6 +12,7 @@ import dagster as dg
 from order_sync.assets import checks, main_tables, monday, queue
 from order_sync.freshness import build_empty_queue_sensor, with_freshness
 from order_sync.jobs import build_reconcile_job, build_reconcile_schedule, sync_orders
+from order_sync.known_secrets import mask_logs
 from order_sync.notifications import build_notifications
 from order_sync.resources.deployments import resources
 from order_sync.sensors import build_sensor, build_stuck_sensor
@@ -20,6 +21,7 @@ from order_sync.settings import Settings, load_settings
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """The definitions of one deployment. Raises ConfigurationError if a setting or the mapping is wrong."""
+    mask_logs()
     resource_set = resources(settings)
     tables = resource_set["sql_server"].tables
     window = timedelta(hours=settings.freshness_hours)

@@ -12,9 +12,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from order_sync.known_secrets import mask_value
+
 
 class OrderSyncError(Exception):
-    """The root of every error that order_sync raises on purpose."""
+    """The root of every error that order_sync raises on purpose. No secret of this process is in its message."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*mask_value(args))
 
 
 class Rule(StrEnum):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from order_sync.plain_text import line
+
 SHOWN = 20  # lines
 IN_REPORT = "`order-sync report` lists them, `order-sync trace` has the history of each order"
 IN_TRACE = "`order-sync trace` has the history of each order"
@@ -17,6 +19,6 @@ ON_BOARD = "the board shows them"
 def log_first(write: Callable[[str], object], messages: Sequence[str], rest: str) -> None:
     """Writes the first messages; then, if there are more, their number and where to look (`rest`)."""
     for message in messages[:SHOWN]:
-        write(message)
+        write(line(message))
     if (more := len(messages) - SHOWN) > 0:
         write(f"... and {more:,} more like these, {len(messages):,} in all: {rest}")

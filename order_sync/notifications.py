@@ -28,6 +28,7 @@ REASON = "order_sync/told_reason"
 LOOK_BACK = 50  # runs; after so many failures in a row the same reason is told again
 ATTEMPTS, PAUSE, TIMEOUT = 3, 1.0, 10.0  # a sensor has a minute for all of it
 LONGEST_REASON = 600
+LONGEST_LINE = 1_000
 NEVER_THE_SAME = "nothing_rejected"  # a check about the run's own rows: others may fail in each run for one old reason
 
 
@@ -36,6 +37,11 @@ class Message:
     title: str
     lines: tuple[str, ...]
     link: str | None
+
+    def __post_init__(self) -> None:
+        # A name with a line break would make lines of its own.
+        object.__setattr__(self, "title", plain_text.line(self.title, LONGEST_REASON))
+        object.__setattr__(self, "lines", tuple(plain_text.line(line, LONGEST_LINE) for line in self.lines))
 
     @property
     def text(self) -> str:

@@ -14,11 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from order_sync.io_managers.dry_run import write_json
 from order_sync.io_managers.plan import Happens, Plan, PlannedRow
+from order_sync.plain_text import on_page
 
 ORDERS_SHOWN = 500  # on the page; the JSON file has them all
 _PAGES = Environment(
     loader=PackageLoader("order_sync", "templates"),
     autoescape=True,
+    finalize=on_page,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -19,8 +20,10 @@ SHORTEST = 8
 class Redaction:
     """Masks these secrets, and is quiet about them."""
 
-    def __init__(self, *secrets: str | None) -> None:
+    def __init__(self, *secrets: str | None, exact: Iterable[str] = ()) -> None:
+        """`exact` are masked however short they are, only as written."""
         written = {form for secret in secrets if secret and len(secret) >= SHORTEST for form in _forms(secret)}
+        written |= set(exact)
         longest_first = sorted(written, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from order_sync.errors import ConfigurationError
+from order_sync.known_secrets import remember
 from order_sync.monday import API_VERSION
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.sql_server import MISREAD, is_misread, placeholders
@@ -275,6 +276,7 @@ def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
     `checked` asks that everything be set that the deployment needs.
     Raises ConfigurationError with the names of all variables that are unknown, wrong or missing, never their values.
     """
+    _remember(overrides)
     unknown = unknown_variables(os.environ, Settings.model_fields)
     wrong = [_unknown(variable, meant) for variable, meant in unknown.items()]
     wrong += [
@@ -298,6 +300,16 @@ def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
     if sentences:
         raise ConfigurationError(" ".join(sentences)) from None
     return settings
+
+
+def _remember(overrides: Mapping[str, Any]) -> None:
+    """What is given beside the environment is masked from here on, also if it turns out to be wrong."""
+    for name, field in Settings.model_fields.items():
+        value = overrides.get(name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if isinstance(value, str) and field.annotation == SecretStr | None:
+            remember(PREFIX + name, value)
 
 
 def _variable(name: str) -> str:

@@ -58,6 +58,8 @@ def silence() -> None:
 
 def fail(error: OSError) -> NoReturn:
     """Standard output takes no more: a full disk."""
+    from order_sync.plain_text import line
+
     silence()
-    print(f"order-sync: {error}", file=sys.stderr)
+    print(f"order-sync: {line(str(error))}", file=sys.stderr)
     raise SystemExit(2)

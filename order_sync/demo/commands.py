@@ -64,7 +64,7 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
             summary = launch.sync(settings)
         console.print_summary(summary)
         agreement = scene.compare(settings, running.state())
-        out.print(agreement.text())
+        out.print(agreement.text(), lines=True)
         if ui:
             alone.release()  # another demo may come and go while this one only shows what is there
             _stay(settings, running.page_url, ui_port)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from order_sync.orders.naming import Customers
 from order_sync.orders.tables import State
+from order_sync.plain_text import line
 
 PREVIEW_ROWS = 10
 Row = dict[str, Any]
@@ -72,6 +73,6 @@ def preview(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dg.Met
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, str | int) or value is None:
+    if isinstance(value, int) or value is None:
         return value
-    return str(value)
+    return line(str(value))

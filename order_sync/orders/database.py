@@ -28,6 +28,7 @@ from tenacity import (
 )
 
 from order_sync.errors import ConfigurationError, DatabaseUnavailable
+from order_sync.known_secrets import masked_errors
 from order_sync.orders.parameters import DRIVER_NAME
 from order_sync.orders.sql_server import (
     LOGIN_SECONDS,
@@ -279,7 +280,8 @@ def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
     def _on_do_connect(_dialect: Any, _record: Any, args: list[Any], parameters: dict[str, Any]) -> None:
         if token is not None:
             args[0] = without_login(args[0])
-            given = token()
+            with masked_errors():  # a library that asks for one may name what it asked with
+                given = token()
             secrets.add(given)
             parameters["attrs_before"] = token_attributes(given)
 
