@@ -22,6 +22,8 @@ _NAMED = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|WEBHOOK|API_?KEY|C
 _NO_SECRET = re.compile(r".*(_FILE|_PATH|_DIR)|NO_PROXY", re.IGNORECASE)
 _QUERY = re.compile(r"pwd|passw|token|secret|sig|key|code", re.IGNORECASE)
 _PWD = re.compile(r"(?:PWD|PASSWORD|AccessToken)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;&]*)", re.IGNORECASE)
+_ADDRESSES = ("_URL", "_DSN")
+_EXAMPLES = {"PASSWORD"}  # what .env.example has for one
 _PATH_PART = 16  # characters; shorter parts of a webhook's path are words such as `workflows`
 
 _given: set[tuple[str, str]] = set()
@@ -80,7 +82,8 @@ def proxy_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]
 
 def secrets_in(name: str, value: str) -> Iterator[str]:
     """What is secret in the value of a variable: all of it, or parts of the URL that it is."""
-    if "://" not in value and not _PROXY.fullmatch(name):
+    is_address = _PROXY.fullmatch(name) or name.upper().endswith(_ADDRESSES)
+    if "://" not in value and not is_address:
         yield value
         return
     authority = value.partition("://")[2] or value
@@ -113,7 +116,7 @@ def _may_hold_one(name: str, value: str) -> bool:
     if _NO_SECRET.fullmatch(name):
         return False
     ours = name.upper().startswith("ORDER_SYNC_") and "://" in value
-    return bool(ours or _PROXY.fullmatch(name) or _NAMED.search(name) or name.upper().endswith(("_URL", "_DSN")))
+    return bool(ours or _PROXY.fullmatch(name) or _NAMED.search(name) or name.upper().endswith(_ADDRESSES))
 
 
 @lru_cache(maxsize=8)
@@ -121,7 +124,7 @@ def _made(variables: frozenset[tuple[str, str]]) -> Redaction:
     found: set[str] = set()
     for name, value in variables:
         for secret in secrets_in(name, value):
-            found |= {secret, unquote(secret), unquote_plus(secret)}
+            found |= {secret, unquote(secret), unquote_plus(secret)} - _EXAMPLES
     # One that is short is masked only where it stands as a password: as a word it may be part of any message.
     short = {form for secret in found if 0 < len(secret) < SHORTEST for form in (f":{secret}@", f"PWD={secret}")}
     return Redaction(*found, exact=short)
