@@ -111,7 +111,7 @@ class MondayTransport(HTTPXTransport):
     def connect(self) -> None:
         try:
             super().connect()  # type: ignore[no-untyped-call]
-        except (ImportError, ValueError, httpx.InvalidURL) as error:
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             told = self._redaction.text(f"{type(error).__name__}: {error}")
             raise ConfigurationError(f"No connection to {self.url} can be set up: {told}. {PROXY_ADVICE}") from None
 

@@ -70,7 +70,8 @@ def is_misread(url: str | sa.URL) -> bool:
         made = sa.make_url(url)
     except (ArgumentError, ValueError):
         return False  # not read at all
-    return made.get_backend_name() == "mssql" and "@" in f"{made.host}{made.database}"
+    first_option = next(iter(made.query), "") + str(url).partition("@")[2].partition("?")[2].partition("=")[0]
+    return made.get_backend_name() == "mssql" and "@" in f"{made.host}{made.database}{first_option}"
 
 
 def find_driver() -> str:
