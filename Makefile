@@ -26,6 +26,7 @@ faults: $(VENV)/.installed-test
 benchmark: $(BENCHMARK_VENV)/.installed
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.client_cost
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.size
+	-$(BENCHMARK_VENV)/bin/python -m benchmarks.history
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.latency
 	-$(BENCHMARK_VENV)/bin/python -m benchmarks.against_peers
 

@@ -25,6 +25,7 @@ LONGEST_BACK_OFF = 3_600
 STUCK_SECONDS = 300  # between two looks for rows that were left behind
 CUSTOMERS_SHOWN = 5
 NEXT_TICK = "The next tick looks again."
+NOTHING_NEW = "No new rows."
 RUNS_SHOWN = 8  # of each job: more failures than lead to the longest back-off
 JOBS = (JOB_NAME, "__ASSET_JOB")  # the second is what "Materialize all" in the UI runs
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
@@ -52,21 +53,20 @@ def build_sensor(*, interval_seconds: int, running: bool, clock_speed: float = 1
             return _skip(context, reason)
         try:
             with sql_server.looking() as reader:
+                if not reader.has_open_rows():
+                    return _skip(context, NOTHING_NEW)
                 # Rows that a failed or dead run still holds wait for the next run, not for their lease to expire.
                 over = registry.over(lease.run_id for lease in reader.leases())
-                headers, lines = reader.claimable_headers(over), reader.claimable_lines(over)
-                rows = [*headers, *(line for line in lines if line["late"])]
-                nameless = reader.count_without_order()  # which a run rejects
-                if not rows and not nameless:
+                due = reader.due(over)
+                if not due.rows:
                     return _skip(context, _nothing_new(held_orders(reader, over=over)))
         except DatabaseUnavailable as error:
             return _skip(context, f"{error} {NEXT_TICK}")
-        newest = max((row["created_at"].isoformat() for row in rows), default="")
-        seen = {"newest": newest, "rows": len(rows) + nameless}
-        customers = Customers(row["customer"] for row in rows)
+        seen = {"newest": due.newest.isoformat() if due.newest else "", "rows": due.rows}
+        customers = Customers(due.customers)
         tags = {
             "order_sync/scope": "all",
-            "order_sync/headers": str(len(headers)),
+            "order_sync/headers": str(due.headers),
             "order_sync/customers": _shown(customers.names),
         }
         return _ask(context, before, seen, customers=[], tags=tags, clock_speed=clock_speed)
@@ -232,9 +232,9 @@ def _status(running: bool) -> dg.DefaultSensorStatus:
 def _nothing_new(held: list[HeldOrder]) -> str:
     waiting = [order for order in held if order.needs_a_person]
     if not waiting:
-        return "No new rows."
+        return NOTHING_NEW
     wait = counted(len(waiting), "order waits", "orders wait")
-    return f"No new rows. {wait} for a person (order-sync status), first {waiting[0]}. {' '.join(holdups(waiting))}"
+    return f"{NOTHING_NEW} {wait} for a person (order-sync status), first {waiting[0]}. {' '.join(holdups(waiting))}"
 
 
 def _shown(customers: list[str]) -> str:

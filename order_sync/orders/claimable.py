@@ -74,6 +74,10 @@ class Claimable:
             )
         )
 
+    def late_lines(self) -> sa.Select[Any]:
+        """Those of the lines that no header of their order will bring along."""
+        return self.lines().where(~self.has_header(self.tables.line_queue))
+
     def header(self) -> sa.ColumnElement[bool]:
         """The header itself is free, whatever may hold its order."""
         return self._is_free(self.tables.header_queue)

@@ -7,15 +7,34 @@ Reads only; claims.py claims, claimable.py says what may be claimed, counts.py h
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.orders.conditions import created, is_of_run
+from order_sync.orders.conditions import created, is_of_run, is_open
 from order_sync.orders.counts import QueueCounts
+from order_sync.orders.customers import spelling
 from order_sync.orders.database import Row, chunks
 from order_sync.orders.guid import uuid_key
 from order_sync.orders.naming import customer_key
 from order_sync.orders.tables import CUSTOMER, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """What a run would take up now, counted by the database."""
+
+    headers: int = 0
+    late_lines: int = 0  # looked for only where no header is due: a run takes up both
+    nameless: int = 0  # rows that name no order, which a run rejects
+    newest: datetime | None = None
+    customers: tuple[str | None, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return self.headers + self.late_lines + self.nameless
 
 
 class QueueReader(QueueCounts):
@@ -32,6 +51,39 @@ class QueueReader(QueueCounts):
         h = self.tables.header_queue
         rows = self.database.rows(self.claimable(over).headers().order_by(h.c.created_at, h.c.delta_uuid))
         return self._in_order(rows)
+
+    def has_open_rows(self) -> bool:
+        """Whether anything is to be looked at: one look into an index where nothing waits."""
+        tables = (self.tables.header_queue, self.tables.line_queue)
+        return any(self.database.column(sa.select(t.c.sync_state).where(is_open(t)).limit(1)) for t in tables)
+
+    def due(self, over: Collection[str] = ()) -> Due:
+        """What waits for a run, without a look at each row here: hundreds of thousands may wait."""
+        free = self.claimable(over)
+        headers, lines = self._counted(self.tables.header_queue, free.headers()), list[Row]()
+        if not headers:
+            lines = self._counted(self.tables.line_queue, free.late_lines())
+        found = [*headers, *lines]
+        return Due(
+            headers=sum(row["rows"] for row in headers),
+            late_lines=sum(row["rows"] for row in lines),
+            nameless=self.count_without_order(),
+            newest=max((row["newest"] for row in found), default=None),
+            customers=tuple(row["customer"] for row in found),
+        )
+
+    def _counted(self, table: sa.Table, query: sa.Select[Any]) -> list[Row]:
+        """Claimable rows by customer: customer, rows, newest. As in `_in_order` without orders of a doubled key."""
+        if doubled := [row["record_uuid"] for row in self.doubled(table)]:
+            for some in chunks(doubled):
+                query = query.where(table.c.record_uuid.not_in(some))
+        rows = query.subquery()
+        counted = sa.select(
+            sa.func.max(rows.c.customer).label("customer"),
+            sa.func.count().label("rows"),
+            sa.func.max(rows.c.created_at).label("newest"),
+        ).group_by(spelling(rows.c.customer))
+        return sorted(self.database.rows(counted), key=lambda row: row["newest"])
 
     def count_claimable_headers(self, over: Collection[str] = ()) -> int:
         return self.database.count(self.claimable(over).headers())

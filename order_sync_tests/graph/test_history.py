@@ -24,6 +24,7 @@ from order_sync_tests.graph.test_sensor import request_of, skipped, tick
 HISTORY = 800  # orders, each of one header and one line
 # Steps; a look at every one of so many rows takes several for each of them, and one new order takes 2,000 at the most.
 MOST = 2 * HISTORY
+IDLE = 2  # questions to the queue tables in a tick with nothing waiting, beside the look at their columns
 EVERY = 100  # steps between two counts
 
 
@@ -102,6 +103,7 @@ def test_no_statement_reads_what_is_done(stage: Stage) -> None:
     add_history(stage, HISTORY)
     with stage.instance() as instance, counted_statements() as costs:
         assert "No new rows" in skipped(tick(stage, instance))
+        assert len([text for text in costs.texts if "DELTA" in text]) <= IDLE
         sample = stage.add_orders(1)
         assert request_of(tick(stage, instance)).tags["order_sync/headers"] == "1"
         summary = stage.sync()

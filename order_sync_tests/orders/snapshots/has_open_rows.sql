@@ -1,0 +1,3 @@
+SELECT TOP 1 [ORDER_LIST_DELTA].sync_state
+FROM [ORDER_LIST_DELTA]
+WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND coalesce(upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))), ?) != ? AND (upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) = ? OR ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND coalesce(upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))), ?) != ? AND ([ORDER_LIST_DELTA].sync_state IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) NOT IN (?, ...)) OR [ORDER_LIST_DELTA].action_type IS NULL OR (upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) NOT IN (?, ...))));
