@@ -18,7 +18,7 @@ from order_sync.orders.mapping import Mapping, load_mapping
 from order_sync.orders.tables import make_tables
 
 CHROMIUM = Path("/usr/bin/chromium")
-TOGETHER = ("docs",)  # folders whose tests share what takes long to start
+TOGETHER = ("browser", "docs", "faults")  # folders whose tests share what takes long to start
 FIRST = ("faults", "browser", "deployment")  # what takes longest, so that no worker is left with it at the end
 
 # A shell lets what it runs in the background ignore Ctrl-C, and every process that a test starts would inherit that.

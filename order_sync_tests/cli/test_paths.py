@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from order_sync.cli import main
 from order_sync.emulator import Emulator
-from order_sync_tests.graph.stage import Stage, stage_in
+from order_sync_tests.graph.stage import Record, Stage, stage_in
 
 NAMES = ("or#der", "or?der", "or?mode=memory", "or%23der", "100%", "or der ", "Žluťoučký ☂", "a&b=c;d+e", "a:b@c")
 
@@ -28,7 +28,7 @@ def odd(request: pytest.FixtureRequest, board_process: Emulator, tmp_path: Path)
     """A stage with an odd home."""
     folder = tmp_path / "project"
     folder.mkdir()
-    with stage_in(folder, board_process, ORDER_SYNC_HOME=str(folder / request.param)) as stage:
+    with stage_in(folder, board_process, Record.IN_MEMORY, ORDER_SYNC_HOME=str(folder / request.param)) as stage:
         yield stage
 
 
