@@ -6,6 +6,7 @@ Reads and writes nothing itself: the claim and the look at what waits share thes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,7 +39,7 @@ class Claimable:
 
     def headers(self) -> sa.Select[Any]:
         """Headers as delta_uuid, record_uuid, customer, order_number, created_at; unordered."""
-        h, blocked = self.tables.header_queue, self._blocked()
+        h, blocked = self.tables.header_queue, self._blocked(also=self.is_leased)
         return (
             sa.select(
                 h.c.delta_uuid,
@@ -48,7 +49,7 @@ class Claimable:
                 created(h),
             )
             .select_from(h.outerjoin(blocked, _is_of(blocked, h)))
-            .where(unsynced(h), self.header(), ~has_no_order(h), blocked.c.record_key.is_(None), ~self._is_held(h))
+            .where(unsynced(h), self.header(), ~has_no_order(h), blocked.c.record_key.is_(None))
         )
 
     def lines(self) -> sa.Select[Any]:
@@ -118,24 +119,21 @@ class Claimable:
             ),
         )
 
-    def _blocked(self) -> sa.Subquery:
-        """The orders that a row of theirs holds back, by record_key.
+    def _blocked(self, also: Callable[[sa.FromClause], sa.ColumnElement[bool]] | None = None) -> sa.Subquery:
+        """The orders that a row of theirs holds back, by record_key: of a header also those that a run has rows of.
 
         Joined, and so found once: asked of each row, a large order would read all its rows as many times as it has
-        rows. No NOT IN, which one NULL would empty.
+        rows, and many waiting orders all rows that a run holds. No NOT IN, which one NULL would empty.
         """
         queues = (self.tables.header_queue.alias("blocking"), self.tables.line_queue.alias("blocking"))
+        kinds = [blocks_its_order, also] if also else [blocks_its_order]
         return sa.union(
             *(
-                sa.select(uuid_key(queue.c.record_uuid).label("record_key")).where(blocks_its_order(queue))
+                sa.select(uuid_key(queue.c.record_uuid).label("record_key")).where(holds(queue))
+                for holds in kinds
                 for queue in queues
             )
         ).subquery("blocked")
-
-    def _is_held(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
-        """A run has headers or lines of the row's order."""
-        queues = (table.alias("held") for table in (self.tables.header_queue, self.tables.line_queue))
-        return sa.or_(*(sa.exists().where(same_order(held, row), self.is_leased(held)) for held in queues))
 
 
 def _is_of(blocked: sa.Subquery, row: sa.FromClause) -> sa.ColumnElement[bool]:
