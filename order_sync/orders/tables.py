@@ -168,14 +168,12 @@ def make_tables(
         sa.Column("monday_item_id", sa.BigInteger),
         *tracking_columns(),
         sa.Index(f"IX_{names.header_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
-        sa.Index(
-            f"IX_{names.header_queue}_run", "sync_state", "sync_run_id", "record_uuid", "created_at", info={LEADING: 2}
-        ),
         sa.Index(f"IX_{names.header_queue}_completed", "sync_completed_at"),
         sa.Index(f"IX_{names.header_queue}_item", "monday_item_id"),
         sa.Index(f"IX_{names.header_queue}_number", ORDER_NUMBER),
     )
     _index(header_queue, "record")
+    _index_by_run(header_queue)
     _index(header_queue, "delta", primary=True)
     line_queue = sa.Table(
         names.line_queue,
@@ -192,12 +190,10 @@ def make_tables(
         sa.Column("parent_item_id", sa.BigInteger),
         *tracking_columns(),
         sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
-        sa.Index(
-            f"IX_{names.line_queue}_run", "sync_state", "sync_run_id", "record_uuid", "created_at", info={LEADING: 2}
-        ),
         sa.Index(f"IX_{names.line_queue}_completed", "sync_completed_at"),
     )
     _index(line_queue, "record")
+    _index_by_run(line_queue)
     _index(line_queue, "delta", primary=True)
     _index(line_queue, "line", "record", primary=True)
     known = {c.name.lower() for c in header_queue.columns} | {"last_synced_at"}
@@ -313,6 +309,17 @@ def make_tables(
         budgets=budgets,
         log=log,
     )
+
+
+def _index_by_run(queue: sa.Table) -> None:
+    """By what a run holds, and within that by order: an order's rows are asked for with both."""
+    held = (queue.c.sync_state, queue.c.sync_run_id)
+    made = {
+        "sqlite": sa.Index(f"IX_{queue.name}_run_key", *held, uuid_key(queue.c.record_uuid)),
+        "mssql": sa.Index(f"IX_{queue.name}_run", *held, queue.c.record_uuid, queue.c.created_at),
+    }
+    for dialect, index in made.items():
+        index.ddl_if(dialect=dialect).info.update({"dialect": dialect, LEADING: 2})
 
 
 def _index(table: sa.Table, *of: str, primary: bool = False) -> None:
