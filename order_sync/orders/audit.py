@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from order_sync.orders.conditions import blocks_its_order, is_claimed, same_order, waits
 from order_sync.orders.database import Row, chunks
+from order_sync.orders.guid import uuid_key
 from order_sync.orders.queue import QueueReader
 from order_sync.orders.tables import State
 
@@ -81,7 +82,7 @@ def orders_apart(reader: QueueReader, run_id: str) -> list[Row]:
             h.c.sync_state == State.SYNCED,
             sa.or_(o.c.sync_state.is_(None), o.c.sync_state != State.SYNCED, ~an_item_of_the_order),
         )
-        .order_by(h.c.record_uuid, h.c.delta_uuid)
+        .order_by(uuid_key(h.c.record_uuid), h.c.delta_uuid)
     )
 
 
@@ -115,7 +116,7 @@ def lines_apart(reader: QueueReader, run_id: str) -> list[Row]:
                 sa.func.coalesce(m.c.parent_item_id, 0) != line.c.parent_item_id,
             ),
         )
-        .order_by(line.c.record_uuid, line.c.line_uuid)
+        .order_by(uuid_key(line.c.record_uuid), line.c.line_uuid)
     )
 
 
