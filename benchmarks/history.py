@@ -1,4 +1,4 @@
-"""What years of SYNCED rows, and very many waiting ones, cost the next order and whoever looks.
+"""What years of SYNCED rows, and 200,000 waiting ones, cost the next order and a look at the queue.
 
     python -m benchmarks.history [--quick] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""What the odd sizes cost: a run in which every order is rejected, one order of very many lines, very many runs.
+"""What the odd sizes cost: a run in which every order is rejected, one order of 10,000 lines, 200 runs.
 
     python -m benchmarks.size [--quick] [--json FILE]
 
@@ -120,7 +120,7 @@ def measure(what: str, sample: SampleOrders, *, rejected: bool = False) -> Cost:
 
 
 def measure_record(runs: int) -> float:
-    """MB of DAGSTER_HOME after so many runs of one order each."""
+    """MB of DAGSTER_HOME after `runs` runs of one order each."""
     sample = arriving_orders(runs, seed=SEED, created_at=MORNING)
     with console.status(f"{runs} runs"), stage(sample, {}) as (folder, emulator, _):
         done = start(RECORD, folder, emulator.url, {"RUNS": str(runs)}, module=CHILD)
@@ -218,7 +218,7 @@ def child() -> int:
 
 
 def record() -> int:
-    """So many runs of one order each."""
+    """RUNS runs of one order each."""
     from benchmarks.peers.child import REPORT
     from order_sync import launch
     from order_sync.settings import load_settings

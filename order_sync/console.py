@@ -58,7 +58,7 @@ class _Console(Console):
 
 
 class _Table(Table):
-    """Its cells are short and of one line, whatever they hold."""
+    """Its cells are short and of one line."""
 
     def add_row(self, *cells: Any, **more: Any) -> None:
         super().add_row(*(plain_text.cell(cell) if isinstance(cell, str) else cell for cell in cells), **more)
@@ -68,6 +68,7 @@ console = _Console(soft_wrap=True, width=WIDTH, emoji=False)
 errors = _Console(stderr=True, soft_wrap=True, width=WIDTH, emoji=False)
 
 STEPS = {"create_group": "groups", "create_item": "items", "create_subitem": "subitems"}
+THEN_RETRY = "Correct the rejected rows in the queue tables, then: order-sync retry"
 REJECTED_SHOWN = 20
 RUNS_SHOWN = 10
 LABELS_SHOWN = 8
@@ -158,7 +159,7 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
     _print_left(summary)
     print_held(summary.held)
     if summary.rejected:
-        console.print("Correct the rejected rows in the queue tables, then: order-sync retry")
+        console.print(THEN_RETRY)
 
 
 def _print_left(summary: Summary) -> None:
@@ -439,7 +440,7 @@ def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping
     console.print(table)
     print_rejected(rejected)
     if rejected:
-        console.print("Correct the rejected rows in the queue tables, then: order-sync retry")
+        console.print(THEN_RETRY)
 
 
 def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:

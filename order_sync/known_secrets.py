@@ -1,7 +1,7 @@
-"""The secrets that this process works with, and the one place that masks them in whatever it says.
+"""The secrets that this process works with, and the one place that masks them in all that it says.
 
 In: the environment (settings, proxies, other programs' passwords) and settings given otherwise. Out: texts with ***.
-Knows a secret by its value: it is masked whatever a library makes of it, also in pieces of a URL that is misread.
+Knows a secret by its value: it is masked in all that a library makes of it, also in pieces of a URL that is misread.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
@@ -61,23 +61,17 @@ def mask_logs() -> None:
 
     def masked(*args: Any, **more: Any) -> logging.LogRecord:
         record = make(*args, **more)
+        redaction = _redaction()
         with suppress(Exception):  # what cannot be formatted is reported by the handler
             text = record.getMessage()
-            if _redaction().concerns(text):
-                record.msg, record.args = mask(text), None
+            if redaction.concerns(text):
+                record.msg, record.args = redaction.text(text), None
         if record.exc_info and record.exc_info[1] is not None:
-            _redaction().error(record.exc_info[1])
+            redaction.error(record.exc_info[1])
         return record
 
     masked.masks = True  # type: ignore[attr-defined]
     logging.setLogRecordFactory(masked)
-
-
-def proxy_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The variables that name a proxy, in either case, with their values."""
-    for name, value in environment.items():
-        if value and _PROXY.fullmatch(name) and not _NO_SECRET.fullmatch(name):
-            yield name, value
 
 
 def secrets_in(name: str, value: str) -> Iterator[str]:

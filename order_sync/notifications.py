@@ -336,9 +336,9 @@ def _email(settings: Settings) -> Send:
 
     def send(message: Message) -> None:
         mail = EmailMessage()
-        mail["Subject"], mail["From"] = plain_text.visible(" ".join(message.title.split())), settings.email_from or ""
+        mail["Subject"], mail["From"] = message.title, settings.email_from or ""
         mail["To"] = settings.email_to or ""
-        mail.set_content(plain_text.visible(message.text) + (f"\n\n{message.link}" if message.link else "") + "\n")
+        mail.set_content(message.text + (f"\n\n{message.link}" if message.link else "") + "\n")
         host, port, safe = settings.email_host or "", settings.email_port, ssl.create_default_context()
         server = (
             smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=safe)

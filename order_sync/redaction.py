@@ -15,6 +15,8 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 # Nothing this short is a secret that SQL Server or monday would take, and masking it would garble every message.
 SHORTEST = 8
+# What a login in a URL is written with, for who is shown that theirs was read otherwise.
+ESCAPES = "%40 for @, %3A for :, %2F for /, %23 for #, %3F for ? and %25 for %"
 
 
 class Redaction:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import httpx
 
 from order_sync.errors import ConfigurationError
+from order_sync.redaction import ESCAPES
 
 _NAMES = re.compile(r"(https?|all)_proxy", re.IGNORECASE)
 
@@ -24,7 +25,7 @@ def check_proxies() -> None:
         if not _is_usable(address):
             raise ConfigurationError(
                 f"{variable} is not the address of a proxy, http://user:password@host:port. In user and password write "
-                "%40 for @, %3A for :, %2F for /, %23 for #, %3F for ? and %25 for %. Nothing was sent."
+                f"{ESCAPES}. Nothing was sent."
             )
 
 
@@ -52,5 +53,5 @@ def _is_usable(address: str) -> bool:
     try:
         return bool(httpx.Proxy(whole).url.host)
     except Exception:
-        # Whatever a library says of such an address may hold a part of it.
+        # What a library says of such an address may hold a part of it.
         return False

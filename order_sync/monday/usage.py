@@ -1,7 +1,7 @@
 """What is spent of the account: calls, complexity, and seconds waited.
 
 In: one note for each request that leaves, from the transport. Out: sums. A call is one GraphQL request to monday's API,
-whatever came of it. Files of a bulk import are none; no other place counts calls.
+successful or not. Files of a bulk import are none; no other place counts calls.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from order_sync.errors import ConfigurationError, WriteLost
+from order_sync.redaction import ESCAPES
 
 DRIVER = "ODBC Driver 18 for SQL Server"
 LOGIN_SECONDS = 10
@@ -58,10 +59,7 @@ def placeholders(url: str) -> list[str]:
     return [word for word, given in example.items() if given == word]
 
 
-MISREAD = (
-    "is read with a part of the password as the server's name: in user and password write "
-    "%40 for @, %3A for :, %2F for /, %23 for #, %3F for ? and %25 for %"
-)
+MISREAD = f"is read with a part of the password as the server's name: in user and password write {ESCAPES}"
 
 
 def is_misread(url: str | sa.URL) -> bool:
