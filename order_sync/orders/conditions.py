@@ -8,6 +8,7 @@ condition on waiting rows also says so in ranges of sync_state as it is, which a
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,12 +37,18 @@ def action_of(table: sa.FromClause) -> sa.ColumnElement[str]:
 
 
 def is_insert(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    return action_of(table) == Action.INSERT
+    return _is_one_of(table.c.action_type, Action.INSERT)
+
+
+def is_left_alone(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows that want something else than order_sync does."""
+    return _is_one_of(table.c.action_type, Action.UPDATE, Action.DELETE)
 
 
 def unsynced(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Rows that are not SYNCED, those without a state among them."""
-    return sa.and_(_is_elsewhere(table), sa.func.coalesce(state_of(table), "") != State.SYNCED)
+    usual = table.c.sync_state.in_([state for state in State if state is not State.SYNCED])
+    return sa.and_(_is_elsewhere(table), sa.or_(usual, sa.func.coalesce(state_of(table), "") != State.SYNCED))
 
 
 def in_states(table: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
@@ -75,7 +82,11 @@ def is_claimed(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def has_unknown_state(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.or_(table.c.sync_state.is_(None), state_of(table).not_in(list(State)))
+    return _is_none_of(table.c.sync_state, State)
+
+
+def has_unknown_action(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return _is_none_of(table.c.action_type, Action)
 
 
 def is_unknown(table: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -94,8 +105,8 @@ def has_no_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def has_no_key(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Waiting rows that cannot be told from others, or found on a board: their delta_uuid or line_uuid is no uuid."""
-    return sa.and_(waits(table), _has_no_key(table))
+    """The row cannot be told from others, or found on a board: its delta_uuid or line_uuid is no uuid."""
+    return sa.or_(*(no_uuid(table.c[name]) for name in ("delta_uuid", "line_uuid") if name in table.c))
 
 
 def blocks_its_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -103,8 +114,8 @@ def blocks_its_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
     # Asked of each row of each order that waits: nearly all are as they should be, which two comparisons show.
     usual = sa.and_(table.c.sync_state.in_(WAITING), table.c.action_type == Action.INSERT)
     wrong = sa.or_(_is_in(table, State.ERROR), sa.and_(unsynced(table), _is_unknown(table)))
-    no_key = sa.and_(_is_in(table, *WAITING), _has_no_key(table))
-    found = sa.case((usual, _flag(_has_no_key(table))), else_=_flag(sa.or_(wrong, no_key)))
+    no_key = sa.and_(_is_in(table, *WAITING), has_no_key(table))
+    found = sa.case((usual, _flag(has_no_key(table))), else_=_flag(sa.or_(wrong, no_key)))
     return sa.and_(_is_elsewhere(table), found == 1)
 
 
@@ -139,16 +150,21 @@ def _is_elsewhere(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def _is_in(table: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
-    return sa.and_(state_of(table).in_(states), is_insert(table))
+    return sa.and_(_is_one_of(table.c.sync_state, *states), is_insert(table))
 
 
 def _is_unknown(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    no_action = sa.or_(table.c.action_type.is_(None), action_of(table).not_in(list(Action)))
-    return sa.or_(has_unknown_state(table), no_action)
+    return sa.or_(has_unknown_state(table), has_unknown_action(table))
 
 
-def _has_no_key(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.or_(*(no_uuid(table.c[name]) for name in ("delta_uuid", "line_uuid") if name in table.c))
+def _is_one_of(column: sa.ColumnElement[Any], *values: StrEnum) -> sa.ColumnElement[bool]:
+    """The value as it counts. Nearly all are spelled as they should be, which is looked at first: it costs less."""
+    others = [other for other in type(values[0]) if other not in values]
+    return sa.or_(column.in_(values), sa.and_(column.not_in(others), _folded(column).in_(values)))
+
+
+def _is_none_of(column: sa.ColumnElement[Any], kind: type[StrEnum]) -> sa.ColumnElement[bool]:
+    return sa.or_(column.is_(None), sa.and_(column.not_in(list(kind)), _folded(column).not_in(list(kind))))
 
 
 class _null(FunctionElement[None]):

@@ -10,28 +10,31 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from order_sync.orders.claimable import Claimable
 from order_sync.orders.conditions import (
     action_of,
+    folded,
     has_no_order,
     is_claimed,
     is_insert,
+    is_left_alone,
     is_of_run,
     is_rejected,
     is_synced,
-    state_of,
+    same_order,
     twice,
     unsynced,
     waits,
 )
 from order_sync.orders.customers import merged, spelling
 from order_sync.orders.database import Database, Row, chunks
-from order_sync.orders.guid import canonical
+from order_sync.orders.guid import canonical, loose_key
 from order_sync.orders.naming import Customers
-from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables
+from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State, Tables
 
 # What became of a run's rows of one customer: the numbers of a row of its table.
 OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
@@ -175,29 +178,40 @@ class QueueCounts:
 
         Of the SYNCED ones, which the queue keeps for years, those of the last day (RECENT).
         """
-        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
         since = self.database.current_time() - RECENT
         customers = Customers()
         found: list[Row] = []
-        for kind, table, customer, rows in (
-            ("header", h, h.c[CUSTOMER], h),
-            ("line", line, o.c[CUSTOMER], line.outerjoin(o, o.c.record_uuid == line.c.record_uuid)),
-        ):
-            query = (
-                sa.select(
-                    sa.func.max(customer).label("customer"),
-                    state_of(table).label("state"),
-                    sa.func.count().label("rows"),
-                    sa.func.min(table.c.created_at).label("oldest"),
-                )
-                .select_from(rows)
-                .where(is_insert(table))
-                .group_by(spelling(customer), state_of(table))
-            )
-            recent = query.where(is_synced(table), table.c.sync_completed_at >= since)
-            counted = self.database.rows(query.where(unsynced(table)), recent)
+        for kind, table in (("header", self.tables.header_queue), ("line", self.tables.line_queue)):
+            recent = sa.and_(is_synced(table), table.c.sync_completed_at >= since)
+            rows = self.database.rows(*(self._by_customer(table, which) for which in (unsynced(table), recent)))
+            counted = [row | {"state": row["state"] and folded(row["state"])} for row in rows]
             found += [{"row": kind} | row for row in merged(counted, add=["rows"], least="oldest", customers=customers)]
         return found
+
+    def _by_customer(self, table: sa.Table, which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        """INSERT rows by customer and spelling of the state: customer, state, rows, oldest."""
+        o = self.tables.orders
+        state = sa.func.rtrim(
+            table.c.sync_state, type_=table.c.sync_state.type
+        )  # as it is, SQLite would read its index
+        counted = (sa.func.count().label("rows"), sa.func.min(table.c.created_at).label("oldest"))
+        rows = sa.select(state.label("state"), *counted).where(which, is_insert(table)).group_by(state)
+        if table is self.tables.header_queue:
+            customer = table.c[CUSTOMER]
+            return rows.add_columns(sa.func.max(customer).label("customer")).group_by(spelling(customer))
+        # By order before its customer is looked up: an order has many lines.
+        key = loose_key(table.c.record_uuid)
+        of = rows.add_columns(key.label("record_uuid")).group_by(key).subquery()
+        return (
+            sa.select(
+                sa.func.max(o.c[CUSTOMER]).label("customer"),
+                of.c.state,
+                sa.func.sum(of.c.rows).label("rows"),
+                sa.func.min(of.c.oldest).label("oldest"),
+            )
+            .select_from(of.outerjoin(o, same_order(o, of)))
+            .group_by(spelling(o.c[CUSTOMER]), of.c.state)
+        )
 
     def untouched(self) -> list[Row]:
         """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
@@ -210,7 +224,7 @@ class QueueCounts:
                     sa.func.count().label("rows"),
                     sa.func.min(sa.cast(table.c.record_uuid, sa.String(36))).label("sample"),
                 )
-                .where(unsynced(table), action_of(table).in_([Action.UPDATE, Action.DELETE]))
+                .where(unsynced(table), is_left_alone(table))
                 .group_by(action_of(table))
                 .order_by(action_of(table))
             )

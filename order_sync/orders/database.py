@@ -318,12 +318,12 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
         # The driver's own BEGIN comes too late (at the first write); ours is in _on_begin.
         connection.isolation_level = None
         connection.text_factory = decode
+        # Rows are found by random uuids: a cache that holds their indexes, and a log that is not copied back at every
+        # commit, keep the cost of a row flat (benchmarks/claim_and_commit.py).
+        connection.execute("PRAGMA cache_size=-65536")
         if not read_only:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
-            # Rows are found by random uuids: a cache that holds their indexes, and a log that is not copied back at
-            # every commit, keep the cost of a row flat (benchmarks/claim_and_commit.py).
-            connection.execute("PRAGMA cache_size=-8192")
             connection.execute("PRAGMA wal_autocheckpoint=50000")
 
     @event.listens_for(engine, "begin")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -16,17 +17,18 @@ import sqlalchemy as sa
 from order_sync.orders.conditions import (
     has_no_key,
     has_no_order,
+    has_unknown_action,
     has_unknown_state,
     is_insert,
     is_rejected,
-    is_unknown,
     same_order,
     state_of,
+    unsynced,
     waits,
 )
 from order_sync.orders.counts import QueueCounts
 from order_sync.orders.database import Row, chunks
-from order_sync.orders.guid import is_uuid
+from order_sync.orders.guid import is_uuid, loose_key
 from order_sync.orders.naming import customer_key
 from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State
 from order_sync.orders.unreadable import shown
@@ -95,7 +97,9 @@ class Cause(StrEnum):
     )
 
 
-RANK = {cause: rank for rank, cause in enumerate(Cause)}
+CAUSES = list(Cause)
+RANK = {cause: rank for rank, cause in enumerate(CAUSES)}
+KEYS = ("delta_uuid", "line_uuid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,105 +169,119 @@ class _Look:
 
     def at(self, records: list[str] | None) -> Iterator[HeldOrder]:
         for kind, table in (("header", self._tables.header_queue), ("line", self._tables.line_queue)):
-            yield from self._without_order(kind, table, records)
-            yield from self._unknown(kind, table, records)
-            yield from self._without_key(kind, table, records)
-            yield from self._rejected(kind, table, records)
-            yield from self._of_another_run(kind, table, records)
-        yield from self._not_in_main(records)
+            for row in self._rows(self._odd(table, records)):
+                yield self._held(kind, row)
+            for row in self._doubled[kind]:
+                if records is None or row["record_uuid"] in records:
+                    of = f"delta_uuid {row['delta_uuid']} of one of its {kind}s"
+                    yield _held(row, Cause.NO_KEY, f"{of} is that of another row, too: correct it")
         yield from self._without_header(records)
 
-    def _without_order(self, kind: str, table: sa.Table, records: list[str] | None) -> Iterator[HeldOrder]:
-        if records is None:
-            for row in self._rows(self._select(table, None).where(waits(table), has_no_order(table))):
+    @cached_property
+    def _doubled(self) -> dict[str, list[Row]]:
+        return {
+            "header": self._reader.doubled(self._tables.header_queue),
+            "line": self._reader.doubled(self._tables.line_queue),
+        }
+
+    def _odd(self, table: sa.Table, records: list[str] | None) -> sa.Select[Any]:
+        """The rows that hold their order, each with the first cause that it is of: all of them in one pass."""
+        o, cause = self._tables.orders, self._cause(table, named_only=records is not None).label("cause")
+        keys = [table.c[name] for name in KEYS if name in table.c]
+        state = (table.c.sync_state, table.c.action_type, table.c.sync_error_message, table.c.sync_run_id)
+        names = table if CUSTOMER in table.c else o
+        customer, number = names.c[CUSTOMER].label("customer"), names.c[ORDER_NUMBER].label("order_number")
+        query = sa.select(table.c.record_uuid, *keys, customer, number, *state, cause)
+        if names is o:
+            query = query.select_from(table.outerjoin(o, same_order(o, table)))
+        if records is not None:
+            query = query.where(table.c.record_uuid.in_(records))
+        found = query.where(unsynced(table)).subquery()
+        return sa.select(found).where(found.c.cause.is_not(None))
+
+    def _cause(self, table: sa.Table, *, named_only: bool) -> sa.ColumnElement[int | None]:
+        """The rank of what holds the order of an unsynced row; NULL where the row holds nothing."""
+        waiting = [] if named_only else [(has_no_order(table), RANK[Cause.NO_RECORD_UUID])]
+        waiting.append((has_no_key(table), RANK[Cause.NO_KEY]))
+        if table is self._tables.header_queue:
+            in_main = sa.exists().where(same_order(self._tables.orders, table))
+            waiting.append((sa.and_(~has_no_order(table), ~in_main), RANK[Cause.NO_ORDER]))
+        waiting += [(held, RANK[Cause.HELD_BY_RUN]) for held in self._of_another_run(table)]
+        return sa.case(
+            (waits(table), sa.case(*waiting)),
+            (has_unknown_state(table), RANK[Cause.UNKNOWN_STATE]),
+            (has_unknown_action(table), RANK[Cause.UNKNOWN_ACTION]),
+            (is_rejected(table), RANK[Cause.REJECTED]),
+        )
+
+    def _of_another_run(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        if self._own_run is None:
+            return [self._claimable.is_leased(table)]
+        if table is self._tables.line_queue:
+            return []  # what another run does with lines that came late is no concern of the others
+        return [sa.and_(table.c.sync_state == State.PENDING, table.c.sync_run_id != self._own_run)]
+
+    def _held(self, kind: str, row: Row) -> HeldOrder:
+        """What holds the order of an odd row, in a sentence."""
+        cause, its = CAUSES[row["cause"]], f"its {kind} {row['delta_uuid']}"
+        match cause:
+            case Cause.NO_RECORD_UUID:
                 reason = f"record_uuid of {kind} {row['delta_uuid']} {_no_uuid(row['record_uuid'])}: it names no order"
-                yield _held(row | {"record_uuid": None}, Cause.NO_RECORD_UUID, reason)
-
-    def _unknown(self, kind: str, table: sa.Table, records: list[str] | None) -> Iterator[HeldOrder]:
-        no_state = sa.case((has_unknown_state(table), 1), else_=0).label("no_state")
-        columns = (table.c.sync_state, table.c.action_type, no_state)
-        first = State.NEW if kind == "header" else State.PENDING
-        for row in self._rows(self._select(table, records, *columns).where(is_unknown(table))):
-            name = "sync_state" if row["no_state"] else "action_type"
-            reason = f"its {kind} {row['delta_uuid']} has {name} {shown(row[name])}, which order_sync does not know:"
-            if row["no_state"]:
-                reason = f"{reason} set it to {first}, or to {State.SYNCED} if there is nothing to do"
-                yield _held(row, Cause.UNKNOWN_STATE, reason)
-            else:
-                yield _held(row, Cause.UNKNOWN_ACTION, f"{reason} set it to {', '.join(Action)}")
-
-    def _without_key(self, kind: str, table: sa.Table, records: list[str] | None) -> Iterator[HeldOrder]:
-        names = ["delta_uuid", "line_uuid"] if kind == "line" else ["delta_uuid"]
-        query = self._select(table, records, *(table.c[name] for name in names[1:])).where(has_no_key(table))
-        for row in self._rows(query):
-            name = next(name for name in names if not is_uuid(row[name]))
-            yield _held(row, Cause.NO_KEY, f"{name} of one of its {kind}s {_no_uuid(row[name])}: correct it")
-        for row in self._reader.doubled(table):
-            if records is None or row["record_uuid"] in records:
-                reason = f"delta_uuid {row['delta_uuid']} of one of its {kind}s is that of another row, too: correct it"
-                yield _held(row, Cause.NO_KEY, reason)
-
-    def _rejected(self, kind: str, table: sa.Table, records: list[str] | None) -> Iterator[HeldOrder]:
-        for row in self._rows(self._select(table, records, table.c.sync_error_message).where(is_rejected(table))):
-            message = row["sync_error_message"] or "no reason was recorded"
-            reason = f"its {kind} {row['delta_uuid']} was rejected: {message}"
-            yield _held(row, Cause.REJECTED, reason)
-
-    def _of_another_run(self, kind: str, table: sa.Table, records: list[str] | None) -> Iterator[HeldOrder]:
-        held = self._claimable.is_leased(table)
-        if self._own_run is not None:
-            if kind == "line":
-                return  # what another run does with lines that came late is no concern of the others
-            other = table.c.sync_run_id != self._own_run
-            held = sa.and_(table.c.sync_state == State.PENDING, is_insert(table), other)
-        for row in self._rows(self._select(table, records, table.c.sync_run_id).where(held)):
-            reason = f"one of its {kind}s is held by run {row['sync_run_id']}"
-            yield replace(_held(row, Cause.HELD_BY_RUN, reason), run_id=row["sync_run_id"])
-
-    def _not_in_main(self, records: list[str] | None) -> Iterator[HeldOrder]:
-        h, o = self._tables.header_queue, self._tables.orders
-        missing = ~sa.exists().where(same_order(o, h))
-        for row in self._rows(self._select(h, records).where(waits(h), ~has_no_order(h), missing)):
-            yield _held(row | {"delta_uuid": None}, Cause.NO_ORDER, no_order(o.name))
+                return _held(row | {"record_uuid": None}, cause, reason)
+            case Cause.UNKNOWN_STATE:
+                first = State.NEW if kind == "header" else State.PENDING
+                reason = f"{its} has sync_state {shown(row['sync_state'])}, which order_sync does not know:"
+                return _held(row, cause, f"{reason} set it to {first}, or to {State.SYNCED} if there is nothing to do")
+            case Cause.UNKNOWN_ACTION:
+                reason = f"{its} has action_type {shown(row['action_type'])}, which order_sync does not know:"
+                return _held(row, cause, f"{reason} set it to {', '.join(Action)}")
+            case Cause.NO_KEY:
+                name = next(name for name in KEYS if name in row and not is_uuid(row[name]))
+                return _held(row, cause, f"{name} of one of its {kind}s {_no_uuid(row[name])}: correct it")
+            case Cause.REJECTED:
+                message = row["sync_error_message"] or "no reason was recorded"
+                return _held(row, cause, f"{its} was rejected: {message}")
+            case Cause.NO_ORDER:
+                return _held(row | {"delta_uuid": None}, cause, no_order(self._tables.orders.name))
+            case _:
+                reason = f"one of its {kind}s is held by run {row['sync_run_id']}"
+                return replace(_held(row, cause, reason), run_id=row["sync_run_id"])
 
     def _without_header(self, records: list[str] | None) -> Iterator[HeldOrder]:
-        """Lines that no header will bring along, of orders that have no item."""
+        """Orders that have no item, and lines that no header will bring along."""
         h, line, o = self._tables.header_queue, self._tables.line_queue, self._tables.orders
+        key = loose_key(line.c.record_uuid)
+        waiting = sa.select(key.label("record_uuid")).where(waits(line)).group_by(key)  # an order has many lines
+        if records is not None:
+            waiting = waiting.where(line.c.record_uuid.in_(records))
+        of = waiting.subquery()
         was = h.alias("was")
-        any_header = sa.exists().where(same_order(was, line))
-        done = sa.exists().where(same_order(was, line), is_insert(was), state_of(was) == State.SYNCED)
-        query = self._select(
-            line,
-            records,
-            sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
-            sa.case((any_header, 1), else_=0).label("any_header"),
-            sa.case((done, 1), else_=0).label("done"),
-        ).where(waits(line), ~has_no_order(line), ~self._claimable.has_header(line), o.c.monday_item_id.is_(None))
-        for row in self._rows(query):
-            of = row | {"delta_uuid": None}
+        any_header = sa.exists().where(same_order(was, of))
+        done = sa.exists().where(same_order(was, of), is_insert(was), state_of(was) == State.SYNCED)
+        query = (
+            sa.select(
+                of.c.record_uuid,
+                o.c[CUSTOMER].label("customer"),
+                o.c[ORDER_NUMBER].label("order_number"),
+                sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
+                sa.case((any_header, 1), else_=0).label("any_header"),
+                sa.case((done, 1), else_=0).label("done"),
+            )
+            .select_from(of.outerjoin(o, same_order(o, of)))
+            .where(~self._claimable.has_header(of), o.c.monday_item_id.is_(None))
+        )
+        named = (row for row in self._rows(query) if is_uuid(row["record_uuid"]))  # the few rest have another cause
+        for row in named:
+            held = row | {"delta_uuid": None}
             if row["done"] and not row["has_order"]:
-                yield _held(of, Cause.NO_ORDER, no_order(o.name))
+                yield _held(held, Cause.NO_ORDER, no_order(o.name))
             elif row["done"]:
                 reason = f"its header in {h.name} is SYNCED, and {o.name} has no monday_item_id of it: restore that"
-                yield _held(of, Cause.NO_HEADER, reason)
+                yield _held(held, Cause.NO_HEADER, reason)
             else:
                 none = "only headers that are no INSERT" if row["any_header"] else "no header"
                 reason = f"it has lines that wait, and {h.name} has {none} for them: see that the order system writes"
-                yield _held(of, Cause.NO_HEADER, f"{reason} both, or delete the lines")
-
-    def _select(self, table: sa.Table, records: list[str] | None, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        o = self._tables.orders
-        names = table if CUSTOMER in table.c else o
-        query = sa.select(
-            table.c.record_uuid,
-            table.c.delta_uuid,
-            names.c[CUSTOMER].label("customer"),
-            names.c[ORDER_NUMBER].label("order_number"),
-            *columns,
-        )
-        if names is o:
-            query = query.select_from(table.outerjoin(o, same_order(o, table)))
-        return query if records is None else query.where(table.c.record_uuid.in_(records))
+                yield _held(held, Cause.NO_HEADER, f"{reason} both, or delete the lines")
 
 
 def no_order(orders: str) -> str:

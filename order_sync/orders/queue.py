@@ -27,7 +27,8 @@ class Due:
     """What a run would take up now, counted by the database."""
 
     headers: int = 0
-    late_lines: int = 0  # looked for only where no header is due: a run takes up both
+    # These two are looked for only where no header is due: a run takes up all.
+    late_lines: int = 0
     nameless: int = 0  # rows that name no order, which a run rejects
     newest: datetime | None = None
     customers: tuple[str | None, ...] = ()
@@ -67,7 +68,7 @@ class QueueReader(QueueCounts):
         return Due(
             headers=sum(row["rows"] for row in headers),
             late_lines=sum(row["rows"] for row in lines),
-            nameless=self.count_without_order(),
+            nameless=0 if headers else self.count_without_order(),
             newest=max((row["newest"] for row in found), default=None),
             customers=tuple(row["customer"] for row in found),
         )

@@ -312,6 +312,11 @@ def test_what_waits_is_found_by_an_index(recorded: dict[str, list[Any]]) -> None
     assert {step for step, _ in recorded[PLANS]} >= {"claimable_headers", "claimable_lines", "held_orders", "stuck"}
 
 
+def test_held_orders_are_found_in_one_pass_a_table(statements: dict[str, list[Any]]) -> None:
+    """The rows that hold their order, keys that several rows have (those rows, too), and lines without a header."""
+    assert len(statements["held_orders"]) <= 2 + 4 + 1
+
+
 def test_no_statement_takes_more_parameters_than_sql_server(statements: dict[str, list[Any]]) -> None:
     most = {
         step: max(len(compiled(*recorded).positiontup or ()) for recorded in of_step)
