@@ -15,13 +15,13 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from order_sync.database.check import create_all
+from order_sync.database.claims import OrderQueue
+from order_sync.database.commit import commit
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.journal import Journal, Operation
+from order_sync.database.tables import make_tables
 from order_sync.demo.samples import arriving_orders, insert_orders
-from order_sync.orders.check import create_all
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.commit import commit
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.journal import Journal, Operation
-from order_sync.orders.tables import make_tables
 
 LINES = (1_000, 5_000, 20_000, 50_000)
 REPEATS = 3

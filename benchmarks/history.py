@@ -32,9 +32,9 @@ from rich.console import Console
 
 from benchmarks.peers.ground import environment_of, stage
 from benchmarks.peers.orders import SEED
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.tables import make_tables
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.tables import make_tables
 
 HISTORY = (0, 100_000, 2_000_000)  # lines; an order has five
 WAITING = 200_000  # rows
@@ -180,7 +180,7 @@ def _tick(environment: Mapping[str, str]) -> float:
     """CPU of a tick of new_orders in a process that has its definitions, as the code server has."""
     os.environ.update(environment)
     from order_sync.definitions import build_definitions
-    from order_sync.resources.deployments import resources
+    from order_sync.deployments import resources
     from order_sync.settings import load_settings
 
     settings = load_settings()

@@ -30,10 +30,10 @@ from rich.console import Console
 
 from benchmarks.peers.ground import environment_of, stage
 from benchmarks.peers.orders import SEED
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.tables import make_tables
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
 from order_sync.emulator import Emulator
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.tables import make_tables
 from order_sync.settings import PREFIX
 
 MOST_SECONDS = 8.0
@@ -177,7 +177,7 @@ def _tick_ms(folder: Path, emulator: Emulator) -> float:
     os.environ.update({f"{PREFIX}DATABASE_URL": f"sqlite:///{folder / 'orders.db'}"})
     os.environ.update({f"{PREFIX}MONDAY_URL": emulator.url})
     from order_sync.definitions import build_definitions
-    from order_sync.resources.deployments import resources
+    from order_sync.deployments import resources
     from order_sync.settings import load_settings
 
     settings = load_settings()

@@ -220,7 +220,7 @@ def child() -> int:
 def record() -> int:
     """RUNS runs of one order each."""
     from benchmarks.peers.child import REPORT
-    from order_sync import launch
+    from order_sync.cli import launch
     from order_sync.settings import load_settings
 
     summaries = [launch.sync(load_settings(), limit=1) for _ in range(int(os.environ["RUNS"]))]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 
-from order_sync import stop
+from order_sync.cli import stop
 
 # Python looks for garbage after every 700 new objects. Modules are none, and a fifth of the time of a short command.
 OBJECTS = 50_000
@@ -18,7 +18,7 @@ def main() -> None:
     stop.listen()
     with stop.in_one_line():
         try:
-            from order_sync.cli import main as commands
+            from order_sync.cli.commands import main as commands
 
             commands()
         finally:

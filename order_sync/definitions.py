@@ -10,13 +10,13 @@ from datetime import timedelta
 import dagster as dg
 
 from order_sync.assets import checks, main_tables, monday, queue
-from order_sync.freshness import build_empty_queue_sensor, with_freshness
-from order_sync.jobs import build_reconcile_job, build_reconcile_schedule, sync_orders
-from order_sync.known_secrets import mask_logs
-from order_sync.notifications import build_notifications
-from order_sync.resources.deployments import resources
-from order_sync.sensors import build_sensor, build_stuck_sensor
+from order_sync.automation.freshness import build_empty_queue_sensor, with_freshness
+from order_sync.automation.jobs import build_reconcile_job, build_reconcile_schedule, sync_orders
+from order_sync.automation.notifications import build_notifications
+from order_sync.automation.sensors import build_sensor, build_stuck_sensor
+from order_sync.deployments import resources
 from order_sync.settings import Settings, load_settings
+from order_sync.text.known_secrets import mask_logs
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

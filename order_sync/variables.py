@@ -16,7 +16,7 @@ from pathlib import Path
 from dotenv import load_dotenv
 from dotenv.parser import parse_stream
 
-from order_sync.errors import ConfigurationError
+from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.nearest import nearest
 
 PREFIX = "ORDER_SYNC_"

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from order_sync.database.check import create_all
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.tables import make_tables
 from order_sync.demo.board import board_seed
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
-from order_sync.orders.check import create_all
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.mapping import Mapping, load_mapping
-from order_sync.orders.tables import make_tables
+from order_sync.orders.mapping import ColumnMapping, load_mapping
 
 CHROMIUM = Path("/usr/bin/chromium")
 TOGETHER = ("browser", "docs", "faults")  # folders whose tests share what takes long to start
@@ -40,13 +40,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def mapping() -> Mapping:
+def mapping() -> ColumnMapping:
     """The mapping that is shipped."""
     return load_mapping()
 
 
 @pytest.fixture(scope="session")
-def board_process(mapping: Mapping) -> Iterator[Emulator]:
+def board_process(mapping: ColumnMapping) -> Iterator[Emulator]:
     with start_emulator(EmulatorSettings(boards=(board_seed(mapping),))) as process:
         yield process
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from order_sync.cli import main
+from order_sync.cli.commands import main
+from order_sync.database.tables import make_tables
 from order_sync.emulator import EmulatorSettings, FaultKind
-from order_sync.orders.tables import make_tables
 from order_sync.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent

@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from order_sync.database.check import create_all
+from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.tables import make_tables
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
 from order_sync.monday.values import encode_row
-from order_sync.orders.check import create_all
-from order_sync.orders.database import Database, WritableDatabase
 from order_sync.orders.mapping import ColumnMap, load_mapping
-from order_sync.orders.naming import group_title, item_name, subitem_name
-from order_sync.orders.tables import CUSTOMER, make_tables
+from order_sync.orders.naming import CUSTOMER, group_title, item_name, subitem_name
 
 MORNING = datetime(2026, 1, 5, 6)
 SEED = 7

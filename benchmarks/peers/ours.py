@@ -6,8 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from order_sync import launch
-from order_sync.errors import OrderSyncError
+from order_sync.cli import launch
+from order_sync.orders.errors import OrderSyncError
 from order_sync.settings import load_settings
 
 STEPS = ("monday_groups", "monday_items", "monday_subitems")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from order_sync.cli import main as order_sync
+from order_sync.cli.commands import main as order_sync
 from order_sync.settings import PREFIX, Settings
 
 DOCS = Path(__file__).resolve().parent.parent

@@ -13,25 +13,26 @@ from typing import Any
 
 import dagster as dg
 
-from order_sync.counted import counted
-from order_sync.errors import OrderSyncError, Rejected
-from order_sync.io_managers.frames import Row, table
+from order_sync.database import audit
+from order_sync.database.connection import chunks
+from order_sync.database.held import held_orders, unexpected
+from order_sync.database.holdups import holdups
+from order_sync.database.queue import QueueReader
+from order_sync.io_managers.frames import table
 from order_sync.io_managers.queue import LEFT
-from order_sync.monday.audit import Expected, Findings, audit_items
 from order_sync.monday.board import Board, boards_and_version, check_items_mapping
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.usage import Usage
 from order_sync.monday.values import encode_row
-from order_sync.orders import audit
-from order_sync.orders.database import chunks
-from order_sync.orders.held import held_orders, unexpected
-from order_sync.orders.holdups import holdups
+from order_sync.orders.errors import OrderSyncError, Rejected
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import TextKey, group_title, text_key
-from order_sync.orders.queue import QueueReader
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
+from order_sync.sync.audit import Expected, Findings, audit_items
+from order_sync.sync.rows import Row
+from order_sync.text.counted import counted
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 SHOWN = 200  # findings in the metadata

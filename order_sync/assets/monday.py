@@ -11,15 +11,15 @@ import pandas as pd
 
 from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
-from order_sync.errors import Rejected, Rule
-from order_sync.io_managers.frames import Row, is_on_board, to_frame, to_rows
-from order_sync.orders.held import no_order
-from order_sync.orders.mapping import Mapping as ColumnMapping
-from order_sync.orders.naming import TextKey, group_title, item_name, subitem_name, text_key
-from order_sync.orders.tables import CUSTOMER
-from order_sync.orders.unreadable import unreadable
+from order_sync.database.held import no_order
+from order_sync.database.unreadable import unreadable
+from order_sync.io_managers.frames import is_on_board, to_frame, to_rows
+from order_sync.orders.errors import Rejected, Rule
+from order_sync.orders.mapping import ColumnMapping
+from order_sync.orders.naming import CUSTOMER, TextKey, group_title, item_name, subitem_name, text_key
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
+from order_sync.sync.rows import Row
 
 # Runs that write to the board wait for one another (dagster.yaml, pools); the board's lease enforces it.
 POOL = "monday_board"

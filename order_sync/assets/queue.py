@@ -9,8 +9,8 @@ import dagster as dg
 import pandas as pd
 
 from order_sync.assets.columns import described, of_table
+from order_sync.database.tables import Tables
 from order_sync.io_managers.frames import to_frame, to_rows
-from order_sync.orders.tables import Tables
 from order_sync.resources.scope import ScopeResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from itertools import count
 
 from order_sync.emulator import BoardSeed, ColumnSeed
-from order_sync.orders.mapping import ColumnMap, Mapping
+from order_sync.orders.mapping import ColumnMap, ColumnMapping
 from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
 
 
-def board_seeds(mapping: Mapping) -> tuple[BoardSeed, ...]:
+def board_seeds(mapping: ColumnMapping) -> tuple[BoardSeed, ...]:
     """The board for all orders, and one for each board that a rule of the mapping names."""
     ruled = [board_id for board_id in mapping.board_ids(EMBEDDED_BOARD) if board_id != EMBEDDED_BOARD]
     free = (number for number in count(EMBEDDED_SUBITEM_BOARD + 1) if number not in ruled)
     return (board_seed(mapping), *(_seed(mapping, board_id, f"Board {board_id}", next(free)) for board_id in ruled))
 
 
-def board_seed(mapping: Mapping) -> BoardSeed:
+def board_seed(mapping: ColumnMapping) -> BoardSeed:
     return _seed(mapping, EMBEDDED_BOARD, "Production planning", EMBEDDED_SUBITEM_BOARD)
 
 
-def _seed(mapping: Mapping, board_id: int, name: str, subitem_board_id: int) -> BoardSeed:
+def _seed(mapping: ColumnMapping, board_id: int, name: str, subitem_board_id: int) -> BoardSeed:
     return BoardSeed(
         id=board_id,
         name=name,

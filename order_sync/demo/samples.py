@@ -21,8 +21,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.orders.database import WritableDatabase, chunks
-from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, Action, State, Tables, business_columns
+from order_sync.database.connection import WritableDatabase, chunks
+from order_sync.database.tables import Tables, business_columns
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
+from order_sync.orders.states import Action, State
 
 Row = dict[str, Any]  # by column name
 

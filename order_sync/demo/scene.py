@@ -20,19 +20,20 @@ import sqlalchemy as sa
 from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
-from order_sync.counted import counted
+from order_sync.database.check import check_tables, create_all
+from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.tables import Tables
 from order_sync.demo.board import board_seeds
 from order_sync.demo.samples import SampleOrders, Size, arriving_orders, insert_orders, make_orders
 from order_sync.emulator import EmulatorError, EmulatorSettings, serve, start_emulator
-from order_sync.errors import ConfigurationError
-from order_sync.orders.check import check_tables, create_all
-from order_sync.orders.database import Database, WritableDatabase
+from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.naming import text_key
-from order_sync.orders.tables import Action, State, Tables
+from order_sync.orders.states import Action, State
 from order_sync.orders.toml_file import in_words, read_toml
 from order_sync.orders.validation import problems
 from order_sync.settings import Settings, tables_of
+from order_sync.text.counted import counted
 
 STATE_FILE = "board.jsonl"
 

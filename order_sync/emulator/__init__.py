@@ -2,12 +2,12 @@
 Flow out: a local monday.com: its API subset, limits, errors and faults, and a page to look at the boards.
 Never: imported by anything but demo/, tests and benchmarks, nor reachable from another machine."""
 
-from .errors import EmulatorError
-from .faults import Fault, FaultKind
-from .process import Emulator, start_emulator
-from .proxy import Proxy, ProxyCounts, cut_request_after, cut_response_after, refuse, stall_response
-from .server import Addresses, serve
-from .settings import BoardSeed, ColumnSeed, Costs, EmulatorSettings, Limits
+from order_sync.emulator.errors import EmulatorError
+from order_sync.emulator.faults import Fault, FaultKind
+from order_sync.emulator.process import Emulator, start_emulator
+from order_sync.emulator.proxy import Proxy, ProxyCounts, cut_request_after, cut_response_after, refuse, stall_response
+from order_sync.emulator.server import Addresses, serve
+from order_sync.emulator.settings import BoardSeed, ColumnSeed, Costs, EmulatorSettings, Limits
 
 __all__ = [
     "Addresses",

@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from .errors import EmulatorError
-from .process import FROM_PARENT, serve_parent
-from .server import serve
-from .settings import EmulatorSettings, in_one_line
+from order_sync.emulator.errors import EmulatorError
+from order_sync.emulator.process import FROM_PARENT, serve_parent
+from order_sync.emulator.server import serve
+from order_sync.emulator.settings import EmulatorSettings, in_one_line
 
 
 @click.command(name="python -m order_sync.emulator")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .refusals import Refusal
+from order_sync.emulator.refusals import Refusal
 
 _JSON = "application/json; charset=utf-8"
 

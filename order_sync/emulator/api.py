@@ -16,18 +16,26 @@ from graphql.execution.values import get_argument_values
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from . import answers, bounds, limits, refusals
-from .answers import Answer, Frame
-from .connection import NoResponse, cut, hold
-from .effects import ResponseKept
-from .emulation import Account, Emulation, RequestRecord
-from .errors import MondayError
-from .execution import ANSWER_FIELDS, AnswerTooLarge, Document, Documents, InvalidDocument, error_entries, run
-from .faults import NO_STRIKE, Fault, FaultKind, Strike
-from .limits import Left
-from .refusals import Refusal
-from .resolvers import RequestContext, executable_schema
-from .settings import EmulatorSettings
+from order_sync.emulator import answers, bounds, limits, refusals
+from order_sync.emulator.answers import Answer, Frame
+from order_sync.emulator.connection import NoResponse, cut, hold
+from order_sync.emulator.effects import ResponseKept
+from order_sync.emulator.emulation import Account, Emulation, RequestRecord
+from order_sync.emulator.errors import MondayError
+from order_sync.emulator.execution import (
+    ANSWER_FIELDS,
+    AnswerTooLarge,
+    Document,
+    Documents,
+    InvalidDocument,
+    error_entries,
+    run,
+)
+from order_sync.emulator.faults import NO_STRIKE, Fault, FaultKind, Strike
+from order_sync.emulator.limits import Left
+from order_sync.emulator.refusals import Refusal
+from order_sync.emulator.resolvers import RequestContext, executable_schema
+from order_sync.emulator.settings import EmulatorSettings
 
 _log = logging.getLogger(__name__)
 

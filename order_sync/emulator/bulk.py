@@ -15,16 +15,16 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from . import bulk_file, columns
-from .bulk_file import FailureReason, Outcome, Rejected, Row, RowStatus, Sheet
-from .clock import Clock
-from .effects import Effect, JobBegun, JobFinished, JobStarted, JobUploaded
-from .errors import MondayError, invalid_board, invalid_column, not_found
-from .faults import Fault, FaultKind
-from .limits import Budgets
-from .operations import Operations, active_group
-from .settings import EmulatorSettings
-from .state import Board, Item, State
+from order_sync.emulator import bulk_file, columns
+from order_sync.emulator.bulk_file import FailureReason, Outcome, Rejected, Row, RowStatus, Sheet
+from order_sync.emulator.clock import Clock
+from order_sync.emulator.effects import Effect, JobBegun, JobFinished, JobStarted, JobUploaded
+from order_sync.emulator.errors import MondayError, invalid_board, invalid_column, not_found
+from order_sync.emulator.faults import Fault, FaultKind
+from order_sync.emulator.limits import Budgets
+from order_sync.emulator.operations import Operations, active_group
+from order_sync.emulator.settings import EmulatorSettings
+from order_sync.emulator.state import Board, Item, State
 
 #: Upload and report URLs live that long.
 URL_LIFE_S = 600

@@ -13,10 +13,10 @@ from enum import StrEnum
 from itertools import islice
 from typing import Final
 
-from . import columns
-from .columns import Column, NewLabels, Value
-from .errors import MondayError
-from .state import Board
+from order_sync.emulator import columns
+from order_sync.emulator.columns import Column, NewLabels, Value
+from order_sync.emulator.errors import MondayError
+from order_sync.emulator.state import Board
 
 NAME_LENGTH = 255
 ROW_LENGTH = 1_000_000

@@ -12,8 +12,8 @@ from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
 
-from .bounds import whole
-from .errors import MondayError, column_value
+from order_sync.emulator.bounds import whole
+from order_sync.emulator.errors import MondayError, column_value
 
 #: Any, as only the column's type tells which plain form it is. Text, numbers, long_text and date ("2026-11-23" or
 #: "2026-11-23 08:00:00"): str; status: label id; dropdown: list of label ids; link: [url, text].

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .bounds import BodyTooLarge, read_body, read_json, whole
-from .emulation import Emulation
-from .errors import MondayError
-from .settings import ColumnSeed, in_one_line
+from order_sync.emulator.bounds import BodyTooLarge, read_body, read_json, whole
+from order_sync.emulator.emulation import Emulation
+from order_sync.emulator.errors import MondayError
+from order_sync.emulator.settings import ColumnSeed, in_one_line
 
 #: A year: a clock that is further ahead has dates that do not fit into what shows them.
 MOST_SECONDS = 31_536_000

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .columns import Value
+from order_sync.emulator.columns import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

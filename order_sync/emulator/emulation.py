@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .bulk import Bulk
-from .clock import Clock
-from .effects import ItemCreated
-from .faults import FaultEngine
-from .idempotency import IdempotencyStore
-from .journal import EffectJournal, hold
-from .limits import Budgets
-from .lookup import Lookup
-from .operations import Operations
-from .settings import EmulatorSettings
-from .state import State
+from order_sync.emulator.bulk import Bulk
+from order_sync.emulator.clock import Clock
+from order_sync.emulator.effects import ItemCreated
+from order_sync.emulator.faults import FaultEngine
+from order_sync.emulator.idempotency import IdempotencyStore
+from order_sync.emulator.journal import EffectJournal, hold
+from order_sync.emulator.limits import Budgets
+from order_sync.emulator.lookup import Lookup
+from order_sync.emulator.operations import Operations
+from order_sync.emulator.settings import EmulatorSettings
+from order_sync.emulator.state import State
 
 _KEPT_REQUESTS = 200_000
 

@@ -31,9 +31,9 @@ from graphql.language import (
 )
 from graphql.utilities import get_operation_ast
 
-from . import bounds
-from .resolvers import RequestContext, executable_schema
-from .settings import Costs
+from order_sync.emulator import bounds
+from order_sync.emulator.resolvers import RequestContext, executable_schema
+from order_sync.emulator.settings import Costs
 
 _KEPT_DOCUMENTS = 64
 #: Characters of a document that is worth keeping.

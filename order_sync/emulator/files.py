@@ -13,12 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import answers
-from .answers import Answer
-from .bounds import read_start
-from .connection import NoResponse, cut, hold
-from .emulation import Account, Emulation, RequestRecord
-from .faults import Fault, FaultKind, Strike
+from order_sync.emulator import answers
+from order_sync.emulator.answers import Answer
+from order_sync.emulator.bounds import read_start
+from order_sync.emulator.connection import NoResponse, cut, hold
+from order_sync.emulator.emulation import Account, Emulation, RequestRecord
+from order_sync.emulator.faults import Fault, FaultKind, Strike
 
 _XML: Final = "application/xml"
 _CSV: Final = "text/csv; charset=utf-8"

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .settings import EmulatorSettings
+from order_sync.emulator.settings import EmulatorSettings
 
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OUR_PAGE: Final = frozenset({"same-origin", "none"})  # Sec-Fetch-Site: none is what a person typed

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .clock import Clock
-from .effects import Effect, ResponseKept
+from order_sync.emulator.clock import Clock
+from order_sync.emulator.effects import Effect, ResponseKept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from .effects import Effect, from_json
-from .errors import EmulatorError
+from order_sync.emulator.effects import Effect, from_json
+from order_sync.emulator.errors import EmulatorError
 
 
 def hold(path: Path | None) -> FileLock | None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from . import refusals
-from .clock import Clock
-from .refusals import Refusal
-from .settings import EmulatorSettings, Limits
+from order_sync.emulator import refusals
+from order_sync.emulator.clock import Clock
+from order_sync.emulator.refusals import Refusal
+from order_sync.emulator.settings import EmulatorSettings, Limits
 
 WINDOW_S = 60.0
 HOUR_S = 3_600.0

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from .bounds import read_json
-from .clock import Clock
-from .columns import Column, text
-from .errors import MondayError, invalid_argument, invalid_column
-from .settings import EmulatorSettings
-from .state import Board, Item, State
+from order_sync.emulator.bounds import read_json
+from order_sync.emulator.clock import Clock
+from order_sync.emulator.columns import Column, text
+from order_sync.emulator.errors import MondayError, invalid_argument, invalid_column
+from order_sync.emulator.settings import EmulatorSettings
+from order_sync.emulator.state import Board, Item, State
 
 PAGE_LIMIT = 500
 VALUES_LIMIT = 100

@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import columns
-from .bounds import read_json, whole
-from .clock import Clock
-from .columns import Column, NewLabels, Value
-from .effects import (
+from order_sync.emulator import columns
+from order_sync.emulator.bounds import read_json, whole
+from order_sync.emulator.clock import Clock
+from order_sync.emulator.columns import Column, NewLabels, Value
+from order_sync.emulator.effects import (
     BoardCreated,
     ColumnCreated,
     ColumnDeleted,
@@ -26,9 +26,16 @@ from .effects import (
     ItemRemoved,
     LabelCreated,
 )
-from .errors import MondayError, invalid_argument, invalid_board, invalid_column, not_found, unauthorized
-from .settings import BoardSeed, EmulatorSettings
-from .state import Board, Group, Item, State
+from order_sync.emulator.errors import (
+    MondayError,
+    invalid_argument,
+    invalid_board,
+    invalid_column,
+    not_found,
+    unauthorized,
+)
+from order_sync.emulator.settings import BoardSeed, EmulatorSettings
+from order_sync.emulator.state import Board, Group, Item, State
 
 GROUP_COLORS = (
     "#037f4c",

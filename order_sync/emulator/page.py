@@ -20,10 +20,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from .bounds import DIGITS, whole
-from .columns import Column, status_color
-from .emulation import Emulation
-from .state import Board, Group, Item, texts
+from order_sync.emulator.bounds import DIGITS, whole
+from order_sync.emulator.columns import Column, status_color
+from order_sync.emulator.emulation import Emulation
+from order_sync.emulator.state import Board, Group, Item, texts
 
 _HERE = Path(__file__).parent
 _ROWS = 100

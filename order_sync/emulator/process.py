@@ -17,9 +17,9 @@ from typing import Any, Self
 
 import httpx
 
-from .errors import EmulatorError
-from .server import Addresses, serve
-from .settings import EmulatorSettings
+from order_sync.emulator.errors import EmulatorError
+from order_sync.emulator.server import Addresses, serve
+from order_sync.emulator.settings import EmulatorSettings
 
 #: How the child knows that its settings come on standard input, and that it must end with it.
 FROM_PARENT = "--from-parent"

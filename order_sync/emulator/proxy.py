@@ -14,8 +14,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from .connection import reset
-from .errors import EmulatorError
+from order_sync.emulator.connection import reset
+from order_sync.emulator.errors import EmulatorError
 
 _HOST = "127.0.0.1"
 _END_OF_HEAD = b"\r\n\r\n"

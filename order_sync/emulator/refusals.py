@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .faults import Fault, FaultKind
-from .settings import Limits
+from order_sync.emulator.faults import Fault, FaultKind
+from order_sync.emulator.settings import Limits
 
 DAY_S = 86_400.0
 

@@ -15,18 +15,18 @@ from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema, build_schem
 from graphql.language import StringValueNode, ValueNode
 from graphql.utilities import value_from_ast_untyped
 
-from . import columns
-from .bounds import whole
-from .bulk import Bulk, JobStatus
-from .clock import Clock
-from .columns import Column, Value
-from .errors import MondayError, invalid_argument, unauthorized
-from .faults import Fault
-from .limits import Left
-from .lookup import Lookup, Page, Search
-from .operations import Operations
-from .settings import EmulatorSettings
-from .state import Board, Group, Item, State
+from order_sync.emulator import columns
+from order_sync.emulator.bounds import whole
+from order_sync.emulator.bulk import Bulk, JobStatus
+from order_sync.emulator.clock import Clock
+from order_sync.emulator.columns import Column, Value
+from order_sync.emulator.errors import MondayError, invalid_argument, unauthorized
+from order_sync.emulator.faults import Fault
+from order_sync.emulator.limits import Left
+from order_sync.emulator.lookup import Lookup, Page, Search
+from order_sync.emulator.operations import Operations
+from order_sync.emulator.settings import EmulatorSettings
+from order_sync.emulator.state import Board, Group, Item, State
 
 _TYPE_NAMES = {
     "text": "TextValue",

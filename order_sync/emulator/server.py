@@ -20,16 +20,16 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .api import Api
-from .connection import TRANSPORT
-from .control import Control
-from .emulation import Connections, Emulation
-from .errors import EmulatorError
-from .files import Files
-from .guard import Guard
-from .headers import SafeHeaders
-from .page import Page
-from .settings import EmulatorSettings
+from order_sync.emulator.api import Api
+from order_sync.emulator.connection import TRANSPORT
+from order_sync.emulator.control import Control
+from order_sync.emulator.emulation import Connections, Emulation
+from order_sync.emulator.errors import EmulatorError
+from order_sync.emulator.files import Files
+from order_sync.emulator.guard import Guard
+from order_sync.emulator.headers import SafeHeaders
+from order_sync.emulator.page import Page
+from order_sync.emulator.settings import EmulatorSettings
 
 _WARNING = (
     "WARNING: the monday emulator listens on {host}, where other machines reach it. Whoever does can read and change "

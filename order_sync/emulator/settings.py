@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .faults import Fault
+from order_sync.emulator.faults import Fault
 
 #: Fixed once the process runs: they say where it listens and where its state lives.
 FIXED = frozenset({"host", "allow_remote", "port", "token", "state_file", "boards", "account_id"})

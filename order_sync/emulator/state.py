@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .columns import Column, Value, text
-from .effects import (
+from order_sync.emulator.columns import Column, Value, text
+from order_sync.emulator.effects import (
     BoardCreated,
     ColumnCreated,
     ColumnDeleted,
@@ -31,7 +31,7 @@ from .effects import (
     LabelCreated,
     ResponseKept,
 )
-from .journal import EffectJournal
+from order_sync.emulator.journal import EffectJournal
 
 _FIRST_BOARD_ID = 9_000_000_001
 _FIRST_ITEM_ID = 10_000_000_001

@@ -15,11 +15,9 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field, PrivateAttr
 
-from order_sync.errors import OrderSyncError
-from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame, to_rows
+from order_sync.database.held import held_orders
+from order_sync.io_managers.frames import by_customer, let_go, preview, table, to_frame, to_rows
 from order_sync.io_managers.monday import GROUPS, ITEMS, SUBITEMS
-from order_sync.io_managers.plan import Plan, PlannedRow, told
-from order_sync.io_managers.planner import Draft, Planner
 from order_sync.io_managers.queue import (
     CLAIMABLE_HEADERS,
     CLAIMABLE_LINES,
@@ -29,12 +27,15 @@ from order_sync.io_managers.queue import (
     lines_frame,
 )
 from order_sync.monday.client import MondayReader
-from order_sync.monday.forecast import Pace
-from order_sync.orders.held import held_orders
-from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER
+from order_sync.orders.errors import OrderSyncError
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
+from order_sync.sync.forecast import Pace
+from order_sync.sync.plan import Plan, PlannedRow, told, write_json
+from order_sync.sync.planner import Draft, Planner
+from order_sync.sync.rows import Row
 
 T = TypeVar("T")
 SHOWN = 200  # rows of a table in metadata
@@ -293,13 +294,6 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
 def rows_table(rows: Sequence[PlannedRow]) -> dg.MetadataValue[Any]:
     """The first rows, for metadata."""
     return table(told(rows[:SHOWN]))
-
-
-def write_json(plan: Plan, path: Path) -> None:
-    """The whole plan as a file: the only thing that a dry run ever writes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(plan.json_lines())
 
 
 def kept(found: T | None, step: str) -> T:

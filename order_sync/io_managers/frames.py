@@ -11,11 +11,11 @@ import dagster as dg
 import pandas as pd
 
 from order_sync.orders.naming import Customers
-from order_sync.orders.tables import State
-from order_sync.plain_text import line
+from order_sync.orders.states import State
+from order_sync.sync.rows import Row
+from order_sync.text.plain_text import line
 
 PREVIEW_ROWS = 10
-Row = dict[str, Any]
 
 
 def to_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:

@@ -16,22 +16,23 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field, PrivateAttr
 
-from order_sync.counted import counted
-from order_sync.errors import BoardRefused, ConfigurationError, OrderSyncError
-from order_sync.excerpt import IN_REPORT, log_first
-from order_sync.io_managers.board_work import BoardWork, Done, Group, Site, Step, groups_of, read_sites
-from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame, to_rows
+from order_sync.database.housekeeping import tidy
+from order_sync.database.journal import Journal
+from order_sync.io_managers.frames import by_customer, let_go, preview, table, to_frame, to_rows
 from order_sync.monday.board import check_mapping
+from order_sync.monday.budget import Budget
 from order_sync.monday.client import MondayClient
-from order_sync.monday.writer import BoardWriter
-from order_sync.orders.budget import Budget
-from order_sync.orders.housekeeping import tidy
-from order_sync.orders.journal import Journal
+from order_sync.orders.errors import BoardRefused, ConfigurationError, OrderSyncError
 from order_sync.orders.naming import TextKey, text_key
-from order_sync.plain_text import markdown
 from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
+from order_sync.sync.board_work import BoardWork, Done, Group, Site, Step, groups_of, read_sites
+from order_sync.sync.rows import Row
+from order_sync.sync.writer import BoardWriter
+from order_sync.text.counted import counted
+from order_sync.text.excerpt import IN_REPORT, log_first
+from order_sync.text.plain_text import markdown
 
 log = logging.getLogger("order_sync.monday")
 

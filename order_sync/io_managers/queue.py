@@ -15,22 +15,23 @@ import pandas as pd
 from filelock import FileLock
 from pydantic import Field, PrivateAttr
 
-from order_sync.counted import counted
-from order_sync.errors import OrderSyncError
-from order_sync.excerpt import IN_TRACE, log_first
-from order_sync.io_managers.frames import Row, by_customer, let_go, preview, table, to_frame
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.commit import Held
-from order_sync.orders.counts import OUTCOMES
-from order_sync.orders.held import Cause, HeldOrder, held_orders, unexpected
-from order_sync.orders.housekeeping import tidy
-from order_sync.orders.mapping import Mapping
-from order_sync.orders.naming import NO_CUSTOMER
-from order_sync.orders.queue import QueueReader
-from order_sync.orders.tables import CUSTOMER, ORDER_NUMBER, State
+from order_sync.database.claims import OrderQueue
+from order_sync.database.commit import Held
+from order_sync.database.counts import OUTCOMES
+from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
+from order_sync.database.housekeeping import tidy
+from order_sync.database.queue import QueueReader
+from order_sync.io_managers.frames import by_customer, let_go, preview, table, to_frame
+from order_sync.orders.errors import OrderSyncError
+from order_sync.orders.mapping import ColumnMapping
+from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
+from order_sync.orders.states import State
 from order_sync.resources.run_records import EXPIRING, expire_runs
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
+from order_sync.sync.rows import Row
+from order_sync.text.counted import counted
+from order_sync.text.excerpt import IN_TRACE, log_first
 
 CUSTOMERS = "customers"
 LEFT = "held back with no row rejected"
@@ -59,7 +60,7 @@ def header_columns(reader: QueueReader) -> list[str]:
     return own + [column.name for column in reader.tables.order_columns]
 
 
-def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: Mapping) -> pd.DataFrame:
+def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: ColumnMapping) -> pd.DataFrame:
     """Claimed lines with what their board is chosen by: item_board_id, for lines whose item is there already."""
     rows = list(lines)
     if mapping.boards:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from order_sync.errors import ConfigurationError, Transient
 from order_sync.monday import operations
 from order_sync.monday.client import MondayReader
 from order_sync.monday.columns import SUBTASKS, Column, read_column
 from order_sync.monday.lists import Listing, Row, ask, hundreds, is_active, items_by_id, rows_in, rows_of, text_of
 from order_sync.monday.version import ApiVersion, read_version
-from order_sync.orders.mapping import LABELLED, ColumnMap
-from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.errors import ConfigurationError, Transient
+from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.nearest import did_you_mean
 

@@ -19,14 +19,14 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from order_sync.errors import BoardRefused, CursorExpired, Fatal, NotFound, Rejected, Transient
 from order_sync.monday import operations, shapes
+from order_sync.monday.budget import NOTHING, Leave
 from order_sync.monday.errors import classify, is_expired_cursor, parse_errors
 from order_sync.monday.pacing import Clock, Pacer, spent
 from order_sync.monday.service import next_step
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.monday.version import ApiVersion, read_version
-from order_sync.orders.budget import NOTHING, Leave
+from order_sync.orders.errors import BoardRefused, CursorExpired, Fatal, NotFound, Rejected, Transient
 
 log = logging.getLogger("order_sync.monday")
 

@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from order_sync.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
 from order_sync.monday import shapes
 from order_sync.monday.transport import ADDRESS_ADVICE, PROXY_ADVICE, Reply
+from order_sync.orders.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
 
 
 class Kind(StrEnum):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from order_sync.errors import BoardRefused, ConfigurationError, Fatal, QuotaExhausted, Rejected, Transient
 from order_sync.monday import operations
 from order_sync.monday.board import Board, problems_of, read_boards
 from order_sync.monday.client import MondayReader
 from order_sync.monday.errors import breaks_a_rule
-from order_sync.orders.mapping import ItemMap, SubitemMap
-from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.errors import BoardRefused, ConfigurationError, Fatal, QuotaExhausted, Rejected, Transient
+from order_sync.orders.mapping import ColumnMapping, ItemMap, SubitemMap
 
 
 def read_again(reader: MondayReader, board_ids: Sequence[int]) -> list[Board]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from order_sync.errors import CursorExpired, Transient
 from order_sync.monday.client import MondayReader
+from order_sync.orders.errors import CursorExpired, Transient
 
 log = logging.getLogger("order_sync.monday")
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from order_sync.monday import shapes
+from order_sync.monday.budget import NOTHING, UNKNOWN_QUOTA, WINDOW_SECONDS, Budget, Leave, Told
 from order_sync.monday.transport import Reply
-from order_sync.orders.budget import NOTHING, UNKNOWN_QUOTA, WINDOW_SECONDS, Budget, Leave, Told
 
 FIRST_COST = 30_000  # complexity of a create, or a query, before one has been seen; 10,000 to 30,000 are reported
 QUERY_COMPLEXITY = 5_000_000  # most that one request may cost

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 import httpx
 
-from order_sync.errors import ConfigurationError
-from order_sync.redaction import ESCAPES
+from order_sync.orders.errors import ConfigurationError
+from order_sync.text.redaction import ESCAPES
 
 _NAMES = re.compile(r"(https?|all)_proxy", re.IGNORECASE)
 

@@ -6,9 +6,9 @@ Asks nobody.
 
 from __future__ import annotations
 
-from order_sync.errors import Transient
 from order_sync.monday.errors import Kind, kind_of
 from order_sync.monday.transport import ADDRESS_ADVICE, is_elsewhere
+from order_sync.orders.errors import Transient
 
 STATUS_PAGE = "https://status.monday.com"
 

@@ -12,15 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from order_sync.counted import counted
-from order_sync.errors import Fatal, OrderSyncError
 from order_sync.monday import operations
 from order_sync.monday.board import Board, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
-from order_sync.orders.mapping import LABELLED, ColumnMap
-from order_sync.orders.mapping import Mapping as ColumnMapping
+from order_sync.orders.errors import Fatal, OrderSyncError
+from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping, UnknownSource
 from order_sync.orders.naming import one_in_several_spellings
-from order_sync.orders.sources import UnknownSource
+from order_sync.text.counted import counted
 
 LABEL_LIMITS = {"status": 40, "dropdown": 500}
 CUSTOM_ID = re.compile(r"[a-z_]{1,20}")  # monday's rule for an id of one's own choice

@@ -19,11 +19,11 @@ import httpx
 from gql.transport.exceptions import TransportClosed
 from gql.transport.httpx import HTTPXTransport
 
-from order_sync.errors import ConfigurationError, Fatal, NotMonday, Transient
 from order_sync.monday import API_VERSION, shapes
 from order_sync.monday.proxies import check_proxies, proxy_passwords
 from order_sync.monday.usage import Usage
-from order_sync.redaction import Redaction
+from order_sync.orders.errors import ConfigurationError, Fatal, NotMonday, Transient
+from order_sync.text.redaction import Redaction
 
 PROXY_ADVICE = (
     "Nothing was lost. Let this machine reach monday: look at HTTPS_PROXY and NO_PROXY (with the proxy's user and "

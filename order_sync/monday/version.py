@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from order_sync.errors import ConfigurationError
+from order_sync.orders.errors import ConfigurationError
 
 RETIRING = ("maintenance", "deprecated")  # in the name of a version's kind: several kinds of maintenance are known
 UNSTABLE = ("release_candidate", "dev")

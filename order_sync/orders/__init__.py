@@ -1,1 +1,1 @@
-"""The database side: queue tables, leases, journal, commit, naming and mapping. Never imports Dagster."""
+"""The domain: mapping, naming and errors. Pure: no database, no network, no Dagster."""

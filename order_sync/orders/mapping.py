@@ -1,6 +1,6 @@
 """Which source column becomes which monday column, read from one TOML file.
 
-In: a TOML file such as order_sync/mapping.toml. Out: a frozen, validated `Mapping`.
+In: a TOML file such as order_sync/mapping.toml. Out: a frozen, validated `ColumnMapping`.
 Anything wrong in the file is a ConfigurationError that names every place; nothing is guessed.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections import abc
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from order_sync.errors import ConfigurationError
-from order_sync.orders.naming import TextKey, customer_key, one_in_several_spellings, text_key
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.naming import CUSTOMER, TextKey, customer_key, one_in_several_spellings, text_key
 from order_sync.orders.nearest import did_you_mean
-from order_sync.orders.tables import CUSTOMER
 from order_sync.orders.toml_file import entries, entry_name, in_words, read_toml
 from order_sync.orders.validation import Place, Problem, problems
 
@@ -108,7 +108,7 @@ def value_key(source: str, value: Any) -> TextKey:
     return customer_key(value) if source == CUSTOMER else text_key(value)
 
 
-class Mapping(_Model):
+class ColumnMapping(_Model):
     items: ItemMap = ItemMap()
     subitems: SubitemMap = SubitemMap()
     boards: tuple[BoardRule, ...] = ()  # the first that fits an order decides
@@ -135,18 +135,31 @@ class Mapping(_Model):
 DEFAULT_MAPPING = Path(__file__).parent.parent / "mapping.toml"
 
 
+@dataclass(frozen=True, kw_only=True)
+class UnknownSource:
+    """A column that the mapping names and no order has; `board` is the one whose rule names it, None for items."""
+
+    source: str
+    board: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        where = "items.columns names" if self.board is None else f"the rule of board {self.board} names"
+        return f"{where} [{self.source}], {self.reason}"
+
+
 NAMED_BY = ("source", "column", "id")  # an entry of a list is known to its author by one of these
 
 
-def load_mapping(path: Path = DEFAULT_MAPPING) -> Mapping:
+def load_mapping(path: Path = DEFAULT_MAPPING) -> ColumnMapping:
     """Raises ConfigurationError with the file and everything that is wrong in it, each with its place and reason."""
     read = read_toml(path, what="The mapping")
     found = list(_contradictions(read))
     mapping = None
     try:
-        mapping = Mapping.model_validate(read)
+        mapping = ColumnMapping.model_validate(read)
     except ValidationError as error:
-        found = [*problems(error, Mapping), *found]
+        found = [*problems(error, ColumnMapping), *found]
     if mapping is None or found:
         wrong = "; ".join(in_words(read, problem, NAMED_BY) for problem in found)
         raise ConfigurationError(f"The mapping {path} is wrong: {wrong}") from None

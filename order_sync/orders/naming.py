@@ -11,9 +11,12 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NewType
 
-from order_sync.errors import Rejected, Rule
+from order_sync.orders.errors import Rejected, Rule
 from order_sync.orders.readable import text_of
 
+ORDER_NUMBER = "AAG ORDER NUMBER"
+CUSTOMER = "CUSTOMER NAME"
+NAMING_COLUMNS = ("CUSTOMER SEASON", "AAG SEASON", "ALIAS/RELATED ITEM", "CUSTOMER ALT PO")  # of ORDER_LIST alone
 NO_CUSTOMER = "(no customer)"  # how people read an empty one
 NAME_LIMIT = 255  # characters; monday answers ItemNameTooLongException above it
 

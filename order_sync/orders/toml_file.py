@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from order_sync.errors import ConfigurationError
+from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.validation import NOT_A_LIST, Place, Problem
 
 

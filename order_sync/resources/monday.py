@@ -8,10 +8,10 @@ import dagster as dg
 from pydantic import Field
 
 from order_sync.monday import API_VERSION
+from order_sync.monday.budget import Budget, account_name
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import MondayTransport
-from order_sync.orders.budget import Budget, account_name
 
 
 class ReadOnlyMondayResource(dg.ConfigurableResource[None]):

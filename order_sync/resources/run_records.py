@@ -20,8 +20,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._serdes import ConfigurableClassData
 
-from order_sync.orders.housekeeping import runs_at_work
-from order_sync.orders.queue import QueueReader
+from order_sync.database.housekeeping import runs_at_work
+from order_sync.database.queue import QueueReader
 
 EXPIRING = "Removing old runs from Dagster's record"
 AT_ONCE = 20  # removed by one run: an old installation comes down to its number of runs step by step

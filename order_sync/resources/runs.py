@@ -13,7 +13,7 @@ import dagster as dg
 from filelock import FileLock, Timeout
 from pydantic import Field
 
-from order_sync.errors import Fatal
+from order_sync.orders.errors import Fatal
 
 DRY_RUN_MARK = "dry_run_mark"  # resource key
 GRACE_SECONDS = 2.0  # between the end of a run's resources and Dagster's record that the run has ended

@@ -6,11 +6,11 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from order_sync.errors import ConfigurationError
-from order_sync.orders.database import Database
-from order_sync.orders.known_customers import check_customers
+from order_sync.database.connection import Database
+from order_sync.database.known_customers import check_customers
+from order_sync.database.tables import Tables
+from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.naming import customer_key
-from order_sync.orders.tables import Tables
 
 
 class ScopeResource(dg.ConfigurableResource[None]):

@@ -15,18 +15,19 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
-from order_sync.orders.budget import AccountBudget, Budget
-from order_sync.orders.check import check_tables
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.commit import Readiness, commit
-from order_sync.orders.database import Database, WritableDatabase
-from order_sync.orders.housekeeping import expire
-from order_sync.orders.journal import Journal, boards_in_doubt
-from order_sync.orders.mapping import Mapping, load_mapping
-from order_sync.orders.queue import QueueReader
-from order_sync.orders.sources import check_sources
-from order_sync.orders.sql_server import is_transient
-from order_sync.orders.tables import TableNames, Tables, make_tables
+from order_sync.database.check import check_tables
+from order_sync.database.claims import OrderQueue
+from order_sync.database.commit import Readiness, commit
+from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.housekeeping import expire
+from order_sync.database.journal import Journal, boards_in_doubt
+from order_sync.database.queue import QueueReader
+from order_sync.database.sources import check_sources
+from order_sync.database.sql_server import is_transient
+from order_sync.database.tables import TableNames, Tables, make_tables
+from order_sync.monday.budget import Budget
+from order_sync.orders.mapping import ColumnMapping, load_mapping
+from order_sync.sync.account_budget import AccountBudget
 
 
 class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
@@ -43,7 +44,7 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
     lease_seconds: float = Field(description="How long claimed rows stay a run's without renewal.")
 
     @cached_property
-    def mapping(self) -> Mapping:
+    def mapping(self) -> ColumnMapping:
         return load_mapping(Path(self.mapping_file))
 
     @cached_property

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
+from order_sync.cli.launch import INSTANCE_FILE
 from order_sync.emulator import Emulator
-from order_sync.launch import INSTANCE_FILE
 from order_sync_tests.conftest import CHROMIUM
 from order_sync_tests.graph.stage import (
     ROOT,

@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.scheduler.instigation import TickStatus
 
+from order_sync.automation.jobs import JOB_NAME
 from order_sync.demo.samples import TYPE, SampleOrders
 from order_sync.emulator import Fault, FaultKind
-from order_sync.jobs import JOB_NAME
-from order_sync.orders.tables import CUSTOMER
+from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.browser.conftest import TOKEN, Ui, dry_run_ui, keep_picture
 from order_sync_tests.graph.stage import ROOT, Stage, until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from order_sync.cli import main
+from order_sync.cli.commands import main
 from order_sync.emulator import Emulator
 from order_sync_tests.graph.stage import Record, Stage, pardon_dagster, stage_in
 

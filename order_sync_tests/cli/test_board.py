@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.mapping import DEFAULT_MAPPING
-from order_sync.orders.tables import CUSTOMER
+from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_changes import add_group, monday

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from order_sync.counted import counted
-from order_sync.orders.reconcile import Kind
+from order_sync.database.reconcile import Kind
+from order_sync.text.counted import counted
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import ROOT, Stage

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from order_sync import launch
+from order_sync.cli import launch
+from order_sync.cli.launch import Summary
+from order_sync.database.claims import OrderQueue
+from order_sync.database.held import Cause
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator
-from order_sync.launch import Summary
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.held import Cause
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order, record
 from order_sync_tests.graph.stage import Record, Row, Stage, stage_in

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from order_sync.orders.check import create_all
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.tables import make_tables
+from order_sync.database.check import create_all
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.tables import make_tables
 
 HEAVY = {"dagster", "pandas", "numpy", "gql", "graphql", "httpx", "starlette", "uvicorn", "order_sync.emulator"}
 IMPORTED = """
 import atexit, sys
 atexit.register(lambda: print("imported:", *sys.modules, file=sys.stderr))
-from order_sync.cli import main
+from order_sync.cli.commands import main
 main(sys.argv[1:])
 """
 
@@ -33,5 +33,5 @@ def test_a_command_imports_nothing_that_it_does_not_use(tmp_path: Path, argument
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     _, found, modules = done.stderr.partition("imported:")
     assert found, done.stderr
-    assert "order_sync.cli" in modules.split()
+    assert "order_sync.cli.commands" in modules.split()
     assert HEAVY.intersection(modules.split()) == set()

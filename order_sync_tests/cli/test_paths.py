@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner
 
-from order_sync.cli import main
+from order_sync.cli.commands import main
 from order_sync.emulator import Emulator
 from order_sync_tests.graph.stage import Record, Stage, stage_in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from order_sync import plain_text
+from order_sync.text import plain_text
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage

@@ -8,9 +8,10 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from order_sync import __version__, launch
+from order_sync import __version__
+from order_sync.cli import launch
 from order_sync.demo.samples import COLOUR, STYLE, TYPE, Size, make_orders
-from order_sync.orders.tables import CUSTOMER
+from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage

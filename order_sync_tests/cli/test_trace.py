@@ -7,7 +7,7 @@ import json
 import pytest
 
 from order_sync.demo.samples import Size, make_orders
-from order_sync.orders.tables import ORDER_NUMBER
+from order_sync.orders.naming import ORDER_NUMBER
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import Stage
 

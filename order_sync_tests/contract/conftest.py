@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.schema import CreateSchema, CreateTable, DropSchema
 
-from order_sync.orders.check import create_all
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.tables import Tables, make_tables
+from order_sync.database.check import create_all
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.tables import Tables, make_tables
 from order_sync_tests.contract.site import Site, new_uuid
 
 MSSQL_URL = "ORDER_SYNC_TEST_MSSQL_URL"

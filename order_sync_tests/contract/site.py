@@ -15,11 +15,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.claims import OrderQueue
+from order_sync.database.connection import Row, WritableDatabase
+from order_sync.database.journal import Journal
+from order_sync.database.tables import Tables, business_columns
 from order_sync.demo.samples import SampleOrders, insert_orders
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.database import Row, WritableDatabase
-from order_sync.orders.journal import Journal
-from order_sync.orders.tables import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER, Action, State, Tables, business_columns
+from order_sync.orders.naming import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER
+from order_sync.orders.states import Action, State
 
 BOARD = 4_700_000_001
 MORNING = datetime(2026, 11, 23, 8, 0)

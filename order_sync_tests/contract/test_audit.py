@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from order_sync.orders import audit
-from order_sync.orders.tables import CUSTOMER, State
+from order_sync.database import audit
+from order_sync.orders.naming import CUSTOMER
+from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record
 from order_sync_tests.contract.test_commit import RUN, on_board, run_commit
 

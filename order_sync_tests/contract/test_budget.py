@@ -6,7 +6,8 @@ import threading
 
 import sqlalchemy as sa
 
-from order_sync.orders.budget import UNKNOWN_QUOTA, AccountBudget, Told
+from order_sync.monday.budget import UNKNOWN_QUOTA, Told
+from order_sync.sync.account_budget import AccountBudget
 from order_sync_tests.contract.site import Site
 
 QUOTA = 10_000_000.0

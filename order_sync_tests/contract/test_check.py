@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
-from order_sync.orders.check import Finding, create_all, inspect
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.tables import TableNames, Tables, make_tables
+from order_sync.database.check import Finding, create_all, inspect
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.tables import TableNames, Tables, make_tables
 from order_sync_tests.contract.site import Site
 
 NAMES = TableNames(header_queue="ODD_DELTA", line_queue="ODD_LINES_DELTA", orders="ODD", order_lines="ODD_LINES")

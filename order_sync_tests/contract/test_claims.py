@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from order_sync.database.counts import Lease
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders.counts import Lease
-from order_sync.orders.tables import CUSTOMER, Action, State
+from order_sync.orders.naming import CUSTOMER
+from order_sync.orders.states import Action, State
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
 
 

@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from order_sync.database import commit as commit_module
+from order_sync.database.claims import OrderQueue
+from order_sync.database.commit import Readiness, commit, readiness
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders import commit as commit_module
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.commit import Readiness, commit, readiness
-from order_sync.orders.tables import State
+from order_sync.orders.states import State
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
 
 RUN = "run-1"

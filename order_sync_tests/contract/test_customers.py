@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
+from order_sync.database.known_customers import check_customers
 from order_sync.demo.samples import SampleOrders
-from order_sync.errors import ConfigurationError
-from order_sync.orders.known_customers import check_customers
-from order_sync.orders.links import Links
-from order_sync.orders.naming import NO_CUSTOMER, customer_key
-from order_sync.orders.report import make_report
-from order_sync.orders.tables import CUSTOMER, State
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, customer_key
+from order_sync.orders.states import State
+from order_sync.reports.links import Links
+from order_sync.reports.report import make_report
 from order_sync_tests.contract.site import Site, make_order, record, uuids
 
 CAFE = "Caf\u00e9 Ott Ltd"

@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from order_sync.errors import ConfigurationError
-from order_sync.orders.catalog import columns
-from order_sync.orders.check import check_tables, create_all, inspect, missing
-from order_sync.orders.commit import commit
-from order_sync.orders.database import Database, WritableDatabase, chunks
-from order_sync.orders.mapping import Mapping
-from order_sync.orders.sources import check_sources, unknown_sources
-from order_sync.orders.tables import TableNames, Tables, make_tables
+from order_sync.database.catalog import columns
+from order_sync.database.check import check_tables, create_all, inspect, missing
+from order_sync.database.commit import commit
+from order_sync.database.connection import Database, WritableDatabase, chunks
+from order_sync.database.sources import check_sources, unknown_sources
+from order_sync.database.tables import TableNames, Tables, make_tables
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.mapping import ColumnMapping
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
 
 ODD_TEXTS = (
@@ -155,13 +155,13 @@ def test_every_missing_table_and_column_is_named(site: Site) -> None:
 # ---- the mapping's sources ------------------------------------------------------------------------------
 
 
-def mapping_of(*sources: str, rule: str = "ORDER TYPE") -> Mapping:
+def mapping_of(*sources: str, rule: str = "ORDER TYPE") -> ColumnMapping:
     columns = [{"source": source, "column": f"c{n}", "type": "text"} for n, source in enumerate(sources)]
     rules = [{"id": 4711, "where": {rule: ["SAMPLE"]}}]
-    return Mapping.model_validate({"items": {"columns": columns}, "boards": rules})
+    return ColumnMapping.model_validate({"items": {"columns": columns}, "boards": rules})
 
 
-def mapped(site: Site, mapping: Mapping) -> Tables:
+def mapped(site: Site, mapping: ColumnMapping) -> Tables:
     return make_tables(schema=site.tables.orders.schema, mapped_columns=mapping.item_sources)
 
 

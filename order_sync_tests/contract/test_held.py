@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from order_sync.database.commit import commit
+from order_sync.database.held import Cause, HeldOrder, held_orders, of_customers
 from order_sync.demo.samples import SampleOrders
-from order_sync.errors import Rule
-from order_sync.orders.commit import commit
-from order_sync.orders.held import Cause, HeldOrder, held_orders, of_customers
-from order_sync.orders.tables import Action, State
+from order_sync.orders.errors import Rule
+from order_sync.orders.states import Action, State
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
 
 RUN = "run-1"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from order_sync.database import claims
+from order_sync.database.claims import OrderQueue
+from order_sync.database.connection import WritableDatabase
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders import claims
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.tables import State
+from order_sync.orders.states import State
 from order_sync_tests.contract.site import Site, make_order, uuids
 
 # The most steps that each of the two has: it claims, looks, looks again or not, and releases or not.

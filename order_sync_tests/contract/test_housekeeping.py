@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from order_sync.orders import housekeeping
-from order_sync.orders.counts import Lease
-from order_sync.orders.housekeeping import expire
-from order_sync.orders.tables import State
+from order_sync.database import housekeeping
+from order_sync.database.counts import Lease
+from order_sync.database.housekeeping import expire
+from order_sync.orders.states import State
 from order_sync_tests.contract.site import Site, make_order, new_uuid
 
 ROWS = 2_500

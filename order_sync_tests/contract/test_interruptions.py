@@ -11,16 +11,23 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from order_sync.database import audit, catalog
+from order_sync.database import connection as database_module
+from order_sync.database.check import check_tables
+from order_sync.database.commit import readiness
+from order_sync.database.journal import (
+    Entry,
+    Operation,
+    boards_in_doubt,
+    entries_in_doubt,
+    known_groups,
+    recent_imports,
+)
+from order_sync.database.states import header_states
 from order_sync.demo.samples import SampleOrders
-from order_sync.errors import ConfigurationError, DatabaseUnavailable
-from order_sync.orders import audit, catalog
-from order_sync.orders import database as database_module
-from order_sync.orders.check import check_tables
-from order_sync.orders.commit import readiness
-from order_sync.orders.journal import Entry, Operation, boards_in_doubt, entries_in_doubt, known_groups, recent_imports
-from order_sync.orders.links import Links
-from order_sync.orders.report import make_report
-from order_sync.orders.states import header_states
+from order_sync.orders.errors import ConfigurationError, DatabaseUnavailable
+from order_sync.reports.links import Links
+from order_sync.reports.report import make_report
 from order_sync_tests.contract.site import BOARD, Site, make_order, uuids
 
 BROKEN = "[08S01] [Microsoft][ODBC Driver 18 for SQL Server]TCP Provider: Error code 0x2746 (10054) (SQLExecDirectW)"

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from order_sync.database import journal as journal_module
+from order_sync.database.connection import Row
+from order_sync.database.housekeeping import expire
+from order_sync.database.journal import Entry, Journal, Operation, boards_in_doubt
 from order_sync.demo.samples import SampleOrders
-from order_sync.errors import LeaseLost, Rejected, Rule, Transient
-from order_sync.orders import journal as journal_module
-from order_sync.orders.database import Row
-from order_sync.orders.housekeeping import expire
-from order_sync.orders.journal import Entry, Journal, Operation, boards_in_doubt
-from order_sync.orders.tables import State
+from order_sync.orders.errors import LeaseLost, Rejected, Rule, Transient
+from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record, uuids
 
 BODY = json.dumps({"query": "mutation { }", "variables": {"name0": 'O\'Hara "[Ü] {🌅}"\n'}}, ensure_ascii=False)

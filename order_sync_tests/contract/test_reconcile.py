@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from order_sync.database import reconcile as reconcile_module
+from order_sync.database.reconcile import BoardItem, BoardSubitem, Comparison, Differences, Kind
+from order_sync.database.requeue import REQUEUED_BY, Requeued, requeue
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders import reconcile as reconcile_module
-from order_sync.orders.reconcile import BoardItem, BoardSubitem, Comparison, Differences, Kind
-from order_sync.orders.requeue import REQUEUED_BY, Requeued, requeue
-from order_sync.orders.tables import State
+from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record
 from order_sync_tests.contract.test_commit import RUN, is_synced, on_board, run_commit
 

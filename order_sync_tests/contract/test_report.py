@@ -7,18 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from order_sync.console import print_report
+from order_sync.cli.console import print_report
+from order_sync.database.journal import Journal, Operation
 from order_sync.demo.samples import SampleOrders
-from order_sync.errors import Rejected, Rule, Transient
 from order_sync.monday.errors import REJECTED_CODES
-from order_sync.orders.advice import MONDAYS, RETRY
-from order_sync.orders.journal import Journal, Operation
-from order_sync.orders.links import KnownBoard, Links, read_links
-from order_sync.orders.naming import NO_CUSTOMER
-from order_sync.orders.report import CustomerLine, Report, make_report
-from order_sync.orders.tables import CUSTOMER, Action, State
-from order_sync.orders.trace import trace
-from order_sync.report_page import render
+from order_sync.orders.errors import Rejected, Rule, Transient
+from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER
+from order_sync.orders.states import Action, State
+from order_sync.reports.advice import MONDAYS, RETRY
+from order_sync.reports.links import KnownBoard, Links, read_links
+from order_sync.reports.report import CustomerLine, Report, make_report
+from order_sync.reports.report_page import render
+from order_sync.reports.trace import trace
 from order_sync_tests.contract.site import BOARD, MORNING, Site, make_order, record, uuids
 
 BOARD_URL = "https://example.monday.com/boards/4700000001"

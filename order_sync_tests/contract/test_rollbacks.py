@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from order_sync.database import connection as database_module
+from order_sync.database.commit import commit
+from order_sync.database.journal import Entry, Operation
+from order_sync.database.requeue import requeue
 from order_sync.demo.samples import SampleOrders
-from order_sync.errors import LeaseLost, Rejected, WriteLost
-from order_sync.orders import database as database_module
-from order_sync.orders.budget import AccountBudget
-from order_sync.orders.commit import commit
-from order_sync.orders.journal import Entry, Operation
-from order_sync.orders.requeue import requeue
-from order_sync.orders.tables import State
+from order_sync.orders.errors import LeaseLost, Rejected, WriteLost
+from order_sync.orders.states import State
+from order_sync.sync.account_budget import AccountBudget
 from order_sync_tests.contract.site import Site, make_order, record, uuids
 
 

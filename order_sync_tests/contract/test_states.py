@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from order_sync.orders.states import HeaderState, LineState, header_states, line_states
+from order_sync.database.states import HeaderState, LineState, header_states, line_states
 from order_sync_tests.contract.site import Site, make_order, new_uuid
 
 

@@ -8,10 +8,11 @@ from collections import Counter
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Barrier
 
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.journal import Journal
-from order_sync.orders.tables import State, make_tables
+from order_sync.database.claims import OrderQueue
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.journal import Journal
+from order_sync.database.tables import make_tables
+from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, uuids
 
 WORKERS = 4

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from order_sync.database.check import create_all, missing
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.queue import QueueReader
+from order_sync.database.tables import make_tables
 from order_sync.demo.samples import Row, SampleOrders, Size, arriving_orders, insert_orders, make_orders
-from order_sync.errors import Rejected
-from order_sync.orders.check import create_all, missing
-from order_sync.orders.database import WritableDatabase
+from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import load_mapping
-from order_sync.orders.naming import NAME_LIMIT, group_title, item_name, subitem_name
-from order_sync.orders.queue import QueueReader
-from order_sync.orders.tables import NAMING_COLUMNS, make_tables
+from order_sync.orders.naming import NAME_LIMIT, NAMING_COLUMNS, group_title, item_name, subitem_name
 
 NOW = datetime(2026, 11, 23, 9, 30)
 SMALLINT = 32_767

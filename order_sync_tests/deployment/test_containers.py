@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import dagster as dg
 import pytest
 
+from order_sync.database.journal import Journal
 from order_sync.definitions import build_definitions
-from order_sync.errors import LeaseLost
-from order_sync.orders.journal import Journal
+from order_sync.orders.errors import LeaseLost
 from order_sync.resources.runs import RunRegistry
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.graph.stage import Stage

@@ -33,8 +33,8 @@ from dagster_webserver.cli import dagster_webserver as dagster_webserver_cli
 from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
 from kubernetes.client import ApiClient, V1PodSecurityContext, V1Probe, V1ResourceRequirements, V1SecurityContext
 
+from order_sync.cli.launch import INSTANCE_FILE
 from order_sync.definitions import defs
-from order_sync.launch import INSTANCE_FILE
 from order_sync.settings import PREFIX, Settings
 from order_sync_tests.graph.stage import ROOT, Stage
 

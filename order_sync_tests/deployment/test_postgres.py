@@ -21,10 +21,10 @@ import httpx
 import pytest
 import yaml
 
+from order_sync.database.journal import Journal
 from order_sync.demo.board import board_seed
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator, EmulatorSettings, Limits, start_emulator
-from order_sync.orders.journal import Journal
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.contract.site import make_order

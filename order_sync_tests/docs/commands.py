@@ -26,10 +26,10 @@ import httpx
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from order_sync.cli import main as order_sync
+from order_sync.cli.commands import main as order_sync
+from order_sync.database.connection import Database
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders.database import Database
-from order_sync.orders.tables import ORDER_NUMBER
+from order_sync.orders.naming import ORDER_NUMBER
 from order_sync.settings import PREFIX, Settings, load_settings, tables_of
 from order_sync_tests.graph.stage import DUE, ROOT, command, free_port, in_group, until
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from graphql import parse
 
+from order_sync.automation.jobs import JOB_NAME
 from order_sync.definitions import build_definitions
 from order_sync.emulator import EmulatorSettings
-from order_sync.jobs import JOB_NAME
-from order_sync.orders.mapping import Mapping
+from order_sync.orders.mapping import ColumnMapping
 from order_sync.settings import load_settings
 from order_sync_tests.docs.blocks import Block, blocks
 from order_sync_tests.docs.commands import Shop, assert_settings_exist, assignment
@@ -48,8 +48,8 @@ def test_a_python_example_runs(shop: Shop, block: Block) -> None:
 @pytest.mark.parametrize("block", blocks("toml"), ids=ids)
 def test_a_toml_example_is_valid(block: Block) -> None:
     read = tomllib.loads(block.text)
-    if read.keys() <= Mapping.model_fields.keys() and block.page != "docs/emulator.md":  # both have `boards`
-        Mapping.model_validate(read)
+    if read.keys() <= ColumnMapping.model_fields.keys() and block.page != "docs/emulator.md":  # both have `boards`
+        ColumnMapping.model_validate(read)
     elif read.keys() & EmulatorSettings.model_fields.keys():
         EmulatorSettings.model_validate(read)
 

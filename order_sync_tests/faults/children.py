@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_sync.errors import OrderSyncError
+from order_sync.orders.errors import OrderSyncError
 from order_sync_tests.faults.cases import Sabotage, Way
 from order_sync_tests.faults.drive import going, quick_time
 from order_sync_tests.faults.sabotage import sabotaged

@@ -21,15 +21,15 @@ from unittest import mock
 import dagster as dg
 import tenacity
 
-from order_sync import launch
 from order_sync.assets import main_tables, monday, queue
-from order_sync.jobs import JOB_NAME
-from order_sync.monday import writer
+from order_sync.automation.jobs import JOB_NAME
+from order_sync.cli import launch
+from order_sync.database import journal
+from order_sync.deployments import resources
 from order_sync.monday.pacing import Pacer
-from order_sync.orders import journal
 from order_sync.resources import runs
-from order_sync.resources.deployments import resources
 from order_sync.settings import PREFIX, Settings
+from order_sync.sync import writer
 from order_sync_tests.faults.cases import Way
 from order_sync_tests.faults.scenario import SPEED
 

@@ -19,9 +19,9 @@ import dagster as dg
 import httpx
 import sqlalchemy as sa
 
+from order_sync.database.claims import OrderQueue
+from order_sync.database.connection import WritableDatabase
 from order_sync.emulator import Emulator, start_emulator
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.database import WritableDatabase
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, tables_of
 from order_sync_tests.faults.cases import HELD_SECONDS, Sabotage, Way

@@ -9,7 +9,7 @@ import json
 
 import sqlalchemy as sa
 
-from order_sync.orders.tables import State
+from order_sync.orders.states import State
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.faults.ground import Ground
 from order_sync_tests.faults.scenario import People

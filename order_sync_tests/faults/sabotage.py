@@ -11,13 +11,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from order_sync.database.journal import Journal
 from order_sync.io_managers.monday import MondayIOManager
-from order_sync.monday import changes
-from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayClient
-from order_sync.monday.delivery import Delivery
 from order_sync.monday.transport import Reply
-from order_sync.orders.journal import Journal
+from order_sync.sync import changes
+from order_sync.sync.bulk_import import BulkImport
+from order_sync.sync.delivery import Delivery
 from order_sync_tests.faults.cases import Sabotage
 
 

@@ -18,14 +18,15 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from order_sync.database.check import create_all
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.tables import Tables, business_columns
 from order_sync.demo.board import board_seeds
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import EmulatorSettings
-from order_sync.orders.check import create_all
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.mapping import DEFAULT_MAPPING
-from order_sync.orders.mapping import Mapping as ColumnMapping
-from order_sync.orders.tables import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER, Action, State, Tables, business_columns
+from order_sync.orders.mapping import DEFAULT_MAPPING, ColumnMapping
+from order_sync.orders.naming import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER
+from order_sync.orders.states import Action, State
 from order_sync.settings import EMBEDDED_BOARD, Settings
 
 SPEED = 300.0  # how much faster time goes, for a run and for the emulator alike

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.orders.database import Database
-from order_sync.orders.tables import Tables
+from order_sync.database.connection import Database
+from order_sync.database.tables import Tables
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.faults.scenario import SECOND_BOARD, Expected, People
 

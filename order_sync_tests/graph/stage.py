@@ -27,15 +27,16 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from order_sync import launch
+from order_sync.cli import launch
+from order_sync.cli.launch import Summary
+from order_sync.database.check import create_all
+from order_sync.database.claims import OrderQueue
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.tables import Tables
 from order_sync.demo import scene
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
 from order_sync.emulator import Emulator
-from order_sync.launch import Summary
-from order_sync.orders.check import create_all
-from order_sync.orders.claims import OrderQueue
-from order_sync.orders.database import WritableDatabase
-from order_sync.orders.tables import Action, Tables
+from order_sync.orders.states import Action
 from order_sync.settings import PREFIX, Settings, load_settings, tables_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,22 +19,22 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from order_sync import launch
-from order_sync.console import progress
+from order_sync.cli import launch
+from order_sync.cli.console import progress
+from order_sync.database.journal import Journal, Operation
 from order_sync.demo.board import board_seeds
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
-from order_sync.errors import BoardRefused, ConfigurationError, Fatal, Transient
-from order_sync.io_managers import board_work
 from order_sync.io_managers import monday as monday_io
-from order_sync.io_managers.board_work import Site, read_sites
-from order_sync.monday.bulk_import import BulkImport
 from order_sync.monday.client import MondayReader
 from order_sync.monday.fit import read_again
-from order_sync.monday.writer import BoardWriter
-from order_sync.orders.journal import Journal, Operation
+from order_sync.orders.errors import BoardRefused, ConfigurationError, Fatal, Transient
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.naming import customer_key
 from order_sync.settings import tables_of
+from order_sync.sync import board_work
+from order_sync.sync.board_work import Site, read_sites
+from order_sync.sync.bulk_import import BulkImport
+from order_sync.sync.writer import BoardWriter
 from order_sync_tests.graph.stage import Record, Stage, stage_in
 from order_sync_tests.graph.test_scope import late_line
 from order_sync_tests.monday.test_client import served

@@ -13,13 +13,13 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from order_sync import launch
+from order_sync.cli import launch
+from order_sync.cli.launch import Summary
 from order_sync.demo.samples import SampleOrders
-from order_sync.errors import OrderSyncError
-from order_sync.launch import Summary
 from order_sync.monday import operations
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import Reply
+from order_sync.orders.errors import OrderSyncError
 from order_sync_tests.contract.site import make_order, new_uuid
 from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_recovery import assert_all_there

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from order_sync.assets.checks import build_checks
 from order_sync.definitions import build_definitions
+from order_sync.deployments import resources
 from order_sync.emulator import Emulator, Fault, FaultKind
 from order_sync.orders.mapping import DEFAULT_MAPPING
-from order_sync.orders.tables import State
-from order_sync.resources.deployments import resources
+from order_sync.orders.states import State
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Row, Stage, stage_in
 from order_sync_tests.graph.test_changes import add_item, add_subitem, delete_group, delete_item, group_of, monday

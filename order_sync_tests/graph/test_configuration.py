@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from order_sync import launch
+from order_sync.cli import launch
 from order_sync.demo.board import board_seed
 from order_sync.emulator import EmulatorSettings, start_emulator
-from order_sync.errors import ConfigurationError, Fatal, OrderSyncError
+from order_sync.orders.errors import ConfigurationError, Fatal, OrderSyncError
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.settings import load_settings
 from order_sync_tests.graph.stage import Stage, free_port

@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from order_sync import launch
+from order_sync.cli import launch
 from order_sync.definitions import build_definitions
 from order_sync.demo.samples import Size, make_orders
+from order_sync.deployments import resources
 from order_sync.monday.client import MondayReader
-from order_sync.resources.deployments import resources
 from order_sync.settings import Settings
 from order_sync_tests.graph.stage import Stage, free_port
 

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from sqlalchemy import event
 
-from order_sync.cli import main
-from order_sync.orders.tables import Tables
+from order_sync.cli.commands import main
+from order_sync.database.tables import Tables
 from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_sensor import request_of, skipped, tick
 

@@ -14,12 +14,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from order_sync.database import connection as database_module
 from order_sync.definitions import build_definitions
-from order_sync.orders import database as database_module
-from order_sync.resources.deployments import resources
+from order_sync.deployments import resources
+from order_sync_tests.database.driver import URL, Driver
 from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_recovery import assert_all_there
-from order_sync_tests.orders.driver import URL, Driver
 
 BROKEN = "[08S01] [Microsoft][SQL Server]Communication link failure (0) (SQLExecDirectW)"
 PAUSED = "[42000] [Microsoft][SQL Server]Database 'orders' is not currently available. (40613) (SQLDriverConnect)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from order_sync.demo.samples import SampleOrders
-from order_sync.excerpt import SHOWN
+from order_sync.text.excerpt import SHOWN
 from order_sync_tests.graph.stage import Stage
 
 

@@ -12,13 +12,13 @@ import pytest
 from dagster._serdes import serialize_value
 from pydantic import SecretStr
 
-from order_sync import cli
-from order_sync.errors import ConfigurationError, OrderSyncError
-from order_sync.known_secrets import mask, mask_logs, masked_errors
+from order_sync.automation.notifications import Message, NotSent, _tell, channels_of
+from order_sync.cli import commands as cli
 from order_sync.monday.client import MondayReader
 from order_sync.monday.transport import MondayTransport
-from order_sync.notifications import Message, NotSent, _tell, channels_of
+from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import Settings, load_settings
+from order_sync.text.known_secrets import mask, mask_logs, masked_errors
 from order_sync_tests.graph.stage import Stage
 
 CORE = "markedSECRETx9"
@@ -208,7 +208,7 @@ def test_a_secret_given_beside_the_environment_is_masked() -> None:
 def test_no_alert_that_fails_names_its_address(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("order_sync.notifications.ATTEMPTS", 1)
+    monkeypatch.setattr("order_sync.automation.notifications.ATTEMPTS", 1)
     settings = load_settings(
         slack_token=CORE + "slack",
         slack_channel="#x",

@@ -19,11 +19,11 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from order_sync import notifications
+from order_sync.automation import notifications
+from order_sync.automation.notifications import _digest, build_notifications, failed, first_reason
 from order_sync.definitions import build_definitions
 from order_sync.emulator import Fault, FaultKind
-from order_sync.errors import ConfigurationError, Fatal
-from order_sync.notifications import _digest, build_notifications, failed, first_reason
+from order_sync.orders.errors import ConfigurationError, Fatal
 from order_sync.settings import Settings, load_settings
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage, free_port, in_group, until

@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
-from order_sync import launch
-from order_sync.cli import main
+from order_sync.cli import launch
+from order_sync.cli.commands import main
 from order_sync.demo.board import board_seed
 from order_sync.emulator import BoardSeed, Emulator, EmulatorSettings, start_emulator
-from order_sync.errors import ConfigurationError, Fatal
+from order_sync.orders.errors import ConfigurationError, Fatal
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import load_settings
 from order_sync_tests.graph.stage import Record, Stage, stage_in

@@ -13,19 +13,19 @@ from unittest import mock
 import dagster as dg
 import pytest
 
-from order_sync import launch
+from order_sync.cli import launch
+from order_sync.cli.launch import Summary
 from order_sync.definitions import build_definitions
 from order_sync.demo.board import board_seed
 from order_sync.demo.samples import SampleOrders, Size, make_orders
 from order_sync.emulator import EmulatorSettings, Fault, FaultKind, start_emulator
-from order_sync.errors import OrderSyncError
-from order_sync.io_managers.plan import NEW_ID, Happens, Plan, PlannedRow
-from order_sync.launch import Summary
 from order_sync.monday.client import MondayClient
 from order_sync.monday.setup import LABEL_LIMITS
 from order_sync.monday.transport import Reply
+from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.settings import EMBEDDED_BOARD
+from order_sync.sync.plan import NEW_ID, Happens, Plan, PlannedRow
 from order_sync_tests.contract.site import make_order, new_uuid
 from order_sync_tests.graph.stage import Record, Stage, free_port, stage_in
 from order_sync_tests.graph.test_changes import (

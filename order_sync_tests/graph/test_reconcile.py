@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from order_sync.cli import main
+from order_sync.cli.commands import main
 from order_sync.definitions import build_definitions
-from order_sync.errors import Fatal
-from order_sync.monday import reconcile as reading
 from order_sync.monday.client import MondayReader
 from order_sync.monday.transport import MondayTransport
+from order_sync.orders.errors import Fatal
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings
+from order_sync.sync import reconcile as reading
 from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_changes import add_item, add_subitem, before_mutation, delete_item, monday
 from order_sync_tests.graph.test_recovery import assert_all_there

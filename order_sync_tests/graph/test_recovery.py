@@ -11,11 +11,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from order_sync import launch
+from order_sync.automation.jobs import JOB_NAME
+from order_sync.cli import launch
 from order_sync.definitions import build_definitions
 from order_sync.emulator import Fault, FaultKind
-from order_sync.errors import QuotaExhausted
-from order_sync.jobs import JOB_NAME
+from order_sync.orders.errors import QuotaExhausted
 from order_sync.settings import load_settings
 from order_sync_tests.graph.stage import DUE, Stage, until
 

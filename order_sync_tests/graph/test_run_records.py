@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from order_sync import launch
+from order_sync.automation.jobs import JOB_NAME
+from order_sync.cli import launch
+from order_sync.database.queue import QueueReader
 from order_sync.definitions import build_definitions
-from order_sync.jobs import JOB_NAME
-from order_sync.orders.queue import QueueReader
 from order_sync.resources.run_records import expire_runs
 from order_sync_tests.graph.stage import Stage
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from order_sync.automation.jobs import JOB_NAME
 from order_sync.definitions import build_definitions
 from order_sync.demo.samples import COLOUR, STYLE, TYPE, Size, make_orders
-from order_sync.errors import ConfigurationError, causes
-from order_sync.jobs import JOB_NAME
-from order_sync.orders.tables import CUSTOMER
+from order_sync.orders.errors import ConfigurationError, causes
+from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.graph.stage import Row, Stage, until
 
 

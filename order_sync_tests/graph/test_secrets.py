@@ -20,19 +20,19 @@ import sqlalchemy as sa
 from dagster._serdes import serialize_value
 from sqlalchemy.exc import DBAPIError
 
-from order_sync import launch
+from order_sync.cli import launch
+from order_sync.database.connection import Database
 from order_sync.definitions import build_definitions
 from order_sync.demo.board import board_seed
 from order_sync.demo.samples import SampleOrders, arriving_orders
+from order_sync.deployments import resources
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
-from order_sync.errors import OrderSyncError
-from order_sync.monday import bulk_import
 from order_sync.monday.client import MondayReader
 from order_sync.monday.transport import MondayTransport
-from order_sync.orders.database import Database
+from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import load_mapping
-from order_sync.resources.deployments import resources
 from order_sync.settings import EMBEDDED_BOARD, Settings, load_settings
+from order_sync.sync import bulk_import
 from order_sync_tests.graph.echo import Echo, EchoServer, echoing
 from order_sync_tests.graph.stage import Stage, free_port, in_group, until
 

@@ -19,13 +19,13 @@ import sqlalchemy as sa
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
-from order_sync import sensors
+from order_sync.automation import sensors
 from order_sync.definitions import build_definitions
 from order_sync.demo.samples import arriving_orders
+from order_sync.deployments import resources
 from order_sync.emulator import Emulator, Fault, FaultKind
-from order_sync.errors import Fatal, OrderSyncError, QuotaExhausted
-from order_sync.orders.tables import CUSTOMER
-from order_sync.resources.deployments import resources
+from order_sync.orders.errors import Fatal, OrderSyncError, QuotaExhausted
+from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.graph.stage import DUE, Stage, in_group, stage_in, until
 from order_sync_tests.graph.test_changes import before_mutation
 from order_sync_tests.graph.test_scope import late_line

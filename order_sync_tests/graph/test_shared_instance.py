@@ -8,7 +8,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
 from order_sync.definitions import build_definitions
-from order_sync.errors import Fatal
+from order_sync.orders.errors import Fatal
 from order_sync_tests.graph.stage import Stage
 
 

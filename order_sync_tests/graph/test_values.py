@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 import sqlalchemy as sa
 
-from order_sync import launch
+from order_sync.cli import launch
 from order_sync.demo.board import board_seed
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
 from order_sync.orders.mapping import ColumnType, load_mapping

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
-from order_sync.errors import ConfigurationError
 from order_sync.monday.board import check_items_mapping, check_mapping, find_items, find_subitems, read_board
 from order_sync.monday.client import MondayClient
 from order_sync.monday.setup import inspect_board
-from order_sync.orders.mapping import Mapping
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import text_key
 from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
 from order_sync_tests.emulator.monday import Monday
-from order_sync_tests.monday.stage import OddTransport, Stage
+from order_sync_tests.sync.stage import OddTransport, Stage
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def create_items(monday: Monday, keys: list[str], column: str = "delta_uuid") ->
 # ---- reading --------------------------------------------------------------------------------------------
 
 
-def test_a_board_with_its_columns_labels_and_subitems(client: MondayClient, mapping: Mapping) -> None:
+def test_a_board_with_its_columns_labels_and_subitems(client: MondayClient, mapping: ColumnMapping) -> None:
     board = read_board(client, EMBEDDED_BOARD)
     assert (board.id, board.name, board.items_count, board.items_limit) == (
         EMBEDDED_BOARD,
@@ -145,13 +145,13 @@ def test_a_deleted_subitem_is_not_found(client: MondayClient, monday: Monday) ->
 # ---- the mapping and the board --------------------------------------------------------------------------
 
 
-def changed(mapping: Mapping, **items: Any) -> Mapping:
+def changed(mapping: ColumnMapping, **items: Any) -> ColumnMapping:
     plain = mapping.model_dump()
     plain["items"] |= items
-    return Mapping.model_validate(plain)
+    return ColumnMapping.model_validate(plain)
 
 
-def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: Mapping) -> None:
+def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: ColumnMapping) -> None:
     board, subitems = read_board(client, EMBEDDED_BOARD), read_board(client, EMBEDDED_SUBITEM_BOARD)
     wrong = changed(
         mapping,
@@ -175,7 +175,7 @@ def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: 
     )
 
 
-def test_a_board_without_subitems_is_named(mapping: Mapping, stage: Stage) -> None:
+def test_a_board_without_subitems_is_named(mapping: ColumnMapping, stage: Stage) -> None:
     plain = BoardSeed(id=7, name="Plain", columns=(ColumnSeed(id="delta_uuid", title="Key"),))
     with (
         start_emulator(EmulatorSettings(boards=(plain,))) as emulator,
@@ -188,7 +188,7 @@ def test_a_board_without_subitems_is_named(mapping: Mapping, stage: Stage) -> No
         assert "has no column 'record_uuid' (text)" in str(caught.value)
 
 
-def test_a_multi_level_board_is_refused_even_where_its_columns_fit(stage: Stage, mapping: Mapping) -> None:
+def test_a_multi_level_board_is_refused_even_where_its_columns_fit(stage: Stage, mapping: ColumnMapping) -> None:
     def change(data: dict[str, Any]) -> bool:
         for board in data.get("boards") or []:
             board["hierarchy_type"] = "multi_level"

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from order_sync.console import progress
+from order_sync.cli.console import progress
 from order_sync.emulator import Fault, FaultKind
-from order_sync.errors import Fatal, NotFound, NotMonday, QuotaExhausted, Transient
 from order_sync.monday import operations
+from order_sync.monday.budget import Budget
 from order_sync.monday.client import BUDGET_SLICE_SECONDS, MondayReader
 from order_sync.monday.pacing import Pacer
 from order_sync.monday.transport import MondayTransport
-from order_sync.orders.budget import Budget
-from order_sync_tests.monday.stage import OddTransport, QuickClock, Stage
+from order_sync.orders.errors import Fatal, NotFound, NotMonday, QuotaExhausted, Transient
+from order_sync_tests.sync.stage import OddTransport, QuickClock, Stage
 
 NOWHERE = "http://127.0.0.1:9/v2"  # the discard port: nobody listens
 

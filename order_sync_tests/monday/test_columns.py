@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from order_sync.emulator import Emulator
-from order_sync.errors import ConfigurationError
 from order_sync.monday.board import check_mapping, read_board
 from order_sync.monday.setup import inspect_board
-from order_sync.orders.mapping import Mapping
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.mapping import ColumnMapping
 from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
-from order_sync_tests.monday.stage import OddTransport, Stage
+from order_sync_tests.sync.stage import OddTransport, Stage
 
 LIST = {"labels": [{"id": 0, "label": "PRODUCTION"}, {"id": 7, "name": "REPEAT"}]}
 BY_INDEX = {
@@ -79,7 +79,9 @@ def test_the_board_of_subitems_is_read_from_every_form(stage: Stage, form: Any) 
 
 
 @pytest.mark.parametrize("broken", ["{", "[1]", [1], 7, "null", "", None, {"labels": 7}, {"labels": None}])
-def test_settings_that_cannot_be_read_are_named_and_crash_nothing(stage: Stage, mapping: Mapping, broken: Any) -> None:
+def test_settings_that_cannot_be_read_are_named_and_crash_nothing(
+    stage: Stage, mapping: ColumnMapping, broken: Any
+) -> None:
     with client(stage, "status", broken) as reader:
         board, subitems = read_board(reader, EMBEDDED_BOARD), read_board(reader, EMBEDDED_SUBITEM_BOARD)
         with pytest.raises(
@@ -90,7 +92,7 @@ def test_settings_that_cannot_be_read_are_named_and_crash_nothing(stage: Stage, 
 
 
 @pytest.mark.parametrize("broken", ["{", [1], None, {}, {"boardIds": [None]}, {"boardIds": "7"}])
-def test_a_subitems_column_that_names_no_board_is_a_problem(stage: Stage, mapping: Mapping, broken: Any) -> None:
+def test_a_subitems_column_that_names_no_board_is_a_problem(stage: Stage, mapping: ColumnMapping, broken: Any) -> None:
     with client(stage, "subtasks", broken) as reader:
         board = read_board(reader, EMBEDDED_BOARD)
         assert board.subitem_board_id is None

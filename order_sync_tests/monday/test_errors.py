@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from order_sync.emulator import Emulator, Fault, FaultKind
-from order_sync.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
 from order_sync.monday import operations
 from order_sync.monday.errors import classify, parse_errors
 from order_sync.monday.transport import MondayTransport, Reply, read_reply
+from order_sync.orders.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
 
 FINAL = [
     "ColumnValueException",

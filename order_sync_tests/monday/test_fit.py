@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
+from order_sync.database.journal import Operation
 from order_sync.emulator import Fault, FaultKind
-from order_sync.errors import BoardRefused, Rejected
 from order_sync.monday.board import read_board
-from order_sync.monday.delivery import Outcome
 from order_sync.monday.fit import look_at_items, look_at_subitems
-from order_sync.monday.rows import NewRow
-from order_sync.orders.journal import Operation
+from order_sync.orders.errors import BoardRefused, Rejected
 from order_sync.orders.mapping import load_mapping
-from order_sync.orders.tables import State
+from order_sync.orders.states import State
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync_tests.monday.stage import SHARED, Stage
-from order_sync_tests.monday.test_bulk_import import importer
-from order_sync_tests.monday.test_verdict import states
+from order_sync.sync.delivery import Outcome
+from order_sync.sync.rows import NewRow
+from order_sync_tests.sync.stage import SHARED, Stage
+from order_sync_tests.sync.test_bulk_import import importer
+from order_sync_tests.sync.test_verdict import states
 
 ROWS = [Operation.ITEMS, Operation.SUBITEMS]
 MAPPING = load_mapping()

@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 
-from order_sync.errors import Fatal, Transient
-from order_sync.monday import reconcile
-from order_sync.monday.audit import Expected, Findings, audit_items
 from order_sync.monday.board import (
     find_gone,
     find_items,
@@ -24,11 +21,14 @@ from order_sync.monday.board import (
 )
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import MondayTransport, Reply
-from order_sync.orders.mapping import Mapping
+from order_sync.orders.errors import Fatal, Transient
+from order_sync.orders.mapping import ColumnMapping
 from order_sync.settings import EMBEDDED_BOARD
+from order_sync.sync import reconcile
+from order_sync.sync.audit import Expected, Findings, audit_items
 from order_sync_tests.emulator.monday import Monday
-from order_sync_tests.monday.stage import OddTransport, Stage
 from order_sync_tests.monday.test_board import create_items
+from order_sync_tests.sync.stage import OddTransport, Stage
 
 KEY, RECORD, LINE = str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4())
 
@@ -77,7 +77,7 @@ def audit(client: MondayClient, there: dict[str, str], *, key: str | None = KEY)
     return audit_items(client, EMBEDDED_BOARD, [expected], key_column="delta_uuid", subitem_key_column="line_uuid")
 
 
-Look = Callable[[MondayClient, dict[str, str], Mapping], Any]
+Look = Callable[[MondayClient, dict[str, str], ColumnMapping], Any]
 LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
     "board": (
         lambda client, there, mapping: read_board(client, EMBEDDED_BOARD).group_titles,
@@ -148,7 +148,7 @@ ODD = [(look, path) for look, (_, paths) in LOOKS.items() for path in paths]
 
 @pytest.mark.parametrize(("look", "path"), ODD, ids=[f"{look}-{'.'.join(map(str, path))}" for look, path in ODD])
 def test_a_list_that_is_null_is_asked_for_again_and_never_empty(
-    stage: Stage, there: dict[str, str], mapping: Mapping, look: str, path: tuple[str | int, ...]
+    stage: Stage, there: dict[str, str], mapping: ColumnMapping, look: str, path: tuple[str | int, ...]
 ) -> None:
     read, _ = LOOKS[look]
     with stage.client() as client:
@@ -167,7 +167,7 @@ def test_a_list_that_is_null_is_asked_for_again_and_never_empty(
 
 @pytest.mark.parametrize("look", ["subitems", "subitems by parent", "deleted items", "texts", "audit by id"])
 def test_an_item_that_one_answer_leaves_out_is_asked_about_again(
-    stage: Stage, there: dict[str, str], mapping: Mapping, look: str
+    stage: Stage, there: dict[str, str], mapping: ColumnMapping, look: str
 ) -> None:
     read, _ = LOOKS[look]
     with stage.client() as client:
@@ -205,12 +205,12 @@ def crowded(monday: Monday) -> list[str]:
     return create_items(monday, ["same"] * 1_001, "record_uuid")
 
 
-def listed(client: MondayClient, mapping: Mapping) -> dict[str, list[str]]:
+def listed(client: MondayClient, mapping: ColumnMapping) -> dict[str, list[str]]:
     """What each reader of a long list finds, as lists: a row that is read twice is in it twice."""
     return find_unkeyed(client, EMBEDDED_BOARD, key_column="delta_uuid", record_column="record_uuid")
 
 
-def whole_board(client: MondayClient, mapping: Mapping) -> list[str]:
+def whole_board(client: MondayClient, mapping: ColumnMapping) -> list[str]:
     return [str(item.id) for page, _ in reconcile._pages(client, EMBEDDED_BOARD, mapping) for item in page]
 
 
@@ -220,7 +220,7 @@ def whole_board(client: MondayClient, mapping: Mapping) -> list[str]:
     ids=["unkeyed items", "reconcile"],
 )
 def test_a_read_begins_again_once_where_its_cursor_expires(
-    stage: Stage, crowded: list[str], mapping: Mapping, read: Callable[[MondayClient, Mapping], list[str]]
+    stage: Stage, crowded: list[str], mapping: ColumnMapping, read: Callable[[MondayClient, ColumnMapping], list[str]]
 ) -> None:
     with stage.client() as client:
         expiring(stage, client, 3, 3)
@@ -266,7 +266,7 @@ def test_an_audit_begins_again_once_where_its_cursor_expires(stage: Stage, crowd
     ],
 )
 def test_an_expired_cursor_is_known_in_every_shape(
-    stage: Stage, crowded: list[str], mapping: Mapping, error: dict[str, Any]
+    stage: Stage, crowded: list[str], mapping: ColumnMapping, error: dict[str, Any]
 ) -> None:
     class Expired(MondayTransport):
         told = False

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from graphql import OperationDefinitionNode, SelectionSetNode, parse
 
-from order_sync.errors import NotMonday, OrderSyncError, Transient
+from order_sync.database.journal import Operation
 from order_sync.monday import operations, shapes
-from order_sync.monday.audit import Expected, audit_items
 from order_sync.monday.board import (
     find_gone,
     find_items,
@@ -26,16 +25,17 @@ from order_sync.monday.board import (
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.fit import required_columns
 from order_sync.monday.pacing import Pacer
-from order_sync.monday.reconcile import _pages, _places
-from order_sync.monday.rows import NewRow
 from order_sync.monday.setup import make_board
 from order_sync.monday.transport import MondayTransport, Reply, read_reply
-from order_sync.orders.journal import Operation
+from order_sync.orders.errors import NotMonday, OrderSyncError, Transient
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync_tests.monday.stage import SHARED, QuickClock, Stage
-from order_sync_tests.monday.test_bulk_import import SMALLEST, importer
+from order_sync.sync.audit import Expected, audit_items
+from order_sync.sync.reconcile import _pages, _places
+from order_sync.sync.rows import NewRow
 from order_sync_tests.monday.test_operations import DOCUMENTS
+from order_sync_tests.sync.stage import SHARED, QuickClock, Stage
+from order_sync_tests.sync.test_bulk_import import SMALLEST, importer
 
 SOME_ODD: list[Any] = [None, [], {}, "text", 7, [None], float("nan"), 10**30]
 OPERATIONS = [Operation.GROUPS, Operation.ITEMS, Operation.SUBITEMS]

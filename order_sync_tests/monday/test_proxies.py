@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from order_sync.errors import ConfigurationError, Transient
 from order_sync.monday.proxies import check_proxies, proxy_passwords
 from order_sync.monday.transport import MondayTransport
+from order_sync.orders.errors import ConfigurationError, Transient
 
 MONDAY = "https://monday.invalid/v2"
 CORE = "canaryPROXY4c1"

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from order_sync.errors import Fatal, Transient
 from order_sync.monday.client import MondayReader
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.service import next_step
 from order_sync.monday.transport import MondayTransport
+from order_sync.orders.errors import Fatal, Transient
 
 ADDRESS = "is probably not the address of monday's API, which is https://api.monday.com/v2"
 FAULT = "That is a fault of the server at this address: what `order-sync emulator` prints says more."

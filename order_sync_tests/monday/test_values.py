@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_sync.emulator import Emulator
-from order_sync.errors import Rejected
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_row, to_json
-from order_sync.orders.mapping import ColumnMap, Mapping
+from order_sync.orders.errors import Rejected
+from order_sync.orders.mapping import ColumnMap, ColumnMapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.emulator.monday import Monday
 
@@ -170,7 +170,7 @@ def test_json_in_a_string_holds_any_text(one: str, other: str) -> None:
     assert json.loads(to_json({"a": one, "b": {"text": other}})) == {"a": one, "b": {"text": other}}
 
 
-def test_the_board_takes_every_form(emulator: Emulator, mapping: Mapping) -> None:
+def test_the_board_takes_every_form(emulator: Emulator, mapping: ColumnMapping) -> None:
     """All mapped columns of one item, read back from monday."""
     row = {
         "order_number": "A-1",

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from order_sync.errors import ConfigurationError
-from order_sync.orders.mapping import ColumnMap, Mapping, load_mapping
-from order_sync.orders.tables import make_tables
+from order_sync.database.tables import make_tables
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.mapping import ColumnMap, ColumnMapping, load_mapping
 
 GOOD = """
 [items]
@@ -77,7 +77,7 @@ def test_a_good_file(path: Path) -> None:
 
 def test_a_file_without_columns_maps_the_keys_only(path: Path) -> None:
     path.write_text("[items]\n")
-    assert load_mapping(path) == Mapping()
+    assert load_mapping(path) == ColumnMapping()
 
 
 def test_a_mapping_cannot_be_changed(path: Path) -> None:

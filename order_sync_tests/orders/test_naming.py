@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_sync.errors import Rejected
+from order_sync.orders.errors import Rejected
 from order_sync.orders.naming import (
     NO_CUSTOMER,
     Customers,

@@ -1,0 +1,53 @@
+"""Are the main tables fresh? Dagster's own policy, told also of the times when there is nothing to sync.
+
+In: the queue tables. Out: a freshness policy on both main tables, and a sensor that reports an empty queue.
+A policy counts the time since an asset was last made; without that report a quiet weekend would look like a fault.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from order_sync.automation.sensors import NEXT_TICK
+from order_sync.database.audit import waiting
+from order_sync.orders.errors import DatabaseUnavailable
+from order_sync.resources.sql_server import ReadOnlySqlServerResource
+from order_sync.text.counted import counted
+
+MAIN_TABLES = ("order_list", "order_list_lines")
+INTERVAL_SECONDS = 300
+REPORTS_A_WINDOW = 4  # so that one missed report makes nothing stale
+
+
+def with_freshness(assets: dg.AssetsDefinition, window: timedelta) -> dg.AssetsDefinition:
+    """The assets, stale once their last making or report is older than the window; a warning at half of it."""
+    policy = dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window / 2)
+    return assets.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=policy))
+
+
+def build_empty_queue_sensor(window: timedelta) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="empty_queue",
+        asset_selection=dg.AssetSelection.assets(*MAIN_TABLES),
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Reports the main tables as up to date while nothing waits in the queue tables. Only reads them.",
+    )
+    def empty_queue(
+        context: dg.SensorEvaluationContext, sql_server: ReadOnlySqlServerResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        made = context.instance.get_latest_materialization_event(dg.AssetKey(MAIN_TABLES[0]))
+        age = datetime.now(UTC).timestamp() - made.timestamp if made is not None else None
+        if age is not None and age < window.total_seconds() / REPORTS_A_WINDOW:
+            return dg.SkipReason(f"The main tables were up to date {age:.0f} s ago.")
+        try:
+            with sql_server.looking() as reader:
+                rows = waiting(reader)
+        except DatabaseUnavailable as error:
+            return dg.SkipReason(f"{error} {NEXT_TICK}")
+        if rows:
+            return dg.SkipReason(f"{counted(rows, 'row waits', 'rows wait')}: a run has to make the main tables fresh.")
+        told = "Nothing waits in the queue tables: the main tables are up to date."
+        return dg.SensorResult(asset_events=[dg.AssetMaterialization(name, description=told) for name in MAIN_TABLES])
+
+    return empty_queue

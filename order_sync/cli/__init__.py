@@ -1,0 +1,1 @@
+"""`order-sync ...`: the commands, what they print, and how they run the job."""

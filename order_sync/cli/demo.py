@@ -1,0 +1,136 @@
+"""`order-sync demo` and `order-sync emulator`: the whole product on one machine, without SQL Server or monday."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from order_sync.orders.errors import ConfigurationError, OrderSyncError
+from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
+from order_sync.text.counted import counted
+
+
+@click.command()
+@click.option(
+    "--orders",
+    type=click.Choice(["small", "busy"]),
+    default="small",
+    show_default=True,
+    help="small: 69 headers of one customer; busy: 7,405 headers of 34.",
+)
+@click.option("--ui", is_flag=True, help="Stay, and open Dagster's UI beside the board page.")
+@click.option(
+    "--arrive",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only add N new orders to the queue, for the sensor (or the next sync) to find.",
+)
+@click.option("--ui-port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of Dagster's UI.")
+def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
+    """Make a sample database, start the emulator, sync, and show what happened."""
+    from order_sync.cli import console, launch
+    from order_sync.demo import scene
+
+    settings = load_settings(checked=False)
+    if settings.deployment != "embedded":
+        raise ConfigurationError("The demo is for the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
+    settings.check()
+    settings.check_may_write()
+    out = console.console
+    if arrive:
+        scene.add_arriving(settings, arrive)
+        out.print(
+            f"{counted(arrive, 'new order waits', 'new orders wait')} in ORDER_LIST_DELTA. "
+            "Next: order-sync sync, or wait for the sensor."
+        )
+        return
+    if ui:
+        _check_port_is_free(ui_port)
+    with ExitStack() as stack:
+        alone = stack.enter_context(scene.only_demo(settings))
+        added = scene.prepare_database(settings, orders)
+        shown = settings.home / "orders.db" if settings.database_url is None else "of ORDER_SYNC_DATABASE_URL"
+        out.print(f"Database {shown}: " + (f"added the '{orders}' sample orders." if added else "kept."))
+        running = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
+        out.print(f"monday emulator at {running.page_url}")
+        with console.progress(quiet=False):
+            summary = launch.sync(settings)
+        console.print_summary(summary)
+        agreement = scene.compare(settings, running.state())
+        out.print(agreement.text(), lines=True)
+        if ui:
+            alone.release()  # another demo may come and go while this one only shows what is there
+            _stay(settings, running.page_url, ui_port)
+        else:
+            out.print(f"To look at the board ({running.page_url}) and the lineage in Dagster: order-sync demo --ui")
+    if not agreement.agree:
+        sys.exit(1)
+
+
+def _check_port_is_free(port: int) -> None:
+    """`dagster dev` would go on without its webserver."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise ConfigurationError(f"Port {port} is taken. Choose another one for Dagster's UI with --ui-port.")
+
+
+def _stay(settings: Settings, page_url: str, port: int) -> None:
+    """Dagster's UI and daemon beside the board page, until Ctrl-C."""
+    from order_sync.cli.console import console
+
+    console.print(f"Board: {page_url}   Dagster: http://127.0.0.1:{port}/asset-groups   (Ctrl-C ends both)")
+    console.print("In another terminal, order-sync demo --arrive 5 adds orders that the sensor takes up.")
+    environment = os.environ | {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(Path.cwd())}
+    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    if not any((Path.cwd() / name).exists() for name in ("pyproject.toml", "workspace.yaml")):
+        command += ["-m", "order_sync.definitions"]  # elsewhere than in the project, Dagster must be told
+    # To be told to end is the same as Ctrl-C: Dagster's processes must end too. They do at SIGTERM what they do at
+    # SIGINT, which a shell lets a process in the background ignore.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
+    process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command line
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        return
+    if code:
+        raise OrderSyncError(f"Dagster's UI ended with code {code}; what it printed above says why.")
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="TOML file: limits, latency, faults and more; docs/emulator.md lists them.",
+)
+@click.option("--host", metavar="ADDRESS", help="Address to listen on [default: 127.0.0.1].")
+@click.option(
+    "--allow-remote", is_flag=True, default=None, help="Take a --host that other machines reach: for sample data only."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help=f"Port [default: {EMBEDDED_PORT}; 0: a free one].")
+@click.option("--memory", is_flag=True, help="Forget everything at the end instead of keeping it in a file.")
+@click.option("--latency", type=click.FloatRange(min=0), metavar="MS", help="Each request takes this long.")
+@click.option("--mutation", type=click.FloatRange(min=0), metavar="MS", help="Each mutation takes this long.")
+def emulator(
+    config: Path | None,
+    host: str | None,
+    allow_remote: bool | None,
+    port: int | None,
+    memory: bool,
+    latency: float | None,
+    mutation: float | None,
+) -> None:
+    """Serve a local monday.com with a board made from the mapping, and a page to look at it."""
+    from order_sync.demo import scene
+
+    options = {"host": host, "allow_remote": allow_remote, "port": port, "latency_ms": latency, "mutation_ms": mutation}
+    scene.serve_emulator(load_settings(checked=False), config=config, memory=memory, options=options)

@@ -1,0 +1,277 @@
+"""Runs the job in this process, for the command line: the same assets, the same record in Dagster's UI.
+
+In: settings and a scope. Out: a `Summary` of what became of the orders. Errors come out as OrderSyncError.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+import yaml
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._serdes import ConfigurableClassData
+from filelock import FileLock
+
+from order_sync.automation.jobs import JOB_NAME
+from order_sync.database.check import check_tables
+from order_sync.database.connection import Database
+from order_sync.database.held import HeldOrder, held_orders, of_customers
+from order_sync.database.known_customers import check_customers
+from order_sync.database.queue import QueueReader
+from order_sync.definitions import build_definitions
+from order_sync.io_managers.dry_run import Drafts
+from order_sync.io_managers.queue import CUSTOMERS, LEFT
+from order_sync.orders.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError
+from order_sync.resources.run_records import UncapturedLogManager
+from order_sync.resources.scope import ScopeResource
+from order_sync.settings import Settings, tables_of
+from order_sync.sync.plan import Plan
+
+INSTANCE_FILE = "dagster.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What became of the rows that a run claimed."""
+
+    run_id: str
+    headers_claimed: int
+    lines_claimed: int
+    orders_synced: int
+    orders_held_back: int
+    rejected: list[dict[str, Any]] = field(default_factory=list)  # as QueueReader.errors
+    held: list[HeldOrder] = field(default_factory=list)  # other orders, which wait and cannot be taken up
+    left: list[dict[str, Any]] = field(default_factory=list)  # record_uuid, order_number and reason of other orders
+    refused: dict[str, str] = field(default_factory=dict)  # boards that took nothing, and why
+    waiting: int = 0  # orders that wait and could be taken up; looked for only where the run took none
+    customers: list[dict[str, Any]] = field(default_factory=list)  # customer, and the OUTCOMES of orders/counts.py
+    groups_created: int = 0
+    items_created: int = 0
+    subitems_created: int = 0
+    calls: int = 0
+    complexity: int = 0
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Every claimed row is SYNCED, and no order is left that waits for a person."""
+        held = self.held if self.is_idle else [order for order in self.held if order.needs_a_person]
+        return not (self.rejected or self.orders_held_back or held or self.waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """The run took up nothing."""
+        return not self.headers_claimed and not self.lines_claimed
+
+    @property
+    def records_per_call(self) -> float:
+        created = self.groups_created + self.items_created + self.subitems_created
+        return round(created / self.calls, 1) if self.calls else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"complete": self.complete, "records_per_call": self.records_per_call}
+
+
+@contextmanager
+def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME, or of the dagster.yaml in this folder."""
+    if not os.environ.get("DAGSTER_HOME"):
+        here = Path.cwd()
+        if not (here / INSTANCE_FILE).exists():
+            raise ConfigurationError(
+                f"There is no {INSTANCE_FILE} in {here}. Run order-sync where it is, or set DAGSTER_HOME to its folder."
+            )
+        os.environ["DAGSTER_HOME"] = str(here)
+    check_record_folder(Path(os.environ["DAGSTER_HOME"]))
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "dagster.lock"):  # two that make Dagster's tables at once would fail
+        instance = _instance(Path(os.environ["DAGSTER_HOME"]).expanduser())
+    with instance:
+        yield instance
+
+
+def _instance(home: Path) -> dg.DagsterInstance:
+    """What a command prints is on the screen: Dagster would capture it by four processes, which Ctrl-C ends noisily."""
+    if not (home.is_absolute() and home.is_dir()):
+        raise ConfigurationError(f"DAGSTER_HOME has to be the full path of a folder: {home} is not.")
+    ref = InstanceRef.from_dir(str(home))
+    logs = ref.compute_logs_data
+    if logs.class_name == LocalComputeLogManager.__name__:
+        uncaptured = ConfigurableClassData(
+            UncapturedLogManager.__module__, UncapturedLogManager.__name__, logs.config_yaml
+        )
+        ref = ref._replace(compute_logs_data=uncaptured)
+    return dg.DagsterInstance.from_ref(ref)
+
+
+def check_record_folder(dagster_home: Path) -> None:
+    """Raises ConfigurationError for a folder that Dagster's SQLite storage would miss: it quotes no URL."""
+    path = dagster_home / INSTANCE_FILE
+    config = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
+    storage = (config or {}).get("storage") or {"sqlite": {}}
+    base = (storage.get("sqlite") or {}).get("base_dir", dagster_home) if "sqlite" in storage else None
+    folder = os.path.abspath(base) if isinstance(base, str | Path) else None
+    if folder is not None and sa.make_url(f"sqlite:///{folder}").database != folder:
+        raise ConfigurationError(
+            f"Dagster cannot keep its record in {folder}: its storage takes the ? or % for a part of an address. "
+            f"Rename the folder, or set storage.sqlite.base_dir in {path} to another one."
+        )
+
+
+def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Summary:
+    """Runs the job. Raises OrderSyncError if it fails; nothing is lost then."""
+    started = time.monotonic()
+    _check_customers(settings, customers)
+    with dagster_instance(settings.home) as instance:
+        result = _execute(settings, instance, customers, limit)
+    database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
+    try:
+        reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
+        summary = _summary(result, reader, time.monotonic() - started)
+        return replace(summary, **_left(summary, reader, customers))
+    finally:
+        database.dispose()
+
+
+def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
+    """A slip on the command line should not leave a failed run, which alerts people and holds the sensor back."""
+    if not customers:
+        return
+    database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
+    try:
+        check_tables(database, tables)
+        check_customers(database, tables, customers)
+    finally:
+        database.dispose()
+
+
+def plan(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Plan:
+    """What a run would do. Writes nothing: no table, no board, no file, and Dagster's own record is not touched."""
+    definitions = build_definitions(settings.model_copy(update={"dry_run": True}))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = _run(definitions, instance, customers, limit)
+    drafts: Drafts = (definitions.resources or {})["drafts"]
+    made = drafts.take(result.run_id).plan
+    if made is None:
+        raise Fatal("The dry run ended without a plan. Nothing was written.")
+    return replace(made, held=of_customers(made.held, customers))
+
+
+def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> dict[str, Any]:
+    """The same in short: totals, what would be made, and what would be rejected."""
+    return plan(settings, customers=customers, limit=limit).summary()
+
+
+def _left(summary: Summary, reader: QueueReader, customers: Sequence[str]) -> dict[str, Any]:
+    """What waits although the run has ended, of these customers."""
+    rejected = {row["record_uuid"] for row in summary.rejected}
+    held = [order for order in held_orders(reader) if order.record_uuid not in rejected]
+    if not summary.is_idle:
+        reported = {order.record_uuid for order in held}
+        left = [row for row in summary.left if row["record_uuid"] not in reported]
+        numbers = reader.order_numbers([row["record_uuid"] for row in left])
+        named = [row | {"order_number": numbers.get(row["record_uuid"])} for row in left]
+        return {"held": of_customers(held, customers), "left": named}
+    rows = [*reader.claimable_headers(), *(line for line in reader.claimable_lines() if line["late"])]
+    waiting = {row["record_uuid"] for row in ScopeResource(customers=list(customers)).select(rows)}
+    return {"held": of_customers(held, customers), "waiting": len(waiting)}
+
+
+def _execute(
+    settings: Settings, instance: dg.DagsterInstance, customers: Sequence[str], limit: int | None
+) -> dg.ExecuteInProcessResult:
+    return _run(build_definitions(settings), instance, customers, limit)
+
+
+def _run(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, customers: Sequence[str], limit: int | None
+) -> dg.ExecuteInProcessResult:
+    scope: dict[str, Any] = {"customers": list(customers)}
+    if limit is not None:
+        scope["limit"] = limit
+    job = definitions.resolve_job_def(JOB_NAME)
+    try:
+        return job.execute_in_process(
+            instance=instance,
+            tags={"order_sync/started_by": "order-sync sync"},
+            run_config={
+                "resources": {"scope": {"config": scope}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        raise Interrupted("Stopped. Nothing is lost: the next sync goes on where this one was.") from None
+    except Exception as error:
+        raise _own_error(error) from error
+
+
+def _own_error(error: BaseException) -> OrderSyncError:
+    """The OrderSyncError that Dagster wrapped, or a Fatal that names the unforeseen one."""
+    # What Dagster raised again may be its own context: the chain of causes can be a ring.
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        cause = waiting.pop()
+        if isinstance(cause, OrderSyncError):
+            return cause
+        if cause is not None and id(cause) not in seen:
+            seen.add(id(cause))
+            waiting += [cause.__context__, cause.__cause__]  # the cause first
+    first = str(error).splitlines()[0] if str(error) else ""
+    return Fatal(f"The run failed: {type(error).__name__}: {first}. Nothing is lost; Dagster's UI has the details.")
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """Each asset's metadata values by asset name."""
+    return {
+        event.materialization.asset_key.path[-1]: {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+    }
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    """The rows of a metadata table; an empty one is a text."""
+    return [] if isinstance(table, str) else [dict(record.data) for record in table.records]
+
+
+def _calls_of_checks(result: dg.ExecuteInProcessResult) -> dict[str, int]:
+    """By step: the checks of one step share a look at the board, and each of them says what the look has cost."""
+    return {
+        event.step_key: int(check.metadata["calls"].value)  # type: ignore[arg-type]
+        for event in result.all_events
+        if event.step_key and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        if "calls" in (check := event.asset_check_evaluation_data).metadata
+    }
+
+
+def _summary(result: dg.ExecuteInProcessResult, reader: QueueReader, seconds: float) -> Summary:
+    metadata, looks = _metadata(result), _calls_of_checks(result)
+    steps = [metadata[step] for step in ("monday_groups", "monday_items", "monday_subitems")]
+    return Summary(
+        run_id=result.run_id,
+        headers_claimed=metadata["pending_headers"]["dagster/row_count"],
+        lines_claimed=metadata["pending_lines"]["dagster/row_count"],
+        orders_synced=metadata["order_list"]["dagster/row_count"],
+        orders_held_back=metadata["order_list"]["held back"],
+        rejected=reader.errors(result.run_id),
+        customers=_records(metadata["order_list"][CUSTOMERS]),
+        left=_records(metadata["order_list"][LEFT]),
+        refused={row["board"]: row["problem"] for step in steps for row in _records(step["boards"]) if row["problem"]},
+        groups_created=steps[0]["created"],
+        items_created=steps[1]["created"],
+        subitems_created=steps[2]["created"],
+        calls=sum(step["calls"] for step in steps) + sum(looks.values()),
+        complexity=sum(step["complexity"] for step in steps),
+        seconds=round(seconds, 2),
+    )

@@ -1,0 +1,322 @@
+"""Claims on queue rows: who may work on them, renewed, released, taken up again.
+
+In: a run id and the keys of rows. Out: rows that are the run's, or no longer.
+Claims are conditional updates on named rows, so they are right even where a server ignores lock hints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import timedelta
+from time import sleep
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.database.conditions import has_no_order, is_rejected, waits
+from order_sync.database.connection import WritableDatabase, chunks, in_transaction
+from order_sync.database.guid import is_uuid
+from order_sync.database.holders import LOOKS, PAUSE, Holders, Verdict, verdict
+from order_sync.database.journal import Operation
+from order_sync.database.queue import QueueReader
+from order_sync.database.tables import Tables
+from order_sync.database.unreadable import shown
+from order_sync.database.writes import expect_none, lost, set_by_key
+from order_sync.orders.errors import Rule
+from order_sync.orders.naming import CUSTOMER, TextKey, customer_key
+from order_sync.orders.states import State
+from order_sync.text.counted import counted
+
+ROUNDING = timedelta(minutes=1)  # the most that a site's type for sync_attempted_at may round to
+
+
+class OrderQueue(QueueReader):
+    """Claims, renews, releases and retries queue rows."""
+
+    def __init__(self, database: WritableDatabase, tables: Tables, *, lease_seconds: float) -> None:
+        super().__init__(database, tables, lease_seconds=lease_seconds)
+        self._database = database
+
+    def claim_headers(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
+        """Claims these headers for the run; returns how many it now holds of them.
+
+        A record_uuid has one holder: where another run has rows of it, this one releases what it got.
+        """
+        return self._claim(self.tables.header_queue, run_id, list(delta_uuids), over)
+
+    def claim_lines(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
+        """Claims these lines for the run, in the same way; returns how many it now holds of them."""
+        return self._claim(self.tables.line_queue, run_id, list(delta_uuids), over)
+
+    def _claim(self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]) -> int:
+        for chunk in chunks(wanted):
+            self._take(table, run_id, chunk, over)
+        self._settle(table, run_id, wanted, over)
+        # Read back, for a trigger may hide how many rows a statement changed.
+        return len(self._held(table, run_id).intersection(key.lower() for key in wanted))
+
+    @in_transaction
+    def _take(
+        self, connection: sa.Connection, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]
+    ) -> None:
+        """Makes those rows the run's that are free, of orders that no other run is seen to hold."""
+        now = self._database.now(connection)
+        claimable = self.claimable(over, now)
+        free = claimable.header() if table is self.tables.header_queue else claimable.line()
+        keys = _not_held(connection, Holders(claimable=claimable, run_id=run_id), table, wanted)
+        # As a CASE the condition cannot tempt the server to read all rows of a state instead of these by their key.
+        these = (table.c.delta_uuid.in_(keys), sa.case((free, 1), else_=0) == 1)
+        connection.execute(
+            sa.update(table)
+            .where(*these)
+            .values(sync_state=State.PENDING, sync_run_id=run_id, sync_attempted_at=now, sync_error_message=sa.null())
+        )
+        # Each is somebody's now, this run's or another's.
+        not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
+        expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
+
+    def _settle(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> None:
+        """Releases the orders of these rows that another run has rows of, too; see holders.py."""
+        for looks_left in range(LOOKS, -1, -1):
+            others = self._others(table, run_id, keys, over)
+            verdicts = {record: verdict(run_id, runs, looks_left) for record, runs in others.items()}
+            lost = [record for record, found in verdicts.items() if found is Verdict.RELEASE]
+            for chunk in chunks(lost):
+                self._release_orders(run_id, chunk)
+            if Verdict.LOOK_AGAIN not in verdicts.values():
+                return
+            sleep(PAUSE)
+
+    def _others(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> dict[str, set[str]]:
+        """Other runs by record_uuid, where they have rows of orders of which this run holds these."""
+        holders = Holders(claimable=self.claimable(over), run_id=run_id)
+        others: dict[str, set[str]] = {}
+        for chunk in chunks(keys):
+            records = self.database.column(holders.claimed_orders(table, chunk))
+            for row in self.database.rows(*holders.others(records)) if records else ():
+                others.setdefault(row["record_uuid"], set()).add(row["run_id"])
+        return others
+
+    @in_transaction
+    def _release_orders(self, connection: sa.Connection, run_id: str, records: list[str]) -> None:
+        """Everything that the run holds of these orders is nobody's any more."""
+        h, line = self.tables.header_queue, self.tables.line_queue
+        for table, state in ((line, State.PENDING), (h, State.NEW)):
+            mine = (table.c.record_uuid.in_(records), *self._of_run(table, run_id))
+            connection.execute(sa.update(table).where(*mine).values(sync_state=state, sync_run_id=sa.null()))
+            expect_none(connection, sa.select(table.c.delta_uuid).where(*mine), "had not been released")
+
+    # ---- all rows of a run ------------------------------------------------------------------------
+    # In chunks by key, each a transaction of its own: more rows in one statement, and SQL Server locks the whole table.
+
+    def renew(self, run_id: str) -> int:
+        """Extends the run's lease on all its rows; returns how many rows it still holds.
+
+        A lease that had expired is claimed anew: another run may have taken rows of the same orders meanwhile.
+        """
+        held = 0
+        for table in (self.tables.header_queue, self.tables.line_queue):
+            for keys in self._chunks(table, run_id):
+                renewed, late = self._renew(run_id, table, keys)
+                if late:
+                    self._settle(table, run_id, keys, ())
+                    renewed = self.database.count(
+                        sa.select(table.c.delta_uuid).where(*self._of_run(table, run_id, keys))
+                    )
+                held += renewed
+        return held
+
+    @in_transaction
+    def _renew(self, connection: sa.Connection, run_id: str, table: sa.Table, keys: list[str]) -> tuple[int, int]:
+        """How many of the rows the run holds, and how many of them it held past their lease."""
+        mine = self._of_run(table, run_id, keys)
+        now = self._database.now(connection)
+        expired = table.c.sync_attempted_at < now - self.lease
+        late = _count(connection, sa.select(table.c.delta_uuid).where(*mine, expired))
+        connection.execute(sa.update(table).where(*mine).values(sync_attempted_at=now))
+        missed = sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < now - ROUNDING)
+        both = sa.select(sa.func.count(), sa.func.count(sa.case((missed, 1)))).select_from(table).where(*mine)
+        held, not_renewed = connection.execute(both).one()
+        if not_renewed:
+            raise lost(f"{counted(not_renewed, 'row')} had no new lease")
+        return int(held), late
+
+    def take_over(self, run_id: str, from_run_id: str, over: Collection[str] = ()) -> int:
+        """Makes the rows of a run that is over the rows of this run; returns how many rows it took.
+
+        Stopped half way, each row is one run's or the other's, and the next run may take up both. That run may have
+        ended before it looked for others, so this one looks.
+        """
+        taken = 0
+        for table in (self.tables.header_queue, self.tables.line_queue):
+            for keys in self._chunks(table, from_run_id):
+                taken += self._take_over(run_id, from_run_id, table, keys)
+                self._settle(table, run_id, keys, {*over, from_run_id})
+        return taken
+
+    @in_transaction
+    def _take_over(
+        self, connection: sa.Connection, run_id: str, from_run_id: str, table: sa.Table, keys: list[str]
+    ) -> int:
+        theirs = self._of_run(table, from_run_id, keys)
+        rows = sa.select(table.c.delta_uuid).where(*theirs)
+        taken = _count(connection, rows)
+        now = self._database.now(connection)
+        connection.execute(sa.update(table).where(*theirs).values(sync_run_id=run_id, sync_attempted_at=now))
+        expect_none(connection, rows, "had not been taken over")
+        return taken
+
+    def release(self, run_id: str) -> int:
+        """Releases every row the run still holds: lines stay PENDING, unleased; headers become NEW.
+
+        Lines first: stopped half way, no header is free whose lines another run could not claim with it.
+        """
+        h, line = self.tables.header_queue, self.tables.line_queue
+        return sum(
+            self._release(run_id, table, state, keys)
+            for table, state in ((line, State.PENDING), (h, State.NEW))
+            for keys in self._chunks(table, run_id)
+        )
+
+    @in_transaction
+    def _release(self, connection: sa.Connection, run_id: str, table: sa.Table, state: State, keys: list[str]) -> int:
+        mine = self._of_run(table, run_id, keys)
+        rows = sa.select(table.c.delta_uuid).where(*mine)
+        released = _count(connection, rows)
+        connection.execute(sa.update(table).where(*mine).values(sync_state=state, sync_run_id=sa.null()))
+        expect_none(connection, rows, "had not been released")
+        return released
+
+    def _chunks(self, table: sa.Table, run_id: str) -> Iterator[list[str]]:
+        """The keys of the rows that a run holds, those of an order together."""
+        query = sa.select(table.c.delta_uuid).where(*self._of_run(table, run_id))
+        return chunks(self.database.column(query.order_by(table.c.record_uuid, table.c.delta_uuid)))
+
+    def _of_run(
+        self, table: sa.Table, run_id: str, keys: list[str] | None = None
+    ) -> tuple[sa.ColumnElement[bool], ...]:
+        mine = (table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+        return mine if keys is None else (table.c.delta_uuid.in_(keys), *mine)
+
+    # ---- what a step finds out --------------------------------------------------------------------
+
+    def assign_groups(self, run_id: str, group_ids: Mapping[str, str]) -> None:
+        """Writes monday_group_id into the run's headers; `group_ids` is by delta_uuid."""
+        self._assign(self.tables.header_queue, "monday_group_id", run_id, group_ids)
+
+    def assign_parents(self, run_id: str, parent_ids: Mapping[str, int]) -> None:
+        """Writes parent_item_id into the run's lines; `parent_ids` is by delta_uuid."""
+        self._assign(self.tables.line_queue, "parent_item_id", run_id, parent_ids)
+
+    def _assign(self, table: sa.Table, column: str, run_id: str, values: Mapping[str, Any]) -> None:
+        """A transaction for each thousand rows: a busy run has too many for the time of one statement."""
+        for chunk in chunks(values.items()):
+            self._assign_chunk(table, column, run_id, dict(chunk))
+
+    @in_transaction
+    def _assign_chunk(
+        self, connection: sa.Connection, table: sa.Table, column: str, run_id: str, values: dict[str, Any]
+    ) -> None:
+        mine = table.c.sync_run_id == run_id
+        set_by_key(connection, table.c.delta_uuid, {key: {column: value} for key, value in values.items()}, mine)
+        rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(values), mine, table.c[column].is_(None))
+        expect_none(connection, rows, f"had no {column}")
+
+    @in_transaction
+    def retry(self, connection: sa.Connection, customers: Collection[str] = ()) -> int:
+        """ERROR -> NEW (headers) or PENDING (lines), for all or some customers; returns how many rows.
+
+        A row that names no order stays as it is: a run could only reject it again.
+        """
+        reset = 0
+        for table, state in ((self.tables.header_queue, State.NEW), (self.tables.line_queue, State.PENDING)):
+            rejected = (is_rejected(table), ~has_no_order(table))
+            keys = (
+                self._rejected_of(connection, table, customers)
+                if customers
+                else connection.execute(sa.select(table.c.delta_uuid).where(*rejected)).scalars().all()
+            )
+            for chunk in chunks(keys):
+                these = (table.c.delta_uuid.in_(chunk), *rejected)
+                connection.execute(
+                    sa.update(table)
+                    .where(*these)
+                    .values(sync_state=state, sync_run_id=sa.null(), sync_error_message=sa.null())
+                )
+                expect_none(connection, sa.select(table.c.delta_uuid).where(*these), "were still in ERROR")
+            reset += len(keys)
+        return reset
+
+    def _rejected_of(self, connection: sa.Connection, table: sa.Table, customers: Collection[str]) -> list[str]:
+        """The rejected rows of these customers: found by name here, for a collation may compare otherwise."""
+        o, h = self.tables.orders, self.tables.header_queue
+        queued = h.alias("queued")
+        # A header whose order is missing in ORDER_LIST has its customer in the queue only.
+        names = [o.c[CUSTOMER].label("main"), queued.c[CUSTOMER].label("queued")]
+        names += [h.c[CUSTOMER].label("own")] if table is h else []
+        query = (
+            sa.select(table.c.delta_uuid, *names)
+            .select_from(
+                table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(
+                    queued, queued.c.record_uuid == table.c.record_uuid
+                )
+            )
+            .where(is_rejected(table))
+        )
+        wanted = {customer_key(customer) for customer in customers}
+        of_row: dict[str, set[TextKey]] = {}
+        for delta_uuid, *spellings in connection.execute(query):
+            of_row.setdefault(delta_uuid, set()).update(map(customer_key, spellings))
+        nobody = {customer_key(None)}
+        return [delta_uuid for delta_uuid, keys in of_row.items() if wanted & (keys - nobody or nobody)]
+
+    @in_transaction
+    def reject_without_order(self, connection: sa.Connection, run_id: str) -> int:
+        """Makes waiting rows ERROR that name no order, with the reason; returns how many.
+
+        They cannot be claimed, for what a run claims are whole orders.
+        """
+        rejected = 0
+        now = self._database.now(connection)
+        for table, operation in (
+            (self.tables.header_queue, Operation.ITEMS),
+            (self.tables.line_queue, Operation.SUBITEMS),
+        ):
+            unusable = sa.and_(waits(table), has_no_order(table))
+            rows = connection.execute(sa.select(table.c.delta_uuid, table.c.record_uuid).where(unusable)).all()
+            if not rows:
+                continue
+            rejected += len(rows)
+            becomes = {"sync_state": State.ERROR, "sync_run_id": run_id, "sync_attempted_at": now}
+            update = sa.update(table).where(unusable).values(becomes | {"retry_count": table.c.retry_count + 1})
+            keyed = {row.delta_uuid: _names_no_order(row.record_uuid) for row in rows if is_uuid(row.delta_uuid)}
+            keys: dict[str, list[str]] = {}
+            for key, reason in keyed.items():
+                keys.setdefault(reason, []).append(key)
+            for reason, of_reason in keys.items():
+                for chunk in chunks(of_reason):
+                    connection.execute(update.where(table.c.delta_uuid.in_(chunk)).values(sync_error_message=reason))
+            # Those that no key names either.
+            connection.execute(update.values(sync_error_message=_names_no_order(None)))
+            logged = {"logged_at": now, "run_id": run_id, "operation": operation, "outcome": "rejected"}
+            for some in chunks(keyed.items()):
+                lines = [{"delta_uuid": key, "message": reason, "code": Rule.NO_RECORD_UUID} for key, reason in some]
+                connection.execute(sa.insert(self.tables.log).inline(), [logged | line for line in lines])
+        return rejected
+
+
+def _names_no_order(record_uuid: str | None) -> str:
+    value = "is NULL" if record_uuid is None else f"is {shown(record_uuid)}, which is no uuid"
+    return f"record_uuid {value}: the row names no order"
+
+
+def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:
+    return int(connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one())
+
+
+def _not_held(connection: sa.Connection, holders: Holders, table: sa.Table, wanted: list[str]) -> list[str]:
+    """Those of the rows whose order no other run is seen to hold."""
+    orders = {row.delta_uuid: row.record_uuid for row in connection.execute(holders.orders(table, wanted))}
+    records = list(dict.fromkeys(orders.values()))
+    held = {row.record_uuid for query in holders.others(records) for row in connection.execute(query)}
+    return [key for key, record in orders.items() if record not in held]

@@ -1,0 +1,183 @@
+"""Conditions on queue rows, the same for every reader and writer: what waits, what is rejected, what is understood.
+
+In: a queue table or an alias of one. Out: SQL conditions, nothing else.
+State and action count without regard to case and outer blanks. The queue keeps its SYNCED rows for years, so every
+condition on waiting rows also says so in ranges of sync_state as it is, which an index answers whatever the collation.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from order_sync.database.guid import loose_key, no_uuid
+from order_sync.database.unreadable import OLDEST, Since
+from order_sync.orders.states import Action, State
+
+WAITING = (State.NEW, State.PENDING)
+
+
+def folded(value: object) -> str:
+    """A state or an action that was read, as it counts; '' for NULL."""
+    return "" if value is None else str(value).strip(" ").upper()
+
+
+def state_of(table: sa.FromClause) -> sa.ColumnElement[str]:
+    """sync_state as it counts; NULL stays NULL."""
+    return _folded(table.c.sync_state)
+
+
+def action_of(table: sa.FromClause) -> sa.ColumnElement[str]:
+    return _folded(table.c.action_type)
+
+
+def is_insert(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return _is_one_of(table.c.action_type, Action.INSERT)
+
+
+def is_left_alone(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows that want something else than order_sync does."""
+    return _is_one_of(table.c.action_type, Action.UPDATE, Action.DELETE)
+
+
+def unsynced(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows that are not SYNCED, those without a state among them."""
+    usual = table.c.sync_state.in_([state for state in State if state is not State.SYNCED])
+    return sa.and_(_is_elsewhere(table), sa.or_(usual, sa.func.coalesce(state_of(table), "") != State.SYNCED))
+
+
+def in_states(table: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
+    """INSERT rows in these states, which must not be SYNCED."""
+    return sa.and_(_is_elsewhere(table), _is_in(table, *states))
+
+
+def waits(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """INSERT rows that a run may want to take up, now or later."""
+    return in_states(table, *WAITING)
+
+
+def is_rejected(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return in_states(table, State.ERROR)
+
+
+def is_synced(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """SYNCED rows, of which there are years: beside another condition that an index answers, as by the time."""
+    return state_of(table) == State.SYNCED  # of the state as it counts, which tempts no database to the index of states
+
+
+def is_of_run(table: sa.FromClause, run_id: str) -> sa.ColumnElement[bool]:
+    """Rows that bear the run's id, in any state: those that it holds, has made SYNCED or ERROR."""
+    return sa.and_(table.c.sync_state.in_(list(State)), table.c.sync_run_id == run_id)
+
+
+def is_claimed(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows that a run holds, whether its lease is good or not."""
+    # Greater than nothing, and not only NOT NULL, which SQLite does not look up in an index.
+    return sa.and_(table.c.sync_state == State.PENDING, table.c.sync_run_id > "")
+
+
+def has_unknown_state(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return _is_none_of(table.c.sync_state, State)
+
+
+def has_unknown_action(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return _is_none_of(table.c.action_type, Action)
+
+
+def is_unknown(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows whose state or action order_sync does not know: what they want is anybody's guess."""
+    return sa.and_(unsynced(table), _is_unknown(table))
+
+
+def is_open(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows that are not done: waiting, rejected, or not understood. UPDATE and DELETE rows are left alone."""
+    return sa.and_(unsynced(table), sa.or_(is_insert(table), is_unknown(table)))
+
+
+def has_no_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """record_uuid names no order."""
+    return no_uuid(table.c.record_uuid)
+
+
+def has_no_key(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """The row cannot be told from others, or found on a board: its delta_uuid or line_uuid is no uuid."""
+    return sa.or_(*(no_uuid(table.c[name]) for name in ("delta_uuid", "line_uuid") if name in table.c))
+
+
+def blocks_its_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows that hold their whole order back until a person has corrected them."""
+    # Asked of each row of each order that waits: nearly all are as they should be, which two comparisons show.
+    usual = sa.and_(table.c.sync_state.in_(WAITING), table.c.action_type == Action.INSERT)
+    wrong = sa.or_(_is_in(table, State.ERROR), sa.and_(unsynced(table), _is_unknown(table)))
+    no_key = sa.and_(_is_in(table, *WAITING), has_no_key(table))
+    found = sa.case((usual, _flag(has_no_key(table))), else_=_flag(sa.or_(wrong, no_key)))
+    return sa.and_(_is_elsewhere(table), found == 1)
+
+
+def same_order(table: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+    return table.c.record_uuid == other.c.record_uuid
+
+
+def twice(table: sa.Table) -> sa.Select[Any]:
+    """The keys of waiting rows that several of them bear: only where the site's table has no primary key."""
+    key = loose_key(table.c.delta_uuid)
+    return sa.select(key.label("key")).where(waits(table)).group_by(key).having(sa.func.count() > 1)
+
+
+def created(table: sa.FromClause) -> sa.Label[datetime]:
+    """created_at, which a site may have left empty or filled with something else: such rows are the oldest."""
+    moment = sa.func.coalesce(table.c.created_at, sa.literal(OLDEST, table.c.created_at.type))
+    return sa.type_coerce(moment, Since()).label("created_at")
+
+
+def _folded(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    return sa.func.upper(sa.func.ltrim(sa.func.rtrim(column)), type_=column.type)
+
+
+def _flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.case((condition, 1), else_=0)
+
+
+def _is_elsewhere(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """What an index on sync_state finds beside the years of SYNCED rows."""
+    state = table.c.sync_state
+    return sa.or_(state < State.SYNCED, state > State.SYNCED, state.bool_op("IS")(_null()))
+
+
+def _is_in(table: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
+    return sa.and_(_is_one_of(table.c.sync_state, *states), is_insert(table))
+
+
+def _is_unknown(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.or_(has_unknown_state(table), has_unknown_action(table))
+
+
+def _is_one_of(column: sa.ColumnElement[Any], *values: StrEnum) -> sa.ColumnElement[bool]:
+    """The value as it counts. Nearly all are spelled as they should be, which is looked at first: it costs less."""
+    others = [other for other in type(values[0]) if other not in values]
+    return sa.or_(column.in_(values), sa.and_(column.not_in(others), _folded(column).in_(values)))
+
+
+def _is_none_of(column: sa.ColumnElement[Any], kind: type[StrEnum]) -> sa.ColumnElement[bool]:
+    return sa.or_(column.is_(None), sa.and_(column.not_in(list(kind)), _folded(column).not_in(list(kind))))
+
+
+class _null(FunctionElement[None]):
+    """NULL that SQLite looks up in an index also where the column is declared NOT NULL, instead of folding it."""
+
+    inherit_cache = True
+
+
+@compiles(_null)
+def _plainly(_element: _null, _compiler: Any, **_: Any) -> str:
+    return "NULL"
+
+
+@compiles(_null, "sqlite")
+def _as_a_value(_element: _null, _compiler: Any, **_: Any) -> str:
+    return "nullif(1, 1)"

@@ -1,0 +1,249 @@
+"""How the queue tables stand: who holds rows, and what waits, is rejected or is left alone.
+
+In: a database and its tables. Out: plain rows that count, for people and for who decides whether a run is due.
+Reads only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.database.claimable import Claimable
+from order_sync.database.conditions import (
+    action_of,
+    folded,
+    has_no_order,
+    is_claimed,
+    is_insert,
+    is_left_alone,
+    is_of_run,
+    is_rejected,
+    is_synced,
+    same_order,
+    twice,
+    unsynced,
+    waits,
+)
+from order_sync.database.connection import Database, Row, chunks
+from order_sync.database.customers import merged, spelling
+from order_sync.database.guid import canonical, loose_key
+from order_sync.database.tables import Tables
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, Customers
+from order_sync.orders.states import State
+
+# What became of a run's rows of one customer: the numbers of a row of its table.
+OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
+
+RECENT = timedelta(days=1)  # of the SYNCED rows, those that are counted; `order-sync report` looks further back
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A run's hold on a row, as found in the tables."""
+
+    run_id: str
+    rows: int
+
+
+class QueueCounts:
+    """Counts the rows of the queue tables. Writes nothing."""
+
+    def __init__(self, database: Database, tables: Tables, *, lease_seconds: float) -> None:
+        self.database = database
+        self.tables = tables
+        self.lease = timedelta(seconds=lease_seconds)
+
+    def claimable(self, over: Collection[str] = (), now: datetime | None = None) -> Claimable:
+        """What a run may claim now. `over` names runs that have ended: what they hold is free."""
+        now = now or self.database.current_time()
+        latest = now + timedelta(days=1)
+        return Claimable(tables=self.tables, expired=now - self.lease, latest=latest, over=tuple(over))
+
+    def leases(self) -> list[Lease]:
+        """Who holds claimed rows now."""
+        h, line = self.tables.header_queue, self.tables.line_queue
+        held: Counter[str] = Counter()
+        for table in (h, line):
+            query = (
+                sa.select(table.c.sync_run_id, sa.func.count().label("rows"))
+                .where(is_claimed(table))
+                .group_by(table.c.sync_run_id)
+            )
+            held.update({row["sync_run_id"]: row["rows"] for row in self.database.rows(query)})
+        return [Lease(run_id=run_id, rows=rows) for run_id, rows in sorted(held.items())]
+
+    def stuck(self) -> list[Row]:
+        """Rows that a run has claimed and left behind: their lease has expired, and any run may claim them.
+
+        Counted by customer and run, as customer, run_id, rows and since (the oldest lease's last renewal). Lines count
+        where they wait for no header any more: the others come with their header.
+        """
+        found: list[Row] = []
+        for table, query in (
+            (self.tables.header_queue, self.claimable().headers()),
+            (self.tables.line_queue, self.claimable().lines()),
+        ):
+            left = (
+                query.add_columns(table.c.sync_run_id.label("run_id"), table.c.sync_attempted_at.label("since"))
+                .where(table.c.sync_state == State.PENDING, table.c.sync_run_id.is_not(None))
+                .subquery()
+            )
+            counted = sa.select(
+                sa.func.max(left.c.customer).label("customer"),
+                left.c.run_id,
+                sa.func.count().label("rows"),
+                sa.func.min(left.c.since).label("since"),
+            ).group_by(spelling(left.c.customer), left.c.run_id)
+            found += self.database.rows(
+                counted if table is self.tables.header_queue else counted.where(left.c.late == 1)
+            )
+        return merged(found, add=["rows"], least="since")
+
+    def outcomes(self, run_id: str) -> list[Row]:
+        """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id), oldest."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        found: list[Row] = []
+        customers = Customers()
+        for kind, table, id_column, customer, rows in (
+            ("header", h, h.c.monday_item_id, h.c[CUSTOMER], h),
+            (
+                "line",
+                line,
+                line.c.monday_subitem_id,
+                o.c[CUSTOMER],
+                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid),
+            ),
+        ):
+            query = (
+                sa.select(
+                    sa.func.max(customer).label("customer"),
+                    table.c.sync_state.label("state"),
+                    sa.func.count(id_column).label("on_board"),
+                    sa.func.count().label("rows"),
+                    sa.func.min(table.c.created_at).label("oldest"),
+                )
+                .select_from(rows)
+                .where(is_of_run(table, run_id))
+                .group_by(spelling(customer), table.c.sync_state)
+            )
+            counted = merged(self.database.rows(query), add=["on_board", "rows"], least="oldest", customers=customers)
+            found += [{"row": kind} | row for row in counted]
+        return found
+
+    def order_numbers(self, records: Collection[str]) -> dict[str, str | None]:
+        """What people call orders, by record_uuid, as far as their headers say."""
+        h = self.tables.header_queue
+        query = sa.select(h.c.record_uuid, h.c[ORDER_NUMBER].label("number"))
+        found = (row for some in chunks(records) for row in self.database.rows(query.where(h.c.record_uuid.in_(some))))
+        return {row["record_uuid"]: row["number"] for row in found}
+
+    def errors(self, run_id: str | None = None) -> list[Row]:
+        """Rows in ERROR (of one run, or all): table, customer, order_number, record_uuid, size, reason."""
+        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
+        headers = sa.select(
+            h.c[CUSTOMER].label("customer"),
+            h.c[ORDER_NUMBER].label("order_number"),
+            h.c.record_uuid,
+            h.c.delta_uuid,
+            h.c.sync_error_message.label("reason"),
+        ).where(is_rejected(h))
+        lines = (
+            sa.select(
+                o.c[CUSTOMER].label("customer"),
+                o.c[ORDER_NUMBER].label("order_number"),
+                line.c.record_uuid,
+                line.c.delta_uuid,
+                line.c.size_code.label("size"),
+                line.c.sync_error_message.label("reason"),
+            )
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .where(is_rejected(line))
+        )
+        if run_id is not None:
+            headers = headers.where(is_of_run(h, run_id))
+            lines = lines.where(is_of_run(line, run_id))
+        rows: list[Row] = [
+            *({"row": "header", "size": None} | row for row in self.database.rows(headers)),
+            *({"row": "line"} | row for row in self.database.rows(lines)),
+        ]
+        return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"] or ""))
+
+    def counts(self) -> list[Row]:
+        """INSERT rows by customer and state: customer, row (header, line), state, rows, oldest (created_at).
+
+        Of the SYNCED ones, which the queue keeps for years, those of the last day (RECENT).
+        """
+        since = self.database.current_time() - RECENT
+        customers = Customers()
+        found: list[Row] = []
+        for kind, table in (("header", self.tables.header_queue), ("line", self.tables.line_queue)):
+            recent = sa.and_(is_synced(table), table.c.sync_completed_at >= since)
+            rows = self.database.rows(*(self._by_customer(table, which) for which in (unsynced(table), recent)))
+            counted = [row | {"state": row["state"] and folded(row["state"])} for row in rows]
+            found += [{"row": kind} | row for row in merged(counted, add=["rows"], least="oldest", customers=customers)]
+        return found
+
+    def _by_customer(self, table: sa.Table, which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        """INSERT rows by customer and spelling of the state: customer, state, rows, oldest."""
+        o = self.tables.orders
+        state = sa.func.rtrim(
+            table.c.sync_state, type_=table.c.sync_state.type
+        )  # as it is, SQLite would read its index
+        counted = (sa.func.count().label("rows"), sa.func.min(table.c.created_at).label("oldest"))
+        rows = sa.select(state.label("state"), *counted).where(which, is_insert(table)).group_by(state)
+        if table is self.tables.header_queue:
+            customer = table.c[CUSTOMER]
+            return rows.add_columns(sa.func.max(customer).label("customer")).group_by(spelling(customer))
+        # By order before its customer is looked up: an order has many lines.
+        key = loose_key(table.c.record_uuid)
+        of = rows.add_columns(key.label("record_uuid")).group_by(key).subquery()
+        return (
+            sa.select(
+                sa.func.max(o.c[CUSTOMER]).label("customer"),
+                of.c.state,
+                sa.func.sum(of.c.rows).label("rows"),
+                sa.func.min(of.c.oldest).label("oldest"),
+            )
+            .select_from(of.outerjoin(o, same_order(o, of)))
+            .group_by(spelling(o.c[CUSTOMER]), of.c.state)
+        )
+
+    def untouched(self) -> list[Row]:
+        """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
+        return [
+            {"table": table.name} | row | {"sample": canonical(row["sample"])}  # SQL Server casts to upper case
+            for table in (self.tables.header_queue, self.tables.line_queue)
+            for row in self.database.rows(
+                sa.select(
+                    action_of(table).label("action"),
+                    sa.func.count().label("rows"),
+                    sa.func.min(sa.cast(table.c.record_uuid, sa.String(36))).label("sample"),
+                )
+                .where(unsynced(table), is_left_alone(table))
+                .group_by(action_of(table))
+                .order_by(action_of(table))
+            )
+        ]
+
+    def count_without_order(self) -> int:
+        """Waiting rows that name no order: a run makes them ERROR."""
+        tables = (self.tables.header_queue, self.tables.line_queue)
+        return sum(self.database.count(sa.select(t.c.sync_state).where(waits(t), has_no_order(t))) for t in tables)
+
+    def doubled(self, table: sa.Table) -> list[Row]:
+        """Waiting rows that share their delta_uuid, which only a table without a primary key can have.
+
+        As delta_uuid, record_uuid, customer and order_number (None for lines).
+        """
+        keys = [canonical(key) for key in self.database.column(twice(table))]
+        names = {"customer": CUSTOMER, "order_number": ORDER_NUMBER}
+        columns = [table.c[name].label(label) for label, name in names.items() if name in table.c]
+        query = sa.select(table.c.delta_uuid, table.c.record_uuid, *columns).where(waits(table))
+        found = [row for some in chunks(keys) for row in self.database.rows(query.where(table.c.delta_uuid.in_(some)))]
+        return [dict.fromkeys(names) | row for row in found]

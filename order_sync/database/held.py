@@ -1,0 +1,303 @@
+"""Why an order does not go on: the one place that answers it, for runs, dry runs, commands, checks and sensors.
+
+In: the queue tables and ORDER_LIST as they are. Out: each order that is held, with one reason, in a sentence.
+Reads only what stands out: no SYNCED row, and none that a run can take up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from order_sync.database.conditions import (
+    has_no_key,
+    has_no_order,
+    has_unknown_action,
+    has_unknown_state,
+    is_insert,
+    is_rejected,
+    same_order,
+    state_of,
+    unsynced,
+    waits,
+)
+from order_sync.database.connection import Row, chunks
+from order_sync.database.counts import QueueCounts
+from order_sync.database.guid import is_uuid, loose_key
+from order_sync.database.unreadable import shown
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
+from order_sync.orders.states import Action, State
+
+_BY_ITSELF = "the next run goes on with it by itself"
+
+
+class Cause(StrEnum):
+    """What holds an order. Where there are several, the first of these is named.
+
+    A cause cannot be written without what it is called ("2 orders held {by}") and the one next step.
+    """
+
+    by: str
+    step: str
+
+    def __new__(cls, code: str, by: str, step: str) -> Self:
+        cause = str.__new__(cls, code)
+        cause._value_ = code
+        cause.by = by
+        cause.step = step
+        return cause
+
+    NO_RECORD_UUID = (
+        "no_record_uuid",
+        "by a row that names no order",
+        "the next run makes it ERROR; give it the record_uuid of its order, then run `order-sync retry`",
+    )
+    UNKNOWN_STATE = (
+        "unknown_state",
+        "by a row whose sync_state is unknown",
+        f"correct the sync_state as the reason says; {_BY_ITSELF}",
+    )
+    UNKNOWN_ACTION = (
+        "unknown_action",
+        "by a row whose action_type is unknown",
+        f"correct the action_type as the reason says; {_BY_ITSELF}",
+    )
+    # No delta_uuid or line_uuid, or one that several rows have.
+    NO_KEY = (
+        "no_key",
+        "by a row without a key of its own",
+        f"give each row a delta_uuid, and each line a line_uuid, of its own; {_BY_ITSELF}",
+    )
+    REJECTED = (
+        "rejected",
+        "by a row that was rejected before",
+        "correct what `order-sync status` lists, then run `order-sync retry`",
+    )
+    # The main table lacks it.
+    NO_ORDER = (
+        "no_order",
+        "without a row in the table of orders",
+        f"see that the order system writes that row; {_BY_ITSELF}",
+    )
+    # Lines whose header is nowhere.
+    NO_HEADER = (
+        "no_header",
+        "by lines that no header brings along",
+        f"do what the reason says; {_BY_ITSELF}",
+    )
+    HELD_BY_RUN = (
+        "held_by_run",
+        "by run {run}",
+        "wait for that run; once it has ended, or its lease has expired, the next run takes up what is left",
+    )
+
+
+CAUSES = list(Cause)
+RANK = {cause: rank for rank, cause in enumerate(CAUSES)}
+KEYS = ("delta_uuid", "line_uuid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOrder:
+    """An order that cannot go on, and why. `record_uuid` is None where a row names no order."""
+
+    record_uuid: str | None
+    cause: Cause
+    reason: str
+    customer: str | None = None
+    order_number: str | None = None
+    delta_uuid: str | None = None  # the row that holds it, where it is one
+    run_id: str | None = None  # the run that holds it
+
+    @property
+    def needs_a_person(self) -> bool:
+        """No run will take it up before somebody has done something. A rejected row is also reported on its own."""
+        return self.cause is not Cause.HELD_BY_RUN
+
+    def __str__(self) -> str:
+        of = f"order {self.record_uuid}" if self.record_uuid else "a row that names no order"
+        return f"{of} is held: {self.reason}"
+
+
+def held_orders(
+    reader: QueueCounts,
+    *,
+    over: Collection[str] = (),
+    own_run: str | None = None,
+    records: Collection[str] | None = None,
+) -> list[HeldOrder]:
+    """Every order that is held, or those of `records` that are; each once, with what holds it first of all.
+
+    `over` names runs that have ended: what they hold is free. With `own_run` the question is that of a run that is
+    about to make its orders SYNCED: what it holds itself is no reason, what any other holds is.
+    """
+    look = _Look(reader, over, own_run)
+    found: dict[tuple[str | None, str | None], HeldOrder] = {}
+    for chunk in [None] if records is None else chunks(records):
+        for held in look.at(chunk):
+            key = (held.record_uuid, None if held.record_uuid else held.delta_uuid or held.reason)
+            if key not in found or RANK[held.cause] < RANK[found[key].cause]:
+                found[key] = held
+    return sorted(found.values(), key=lambda held: (RANK[held.cause], held.record_uuid or "", held.reason))
+
+
+def of_customers(held: Collection[HeldOrder], customers: Collection[str]) -> list[HeldOrder]:
+    """Those of some customers; of all where none are named."""
+    wanted = {customer_key(customer) for customer in customers}
+    return [order for order in held if not wanted or customer_key(order.customer) in wanted]
+
+
+def unexpected(held: Collection[HeldOrder]) -> list[HeldOrder]:
+    """Those that nothing else reports: rejected rows and leases have reports of their own."""
+    return [order for order in held if order.cause not in (Cause.REJECTED, Cause.HELD_BY_RUN)]
+
+
+class _Look:
+    """One look at the tables, at all orders or at some."""
+
+    def __init__(self, reader: QueueCounts, over: Collection[str], own_run: str | None) -> None:
+        self._reader = reader
+        self._rows = reader.database.rows
+        self._tables = reader.tables
+        self._claimable = reader.claimable(over)
+        self._own_run = own_run
+
+    def at(self, records: list[str] | None) -> Iterator[HeldOrder]:
+        for kind, table in (("header", self._tables.header_queue), ("line", self._tables.line_queue)):
+            for row in self._rows(self._odd(table, records)):
+                yield self._held(kind, row)
+            for row in self._doubled[kind]:
+                if records is None or row["record_uuid"] in records:
+                    of = f"delta_uuid {row['delta_uuid']} of one of its {kind}s"
+                    yield _held(row, Cause.NO_KEY, f"{of} is that of another row, too: correct it")
+        yield from self._without_header(records)
+
+    @cached_property
+    def _doubled(self) -> dict[str, list[Row]]:
+        return {
+            "header": self._reader.doubled(self._tables.header_queue),
+            "line": self._reader.doubled(self._tables.line_queue),
+        }
+
+    def _odd(self, table: sa.Table, records: list[str] | None) -> sa.Select[Any]:
+        """The rows that hold their order, each with the first cause that it is of: all of them in one pass."""
+        o, cause = self._tables.orders, self._cause(table, named_only=records is not None).label("cause")
+        keys = [table.c[name] for name in KEYS if name in table.c]
+        state = (table.c.sync_state, table.c.action_type, table.c.sync_error_message, table.c.sync_run_id)
+        names = table if CUSTOMER in table.c else o
+        customer, number = names.c[CUSTOMER].label("customer"), names.c[ORDER_NUMBER].label("order_number")
+        query = sa.select(table.c.record_uuid, *keys, customer, number, *state, cause)
+        if names is o:
+            query = query.select_from(table.outerjoin(o, same_order(o, table)))
+        if records is not None:
+            query = query.where(table.c.record_uuid.in_(records))
+        found = query.where(unsynced(table)).subquery()
+        return sa.select(found).where(found.c.cause.is_not(None))
+
+    def _cause(self, table: sa.Table, *, named_only: bool) -> sa.ColumnElement[int | None]:
+        """The rank of what holds the order of an unsynced row; NULL where the row holds nothing."""
+        waiting = [] if named_only else [(has_no_order(table), RANK[Cause.NO_RECORD_UUID])]
+        waiting.append((has_no_key(table), RANK[Cause.NO_KEY]))
+        if table is self._tables.header_queue:
+            in_main = sa.exists().where(same_order(self._tables.orders, table))
+            waiting.append((sa.and_(~has_no_order(table), ~in_main), RANK[Cause.NO_ORDER]))
+        waiting += [(held, RANK[Cause.HELD_BY_RUN]) for held in self._of_another_run(table)]
+        return sa.case(
+            (waits(table), sa.case(*waiting)),
+            (has_unknown_state(table), RANK[Cause.UNKNOWN_STATE]),
+            (has_unknown_action(table), RANK[Cause.UNKNOWN_ACTION]),
+            (is_rejected(table), RANK[Cause.REJECTED]),
+        )
+
+    def _of_another_run(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        if self._own_run is None:
+            return [self._claimable.is_leased(table)]
+        if table is self._tables.line_queue:
+            return []  # what another run does with lines that came late is no concern of the others
+        return [sa.and_(table.c.sync_state == State.PENDING, table.c.sync_run_id != self._own_run)]
+
+    def _held(self, kind: str, row: Row) -> HeldOrder:
+        """What holds the order of an odd row, in a sentence."""
+        cause, its = CAUSES[row["cause"]], f"its {kind} {row['delta_uuid']}"
+        match cause:
+            case Cause.NO_RECORD_UUID:
+                reason = f"record_uuid of {kind} {row['delta_uuid']} {_no_uuid(row['record_uuid'])}: it names no order"
+                return _held(row | {"record_uuid": None}, cause, reason)
+            case Cause.UNKNOWN_STATE:
+                first = State.NEW if kind == "header" else State.PENDING
+                reason = f"{its} has sync_state {shown(row['sync_state'])}, which order_sync does not know:"
+                return _held(row, cause, f"{reason} set it to {first}, or to {State.SYNCED} if there is nothing to do")
+            case Cause.UNKNOWN_ACTION:
+                reason = f"{its} has action_type {shown(row['action_type'])}, which order_sync does not know:"
+                return _held(row, cause, f"{reason} set it to {', '.join(Action)}")
+            case Cause.NO_KEY:
+                name = next(name for name in KEYS if name in row and not is_uuid(row[name]))
+                return _held(row, cause, f"{name} of one of its {kind}s {_no_uuid(row[name])}: correct it")
+            case Cause.REJECTED:
+                message = row["sync_error_message"] or "no reason was recorded"
+                return _held(row, cause, f"{its} was rejected: {message}")
+            case Cause.NO_ORDER:
+                return _held(row | {"delta_uuid": None}, cause, no_order(self._tables.orders.name))
+            case _:
+                reason = f"one of its {kind}s is held by run {row['sync_run_id']}"
+                return replace(_held(row, cause, reason), run_id=row["sync_run_id"])
+
+    def _without_header(self, records: list[str] | None) -> Iterator[HeldOrder]:
+        """Orders that have no item, and lines that no header will bring along."""
+        h, line, o = self._tables.header_queue, self._tables.line_queue, self._tables.orders
+        key = loose_key(line.c.record_uuid)
+        waiting = sa.select(key.label("record_uuid")).where(waits(line)).group_by(key)  # an order has many lines
+        if records is not None:
+            waiting = waiting.where(line.c.record_uuid.in_(records))
+        of = waiting.subquery()
+        was = h.alias("was")
+        any_header = sa.exists().where(same_order(was, of))
+        done = sa.exists().where(same_order(was, of), is_insert(was), state_of(was) == State.SYNCED)
+        query = (
+            sa.select(
+                of.c.record_uuid,
+                o.c[CUSTOMER].label("customer"),
+                o.c[ORDER_NUMBER].label("order_number"),
+                sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
+                sa.case((any_header, 1), else_=0).label("any_header"),
+                sa.case((done, 1), else_=0).label("done"),
+            )
+            .select_from(of.outerjoin(o, same_order(o, of)))
+            .where(~self._claimable.has_header(of), o.c.monday_item_id.is_(None))
+        )
+        named = (row for row in self._rows(query) if is_uuid(row["record_uuid"]))  # the few rest have another cause
+        for row in named:
+            held = row | {"delta_uuid": None}
+            if row["done"] and not row["has_order"]:
+                yield _held(held, Cause.NO_ORDER, no_order(o.name))
+            elif row["done"]:
+                reason = f"its header in {h.name} is SYNCED, and {o.name} has no monday_item_id of it: restore that"
+                yield _held(held, Cause.NO_HEADER, reason)
+            else:
+                none = "only headers that are no INSERT" if row["any_header"] else "no header"
+                reason = f"it has lines that wait, and {h.name} has {none} for them: see that the order system writes"
+                yield _held(held, Cause.NO_HEADER, f"{reason} both, or delete the lines")
+
+
+def no_order(orders: str) -> str:
+    return f"{orders} has no row with this record_uuid"
+
+
+def _no_uuid(value: Any) -> str:
+    return "is NULL" if value is None else f"is {shown(value)}, which is no uuid"
+
+
+def _held(row: Row, cause: Cause, reason: str) -> HeldOrder:
+    return HeldOrder(
+        record_uuid=row["record_uuid"],
+        cause=cause,
+        reason=reason,
+        customer=row["customer"],
+        order_number=row["order_number"],
+        delta_uuid=row["delta_uuid"],
+    )

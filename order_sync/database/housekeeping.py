@@ -1,0 +1,73 @@
+"""What is tidied beside a run's work: old log lines and closed requests, and claims of runs that have ended.
+
+In: how long to keep what. Out: less of it, in transactions of a thousand rows, as far as one run may go.
+Never fails a run: what did not work is reported and left to the next one, and nothing is tried twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from order_sync.database.conditions import is_claimed
+from order_sync.database.connection import Database, WritableDatabase, chunks
+from order_sync.database.sql_server import reason
+from order_sync.database.tables import Tables
+from order_sync.orders.errors import WriteLost
+
+T = TypeVar("T")
+
+MOST = 100_000  # rows of a table in a run: twice what a busy run adds
+SECONDS = 20.0  # after which no further thousand is begun: a board is held meanwhile
+
+
+def expire(database: WritableDatabase, tables: Tables, age: timedelta) -> int:
+    """Deletes what is older from the log, and closed requests from the journal; returns how many rows."""
+    log, journal = tables.log, tables.journal
+    with database.read() as connection:
+        before = database.now(connection) - age
+    until = monotonic() + SECONDS
+    closed = sa.and_(journal.c.state == "CLOSED", journal.c.closed_at < before)
+    return sum(
+        _delete(database, key, old, until)
+        for key, old in ((log.c.log_id, log.c.logged_at < before), (journal.c.idempotency_key, closed))
+    )
+
+
+def runs_at_work(database: Database, tables: Tables) -> set[str]:
+    """Runs that hold rows or a board, or have open requests: whether they are over is still to be asked."""
+    h, line, journal, boards = tables.header_queue, tables.line_queue, tables.journal, tables.boards
+    queries = (
+        sa.select(h.c.sync_run_id).where(is_claimed(h)).distinct(),
+        sa.select(line.c.sync_run_id).where(is_claimed(line)).distinct(),
+        sa.select(journal.c.run_id).where(journal.c.state == "OPEN").distinct(),
+        sa.select(boards.c.run_id).where(boards.c.run_id.is_not(None)),
+    )
+    return {run_id for query in queries for run_id in database.column(query)}
+
+
+def _delete(database: WritableDatabase, key: sa.Column[Any], old: sa.ColumnElement[bool], until: float) -> int:
+    with database.read() as connection:
+        keys = connection.execute(sa.select(key).where(old).limit(MOST)).scalars().all()
+    deleted = 0
+    for chunk in chunks(keys):
+        with database.write() as connection:
+            connection.execute(sa.delete(key.table).where(key.in_(chunk)))
+        deleted += len(chunk)
+        if monotonic() >= until:
+            break
+    return deleted
+
+
+def tidy(what: str, work: Callable[[], T], warn: Callable[[str], object]) -> T | None:
+    """Does the work; None if the database refused, which is reported and otherwise makes no difference."""
+    try:
+        return work()
+    except (SQLAlchemyError, WriteLost) as error:
+        warn(f"{what} did not work: {reason(error)} Nothing depends on it; the next run tries again.")
+        return None

@@ -1,0 +1,306 @@
+"""The two queue tables: what can be claimed, and what a run has claimed.
+
+In: a run id, or the keys of rows. Out: plain rows (dicts by column name), never a DataFrame.
+Reads only; claims.py claims, claimable.py says what may be claimed, counts.py how the queue stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.database.conditions import created, is_of_run, is_open
+from order_sync.database.connection import Row, chunks
+from order_sync.database.counts import QueueCounts
+from order_sync.database.customers import spelling
+from order_sync.database.guid import uuid_key
+from order_sync.orders.naming import CUSTOMER, customer_key
+from order_sync.orders.states import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """What a run would take up now, counted by the database."""
+
+    headers: int = 0
+    # These two are looked for only where no header is due: a run takes up all.
+    late_lines: int = 0
+    nameless: int = 0  # rows that name no order, which a run rejects
+    newest: datetime | None = None
+    customers: tuple[str | None, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return self.headers + self.late_lines + self.nameless
+
+
+class QueueReader(QueueCounts):
+    """Reads the queue tables. Writes nothing."""
+
+    # ---- what can be claimed ----------------------------------------------------------------------
+
+    def claimable_headers(self, over: Collection[str] = ()) -> list[Row]:
+        """Headers that a run may claim, oldest first, as delta_uuid, record_uuid, customer, order, created_at.
+
+        Left out is every record_uuid that is held as a whole; held.py says of each by what. `over` names runs that
+        have ended: what they hold is free.
+        """
+        h = self.tables.header_queue
+        rows = self.database.rows(self.claimable(over).headers().order_by(h.c.created_at, h.c.delta_uuid))
+        return self._in_order(rows)
+
+    def has_open_rows(self) -> bool:
+        """Whether anything is to be looked at: one look into an index where nothing waits."""
+        tables = (self.tables.header_queue, self.tables.line_queue)
+        return any(self.database.column(sa.select(t.c.sync_state).where(is_open(t)).limit(1)) for t in tables)
+
+    def due(self, over: Collection[str] = ()) -> Due:
+        """What waits for a run, without a look at each row here: hundreds of thousands may wait."""
+        free = self.claimable(over)
+        headers, lines = self._counted(self.tables.header_queue, free.headers()), list[Row]()
+        if not headers:
+            lines = self._counted(self.tables.line_queue, free.late_lines())
+        found = [*headers, *lines]
+        return Due(
+            headers=sum(row["rows"] for row in headers),
+            late_lines=sum(row["rows"] for row in lines),
+            nameless=0 if headers else self.count_without_order(),
+            newest=max((row["newest"] for row in found), default=None),
+            customers=tuple(row["customer"] for row in found),
+        )
+
+    def _counted(self, table: sa.Table, query: sa.Select[Any]) -> list[Row]:
+        """Claimable rows by customer: customer, rows, newest. As in `_in_order` without orders of a doubled key."""
+        if doubled := [row["record_uuid"] for row in self.doubled(table)]:
+            for some in chunks(doubled):
+                query = query.where(table.c.record_uuid.not_in(some))
+        rows = query.subquery()
+        counted = sa.select(
+            sa.func.max(rows.c.customer).label("customer"),
+            sa.func.count().label("rows"),
+            sa.func.max(rows.c.created_at).label("newest"),
+        ).group_by(spelling(rows.c.customer))
+        return sorted(self.database.rows(counted), key=lambda row: row["newest"])
+
+    def count_claimable_headers(self, over: Collection[str] = ()) -> int:
+        return self.database.count(self.claimable(over).headers())
+
+    def claimable_lines(self, over: Collection[str] = ()) -> list[Row]:
+        """Lines that a run may claim, oldest first.
+
+        As delta_uuid, line_uuid, record_uuid, customer, created_at, late (True where no header of the
+        record_uuid is waiting any more: the line came after its order was synced).
+        """
+        line = self.tables.line_queue
+        rows = self.database.rows(self.claimable(over).lines().order_by(line.c.created_at, line.c.delta_uuid))
+        for row in rows:
+            row["late"] = bool(row["late"])
+        return self._in_order(rows)
+
+    def count_claimable_lines(self, over: Collection[str] = ()) -> int:
+        return self.database.count(self.claimable(over).lines())
+
+    def _in_order(self, rows: list[Row]) -> list[Row]:
+        """Oldest first, without orders of which two rows share a key: one could not be told from the other."""
+        rows.sort(key=lambda row: row["created_at"])  # as it was read: text that is no time sorts as text in SQLite
+        tables = (self.tables.header_queue, self.tables.line_queue)
+        doubled = {row["record_uuid"] for table in tables for row in self.doubled(table)}
+        return [row for row in rows if row["record_uuid"] not in doubled] if doubled else rows
+
+    # ---- what a run has claimed -------------------------------------------------------------------
+
+    def claimed_headers(self, run_id: str) -> list[Row]:
+        """The headers a run holds, in the order to send: by customer, then oldest first.
+
+        Every order column that the mapping or a name needs, from the queue or else from ORDER_LIST, plus
+        delta_uuid, record_uuid, GroupMonday, monday_group_id, monday_item_id (None before it exists),
+        created_at and has_order (False: ORDER_LIST lacks the record_uuid).
+        """
+        h = self.tables.header_queue
+        return _in_order(self._headers(sa.and_(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING)))
+
+    def headers(self, delta_uuids: Collection[str]) -> list[Row]:
+        """The same for named headers, whatever their state. Name the oldest first."""
+        h = self.tables.header_queue
+        return _in_order(row for chunk in chunks(delta_uuids) for row in self._headers(h.c.delta_uuid.in_(chunk)))
+
+    def _headers(self, where: sa.ColumnElement[bool]) -> list[Row]:
+        h, o = self.tables.header_queue, self.tables.orders
+        query = (
+            sa.select(
+                h.c.delta_uuid,
+                h.c.record_uuid,
+                h.c.GroupMonday,
+                h.c.monday_group_id,
+                h.c.monday_item_id,
+                created(h),
+                sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
+                *self.tables.order_columns,
+            )
+            .select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
+            .where(where)
+            .order_by(h.c.created_at, h.c.delta_uuid)
+        )
+        return self.database.rows(query)
+
+    def run_headers(self, run_id: str, sources: Collection[str] = ()) -> list[Row]:
+        """What became of a run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at.
+
+        And the order's columns that are named by `sources`.
+        """
+        h, o = self.tables.header_queue, self.tables.orders
+        columns = (
+            h.c.delta_uuid,
+            h.c.record_uuid,
+            h.c[CUSTOMER].label("customer"),
+            h.c.monday_item_id,
+            h.c.sync_state,
+            created(h),
+            *(column for column in self.tables.order_columns if column.name in sources),
+        )
+        query = sa.select(*columns)
+        if sources:
+            query = query.select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
+        return self.database.rows(query.where(is_of_run(h, run_id)).order_by(h.c.created_at, h.c.delta_uuid))
+
+    def item_boards(self, record_uuids: Collection[str]) -> dict[int, int]:
+        """The board of each item of these orders, by item id, as far back as the log goes."""
+        h, log = self.tables.header_queue, self.tables.log
+        query = (
+            sa.select(log.c.monday_id, log.c.board_id)
+            .select_from(h.join(log, log.c.delta_uuid == h.c.delta_uuid))
+            .where(log.c.outcome.in_(["created", "adopted"]), log.c.board_id.is_not(None))
+        )
+        found = (
+            row for chunk in chunks(record_uuids) for row in self.database.rows(query.where(h.c.record_uuid.in_(chunk)))
+        )
+        return {row["monday_id"]: row["board_id"] for row in found}
+
+    def run_lines(self, run_id: str) -> list[Row]:
+        """What became of a run's lines.
+
+        As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, sync_state, created_at.
+        """
+        line, o = self.tables.line_queue, self.tables.orders
+        query = (
+            sa.select(
+                line.c.delta_uuid,
+                line.c.line_uuid,
+                line.c.record_uuid,
+                o.c[CUSTOMER].label("customer"),
+                line.c.monday_subitem_id,
+                line.c.sync_state,
+                created(line),
+            )
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .where(is_of_run(line, run_id))
+            .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
+        )
+        return self.database.rows(query)
+
+    def run_records(self, run_id: str) -> list[Row]:
+        """What a run still holds, by record_uuid and kind of row, oldest first.
+
+        As record_uuid, row (header, line), rows (how many), oldest (created_at) and lacking: the delta_uuid of a header
+        without an item, or the line_uuid of a line without a subitem; None if each has one.
+        """
+        h, line = self.tables.header_queue, self.tables.line_queue
+        found: list[Row] = []
+        for kind, table, key, id_column in (
+            ("header", h, h.c.delta_uuid, h.c.monday_item_id),
+            ("line", line, line.c.line_uuid, line.c.monday_subitem_id),
+        ):
+            query = (
+                sa.select(
+                    table.c.record_uuid,
+                    sa.func.count().label("rows"),
+                    sa.func.min(created(table).element).label("oldest"),
+                    sa.func.min(sa.case((id_column.is_(None), sa.cast(key, sa.String(36))))).label("lacking"),
+                )
+                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+                .group_by(uuid_key(table.c.record_uuid))
+            )
+            found += [{"row": kind} | row for row in self.database.rows(query)]
+        return sorted(found, key=lambda row: (row["oldest"], row["record_uuid"]))
+
+    def claimed_lines(self, run_id: str, *names: str, sources: Collection[str] = ()) -> list[Row]:
+        """The lines a run holds, by record_uuid, then oldest first.
+
+        As delta_uuid, line_uuid, record_uuid, customer, size_code, qty, monday_subitem_id and parent_item_id (known
+        from the queue or from ORDER_LIST_LINES), order_item_id (ORDER_LIST's item, for late lines), created_at,
+        has_line; or as those of them that are named. And the columns of ORDER_LIST that are named by `sources`.
+        """
+        line = self.tables.line_queue
+        held = sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING)
+        return self._lines(held, *names, sources=sources)
+
+    def lines_on_board(self, run_id: str) -> list[Row]:
+        """Those of the claimed lines that have a subitem: its ids, with those of the line and of its order."""
+        line, m = self.tables.line_queue, self.tables.order_lines
+        return self._lines(
+            sa.and_(
+                line.c.sync_run_id == run_id,
+                line.c.sync_state == State.PENDING,
+                sa.func.coalesce(line.c.monday_subitem_id, m.c.monday_subitem_id).is_not(None),
+            ),
+            "delta_uuid",
+            "line_uuid",
+            "record_uuid",
+            "monday_subitem_id",
+            "parent_item_id",
+        )
+
+    def held_lines(self, run_id: str) -> set[str]:
+        """The delta_uuids of the lines a run holds."""
+        return self._held(self.tables.line_queue, run_id)
+
+    def _held(self, table: sa.Table, run_id: str) -> set[str]:
+        query = sa.select(table.c.delta_uuid).where(table.c.sync_state == State.PENDING, table.c.sync_run_id == run_id)
+        return set(self.database.column(query))
+
+    def lines(self, delta_uuids: Collection[str], *, sources: Collection[str] = ()) -> list[Row]:
+        """The same columns for named lines, whatever their state."""
+        line = self.tables.line_queue
+        return [
+            row for chunk in chunks(delta_uuids) for row in self._lines(line.c.delta_uuid.in_(chunk), sources=sources)
+        ]
+
+    def _lines(self, where: sa.ColumnElement[bool], *names: str, sources: Collection[str] = ()) -> list[Row]:
+        line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
+        query = (
+            sa.select(
+                line.c.delta_uuid,
+                line.c.line_uuid,
+                line.c.record_uuid,
+                o.c[CUSTOMER].label("customer"),
+                line.c.size_code,
+                line.c.qty,
+                sa.func.coalesce(line.c.monday_subitem_id, m.c.monday_subitem_id).label("monday_subitem_id"),
+                sa.func.coalesce(line.c.parent_item_id, m.c.parent_item_id).label("parent_item_id"),
+                o.c.monday_item_id.label("order_item_id"),
+                created(line),
+                sa.case((m.c.line_uuid.is_(None), 0), else_=1).label("has_line"),
+                *(o.c[source] for source in sources),
+            )
+            .select_from(
+                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(
+                    # A line that the main table has under another order is not this one.
+                    m,
+                    sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid),
+                )
+            )
+            .where(where)
+            .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
+        )
+        if names:
+            query = query.with_only_columns(*(query.selected_columns[name] for name in names))
+        return self.database.rows(query)
+
+
+def _in_order(headers: Iterable[Row]) -> list[Row]:
+    """Headers, the oldest first, in the order to send: a customer's together, however the database sorts text."""
+    return sorted(headers, key=lambda row: customer_key(row[CUSTOMER]))

@@ -1,0 +1,127 @@
+"""The way back for orders whose items were deleted on the board: SYNCED becomes NEW, and the next run makes them again.
+
+In: item ids that are known to be gone, by record_uuid. Out: which orders wait again, and which were left, and why.
+An order goes back whole, in one transaction; never one that a run is working on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import sqlalchemy as sa
+
+from order_sync.database.connection import WritableDatabase, chunks
+from order_sync.database.journal import Operation
+from order_sync.database.tables import Tables
+from order_sync.database.writes import expect_none
+from order_sync.orders.states import Action, State
+
+UNDER_IT = (State.SYNCED, State.ERROR, State.PENDING)  # lines whose subitem may have gone with the item
+NULL = sa.null()
+REQUEUED_BY = "order-sync reconcile"  # in place of a run's id in ORDER_SYNC_LOG
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requeued:
+    """Orders that wait again, and those that were left as they are, with the reason."""
+
+    records: list[str] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
+
+
+def requeue(database: WritableDatabase, tables: Tables, gone: Mapping[str, Collection[int]]) -> Requeued:
+    """Puts orders back into the queue whose items are gone: `gone` has the item ids by record_uuid.
+
+    Each order is one transaction and goes back whole. Items of it that are still there keep their place.
+    """
+    done = Requeued()
+    for record_uuid, items in gone.items():
+        work = partial(_put_back, database=database, tables=tables, record_uuid=record_uuid, gone=sorted(items))
+        reason = database.transaction(work)
+        if reason is None:
+            done.records.append(record_uuid)
+        else:
+            done.held[record_uuid] = reason
+    return done
+
+
+def _put_back(
+    connection: sa.Connection, *, database: WritableDatabase, tables: Tables, record_uuid: str, gone: list[int]
+) -> str | None:
+    """None once the order waits again, else why it was left as it is."""
+    h, line, m = tables.header_queue, tables.line_queue, tables.order_lines
+    queued = {
+        table: connection.execute(
+            sa.select(table).where(table.c.record_uuid == record_uuid, table.c.action_type == Action.INSERT)
+        ).all()
+        for table in (h, line)
+    }
+    for row in (row for rows in queued.values() for row in rows):
+        if row.sync_state == State.PENDING and row.sync_run_id is not None:
+            return f"run {row.sync_run_id} has rows of it: try again when that run is over"
+    headers = [row for row in queued[h] if row.monday_item_id in gone and row.sync_state == State.SYNCED]
+    if not headers:
+        waits = any(row.sync_state == State.NEW and row.monday_item_id is None for row in queued[h])
+        return None if waits else "none of its headers is SYNCED with an item that is gone"
+    lines = [row for row in queued[line] if row.parent_item_id in gone and row.sync_state in UNDER_IT]
+    line_uuids = {row.line_uuid for row in lines}
+    under_it = connection.execute(
+        sa.select(m.c.line_uuid).where(m.c.record_uuid == record_uuid, m.c.parent_item_id.in_(gone))
+    ).scalars()
+    if lost := sorted(set(under_it) - line_uuids):
+        return f"{len(lost)} of its lines, {lost[0]} first, have no row in {line.name} to be made again from"
+    _write(connection, tables, record_uuid, gone, line_uuids)
+    now = database.now(connection)
+    log = [(Operation.ITEMS, row.delta_uuid, row.monday_item_id) for row in headers]
+    log += [(Operation.SUBITEMS, row.delta_uuid, row.monday_subitem_id) for row in lines]
+    for chunk in chunks(log):
+        connection.execute(
+            sa.insert(tables.log).inline(),
+            [
+                {
+                    "logged_at": now,
+                    "run_id": REQUEUED_BY,
+                    "delta_uuid": delta_uuid,
+                    "operation": operation,
+                    "outcome": "requeued",
+                    "monday_id": monday_id,
+                    "message": "its item was gone from the board",
+                }
+                for operation, delta_uuid, monday_id in chunk
+            ],
+        )
+    left = sa.select(h.c.delta_uuid).where(
+        h.c.delta_uuid.in_([row.delta_uuid for row in headers]), h.c.sync_state == State.SYNCED
+    )
+    expect_none(connection, left, "did not wait again")
+    return None
+
+
+def _write(
+    connection: sa.Connection, tables: Tables, record_uuid: str, gone: list[int], line_uuids: Collection[str]
+) -> None:
+    h, line, o, m = tables.header_queue, tables.line_queue, tables.orders, tables.order_lines
+    for table, state, own, ids in (
+        (h, State.NEW, h.c.monday_item_id, ("monday_item_id",)),
+        (line, State.PENDING, line.c.parent_item_id, ("monday_subitem_id", "parent_item_id")),
+    ):
+        mine = (table.c.record_uuid == record_uuid, table.c.action_type == Action.INSERT)
+        waits = dict.fromkeys(("sync_run_id", "sync_completed_at", "sync_error_message"), NULL) | {"sync_state": state}
+        lost = (*mine, own.in_(gone), table.c.sync_state.in_(UNDER_IT))
+        connection.execute(sa.update(table).where(*lost).values(waits | dict.fromkeys(ids, NULL)))
+        connection.execute(sa.update(table).where(*mine, table.c.sync_state == State.SYNCED).values(waits))
+    cleared = {"sync_state": NULL, "last_synced_at": NULL}
+    # The order goes back whole: no main row may be SYNCED while its queue row waits. What is there keeps its id.
+    for main in (o, m):
+        connection.execute(sa.update(main).where(main.c.record_uuid == record_uuid).values(cleared))
+    connection.execute(
+        sa.update(o).where(o.c.record_uuid == record_uuid, o.c.monday_item_id.in_(gone)).values(monday_item_id=NULL)
+    )
+    for chunk in chunks(line_uuids):
+        connection.execute(
+            sa.update(m)
+            .where(m.c.record_uuid == record_uuid, m.c.line_uuid.in_(chunk))
+            .values(cleared | {"monday_subitem_id": NULL, "parent_item_id": NULL})
+        )

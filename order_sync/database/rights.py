@@ -1,0 +1,92 @@
+"""The least that the user of a sync may do: rows of these tables, and no DDL.
+
+In: the tables, and a database to ask. Out: the GRANTs, or what is lacking. Grants nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from order_sync.database import catalog
+from order_sync.database.connection import Database
+from order_sync.database.ddl import grant
+from order_sync.database.tables import NOT_NEEDED, WRITTEN, Tables
+
+OF_COLUMNS = frozenset({"SELECT", "UPDATE"})  # what can be granted for some columns only
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lacking:
+    """A right that the user lacks on a table; `columns` where only these are closed to it.
+
+    Where the server does not say whether the user has it, it is not `known` to lack it.
+    """
+
+    table: sa.Table
+    right: str
+    columns: tuple[str, ...] = ()
+    known: bool = True
+
+    def __str__(self) -> str:
+        of = f" of {', '.join(f'[{name}]' for name in self.columns)}" if self.columns else ""
+        return f"this user may not {self.right}{of}"
+
+
+def needed(tables: Tables) -> dict[sa.Table, tuple[str, ...]]:
+    """The rights on each table; those on ours include removing what has expired."""
+    expiring = (tables.journal, tables.log)
+    return {
+        **dict.fromkeys(tables.site, ("SELECT", "UPDATE")),
+        **{t: ("SELECT", "INSERT", "UPDATE", *(["DELETE"] if t in expiring else [])) for t in tables.ours},
+    }
+
+
+def permissions(tables: Tables, *, user: str) -> list[str]:
+    """The GRANTs as T-SQL."""
+    return [grant(", ".join(rights), table, user) for table, rights in needed(tables).items()]
+
+
+def lacking(
+    database: Database, tables: Tables, found: Mapping[sa.Table, Mapping[str, catalog.FoundColumn]], *, only: str = ""
+) -> Iterator[Lacking]:
+    """What this connection's user lacks on the tables that are `found`, with their columns.
+
+    `only` asks for one right. Raises SQLAlchemyError where the server does not know such questions.
+    """
+    wanted = [
+        (table, right)
+        for table, rights in needed(tables).items()
+        for right in rights
+        if found.get(table) and only in ("", right)
+    ]
+    answers = catalog.granted(database, [(table, right, None) for table, right in wanted])
+    if not any(answers):  # not to be believed: a user without any right on the tables would not see them
+        answers = [None] * len(answers)
+    for (table, right), answer in zip(wanted, answers, strict=True):
+        if answer is None:
+            yield Lacking(table=table, right=right, known=False)
+        if answer is not False:
+            continue
+        of = _columns(table, right, found[table], ours=table in tables.ours) if right in OF_COLUMNS else []
+        closed = _closed(database, table, right, of)
+        if closed or not of:
+            yield Lacking(table=table, right=right, columns=tuple(closed) if len(closed) < len(of) else ())
+
+
+def _closed(database: Database, table: sa.Table, right: str, columns: Sequence[str]) -> list[str]:
+    """Those of the columns for which the right is not granted, either."""
+    answers = catalog.granted(database, [(table, right, column) for column in columns])
+    return [column for column, answer in zip(columns, answers, strict=True) if not answer]
+
+
+def _columns(table: sa.Table, right: str, found: Mapping[str, catalog.FoundColumn], *, ours: bool) -> list[str]:
+    """The columns that a run reads or writes, as the database spells them."""
+    names = [
+        column.name
+        for column in table.columns
+        if column.name not in NOT_NEEDED and (right == "SELECT" or ours or column.name in WRITTEN)
+    ]
+    return [found[name.lower()].name for name in names if name.lower() in found]

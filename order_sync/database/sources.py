@@ -1,0 +1,79 @@
+"""Does every column that the mapping reads of an order exist? If not, the mapping is wrong, and not the tables.
+
+In: a database, its tables and the mapping. Out: the sources that are unknown, with the name that was probably meant.
+Proposes no DDL: a column that only the mapping knows may be a slip of the pen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from order_sync.database import catalog
+from order_sync.database.connection import Database
+from order_sync.database.tables import NOT_NEEDED, QUEUE_SOURCES, WRITTEN, Tables, is_only_mapped
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.mapping import ColumnMapping, UnknownSource
+from order_sync.orders.nearest import did_you_mean
+
+
+def unknown_sources(database: Database, tables: Tables, mapping: ColumnMapping) -> list[UnknownSource]:
+    """Each once for items and once for each rule of a board, in the order of the mapping."""
+    named: dict[tuple[str, int | None], None] = {}
+    named |= {(column.source, None): None for column in mapping.items.columns}
+    named |= {(source, rule.id): None for rule in mapping.boards for source in rule.conditions}
+    reasons = _Reasons(database, tables)
+    return [
+        UnknownSource(source=source, board=board, reason=reason)
+        for source, board in named
+        if (reason := reasons.of(source, in_rule=board is not None))
+    ]
+
+
+def check_sources(database: Database, tables: Tables, mapping: ColumnMapping, file: Path | str) -> None:
+    """Raises ConfigurationError that names every unknown source. The tables must be there; see `check_tables`."""
+    unknown = unknown_sources(database, tables, mapping)
+    if unknown:
+        raise ConfigurationError(
+            f"The mapping {file} does not fit the tables: {'; '.join(map(str, unknown))}. "
+            "Correct the mapping: `order-sync board check` compares it with the tables and the boards."
+        )
+
+
+def only_mapped(tables: Tables) -> list[str]:
+    """The columns of ORDER_LIST that are there for the mapping alone, each with the name that may be meant."""
+    known = [column.name for column in tables.orders.columns if not is_only_mapped(column)]
+    names = (column.name for column in tables.orders.columns if is_only_mapped(column))
+    return [f"[{name}]{did_you_mean(name, known)}" for name in names]
+
+
+class _Reasons:
+    """Why a source is none, by what the two tables have."""
+
+    def __init__(self, database: Database, tables: Tables) -> None:
+        self._tables = tables
+        self._in_queue = catalog.columns(database, tables.header_queue)
+        self._in_orders = catalog.columns(database, tables.orders)
+
+    def of(self, source: str, *, in_rule: bool) -> str:
+        """Empty if the column is read."""
+        queue, orders = self._tables.header_queue.fullname, self._tables.orders.fullname
+        read = {column.name: column for column in self._tables.order_columns}
+        if source in read and (not is_only_mapped(read[source]) or source.lower() in self._in_orders):
+            return ""
+        if source in QUEUE_SOURCES:
+            late = f"which is not a column of {orders}: a line that comes late has only those to go by"
+            return late if in_rule else ""
+        if source.lower() in {name.lower() for name in WRITTEN | NOT_NEEDED}:
+            return "which is not a column of an order: order_sync keeps it for itself"
+        meant = did_you_mean(source, self._known(in_rule=in_rule))
+        if source not in read:
+            return f"which has to be spelled as in the tables{meant}"
+        if source.lower() in self._in_queue:
+            return f"which is a column of {queue} alone: beyond its own columns, order_sync reads those of {orders}"
+        return f"which is a column of neither {queue} nor {orders}{meant}"
+
+    def _known(self, *, in_rule: bool) -> Iterator[str]:
+        yield from () if in_rule else QUEUE_SOURCES
+        yield from (column.name for column in self._tables.order_columns if not is_only_mapped(column))
+        yield from (column.name for column in self._in_orders.values() if column.name not in WRITTEN)

@@ -1,0 +1,313 @@
+"""The tables as SQLAlchemy sees them, for SQL Server and SQLite alike.
+
+In: the table names, the schema, and the ORDER_LIST columns that the mapping reads. Out: one `Tables`.
+Never alters a table: `create_all` is for an empty database only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+from sqlalchemy.types import TypeEngine
+
+from order_sync.database.guid import Guid, uuid_key
+from order_sync.database.unreadable import Count, Moment
+from order_sync.orders.naming import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER
+
+
+def datetime2(kind: sa.DateTime | None = None) -> TypeEngine[Any]:
+    return (kind or sa.DateTime()).with_variant(mssql.DATETIME2(), "mssql")  # type: ignore[no-untyped-call]
+
+
+def text(length: int | None = None) -> TypeEngine[Any]:
+    """nvarchar(length), or nvarchar(max)."""
+    return sa.Unicode(length) if length else sa.UnicodeText().with_variant(mssql.NVARCHAR(), "mssql")
+
+
+def business_columns() -> list[sa.Column[Any]]:
+    """The order's own columns, the same in ORDER_LIST_DELTA and ORDER_LIST."""
+    return [
+        sa.Column(ORDER_NUMBER, text(100)),
+        sa.Column(CUSTOMER, text(100)),
+        sa.Column("PO NUMBER", text(100)),
+        sa.Column("CUSTOMER STYLE", text(100)),
+        sa.Column("STYLE DESCRIPTION", text(500)),
+        sa.Column("CUSTOMER COLOUR DESCRIPTION", text(255)),
+        sa.Column("ORDER TYPE", text(100)),
+        sa.Column("TOTAL QTY", sa.SmallInteger),
+        sa.Column("ETA CUSTOMER WAREHOUSE DATE", datetime2()),
+        sa.Column("FINAL FOB (USD)", sa.Numeric(17, 4)),
+    ]
+
+
+# Columns of ORDER_LIST that ORDER_LIST_DELTA lacks and that naming.py reads.
+
+
+# What a header is read with beside its order's columns; a late line, which comes without a header, has none of it.
+QUEUE_SOURCES = ("record_uuid", "delta_uuid", "GroupMonday", "created_at")
+# Columns of the design that nothing reads: a site may lack them.
+NOT_NEEDED = frozenset({"row_hash"})
+# The columns of the site's tables that order_sync writes; the rest is only read.
+WRITTEN = frozenset(
+    {"sync_state", "sync_run_id", "sync_attempted_at", "sync_completed_at", "sync_error_message", "retry_count"}
+    | {"monday_group_id", "monday_item_id", "monday_subitem_id", "parent_item_id", "last_synced_at"}
+)
+# Those of them that it also sets to NULL; in the queue tables, sync_state always has a value.
+EMPTIED = WRITTEN - {"sync_attempted_at", "retry_count", "monday_group_id"}
+
+
+def tracking_columns() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("sync_run_id", sa.String(36)),
+        sa.Column("sync_attempted_at", datetime2(Moment())),
+        sa.Column("sync_completed_at", datetime2(Moment())),
+        sa.Column("sync_error_message", text()),
+        sa.Column("retry_count", Count, nullable=False, server_default=sa.text("0")),
+        sa.Column("created_at", datetime2(Moment()), nullable=False),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableNames:
+    """What the site calls the tables. Ours are the prefix ORDER_SYNC_ and a noun."""
+
+    header_queue: str = "ORDER_LIST_DELTA"
+    line_queue: str = "ORDER_LIST_LINES_DELTA"
+    orders: str = "ORDER_LIST"
+    order_lines: str = "ORDER_LIST_LINES"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The site's four tables and our five."""
+
+    metadata: sa.MetaData
+    header_queue: sa.Table
+    line_queue: sa.Table
+    orders: sa.Table
+    order_lines: sa.Table
+    journal: sa.Table
+    groups: sa.Table
+    boards: sa.Table
+    budgets: sa.Table
+    log: sa.Table
+
+    @property
+    def site(self) -> tuple[sa.Table, ...]:
+        return (self.header_queue, self.line_queue, self.orders, self.order_lines)
+
+    @property
+    def ours(self) -> tuple[sa.Table, ...]:
+        return (self.journal, self.groups, self.boards, self.budgets, self.log)
+
+    @property
+    def order_columns(self) -> list[sa.Column[Any]]:
+        """The columns that describe an order: the queue's own, then those only ORDER_LIST has."""
+        ours = {c.name for c in self.header_queue.columns}
+        tracking = {"record_uuid", "sync_state", "monday_item_id", "last_synced_at", "sync_error_message"}
+        business = [self.header_queue.c[c.name] for c in business_columns()]
+        return business + [c for c in self.orders.columns if c.name not in ours | tracking]
+
+
+_ONLY_MAPPED = "order_sync_only_mapped"
+LEADING = "order_sync_leading"  # of an index: how many of its columns a site's own index has to begin with; else one
+
+
+def _info(name: str) -> dict[str, bool]:
+    return {_ONLY_MAPPED: name not in NAMING_COLUMNS}
+
+
+def is_only_mapped(column: sa.Column[Any]) -> bool:
+    """Does only the mapping know the column? Then a slip of the pen in the mapping may be all there is of it."""
+    return bool(column.info.get(_ONLY_MAPPED))
+
+
+def make_tables(
+    names: TableNames | None = None, *, schema: str | None = None, mapped_columns: Iterable[str] = ()
+) -> Tables:
+    """The tables under the site's names; `mapped_columns` are further ORDER_LIST columns to read."""
+    names = names or TableNames()
+    metadata = sa.MetaData(schema=schema)
+    header_queue = sa.Table(
+        names.header_queue,
+        metadata,
+        sa.Column("delta_uuid", Guid(), primary_key=True),
+        sa.Column("record_uuid", Guid(), nullable=False),
+        sa.Column("action_type", sa.String(10), nullable=False),
+        sa.Column("sync_state", sa.String(10), nullable=False),
+        *business_columns(),
+        sa.Column("GroupMonday", text(255)),
+        sa.Column("row_hash", sa.CHAR(64)),
+        sa.Column("monday_group_id", text(128)),
+        sa.Column("monday_item_id", sa.BigInteger),
+        *tracking_columns(),
+        sa.Index(f"IX_{names.header_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
+        sa.Index(f"IX_{names.header_queue}_completed", "sync_completed_at"),
+        sa.Index(f"IX_{names.header_queue}_item", "monday_item_id"),
+        sa.Index(f"IX_{names.header_queue}_number", ORDER_NUMBER),
+    )
+    _index(header_queue, "record")
+    _index_by_run(header_queue)
+    _index(header_queue, "delta", primary=True)
+    line_queue = sa.Table(
+        names.line_queue,
+        metadata,
+        sa.Column("delta_uuid", Guid(), primary_key=True),
+        sa.Column("line_uuid", Guid(), nullable=False),
+        sa.Column("record_uuid", Guid(), nullable=False),
+        sa.Column("action_type", sa.String(10), nullable=False),
+        sa.Column("sync_state", sa.String(10), nullable=False),
+        sa.Column("size_code", text(20)),
+        sa.Column("qty", sa.Integer),
+        sa.Column("row_hash", sa.CHAR(64)),
+        sa.Column("monday_subitem_id", sa.BigInteger),
+        sa.Column("parent_item_id", sa.BigInteger),
+        *tracking_columns(),
+        sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
+        sa.Index(f"IX_{names.line_queue}_completed", "sync_completed_at"),
+    )
+    _index(line_queue, "record")
+    _index_by_run(line_queue)
+    _index(line_queue, "delta", primary=True)
+    _index(line_queue, "line", "record", primary=True)
+    known = {c.name.lower() for c in header_queue.columns} | {"last_synced_at"}
+    extra = {name.lower(): name for name in reversed([*NAMING_COLUMNS, *mapped_columns]) if name.lower() not in known}
+    orders = sa.Table(
+        names.orders,
+        metadata,
+        sa.Column("record_uuid", Guid(), primary_key=True),
+        *business_columns(),
+        *(sa.Column(name, text(255), info=_info(name)) for name in reversed(extra.values())),
+        sa.Column("sync_state", sa.String(10)),
+        sa.Column("monday_item_id", sa.BigInteger),
+        sa.Column("last_synced_at", datetime2(Moment())),
+        sa.Column("sync_error_message", text()),
+        sa.Index(f"IX_{names.orders}_number", ORDER_NUMBER),
+    )
+    _index(orders, "record", primary=True)
+    order_lines = sa.Table(
+        names.order_lines,
+        metadata,
+        sa.Column("line_uuid", Guid(), primary_key=True),
+        sa.Column("record_uuid", Guid(), nullable=False),
+        sa.Column("size_code", text(20)),
+        sa.Column("qty", sa.Integer),
+        sa.Column("sync_state", sa.String(10)),
+        sa.Column("monday_subitem_id", sa.BigInteger),
+        sa.Column("parent_item_id", sa.BigInteger),
+        sa.Column("last_synced_at", datetime2(Moment())),
+        sa.UniqueConstraint("record_uuid", "size_code", name=f"UQ_{names.order_lines}_size"),
+    )
+    _index(order_lines, "record", primary=True)
+    _index(order_lines, "line", "record", primary=True)
+    # A request's journal row is committed before the request leaves; see journal.py.
+    journal = sa.Table(
+        "ORDER_SYNC_JOURNAL",
+        metadata,
+        sa.Column("idempotency_key", sa.String(64), primary_key=True),
+        sa.Column("board_id", sa.BigInteger, nullable=False),
+        sa.Column("operation", sa.String(32), nullable=False),
+        sa.Column("keys", text(), nullable=False),  # JSON list: alias a0, a1, ... in this order
+        sa.Column("body", text()),  # the exact JSON body; NULL once closed
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Column("opened_at", datetime2(), nullable=False),
+        sa.Column("sent_at", datetime2(), nullable=False),
+        sa.Column("closed_at", datetime2()),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_open", "board_id", "state"),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_state", "state", "closed_at"),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_operation", "operation", "opened_at"),
+    )
+    groups = sa.Table(
+        "ORDER_SYNC_GROUPS",
+        metadata,
+        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("group_id", text(128), primary_key=True),
+        sa.Column("title", text(255), nullable=False),
+        sa.Column("created_at", datetime2(), nullable=False),
+    )
+    boards = sa.Table(
+        "ORDER_SYNC_BOARDS",
+        metadata,
+        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("run_id", sa.String(36)),
+        sa.Column("leased_until", datetime2()),
+        sa.Column("name", text()),  # these two as monday had them when a run last took the board, for links
+        sa.Column("url", text()),
+    )
+    # What is left of an account's complexity, for all runs that use its token; see budget.py.
+    budgets = sa.Table(
+        "ORDER_SYNC_BUDGETS",
+        metadata,
+        sa.Column("account", sa.String(32), primary_key=True),  # a digest: no token is kept
+        sa.Column("points_left", sa.BigInteger, nullable=False),
+        sa.Column("points_in_flight", sa.BigInteger, nullable=False),
+        sa.Column("points_taken", sa.BigInteger, nullable=False),
+        sa.Column("points_before", sa.BigInteger, nullable=False),
+        sa.Column("ends_at", datetime2(), nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),  # goes up with every change
+    )
+    # What became of every row, each time that monday was asked or a run decided: `order-sync trace` tells it.
+    log = sa.Table(
+        "ORDER_SYNC_LOG",
+        metadata,
+        sa.Column("log_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("logged_at", datetime2(), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Column("board_id", sa.BigInteger),
+        sa.Column("delta_uuid", Guid(), nullable=False),
+        sa.Column("operation", sa.String(32), nullable=False),
+        sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("monday_id", sa.BigInteger),
+        sa.Column("code", sa.String(64)),  # monday's, or a Rule of our own
+        sa.Column("message", text()),
+        sa.Column("request_id", sa.String(64)),  # what monday calls the request, for its support
+        sa.Column("idempotency_key", sa.String(64)),  # of the request, where there was one
+        sa.Column("payload", text()),  # what was sent of the row, where ORDER_SYNC_LOG_PAYLOADS asks for it
+        sa.Index("IX_ORDER_SYNC_LOG_time", "logged_at"),
+        sa.Index("IX_ORDER_SYNC_LOG_run", "run_id"),
+    )
+    sa.Index("IX_ORDER_SYNC_LOG_row", log.c.delta_uuid).ddl_if(dialect="mssql").info["dialect"] = "mssql"
+    sa.Index("IX_ORDER_SYNC_LOG_row_key", uuid_key(log.c.delta_uuid)).ddl_if(dialect="sqlite").info["dialect"] = (
+        "sqlite"
+    )
+    return Tables(
+        metadata=metadata,
+        header_queue=header_queue,
+        line_queue=line_queue,
+        orders=orders,
+        order_lines=order_lines,
+        journal=journal,
+        groups=groups,
+        boards=boards,
+        budgets=budgets,
+        log=log,
+    )
+
+
+def _index_by_run(queue: sa.Table) -> None:
+    """By what a run holds, and within that by order: an order's rows are asked for with both."""
+    held = (queue.c.sync_state, queue.c.sync_run_id)
+    made = {
+        "sqlite": sa.Index(f"IX_{queue.name}_run_key", *held, uuid_key(queue.c.record_uuid)),
+        "mssql": sa.Index(f"IX_{queue.name}_run", *held, queue.c.record_uuid, queue.c.created_at),
+    }
+    for dialect, index in made.items():
+        index.ddl_if(dialect=dialect).info.update({"dialect": dialect, LEADING: 2})
+
+
+def _index(table: sa.Table, *of: str, primary: bool = False) -> None:
+    """An index of uuids: on SQL Server of the columns, on SQLite of their keys, which rows are looked up by there.
+
+    With `primary` only on SQLite: SQL Server has the primary key's.
+    """
+    columns = [table.c[f"{name}_uuid"] for name in of]
+    name = f"IX_{table.name}_{of[0]}"
+    made = {"sqlite": sa.Index(f"{name}_key", *(uuid_key(column) for column in columns))}
+    made |= {} if primary else {"mssql": sa.Index(name, *columns)}
+    for dialect, index in made.items():
+        index.ddl_if(dialect=dialect).info["dialect"] = dialect

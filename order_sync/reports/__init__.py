@@ -1,0 +1,1 @@
+"""What people read afterwards: report, trace and plan, as tables and pages."""

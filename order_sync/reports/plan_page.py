@@ -1,0 +1,48 @@
+"""The plan of a dry run as a file: one HTML page that needs nothing else, or JSON with every row.
+
+In: a `Plan`. Out: the file. Every value is escaped; the page runs no script and loads nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from order_sync.reports.pages import template
+from order_sync.sync.plan import Happens, Plan, PlannedRow, write_json
+
+ORDERS_SHOWN = 500  # on the page; the JSON file has them all
+
+
+def write_page(plan: Plan, path: Path) -> None:
+    """Orders that need a person come first: those held back."""
+    lines: dict[str, list[PlannedRow]] = {}
+    for line in plan.of("line"):
+        lines.setdefault(line.record_uuid, []).append(line)
+    headers: dict[str, list[PlannedRow]] = {record: [] for record in lines}
+    for header in plan.of("header"):
+        headers.setdefault(header.record_uuid, []).append(header)
+    held = plan.held_back
+    records = sorted(headers, key=lambda record: record not in held)
+    orders = [
+        {"record_uuid": record, "held_back": held.get(record), "rows": [*headers[record], *lines.get(record, [])]}
+        for record in records[:ORDERS_SHOWN]
+    ]
+    stream = template("plan.html").stream(
+        plan=plan, total=plan.total, orders=orders, count=len(records), values=_values, new=Happens.CREATE
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(stream)
+
+
+def _values(row: PlannedRow) -> list[tuple[str, str]]:
+    """Column values as they would be sent, for people."""
+    sent: Mapping[str, Any] = json.loads(row.values) if row.values else {}
+    return [(column, v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)) for column, v in sent.items()]
+
+
+# By the file's suffix.
+WRITERS: Mapping[str, Callable[[Plan, Path], None]] = {".html": write_page, ".json": write_json}

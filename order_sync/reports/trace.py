@@ -1,0 +1,190 @@
+"""The whole story of an order, from the queue tables, the main tables and the log.
+
+In: a record_uuid or an order number. Out: for each order its rows as they are, and what happened to them, in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.database.conditions import WAITING, folded
+from order_sync.database.connection import Database, Row, chunks
+from order_sync.database.guid import canonical, is_uuid
+from order_sync.database.held import Cause, HeldOrder, held_orders
+from order_sync.database.queue import QueueReader
+from order_sync.database.tables import Tables
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
+from order_sync.orders.states import Action, State
+from order_sync.reports.links import Links
+from order_sync.text.counted import counted
+
+TRACKING = (
+    "delta_uuid",
+    "action_type",
+    "sync_state",
+    "sync_run_id",
+    "sync_attempted_at",
+    "sync_completed_at",
+    "sync_error_message",
+    "retry_count",
+    "created_at",
+)
+# What an event says as the log has it.
+LOGGED = (
+    "delta_uuid",
+    "run_id",
+    "board_id",
+    "monday_id",
+    "code",
+    "message",
+    "request_id",
+    "idempotency_key",
+    "payload",
+)
+
+
+def trace(database: Database, tables: Tables, links: Links, wanted: str) -> list[dict[str, Any]]:
+    """Each order that `wanted` names: record_uuid, customer, order_number, sync_state, monday_item_id, item_url,
+    board_id, board, last_synced_at, headers, lines, events, held (cause and reason, or None) and next (what there is to
+    do). Reads only.
+
+    An event has at, what, row (header or line), delta_uuid, run_id, run_url, monday_id, code, message, request_id,
+    board_id, idempotency_key and payload. A header and a line have an item_url, a line that of its header's item.
+    """
+    return [_story(database, tables, links, subject) for subject in _subjects(database, tables, wanted.strip())]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """What a story is about: an order, or a row that names none."""
+
+    record_uuid: str | None
+    delta_uuid: str | None = None
+
+    def has(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        if self.record_uuid is not None:
+            return table.c.record_uuid == self.record_uuid
+        return table.c.delta_uuid == self.delta_uuid if "delta_uuid" in table.c else sa.false()
+
+    def held(self, reader: QueueReader) -> HeldOrder | None:
+        if self.record_uuid is not None:
+            return next(iter(held_orders(reader, records=[self.record_uuid])), None)
+        return next((of for of in held_orders(reader) if of.delta_uuid == self.delta_uuid), None)
+
+
+def _subjects(database: Database, tables: Tables, wanted: str) -> list[_Subject]:
+    h, line, o = tables.header_queue, tables.line_queue, tables.orders
+    queries: list[sa.Select[Any]] = []
+    if is_uuid(key := canonical(wanted)):
+        queries += [sa.select(t.c.record_uuid).where(t.c.record_uuid == key) for t in (o, h, line)]
+        queries += [sa.select(t.c.record_uuid, t.c.delta_uuid).where(t.c.delta_uuid == key) for t in (h, line)]
+    queries += [sa.select(o.c.record_uuid).where(o.c[ORDER_NUMBER] == wanted)]
+    queries += [sa.select(h.c.record_uuid, h.c.delta_uuid).where(h.c[ORDER_NUMBER] == wanted)]
+    found = (
+        _Subject(record_uuid=row["record_uuid"])
+        if is_uuid(row["record_uuid"])
+        else _Subject(record_uuid=None, delta_uuid=row.get("delta_uuid"))
+        for row in database.rows(*queries)
+    )
+    return list(dict.fromkeys(found))
+
+
+def _story(database: Database, tables: Tables, links: Links, subject: _Subject) -> dict[str, Any]:
+    h, line, o, log = tables.header_queue, tables.line_queue, tables.orders, tables.log
+    own: tuple[sa.Column[Any], ...] = (h.c.monday_group_id, h.c.monday_item_id, h.c[CUSTOMER], h.c[ORDER_NUMBER])
+    header_columns = [*(h.c[name] for name in TRACKING), *own]
+    own = (line.c.line_uuid, line.c.size_code, line.c.qty, line.c.monday_subitem_id, line.c.parent_item_id)
+    line_columns = [*(line.c[name] for name in TRACKING), *own]
+    headers = database.rows(sa.select(*header_columns).where(subject.has(h)).order_by(h.c.created_at))
+    lines = database.rows(sa.select(*line_columns).where(subject.has(line)).order_by(line.c.created_at))
+    main = database.rows(
+        sa.select(o.c[CUSTOMER], o.c[ORDER_NUMBER], o.c.sync_state, o.c.monday_item_id, o.c.last_synced_at).where(
+            subject.has(o)
+        )
+    )
+    kinds = {row["delta_uuid"]: "header" for row in headers} | {row["delta_uuid"]: "line" for row in lines}
+    kinds.pop(None, None)
+    held = subject.held(QueueReader(database, tables, lease_seconds=0))
+    logged = [
+        row
+        for chunk in chunks(kinds)
+        for row in database.rows(sa.select(log).where(log.c.delta_uuid.in_(chunk)).order_by(log.c.log_id))
+    ]
+    events = [*_queue_events(headers, "header"), *_queue_events(lines, "line")]
+    events += [
+        {
+            "at": row["logged_at"],
+            "what": f"{row['operation']}: {row['outcome']}",
+            "row": kinds[row["delta_uuid"]],
+            **{name: row[name] for name in LOGGED},
+        }
+        for row in logged
+    ]
+    for event in events:
+        event["run_url"] = links.run(event["run_id"])
+    # The board as last logged: an order may have gone to another one before.
+    on_board = {row["delta_uuid"]: row["board_id"] for row in logged if row["board_id"]}
+    order_board = next(
+        (on_board[row["delta_uuid"]] for row in [*headers, *lines] if row["delta_uuid"] in on_board), None
+    )
+    order_board = links.or_only(order_board)
+    for row in headers:
+        row["item_url"] = links.item(on_board.get(row["delta_uuid"], order_board), row["monday_item_id"])
+    for row in lines:
+        row["item_url"] = links.item(on_board.get(row["delta_uuid"], order_board), row["parent_item_id"])
+    order = main[0] if main else {}
+    first = headers[0] if headers else {}
+    return {
+        "record_uuid": subject.record_uuid,
+        "customer": order.get(CUSTOMER) or first.get(CUSTOMER),
+        "order_number": order.get(ORDER_NUMBER) or first.get(ORDER_NUMBER),
+        "sync_state": order.get("sync_state"),
+        "monday_item_id": order.get("monday_item_id"),
+        "item_url": links.item(order_board, order.get("monday_item_id") or first.get("monday_item_id")),
+        "board_id": order_board,
+        "board": links.board_name(order_board),
+        "last_synced_at": order.get("last_synced_at"),
+        "headers": headers,
+        "lines": lines,
+        "events": sorted(events, key=lambda event: str(event["at"])),
+        "held": {"cause": held.cause, "reason": held.reason} if held else None,
+        "next": _next(headers, lines, held),
+    }
+
+
+def _queue_events(rows: Iterable[Row], kind: str) -> Iterable[Row]:
+    for row in rows:
+        for name, what in (
+            ("created_at", "queued"),
+            ("sync_attempted_at", "claimed"),
+            ("sync_completed_at", "SYNCED"),
+        ):
+            if row[name] is not None:
+                run_id = None if name == "created_at" else row["sync_run_id"]
+                of = {"delta_uuid": row["delta_uuid"], "run_id": run_id}
+                yield {"at": row[name], "what": what, "row": kind} | dict.fromkeys(LOGGED) | of
+
+
+def _next(headers: list[Row], lines: list[Row], held: HeldOrder | None) -> str:
+    rows = [row for row in [*headers, *lines] if folded(row["action_type"]) == Action.INSERT]
+    rejected = [row for row in rows if folded(row["sync_state"]) == State.ERROR]
+    waiting = [row for row in rows if folded(row["sync_state"]) in WAITING]
+    if held and held.cause is Cause.NO_RECORD_UUID:
+        return f"{held.reason}. The next run rejects it: {held.cause.step.partition('; ')[2]}."
+    if held and held.cause not in (Cause.REJECTED, Cause.HELD_BY_RUN):
+        return f"The order is held: {held.reason}. Next: {held.cause.step}."
+    if rejected:
+        return f"{_rows(rejected)} rejected, so the order waits: correct what is wrong, then run `order-sync retry`."
+    if runs := sorted({row["sync_run_id"] for row in waiting if row["sync_run_id"]}):
+        return f"Run {runs[0]} has {_rows(waiting)} of it; if that run has ended, the next one takes them up."
+    if waiting:
+        return f"{_rows(waiting)} waiting for the next run: `order-sync sync`, or the sensor."
+    return "Nothing: every row is SYNCED." if rows else "Nothing is queued for this order."
+
+
+def _rows(rows: list[Row]) -> str:
+    return counted(len(rows), "row")

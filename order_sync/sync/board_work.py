@@ -1,0 +1,337 @@
+"""One board's share of a step: what an asset wants there and the board lacks is created, and what is there is adopted.
+
+In: desired groups, items or subitems of one board, whose lease the run holds. Out: ids in the queue rows, and a `Done`.
+What people did on the board meanwhile is put right first (monday/changes.py); every create goes through the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from order_sync.database.claims import OrderQueue
+from order_sync.database.journal import Journal, Operation
+from order_sync.monday.board import Board, read_boards
+from order_sync.monday.client import MondayClient, MondayReader
+from order_sync.monday.fit import look_at_items, look_at_subitems, read_again
+from order_sync.monday.labels import Labels, LabelSpelling
+from order_sync.monday.values import encode_row, to_json
+from order_sync.orders.errors import REGARDLESS, Fatal, Rejected, Rule
+from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
+from order_sync.orders.naming import TextKey, text_key
+from order_sync.orders.states import State
+from order_sync.sync.changes import Changes, Header, log_not_created
+from order_sync.sync.delivery import Outcome
+from order_sync.sync.rows import Mended, NewRow, Row
+from order_sync.sync.writer import BoardWriter
+from order_sync.text.counted import counted
+
+log = logging.getLogger("order_sync.monday")
+
+CONFIRM_SECONDS = (0.5, 1, 2, 4, 8)  # between looks for groups that were just created
+
+
+@dataclass(kw_only=True)
+class Site:
+    """A board as it was last read, and the hidden one of its subitems as it was when the run began."""
+
+    board: Board
+    subitems: Board | None
+
+
+def read_sites(reader: MondayReader, board_ids: Sequence[int]) -> dict[int, Site]:
+    """The boards by id. Raises ConfigurationError if the token does not see them all."""
+    boards = read_boards(reader, board_ids)
+    hidden = read_boards(reader, [b.subitem_board_id for b in boards.values() if b.subitem_board_id])
+    return {
+        board_id: Site(board=boards[board_id], subitems=hidden.get(boards[board_id].subitem_board_id or 0))
+        for board_id in board_ids
+    }
+
+
+@dataclass(kw_only=True)
+class Done:
+    """What became of a step's rows."""
+
+    outcome: Outcome = field(default_factory=Outcome)
+    adopted: int = 0
+    recreated: int = 0  # those of the created that somebody had deleted before their order was SYNCED
+
+    def add(self, other: Done) -> None:
+        self.outcome.created |= other.outcome.created
+        self.outcome.rejected |= other.outcome.rejected
+        self.outcome.waiting |= other.outcome.waiting
+        self.adopted += other.adopted
+        self.recreated += other.recreated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A group of a board, under a title that it has, or that order_sync gave it."""
+
+    id: str
+    title: str
+
+
+def groups_of(known: Mapping[str, str], board: Board) -> dict[TextKey, Group]:
+    """The board's groups by what their titles are compared by; `known` are those of order_sync, with their ids.
+
+    A group that order_sync made is known by its id also where its title has changed.
+    """
+    own = {text_key(title): Group(id=group_id, title=title) for title, group_id in known.items()}
+    titles = board.group_titles
+    return own | {key: Group(id=group_id, title=titles[group_id]) for key, group_id in board.groups.items()}
+
+
+class BoardWork:
+    """The work of one run on one board, while it holds the board's lease."""
+
+    def __init__(
+        self,
+        client: MondayClient,
+        site: Site,
+        *,
+        journal: Journal,
+        writer: BoardWriter,
+        mapping: ColumnMapping,
+        queue: OrderQueue,
+        run_id: str,
+    ) -> None:
+        self._client = client
+        self._site = site
+        self._journal = journal
+        self._writer = writer
+        self._mapping = mapping
+        self._queue = queue
+        self._run_id = run_id
+        self._changes = Changes(client, journal, writer, mapping)
+
+    # ---- the three steps --------------------------------------------------------------------------
+
+    def create_groups(self, rows: Sequence[Row]) -> Done:
+        """`rows` have title."""
+        board = self._read()
+        here = groups_of(self._journal.known_groups(board.group_ids), board)
+        wanted = [row["title"] for row in rows]
+        there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
+        self._changes.tell_renamed(there, board)
+        self._journal.adopt(Operation.GROUPS, there)
+        outcome = self._writer.create(
+            Operation.GROUPS,
+            [NewRow(key=title, variables={"name": title}) for title in wanted if title not in there],
+            {"board": str(board.id)},
+        )
+        self._confirm_groups(outcome.created)
+        log_not_created(outcome.rejected)
+        return Done(outcome=outcome)
+
+    def create_items(self, rows: Sequence[Row]) -> Done:
+        """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection, rule and the keys."""
+        mapping = self._mapping.items
+        board = self._read()
+        # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
+        # slept, another one may have taken its rows over and made them.
+        held = {
+            row["delta_uuid"]: row["monday_item_id"]
+            for row in self._queue.run_headers(self._run_id)
+            if row["sync_state"] == State.PENDING
+        }
+        mine = _still_held(rows, held)
+        hopeless = refused_regardless(mine)
+        mine = [row for row in mine if row["delta_uuid"] not in hopeless]
+        of_mine = [row["delta_uuid"] for row in mine]
+        known = {key: held[key] for key in of_mine if held[key] is not None}
+        gone = self._changes.forget(known.values())
+        there = {key for key, item in known.items() if item not in gone}
+        wanted = [row for row in mine if row["delta_uuid"] not in there]
+        self._rehome(wanted, board)
+        self._queue.assign_groups(self._run_id, {r["delta_uuid"]: r["group_id"] for r in wanted if r["group_id"]})
+        headers = [Header(delta_uuid=row["delta_uuid"], record_uuid=row["record_uuid"]) for row in wanted]
+        adopted = self._changes.adopt(headers, board)
+        new: dict[str, NewRow] = {}
+        rejected = dict(hopeless)
+        labels = LabelSpelling(board.labels)
+        waiting = _waiting(wanted)
+        for row in wanted:
+            if row["delta_uuid"] in adopted.items or row["delta_uuid"] in waiting:
+                continue
+            own = {mapping.key_column: row["delta_uuid"], mapping.record_column: row["record_uuid"]}
+            try:
+                values = _values(row, mapping.columns, own, labels)
+            except Rejected as error:
+                rejected[row["delta_uuid"]] = error
+                continue
+            variables = {"group": row["group_id"], "name": row["name"], "values": values}
+            new[row["delta_uuid"]] = NewRow(key=row["delta_uuid"], variables=variables)
+        self._journal.reject(Operation.ITEMS, rejected)
+        by_key = {row["delta_uuid"]: row for row in wanted}
+
+        def mend(refused: Mapping[str, str]) -> Mended:
+            """Their group may have been deleted a moment ago."""
+            moved = self._rehome([by_key[key] for key in refused], self._read())
+            groups = {row["delta_uuid"]: row["group_id"] for row in moved if row["group_id"]}
+            self._queue.assign_groups(self._run_id, groups)
+            again = {key: new[key].with_variables(group=group) for key, group in groups.items()}
+            return Mended(again=again, waiting=_waiting(moved))
+
+        def look(refused: Collection[Rejected]) -> None:
+            look_at_items(self._client, board.id, self._mapping, refused)
+
+        shared = {"board": str(board.id), "labels": any(column.new_labels for column in mapping.columns)}
+        outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend, look=look)
+        outcome.rejected |= rejected
+        outcome.waiting |= _waiting(wanted)
+        recreated = sum(key in outcome.created for key, item in known.items() if item in gone)
+        return Done(outcome=outcome, adopted=len(adopted.items), recreated=recreated)
+
+    def create_subitems(self, rows: Sequence[Row]) -> Done:
+        """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
+        mapping = self._mapping.subitems
+        board = self._site.subitems
+        if board is None:
+            raise Fatal(f"Board {self._site.board.id} has no board for subitems.")
+        labels = LabelSpelling(self._subitem_labels(board))
+        rows = _still_held(rows, self._queue.held_lines(self._run_id))
+        hopeless = refused_regardless(rows)
+        rows = [row for row in rows if row["delta_uuid"] not in hopeless]
+        self._queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
+        parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows}
+        own_lines = {row["line_uuid"] for row in rows}
+        there = [row for row in self._queue.lines_on_board(self._run_id) if row["line_uuid"] in own_lines]
+        # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
+        gone, removed = self._changes.forget_removed(there)
+        orphans = self._changes.orphans({key: item for key, item in parents.items() if item in gone})
+        ids = {
+            row["line_uuid"]: str(row["monday_subitem_id"])
+            for row in there
+            if row["parent_item_id"] not in gone and row["monday_subitem_id"] not in removed
+        }
+        lost = {row["line_uuid"] for row in there if row["monday_subitem_id"] in removed}
+        new: list[NewRow] = []
+        lines: dict[str, str] = {}  # delta_uuid by line_uuid: a line that is queued twice is one subitem
+        rejected = {**hopeless, **orphans.rejected}
+        rows = [row for row in rows if int(row["parent_item_id"]) not in gone]
+        for row in rows:
+            if row["line_uuid"] in ids or row["line_uuid"] in lines:
+                continue
+            try:
+                values = _values(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, labels)
+            except Rejected as error:
+                rejected[row["delta_uuid"]] = error
+                continue
+            variables = {"parent": str(row["parent_item_id"]), "name": row["name"], "values": values}
+            new.append(NewRow(key=row["delta_uuid"], variables=variables))
+            lines[row["line_uuid"]] = row["delta_uuid"]
+        self._journal.reject(Operation.SUBITEMS, rejected)
+
+        def mend(refused: Mapping[str, str]) -> Mended:
+            """Their item may have been deleted a moment ago."""
+            return self._changes.orphans({key: parents[key] for key in refused})
+
+        def look(refused: Collection[Rejected]) -> None:
+            look_at_subitems(self._client, self._site.board.id, board.id, self._mapping, refused)
+
+        shared = {"labels": any(column.new_labels for column in mapping.columns)}
+        outcome = self._writer.create(Operation.SUBITEMS, new, shared, mend=mend, look=look)
+        ids |= {line: outcome.created[key] for line, key in lines.items() if key in outcome.created}
+        # The same line queued again, or synced before: the row gets the subitem that is there.
+        self._journal.adopt(
+            Operation.SUBITEMS,
+            {
+                row["delta_uuid"]: ids[row["line_uuid"]]
+                for row in rows
+                if row["line_uuid"] in ids and row["delta_uuid"] not in outcome.created
+            },
+        )
+        self._changes.forget_again()
+        outcome.rejected |= rejected
+        outcome.waiting |= orphans.waiting
+        return Done(outcome=outcome, recreated=sum(lines.get(line) in outcome.created for line in lost))
+
+    # ---- the board --------------------------------------------------------------------------------
+
+    def _read(self) -> Board:
+        """The board as it is now."""
+        [self._site.board] = read_again(self._client, [self._site.board.id])
+        return self._site.board
+
+    def _subitem_labels(self, board: Board) -> Labels:
+        """As they are now: another run, or a request that was in doubt, may have brought new ones."""
+        if any(column.type in LABELLED for column in self._mapping.subitems.columns):
+            [board] = read_again(self._client, [board.id])
+            self._site.subitems = board
+        return board.labels
+
+    def _confirm_groups(self, created: Mapping[str, str]) -> None:
+        """Waits until the board shows the groups: no item is created before."""
+        if not created:
+            return
+        for pause in (0, *CONFIRM_SECONDS):
+            self._client.wait(pause)
+            board = self._read()
+            missing = [title for title, group_id in created.items() if group_id not in board.group_ids]
+            if not missing:
+                return
+        raise Fatal(
+            f"{counted(len(missing), 'group was', 'groups were')} created, and board {board.id} does not show: "
+            f"'{missing[0]}' first. "
+            "Nothing is lost: start the run again."
+        )
+
+    def _rehome(self, rows: Iterable[Row], board: Board) -> list[Row]:
+        """Gives rows whose group is not on the board its successor; returns those rows.
+
+        The group may have been deleted since the last step, or monday may have rejected it, and then it does so again.
+        """
+        homeless = [
+            row for row in rows if row["group"] and not row["rejection"] and row["group_id"] not in board.group_ids
+        ]
+        if homeless:
+            outcome = self._changes.groups_again(Counter(row["group"] for row in homeless), board)
+            self._confirm_groups(outcome.created)
+            late = outcome.waiting | {title: str(error) for title, error in outcome.again.items()}
+            for row in homeless:
+                row["group_id"] = outcome.created.get(row["group"])
+                if why := late.get(row["group"]):
+                    row["waits"] = f"its group '{row['group']}' could not be created yet: {why}"
+                elif row["group_id"] is None:
+                    row["rejection"] = f"its group '{row['group']}' could not be created; the log says why"
+                    row["rule"] = Rule.NO_GROUP
+        return homeless
+
+
+def _waiting(rows: Iterable[Row]) -> dict[str, str]:
+    """The rows whose group is not there yet, with the reason."""
+    return {row["delta_uuid"]: row["waits"] for row in rows if row.get("waits")}
+
+
+def refused_regardless(rows: Sequence[Row]) -> dict[str, Rejected]:
+    """The rows that are rejected also where the board has them already, by delta_uuid."""
+    return {
+        row["delta_uuid"]: Rejected(row["rejection"], code=row["rule"]) for row in rows if row["rule"] in REGARDLESS
+    }
+
+
+def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:
+    """The rows without those that another run has taken over."""
+    lost = [row["delta_uuid"] for row in rows if row["delta_uuid"] not in held]
+    if lost:
+        log.warning(
+            "%d rows, %s first, are no longer this run's: another run has taken them over. They are left to it.",
+            len(lost),
+            lost[0],
+        )
+    return [row for row in rows if row["delta_uuid"] in held]
+
+
+def _values(row: Row, columns: Sequence[ColumnMap], own: dict[str, str], labels: LabelSpelling) -> str:
+    """column_values as JSON. Raises Rejected for a row that monday would refuse."""
+    if row["rejection"]:
+        raise Rejected(row["rejection"], code=row["rule"])
+    return to_json(own | encode_row(columns, row.pop("values"), labels))
+
+
+# What a step does with its rows on one board.
+Step = Callable[[BoardWork, Sequence[Row]], Done]

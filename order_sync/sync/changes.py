@@ -1,0 +1,223 @@
+"""What people and other tools have done on the board: groups and items that are gone, and items that are there already.
+
+In: what order_sync wants or knows. Out: the same, corrected by what the board shows, with a message for each change.
+The caller holds the board's lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from order_sync.database.journal import Journal, Operation
+from order_sync.monday import operations
+from order_sync.monday.board import Board, find_gone, find_removed, find_unkeyed, subitems_of
+from order_sync.monday.client import MondayClient, read_data
+from order_sync.monday.values import to_json
+from order_sync.orders.errors import OrderSyncError, Rejected, Rule
+from order_sync.orders.mapping import ColumnMapping
+from order_sync.orders.naming import text_key
+from order_sync.sync.delivery import Outcome
+from order_sync.sync.rows import Mended, NewRow
+from order_sync.sync.writer import BoardWriter
+from order_sync.text.counted import counted
+from order_sync.text.excerpt import IN_REPORT, IN_TRACE, ON_BOARD, log_first
+
+log = logging.getLogger("order_sync.monday")
+
+CHANGE = "change_multiple_column_values"
+ITEM_DELETED = (
+    "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
+    "and run `order-sync retry`, or have it made again: `order-sync reconcile --requeue`"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A header that wants an item."""
+
+    delta_uuid: str
+    record_uuid: str
+
+
+@dataclass(kw_only=True)
+class Adopted:
+    """Items that were on the board, by delta_uuid, and the subitems under them, by line_uuid."""
+
+    items: dict[str, str] = field(default_factory=dict)
+    subitems: int = 0
+
+
+class Changes:
+    """Finds what was changed on one board, and puts it right."""
+
+    def __init__(self, client: MondayClient, journal: Journal, writer: BoardWriter, mapping: ColumnMapping) -> None:
+        self._client = client
+        self._journal = journal
+        self._writer = writer
+        self._mapping = mapping
+        self._gone: set[int] = set()  # items that were missed so far
+        self._awaited: set[int] = set()  # those of them that the next run creates again
+
+    def tell_renamed(self, groups: Mapping[str, str], board: Board) -> None:
+        """Groups of ours, with their ids, that somebody has given another title: they stay the same groups."""
+        renamed = [
+            f"group '{title}' is called '{board.group_titles.get(group_id)}' on the board now: its items go there"
+            for title, group_id in groups.items()
+            if text_key(title) not in board.groups
+        ]
+        log_first(log.info, renamed, ON_BOARD)
+
+    def groups_again(self, titles: Mapping[str, int], board: Board) -> Outcome:
+        """Groups that are gone from the board, created again. `titles` counts the items for each."""
+        there = {title: board.groups[text_key(title)] for title in titles if text_key(title) in board.groups}
+        missing = [title for title in titles if title not in there]
+        created = [
+            f"group '{title}' is not on board '{board.name}' (any more): it is created for "
+            f"{counted(titles[title], 'item')}"
+            for title in missing
+        ]
+        log_first(log.warning, created, ON_BOARD)
+        self._journal.adopt(Operation.GROUPS, there)
+        rows = [NewRow(key=title, variables={"name": title}) for title in missing]
+        outcome = self._writer.create(Operation.GROUPS, rows, {"board": str(board.id)})
+        log_not_created(outcome.rejected)
+        outcome.created |= there
+        return outcome
+
+    def forget(self, items: Collection[int]) -> set[int]:
+        """Looks which of the items are gone from the board, and takes their ids, and those of the subitems under
+        them, from the rows that wait: they are created again. Returns the items that are gone.
+        """
+        gone = {int(item) for item in find_gone(self._client, [str(item) for item in items])}
+        self._forget(gone)
+        return gone
+
+    def forget_removed(self, lines: Sequence[Mapping[str, Any]]) -> tuple[set[int], set[int]]:
+        """The same for lines that have a subitem, and for the subitems themselves.
+
+        `lines` are as QueueReader.lines_on_board gives them. Returns the items and the subitems that are gone.
+        """
+        known: dict[str, set[str]] = {}
+        for line in lines:
+            if line["parent_item_id"]:
+                known.setdefault(str(line["parent_item_id"]), set()).add(str(line["monday_subitem_id"]))
+        removed = find_removed(self._client, known, self._mapping.subitems.key_column)
+        items, subitems = {int(item) for item in removed.items}, {int(subitem) for subitem in removed.subitems}
+        self._forget(items)
+        lost = [line for line in lines if line["monday_subitem_id"] in subitems]
+        self._journal.forget_subitems({line["delta_uuid"]: str(line["monday_subitem_id"]) for line in lost})
+        recreated = [
+            f"subitem {line['monday_subitem_id']} of order {line['record_uuid']} (line {line['line_uuid']}) was "
+            "deleted on the board: it is recreated"
+            for line in lost
+        ]
+        log_first(log.warning, recreated, IN_TRACE)
+        return items, subitems
+
+    def _forget(self, gone: set[int]) -> None:
+        forgotten = self._journal.forget_items(gone)
+        self._awaited |= forgotten.keys()
+        created = [
+            f"item {item} of order {record_uuid} was deleted on the board: it is created again"
+            for item, record_uuid in forgotten.items()
+        ]
+        log_first(log.warning, created, IN_TRACE)
+        self._gone |= gone
+
+    def orphans(self, parents: Mapping[str, int]) -> Mended:
+        """Lines that monday rejects, with their items: those whose item is gone need not be rejected.
+
+        They wait with their order, whose item is created again by the next run.
+        """
+        gone = self.forget(set(parents.values()) - self._gone) | (self._gone & set(parents.values()))
+        lines = {key: item for key, item in parents.items() if item in gone}
+        return Mended(
+            waiting={
+                key: f"its item {item} was deleted on the board" for key, item in lines.items() if item in self._awaited
+            },
+            rejected={
+                key: Rejected(ITEM_DELETED.format(item), code=Rule.ITEM_DELETED)
+                for key, item in lines.items()
+                if item not in self._awaited
+            },
+        )
+
+    def forget_again(self) -> None:
+        """Subitems that were made before their item was deleted, and recorded after it was missed, are gone as well."""
+        self._journal.forget_items(self._gone)
+
+    def adopt(self, headers: Sequence[Header], board: Board) -> Adopted:
+        """Gives headers the items that are on the board under their record_uuid without being order_sync's.
+
+        Such an item keeps what is in it; it gets the header's delta_uuid, and its subitems are known by line_uuid.
+        """
+        adopted = Adopted()
+        if not headers or board.items_count == 0:
+            return adopted
+        keys = self._mapping.items
+        unkeyed = find_unkeyed(self._client, board.id, key_column=keys.key_column, record_column=keys.record_column)
+        known = self._journal.known_items([int(item) for ids in unkeyed.values() for item in ids])
+        # Adopted by a run that died before it wrote the key.
+        self._stamp({delta_uuid: str(item) for item, delta_uuid in known.items()}, board)
+        free = {record: [item for item in ids if int(item) not in known] for record, ids in unkeyed.items()}
+        for header in headers:
+            if ids := free.get(header.record_uuid.lower()):
+                adopted.items[header.delta_uuid] = ids.pop(0)
+        if not adopted.items:
+            return adopted
+        records = {header.delta_uuid: header.record_uuid for header in headers}
+        parents = {item: records[delta_uuid] for delta_uuid, item in adopted.items.items()}
+        subitems = subitems_of(self._client, parents, self._mapping.subitems.key_column)
+        # The lines first: once a header has its item, nobody looks for subitems under it any more.
+        adopted.subitems = self._journal.adopt_lines(
+            {
+                (parents[item], line.strip()): (int(subitem), int(item))
+                for item, of in subitems.items()
+                for line, subitem in of.items()
+            }
+        )
+        self._journal.adopt(Operation.ITEMS, adopted.items)
+        found = [
+            f"item {item} was on the board already: adopted for order {records[delta_uuid]}"
+            for delta_uuid, item in adopted.items.items()
+        ]
+        log_first(log.warning, found, IN_TRACE)
+        orders = {record.lower() for record in parents.values()}
+        doubled = [
+            f"item {ids[0]} has the record_uuid of order {record}, too: it is left alone"
+            for record, ids in free.items()
+            if ids and record in orders
+        ]
+        log_first(log.warning, doubled, ON_BOARD)
+        self._stamp(adopted.items, board)
+        return adopted
+
+    def _stamp(self, items: Mapping[str, str], board: Board) -> None:
+        """Writes the keys on the items. To write a value twice changes nothing, so this needs no journal."""
+        left = list(items.items())
+        while left:
+            leave = self._writer.delivery.admit(CHANGE, len(left))
+            batch, left = left[: leave.rows], left[leave.rows :]
+            rows = [
+                {"item": item, "values": to_json({self._mapping.items.key_column: delta_uuid})}
+                for delta_uuid, item in batch
+            ]
+            body = operations.body_of_many(operations.CHANGE_VALUES, rows, {"board": str(board.id)})
+            try:
+                read_data(
+                    self._client.mutate(
+                        body, idempotency_key=str(uuid.uuid4()), operation=CHANGE, rows=len(batch), leave=leave
+                    )
+                )
+            except OrderSyncError as error:
+                log.warning("%d adopted items did not get their delta_uuid on the board: %s", len(batch), error)
+
+
+def log_not_created(rejected: Mapping[str, Rejected]) -> None:
+    """Groups that monday refused; the reason is also with each of their items."""
+    messages = [f"group '{title}' was not created: {reason}" for title, reason in rejected.items()]
+    log_first(log.error, messages, IN_REPORT)

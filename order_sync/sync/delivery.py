@@ -1,0 +1,251 @@
+"""One request's way to monday and back: sent until its outcome is known, whatever is lost on the way.
+
+In: a journal entry. Out: monday's id, or the reason of the rejection, for every key of it.
+Never sends anew what may have taken effect: what is in doubt is looked up on the board first
+(docs/state-machine.md).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from order_sync.database.journal import Entry, Journal, Operation
+from order_sync.monday import operations, shapes
+from order_sync.monday.board import find_items, find_subitems, read_board
+from order_sync.monday.budget import Leave
+from order_sync.monday.client import BUDGET, BUDGET_SLICE_SECONDS, MondayClient
+from order_sync.monday.errors import classify, is_locked, parse_errors
+from order_sync.monday.lists import SEARCH_LAG_SECONDS
+from order_sync.monday.transport import Reply
+from order_sync.orders.errors import Fatal, NotMonday, OrderSyncError, Rejected, Transient
+from order_sync.orders.naming import text_key
+
+log = logging.getLogger("order_sync.monday")
+
+# monday keeps an answer for 30 minutes; the margin is for a request that is replayed at the last moment.
+REPLAY_WINDOW = timedelta(minutes=28)
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What became of the rows: monday's id, or why not, by key.
+
+    `again` could not be created now and may be later; `waiting` must not be created now, and is no failure.
+    `request_id` is what monday calls the request, where one answer says all of it.
+    """
+
+    created: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, Rejected] = field(default_factory=dict)
+    again: dict[str, Transient] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    fatal: OrderSyncError | None = None
+    request_id: str | None = None
+
+
+class Spent(Exception):
+    """The idempotency key keeps an answer that proves no effect: only a new key can go on."""
+
+
+class Locked(Exception):
+    """Another request of ours is writing to the board, which monday does not like: nothing took effect."""
+
+
+class Delivery:
+    """Requests that create rows on one board. The caller holds the board's lease."""
+
+    def __init__(
+        self,
+        client: MondayClient,
+        journal: Journal,
+        *,
+        item_key_column: str,
+        subitem_key_column: str,
+        settle_seconds: float,
+        on_locked: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._key_columns = {
+            Operation.ITEMS: item_key_column,
+            Operation.IMPORT: item_key_column,
+            Operation.SUBITEMS: subitem_key_column,
+        }
+        # monday stops executing after 60 s: this long after a request left, its effects are all there.
+        self._settle_seconds = settle_seconds
+        self._on_locked = on_locked  # are there others of us to wait for?
+
+    def admit(
+        self, operation: str, rows: int, *, whole: bool = False, stopped: Callable[[], bool] = lambda: False
+    ) -> Leave:
+        """Waits until some of the rows, or all of them, are within the account's budget; no rows if it is stopped."""
+        told = False
+        while not (leave := self._client.pacer.admit(operation, rows, whole=whole)).rows:
+            if stopped():
+                return leave
+            if not told and self._client.pacer.is_vague:
+                told = True
+                self._client.ask_budget()
+                continue
+            # In slices: an answer to another writer, or another run, may bring news.
+            self._client.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=leave.wait_seconds)
+            self._journal.renew()
+        return leave
+
+    def deliver(self, entry: Entry, leave: Leave) -> Outcome:
+        """Sends an entry that was just opened until its outcome is known.
+
+        Raises Rejected if the whole request is refused, Locked if another of our writers is in the way, Spent if only
+        a new key can go on, Fatal, and Transient once the attempts are used up: the entry then stays open, in doubt,
+        for the next run.
+        """
+        return self._deliver(entry, leave)
+
+    def resolve(self, entry: Entry) -> Outcome:
+        """The outcome of a request of which an earlier run knew no answer; what it lacks is to be created anew."""
+        if entry.age >= REPLAY_WINDOW:
+            self.settle(entry)  # it may have been sent again a moment ago
+            return self._look_up(entry) or Outcome()
+        try:
+            return self._deliver(entry)
+        except (Rejected, Spent):
+            return Outcome()  # nothing took effect; the rows get requests of their own
+
+    def settle(self, entry: Entry) -> None:
+        """Waits until monday can no longer be executing the entry."""
+        remaining = self._settle_seconds - entry.quiet.total_seconds()
+        if remaining > 0:
+            self._client.wait(remaining, f"request {entry.idempotency_key} to settle: its answer was lost")
+            self._journal.renew()
+
+    def find(self, entry: Entry) -> dict[str, str]:
+        """The entry's rows that are on the board: monday's id by key."""
+        board_id = self._journal.board_id
+        if entry.operation is Operation.GROUPS:
+            groups = read_board(self._client, board_id).groups
+            return {title: groups[text_key(title)] for title in entry.keys if text_key(title) in groups}
+        column = self._key_columns[entry.operation]
+        if entry.operation is Operation.IMPORT:
+            return find_items(self._client, board_id, column, entry.keys)
+        variables = json.loads(entry.body)["variables"]
+        # The key on the board (a line's line_uuid) need not be the key in the queue (its delta_uuid).
+        on_board = {key: json.loads(variables[f"values{number}"])[column] for number, key in enumerate(entry.keys)}
+        if entry.operation is Operation.ITEMS:
+            found = find_items(self._client, board_id, column, on_board.values())
+        else:
+            parents = [variables[f"parent{number}"] for number in range(len(entry.keys))]
+            found = find_subitems(self._client, parents, column)
+        return {key: found[value] for key, value in on_board.items() if value in found}
+
+    def _deliver(self, entry: Entry, leave: Leave | None = None) -> Outcome:
+        """With leave: for the first time. Without: an earlier run may have sent it."""
+        in_doubt = leave is None
+        for attempt in self._client.retrying():
+            with attempt:
+                if in_doubt and (outcome := self._look_up(entry)):
+                    return outcome
+                if leave is None:
+                    leave = self.admit(entry.operation, len(entry.keys), whole=True)
+                    self._journal.sending_again(entry)
+                    entry = replace(entry, quiet=timedelta(0))
+                paid, leave = leave, None
+                try:
+                    outcome = self._send(entry, paid)
+                except Transient as error:
+                    if is_locked(error) and not in_doubt and self._on_locked():
+                        raise Locked from error
+                    # Once in doubt, always in doubt: a later refusal says nothing of an earlier sending.
+                    if not error.no_effect:
+                        in_doubt = True
+                        self._client.pacer.shrink(entry.operation)
+                    raise
+                except Fatal as error:
+                    # A firewall that looks into answers may have kept back one that says what was made.
+                    if not in_doubt and not isinstance(error, NotMonday):
+                        self._journal.close(entry)  # refused as a whole, and never sent before
+                    raise
+                return self._without_doubts(entry, outcome)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _send(self, entry: Entry, leave: Leave) -> Outcome:
+        reply = self._client.mutate(
+            entry.body,
+            idempotency_key=entry.idempotency_key,
+            operation=entry.operation,
+            rows=len(entry.keys),
+            leave=leave,
+        )
+        return read_outcome(entry, reply)
+
+    def _without_doubts(self, entry: Entry, outcome: Outcome) -> Outcome:
+        """The outcome with the ids of rows that monday made although its answer does not name them.
+
+        Sending such a row anew without a look would double it; the same key would only replay the answer.
+        """
+        for pause in (0.0, min(SEARCH_LAG_SECONDS, self._settle_seconds)):
+            doubtful = [key for key, error in outcome.again.items() if not error.no_effect]
+            if not doubtful:
+                break
+            self._client.wait(pause)
+            found = self.find(entry)
+            for key in doubtful:
+                if key in found:
+                    outcome.created[key] = found[key]
+                    del outcome.again[key]
+        return outcome
+
+    def _look_up(self, entry: Entry) -> Outcome | None:
+        """What the board shows of an entry, None if nothing."""
+        found = self.find(entry)
+        if found and len(found) < len(entry.keys):
+            # A part is there: the rest failed, or monday is still at it. Wait until it cannot be any more.
+            self.settle(entry)
+            found = self.find(entry)
+        return Outcome(created=found) if found else None
+
+
+def _made(operation: Operation, row: Any) -> str | None:
+    """The id of the row that an answer names; None where it names none that could be one."""
+    monday_id = shapes.mapping(row).get("id")
+    return shapes.text_id(monday_id) if operation is Operation.GROUPS else shapes.numeric_id(monday_id)
+
+
+def read_outcome(entry: Entry, reply: Reply) -> Outcome:
+    """What the reply says of each alias. Raises what an error means that concerns the whole request."""
+    errors = parse_errors(reply)
+    data = reply.data or {}
+    outcome = Outcome(request_id=reply.request_id)
+    keys = {operations.alias(number): key for number, key in enumerate(entry.keys)}
+    for alias, key in keys.items():
+        if monday_id := _made(entry.operation, data.get(alias)):
+            outcome.created[key] = monday_id
+    whole = [e for e in errors if e.alias not in keys]
+    if whole and not outcome.created and not any(e.alias in keys for e in errors):
+        meaning = classify(whole[0], reply)
+        if isinstance(meaning, Transient) and meaning.no_effect and reply.replayed:
+            raise Spent
+        raise meaning
+    unexplained = Transient(
+        "monday's answer names neither an id nor an error for this row", request_id=reply.request_id
+    )
+    for error in errors:
+        meaning = classify(error, reply)
+        failed = keys.get(error.alias or "")
+        if isinstance(meaning, Fatal):
+            outcome.fatal = meaning
+        elif isinstance(meaning, Transient) and failed is None:
+            unexplained = meaning
+        elif failed is None or failed in outcome.created:
+            continue
+        elif isinstance(meaning, Rejected):
+            outcome.rejected[failed] = meaning
+        elif isinstance(meaning, Transient):
+            outcome.again[failed] = meaning
+    for key in entry.keys:
+        if key not in outcome.created and key not in outcome.rejected:
+            outcome.again.setdefault(key, unexplained)
+    return outcome

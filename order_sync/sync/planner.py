@@ -1,0 +1,678 @@
+"""Judges what a live run would do with each row: the steps of board_work.py without a write.
+
+In: the frames' rows, the tables and, where there is a token, the boards. Out: the rows that would be, and a `Plan`.
+It holds readers only. What it asks of the boards is what a live run would ask of them, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from math import ceil
+from typing import Any
+
+from order_sync.database.journal import Operation, entries_in_doubt, known_groups, known_items, recent_imports
+from order_sync.database.queue import QueueReader
+from order_sync.database.states import HeaderState, LineState, header_states, line_states
+from order_sync.monday.board import (
+    Board,
+    Removed,
+    check_mapping,
+    find_gone,
+    find_items,
+    find_removed,
+    find_subitems,
+    find_unkeyed,
+    subitems_of,
+)
+from order_sync.monday.client import MondayReader
+from order_sync.monday.labels import LabelSpelling
+from order_sync.monday.lists import LOOK_UP
+from order_sync.monday.setup import LABEL_LIMITS
+from order_sync.monday.values import encode_row, to_json
+from order_sync.orders.errors import ConfigurationError, Fatal, Rejected, Transient
+from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, TextKey, clean, text_key
+from order_sync.orders.states import State
+from order_sync.sync.board_work import Group, Site, groups_of, read_sites, refused_regardless
+from order_sync.sync.bulk_import import choose_jobs, job_seconds
+from order_sync.sync.changes import ITEM_DELETED
+from order_sync.sync.forecast import Pace, Work, forecast
+from order_sync.sync.plan import NEW_ID, BoardRoom, Change, Happens, Job, NewLabels, Plan, PlannedGroup, PlannedRow
+from order_sync.sync.rows import NewRow, Row
+from order_sync.text.counted import counted
+
+STEPS = ("monday_items", "monday_subitems")
+ITEM_REMOVED = "its item {} was deleted on the board"
+SUBITEM_REMOVED = "its subitem {} was deleted on the board"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """A row of a monday step, as judged."""
+
+    row: Row
+    happens: Happens
+    reason: str | None = None
+    monday_id: int | None = None
+    values: str = ""
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """What the steps of one dry run have found so far: they tell each other what the live ones read from the tables."""
+
+    headers: dict[str, Row] | None = None  # claimed, by delta_uuid; None before that step
+    lines: dict[str, Row] | None = None
+    groups: list[PlannedGroup] = field(default_factory=list)
+    items: dict[str, _Judged] = field(default_factory=dict)
+    subitems: dict[str, _Judged] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)  # items that somebody has deleted on the board
+    gone_subitems: set[int] = field(default_factory=set)  # the same of subitems whose items are there
+    adopted_lines: dict[tuple[str, str], int] = field(default_factory=dict)  # subitem by record_uuid and line_uuid
+    work: defaultdict[int, Work] = field(default_factory=lambda: defaultdict(Work))
+    jobs: list[Job] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    finish: Callable[[], Plan] | None = None
+    plan: Plan | None = None
+
+    def without_gone(self, line: Row) -> Row:
+        """The line as it is once a run has forgotten the items and subitems that are gone."""
+        if line["parent_item_id"] in self.gone or line["monday_subitem_id"] in self.gone_subitems:
+            return line | {"monday_subitem_id": None}
+        return line
+
+
+class Planner:
+    """Plans the three monday steps of one run."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        queue: QueueReader,
+        mapping: ColumnMapping,
+        *,
+        board_id: int,
+        monday: MondayReader | None,
+        pace: Callable[[MondayReader | None], Pace],
+        bulk_rows: int,
+    ) -> None:
+        self._draft = draft
+        self._queue = queue
+        self._mapping = mapping
+        self._board_ids = mapping.board_ids(board_id)
+        self._monday = monday if self._board_ids else None
+        self._pace = pace
+        self._bulk_rows = bulk_rows
+        self._sites: dict[int, Site] = {}
+        self._placeholder = count(-1, -1)
+        draft.finish = self.plan
+
+    # ---- the boards -------------------------------------------------------------------------------
+
+    def ask_boards(self) -> None:
+        """Reads the boards where there is a token; the plan is made without them otherwise.
+
+        Raises ConfigurationError if the mapping does not fit a board.
+        """
+        if self._monday is None:
+            self._note("No token or board is set: the board was not asked which groups and labels it has.")
+            return
+        monday = self._monday
+
+        def read() -> dict[int, Site]:
+            if warning := monday.check_version().warning:
+                self._note(warning)
+            return read_sites(monday, self._board_ids)
+
+        sites = self._asked(read, "which groups and labels it has", {})
+        for site in sites.values():
+            check_mapping(site.board, site.subitems, self._mapping)
+        self._sites = sites
+        if not sites:
+            self._monday = None
+
+    def _asked(self, query: Callable[[], Any], what: str, otherwise: Any) -> Any:
+        """The answer of a query; where monday gives none, the plan goes on without."""
+        if self._monday is None:
+            return otherwise
+        try:
+            with self._monday:
+                return query()
+        except ConfigurationError:
+            raise
+        except (Transient, Fatal) as error:
+            self._note(f"The board was not asked {what}: {error}")
+            return otherwise
+
+    def _note(self, text: str) -> None:
+        if text not in self._draft.notes:
+            self._draft.notes.append(text)
+
+    # ---- the three steps --------------------------------------------------------------------------
+
+    def groups(self, rows: Sequence[Row]) -> list[Row]:
+        """`rows` are as GROUPS in assets/monday.py; returns them with group_id."""
+        here = {board_id: self._groups_of(site.board) for board_id, site in self._sites.items()}
+        planned = []
+        for row in rows:
+            board = row["board_id"]
+            group = here.get(board, {}).get(text_key(row["title"]))
+            title, group_id = (group.title, group.id) if group else (row["title"], None)
+            self._draft.groups.append(
+                PlannedGroup(
+                    board_id=board, title=title, customer=row["customer"], items=row["headers"], group_id=group_id
+                )
+            )
+            work = self._draft.work[board]
+            work.group_step = True
+            work.groups += group_id is None
+            planned.append(row | {"title": title, "group_id": group_id or NEW_ID})
+        return planned
+
+    def _groups_of(self, board: Board) -> dict[TextKey, Group]:
+        return groups_of(known_groups(self._queue.database, self._queue.tables, board.id, board.group_ids), board)
+
+    def items(self, rows: Sequence[Row]) -> list[Row]:
+        """`rows` are as ITEMS in assets/monday.py; returns them with monday_item_id, below 0 for a new one."""
+        self._draft.items = {
+            key: judged
+            for board, of in self._by_board(rows).items()
+            for key, judged in self._items_of(board, of).items()
+        }
+        planned = []
+        for row in rows:
+            judged = self._draft.items[row["delta_uuid"]]
+            created = next(self._placeholder) if judged.happens is Happens.CREATE else judged.monday_id
+            state = State.ERROR if judged.happens is Happens.REJECT else State.PENDING
+            planned.append(row | {"monday_item_id": created, "sync_state": state, "created_at": None})
+        return planned
+
+    def _items_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, _Judged]:
+        """Those of one board."""
+        mapping, site = self._mapping.items, self._sites.get(board_id)
+        board = site.board if site else None
+        work = self._draft.work[board_id]
+        work.item_step = True
+        claimed = self._draft.headers or {}
+        judged = _hopeless(rows, claimed, "monday_item_id")
+        rows = [row for row in rows if row["delta_uuid"] not in judged]
+        known = {row["delta_uuid"]: claimed[row["delta_uuid"]]["monday_item_id"] for row in rows}
+        known = {key: int(item) for key, item in known.items() if item is not None}
+        known |= self._in_doubt(board_id, Operation.ITEMS, set(known), rows)
+        work.known_items = len(set(known.values()))
+        gone = self._gone(known.values())
+        there = {key: item for key, item in known.items() if item not in gone}
+        wanted = [row for row in rows if row["delta_uuid"] not in there]
+        adopted = self._adopt(board, wanted, work)
+        labels = LabelSpelling(board.labels) if board else None
+        new: list[NewRow] = []
+        for row in rows:
+            key = row["delta_uuid"]
+            own = {mapping.key_column: key, mapping.record_column: row["record_uuid"]}
+            if key in there:
+                judged[key] = _Judged(row=row, happens=Happens.THERE, monday_id=there[key])
+            elif key in adopted:
+                stamp = to_json({mapping.key_column: key})
+                judged[key] = _Judged(row=row, happens=Happens.ADOPT, monday_id=adopted[key], values=stamp)
+            else:
+                judged[key] = _judge(row, mapping.columns, own, labels)
+                if judged[key].happens is Happens.CREATE:
+                    if key in known:
+                        judged[key] = replace(judged[key], reason=ITEM_REMOVED.format(known[key]))
+                    group = row["group"] if row["group_id"] in (None, NEW_ID) else row["group_id"]
+                    variables = {"group": group, "name": row["name"], "values": judged[key].values}
+                    new.append(NewRow(key=key, variables=variables))
+        jobs = self._jobs(board, new)
+        self._draft.jobs += [
+            Job(board_id=board_id, group=judged[job[0].key].row["group"], items=len(job)) for job in jobs
+        ]
+        work.jobs = tuple(len(job) for job in jobs)
+        work.items = len(new) - sum(work.jobs)
+        return judged
+
+    def subitems(self, rows: Sequence[Row]) -> list[Row]:
+        """`rows` are as SUBITEMS in assets/monday.py; returns them with monday_subitem_id, below 0 for a new one."""
+        self._draft.subitems = {
+            key: judged
+            for board, of in self._by_board(rows).items()
+            for key, judged in self._subitems_of(board, of).items()
+        }
+        planned = []
+        for row in rows:
+            judged = self._draft.subitems[row["delta_uuid"]]
+            created = next(self._placeholder) if judged.happens is Happens.CREATE else judged.monday_id
+            state = State.ERROR if judged.happens is Happens.REJECT else State.PENDING
+            planned.append(row | {"monday_subitem_id": created, "sync_state": state})
+        return planned
+
+    def _subitems_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, _Judged]:
+        mapping, site = self._mapping.subitems, self._sites.get(board_id)
+        board = site.subitems if site else None
+        draft, work, claimed = self._draft, self._draft.work[board_id], self._draft.lines or {}
+        judged = _hopeless(rows, claimed, "monday_subitem_id")
+        rows = [row for row in rows if row["delta_uuid"] not in judged]
+        there: dict[str, int] = {}  # subitem by line_uuid
+        parents_of_there: set[int] = set()
+        for row in rows:
+            line = draft.without_gone(claimed[row["delta_uuid"]])
+            adopted = draft.adopted_lines.get((row["record_uuid"].lower(), row["line_uuid"].lower()))
+            if subitem := line["monday_subitem_id"] or adopted:
+                there[row["line_uuid"]] = int(subitem)
+                parents_of_there.add(int(row["parent_item_id"]))
+        removed = self._removed(rows, there, work)
+        lost = {line_uuid: subitem for line_uuid, subitem in there.items() if subitem in removed}
+        there = {line_uuid: subitem for line_uuid, subitem in there.items() if line_uuid not in lost}
+        in_doubt = self._in_doubt(board_id, Operation.SUBITEMS, set(), rows)
+        there |= {row["line_uuid"]: in_doubt[row["delta_uuid"]] for row in rows if row["delta_uuid"] in in_doubt}
+        # A late line's item is as old as its order; the live run learns from monday's refusal that it is gone.
+        items = {judged.monday_id for judged in draft.items.values()}
+        late = {int(row["parent_item_id"]) for row in rows} - items
+        gone = self._gone(parent for parent in late - parents_of_there if parent > 0)
+        gone |= draft.gone & parents_of_there
+        labels = LabelSpelling(board.labels) if board else None
+        first: dict[str, _Judged] = {}  # of the rows of one line_uuid, which become one subitem
+        for row in rows:
+            key, line_uuid, parent = row["delta_uuid"], row["line_uuid"], int(row["parent_item_id"])
+            if parent in gone:
+                reason = ITEM_DELETED.format(parent)
+                judged[key] = _Judged(row=row, happens=Happens.REJECT, reason=reason)
+            elif line_uuid in there:
+                judged[key] = _Judged(row=row, happens=Happens.THERE, monday_id=there[line_uuid])
+            elif line_uuid in first:
+                judged[key] = _Judged(row=row, happens=Happens.THERE, reason="queued twice: it is one subitem")
+            else:
+                judged[key] = _judge(row, mapping.columns, {mapping.key_column: line_uuid}, labels)
+                if judged[key].happens is Happens.CREATE:
+                    first[line_uuid] = judged[key]
+                    if line_uuid in lost:
+                        judged[key] = replace(judged[key], reason=SUBITEM_REMOVED.format(lost[line_uuid]))
+        work.subitems = len(first)
+        return judged
+
+    def _by_board(self, rows: Sequence[Row]) -> dict[int, list[Row]]:
+        first = next(iter(self._sites), 0)  # without a board a row is only to be rejected
+        found: dict[int, list[Row]] = {}
+        for row in rows:
+            found.setdefault(row["board_id"] or first, []).append(row)
+        return found
+
+    # ---- what is there ----------------------------------------------------------------------------
+
+    def _gone(self, items: Iterable[int]) -> set[int]:
+        wanted = sorted(str(item) for item in set(items))
+        monday = self._monday
+        if not wanted or monday is None:
+            return set()
+        gone = self._asked(lambda: find_gone(monday, wanted), "whether items of earlier runs are still there", set())
+        self._draft.gone |= {int(item) for item in gone}
+        return {int(item) for item in gone}
+
+    def _removed(self, rows: Sequence[Row], there: Mapping[str, int], work: Work) -> set[int]:
+        """Those of the known subitems that somebody has deleted. Notes which of their items are gone, too."""
+        monday = self._monday
+        known: dict[str, set[str]] = {}
+        for row in rows:
+            if row["line_uuid"] in there and int(row["parent_item_id"]) > 0:
+                known.setdefault(str(row["parent_item_id"]), set()).add(str(there[row["line_uuid"]]))
+        work.known_parents = len(known)
+        if not known or monday is None:
+            return set()
+        column = self._mapping.subitems.key_column
+        none = Removed(items=set(), subitems=set(), asked=0)
+        what = "whether subitems of earlier runs are still there"
+        removed = self._asked(lambda: find_removed(monday, known, column), what, none)
+        work.unseen_subitems = removed.asked
+        self._draft.gone |= {int(item) for item in removed.items}
+        self._draft.gone_subitems |= {int(subitem) for subitem in removed.subitems}
+        return {int(subitem) for subitem in removed.subitems}
+
+    def _adopt(self, board: Board | None, rows: Sequence[Row], work: Work) -> dict[str, int]:
+        """Items that are on the board under a row's record_uuid without a key: by delta_uuid."""
+        monday = self._monday
+        if not rows or board is None or monday is None or board.items_count == 0:
+            return {}
+        mapping = self._mapping.items
+        before = monday.usage.calls
+        unkeyed: dict[str, list[str]] = self._asked(
+            lambda: find_unkeyed(monday, board.id, key_column=mapping.key_column, record_column=mapping.record_column),
+            "for items that it has already",
+            {},
+        )
+        work.pages += monday.usage.calls - before
+        known = known_items(
+            self._queue.database, self._queue.tables, [int(item) for ids in unkeyed.values() for item in ids]
+        )
+        free = {record: [int(item) for item in ids if int(item) not in known] for record, ids in unkeyed.items()}
+        adopted = {row["delta_uuid"]: ids.pop(0) for row in rows if (ids := free.get(row["record_uuid"].lower()))}
+        records = {adopted[row["delta_uuid"]]: row["record_uuid"] for row in rows if row["delta_uuid"] in adopted}
+        work.adopted = len(adopted)
+        if adopted:
+            parents = [str(item) for item in records]
+            column = self._mapping.subitems.key_column
+            found = self._asked(lambda: subitems_of(monday, parents, column), "for subitems that it has already", {})
+            for item, lines in found.items():
+                for line, subitem in lines.items():
+                    self._draft.adopted_lines[records[int(item)].lower(), line.strip().lower()] = int(subitem)
+        return adopted
+
+    def _in_doubt(self, board_id: int, operation: Operation, known: set[str], rows: Sequence[Row]) -> dict[str, int]:
+        """Rows of requests whose answer an earlier run did not get, that the board has: monday's id by delta_uuid."""
+        entries = [
+            entry
+            for entry in entries_in_doubt(self._queue.database, self._queue.tables, board_id)
+            if entry.operation is operation or (operation, entry.operation) == (Operation.ITEMS, Operation.IMPORT)
+        ]
+        by_key = {row["delta_uuid"]: row for row in rows}
+        keys = [key for entry in entries for key in entry.keys if key in by_key and key not in known]
+        if not keys:
+            return {}
+        self._note(
+            f"{counted(len(keys), 'row is', 'rows are')} in requests to board {board_id} whose answer an earlier run "
+            "did not get. What the board shows is assumed to be there; the rest would be created."
+        )
+        monday = self._monday
+        if monday is None:
+            return {}
+        self._draft.work[board_id].doubtful += sum(ceil(len(entry.keys) / LOOK_UP) for entry in entries)
+        if operation is Operation.ITEMS:
+            column = self._mapping.items.key_column
+            found = self._asked(lambda: find_items(monday, board_id, column, keys), "what is in doubt", {})
+            return {key: int(item) for key, item in found.items()}
+        parents = sorted({str(by_key[key]["parent_item_id"]) for key in keys if by_key[key]["parent_item_id"] > 0})
+        column = self._mapping.subitems.key_column
+        found = self._asked(lambda: find_subitems(monday, parents, column), "what is in doubt", {})
+        return {key: int(found[line]) for key in keys if (line := by_key[key]["line_uuid"]) in found}
+
+    def _jobs(self, board: Board | None, new: Sequence[NewRow]) -> list[list[NewRow]]:
+        """Bulk imports, as the live run chooses them."""
+        if board is None or not self._bulk_rows or len(new) < self._bulk_rows:
+            return []
+        pace = self._pace(self._monday)
+        pacer = pace.pacer()
+        return choose_jobs(
+            new,
+            smallest=self._bulk_rows,
+            labels=board.labels,
+            recent=recent_imports(self._queue.database, self._queue.tables, timedelta(hours=1)),
+            seconds=job_seconds,
+            one_by_one=lambda rows: (
+                max(
+                    pacer.seconds(Operation.ITEMS, rows),
+                    (rows * pacer.cost(Operation.ITEMS) / pace.minute_points - 1) * 60 if pace.minute_points else 0.0,
+                )
+                / pace.writers
+            ),
+        )
+
+    # ---- the plan ---------------------------------------------------------------------------------
+
+    def judged(self, step: str) -> list[Row]:
+        """What would happen in a step (monday_items, monday_subitems), for people."""
+        rows = self._draft.items if step == "monday_items" else self._draft.subitems
+        return [
+            {
+                "name": judged.row["name"],
+                "customer": judged.row["customer"],
+                **({"group": judged.row["group"]} if step == "monday_items" else {}),
+                "happens": judged.happens.value,
+                "why": judged.reason,
+                "monday id": judged.monday_id,
+                "sent": judged.values,
+                "record_uuid": judged.row["record_uuid"],
+            }
+            for judged in rows.values()
+        ]
+
+    def plan(self) -> Plan:
+        """The whole plan, once all steps are through."""
+        draft = self._draft
+        held = self._held_back()
+        headers = header_states(self._queue.database, self._queue.tables, draft.headers or {})
+        lines = line_states(self._queue.database, self._queue.tables, draft.lines or {})
+        rows = [
+            *self._planned_headers(headers, held),
+            *self._planned_lines(lines, held),
+        ]
+        pace = self._pace(self._monday)
+        hidden = sum(site.subitems is not None for site in self._sites.values()) or len(self._board_ids)
+        cost = forecast(list(draft.work.values()), pace, boards=len(self._board_ids), subitem_boards=hidden)
+        plan = Plan(
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            rows=rows,
+            groups=draft.groups,
+            labels=self.new_labels(*STEPS),
+            boards=self.room(*STEPS),
+            jobs=draft.jobs,
+            forecast=cost,
+            calls_made=self._monday.usage.calls if self._monday else 0,
+            notes=draft.notes,
+        )
+        for board in plan.boards:
+            if board.overflow:
+                self._note(
+                    f"Board '{board.name}' takes {board.limit:,} {board.of} and has {board.there:,}: "
+                    f"{board.overflow:,} of the {board.new:,} new ones would be rejected. Archive some, or use "
+                    "another board."
+                )
+        for new in plan.labels:
+            if new.used_then > new.limit:
+                self._note(
+                    f"Column '{new.column}' of board {new.board_id} would have {counted(new.used_then, 'label')}; "
+                    f"monday allows about {new.limit}, and rejects the rows with the others."
+                )
+        return plan
+
+    def _held_back(self) -> dict[str, str]:
+        """Why an order would stay unsynced, by record_uuid: one of its rows would be rejected, or has nowhere to go."""
+        draft = self._draft
+        held: dict[str, str] = {}
+        for what, judged_rows in (("header", draft.items), ("line", draft.subitems)):
+            for key, judged in judged_rows.items():
+                if judged.happens is Happens.REJECT:
+                    reason = f"its {what} {key} would be rejected: {judged.reason}"
+                    held.setdefault(judged.row["record_uuid"], reason)
+        for key, line in (draft.lines or {}).items():
+            if key not in draft.subitems:
+                held.setdefault(line["record_uuid"], f"its line {line['line_uuid']} has no item to go under")
+        return held
+
+    def _planned_headers(self, states: Mapping[str, HeaderState], held: Mapping[str, str]) -> list[PlannedRow]:
+        tables, draft = self._queue.tables, self._draft
+        queue, main = tables.header_queue.name, tables.orders.name
+        planned: list[PlannedRow] = []
+        carried: set[str] = set()  # orders whose row in the main table is told of
+        for key, row in (draft.headers or {}).items():
+            judged, state, record = draft.items[key], states[key], row["record_uuid"]
+            rejected, why = judged.happens is Happens.REJECT, held.get(record)
+            item = NEW_ID if judged.happens is Happens.CREATE else judged.monday_id or state.monday_item_id
+            after = State.ERROR if rejected else State.NEW if why else State.SYNCED
+            group_id = judged.row["group_id"]
+            changes = [
+                Change(queue, "sync_state", state.sync_state, str(after)),
+                Change(queue, "monday_group_id", state.monday_group_id, group_id or state.monday_group_id),
+                Change(queue, "monday_item_id", state.monday_item_id, item),
+            ]
+            if rejected:
+                changes.append(Change(queue, "sync_error_message", None, judged.reason))
+            if not why and record not in carried:
+                carried.add(record)
+                changes += [
+                    Change(main, "sync_state", state.order_state, str(State.SYNCED)),
+                    Change(main, "monday_item_id", state.order_item_id, state.order_item_id or item),
+                ]
+            planned.append(
+                PlannedRow(
+                    kind="header",
+                    delta_uuid=key,
+                    line_uuid=None,
+                    record_uuid=record,
+                    order_number=clean(row[ORDER_NUMBER]) or None,
+                    customer=row[CUSTOMER],
+                    board_id=judged.row["board_id"],
+                    group=judged.row["group"],
+                    parent=None,
+                    name=judged.row["name"],
+                    happens=judged.happens,
+                    reason=judged.reason,
+                    held_back=why,
+                    monday_id=judged.monday_id,
+                    values=judged.values,
+                    changes=_real(changes),
+                )
+            )
+        return planned
+
+    def _planned_lines(self, states: Mapping[str, LineState], held: Mapping[str, str]) -> list[PlannedRow]:
+        tables, draft = self._queue.tables, self._draft
+        queue, main, orders = tables.line_queue.name, tables.order_lines.name, tables.orders.name
+        of_headers = {judged.row["record_uuid"] for judged in draft.items.values()}
+        groups = {judged.row["record_uuid"]: judged.row["group"] for judged in draft.items.values()}
+        boards = {judged.row["record_uuid"]: judged.row["board_id"] for judged in draft.items.values()}
+        planned = []
+        for key, row in (draft.lines or {}).items():
+            state, record = states[key], row["record_uuid"]
+            why = held.get(record)
+            judged = draft.subitems.get(key)
+            if judged is None:
+                judged = _Judged(row={"name": None, "parent_item_id": None}, happens=Happens.WAIT, reason=why)
+            parent = judged.row["parent_item_id"]
+            parent = NEW_ID if parent is not None and int(parent) < 0 else parent
+            made = judged.happens is Happens.CREATE or (judged.happens is Happens.THERE and judged.monday_id is None)
+            subitem = NEW_ID if made else judged.monday_id
+            rejected = judged.happens is Happens.REJECT
+            after = State.ERROR if rejected else State.PENDING if why else State.SYNCED
+            known = draft.without_gone(row)["monday_subitem_id"] and state.monday_subitem_id
+            changes = [
+                Change(queue, "sync_state", state.sync_state, str(after)),
+                Change(queue, "monday_subitem_id", state.monday_subitem_id, subitem or known),
+                Change(queue, "parent_item_id", state.parent_item_id, parent or state.parent_item_id),
+            ]
+            if rejected:
+                changes.append(Change(queue, "sync_error_message", None, judged.reason))
+            if not why:
+                changes += [
+                    Change(main, "sync_state", state.line_state, str(State.SYNCED)),
+                    Change(main, "monday_subitem_id", state.line_subitem_id, subitem),
+                    Change(main, "parent_item_id", state.line_parent_id, parent),
+                ]
+                if record not in of_headers:
+                    of_headers.add(record)
+                    changes.append(Change(orders, "sync_state", state.order_state, str(State.SYNCED)))
+            planned.append(
+                PlannedRow(
+                    kind="line",
+                    delta_uuid=key,
+                    line_uuid=row["line_uuid"],
+                    record_uuid=record,
+                    order_number=clean(state.order_number) or None,
+                    customer=row["customer"],
+                    board_id=judged.row.get("board_id") or boards.get(record, 0),
+                    group=groups.get(record),
+                    parent=parent,
+                    name=judged.row["name"],
+                    happens=judged.happens,
+                    reason=judged.reason,
+                    held_back=why,
+                    monday_id=judged.monday_id,
+                    values=judged.values,
+                    changes=_real(changes),
+                )
+            )
+        return planned
+
+    def new_labels(self, *steps: str) -> list[NewLabels]:
+        """Labels that the steps would make."""
+        found: list[NewLabels] = []
+        for board_id, site in self._sites.items():
+            for step, board, columns, judged_rows in (
+                ("monday_items", site.board, self._mapping.items.columns, self._draft.items),
+                ("monday_subitems", site.subitems, self._mapping.subitems.columns, self._draft.subitems),
+            ):
+                if step not in steps:
+                    continue
+                labelled = [column for column in columns if column.type in LABELLED and column.new_labels]
+                if board is None or not labelled:
+                    continue
+                new: dict[str, dict[str, None]] = {column.column: {} for column in labelled}
+                for judged in judged_rows.values():
+                    if judged.happens is Happens.CREATE and (judged.row["board_id"] or board_id) == board_id:
+                        values = json.loads(judged.values)
+                        for column in labelled:
+                            for label in _labels_in(values.get(column.column)):
+                                if label not in board.columns[column.column].labels:
+                                    new[column.column][label] = None
+                found += [
+                    NewLabels(
+                        board_id=board.id,
+                        column=column.column,
+                        labels=tuple(sorted(new[column.column])),
+                        there=len(board.columns[column.column].labels),
+                        limit=LABEL_LIMITS[column.type],
+                    )
+                    for column in labelled
+                    if new[column.column]
+                ]
+        return found
+
+    def room(self, *steps: str) -> list[BoardRoom]:
+        """How full the boards would be after the steps."""
+        room = []
+        for board_id, site in self._sites.items():
+            work = self._draft.work.get(board_id) or Work()
+            for step, board, of, new in (
+                ("monday_items", site.board, "items", work.items + sum(work.jobs)),
+                ("monday_subitems", site.subitems, "subitems", work.subitems),
+            ):
+                if step in steps and board is not None:
+                    room.append(
+                        BoardRoom(
+                            board_id=board.id,
+                            name=board.name,
+                            url=board.url,
+                            of=of,
+                            there=board.items_count or 0,
+                            new=new,
+                            limit=board.items_limit,
+                        )
+                    )
+        return room
+
+
+def _hopeless(rows: Sequence[Row], claimed: Mapping[str, Row], id_column: str) -> dict[str, _Judged]:
+    """The rows that are rejected also where the board has them already."""
+    return {
+        key: _Judged(
+            row=row,
+            happens=Happens.REJECT,
+            reason=row["rejection"],
+            monday_id=found if isinstance(found := claimed[key][id_column], int) else None,
+        )
+        for row in rows
+        if (key := row["delta_uuid"]) in refused_regardless([row])
+    }
+
+
+def _judge(row: Row, columns: Sequence[ColumnMap], own: Mapping[str, str], labels: LabelSpelling | None) -> _Judged:
+    """A row that is not on the board: would it be created, and with which values?"""
+    try:
+        if row["rejection"]:
+            raise Rejected(row["rejection"])
+        encoded = encode_row(columns, row["values"], labels)
+    except Rejected as error:
+        return _Judged(row=row, happens=Happens.REJECT, reason=str(error))
+    return _Judged(row=row, happens=Happens.CREATE, values=to_json({**own, **encoded}))
+
+
+def _labels_in(value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        return []
+    return [value["label"]] if "label" in value else list(value.get("labels", []))
+
+
+def _real(changes: Iterable[Change]) -> tuple[Change, ...]:
+    return tuple(change for change in changes if change.before != change.after)

@@ -1,0 +1,349 @@
+"""Creates rows on one board, each once in effect, by one writer or several.
+
+In: desired rows with a key each. Out: monday's id, or the reason of the rejection, for every key.
+Never sends a request that the journal does not hold; how one request becomes certain is delivery.py's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+from types import MappingProxyType
+from typing import Any
+
+from graphql import DocumentNode
+
+from order_sync.database.journal import Entry, Journal, Operation
+from order_sync.monday import operations
+from order_sync.monday.budget import Leave
+from order_sync.monday.client import MondayClient
+from order_sync.monday.errors import LOCK_WAIT, may_differ
+from order_sync.monday.labels import Labels
+from order_sync.monday.pacing import BODY_BYTES
+from order_sync.orders.errors import BoardRefused, Rejected, Transient
+from order_sync.sync.batches import SMALLEST_SHARE, Batches
+from order_sync.sync.bulk_import import BulkImport
+from order_sync.sync.delivery import Delivery, Locked, Outcome, Spent
+from order_sync.sync.rows import Look, Mend, NewRow
+from order_sync.text.excerpt import IN_TRACE, log_first
+
+log = logging.getLogger("order_sync.monday")
+
+TEMPLATES: Mapping[Operation, DocumentNode] = {
+    Operation.GROUPS: operations.CREATE_GROUP,
+    Operation.ITEMS: operations.CREATE_ITEM,
+    Operation.SUBITEMS: operations.CREATE_SUBITEM,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What one `create` is about: the same for all its requests."""
+
+    operation: Operation
+    shared: Mapping[str, Any]
+    mend: Mend | None
+    look: Look | None
+
+
+class BoardWriter:
+    """Creates groups, items and subitems on one board. The caller holds the board's lease."""
+
+    def __init__(
+        self,
+        client: MondayClient,
+        journal: Journal,
+        *,
+        item_key_column: str,
+        subitem_key_column: str,
+        settle_seconds: float = 65.0,
+        writers: int = 1,
+        bulk_rows: int = 0,
+        labels: Labels = MappingProxyType({}),
+        heartbeat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self.delivery = Delivery(
+            client,
+            journal,
+            item_key_column=item_key_column,
+            subitem_key_column=subitem_key_column,
+            settle_seconds=settle_seconds,
+            on_locked=self._on_locked,
+        )
+        self._bulk = BulkImport(
+            client,
+            journal,
+            self.delivery,
+            key_column=item_key_column,
+            labels=labels,
+            smallest=bulk_rows,
+            heartbeat=heartbeat,
+        )
+        self._writers = writers
+        self._rows: Batches | None = None
+        self._heartbeat = heartbeat  # keeps the lease on the rows while the board is written
+        self._mending = threading.RLock()
+        self._undecided: set[str] = set()  # rows of import jobs whose end nobody knows yet: they must wait
+        self._told_at = float("-inf")
+
+    def recover(self) -> int:
+        """Resolves every request that an earlier run left in doubt; returns how many there were."""
+        entries = self._journal.in_doubt()
+        for entry in entries:
+            log.warning(
+                "request %s (%s, %d rows) is in doubt: looking it up on board %d",
+                entry.idempotency_key,
+                entry.operation,
+                len(entry.keys),
+                self._journal.board_id,
+            )
+            try:
+                of_a_job = entry.operation is Operation.IMPORT
+                outcome = self._bulk.finish(entry) if of_a_job else self.delivery.resolve(entry)
+            except Transient as error:
+                if not of_a_job:
+                    raise
+                self._leave_undecided(entry.keys, error)
+                continue
+            # Whoever is refused now is asked about again, by the step whose row it is: it knows what can be done.
+            outcome.rejected.clear()
+            self._close(entry, outcome)
+            log.info(
+                "request %s is resolved: %d rows adopted, %d to be created",
+                entry.idempotency_key,
+                len(outcome.created),
+                len(entry.keys) - len(outcome.created),
+            )
+            if outcome.fatal:
+                raise outcome.fatal
+        return len(entries)
+
+    def create(
+        self,
+        operation: Operation,
+        rows: Sequence[NewRow],
+        shared: Mapping[str, Any],
+        *,
+        mend: Mend | None = None,
+        look: Look | None = None,
+    ) -> Outcome:
+        """Creates the rows. What is in the outcome's `again` could not be created now and may be later.
+
+        `mend` is asked about rejected rows before they are recorded as such, and `look` before that whether the
+        board still is as it was.
+        Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. Whatever was
+        created before it raises is recorded.
+        """
+        imported = self._import(rows) if operation is Operation.ITEMS else Outcome()
+        rows = [row for row in rows if row.key not in imported.created and row.key not in imported.waiting]
+        outer, self._rows = self._rows, Batches(rows, self._writers, imported)
+        del rows  # a row that is done need not be kept
+        try:
+            plan = _Plan(operation=operation, shared=shared, mend=mend, look=look)
+            self._create(plan, self._rows)
+            self._journal.reject(operation, self._rows.last_judgement())
+            total = self._rows.total
+        finally:
+            self._rows = outer
+        given_up = [f"{key} is given up for now: {error}" for key, error in total.again.items()]
+        log_first(log.warning, given_up, IN_TRACE)
+        if total.again and not total.created:
+            raise next(iter(total.again.values()))
+        return total
+
+    def _import(self, rows: Sequence[NewRow]) -> Outcome:
+        """Imports the rows for which that is the better way. Those of a job that is not over must wait."""
+        total = Outcome()
+        rows = [row for row in rows if row.key not in self._undecided]
+        for job in self._bulk.jobs(rows, writers=self._writers):
+            if not self._bulk.available:
+                break
+            self._heartbeat()
+            try:
+                total.created |= self._bulk.create(job).created
+            except Transient as error:
+                self._leave_undecided([row.key for row in job], error)
+        total.waiting = dict.fromkeys(self._undecided, "its import job is not over")
+        return total
+
+    def _leave_undecided(self, keys: Iterable[str], error: Transient) -> None:
+        log.warning("an import job is left to the next run: %s", error)
+        self._undecided |= set(keys)
+
+    def _create(self, plan: _Plan, rows: Batches) -> None:
+        writers = min(rows.writers, ceil(rows.count / SMALLEST_SHARE))
+        if writers <= 1:
+            self._work(0, plan, rows)
+            return
+
+        def work(writer: int) -> None:
+            try:
+                self._work(writer, plan, rows)
+            except BaseException:
+                rows.stop()
+                raise
+
+        with ThreadPoolExecutor(writers, thread_name_prefix="writer") as pool:
+            futures = [pool.submit(work, writer) for writer in range(writers)]
+            try:
+                for future in futures:
+                    future.result()
+            finally:
+                rows.stop()  # whoever interrupts the run: requests on their way are waited for, no new one leaves
+
+    def _work(self, writer: int, plan: _Plan, rows: Batches) -> None:
+        """One writer: batch after batch until there is nothing left."""
+        operation = plan.operation
+        while batch := rows.take(writer, self._client.pacer.batch_size(operation)):
+            self._heartbeat()
+            leave = self.delivery.admit(operation, len(batch), stopped=lambda: rows.stopped)
+            if rows.stopped:
+                return
+            fitting, body = _fit(operation, batch[: leave.rows], plan.shared)
+            rows.put_back(batch[len(fitting) :])
+            batch = fitting
+            entry = Entry(
+                idempotency_key=str(uuid.uuid4()),
+                operation=operation,
+                keys=tuple(row.key for row in batch),
+                body=body,
+            )
+            self._journal.open(entry)
+            outcome, answered = self._attempt(entry, leave, batch, rows)
+            if outcome is None:
+                continue
+            batch = self._settled(batch, entry, outcome, plan, rows)
+            if outcome.again:
+                longest = max(outcome.again.values(), key=lambda error: error.wait_seconds or 0)
+                self._client.wait(longest.wait_seconds or 0, f"another try: {longest}")
+            rows.done(batch, outcome, answered=answered)
+            self._report(operation, rows)
+
+    def _attempt(self, entry: Entry, leave: Leave, batch: list[NewRow], rows: Batches) -> tuple[Outcome | None, bool]:
+        """What became of a request, and whether monday answered; no outcome where its rows wait anew."""
+        try:
+            return self.delivery.deliver(entry, leave), True
+        except Rejected as error:
+            if len(batch) > 1:
+                self._journal.close(entry)
+                rows.halve(batch)
+                return None, True
+            return Outcome(rejected={batch[0].key: error}), True
+        except Locked:
+            self._journal.close(entry)
+            rows.give_back(batch)
+            self._client.wait(LOCK_WAIT)
+            return None, True
+        except Spent:
+            return Outcome(), True
+        except Transient as error:
+            if error.no_effect or not rows.failed():
+                raise
+            self.delivery.settle(entry)
+            outcome = Outcome(created=self.delivery.find(entry))
+            if entry.operation is Operation.ITEMS and not outcome.created and error.code == "no_answer":
+                # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.
+                raise
+            if len(batch) == 1 and not outcome.created:
+                outcome.again[batch[0].key] = error
+            return outcome, False
+
+    def _settled(self, batch: list[NewRow], entry: Entry, outcome: Outcome, plan: _Plan, rows: Batches) -> list[NewRow]:
+        """Puts on record what became of a batch; returns it as its rows are to be sent again.
+
+        Raises what stops the board or the run, once everything that was created is on record.
+        """
+        if plan.look and any(may_differ(error) for error in outcome.rejected.values()):
+            self._look_again(outcome, plan.look)
+        if outcome.fatal:
+            _spare(outcome)  # what stops the others may have refused these, too
+        elif plan.mend and outcome.rejected:
+            try:
+                batch = self._mended(batch, outcome, plan.mend)
+            except BoardRefused as error:  # a group is refused as the items are; first what was created
+                outcome.fatal = error
+                _spare(outcome)
+        own = rows.judge(batch, outcome)
+        self._close(entry, outcome)
+        self._journal.reject(entry.operation, own)
+        if outcome.fatal:
+            raise outcome.fatal
+        if rows.verdict.is_the_board:
+            raise rows.verdict.board_refused()
+        return batch
+
+    def _look_again(self, outcome: Outcome, look: Look) -> None:
+        doubtful = [error for error in outcome.rejected.values() if may_differ(error)]
+        try:
+            with self._mending:
+                look(doubtful)
+        except BoardRefused as error:
+            outcome.fatal = outcome.fatal or error
+
+    def _mended(self, batch: Sequence[NewRow], outcome: Outcome, mend: Mend) -> list[NewRow]:
+        """The batch with its rejected rows as `mend` would have them sent again."""
+        with self._mending:
+            mended = mend({key: str(error) for key, error in outcome.rejected.items()})
+        outcome.rejected |= mended.rejected
+        for key in mended.again:
+            refused = outcome.rejected.pop(key)
+            outcome.again[key] = _again(refused)
+        for key, reason in mended.waiting.items():
+            del outcome.rejected[key]
+            outcome.waiting[key] = reason
+        return [mended.again.get(row.key, row) for row in batch]
+
+    def _close(self, entry: Entry, outcome: Outcome) -> None:
+        self._journal.close(
+            entry,
+            created=outcome.created,
+            rejected=outcome.rejected,
+            unsettled=outcome.again | {key: Transient(reason) for key, reason in outcome.waiting.items()},
+            request_id=outcome.request_id,
+        )
+
+    def _on_locked(self) -> bool:
+        return self._rows is not None and self._rows.fewer_writers()
+
+    def _report(self, operation: Operation, rows: Batches) -> None:
+        done = len(rows.total.created) + len(rows.total.rejected) + len(rows.total.waiting)
+        now = self._client.clock.now()
+        # A line every few seconds for people; every batch for a progress bar, which listens at DEBUG.
+        tell = done == rows.count or now - self._told_at >= 5
+        if tell:
+            self._told_at = now
+        log.log(
+            logging.INFO if tell else logging.DEBUG,
+            "%s: %d of %d done, %d rejected",
+            operation,
+            done,
+            rows.count,
+            len(rows.total.rejected),
+            extra={"progress": (str(operation), done, rows.count)},
+        )
+
+
+def _again(refused: Rejected) -> Transient:
+    return Transient(str(refused), code=refused.code, no_effect=True, request_id=refused.request_id)
+
+
+def _spare(outcome: Outcome) -> None:
+    """Rejects nothing that may have been refused for the board's sake."""
+    for key in [key for key, error in outcome.rejected.items() if may_differ(error)]:
+        outcome.again[key] = _again(outcome.rejected.pop(key))
+
+
+def _fit(operation: Operation, batch: list[NewRow], shared: Mapping[str, Any]) -> tuple[list[NewRow], str]:
+    """As much of the batch as one request may hold in bytes, and its body."""
+    while True:
+        body = operations.body_of_many(TEMPLATES[operation], [row.variables for row in batch], shared)
+        if len(body.encode()) <= BODY_BYTES or len(batch) == 1:
+            return batch, body
+        batch = batch[: len(batch) // 2]

@@ -1,0 +1,124 @@
+"""The secrets that this process works with, and the one place that masks them in all that it says.
+
+In: the environment (settings, proxies, other programs' passwords) and settings given otherwise. Out: texts with ***.
+Knows a secret by its value: it is masked in all that a library makes of it, also in pieces of a URL that is misread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, unquote, unquote_plus
+
+from order_sync.text.redaction import SHORTEST, Redaction
+
+_PROXY = re.compile(r"\w+_PROXY", re.IGNORECASE)
+_NAMED = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|WEBHOOK|API_?KEY|CREDENTIAL", re.IGNORECASE)
+_NO_SECRET = re.compile(r".*(_FILE|_PATH|_DIR)|NO_PROXY", re.IGNORECASE)
+_QUERY = re.compile(r"pwd|passw|token|secret|sig|key|code", re.IGNORECASE)
+_PWD = re.compile(r"(?:PWD|PASSWORD|AccessToken)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;&]*)", re.IGNORECASE)
+_ADDRESSES = ("_URL", "_DSN")
+_EXAMPLES = {"PASSWORD"}  # what .env.example has for one
+_PATH_PART = 16  # characters; shorter parts of a webhook's path are words such as `workflows`
+
+_given: set[tuple[str, str]] = set()
+
+
+def remember(name: str, value: str) -> None:
+    """A secret that came otherwise than by the environment, under the name of its setting."""
+    _given.add((name.upper(), value))
+
+
+def mask(text: str) -> str:
+    """The text without any secret of this process."""
+    return _redaction().text(text)
+
+
+def mask_value(value: Any) -> Any:
+    return _redaction().value(value)
+
+
+@contextmanager
+def masked_errors() -> Iterator[None]:
+    """What is raised within has no secret in its arguments, nor have its causes; its type stays."""
+    try:
+        yield
+    except Exception as error:
+        _redaction().error(error)
+        raise
+
+
+def mask_logs() -> None:
+    """Every record that is logged in this process, by a library too, is masked before any handler has it."""
+    make = logging.getLogRecordFactory()
+    if getattr(make, "masks", False):
+        return
+
+    def masked(*args: Any, **more: Any) -> logging.LogRecord:
+        record = make(*args, **more)
+        redaction = _redaction()
+        with suppress(Exception):  # what cannot be formatted is reported by the handler
+            text = record.getMessage()
+            if redaction.concerns(text):
+                record.msg, record.args = redaction.text(text), None
+        if record.exc_info and record.exc_info[1] is not None:
+            redaction.error(record.exc_info[1])
+        return record
+
+    masked.masks = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(masked)
+
+
+def secrets_in(name: str, value: str) -> Iterator[str]:
+    """What is secret in the value of a variable: all of it, or parts of the URL that it is."""
+    is_address = _PROXY.fullmatch(name) or name.upper().endswith(_ADDRESSES)
+    if "://" not in value and not is_address:
+        yield value
+        return
+    authority = value.partition("://")[2] or value
+    before, at, after = authority.rpartition("@")
+    if at:
+        user, colon, password = before.partition(":")
+        yield password if colon else user
+        # A URL that is misread is shown in pieces, which end at the signs that it was misread by.
+        yield from re.split(r"[@/?#:]", password)
+    _, _, query = (after if at else authority).partition("?")
+    for found in _PWD.findall(unquote_plus(query)) + _PWD.findall(unquote(query)):
+        yield found[1:-1].replace("}}", "}") if found.startswith("{") else found
+    for key, given in parse_qsl(query):
+        if _QUERY.search(key):
+            yield given
+    if "WEBHOOK" in name.upper():
+        yield value
+        path = "/" + authority.partition("/")[2]
+        if len(path) > _PATH_PART:
+            yield path
+        yield from (part for part in re.split(r"[/?&=#]", path) if len(part) >= _PATH_PART)
+
+
+def _redaction() -> Redaction:
+    settings = ((name, value) for name, value in os.environ.items() if value and _may_hold_one(name, value))
+    return _made(frozenset({*settings, *_given}))
+
+
+def _may_hold_one(name: str, value: str) -> bool:
+    if _NO_SECRET.fullmatch(name):
+        return False
+    ours = name.upper().startswith("ORDER_SYNC_") and "://" in value
+    return bool(ours or _PROXY.fullmatch(name) or _NAMED.search(name) or name.upper().endswith(_ADDRESSES))
+
+
+@lru_cache(maxsize=8)
+def _made(variables: frozenset[tuple[str, str]]) -> Redaction:
+    found: set[str] = set()
+    for name, value in variables:
+        for secret in secrets_in(name, value):
+            found |= {secret, unquote(secret), unquote_plus(secret)} - _EXAMPLES
+    # One that is short is masked only where it stands as a password: as a word it may be part of any message.
+    short = {form for secret in found if 0 < len(secret) < SHORTEST for form in (f":{secret}@", f"PWD={secret}")}
+    return Redaction(*found, exact=short)

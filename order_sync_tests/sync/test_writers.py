@@ -1,0 +1,178 @@
+"""Several requests to a board at a time: as sure as one, and fewer where monday does not like it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from order_sync.database.journal import Operation
+from order_sync.emulator import Fault, FaultKind
+from order_sync.monday.pacing import Clock
+from order_sync.orders.errors import Fatal, QuotaExhausted, Rejected, Transient
+from order_sync.sync.batches import Batches
+from order_sync.sync.delivery import Outcome
+from order_sync.sync.rows import Mended, NewRow
+from order_sync_tests.sync.stage import SHARED, QuickClock, Stage, with_variable
+
+
+def peak(stage: Stage, since: int = 0) -> int:
+    return max(int(request["in_flight"]) for request in stage.mutations(since))
+
+
+@pytest.mark.parametrize("operation", [Operation.GROUPS, Operation.ITEMS, Operation.SUBITEMS])
+def test_all_rows_are_created_once(stage: Stage, operation: Operation) -> None:
+    rows = stage.wanted(operation, 60)
+    stage.emulator.configure(mutation_ms=5)
+    before = len(stage.emulator.requests())
+    stage.create(operation, rows, writers=4, first_batch=5)
+    stage.check_once(operation, rows)
+    assert peak(stage, before) == 4
+
+
+def test_one_writer_is_one_request_at_a_time(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 40)
+    stage.emulator.configure(mutation_ms=5)
+    stage.create(Operation.ITEMS, rows, first_batch=5)
+    assert peak(stage) == 1
+
+
+def test_the_writers_finish_together(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 40)
+    stage.emulator.configure(mutation_ms=5)
+    stage.create(Operation.ITEMS, rows, writers=4, first_batch=100)
+    sizes = sorted(request["aliases"] - 1 for request in stage.mutations())
+    assert sizes[-1] <= 10
+
+
+def test_a_locked_board_has_fewer_writers_and_loses_nothing(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 80)
+    stage.emulator.configure(mutation_ms=5, lock_boards=True)
+    stage.create(Operation.ITEMS, rows, writers=4, first_batch=5)
+    stage.check_once(Operation.ITEMS, rows)
+    requests = stage.mutations()
+    assert 423 in {request["status"] for request in requests}
+    assert all(request["in_flight"] == 1 for request in requests[-3:])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["reset_before", "reset_after", "http_504_after", "partial_batch", "complexity", "garbage", "concurrency_429"],
+)
+def test_faults_double_and_lose_nothing(stage: Stage, kind: str) -> None:
+    rows = stage.wanted(Operation.ITEMS, 60)
+    stage.faults(
+        Fault(kind=FaultKind(kind), operation="create_item", every=3, times=3, retry_in_seconds=1), mutation_ms=2
+    )
+    stage.create(Operation.ITEMS, rows, writers=3, first_batch=5)
+    stage.check_once(Operation.ITEMS, rows)
+
+
+def test_the_row_that_spoils_a_request_is_found(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 30)
+    rows[17] = with_variable(rows[17], name=5)
+    outcome = stage.create(Operation.ITEMS, rows, writers=3, first_batch=10)
+    assert outcome.rejected.keys() == {rows[17].key}
+    stage.check_once(Operation.ITEMS, [row for row in rows if row.key != rows[17].key])
+
+
+def test_the_budget_holds_for_all_of_them(stage: Stage) -> None:
+    """20 creates a minute; the emulator's minutes are as short as the client's."""
+    rows = stage.wanted(Operation.ITEMS, 60)
+    stage.emulator.configure(enforce_limits=True, limits={"complexity_per_minute": 600_000}, clock_speed=100)
+    stage.create(Operation.ITEMS, rows, writers=4, first_batch=5, clock=Clock(100))
+    stage.check_once(Operation.ITEMS, rows)
+    assert {request["status"] for request in stage.mutations()[4:]} == {200}
+
+
+def test_the_first_error_for_all_stops_all(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 60)
+    stage.faults(Fault(kind=FaultKind.DAILY_LIMIT, operation="create_item", nth=3), mutation_ms=5)
+    with pytest.raises(QuotaExhausted):
+        stage.create(Operation.ITEMS, rows, writers=3, first_batch=5)
+    assert len(stage.mutations()) < 10
+    # What was on its way is on record.
+    known = {row["delta_uuid"] for row in stage.site.rows(stage.site.tables.header_queue) if row["monday_item_id"]}
+    assert known == stage.items().keys()
+    assert stage.journal().in_doubt() == []
+
+
+def test_a_wrong_token_stops_at_once(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 30)
+    stage.faults(Fault(kind=FaultKind.GARBAGE, operation="create_item", nth=999))
+    with pytest.raises(Fatal), stage.writer(writers=3) as writer:
+        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS] | {"board": "1"})
+    assert stage.items() == {}
+
+
+# ---- rejected rows that may succeed in another way ----------------------------------------------------------
+
+
+def test_rejected_rows_are_mended_before_they_are_recorded(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 6)
+    spoilt = [with_variable(row, group="gone") if n % 2 else row for n, row in enumerate(rows)]
+    asked: list[str] = []
+
+    def mend(rejected: Mapping[str, str]) -> Mended:
+        asked.extend(rejected)
+        return Mended(again={row.key: row for row in rows if row.key in rejected})
+
+    with stage.writer() as writer:
+        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], mend=mend)
+    assert outcome.created.keys() == {row.key for row in rows}
+    assert sorted(asked) == sorted(row.key for row in rows[1::2])
+    stage.check_once(Operation.ITEMS, rows)
+    states = {row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)}
+    assert states == {"PENDING"}
+
+
+def test_mending_in_vain_comes_to_an_end(stage: Stage) -> None:
+    rows = [with_variable(row, group="gone") for row in stage.wanted(Operation.ITEMS, 2)]
+    by_key = {row.key: row for row in rows}
+    with stage.writer(clock=QuickClock()) as writer, pytest.raises(Transient):
+        writer.create(
+            Operation.ITEMS,
+            rows,
+            SHARED[Operation.ITEMS],
+            mend=lambda rejected: Mended(again={key: by_key[key] for key in rejected}),
+        )
+    assert len(stage.mutations()) == 8
+
+
+def test_what_has_to_wait_is_neither_rejected_nor_a_failure(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 4)
+    spoilt = [with_variable(row, group="gone") if n < 2 else row for n, row in enumerate(rows)]
+
+    def mend(rejected: Mapping[str, str]) -> Mended:
+        return Mended(waiting={rows[0].key: "it waits"}, rejected={rows[1].key: Rejected("for a better reason")})
+
+    with stage.writer() as writer:
+        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], mend=mend)
+    assert outcome.waiting == {rows[0].key: "it waits"}
+    assert {key: str(error) for key, error in outcome.rejected.items()} == {rows[1].key: "for a better reason"}
+    assert outcome.created.keys() == {rows[2].key, rows[3].key}
+    states = {row["delta_uuid"]: row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)}
+    assert (states[rows[0].key], states[rows[1].key]) == ("PENDING", "ERROR")
+
+
+# ---- batches ------------------------------------------------------------------------------------------------
+
+
+def new_rows(count: int) -> list[NewRow]:
+    return [NewRow(key=f"row-{n}", variables={}) for n in range(count)]
+
+
+def test_halving_finds_the_bad_row_in_few_steps() -> None:
+    rows, sizes = Batches(new_rows(16), writers=1), []
+    while batch := rows.take(0, most=16):
+        sizes.append(len(batch))
+        bad = any(row.key == "row-11" for row in batch)
+        if bad and len(batch) > 1:
+            rows.halve(batch)
+            continue
+        result = {row.key: "1" for row in batch}
+        outcome = Outcome(rejected={"row-11": Rejected("no")}) if bad else Outcome(created=result)
+        rows.done(batch, outcome, answered=True)
+    assert rows.total.rejected.keys() == {"row-11"}
+    assert len(rows.total.created) == 15
+    assert len(sizes) <= 12
