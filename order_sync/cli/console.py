@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -27,9 +26,12 @@ from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.text import plain_text
 from order_sync.text.counted import counted
 from order_sync.text.durations import age, span
+from order_sync.text.known_secrets import environment_as_it_is
 
 # Only the types: what a command does not run, it does not import.
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from order_sync.cli.launch import Summary
     from order_sync.database.check import Finding
     from order_sync.database.requeue import Requeued
@@ -47,7 +49,8 @@ class _Console(Console):
     def print(self, *objects: Any, lines: bool = False, **more: Any) -> None:
         """A string is one line unless `lines` says otherwise."""
         texts = (plain_text.line(o) if isinstance(o, str) and not lines else o for o in objects)
-        super().print(*texts, **more)
+        with environment_as_it_is():
+            super().print(*texts, **more)
 
     def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
@@ -61,7 +64,8 @@ class _Table(Table):
     """Its cells are short and of one line."""
 
     def add_row(self, *cells: Any, **more: Any) -> None:
-        super().add_row(*(plain_text.cell(cell) if isinstance(cell, str) else cell for cell in cells), **more)
+        with environment_as_it_is():
+            super().add_row(*(plain_text.cell(cell) if isinstance(cell, str) else cell for cell in cells), **more)
 
 
 console = _Console(soft_wrap=True, width=WIDTH, emoji=False)
@@ -81,6 +85,8 @@ def progress(*, quiet: bool) -> Iterator[None]:
     if quiet:
         yield
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     bar = Progress(
         TextColumn("{task.description:<9}"),
         BarColumn(),

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_plus
@@ -27,6 +28,7 @@ _EXAMPLES = {"PASSWORD"}  # what .env.example has for one
 _PATH_PART = 16  # characters; shorter parts of a webhook's path are words such as `workflows`
 
 _given: set[tuple[str, str]] = set()
+_held: ContextVar[Redaction | None] = ContextVar("held", default=None)
 
 
 def remember(name: str, value: str) -> None:
@@ -101,15 +103,28 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
         yield from (part for part in re.split(r"[/?&=#]", path) if len(part) >= _PATH_PART)
 
 
+@contextmanager
+def environment_as_it_is() -> Iterator[None]:
+    """The environment is looked at once for all that is masked within: a table is printed in thousands of pieces."""
+    before = _held.set(_redaction())
+    try:
+        yield
+    finally:
+        _held.reset(before)
+
+
 def _redaction() -> Redaction:
-    settings = ((name, value) for name, value in os.environ.items() if value and _may_hold_one(name, value))
-    return _made(frozenset({*settings, *_given}))
+    if held := _held.get():
+        return held
+    variables = ((name, value) for name, value in os.environ.items() if value and _may_hold_one(name, "://" in value))
+    return _made(frozenset({*variables, *_given}))
 
 
-def _may_hold_one(name: str, value: str) -> bool:
+@lru_cache(maxsize=1024)
+def _may_hold_one(name: str, is_url: bool) -> bool:
     if _NO_SECRET.fullmatch(name):
         return False
-    ours = name.upper().startswith("ORDER_SYNC_") and "://" in value
+    ours = name.upper().startswith("ORDER_SYNC_") and is_url
     return bool(ours or _PROXY.fullmatch(name) or _NAMED.search(name) or name.upper().endswith(_ADDRESSES))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from typing import Any
 
 import pytest
@@ -92,3 +93,22 @@ def test_a_message_has_no_lines_of_a_name() -> None:
 def test_metadata_table_has_no_control_character() -> None:
     (record,) = table([{"customer": UNSEEN, "rows": 1}]).records  # type: ignore[attr-defined]
     assert str(record.data["customer"]).isprintable()
+
+
+def test_a_table_looks_up_secrets_once_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    class Environment(dict[str, str]):
+        def items(self) -> Any:
+            looked.append("environment")
+            return super().items()
+
+    monkeypatch.setattr(os, "environ", Environment({"ORDER_SYNC_MONDAY_TOKEN": "a-marked-secret"}))
+    table = console._Table("customer", "reason")
+    for number in range(30):
+        table.add_row(f"customer {number}", "it has a-marked-secret in it")
+    output = io.StringIO()
+    console._Console(file=output, width=80).print(table)
+    assert "a-marked-secret" not in output.getvalue()
+    assert output.getvalue().count("it has *** in it") == 30
+    assert len(looked) <= 30 + 1
