@@ -13,9 +13,11 @@ demo: $(VENV)/.installed
 ui: $(VENV)/.installed
 	$(BIN)/order-sync demo --ui
 
-# Two files at a time.
+# Several files at a time, more than there are cores: much of a test's time is waiting. The tests start hundreds of
+# processes, and where Python may not keep its bytecode each of them would compile the whole package again.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 # The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
 faults: $(VENV)/.installed-test

@@ -130,6 +130,7 @@ class Proxy:
         self._counts = ProxyCounts()
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
         try:
@@ -187,6 +188,10 @@ class Proxy:
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        for writer in list(
+            self._writers
+        ):  # of a task that was cancelled before it began, or while it closed another one
+            await _end(writer, rst=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._counts.connections += 1
@@ -194,6 +199,7 @@ class Proxy:
             self._counts.refused += 1
             reset(writer.transport)
             return
+        self._writers.add(writer)
         task = self._loop.create_task(self._serve(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
@@ -203,12 +209,14 @@ class Proxy:
         try:
             server, to_server = await asyncio.open_connection(_HOST, self._target)
             writers.append(to_server)
+            self._writers.add(to_server)
             rst = await self._carry(client, to_client, server, to_server)
         except OSError:
             pass  # Nobody listens there: the client gets a reset.
         finally:
             for writer in writers:
                 await _end(writer, rst=rst)
+                self._writers.discard(writer)
 
     async def _carry(
         self,

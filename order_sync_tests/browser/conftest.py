@@ -116,10 +116,19 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.fixture(scope="module")
+def profile(browser: Any) -> Iterator[Any]:
+    """What the windows of a file's tests share: Dagster's scripts are fetched and compiled once."""
+    profile = browser.new_context()
+    yield profile
+    profile.close()
+
+
 @pytest.fixture
-def tab(browser: Any) -> Iterator[Any]:
+def tab(profile: Any) -> Iterator[Any]:
     """A wide window: the lineage shows its details only where there is room."""
-    page = browser.new_page(viewport={"width": 1900, "height": 1080})
+    page = profile.new_page()
+    page.set_viewport_size({"width": 1900, "height": 1080})
     page.set_default_timeout(30_000)
     yield page
     page.close()

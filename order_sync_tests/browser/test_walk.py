@@ -26,9 +26,10 @@ PATIENCE = 90_000  # milliseconds for a run to be queued, started and done on a 
 
 
 @pytest.fixture
-def window(browser: Any) -> Any:
+def window(profile: Any) -> Any:
     """A window of the size that the pages' pictures have."""
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page = profile.new_page()
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.set_default_timeout(60_000)
     yield page
     page.close()
