@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.database.conditions import has_no_order, is_rejected, waits
+from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
 from order_sync.database.connection import WritableDatabase, chunks, in_transaction
-from order_sync.database.guid import is_uuid
+from order_sync.database.guid import is_uuid, uuid_key
 from order_sync.database.holders import LOOKS, PAUSE, Holders, Verdict, verdict
 from order_sync.database.journal import Operation
 from order_sync.database.queue import QueueReader
@@ -64,8 +64,7 @@ class OrderQueue(QueueReader):
         claimable = self.claimable(over, now)
         free = claimable.header() if table is self.tables.header_queue else claimable.line()
         keys = _not_held(connection, Holders(claimable=claimable, run_id=run_id), table, wanted)
-        # As a CASE the condition cannot tempt the server to read all rows of a state instead of these by their key.
-        these = (table.c.delta_uuid.in_(keys), sa.case((free, 1), else_=0) == 1)
+        these = (table.c.delta_uuid.in_(keys), of_each_row(free))
         connection.execute(
             sa.update(table)
             .where(*these)
@@ -190,13 +189,13 @@ class OrderQueue(QueueReader):
     def _chunks(self, table: sa.Table, run_id: str) -> Iterator[list[str]]:
         """The keys of the rows that a run holds, those of an order together."""
         query = sa.select(table.c.delta_uuid).where(*self._of_run(table, run_id))
-        return chunks(self.database.column(query.order_by(table.c.record_uuid, table.c.delta_uuid)))
+        return chunks(self.database.column(query.order_by(uuid_key(table.c.record_uuid), table.c.delta_uuid)))
 
     def _of_run(
         self, table: sa.Table, run_id: str, keys: list[str] | None = None
     ) -> tuple[sa.ColumnElement[bool], ...]:
         mine = (table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-        return mine if keys is None else (table.c.delta_uuid.in_(keys), *mine)
+        return mine if keys is None else (table.c.delta_uuid.in_(keys), of_each_row(*mine))
 
     # ---- what a step finds out --------------------------------------------------------------------
 
@@ -219,7 +218,8 @@ class OrderQueue(QueueReader):
     ) -> None:
         mine = table.c.sync_run_id == run_id
         set_by_key(connection, table.c.delta_uuid, {key: {column: value} for key, value in values.items()}, mine)
-        rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(values), mine, table.c[column].is_(None))
+        lacks_it = of_each_row(mine, table.c[column].is_(None))
+        rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(values), lacks_it)
         expect_none(connection, rows, f"had no {column}")
 
     @in_transaction

@@ -123,6 +123,14 @@ def same_order(table: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[b
     return table.c.record_uuid == other.c.record_uuid
 
 
+def of_each_row(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Conditions on rows that another one names by their keys.
+
+    As a CASE they cannot tempt a database to read all rows of a state, or all that lack an id, for each few keys.
+    """
+    return sa.case((sa.and_(*conditions), 1), else_=0) == 1
+
+
 def twice(table: sa.Table) -> sa.Select[Any]:
     """The keys of waiting rows that several of them bear: only where the site's table has no primary key."""
     key = loose_key(table.c.delta_uuid)

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.claimable import Claimable
-from order_sync.database.conditions import same_order
+from order_sync.database.conditions import of_each_row, same_order
 from order_sync.orders.states import State
 
 LOOKS = 5  # after the first, before a run releases what others do not
@@ -61,7 +61,10 @@ class Holders:
         mine = table.alias("mine")
         query = (
             sa.select(mine.c.record_uuid)
-            .where(mine.c.delta_uuid.in_(keys), mine.c.sync_run_id == self.run_id, mine.c.sync_state == State.PENDING)
+            .where(
+                mine.c.delta_uuid.in_(keys),
+                of_each_row(mine.c.sync_run_id == self.run_id, mine.c.sync_state == State.PENDING),
+            )
             .distinct()
         )
         if table is not self.claimable.tables.line_queue:

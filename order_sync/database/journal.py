@@ -23,7 +23,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from order_sync.database.conditions import waits
+from order_sync.database.conditions import of_each_row, waits
 from order_sync.database.connection import Database, WritableDatabase, chunks, in_transaction
 from order_sync.database.tables import Tables
 from order_sync.database.writes import expect_none, lost, set_by_key
@@ -397,13 +397,13 @@ class Journal:
         line = self._tables.line_queue
         now = self._renew(connection)
         self._log(connection, now, Operation.SUBITEMS, "gone", ids=removed)
+        pending = line.c.sync_state == State.PENDING
         for chunk in chunks(removed):
-            waiting = (line.c.delta_uuid.in_(chunk), line.c.sync_state == State.PENDING)
+            waiting = (line.c.delta_uuid.in_(chunk), of_each_row(pending))
             connection.execute(sa.update(line).where(*waiting).values(monday_subitem_id=sa.null()))
         for chunk in chunks(removed):
-            kept = sa.select(line.c.delta_uuid).where(
-                line.c.delta_uuid.in_(chunk), line.c.sync_state == State.PENDING, line.c.monday_subitem_id.is_not(None)
-            )
+            has_one = of_each_row(pending, line.c.monday_subitem_id.is_not(None))
+            kept = sa.select(line.c.delta_uuid).where(line.c.delta_uuid.in_(chunk), has_one)
             expect_none(connection, kept, "still had a subitem that is no longer on the board")
 
     def reject(self, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
@@ -452,7 +452,7 @@ class Journal:
             return
         table, column = self._target(operation)
         for chunk in chunks(created):
-            rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(chunk), column.is_(None))
+            rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(chunk), of_each_row(column.is_(None)))
             expect_none(connection, rows, f"had no {column.name}")
 
     def _expect_entry(self, connection: sa.Connection, entry: Entry, **values: str) -> None:
@@ -506,9 +506,8 @@ class Journal:
             return
         table, _ = self._target(operation)
         for chunk in chunks(rejected):
-            rows = sa.select(table.c.delta_uuid).where(
-                table.c.delta_uuid.in_(chunk), table.c.sync_state == State.PENDING
-            )
+            still = of_each_row(table.c.sync_state == State.PENDING)
+            rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(chunk), still)
             expect_none(connection, rows, "were not in ERROR")
 
     def _log(

@@ -313,6 +313,16 @@ def test_what_waits_is_found_by_an_index(recorded: dict[str, list[Any]]) -> None
     assert {step for step, _ in recorded[PLANS]} >= {"claimable_headers", "claimable_lines", "held_orders", "stuck"}
 
 
+def test_rows_are_claimed_and_get_their_ids_by_key(recorded: dict[str, list[Any]]) -> None:
+    """By a state or a missing id each chunk of keys would read all that waits, of any run."""
+    other = re.compile(r"SEARCH .* USING .*INDEX IX_\w+_(state|item) ")
+    plans = {step: [line for of, line in recorded[PLANS] if of == step] for step, _ in recorded[PLANS]}
+    steps = [step for step in plans if step.startswith(("claim_", "journal_adopt", "assign_", "renew", "release"))]
+    assert len(steps) >= 4, sorted(plans)
+    found = sorted({(step, line) for step in steps for line in plans[step] if other.match(line)})
+    assert not found
+
+
 def test_held_orders_are_found_in_one_pass_a_table(statements: dict[str, list[Any]]) -> None:
     """The rows that hold their order, keys that several rows have (those rows, too), and lines without a header."""
     assert len(statements["held_orders"]) <= 2 + 4 + 1

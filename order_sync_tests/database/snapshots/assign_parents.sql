@@ -1,6 +1,6 @@
-UPDATE [ORDER_LIST_LINES_DELTA] SET parent_item_id=CASE [ORDER_LIST_LINES_DELTA].delta_uuid WHEN ? THEN ? ... END WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ?;
+UPDATE [ORDER_LIST_LINES_DELTA] SET parent_item_id=CASE [ORDER_LIST_LINES_DELTA].delta_uuid WHEN ? THEN ? ... END WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_run_id = ?) THEN ? ELSE ? END = ?;
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].parent_item_id IS NULL) AS anon_1;
+WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].parent_item_id IS NULL) THEN ? ELSE ? END = ?) AS anon_1;

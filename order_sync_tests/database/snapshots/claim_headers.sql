@@ -19,7 +19,7 @@ WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (([ORDER_LIST_DELT
 
 SELECT DISTINCT mine.record_uuid
 FROM [ORDER_LIST_DELTA] AS mine
-WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ?;
+WHERE mine.delta_uuid IN (?, ...) AND CASE WHEN (mine.sync_run_id = ? AND mine.sync_state = ?) THEN ? ELSE ? END = ?;
 
 SELECT [ORDER_LIST_DELTA].delta_uuid
 FROM [ORDER_LIST_DELTA]

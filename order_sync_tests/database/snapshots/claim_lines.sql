@@ -19,7 +19,7 @@ WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (([ORDER_LIS
 
 SELECT DISTINCT mine.record_uuid
 FROM [ORDER_LIST_LINES_DELTA] AS mine
-WHERE mine.delta_uuid IN (?, ...) AND mine.sync_run_id = ? AND mine.sync_state = ? AND NOT (EXISTS (SELECT *
+WHERE mine.delta_uuid IN (?, ...) AND CASE WHEN (mine.sync_run_id = ? AND mine.sync_state = ?) THEN ? ELSE ? END = ? AND NOT (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS own
 WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
 

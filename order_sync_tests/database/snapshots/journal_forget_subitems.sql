@@ -6,9 +6,9 @@ WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 
 INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id, code, message, request_id, idempotency_key, payload) VALUES (?, ...);
 
-UPDATE [ORDER_LIST_LINES_DELTA] SET monday_subitem_id=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
+UPDATE [ORDER_LIST_LINES_DELTA] SET monday_subitem_id=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_state = ?) THEN ? ELSE ? END = ?;
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].monday_subitem_id IS NOT NULL) AS anon_1;
+WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].monday_subitem_id IS NOT NULL) THEN ? ELSE ? END = ?) AS anon_1;

@@ -5,9 +5,9 @@ WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ?) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1;
+WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ?) AND CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) THEN ? ELSE ? END = ?) AS anon_1;
 
-UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ?) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?;
+UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ?) AND CASE WHEN ([ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) THEN ? ELSE ? END = ?;
 
 SELECT [ORDER_LIST_DELTA].delta_uuid
 FROM [ORDER_LIST_DELTA]
