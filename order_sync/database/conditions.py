@@ -89,14 +89,9 @@ def has_unknown_action(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return _is_none_of(table.c.action_type, Action)
 
 
-def is_unknown(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Rows whose state or action order_sync does not know: what they want is anybody's guess."""
-    return sa.and_(unsynced(table), _is_unknown(table))
-
-
 def is_open(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Rows that are not done: waiting, rejected, or not understood. UPDATE and DELETE rows are left alone."""
-    return sa.and_(unsynced(table), sa.or_(is_insert(table), is_unknown(table)))
+    return sa.and_(unsynced(table), sa.or_(is_insert(table), _is_unknown(table)))
 
 
 def has_no_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -162,6 +157,7 @@ def _is_in(table: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
 
 
 def _is_unknown(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Rows whose state or action order_sync does not know: what they want is anybody's guess."""
     return sa.or_(has_unknown_state(table), has_unknown_action(table))
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import dagster as dg
@@ -28,6 +28,12 @@ from order_sync.database.tables import TableNames, Tables, make_tables
 from order_sync.monday.budget import Budget
 from order_sync.orders.mapping import ColumnMapping, load_mapping
 from order_sync.sync.account_budget import AccountBudget
+
+
+# A sensor has new resources in each tick, and the same tables.
+@lru_cache(maxsize=8)
+def _tables(names: TableNames, schema: str | None, mapped_columns: tuple[str, ...]) -> Tables:
+    return make_tables(names, schema=schema, mapped_columns=mapped_columns)
 
 
 class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
@@ -55,7 +61,7 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
             orders=self.orders,
             order_lines=self.order_lines,
         )
-        return make_tables(names, schema=self.database_schema, mapped_columns=self.mapping.item_sources)
+        return _tables(names, self.database_schema, self.mapping.item_sources)
 
     @cached_property
     def database(self) -> Database:

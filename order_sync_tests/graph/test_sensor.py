@@ -108,6 +108,12 @@ def test_no_rows_no_run(stage: Stage, instance: dg.DagsterInstance) -> None:
     assert result.cursor == "as it was"
 
 
+def test_each_tick_has_the_same_tables(stage: Stage) -> None:
+    first, second = (resources(stage.settings)["sql_server"] for _ in range(2))
+    assert first is not second
+    assert first.tables is second.tables
+
+
 def test_new_rows_are_one_request(stage: Stage, instance: dg.DagsterInstance) -> None:
     sample = stage.add_orders(40)
     result = tick(stage, instance)
