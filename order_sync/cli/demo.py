@@ -1,4 +1,6 @@
-"""`order-sync demo` and `order-sync emulator`: the whole product on one machine, without SQL Server or monday."""
+"""Flow in: sample orders, and the settings of an embedded deployment.
+Flow out: the whole product on one machine: `order-sync demo`, `order-sync emulator`.
+Never: SQL Server or monday itself."""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,7 +38,10 @@ from order_sync.text.counted import counted
 @click.option("--ui-port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of Dagster's UI.")
 def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
     """Make a sample database, start the emulator, sync, and show what happened."""
-    from order_sync.cli import console, launch
+    from order_sync.cli import launch
+    from order_sync.cli.output.console import console as out
+    from order_sync.cli.output.progress import progress
+    from order_sync.cli.output.sync import print_summary
     from order_sync.demo import scene
 
     settings = load_settings(checked=False)
@@ -43,7 +49,6 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         raise ConfigurationError("The demo is for the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
     settings.check()
     settings.check_may_write()
-    out = console.console
     if arrive:
         scene.add_arriving(settings, arrive)
         out.print(
@@ -60,9 +65,9 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         out.print(f"Database {shown}: " + (f"added the '{orders}' sample orders." if added else "kept."))
         running = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
         out.print(f"monday emulator at {running.page_url}")
-        with console.progress(quiet=False):
+        with progress(quiet=False):
             summary = launch.sync(settings)
-        console.print_summary(summary)
+        print_summary(summary)
         agreement = scene.compare(settings, running.state())
         out.print(agreement.text(), lines=True)
         if ui:
@@ -83,15 +88,15 @@ def _check_port_is_free(port: int) -> None:
 
 def _stay(settings: Settings, page_url: str, port: int) -> None:
     """Dagster's UI and daemon beside the board page, until Ctrl-C."""
-    from order_sync.cli.console import console
+    from order_sync.cli.output.console import console
 
     console.print(f"Board: {page_url}   Dagster: http://127.0.0.1:{port}/asset-groups   (Ctrl-C ends both)")
     console.print("In another terminal, order-sync demo --arrive 5 adds orders that the sensor takes up.")
     environment = os.environ | {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(Path.cwd())}
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     if not any((Path.cwd() / name).exists() for name in ("pyproject.toml", "workspace.yaml")):
-        command += ["-m", "order_sync.definitions"]  # elsewhere than in the project, Dagster must be told
-    # To be told to end is the same as Ctrl-C: Dagster's processes must end too. They do at SIGTERM what they do at
+        command += ["-m", "order_sync.definitions"]  # elsewhere than in the project, Dagster needs its name
+    # SIGTERM is the same as Ctrl-C: Dagster's processes must end too. They do at SIGTERM what they do at
     # SIGINT, which a shell lets a process in the background ignore.
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, signal.default_int_handler)
@@ -118,19 +123,10 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
 )
 @click.option("--port", type=click.IntRange(0, 65535), help=f"Port [default: {EMBEDDED_PORT}; 0: a free one].")
 @click.option("--memory", is_flag=True, help="Forget everything at the end instead of keeping it in a file.")
-@click.option("--latency", type=click.FloatRange(min=0), metavar="MS", help="Each request takes this long.")
-@click.option("--mutation", type=click.FloatRange(min=0), metavar="MS", help="Each mutation takes this long.")
-def emulator(
-    config: Path | None,
-    host: str | None,
-    allow_remote: bool | None,
-    port: int | None,
-    memory: bool,
-    latency: float | None,
-    mutation: float | None,
-) -> None:
+@click.option("--latency", "latency_ms", type=click.FloatRange(min=0), metavar="MS", help="Time of each request.")
+@click.option("--mutation", "mutation_ms", type=click.FloatRange(min=0), metavar="MS", help="Time of each mutation.")
+def emulator(config: Path | None, memory: bool, **options: Any) -> None:
     """Serve a local monday.com with a board made from the mapping, and a page to look at it."""
     from order_sync.demo import scene
 
-    options = {"host": host, "allow_remote": allow_remote, "port": port, "latency_ms": latency, "mutation_ms": mutation}
     scene.serve_emulator(load_settings(checked=False), config=config, memory=memory, options=options)

@@ -22,6 +22,7 @@ from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from order_sync.automation.jobs import JOB_NAME
+from order_sync.cli.access import connected
 from order_sync.database.check import check_tables
 from order_sync.database.connection import Database
 from order_sync.database.held import HeldOrder, held_orders, of_customers
@@ -33,7 +34,7 @@ from order_sync.io_managers.queue import CUSTOMERS, LEFT
 from order_sync.orders.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError
 from order_sync.resources.run_records import UncapturedLogManager
 from order_sync.resources.scope import ScopeResource
-from order_sync.settings import Settings, tables_of
+from order_sync.settings import Settings
 from order_sync.sync.plan import Plan
 
 INSTANCE_FILE = "dagster.yaml"
@@ -133,25 +134,19 @@ def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None
     _check_customers(settings, customers)
     with dagster_instance(settings.home) as instance:
         result = _execute(settings, instance, customers, limit)
-    database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
-    try:
+    with connected(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         summary = _summary(result, reader, time.monotonic() - started)
         return replace(summary, **_left(summary, reader, customers))
-    finally:
-        database.dispose()
 
 
 def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
     """A slip on the command line should not leave a failed run, which alerts people and holds the sensor back."""
     if not customers:
         return
-    database, tables = Database(settings.database, access_token=settings.access_token), tables_of(settings)
-    try:
+    with connected(Database, settings) as (database, tables):
         check_tables(database, tables)
         check_customers(database, tables, customers)
-    finally:
-        database.dispose()
 
 
 def plan(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Plan:

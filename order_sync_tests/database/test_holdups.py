@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from order_sync.cli import console
 from order_sync.cli.launch import Summary
+from order_sync.cli.output.console import console
+from order_sync.cli.output.sync import print_summary
 from order_sync.database.counts import OUTCOMES
 from order_sync.database.held import Cause, HeldOrder
 from order_sync.database.holdups import holdups
@@ -55,16 +54,15 @@ def test_each_kind_and_each_run_has_its_own_line() -> None:
     assert "(r-1)" in holdups(orders)[1]
 
 
-def printed(summary: Summary, monkeypatch: pytest.MonkeyPatch) -> str:
-    out = io.StringIO()
-    monkeypatch.setattr(console, "console", Console(file=out, width=80, soft_wrap=True))
-    console.print_summary(summary)
-    return out.getvalue()
+def printed(summary: Summary) -> str:
+    with console.capture() as captured:
+        print_summary(summary)
+    return captured.get()
 
 
-def test_what_is_left_without_a_rejection_is_never_sent_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_without_a_rejection_is_never_sent_to_retry() -> None:
     summary = replace(SUMMARY, customers=WAITING, left=[LEFT], refused={"Spring": "no column 'text'"})
-    text = printed(summary, monkeypatch)
+    text = printed(summary)
     assert "rejected row" not in text
     assert "retry" not in text
     assert "Board Spring takes nothing: no column 'text'" in text
@@ -73,14 +71,14 @@ def test_what_is_left_without_a_rejection_is_never_sent_to_retry(monkeypatch: py
     )
 
 
-def test_rows_that_wait_with_a_rejected_one_are_sent_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = printed(replace(SUMMARY, customers=WAITING, rejected=[REJECTED]), monkeypatch)
+def test_rows_that_wait_with_a_rejected_one_are_sent_to_retry() -> None:
+    text = printed(replace(SUMMARY, customers=WAITING, rejected=[REJECTED]))
     assert "3 rows wait with the rejected row of their order" in text
     assert text.rstrip().endswith("order-sync retry")
 
 
-def test_a_cause_has_its_step_once_and_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = printed(replace(SUMMARY, held=[held(Cause.NO_ORDER)]), monkeypatch)
+def test_a_cause_has_its_step_once_and_its_reason() -> None:
+    text = printed(replace(SUMMARY, held=[held(Cause.NO_ORDER)]))
     assert text.count("Next: ") == 1
     assert "    why\n" in text
     assert "retry" not in text

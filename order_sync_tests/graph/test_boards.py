@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from order_sync.cli import launch
-from order_sync.cli.console import progress
+from order_sync.cli.output.progress import progress
 from order_sync.database.journal import Journal, Operation
 from order_sync.demo.board import board_seeds
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from order_sync.cli.console import progress
+from order_sync.cli.output.progress import progress
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday import operations
 from order_sync.monday.budget import Budget

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from rich.markup import escape
 
 from order_sync.automation.notifications import Message
-from order_sync.cli import console
+from order_sync.cli.output.console import TextConsole, TextTable
 from order_sync.io_managers.frames import table
 from order_sync.text import plain_text
 
@@ -61,8 +61,8 @@ def test_a_name_of_a_megabyte_is_cut(write: Any) -> None:
 def printed(*names: str) -> str:
     """What the console of the commands puts on a terminal, in a table and in a line, with markup and without."""
     out = io.StringIO()
-    screen = console._Console(file=out, force_terminal=False, width=200, emoji=False)
-    rows = console._Table()
+    screen = TextConsole(file=out, force_terminal=False, width=200, emoji=False)
+    rows = TextTable()
     rows.add_column("name")
     for name in names:
         rows.add_row(escape(name))
@@ -104,11 +104,11 @@ def test_a_table_looks_up_secrets_once_a_row(monkeypatch: pytest.MonkeyPatch) ->
             return super().items()
 
     monkeypatch.setattr(os, "environ", Environment({"ORDER_SYNC_MONDAY_TOKEN": "a-marked-secret"}))
-    table = console._Table("customer", "reason")
+    table = TextTable("customer", "reason")
     for number in range(30):
         table.add_row(f"customer {number}", "it has a-marked-secret in it")
     output = io.StringIO()
-    console._Console(file=output, width=80).print(table)
+    TextConsole(file=output, width=80).print(table)
     assert "a-marked-secret" not in output.getvalue()
     assert output.getvalue().count("it has *** in it") == 30
     assert len(looked) <= 30 + 1

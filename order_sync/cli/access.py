@@ -1,0 +1,54 @@
+"""Flow in: settings.
+Flow out: the database with its tables, and a client of monday, open for as long as a command works with them.
+Never: a write by a command that only reads: it gets a `Database`, which cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from order_sync.database.check import check_tables
+from order_sync.database.connection import Database
+from order_sync.database.sources import check_sources
+from order_sync.database.tables import Tables
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.mapping import load_mapping
+from order_sync.settings import Settings, tables_of
+
+if TYPE_CHECKING:
+    from order_sync.monday.client import MondayClient
+
+D = TypeVar("D", bound=Database)
+
+
+@contextmanager
+def connected(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
+    """The database, and its tables as the settings describe them."""
+    database, tables = kind(settings.database, access_token=settings.access_token), tables_of(settings)
+    try:
+        yield database, tables
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
+    """The database with its tables, checked."""
+    with connected(kind, settings) as (database, tables):
+        check_tables(database, tables)
+        check_sources(database, tables, load_mapping(settings.mapping), settings.mapping)
+        yield database, tables
+
+
+@contextmanager
+def monday(settings: Settings) -> Iterator[MondayClient]:
+    from order_sync.monday.client import MondayClient
+    from order_sync.monday.transport import MondayTransport
+
+    if not settings.token:
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_TOKEN: without it monday answers nothing.")
+    transport = MondayTransport(settings.api_url, settings.token, version=settings.monday_version)
+    with MondayClient(transport, attempts=4) as client:
+        client.check_version()
+        yield client

@@ -1,0 +1,125 @@
+"""Flow in: the mapping and the boards of the settings.
+Flow out: what a board lacks, what differs from the tables, or a new board with its mapping.
+Never: a change of a board that is there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+
+from order_sync.cli.access import connected, monday, opened
+from order_sync.cli.options import as_json, print_json
+from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.rule_values import unmatched_values
+from order_sync.database.sources import unknown_sources
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.mapping import ColumnMapping, UnknownSource, load_mapping
+from order_sync.orders.toml_file import read_text
+from order_sync.settings import Settings, load_settings
+
+
+@click.command("reconcile")
+@click.option("--requeue", is_flag=True, help="Put orders whose item was deleted back into the queue.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Put back at most N orders: more may mean that the token no longer sees a board.",
+)
+@as_json
+def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
+    """Compare the boards with the tables: what is deleted, doubled, misplaced, unknown. Exit code 1 if they differ."""
+    from order_sync.cli.output.boards import print_reconcile, print_requeued
+    from order_sync.database.requeue import Requeued
+    from order_sync.database.requeue import requeue as put_back
+    from order_sync.sync.reconcile import reconcile
+
+    settings = load_settings(checked=False)
+    if requeue:
+        settings.check_may_write()
+    if not settings.board_ids:
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID: there is no board to compare with.")
+    mapping = load_mapping(settings.mapping)
+    with opened(Database, settings) as (reads, tables), monday(settings) as client:
+        report = reconcile(client, settings.board_ids, mapping, reads, tables, days=settings.reconcile_days)
+    done = Requeued()
+    if requeue and report.gone:
+        with opened(WritableDatabase, settings) as (database, tables):
+            done = put_back(database, tables, dict(list(report.gone.items())[:limit]))
+    if as_json:
+        print_json(report.to_json() | {"requeued": done.records, "held": done.held})
+    else:
+        print_reconcile(report)
+        if report.gone:
+            print_requeued(done, len(report.gone), asked=requeue)
+    sys.exit(0 if report.agrees else 1)
+
+
+@click.group()
+def board() -> None:
+    """Look after the monday board."""
+
+
+@board.command("check")
+@as_json
+def board_check(as_json: bool) -> None:
+    """Compare each board, and the order's columns in the tables, with the mapping. Changes nothing."""
+    from order_sync.cli.output.boards import print_board
+    from order_sync.monday.setup import inspect_board
+
+    settings = load_settings(checked=False)
+    if not settings.board_ids:
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or make a board with `order-sync board init NAME`.")
+    with monday(settings) as client:
+        mapping = load_mapping(settings.mapping)
+        unknown, notes = _compare_with_tables(settings, mapping)
+        reports = [inspect_board(client, board_id, mapping, unknown) for board_id in settings.board_ids]
+    ends = [client.api_version.warning] if client.api_version and client.api_version.warning else []
+    reports = [replace(report, notes=[*report.notes, *notes(report.id), *ends]) for report in reports]
+    if as_json:
+        print_json([asdict(report) for report in reports])
+    else:
+        for report in reports:
+            print_board(report)
+    sys.exit(1 if any(report.problems for report in reports) else 0)
+
+
+def _compare_with_tables(
+    settings: Settings, mapping: ColumnMapping
+) -> tuple[list[UnknownSource], Callable[[int], list[str]]]:
+    """The sources that are no columns of the tables, and notes by board: rules that fit no order, or no database."""
+    try:
+        with connected(Database, settings) as (database, tables):
+            database.check_reachable()
+            unknown = unknown_sources(database, tables, mapping)
+            values = unmatched_values(database, tables, mapping, without=[source.source for source in unknown])
+    except ConfigurationError as error:
+        note = f"the mapping's sources were not compared with the tables: {error}"
+        return [], lambda board_id: [note]
+    return unknown, lambda board_id: [str(value) for value in values if value.board == board_id]
+
+
+@board.command("init")
+@click.argument("name")
+@click.option("--mapping-out", type=click.Path(path_type=Path), metavar="FILE", help="Write the mapping there, too.")
+def board_init(name: str, mapping_out: Path | None) -> None:
+    """Make a board called NAME with every column of the mapping, and print the mapping with its column ids."""
+    from order_sync.cli.output.console import console
+    from order_sync.monday.setup import make_board, renamed
+
+    settings = load_settings(checked=False)
+    settings.check_may_write()
+    with monday(settings) as client:
+        made = make_board(client, name, load_mapping(settings.mapping))
+    text = renamed(read_text(settings.mapping, what="The mapping"), made.ids)
+    click.echo(text)
+    if mapping_out:
+        mapping_out.write_text(text, encoding="utf-8")
+    console.print(f"Board {made.id} is made, its subitems are on board {made.subitem_board_id}.")
+    console.print(f"Next: ORDER_SYNC_MONDAY_BOARD_ID={made.id}, then order-sync board check", markup=False)

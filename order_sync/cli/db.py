@@ -1,0 +1,85 @@
+"""Flow in: the settings, or the URL and schema of another database.
+Flow out: what its tables and rights lack, new tables in a database of your own, or the T-SQL of the least rights.
+Never: a table that is there changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from order_sync.cli.access import connected
+from order_sync.cli.options import as_json, print_json
+from order_sync.database.check import Finding, create_all, inspect
+from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.rights import permissions
+from order_sync.database.sources import only_mapped, unknown_sources
+from order_sync.orders.mapping import load_mapping
+from order_sync.settings import Settings, load_settings, tables_of
+
+
+@click.group()
+def db() -> None:
+    """Look after the tables."""
+
+
+def _for_database(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that name another database than the settings do."""
+    url = click.option("--url", metavar="URL", help="SQLAlchemy URL; default: ORDER_SYNC_DATABASE_URL.")
+    schema = click.option("--schema", metavar="NAME", help="Schema of the tables; default: dbo.")
+    return url(schema(command))
+
+
+@db.command("check")
+@_for_database
+@as_json
+def db_check(url: str | None, schema: str | None, as_json: bool) -> None:
+    """Report all that the tables and this user's rights lack, with the T-SQL that corrects it. Changes nothing."""
+    from order_sync.cli.output.db import print_findings
+
+    settings = _settings_for(url, schema)
+    with connected(Database, settings) as (database, tables):
+        database.check_reachable()
+        unknown = unknown_sources(database, tables, load_mapping(settings.mapping))
+        findings = [
+            *(Finding(table=f"mapping {settings.mapping}", problem=str(source)) for source in unknown),
+            *inspect(database, tables),
+        ]
+    print_json([asdict(finding) for finding in findings]) if as_json else print_findings(findings, database.shown)
+    sys.exit(1 if any(finding.blocks for finding in findings) else 0)
+
+
+@db.command("init")
+@_for_database
+def db_init(url: str | None, schema: str | None) -> None:
+    """Create the tables that are missing, in a database of your own. Run it again: it changes nothing."""
+    from order_sync.cli.output.console import console
+
+    settings = _settings_for(url, schema)
+    settings.check_may_write()
+    with connected(WritableDatabase, settings) as (database, tables):
+        if database.dialect == "sqlite":
+            Path(database.url.database or ".").parent.mkdir(parents=True, exist_ok=True)
+        else:
+            database.check_reachable()
+        created = create_all(database, tables)
+    console.print(f"Created {', '.join(created)}." if created else "Every table is there: nothing to do.")
+    if tables.orders.fullname in created and (names := only_mapped(tables)):
+        console.print(f"Only the mapping knows: {', '.join(names)}.", markup=False)
+
+
+@db.command("grant")
+@click.argument("user")
+@click.option("--schema", metavar="NAME", help="Schema of the tables; default: dbo.")
+def db_grant(user: str, schema: str | None) -> None:
+    """Print the T-SQL that gives USER the least that order_sync needs: no DDL."""
+    settings = _settings_for("mssql+pyodbc://", schema)
+    click.echo("\n".join(permissions(tables_of(settings), user=user)))
+
+
+def _settings_for(url: str | None, schema: str | None) -> Settings:
+    given = {"database_url": url, "database_schema": schema}
+    return load_settings(checked=False, **{name: value for name, value in given.items() if value})

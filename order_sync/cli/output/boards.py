@@ -1,0 +1,77 @@
+"""Flow in: a board compared with the mapping, or boards compared with the tables.
+Flow out: a table of the columns, what has to be corrected, and which orders differ.
+Never: more than the first rows of a kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from order_sync.cli.output.console import TextTable, console
+from order_sync.cli.output.queue import REJECTED_SHOWN
+from order_sync.database.reconcile import SHOWN, Kind
+from order_sync.text.counted import counted
+
+if TYPE_CHECKING:
+    from order_sync.database.requeue import Requeued
+    from order_sync.monday.setup import BoardReport
+    from order_sync.sync.reconcile import Report
+
+
+def print_board(report: BoardReport) -> None:
+    table = TextTable(title=f"{escape(report.name)} (board {report.id})", title_justify="left")
+    for heading in ("board", "column", "source", "type", "found", "labels", ""):
+        table.add_column(heading, justify="right" if heading == "labels" else "left")
+    for column in report.columns:
+        table.add_row(
+            escape(column.board),
+            column.column,
+            escape(column.source),
+            column.wanted,
+            column.found or "-",
+            "" if column.labels is None else str(column.labels),
+            "[red]wrong[/]" if column.problem else "[green]ok[/]",
+        )
+    console.print(table)
+    room = f" of {report.items_limit:,}" if report.items_limit is not None else ""
+    console.print(f"{report.items:,}{room} items in {counted(report.groups, 'group')}. {report.url}", highlight=False)
+    for problem in report.problems:
+        console.print(f"[red]must[/]  {escape(problem)}")
+    for note in report.notes:
+        console.print(f"[yellow]note[/]  {escape(note)}")
+    if not report.problems:
+        console.print("[green]The board fits the mapping.[/]")
+
+
+def print_reconcile(report: Report) -> None:
+    for kind, rows in report.rows.items():
+        style = "bold red" if Kind(kind).is_wrong else "bold"
+        console.print(f"[{style}]{Kind(kind).counted(report.counts[kind])}[/]")
+        for row in rows[:REJECTED_SHOWN]:
+            of = ", ".join(str(row[key]) for key in ("record_uuid", "key", "monday_id") if row[key])
+            console.print(f"  {of}: {row['what']} {report.link(row)}".rstrip(), markup=False, highlight=False)
+        if report.counts[kind] > REJECTED_SHOWN:
+            console.print(f"  ... and {report.counts[kind] - REJECTED_SHOWN:,} more: --json has the first {SHOWN}.")
+    color = "green" if report.agrees else "bold red"
+    console.print(f"[{color}]{escape(report.verdict)}[/]")
+    console.print(
+        f"{counted(report.headers, 'SYNCED header')} and {counted(report.lines, 'line')} looked for on "
+        f"{counted(len(report.boards), 'board')}, in {counted(report.calls, 'call')} and {report.seconds:,.1f} s. "
+        "Nothing was written to a board."
+    )
+
+
+def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
+    if not asked:
+        console.print(
+            f"{counted(gone, 'order')} can be made again: order-sync reconcile --requeue, then order-sync sync"
+        )
+        return
+    console.print(
+        f"{len(done.records):,} of {counted(gone, 'order waits', 'orders wait')} again. Next: order-sync sync"
+    )
+    for record_uuid, reason in list(done.held.items())[:REJECTED_SHOWN]:
+        console.print(f"  left as it is: {record_uuid}: {reason}", markup=False)
+    if (left := gone - len(done.records) - len(done.held)) > 0:
+        console.print(f"{left:,} more: look at them, then run it again (--limit).")

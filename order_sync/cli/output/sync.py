@@ -1,0 +1,85 @@
+"""Flow in: the `Summary` of a run.
+Flow out: a table by customer, what was created, and what is left with its next step.
+Never: the advice to retry where no row is rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from order_sync.cli.output.console import TextTable, console
+from order_sync.cli.output.queue import THEN_RETRY, print_held, print_rejected
+from order_sync.database.counts import OUTCOMES
+from order_sync.database.holdups import first
+from order_sync.text.counted import counted
+
+if TYPE_CHECKING:
+    from order_sync.cli.launch import Summary
+
+
+def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
+    if summary.is_idle and not summary.rejected:
+        _print_idle(summary, customers)
+        return
+    if summary.customers:
+        table = TextTable(title=f"Run {summary.run_id}", title_justify="left")
+        table.add_column("customer")
+        for heading in OUTCOMES:
+            table.add_column(heading, justify="right")
+        for line in summary.customers:
+            table.add_row(escape(line["customer"]), *(f"{line[outcome]:,}" for outcome in OUTCOMES))
+        console.print(table)
+    print_rejected(summary.rejected)
+    console.print(
+        f"{counted(summary.orders_synced, 'order')} SYNCED, {summary.orders_held_back:,} held back. Created "
+        f"{counted(summary.groups_created, 'group')}, {counted(summary.items_created, 'item')}, "
+        f"{counted(summary.subitems_created, 'subitem')} in {counted(summary.calls, 'call')} "
+        f"({summary.records_per_call:g} {'record' if summary.records_per_call == 1 else 'records'} a call) "
+        f"and {summary.seconds:,.1f} s."
+    )
+    waiting = sum(line["waiting"] for line in summary.customers)
+    if waiting and summary.rejected and not summary.left:
+        its = "its" if waiting == 1 else "their"
+        console.print(
+            f"{counted(waiting, 'row waits', 'rows wait')} with the rejected row of {its} order: "
+            "there is no item to go under."
+        )
+    _print_left(summary)
+    print_held(summary.held)
+    if summary.rejected:
+        console.print(THEN_RETRY)
+
+
+def _print_left(summary: Summary) -> None:
+    """Orders that the run took up and did not finish, although none of their rows is rejected."""
+    for board, problem in summary.refused.items():
+        console.print(f"Board {board} takes nothing: {problem}", markup=False)
+    if summary.left:
+        names = first(str(row["order_number"] or row["record_uuid"]) for row in summary.left)
+        console.print(
+            f"{counted(len(summary.left), 'order')} not finished, and no row rejected ({names}): "
+            f"{summary.left[0]['reason']}. Next: order-sync sync, which goes on with what is left.",
+            markup=False,
+        )
+
+
+def _print_idle(summary: Summary, customers: Sequence[str]) -> None:
+    """Why a run took up nothing."""
+    if summary.complete:
+        console.print(f"[green]Nothing to do:[/] {none_waits(customers)}.")
+        return
+    console.print("[yellow]Nothing was taken up,[/] although orders wait.")
+    print_held(summary.held)
+    if summary.waiting:
+        console.print(
+            f"{counted(summary.waiting, 'order')} could be taken up now: queued or released while this run looked, "
+            "or taken by another run first. Run order-sync sync again."
+        )
+
+
+def none_waits(customers: Sequence[str]) -> str:
+    if customers:
+        return f"no order of {escape(', '.join(name.strip() for name in customers))} waits"
+    return "no order waits in the queue tables"

@@ -1,0 +1,67 @@
+"""Flow in: the queue tables.
+Flow out: how many rows are in which state, and what holds orders; rejected rows back into the queue.
+Never: a row of another state than ERROR changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from order_sync.cli.access import opened
+from order_sync.cli.options import as_json, of_customer, print_json
+from order_sync.database.claims import OrderQueue
+from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.held import Cause, held_orders, unexpected
+from order_sync.database.known_customers import check_customers
+from order_sync.database.queue import QueueReader
+from order_sync.settings import load_settings
+from order_sync.text.counted import counted
+
+
+@click.command()
+@as_json
+def status(as_json: bool) -> None:
+    """Count rows by customer and state, with the oldest that waits; of SYNCED rows, those of the last 24 hours."""
+    from order_sync.cli.output.console import console
+    from order_sync.cli.output.queue import print_held, print_status
+
+    settings = load_settings(checked=False)
+    with opened(Database, settings) as (database, tables):
+        reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
+        now = database.current_time()
+        counts, rejected, untouched = reader.counts(), reader.errors(), reader.untouched()
+        leases = [{"run_id": lease.run_id, "rows": lease.rows} for lease in reader.leases()]
+        held = unexpected(held_orders(reader))
+    if as_json:
+        found = {"counts": counts, "rejected": rejected, "untouched": untouched, "leases": leases}
+        print_json(found | {"held": [asdict(order) for order in held]})
+        return
+    print_status(counts, rejected, now)
+    print_held(held)
+    for row in untouched:
+        console.print(
+            f"{counted(int(str(row['rows'])), str(row['action']) + ' row')} in {row['table']} "
+            f"{'is' if row['rows'] == 1 else 'are'} left alone, record_uuid {row['sample']} first."
+        )
+    for lease in leases:
+        rows = counted(int(str(lease["rows"])), "row")
+        console.print(f"Run {lease['run_id']} holds {rows}. Next: {Cause.HELD_BY_RUN.step}.")
+
+
+@click.command()
+@of_customer
+@as_json
+def retry(customers: tuple[str, ...], as_json: bool) -> None:
+    """Put rejected rows back into the queue: ERROR -> NEW (headers) or PENDING (lines)."""
+    from order_sync.cli.output.console import console
+
+    settings = load_settings(checked=False)
+    settings.check_may_write()
+    with opened(WritableDatabase, settings) as (database, tables):
+        queue = OrderQueue(database, tables, lease_seconds=settings.lease_seconds)
+        check_customers(database, tables, customers)
+        rows = queue.retry(customers)
+    print_json({"rows": rows}) if as_json else console.print(
+        f"{counted(rows, 'row waits', 'rows wait')} again. Next: order-sync sync"
+    )
