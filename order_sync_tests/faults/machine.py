@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -118,8 +118,11 @@ class Orders(RuleBasedStateMachine):
             self.act("close")
 
 
-def play(team: Crew, *, examples: int, acts: int) -> None:
-    """Raises AssertionError with the story of what went wrong; the same stories every time."""
+def play(team: Crew, *, examples: int, acts: int, shrink: bool = True) -> None:
+    """Raises AssertionError with the story of what went wrong; the same stories every time.
+
+    To `shrink` a story takes minutes.
+    """
 
     class OrdersOfTheTeam(Orders):
         pass
@@ -133,6 +136,7 @@ def play(team: Crew, *, examples: int, acts: int) -> None:
             deadline=None,
             derandomize=True,
             database=None,
+            phases=[phase for phase in Phase if shrink or phase not in (Phase.shrink, Phase.explain)],
             suppress_health_check=list(HealthCheck),
         ),
     )
