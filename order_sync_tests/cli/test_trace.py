@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from order_sync.cli.output.console import console
 from order_sync.demo.samples import Size, make_orders
 from order_sync.orders.naming import ORDER_NUMBER
 from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage
 
 
@@ -41,6 +43,18 @@ def test_an_order_that_waits(stage: Stage, order_sync: OrderSync) -> None:
     told = order_sync("trace", header["record_uuid"]).stdout
     assert "not SYNCED, item -" in told
     assert "waiting for the next run" in told
+
+
+def test_keys_are_whole_in_80_columns(stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = make_order(lines=1)
+    sample.lines[0]["size_code"] = None
+    stage.add(sample)
+    monkeypatch.setattr(console, "width", 80)
+    told = order_sync("trace", sample.headers[0]["record_uuid"]).stdout
+    keys = "".join(row.split("│")[-2].strip() for row in told.splitlines() if row.count("│") == 7)
+    assert sample.headers[0]["delta_uuid"] in keys
+    assert max(map(len, told.splitlines()[2:6])) <= 80
+    assert "line (no" in told
 
 
 def test_json_has_everything(stage: Stage, order_sync: OrderSync) -> None:

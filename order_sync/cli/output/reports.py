@@ -35,13 +35,15 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
         if story["board_id"]:
             console.print(_board_of(story), markup=False, highlight=False)
         rows = TextTable()
-        for heading in ("row", "state", "monday id", "run", "tries", "delta_uuid"):
+        for heading in ("row", "state", "monday id", "run", "tries"):
             rows.add_column(heading)
+        rows.add_column("delta_uuid", overflow="fold")  # whole in a narrow terminal, too: it is what people search for
         for header in story["headers"]:
             rows.add_row("header", *_row_cells(header, "monday_item_id"))
         for line in story["lines"]:
             rows.add_row(
-                escape(f"line {line['size_code'] or ''} x {line['qty']}"), *_row_cells(line, "monday_subitem_id")
+                escape(f"line {line['size_code'] or '(no size)'} x {line['qty']}"),
+                *_row_cells(line, "monday_subitem_id"),
             )
         console.print(rows)
         for at, what, of, run_id, message, code, request_id, count in _grouped(story["events"]):
