@@ -21,27 +21,7 @@ from order_sync.settings import PREFIX, Settings
 def resources(settings: Settings) -> dict[str, Any]:
     """The resources by key: sql_server, monday, scope, runs, queue_io, monday_io."""
     home = str(settings.home)
-    sql_config: dict[str, Any] = {
-        "url": _secret("DATABASE_URL", settings.database),
-        "access_token": _secret("DATABASE_ACCESS_TOKEN", settings.access_token or ""),
-        "database_schema": settings.schema_name,
-        "header_queue": settings.header_queue_table,
-        "line_queue": settings.line_queue_table,
-        "orders": settings.orders_table,
-        "order_lines": settings.order_lines_table,
-        "mapping_file": str(settings.mapping),
-        "lease_seconds": settings.lease_seconds,
-    }
-    monday_config: dict[str, Any] = {
-        "url": settings.api_url,
-        "token": _secret("MONDAY_TOKEN", settings.token),
-        "board_id": settings.board_id,
-        "first_batch": settings.first_batch,
-        "largest_batch": settings.largest_batch,
-        "batch_seconds": settings.batch_seconds,
-        "version": settings.monday_version,
-        "clock_speed": settings.clock_speed,
-    }
+    sql_config, monday_config = _sql_config(settings), _monday_config(settings)
     if settings.dry_run:
         reads = ReadOnlySqlServerResource(**sql_config)
         board = ReadOnlyMondayResource(**monday_config)
@@ -82,6 +62,33 @@ def resources(settings: Settings) -> dict[str, Any]:
         "runs": RunsResource(home=home),
         "queue_io": QueueIOManager(sql_server=sql_server, home=home, runs_kept=settings.runs_kept),
         "monday_io": MondayIOManager(sql_server=sql_server, monday=monday, home=home),
+    }
+
+
+def _sql_config(settings: Settings) -> dict[str, Any]:
+    return {
+        "url": _secret("DATABASE_URL", settings.database),
+        "access_token": _secret("DATABASE_ACCESS_TOKEN", settings.access_token or ""),
+        "database_schema": settings.schema_name,
+        "header_queue": settings.header_queue_table,
+        "line_queue": settings.line_queue_table,
+        "orders": settings.orders_table,
+        "order_lines": settings.order_lines_table,
+        "mapping_file": str(settings.mapping),
+        "lease_seconds": settings.lease_seconds,
+    }
+
+
+def _monday_config(settings: Settings) -> dict[str, Any]:
+    return {
+        "url": settings.api_url,
+        "token": _secret("MONDAY_TOKEN", settings.token),
+        "board_id": settings.board_id,
+        "first_batch": settings.first_batch,
+        "largest_batch": settings.largest_batch,
+        "batch_seconds": settings.batch_seconds,
+        "version": settings.monday_version,
+        "clock_speed": settings.clock_speed,
     }
 
 

@@ -1,4 +1,4 @@
-"""What a database says of its own tables: columns, keys, indexes, CHECKs, triggers and rights.
+"""What a database says of its own tables: columns, keys, indexes, CHECKs and triggers.
 
 In: a database and a table. Out: what its catalog holds. INFORMATION_SCHEMA comes first; sys.* is an extra that a
 compatible server may lack, so a caller expects SQLAlchemyError from each function here. Decides and changes nothing.
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_sync.database.connection import Database, Row, chunks
+from order_sync.database.connection import Database, Row
 from order_sync.database.ddl import quoted, table_name
 from order_sync.database.guid import Guid
 
@@ -331,40 +331,6 @@ def _computed_from(database: Database, table: sa.Table, column: str) -> tuple[st
         for row in database.rows(query)
         if row["definition"] is None or quoted(column).lower() in row["definition"].lower()
     )
-
-
-# ---- rights -------------------------------------------------------------------------------------------
-
-
-RIGHTS_A_QUERY = 200  # five parameters each
-
-
-def granted(database: Database, wanted: Sequence[tuple[sa.Table, str, str | None]]) -> list[bool | None]:
-    """Has this connection's user the right (SELECT, UPDATE ...) on each table, or on a column of it?
-
-    None where the server does not say. A column's name is without quotes: servers up to 2022 take no others.
-    """
-    return [answer for chunk in chunks(wanted, RIGHTS_A_QUERY) for answer in _granted(database, chunk)]
-
-
-def _granted(database: Database, wanted: Sequence[tuple[sa.Table, str, str | None]]) -> list[bool | None]:
-    asked = [
-        sa.func.HAS_PERMS_BY_NAME(
-            *(
-                sa.bindparam(None, value, sa.Unicode(300))
-                for value in (table_name(table), "OBJECT", right, *([column, "COLUMN"] if column else []))
-            ),
-            type_=sa.Integer(),
-        ).label(f"r{number}")
-        for number, (table, right, column) in enumerate(wanted)
-    ]
-    (row,) = database.rows(sa.select(*asked))
-    return [None if value is None else bool(value) for value in row.values()]
-
-
-def user_name(database: Database) -> str:
-    """Who this connection is inside the database."""
-    return str(database.column(sa.select(sa.func.USER_NAME(type_=sa.Unicode(128))))[0])
 
 
 # ---- names of the catalog -----------------------------------------------------------------------------

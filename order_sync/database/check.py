@@ -254,7 +254,7 @@ def _rights_findings(database: Database, tables: Tables, found: Found, *, only: 
         return []
     try:
         lacking = list(rights.lacking(database, tables, found, only=only))
-        user = catalog.user_name(database) if any(each.known for each in lacking) else ""
+        user = rights.user_name(database) if any(each.known for each in lacking) else ""
     except SQLAlchemyError as error:
         return [_unknown_rights(f"cannot be read ({reason(error)})")]
     findings = [

@@ -24,7 +24,8 @@ from order_sync.database.check import check_tables, create_all
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.tables import Tables
 from order_sync.demo.board import board_seeds
-from order_sync.demo.samples import SampleOrders, Size, arriving_orders, insert_orders, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders, make_orders
 from order_sync.emulator import EmulatorError, EmulatorSettings, serve, start_emulator
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import load_mapping

@@ -70,7 +70,11 @@ class Budgets:
         limits, now = settings.limits, self._clock.now()
         window = self._complexity["mutation" if limits.complexity_shared else kind]
         if settings.enforce_limits:
-            refusal = self._refusal(limits, window, now, cost, in_flight, boards, bulk_jobs)
+            refusal = (
+                refusals.concurrency_exceeded()
+                if in_flight > limits.concurrency
+                else self._refusal(limits, window, now, cost, boards, bulk_jobs)
+            )
             if refusal is not None:
                 return refusal
             self._take(window, now, cost, boards, bulk_jobs)
@@ -113,10 +117,8 @@ class Budgets:
         self._bulk_rows.give_back(rows)
 
     def _refusal(
-        self, limits: Limits, window: Window, now: float, cost: int, in_flight: int, boards: int, bulk_jobs: int
+        self, limits: Limits, window: Window, now: float, cost: int, boards: int, bulk_jobs: int
     ) -> Refusal | None:
-        if in_flight > limits.concurrency:
-            return refusals.concurrency_exceeded()
         if self._today(now) >= limits.daily_calls:
             return refusals.daily_limit_exceeded(limits.daily_status, now)
         if self._calls.used(now) >= limits.minute_calls:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from dagster_graphql.schema import create_schema
 from graphql import GraphQLSchema, parse, validate
 
-from order_sync.demo.samples import TYPE
+from order_sync.demo.words import TYPE
 from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.browser.conftest import Ui
 from order_sync_tests.graph.stage import DUE, ROOT, Stage, free_port, until

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from dagster._core.scheduler.instigation import TickStatus
 
 from order_sync.automation.jobs import JOB_NAME
-from order_sync.demo.samples import TYPE, SampleOrders
+from order_sync.demo.samples import SampleOrders
+from order_sync.demo.words import TYPE
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.browser.conftest import TOKEN, Ui, dry_run_ui, keep_picture

@@ -13,7 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from order_sync.cli.launch import Summary
-from order_sync.demo.samples import TYPE, SampleOrders, Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import SampleOrders, make_orders
+from order_sync.demo.words import TYPE
 from order_sync.emulator import Emulator
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import Record, Stage, stage_in

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from order_sync import __version__
 from order_sync.cli import launch
-from order_sync.demo.samples import COLOUR, STYLE, TYPE, Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import make_orders
+from order_sync.demo.words import COLOUR, STYLE, TYPE
 from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order

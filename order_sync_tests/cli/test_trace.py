@@ -7,7 +7,8 @@ import json
 import pytest
 
 from order_sync.cli.output.console import console
-from order_sync.demo.samples import Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import make_orders
 from order_sync.orders.naming import ORDER_NUMBER
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order

@@ -15,10 +15,10 @@ from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.exc import ProgrammingError
 
 from order_sync.database import ddl
-from order_sync.database.catalog import FoundColumn, granted
+from order_sync.database.catalog import FoundColumn
 from order_sync.database.check import Finding, allowed_values, check_tables, column_findings, create_all, inspect
 from order_sync.database.connection import WritableDatabase
-from order_sync.database.rights import permissions
+from order_sync.database.rights import granted, permissions
 from order_sync.database.tables import WRITTEN, TableNames, make_tables
 from order_sync.orders.errors import ConfigurationError
 

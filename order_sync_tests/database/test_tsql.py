@@ -21,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.engine.interfaces import Dialect
 
-from order_sync.database import audit, catalog, check, reconcile
+from order_sync.database import audit, catalog, check, reconcile, rights
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
@@ -250,8 +250,8 @@ def catalog_statements() -> list[Any]:
     catalog.checks(server, table, "sync_state")
     catalog.triggers(server, table)
     catalog.attached(server, table, "sync_state")
-    catalog.granted(server, [(table, "UPDATE", None), (table, "UPDATE", "sync_state")])
-    catalog.user_name(server)
+    rights.granted(server, [(table, "UPDATE", None), (table, "UPDATE", "sync_state")])
+    rights.user_name(server)
     return server.asked
 
 

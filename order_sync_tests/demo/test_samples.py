@@ -15,7 +15,9 @@ from order_sync.database.check import create_all, missing
 from order_sync.database.connection import WritableDatabase
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import make_tables
-from order_sync.demo.samples import Row, SampleOrders, Size, arriving_orders, insert_orders, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders, make_orders
+from order_sync.demo.words import Row
 from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.naming import NAME_LIMIT, NAMING_COLUMNS, group_title, item_name, subitem_name

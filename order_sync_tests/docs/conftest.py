@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from order_sync.demo import scene
-from order_sync.demo.samples import Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import make_orders
 from order_sync.emulator import Emulator
 from order_sync.settings import PREFIX, Settings
 from order_sync_tests.docs.commands import Shop

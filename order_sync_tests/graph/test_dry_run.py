@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from order_sync.cli import launch
 from order_sync.definitions import build_definitions
-from order_sync.demo.samples import Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import make_orders
 from order_sync.deployments import resources
 from order_sync.monday.client import MondayReader
 from order_sync.settings import Settings

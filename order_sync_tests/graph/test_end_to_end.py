@@ -12,7 +12,8 @@ import pytest
 
 from order_sync.cli.launch import Summary
 from order_sync.database.held import Cause
-from order_sync.demo.samples import SampleOrders, Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import SampleOrders, make_orders
 from order_sync.demo.scene import Agreement
 from order_sync.emulator import Emulator
 from order_sync.orders.naming import CUSTOMER

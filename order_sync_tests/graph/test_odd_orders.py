@@ -15,7 +15,8 @@ from sqlalchemy.engine import URL
 from order_sync.cli import launch
 from order_sync.database.tables import make_tables
 from order_sync.definitions import build_definitions
-from order_sync.demo.samples import SampleOrders, Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import SampleOrders, make_orders
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import load_settings

@@ -17,7 +17,8 @@ from order_sync.cli import launch
 from order_sync.cli.launch import Summary
 from order_sync.definitions import build_definitions
 from order_sync.demo.board import board_seed
-from order_sync.demo.samples import SampleOrders, Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import SampleOrders, make_orders
 from order_sync.emulator import EmulatorSettings, Fault, FaultKind, start_emulator
 from order_sync.monday.client import MondayClient
 from order_sync.monday.setup import LABEL_LIMITS

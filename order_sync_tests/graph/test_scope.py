@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from order_sync.automation.jobs import JOB_NAME
 from order_sync.definitions import build_definitions
-from order_sync.demo.samples import COLOUR, STYLE, TYPE, Size, make_orders
+from order_sync.demo.drafts import Size
+from order_sync.demo.samples import make_orders
+from order_sync.demo.words import COLOUR, STYLE, TYPE
 from order_sync.orders.errors import ConfigurationError, causes
 from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.graph.stage import Row, Stage, until
