@@ -1,5 +1,5 @@
-"""Flow in: nothing.
-Flow out: the name, the asset and the meaning of each check, as Dagster shows them.
+"""In: nothing.
+Out: the name, the asset and the meaning of each check, as Dagster shows them.
 Never: how a check is made; checks.py does that."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: settings.
-Flow out: the database with its tables, and a client of monday, open for as long as a command works with them.
+"""In: settings.
+Out: the database with its tables, and a client of monday, open for as long as a command works with them.
 Never: a write by a command that only reads: it gets a `Database`, which cannot."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: the mapping and the boards of the settings.
-Flow out: what a board lacks, what differs from the tables, or a new board with its mapping.
+"""In: the mapping and the boards of the settings.
+Out: what a board lacks, what differs from the tables, or a new board with its mapping.
 Never: a change of a board that is there."""
 
 from __future__ import annotations

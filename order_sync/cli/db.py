@@ -1,5 +1,5 @@
-"""Flow in: the settings, or the URL and schema of another database.
-Flow out: what its tables and rights lack, new tables in a database of your own, or the T-SQL of the least rights.
+"""In: the settings, or the URL and schema of another database.
+Out: what its tables and rights lack, new tables in a database of your own, or the T-SQL of the least rights.
 Never: a table that is there changed."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: sample orders, and the settings of an embedded deployment.
-Flow out: the whole product on one machine: `order-sync demo`, `order-sync emulator`.
+"""In: sample orders, and the settings of an embedded deployment.
+Out: the whole product on one machine: `order-sync demo`, `order-sync emulator`.
 Never: SQL Server or monday itself."""
 
 from __future__ import annotations

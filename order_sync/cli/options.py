@@ -1,5 +1,5 @@
-"""Flow in: what is typed.
-Flow out: the options that several commands have, and JSON as they print it.
+"""In: what is typed.
+Out: the options that several commands have, and JSON as they print it.
 Never: an option of one command only."""
 
 from __future__ import annotations

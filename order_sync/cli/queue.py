@@ -1,5 +1,5 @@
-"""Flow in: the queue tables.
-Flow out: how many rows are in which state, and what holds orders; rejected rows back into the queue.
+"""In: the queue tables.
+Out: how many rows are in which state, and what holds orders; rejected rows back into the queue.
 Never: a row of another state than ERROR changed."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: an order, a run or a number of days.
-Flow out: what happened to orders, on the screen, as a page or as JSON, with what to do next.
+"""In: an order, a run or a number of days.
+Out: what happened to orders, on the screen, as a page or as JSON, with what to do next.
 Never: a change of the tables."""
 
 from __future__ import annotations

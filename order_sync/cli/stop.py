@@ -1,5 +1,5 @@
-"""Flow in: Ctrl-C, SIGTERM, a reader that has gone.
-Flow out: one line at most, and an exit code: 130 for a command that was stopped, 141 for one whose output nobody reads.
+"""In: Ctrl-C, SIGTERM, a reader that has gone.
+Out: one line at most, and an exit code: 130 for a command that was stopped, 141 for one whose output nobody reads.
 Never: a traceback for what people do on purpose."""
 
 from __future__ import annotations

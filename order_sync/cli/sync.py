@@ -1,5 +1,5 @@
-"""Flow in: which orders to carry, or to plan for.
-Flow out: a run of the job and its summary, or the plan of a dry run; exit code 1 if an order is left for a person.
+"""In: which orders to carry, or to plan for.
+Out: a run of the job and its summary, or the plan of a dry run; exit code 1 if an order is left for a person.
 Never: a write in a dry run, but for the file that --out names."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: a size, and a generator of random numbers.
-Flow out: one draft for each order: its group, how many headers and lines it has, and what is unusual about it.
+"""In: a size, and a generator of random numbers.
+Out: one draft for each order: its group, how many headers and lines it has, and what is unusual about it.
 Never: a row; samples.py writes those."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: nothing.
-Flow out: what the sample orders are written with: columns, invented customers, seasons, garments, colours, odd texts.
+"""In: nothing.
+Out: what the sample orders are written with: columns, invented customers, seasons, garments, colours, odd texts.
 Never: a name of a real customer."""
 
 from __future__ import annotations

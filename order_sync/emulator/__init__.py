@@ -1,5 +1,5 @@
-"""Flow in: settings (`EmulatorSettings`), GraphQL over HTTP.
-Flow out: a local monday.com: its API subset, limits, errors and faults, and a page to look at the boards.
+"""In: settings (`EmulatorSettings`), GraphQL over HTTP.
+Out: a local monday.com: its API subset, limits, errors and faults, and a page to look at the boards.
 Never: imported by anything but demo/, tests and benchmarks, nor reachable from another machine."""
 
 from order_sync.emulator.errors import EmulatorError

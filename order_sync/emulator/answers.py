@@ -1,5 +1,5 @@
-"""Flow in: results, refusals and faults.
-Flow out: the bytes and headers monday would send for them, in every shape it is known to use.
+"""In: results, refusals and faults.
+Out: the bytes and headers monday would send for them, in every shape it is known to use.
 Never: the request's own content in an error, and no answer without a request id where monday sends JSON."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: one HTTP request to /v2.
-Flow out: monday's answer, after faults, idempotency, board locks and budgets had their say, in that order.
+"""In: one HTTP request to /v2.
+Out: monday's answer, after faults, idempotency, board locks and budgets had their say, in that order.
 Never: an answer that is sent before its effects are in the journal."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: the body of a request, the text of a document, numbers as somebody wrote them.
-Flow out: bytes, plain JSON, a parsed document, a number; or an error that says which bound is passed.
+"""In: the body of a request, the text of a document, numbers as somebody wrote them.
+Out: bytes, plain JSON, a parsed document, a number; or an error that says which bound is passed.
 Never: work or memory that grows faster than the request: nothing is expanded before it has been counted."""
 
 from __future__ import annotations

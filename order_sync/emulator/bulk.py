@@ -1,5 +1,5 @@
-"""Flow in: a job that is started, the file that is uploaded for it, questions how far it is.
-Flow out: the file's rows as items of the board, created in the background, and a report when all are done.
+"""In: a job that is started, the file that is uploaded for it, questions how far it is.
+Out: the file's rows as items of the board, created in the background, and a report when all are done.
 Never: a job or a row without an effect; and no job that still runs after a reset."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: an uploaded CSV file and the board it is for; later what became of each of its rows.
-Flow out: the rows, each with values or with what is wrong in them, and the report that a job ends with.
+"""In: an uploaded CSV file and the board it is for; later what became of each of its rows.
+Out: the rows, each with values or with what is wrong in them, and the report that a job ends with.
 Never: a new label, and no row read from a file that breaks the rules for files."""
 
 from __future__ import annotations

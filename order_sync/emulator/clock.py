@@ -1,5 +1,5 @@
-"""Flow in: the machine's monotonic clock and a speed.
-Flow out: virtual time in epoch seconds, and sleeps that last as long as virtual time says.
+"""In: the machine's monotonic clock and a speed.
+Out: virtual time in epoch seconds, and sleeps that last as long as virtual time says.
 Never: time that runs backwards, not even when the speed is changed or a state file comes from the future."""
 
 from __future__ import annotations

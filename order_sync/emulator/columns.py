@@ -1,5 +1,5 @@
-"""Flow in: a column and the JSON value a caller wrote for it.
-Flow out: the value in the emulator's own plain form, and back again monday's `text` and `value`.
+"""In: a column and the JSON value a caller wrote for it.
+Out: the value in the emulator's own plain form, and back again monday's `text` and `value`.
 Never: a value that monday would refuse, and never a label that the mutation did not allow."""
 
 from __future__ import annotations

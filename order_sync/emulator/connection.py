@@ -1,5 +1,5 @@
-"""Flow in: a request whose answer must not arrive.
-Flow out: a connection that is reset under it.
+"""In: a request whose answer must not arrive.
+Out: a connection that is reset under it.
 Never: an answer, not even half of one."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: HTTP requests of tests, the demo and benchmarks under /_emulator/.
-Flow out: what the emulator holds and has seen, as JSON; changes to its settings; a reset.
+"""In: HTTP requests of tests, the demo and benchmarks under /_emulator/.
+Out: what the emulator holds and has seen, as JSON; changes to its settings; a reset.
 Never: the token, and no effect that monday's own API would have to journal."""
 
 from __future__ import annotations

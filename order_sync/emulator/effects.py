@@ -1,5 +1,5 @@
-"""Flow in: what a mutation did.
-Flow out: one frozen effect a change, and its JSON form for the state file and for those who count by it.
+"""In: what a mutation did.
+Out: one frozen effect a change, and its JSON form for the state file and for those who count by it.
 Never: an effect that depends on more than itself and those before it: a replay gives the same state."""
 
 from __future__ import annotations

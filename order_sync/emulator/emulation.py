@@ -1,5 +1,5 @@
-"""Flow in: settings, and changes to them while the emulator runs.
-Flow out: one running monday account: clock, state, budgets, idempotency, faults and the log of requests.
+"""In: settings, and changes to them while the emulator runs.
+Out: one running monday account: clock, state, budgets, idempotency, faults and the log of requests.
 Never: two accounts at once on one state file; a reset closes the old one first."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: what went wrong, in monday's own words.
-Flow out: exceptions with monday's code, HTTP status and data, ready for the `errors` of an answer.
+"""In: what went wrong, in monday's own words.
+Out: exceptions with monday's code, HTTP status and data, ready for the `errors` of an answer.
 Never: a traceback or a secret in a message that leaves the process."""
 
 from __future__ import annotations

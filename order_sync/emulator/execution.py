@@ -1,5 +1,5 @@
-"""Flow in: the text of a GraphQL document, its variables and a `RequestContext`.
-Flow out: a prepared document (operations, cost, validity; kept by text), and its executed result.
+"""In: the text of a GraphQL document, its variables and a `RequestContext`.
+Out: a prepared document (operations, cost, validity; kept by text), and its executed result.
 Never: the same text parsed twice in a row: a client sends one document thousands of times."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: fault rules and the operations of a request.
-Flow out: which rules strike this request; the server turns them into lost answers, errors and delays.
+"""In: fault rules and the operations of a request.
+Out: which rules strike this request; the server turns them into lost answers, errors and delays.
 Never: chance without a seed: the same rules and the same requests give the same faults."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: the file of a bulk import, put to its upload URL; a report fetched from its own.
-Flow out: what a store of files behind signed URLs answers: an ETag, the report, or an error in XML.
+"""In: the file of a bulk import, put to its upload URL; a report fetched from its own.
+Out: what a store of files behind signed URLs answers: an ETag, the report, or an error in XML.
 Never: a look at the token, as these URLs are their own permission; nor a call counted against the API's limits."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: every answer, whatever made it.
-Flow out: the same with the headers that keep a browser from using it for anything but the page.
+"""In: every answer, whatever made it.
+Out: the same with the headers that keep a browser from using it for anything but the page.
 Never: an answer without them: not a file, not a control, not a refusal."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: effects, in the order in which they happen; at start, the lines of a state file.
-Flow out: the list of all effects, each written and flushed before anyone hears of it.
+"""In: effects, in the order in which they happen; at start, the lines of a state file.
+Out: the list of all effects, each written and flushed before anyone hears of it.
 Never: a torn last line taken for an effect, a broken line in the middle passed over in silence, or two processes
 that write one file."""
 

@@ -1,5 +1,5 @@
-"""Flow in: each request with its complexity, and the virtual time.
-Flow out: leave to go on or a refusal in monday's words, and what is left for the RateLimit headers.
+"""In: each request with its complexity, and the virtual time.
+Out: leave to go on or a refusal in monday's words, and what is left for the RateLimit headers.
 Never: a refusal unless limits are enforced; then the figures count a request against itself only."""
 
 from __future__ import annotations

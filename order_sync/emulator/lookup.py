@@ -1,5 +1,5 @@
-"""Flow in: a board, conditions on its items, a cursor.
-Flow out: one page of items and the cursor of the next.
+"""In: a board, conditions on its items, a cursor.
+Out: one page of items and the cursor of the next.
 Never: a row younger than the look-up lag: monday promises nothing about rows just created."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: the arguments of one mutation.
-Flow out: the effects monday would have, recorded in the state, and the row they made or changed.
+"""In: the arguments of one mutation.
+Out: the effects monday would have, recorded in the state, and the row they made or changed.
 Never: half a mutation: everything is checked before the first effect is recorded."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: requests of a browser.
-Flow out: the boards as a monday user expects to see them, with items loaded group by group.
+"""In: requests of a browser.
+Out: the boards as a monday user expects to see them, with items loaded group by group.
 Never: a name or a value that is not escaped, and nothing from another host."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: settings.
-Flow out: an `Emulator`: the emulator in a process of its own, with its addresses and what it holds.
+"""In: settings.
+Out: an `Emulator`: the emulator in a process of its own, with its addresses and what it holds.
 Never: a process that outlives its parent: it ends with its standard input, even if the parent was killed."""
 
 from __future__ import annotations

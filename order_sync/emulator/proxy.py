@@ -1,5 +1,5 @@
-"""Flow in: HTTP connections to a server on loopback, and a script of what to do with some of them.
-Flow out: the same bytes untouched, but where the script says so half a message, silence or a reset.
+"""In: HTTP connections to a server on loopback, and a script of what to do with some of them.
+Out: the same bytes untouched, but where the script says so half a message, silence or a reset.
 Never: a look into HTTP beyond where a message ends (by Content-Length) and the text that a script looks for."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: a limit that was passed, a lock, a running key; or a fault that plays one of them.
-Flow out: `Refusal`s: monday's code, words, HTTP status and waiting time for each.
+"""In: a limit that was passed, a lock, a running key; or a fault that plays one of them.
+Out: `Refusal`s: monday's code, words, HTTP status and waiting time for each.
 Never: two wordings for one refusal: a fault looks exactly like the real thing."""
 
 from __future__ import annotations

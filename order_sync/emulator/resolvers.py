@@ -1,5 +1,5 @@
-"""Flow in: the SDL and, for each request, its `RequestContext`.
-Flow out: one executable schema whose fields read the state and whose mutations call `Operations`.
+"""In: the SDL and, for each request, its `RequestContext`.
+Out: one executable schema whose fields read the state and whose mutations call `Operations`.
 Never: a change to the state from here, and nothing slow: a batch resolves fifty mutations in a row."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: settings.
-Flow out: the emulator on a loopback port: monday's API at /v2, the page at /, the controls at /_emulator/,
+"""In: settings.
+Out: the emulator on a loopback port: monday's API at /v2, the page at /, the controls at /_emulator/,
 the files of bulk imports at /_uploads/ and /_reports/.
 Never: a port that other machines reach, unless the settings say so twice; and no access log."""
 

@@ -1,5 +1,5 @@
-"""Flow in: a TOML file or keywords.
-Flow out: one frozen, validated `EmulatorSettings`: address, clock, budgets, costs, seed boards and faults.
+"""In: a TOML file or keywords.
+Out: one frozen, validated `EmulatorSettings`: address, clock, budgets, costs, seed boards and faults.
 Never: an address that other machines reach, unless `allow_remote` says so; and no change in place: `with_changes`
 makes a new one."""
 

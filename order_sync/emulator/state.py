@@ -1,5 +1,5 @@
-"""Flow in: effects, and questions about boards.
-Flow out: the boards as these effects made them; `record` is the one way to change them, journal first.
+"""In: effects, and questions about boards.
+Out: the boards as these effects made them; `record` is the one way to change them, journal first.
 Never: a change without an effect, and no rule of monday's API: those are in operations.py."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: a number and the word for what is counted.
-Flow out: both, as people say it: 1 row, 2 rows, 1,000 rows.
+"""In: a number and the word for what is counted.
+Out: both, as people say it: 1 row, 2 rows, 1,000 rows.
 Never: a word whose plural is guessed where it does not end in s: such ones are given."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: documents and variables.
-Flow out: raw HTTP answers and, for the common cases, the data in them.
+"""In: documents and variables.
+Out: raw HTTP answers and, for the common cases, the data in them.
 Never: order_sync's own client: these tests look at the wire."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: a board compared with the mapping, or boards compared with the tables.
-Flow out: a table of the columns, what has to be corrected, and which orders differ.
+"""In: a board compared with the mapping, or boards compared with the tables.
+Out: a table of the columns, what has to be corrected, and which orders differ.
 Never: more than the first rows of a kind."""
 
 from __future__ import annotations

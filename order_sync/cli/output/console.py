@@ -1,5 +1,5 @@
-"""Flow in: lines and tables of text.
-Flow out: rich text on a terminal, plain text elsewhere.
+"""In: lines and tables of text.
+Out: rich text on a terminal, plain text elsewhere.
 Never: markup or control characters that a name brought along, nor rich's own end of a process at a closed pipe."""
 
 from __future__ import annotations

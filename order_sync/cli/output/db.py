@@ -1,5 +1,5 @@
-"""Flow in: what `db check` found in a database.
-Flow out: one line for each, with the T-SQL that corrects it, and how many block a sync.
+"""In: what `db check` found in a database.
+Out: one line for each, with the T-SQL that corrects it, and how many block a sync.
 Never: a statement that is shortened or wrapped."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: the `Plan` of a dry run.
-Flow out: a table by customer, what would be rejected, and what it would cost.
+"""In: the `Plan` of a dry run.
+Out: a table by customer, what would be rejected, and what it would cost.
 Never: every rejected row; --json and --out have them all."""
 
 from __future__ import annotations

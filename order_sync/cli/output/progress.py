@@ -1,5 +1,5 @@
-"""Flow in: the log records of order_sync that carry `progress`, `waits` or a warning.
-Flow out: a bar for each step, and the lines above it.
+"""In: the log records of order_sync that carry `progress`, `waits` or a warning.
+Out: a bar for each step, and the lines above it.
 Never: an end of the run because nobody reads them."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: counts of the queue, rejected rows and orders that cannot go on.
-Flow out: a table by customer, and lines with reasons and next steps.
+"""In: counts of the queue, rejected rows and orders that cannot go on.
+Out: a table by customer, and lines with reasons and next steps.
 Never: more than the first rows of a kind; --json has them all."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Flow in: a `Report`, or the stories of the orders of one number.
-Flow out: tables and lines, with the next step of each order and each kind of error.
+"""In: a `Report`, or the stories of the orders of one number.
+Out: tables and lines, with the next step of each order and each kind of error.
 Never: a line for each of several rows to which the same thing happened at the same time."""
 
 from __future__ import annotations

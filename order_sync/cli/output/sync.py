@@ -1,5 +1,5 @@
-"""Flow in: the `Summary` of a run.
-Flow out: a table by customer, what was created, and what is left with its next step.
+"""In: the `Summary` of a run.
+Out: a table by customer, what was created, and what is left with its next step.
 Never: the advice to retry where no row is rejected."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-// Flow in: counts and revisions, asked for once a second; rows as HTML that the server has escaped.
-// Flow out: a board that fills itself as one scrolls and stays up to date.
+// In: counts and revisions, asked for once a second; rows as HTML that the server has escaped.
+// Out: a board that fills itself as one scrolls and stays up to date.
 // Never: text put into the page as HTML by this script, and no request to another host.
 
 const REFRESH_MS = 1000;
