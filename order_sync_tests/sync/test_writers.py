@@ -27,7 +27,7 @@ def test_all_rows_are_created_once(stage: Stage, operation: Operation) -> None:
     before = len(stage.emulator.requests())
     stage.create(operation, rows, writers=4, first_batch=5)
     stage.check_once(operation, rows)
-    assert peak(stage, before) == 4
+    assert 1 < peak(stage, before) <= 4
 
 
 def test_one_writer_is_one_request_at_a_time(stage: Stage) -> None:
