@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.daemon
 SHIPPED = ROOT / "deploy" / "postgres"
 SPEED = 30  # of monday's clock: a minute is two seconds
 CREATES = 60  # a minute
+BUDGET_IS_SPENT = (429, "COMPLEXITY_BUDGET_EXHAUSTED")
 LOCATIONS = ("order_sync", "order_sync_2")
 OTHER_BOARD = EMBEDDED_BOARD + 10
 #: Customers with the board that their orders go to.
@@ -221,8 +223,11 @@ def ended(stage: Stage, instance: dg.DagsterInstance, runs: list[str]) -> list[R
     by_key = {row["idempotency_key"]: row["run_id"] for row in stage.rows(stage.tables.journal)}
     mutations = [request for request in stage.mutations() if by_key[request["idempotency_key"]] in runs]
     assert {by_key[request["idempotency_key"]] for request in mutations} == set(runs)
-    # No refusal: neither for complexity nor because somebody else writes to the board.
-    assert {(request["status"], *request["error_codes"]) for request in stage.emulator.requests()} == {(200,)}
+    # Nobody else writes to the board. A refusal for complexity is rare: at this speed a moment in which the machine is
+    # busy is seconds of monday's minute.
+    answers = Counter((request["status"], *request["error_codes"]) for request in stage.emulator.requests())
+    assert answers.keys() <= {(200,), BUDGET_IS_SPENT}
+    assert answers[BUDGET_IS_SPENT] <= 1 + answers[200,] // 20
     assert sum(request["cost"] for request in mutations) > 3 * 30_000 * CREATES, "no more than a minute's budget"
     assert stage.unsynced() == 0
     assert stage.agreement().agree
