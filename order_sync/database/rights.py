@@ -16,6 +16,7 @@ from order_sync.database.ddl import grant, table_name
 from order_sync.database.tables import NOT_NEEDED, WRITTEN, Tables
 
 OF_COLUMNS = frozenset({"SELECT", "UPDATE"})  # what can be granted for some columns only
+RIGHTS_A_QUERY = 200  # asked for in one: five parameters each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +91,6 @@ def _columns(table: sa.Table, right: str, found: Mapping[str, catalog.FoundColum
         if column.name not in NOT_NEEDED and (right == "SELECT" or ours or column.name in WRITTEN)
     ]
     return [found[name.lower()].name for name in names if name.lower() in found]
-
-
-RIGHTS_A_QUERY = 200  # five parameters each
 
 
 def granted(database: Database, wanted: Sequence[tuple[sa.Table, str, str | None]]) -> list[bool | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -184,13 +184,7 @@ class Planner:
             for board, of in self._by_board(rows).items()
             for key, judged in self._items_of(board, of).items()
         }
-        planned = []
-        for row in rows:
-            judged = self._draft.items[row["delta_uuid"]]
-            created = next(self._placeholder) if judged.happens is Happens.CREATE else judged.monday_id
-            state = State.ERROR if judged.happens is Happens.REJECT else State.PENDING
-            planned.append(row | {"monday_item_id": created, "sync_state": state, "created_at": None})
-        return planned
+        return [row | {"created_at": None} for row in self._after(rows, self._draft.items, "monday_item_id")]
 
     def _items_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, _Judged]:
         """Those of one board."""
@@ -242,13 +236,15 @@ class Planner:
             for board, of in self._by_board(rows).items()
             for key, judged in self._subitems_of(board, of).items()
         }
-        planned = []
+        return list(self._after(rows, self._draft.subitems, "monday_subitem_id"))
+
+    def _after(self, rows: Sequence[Row], judged_rows: Mapping[str, _Judged], id_column: str) -> Iterator[Row]:
+        """The rows as their step would leave them: with monday's id, or one below 0, and their state."""
         for row in rows:
-            judged = self._draft.subitems[row["delta_uuid"]]
+            judged = judged_rows[row["delta_uuid"]]
             created = next(self._placeholder) if judged.happens is Happens.CREATE else judged.monday_id
             state = State.ERROR if judged.happens is Happens.REJECT else State.PENDING
-            planned.append(row | {"monday_subitem_id": created, "sync_state": state})
-        return planned
+            yield row | {id_column: created, "sync_state": state}
 
     def _subitems_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, _Judged]:
         mapping, site = self._mapping.subitems, self._sites.get(board_id)
