@@ -19,7 +19,8 @@ from order_sync.database.check import create_all
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import WritableDatabase
-from order_sync.database.journal import Journal, Operation
+from order_sync.database.entries import Operation
+from order_sync.database.journal import Journal
 from order_sync.database.tables import make_tables
 from order_sync.demo.samples import arriving_orders, insert_orders
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
 from order_sync.database.connection import WritableDatabase, chunks, in_transaction
+from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
 from order_sync.database.holders import LOOKS, PAUSE, Holders, Verdict, verdict
-from order_sync.database.journal import Operation
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import Tables
 from order_sync.database.unreadable import shown

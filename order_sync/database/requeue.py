@@ -13,7 +13,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from order_sync.database.connection import WritableDatabase, chunks
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.database.tables import Tables
 from order_sync.database.writes import expect_none
 from order_sync.orders.states import Action, State

@@ -19,8 +19,9 @@ from order_sync.database.check import check_tables
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Readiness, commit
 from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.entries import boards_in_doubt
 from order_sync.database.housekeeping import expire
-from order_sync.database.journal import Journal, boards_in_doubt
+from order_sync.database.journal import Journal
 from order_sync.database.queue import QueueReader
 from order_sync.database.sources import check_sources
 from order_sync.database.sql_server import is_transient

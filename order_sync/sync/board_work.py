@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping, 
 from dataclasses import dataclass, field
 
 from order_sync.database.claims import OrderQueue
-from order_sync.database.journal import Journal, Operation
+from order_sync.database.entries import Operation
+from order_sync.database.journal import Journal
 from order_sync.monday.board import Board, read_boards
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.fit import look_at_items, look_at_subitems, read_again

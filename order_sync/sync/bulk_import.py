@@ -18,7 +18,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from order_sync.database.journal import Entry, Journal, Operation
+from order_sync.database.entries import Entry, Operation
+from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import item_texts
 from order_sync.monday.budget import Leave

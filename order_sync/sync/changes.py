@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from order_sync.database.journal import Journal, Operation
+from order_sync.database.entries import Operation
+from order_sync.database.journal import Journal
 from order_sync.monday import operations
 from order_sync.monday.board import Board, find_gone, find_removed, find_unkeyed, subitems_of
 from order_sync.monday.client import MondayClient, read_data

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from order_sync.database.journal import Entry, Journal, Operation
+from order_sync.database.entries import Entry, Operation
+from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import find_items, find_subitems, read_board
 from order_sync.monday.budget import Leave

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.monday.board import BOARDS_A_CALL
 from order_sync.monday.budget import WINDOW_SECONDS
 from order_sync.monday.lists import LOOK_UP

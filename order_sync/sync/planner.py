@@ -15,7 +15,7 @@ from itertools import count
 from math import ceil
 from typing import Any
 
-from order_sync.database.journal import Operation, entries_in_doubt, known_groups, known_items, recent_imports
+from order_sync.database.entries import Operation, entries_in_doubt, known_groups, known_items, recent_imports
 from order_sync.database.queue import QueueReader
 from order_sync.database.states import HeaderState, LineState, header_states, line_states
 from order_sync.monday.board import (

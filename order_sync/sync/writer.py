@@ -18,7 +18,8 @@ from typing import Any
 
 from graphql import DocumentNode
 
-from order_sync.database.journal import Entry, Journal, Operation
+from order_sync.database.entries import Entry, Operation
+from order_sync.database.journal import Journal
 from order_sync.monday import operations
 from order_sync.monday.budget import Leave
 from order_sync.monday.client import MondayClient

@@ -15,7 +15,7 @@ from order_sync.database import audit, catalog
 from order_sync.database import connection as database_module
 from order_sync.database.check import check_tables
 from order_sync.database.commit import readiness
-from order_sync.database.journal import (
+from order_sync.database.entries import (
     Entry,
     Operation,
     boards_in_doubt,

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from order_sync.database import journal as journal_module
+from order_sync.database import board_lease
 from order_sync.database.connection import Row
+from order_sync.database.entries import Entry, Operation, boards_in_doubt
 from order_sync.database.housekeeping import expire
-from order_sync.database.journal import Entry, Journal, Operation, boards_in_doubt
+from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import LeaseLost, Rejected, Rule, Transient
 from order_sync.orders.states import State
@@ -52,7 +53,7 @@ def expire_board(site: Site) -> None:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses of `holding_board`, which take no time here."""
     pauses: list[float] = []
-    monkeypatch.setattr(journal_module, "sleep", pauses.append)
+    monkeypatch.setattr(board_lease, "sleep", pauses.append)
     return pauses
 
 

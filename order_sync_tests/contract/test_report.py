@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from order_sync.cli.output.reports import print_report
-from order_sync.database.journal import Journal, Operation
+from order_sync.database.entries import Operation
+from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
 from order_sync.monday.errors import REJECTED_CODES
 from order_sync.orders.errors import Rejected, Rule, Transient

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from order_sync.database import connection as database_module
 from order_sync.database.commit import commit
-from order_sync.database.journal import Entry, Operation
+from order_sync.database.entries import Entry, Operation
 from order_sync.database.requeue import requeue
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import LeaseLost, Rejected, WriteLost

@@ -25,9 +25,10 @@ from order_sync.database import audit, catalog, check, reconcile, rights
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
+from order_sync.database.entries import Entry, Operation, boards_in_doubt
 from order_sync.database.held import Cause, held_orders
 from order_sync.database.housekeeping import expire, runs_at_work
-from order_sync.database.journal import Entry, Journal, Operation, boards_in_doubt
+from order_sync.database.journal import Journal
 from order_sync.database.known_customers import known_customers, waiting_customers
 from order_sync.database.reconcile import BoardItem, BoardSubitem, Comparison
 from order_sync.database.requeue import requeue

@@ -24,7 +24,7 @@ import tenacity
 from order_sync.assets import main_tables, monday, queue
 from order_sync.automation.jobs import JOB_NAME
 from order_sync.cli import launch
-from order_sync.database import journal
+from order_sync.database import board_lease
 from order_sync.deployments import resources
 from order_sync.monday.pacing import Pacer
 from order_sync.resources import runs
@@ -161,7 +161,7 @@ def quick_time() -> Iterator[None]:
 
     with (
         mock.patch.object(tenacity.nap, "time", SimpleNamespace(sleep=sleep)),
-        mock.patch.object(journal, "sleep", sleep),
+        mock.patch.object(board_lease, "sleep", sleep),
         mock.patch.object(runs, "sleep", sleep),
     ):
         yield

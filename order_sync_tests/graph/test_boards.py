@@ -21,7 +21,8 @@ from pydantic import SecretStr
 
 from order_sync.cli import launch
 from order_sync.cli.output.progress import progress
-from order_sync.database.journal import Journal, Operation
+from order_sync.database.entries import Operation
+from order_sync.database.journal import Journal
 from order_sync.demo.board import board_seeds
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
 from order_sync.io_managers import monday as monday_io

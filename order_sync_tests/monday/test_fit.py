@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.board import read_board
 from order_sync.monday.fit import look_at_items, look_at_subitems

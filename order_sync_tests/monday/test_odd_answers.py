@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from graphql import OperationDefinitionNode, SelectionSetNode, parse
 
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import (
     find_gone,

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from order_sync.database.connection import WritableDatabase
-from order_sync.database.journal import Journal, Operation
+from order_sync.database.entries import Operation
+from order_sync.database.journal import Journal
 from order_sync.database.tables import make_tables
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator, Fault

@@ -11,7 +11,8 @@ from unittest import mock
 
 import pytest
 
-from order_sync.database.journal import Entry, Journal, Operation
+from order_sync.database.entries import Entry, Operation
+from order_sync.database.journal import Journal
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday import operations
 from order_sync.monday.client import MondayClient

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.monday.pacing import FIRST_COST, MINUTE_COMPLEXITY, Clock
 from order_sync.sync.forecast import PLANS, Forecast, Pace, Work, forecast, shares
 from order_sync_tests.sync.stage import Stage

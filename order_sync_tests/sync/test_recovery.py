@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import QuotaExhausted
 from order_sync.sync.rows import NewRow

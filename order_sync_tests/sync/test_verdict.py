@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.transport import MondayTransport, Reply, read_reply
 from order_sync.orders.errors import BoardRefused, Rejected

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import Fatal, LeaseLost, QuotaExhausted, Transient
 from order_sync.orders.states import State

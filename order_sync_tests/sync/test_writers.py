@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.pacing import Clock
 from order_sync.orders.errors import Fatal, QuotaExhausted, Rejected, Transient

@@ -1,0 +1,125 @@
+"""The lease on a board: one run writes to a board at a time.
+
+In: a board and the run that wants it. Out: its row in ORDER_SYNC_BOARDS, taken, renewed and released.
+Never takes a board from a run that may be alive: only a free, an expired or an ended run's lease changes hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from time import sleep
+from types import MappingProxyType
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from order_sync.database.connection import WritableDatabase, in_transaction
+from order_sync.database.tables import Tables
+from order_sync.database.writes import lost
+from order_sync.orders.errors import LeaseLost
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class BoardLease:
+    """One board, as one run holds it or would like to."""
+
+    def __init__(
+        self,
+        database: WritableDatabase,
+        tables: Tables,
+        *,
+        board_id: int,
+        run_id: str,
+        lease_seconds: float,
+        is_over: Callable[[str], bool] = lambda run_id: False,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self.board_id = board_id
+        self.run_id = run_id
+        self._lease = timedelta(seconds=lease_seconds)
+        self._is_over = is_over
+
+    @contextmanager
+    def holding_board(
+        self, on_wait: Callable[[str], None] = lambda holder: None, *, name: str | None = None, url: str | None = None
+    ) -> Iterator[None]:
+        """Holds the board for this run, waiting until its present holder lets go, dies or expires.
+
+        `on_wait` is called with the holder's run id about once a second. `name` and `url` are monday's, kept for links.
+        """
+        told = {column: value for column, value in (("name", name), ("url", url)) if value}
+        while holder := self._holder(told):
+            on_wait(holder)
+            sleep(1.0)
+        try:
+            yield
+        finally:
+            self._release_board()
+
+    def _holder(self, told: Mapping[str, str] = NOTHING) -> str | None:
+        try:
+            return self._try_board(told)
+        except IntegrityError:
+            return "another run"  # which added the board's row at the same moment
+
+    @in_transaction
+    def _try_board(self, connection: sa.Connection, told: Mapping[str, str] = NOTHING) -> str | None:
+        """None if the board is ours now, else the run that holds it. `told` is what monday says of the board."""
+        boards = self._tables.boards
+        mine = boards.c.board_id == self.board_id
+        now = self._database.now(connection)
+        row = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(mine)).first()
+        if row is None:
+            connection.execute(sa.insert(boards).values(board_id=self.board_id))
+        elif self._is_held_by_another(row.run_id, row.leased_until, now):
+            return str(row.run_id)
+        # Conditional on what was read: two runs may have read the same free board.
+        before = row.run_id if row and row.run_id else None
+        unchanged = boards.c.run_id == before if before else boards.c.run_id.is_(None)
+        connection.execute(
+            sa.update(boards).where(mine, unchanged).values(run_id=self.run_id, leased_until=now + self._lease, **told)
+        )
+        holder = connection.execute(sa.select(boards.c.run_id).where(mine)).scalar()
+        if holder == self.run_id:
+            return None
+        if holder == before:
+            raise lost(f"board {self.board_id} was nobody's")
+        return "another run"
+
+    def _is_held_by_another(self, run_id: str | None, leased_until: datetime, now: datetime) -> bool:
+        return run_id not in (None, self.run_id) and leased_until > now and not self._is_over(str(run_id))
+
+    @in_transaction
+    def _release_board(self, connection: sa.Connection) -> None:
+        boards = self._tables.boards
+        connection.execute(
+            sa.update(boards)
+            .where(boards.c.board_id == self.board_id, boards.c.run_id == self.run_id)
+            .values(run_id=sa.null(), leased_until=sa.null())
+        )
+
+    @in_transaction
+    def renew(self, connection: sa.Connection) -> None:
+        """Keeps the board for another lease time; raises LeaseLost if another run has taken it."""
+        self._renew(connection)
+
+    def _renew(self, connection: sa.Connection) -> datetime:
+        boards = self._tables.boards
+        now = self._database.now(connection)
+        here = boards.c.board_id == self.board_id
+        connection.execute(
+            sa.update(boards).where(here, boards.c.run_id == self.run_id).values(leased_until=now + self._lease)
+        )
+        kept = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(here)).first()
+        if kept is None or kept.run_id != self.run_id:
+            raise LeaseLost(
+                f"Run {self.run_id} has lost board {self.board_id} to another run. Nothing is lost: that run, "
+                "or the next one, resolves what was in flight. Let it finish, then start again."
+            )
+        if kept.leased_until <= now:
+            raise lost(f"the lease on board {self.board_id} was not renewed")
+        return now

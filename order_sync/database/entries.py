@@ -1,0 +1,126 @@
+"""What the journal holds: requests with what they create, and which of them are in doubt.
+
+In: rows of ORDER_SYNC_JOURNAL and ORDER_SYNC_GROUPS. Out: entries with their exact body and their age.
+Reads only; the one module that writes the journal is journal.py.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.database.connection import Database, chunks
+from order_sync.database.tables import Tables
+
+
+class Operation(StrEnum):
+    """What a journalled request creates; its keys are group titles or delta_uuids of the queue rows."""
+
+    GROUPS = "create_group"
+    ITEMS = "create_item"
+    SUBITEMS = "create_subitem"
+    IMPORT = "ingest_items"  # many items at once, as a job; see monday/bulk_import.py
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One request: what it creates, under which idempotency key, with which exact body."""
+
+    idempotency_key: str
+    operation: Operation
+    keys: tuple[str, ...]  # alias a0 creates keys[0], and so on
+    body: str
+    age: timedelta = timedelta(0)  # since it was opened; the idempotency key's own age
+    quiet: timedelta = timedelta(0)  # since it was last sent
+
+
+def boards_in_doubt(
+    database: Database, tables: Tables, is_over: Callable[[str], bool] = lambda run_id: False
+) -> list[int]:
+    """Boards with open entries whose answer no run is waiting for any more."""
+    journal, boards = tables.journal, tables.boards
+    query = (
+        sa.select(journal.c.board_id, journal.c.run_id, boards.c.run_id.label("holder"), boards.c.leased_until)
+        .select_from(journal.outerjoin(boards, boards.c.board_id == journal.c.board_id))
+        .where(journal.c.state == "OPEN")
+        .distinct()
+    )
+    now = database.current_time()
+    doubtful = {
+        row["board_id"]
+        for row in database.rows(query)
+        if row["holder"] != row["run_id"] or row["leased_until"] <= now or is_over(row["run_id"])
+    }
+    return sorted(doubtful)
+
+
+def entries_in_doubt(
+    database: Database, tables: Tables, board_id: int, operation: Operation | None = None
+) -> list[Entry]:
+    """Every open entry of a board: the answer never came, or was never recorded."""
+    journal = tables.journal
+    query = sa.select(journal).where(journal.c.board_id == board_id, journal.c.state == "OPEN")
+    if operation:
+        query = query.where(journal.c.operation == operation)
+    query = query.order_by(journal.c.opened_at)
+    now, rows = database.reading(lambda connection: (database.now(connection), connection.execute(query).all()))
+    return [
+        Entry(
+            idempotency_key=row.idempotency_key,
+            operation=Operation(row.operation),
+            keys=tuple(json.loads(row.keys)),
+            body=row.body,
+            age=now - row.opened_at,
+            quiet=now - row.sent_at,
+        )
+        for row in rows
+    ]
+
+
+def recent_imports(database: Database, tables: Tables, age: timedelta) -> tuple[int, int]:
+    """How many import jobs were started since then, on any board, and of how many rows."""
+    journal = tables.journal
+    since = database.current_time() - age
+    query = sa.select(journal.c["keys"]).where(journal.c.operation == Operation.IMPORT, journal.c.opened_at > since)
+    rows = database.rows(query)
+    return len(rows), sum(len(json.loads(row["keys"])) for row in rows)
+
+
+def known_groups(
+    database: Database, tables: Tables, board_id: int, among: Collection[str] | None = None
+) -> dict[str, str]:
+    """Groups that this project made on the board, or those of them whose id is `among` these: id by title."""
+    groups = tables.groups
+    query = sa.select(groups.c.title, groups.c.group_id).where(groups.c.board_id == board_id)
+    rows = database.rows(query.order_by(groups.c.created_at, groups.c.group_id))
+    return {row["title"]: row["group_id"] for row in rows if among is None or row["group_id"] in among}
+
+
+def known_items(database: Database, tables: Tables, items: Collection[int]) -> dict[int, str]:
+    """Those of the items that a header has, with the header's delta_uuid."""
+    h = tables.header_queue
+    queries = (
+        sa.select(h.c.monday_item_id, h.c.delta_uuid).where(h.c.monday_item_id.in_(chunk)) for chunk in chunks(items)
+    )
+    return {row["monday_item_id"]: row["delta_uuid"] for query in queries for row in database.rows(query)}
+
+
+def payloads(entry: Entry) -> dict[str, str]:
+    """What the request says of each of its rows, as JSON by key: its variables, or its line of an import's file."""
+    body = json.loads(entry.body)
+    if entry.operation is Operation.IMPORT:
+        rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(body["csv"], newline="")))
+    else:
+        variables = body["variables"]
+        names = [found[1] for name in variables if (found := re.fullmatch(r"(.*\D)0", name))]  # the first row's
+        rows = [{name: variables[f"{name}{number}"] for name in names} for number in range(len(entry.keys))]
+    return {key: json.dumps(row, ensure_ascii=False) for key, row in zip(entry.keys, rows, strict=True)}

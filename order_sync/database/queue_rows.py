@@ -1,0 +1,105 @@
+"""Ids and rejections in the queue rows, as the transaction writes them that closes a request or adopts rows.
+
+In: monday's ids, or the reasons of rejections, by delta_uuid; groups by title. Out: the rows that have them.
+Never touches a row that has an id, or that is no longer PENDING; raises WriteLost where a write did not arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from order_sync.database.conditions import of_each_row
+from order_sync.database.connection import chunks
+from order_sync.database.entries import Operation
+from order_sync.database.tables import Tables
+from order_sync.database.writes import expect_none, lost, set_by_key
+from order_sync.orders.errors import Rejected
+from order_sync.orders.states import State
+from order_sync.text.counted import counted
+
+
+def write_ids(
+    connection: sa.Connection,
+    tables: Tables,
+    board_id: int,
+    operation: Operation,
+    created: Mapping[str, str],
+    now: datetime,
+) -> None:
+    if not created:
+        return
+    if operation is Operation.GROUPS:
+        _write_groups(connection, tables, board_id, created, now)
+        return
+    table, column = _target(tables, operation)
+    ids = {key: {column.name: int(monday_id)} for key, monday_id in created.items()}
+    set_by_key(connection, table.c.delta_uuid, ids, column.is_(None))
+
+
+def expect_ids(
+    connection: sa.Connection, tables: Tables, board_id: int, operation: Operation, created: Mapping[str, str]
+) -> None:
+    """Raises WriteLost if ids that this transaction wrote are not there."""
+    if operation is Operation.GROUPS:
+        groups = tables.groups
+        here = sa.select(groups.c.group_id).where(groups.c.board_id == board_id)
+        if unknown := set(created.values()).difference(connection.execute(here).scalars()):
+            raise lost(f"{counted(len(unknown), 'group was', 'groups were')} not there")
+        return
+    table, column = _target(tables, operation)
+    for chunk in chunks(created):
+        rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(chunk), of_each_row(column.is_(None)))
+        expect_none(connection, rows, f"had no {column.name}")
+
+
+def write_rejections(
+    connection: sa.Connection, tables: Tables, operation: Operation, rejected: Mapping[str, Rejected]
+) -> None:
+    if not rejected or operation is Operation.GROUPS:
+        return
+    table, _ = _target(tables, operation)
+    set_by_key(
+        connection,
+        table.c.delta_uuid,
+        {key: {"sync_error_message": str(reason)} for key, reason in rejected.items()},
+        table.c.sync_state == State.PENDING,
+        alike={"sync_state": State.ERROR, "retry_count": table.c.retry_count + 1},
+    )
+
+
+def expect_rejections(
+    connection: sa.Connection, tables: Tables, operation: Operation, rejected: Mapping[str, Rejected]
+) -> None:
+    if operation is Operation.GROUPS:
+        return
+    table, _ = _target(tables, operation)
+    for chunk in chunks(rejected):
+        still = of_each_row(table.c.sync_state == State.PENDING)
+        rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(chunk), still)
+        expect_none(connection, rows, "were not in ERROR")
+
+
+def _target(tables: Tables, operation: Operation) -> tuple[sa.Table, sa.Column[Any]]:
+    """The queue table that an operation writes back to, and its column for monday's id."""
+    if operation in (Operation.ITEMS, Operation.IMPORT):
+        return tables.header_queue, tables.header_queue.c.monday_item_id
+    return tables.line_queue, tables.line_queue.c.monday_subitem_id
+
+
+def _write_groups(
+    connection: sa.Connection, tables: Tables, board_id: int, created: Mapping[str, str], now: datetime
+) -> None:
+    groups = tables.groups
+    here = groups.c.board_id == board_id
+    known = set(connection.execute(sa.select(groups.c.group_id).where(here)).scalars())
+    new = [
+        {"board_id": board_id, "group_id": group_id, "title": title, "created_at": now}
+        for title, group_id in created.items()
+        if group_id not in known
+    ]
+    if new:
+        connection.execute(sa.insert(groups), new)
