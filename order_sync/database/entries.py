@@ -114,6 +114,36 @@ def known_items(database: Database, tables: Tables, items: Collection[int]) -> d
     return {row["monday_item_id"]: row["delta_uuid"] for query in queries for row in database.rows(query)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What a request says of one row. None: it does not say it."""
+
+    name: str | None
+    values: str | None  # column values by column id, as JSON
+    place: str | None  # the group of an item, or the item of a subitem
+
+
+def sent_rows(entry: Entry) -> dict[str, Sent]:
+    """What the request says of each of its rows, by key."""
+    body = json.loads(entry.body)
+    if entry.operation is Operation.IMPORT:
+        group = json.loads(body["request"])["variables"]["group"]
+        names = [row["name"] for row in csv.DictReader(io.StringIO(body["csv"], newline=""))]
+        values = body.get("values") or [None] * len(names)  # an import that the first version began has none
+        rows = zip(names, values, strict=True)
+        return {key: Sent(name=name, values=of, place=group) for key, (name, of) in zip(entry.keys, rows, strict=True)}
+    variables = body.get("variables", {})
+    place = "parent" if entry.operation is Operation.SUBITEMS else "group"
+    return {
+        key: Sent(
+            name=variables.get(f"name{number}"),
+            values=variables.get(f"values{number}"),
+            place=variables.get(f"{place}{number}"),
+        )
+        for number, key in enumerate(entry.keys)
+    }
+
+
 def payloads(entry: Entry) -> dict[str, str]:
     """What the request says of each of its rows, as JSON by key: its variables, or its line of an import's file."""
     body = json.loads(entry.body)

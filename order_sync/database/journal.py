@@ -16,19 +16,29 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from order_sync.database import written
 from order_sync.database.board_lease import BoardLease
 from order_sync.database.conditions import of_each_row, waits
 from order_sync.database.connection import WritableDatabase, chunks, in_transaction
 from order_sync.database.entries import (
     Entry,
     Operation,
+    Sent,
     entries_in_doubt,
     known_groups,
     known_items,
     payloads,
     recent_imports,
+    sent_rows,
 )
-from order_sync.database.queue_rows import expect_ids, expect_rejections, write_ids, write_rejections
+from order_sync.database.queue_rows import (
+    expect_groups,
+    expect_ids,
+    expect_rejections,
+    write_groups,
+    write_ids,
+    write_rejections,
+)
 from order_sync.database.tables import Tables
 from order_sync.database.writes import expect_none, lost, set_by_key
 from order_sync.orders.errors import LeaseLost, Rejected, Transient
@@ -120,6 +130,7 @@ class Journal(BoardLease):
     ) -> None:
         """Writes ids and rejections into the queue rows and closes the entry, in one transaction.
 
+        What was created is on record in ORDER_SYNC_ITEMS or ORDER_SYNC_SUBITEMS from then on, as it was sent.
         `created` maps a key to monday's id, `rejected` a key to the reason, `unsettled` a key to why it is neither
         yet; all of it is logged, with monday's `request_id`. Ids are written whether or not the
         rows' own lease has expired: they are facts of the board, and whoever holds the board may record them.
@@ -137,7 +148,7 @@ class Journal(BoardLease):
             .where(mine, journal.c.state == "OPEN")
             .values(state="CLOSED", closed_at=now, body=sa.null(), run_id=self.run_id)
         )
-        write_ids(connection, self._tables, self.board_id, entry.operation, created or {}, now)
+        self._write_ids(connection, entry.operation, created or {}, now, sent_rows(entry) if created else NOTHING)
         write_rejections(connection, self._tables, entry.operation, rejected or {})
         request = {"idempotency_key": entry.idempotency_key, "request_id": _short(request_id)}
         sent = payloads(entry) if self._log_payloads else {}
@@ -145,7 +156,8 @@ class Journal(BoardLease):
         self._log(connection, now, entry.operation, "rejected", reasons=rejected, request=request, sent=sent)
         self._log(connection, now, entry.operation, "unsettled", reasons=unsettled, request=request, sent=sent)
         self._expect_entry(connection, entry, state="CLOSED")
-        expect_ids(connection, self._tables, self.board_id, entry.operation, created or {})
+        if entry.operation is Operation.GROUPS:  # the ids of others were looked at where they went on record
+            expect_groups(connection, self._tables, self.board_id, created or {})
         expect_rejections(connection, self._tables, entry.operation, rejected or {})
 
     def adopt(self, operation: Operation, found: Mapping[str, str]) -> None:
@@ -156,9 +168,12 @@ class Journal(BoardLease):
     @in_transaction
     def _adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
         now = self._renew(connection)
-        write_ids(connection, self._tables, self.board_id, operation, found, now)
+        self._write_ids(connection, operation, found, now)
         self._log(connection, now, operation, "adopted", ids=found)
-        expect_ids(connection, self._tables, self.board_id, operation, found)
+        if operation is Operation.GROUPS:
+            expect_groups(connection, self._tables, self.board_id, found)
+        else:
+            expect_ids(connection, self._tables, operation, found)
 
     @in_transaction
     def adopt_lines(self, connection: sa.Connection, found: Mapping[tuple[str, str], tuple[int, int]]) -> int:
@@ -175,8 +190,9 @@ class Journal(BoardLease):
                     adopted[row.delta_uuid] = {"monday_subitem_id": subitem_id, "parent_item_id": item_id}
         set_by_key(connection, line.c.delta_uuid, adopted, *free)
         new = {delta_uuid: str(ids["monday_subitem_id"]) for delta_uuid, ids in adopted.items()}
+        written.record(connection, self._tables, Operation.SUBITEMS, new, self._stamp(now))
         self._log(connection, now, Operation.SUBITEMS, "adopted", ids=new)
-        expect_ids(connection, self._tables, self.board_id, Operation.SUBITEMS, new)
+        expect_ids(connection, self._tables, Operation.SUBITEMS, new)
         return len(adopted)
 
     def known_items(self, items: Collection[int]) -> dict[int, str]:
@@ -187,7 +203,8 @@ class Journal(BoardLease):
     def forget_items(self, connection: sa.Connection, items: Collection[int]) -> dict[int, str]:
         """Takes items that are no more from headers that wait, and from waiting lines the subitems under them.
 
-        Returns the record_uuid by item. Orders that are SYNCED keep theirs: nothing would create them again.
+        Neither stays in ORDER_SYNC_ITEMS and ORDER_SYNC_SUBITEMS. Returns the record_uuid by item. Orders that are
+        SYNCED keep theirs: nothing would create them again.
         """
         if not items:
             return {}
@@ -210,6 +227,7 @@ class Journal(BoardLease):
         for chunk in chunks(items):
             kept = sa.select(h.c.delta_uuid).where(h.c.monday_item_id.in_(chunk), h.c.sync_state == State.PENDING)
             expect_none(connection, kept, "still had an item that is no more")
+        written.forget_items(connection, self._tables, items)
         return forgotten
 
     @in_transaction
@@ -228,6 +246,7 @@ class Journal(BoardLease):
             has_one = of_each_row(pending, line.c.monday_subitem_id.is_not(None))
             kept = sa.select(line.c.delta_uuid).where(line.c.delta_uuid.in_(chunk), has_one)
             expect_none(connection, kept, "still had a subitem that is no longer on the board")
+        written.forget_subitems(connection, self._tables, [int(subitem) for subitem in removed.values()])
 
     def reject(self, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
         """Turns rows into ERROR that are rejected before anything is sent; a thousand in a transaction."""
@@ -252,6 +271,26 @@ class Journal(BoardLease):
     def known_groups(self, among: Collection[str] | None = None) -> dict[str, str]:
         """Groups that this project made on the board, or those of them whose id is `among` these: id by title."""
         return known_groups(self._database, self._tables, self.board_id, among)
+
+    def _write_ids(
+        self,
+        connection: sa.Connection,
+        operation: Operation,
+        ids: Mapping[str, str],
+        now: datetime,
+        sent: Mapping[str, Sent] = NOTHING,
+    ) -> None:
+        """Writes ids into the queue rows, and puts on record what was sent with them. Groups are no row's."""
+        if not ids:
+            return
+        if operation is Operation.GROUPS:
+            write_groups(connection, self._tables, self.board_id, ids, now)
+            return
+        write_ids(connection, self._tables, operation, ids)
+        written.record(connection, self._tables, operation, ids, self._stamp(now), sent)
+
+    def _stamp(self, now: datetime) -> written.Stamp:
+        return written.Stamp(board_id=self.board_id, run_id=self.run_id, written_at=now)
 
     def _expect_entry(self, connection: sa.Connection, entry: Entry, **values: str) -> None:
         """Raises if the request's row is not this run's, with these values, at the end of a transaction."""
@@ -286,18 +325,19 @@ class Journal(BoardLease):
         """One line for each row in ORDER_SYNC_LOG; groups have none, as they are no row's."""
         if operation is Operation.GROUPS or not (ids or reasons):
             return
-        common: dict[str, Any] = dict.fromkeys(("monday_id", "code", "message", "request_id", "idempotency_key"))
-        common |= {**request, "logged_at": now, "run_id": self.run_id, "board_id": self.board_id}
+        common: dict[str, Any] = {name: value for name, value in request.items() if value is not None}
+        common |= {"logged_at": now, "run_id": self.run_id, "board_id": self.board_id}
         common |= {"operation": operation, "outcome": outcome}
+        if reasons:  # each line has the same columns, and none that is NULL in all of them
+            common = dict.fromkeys(("code", "message", "request_id")) | common
         lines: list[dict[str, Any]] = [{"delta_uuid": row, "monday_id": int(i)} for row, i in (ids or {}).items()]
         for row, reason in (reasons or {}).items():
             line = {"delta_uuid": row, "message": str(reason), "code": _short(reason.code)}
             lines.append(line | ({"request_id": _short(reason.request_id)} if reason.request_id else {}))
+        if sent:
+            lines = [line | {"payload": sent.get(line["delta_uuid"])} for line in lines]
         for chunk in chunks(lines):
-            connection.execute(
-                sa.insert(self._tables.log).inline(),
-                [common | line | {"payload": sent.get(line["delta_uuid"])} for line in chunk],
-            )
+            connection.execute(sa.insert(self._tables.log).inline(), [common | line for line in chunk])
 
 
 def _short(text: str | None) -> str | None:

@@ -18,6 +18,7 @@ from order_sync.database.connection import Row, chunks
 from order_sync.database.counts import QueueCounts
 from order_sync.database.customers import spelling
 from order_sync.database.guid import uuid_key
+from order_sync.database.written import boards_of
 from order_sync.orders.naming import CUSTOMER, customer_key
 from order_sync.orders.states import State
 
@@ -168,17 +169,22 @@ class QueueReader(QueueCounts):
         return self.database.rows(query.where(is_of_run(h, run_id)).order_by(h.c.created_at, h.c.delta_uuid))
 
     def item_boards(self, record_uuids: Collection[str]) -> dict[int, int]:
-        """The board of each item of these orders, by item id, as far back as the log goes."""
+        """The board of each item of these orders, by item id; of orders that are not on record, as the log has it.
+
+        An order that the first version carried, and whose item nobody has written to since, is only in the log.
+        """
         h, log = self.tables.header_queue, self.tables.log
+        on_record = boards_of(self.database, self.tables, record_uuids)
+        found = {place.item_id: place.board_id for place in on_record.values()}
         query = (
             sa.select(log.c.monday_id, log.c.board_id)
             .select_from(h.join(log, log.c.delta_uuid == h.c.delta_uuid))
             .where(log.c.outcome.in_(["created", "adopted"]), log.c.board_id.is_not(None))
         )
-        found = (
-            row for chunk in chunks(record_uuids) for row in self.database.rows(query.where(h.c.record_uuid.in_(chunk)))
-        )
-        return {row["monday_id"]: row["board_id"] for row in found}
+        for chunk in chunks(set(record_uuids) - on_record.keys()):
+            for row in self.database.rows(query.where(h.c.record_uuid.in_(chunk))):
+                found[row["monday_id"]] = row["board_id"]
+        return found
 
     def run_lines(self, run_id: str) -> list[Row]:
         """What became of a run's lines.

@@ -22,38 +22,41 @@ from order_sync.orders.states import State
 from order_sync.text.counted import counted
 
 
-def write_ids(
-    connection: sa.Connection,
-    tables: Tables,
-    board_id: int,
-    operation: Operation,
-    created: Mapping[str, str],
-    now: datetime,
-) -> None:
-    if not created:
-        return
-    if operation is Operation.GROUPS:
-        _write_groups(connection, tables, board_id, created, now)
-        return
+def write_ids(connection: sa.Connection, tables: Tables, operation: Operation, ids: Mapping[str, str]) -> None:
     table, column = _target(tables, operation)
-    ids = {key: {column.name: int(monday_id)} for key, monday_id in created.items()}
-    set_by_key(connection, table.c.delta_uuid, ids, column.is_(None))
+    values = {key: {column.name: int(monday_id)} for key, monday_id in ids.items()}
+    set_by_key(connection, table.c.delta_uuid, values, column.is_(None))
 
 
-def expect_ids(
-    connection: sa.Connection, tables: Tables, board_id: int, operation: Operation, created: Mapping[str, str]
-) -> None:
+def expect_ids(connection: sa.Connection, tables: Tables, operation: Operation, created: Mapping[str, str]) -> None:
     """Raises WriteLost if ids that this transaction wrote are not there."""
-    if operation is Operation.GROUPS:
-        groups = tables.groups
-        here = sa.select(groups.c.group_id).where(groups.c.board_id == board_id)
-        if unknown := set(created.values()).difference(connection.execute(here).scalars()):
-            raise lost(f"{counted(len(unknown), 'group was', 'groups were')} not there")
-        return
     table, column = _target(tables, operation)
     for chunk in chunks(created):
         rows = sa.select(table.c.delta_uuid).where(table.c.delta_uuid.in_(chunk), of_each_row(column.is_(None)))
         expect_none(connection, rows, f"had no {column.name}")
+
+
+def write_groups(
+    connection: sa.Connection, tables: Tables, board_id: int, created: Mapping[str, str], now: datetime
+) -> None:
+    groups = tables.groups
+    here = groups.c.board_id == board_id
+    known = set(connection.execute(sa.select(groups.c.group_id).where(here)).scalars())
+    new = [
+        {"board_id": board_id, "group_id": group_id, "title": title, "created_at": now}
+        for title, group_id in created.items()
+        if group_id not in known
+    ]
+    if new:
+        connection.execute(sa.insert(groups), new)
+
+
+def expect_groups(connection: sa.Connection, tables: Tables, board_id: int, created: Mapping[str, str]) -> None:
+    """The same for groups, which are no row's."""
+    groups = tables.groups
+    here = sa.select(groups.c.group_id).where(groups.c.board_id == board_id)
+    if unknown := set(created.values()).difference(connection.execute(here).scalars()):
+        raise lost(f"{counted(len(unknown), 'group was', 'groups were')} not there")
 
 
 def write_rejections(
@@ -88,18 +91,3 @@ def _target(tables: Tables, operation: Operation) -> tuple[sa.Table, sa.Column[A
     if operation in (Operation.ITEMS, Operation.IMPORT):
         return tables.header_queue, tables.header_queue.c.monday_item_id
     return tables.line_queue, tables.line_queue.c.monday_subitem_id
-
-
-def _write_groups(
-    connection: sa.Connection, tables: Tables, board_id: int, created: Mapping[str, str], now: datetime
-) -> None:
-    groups = tables.groups
-    here = groups.c.board_id == board_id
-    known = set(connection.execute(sa.select(groups.c.group_id).where(here)).scalars())
-    new = [
-        {"board_id": board_id, "group_id": group_id, "title": title, "created_at": now}
-        for title, group_id in created.items()
-        if group_id not in known
-    ]
-    if new:
-        connection.execute(sa.insert(groups), new)

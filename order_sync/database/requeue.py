@@ -16,6 +16,7 @@ from order_sync.database.connection import WritableDatabase, chunks
 from order_sync.database.entries import Operation
 from order_sync.database.tables import Tables
 from order_sync.database.writes import expect_none
+from order_sync.database.written import forget_items
 from order_sync.orders.states import Action, State
 
 UNDER_IT = (State.SYNCED, State.ERROR, State.PENDING)  # lines whose subitem may have gone with the item
@@ -96,6 +97,7 @@ def _put_back(
         h.c.delta_uuid.in_([row.delta_uuid for row in headers]), h.c.sync_state == State.SYNCED
     )
     expect_none(connection, left, "did not wait again")
+    forget_items(connection, tables, gone)
     return None
 
 

@@ -37,8 +37,8 @@ class Lacking:
 
 
 def needed(tables: Tables) -> dict[sa.Table, tuple[str, ...]]:
-    """The rights on each table; those on ours include removing what has expired."""
-    expiring = (tables.journal, tables.log)
+    """The rights on each table; those on ours include removing what has expired or is no longer on a board."""
+    expiring = (tables.journal, tables.log, tables.items, tables.subitems)
     return {
         **dict.fromkeys(tables.site, ("SELECT", "UPDATE")),
         **{t: ("SELECT", "INSERT", "UPDATE", *(["DELETE"] if t in expiring else [])) for t in tables.ours},

@@ -11,21 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mssql
-from sqlalchemy.types import TypeEngine
 
+from order_sync.database.column_types import datetime2, index_uuids, text
 from order_sync.database.guid import Guid, uuid_key
+from order_sync.database.own_tables import own_tables
 from order_sync.database.unreadable import Count, Moment
 from order_sync.orders.naming import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER
-
-
-def datetime2(kind: sa.DateTime | None = None) -> TypeEngine[Any]:
-    return (kind or sa.DateTime()).with_variant(mssql.DATETIME2(), "mssql")  # type: ignore[no-untyped-call]
-
-
-def text(length: int | None = None) -> TypeEngine[Any]:
-    """nvarchar(length), or nvarchar(max)."""
-    return sa.Unicode(length) if length else sa.UnicodeText().with_variant(mssql.NVARCHAR(), "mssql")
 
 
 def business_columns() -> list[sa.Column[Any]]:
@@ -42,9 +33,6 @@ def business_columns() -> list[sa.Column[Any]]:
         sa.Column("ETA CUSTOMER WAREHOUSE DATE", datetime2()),
         sa.Column("FINAL FOB (USD)", sa.Numeric(17, 4)),
     ]
-
-
-# Columns of ORDER_LIST that ORDER_LIST_DELTA lacks and that naming.py reads.
 
 
 # What a header is read with beside its order's columns; a late line, which comes without a header, has none of it.
@@ -83,7 +71,7 @@ class TableNames:
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """The site's four tables and our five."""
+    """The site's four tables, and ours."""
 
     metadata: sa.MetaData
     header_queue: sa.Table
@@ -95,6 +83,8 @@ class Tables:
     boards: sa.Table
     budgets: sa.Table
     log: sa.Table
+    items: sa.Table
+    subitems: sa.Table
 
     @property
     def site(self) -> tuple[sa.Table, ...]:
@@ -102,7 +92,7 @@ class Tables:
 
     @property
     def ours(self) -> tuple[sa.Table, ...]:
-        return (self.journal, self.groups, self.boards, self.budgets, self.log)
+        return (self.journal, self.groups, self.boards, self.budgets, self.log, self.items, self.subitems)
 
     @property
     def order_columns(self) -> list[sa.Column[Any]]:
@@ -150,9 +140,9 @@ def make_tables(
         sa.Index(f"IX_{names.header_queue}_item", "monday_item_id"),
         sa.Index(f"IX_{names.header_queue}_number", ORDER_NUMBER),
     )
-    _index(header_queue, "record")
+    index_uuids(header_queue, "record")
     _index_by_run(header_queue)
-    _index(header_queue, "delta", primary=True)
+    index_uuids(header_queue, "delta", primary=True)
     line_queue = sa.Table(
         names.line_queue,
         metadata,
@@ -170,10 +160,10 @@ def make_tables(
         sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
         sa.Index(f"IX_{names.line_queue}_completed", "sync_completed_at"),
     )
-    _index(line_queue, "record")
+    index_uuids(line_queue, "record")
     _index_by_run(line_queue)
-    _index(line_queue, "delta", primary=True)
-    _index(line_queue, "line", "record", primary=True)
+    index_uuids(line_queue, "delta", primary=True)
+    index_uuids(line_queue, "line", "record", primary=True)
     known = {c.name.lower() for c in header_queue.columns} | {"last_synced_at"}
     extra = {name.lower(): name for name in reversed([*NAMING_COLUMNS, *mapped_columns]) if name.lower() not in known}
     orders = sa.Table(
@@ -188,7 +178,7 @@ def make_tables(
         sa.Column("sync_error_message", text()),
         sa.Index(f"IX_{names.orders}_number", ORDER_NUMBER),
     )
-    _index(orders, "record", primary=True)
+    index_uuids(orders, "record", primary=True)
     order_lines = sa.Table(
         names.order_lines,
         metadata,
@@ -202,90 +192,15 @@ def make_tables(
         sa.Column("last_synced_at", datetime2(Moment())),
         sa.UniqueConstraint("record_uuid", "size_code", name=f"UQ_{names.order_lines}_size"),
     )
-    _index(order_lines, "record", primary=True)
-    _index(order_lines, "line", "record", primary=True)
-    # A request's journal row is committed before the request leaves; see journal.py.
-    journal = sa.Table(
-        "ORDER_SYNC_JOURNAL",
-        metadata,
-        sa.Column("idempotency_key", sa.String(64), primary_key=True),
-        sa.Column("board_id", sa.BigInteger, nullable=False),
-        sa.Column("operation", sa.String(32), nullable=False),
-        sa.Column("keys", text(), nullable=False),  # JSON list: alias a0, a1, ... in this order
-        sa.Column("body", text()),  # the exact JSON body; NULL once closed
-        sa.Column("state", sa.String(10), nullable=False),
-        sa.Column("run_id", sa.String(36), nullable=False),
-        sa.Column("opened_at", datetime2(), nullable=False),
-        sa.Column("sent_at", datetime2(), nullable=False),
-        sa.Column("closed_at", datetime2()),
-        sa.Index("IX_ORDER_SYNC_JOURNAL_open", "board_id", "state"),
-        sa.Index("IX_ORDER_SYNC_JOURNAL_state", "state", "closed_at"),
-        sa.Index("IX_ORDER_SYNC_JOURNAL_operation", "operation", "opened_at"),
-    )
-    groups = sa.Table(
-        "ORDER_SYNC_GROUPS",
-        metadata,
-        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("group_id", text(128), primary_key=True),
-        sa.Column("title", text(255), nullable=False),
-        sa.Column("created_at", datetime2(), nullable=False),
-    )
-    boards = sa.Table(
-        "ORDER_SYNC_BOARDS",
-        metadata,
-        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("run_id", sa.String(36)),
-        sa.Column("leased_until", datetime2()),
-        sa.Column("name", text()),  # these two as monday had them when a run last took the board, for links
-        sa.Column("url", text()),
-    )
-    # What is left of an account's complexity, for all runs that use its token; see budget.py.
-    budgets = sa.Table(
-        "ORDER_SYNC_BUDGETS",
-        metadata,
-        sa.Column("account", sa.String(32), primary_key=True),  # a digest: no token is kept
-        sa.Column("points_left", sa.BigInteger, nullable=False),
-        sa.Column("points_in_flight", sa.BigInteger, nullable=False),
-        sa.Column("points_taken", sa.BigInteger, nullable=False),
-        sa.Column("points_before", sa.BigInteger, nullable=False),
-        sa.Column("ends_at", datetime2(), nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),  # goes up with every change
-    )
-    # What became of every row, each time that monday was asked or a run decided: `order-sync trace` tells it.
-    log = sa.Table(
-        "ORDER_SYNC_LOG",
-        metadata,
-        sa.Column("log_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-        sa.Column("logged_at", datetime2(), nullable=False),
-        sa.Column("run_id", sa.String(36), nullable=False),
-        sa.Column("board_id", sa.BigInteger),
-        sa.Column("delta_uuid", Guid(), nullable=False),
-        sa.Column("operation", sa.String(32), nullable=False),
-        sa.Column("outcome", sa.String(16), nullable=False),
-        sa.Column("monday_id", sa.BigInteger),
-        sa.Column("code", sa.String(64)),  # monday's, or a Rule of our own
-        sa.Column("message", text()),
-        sa.Column("request_id", sa.String(64)),  # what monday calls the request, for its support
-        sa.Column("idempotency_key", sa.String(64)),  # of the request, where there was one
-        sa.Column("payload", text()),  # what was sent of the row, where ORDER_SYNC_LOG_PAYLOADS asks for it
-        sa.Index("IX_ORDER_SYNC_LOG_time", "logged_at"),
-        sa.Index("IX_ORDER_SYNC_LOG_run", "run_id"),
-    )
-    sa.Index("IX_ORDER_SYNC_LOG_row", log.c.delta_uuid).ddl_if(dialect="mssql").info["dialect"] = "mssql"
-    sa.Index("IX_ORDER_SYNC_LOG_row_key", uuid_key(log.c.delta_uuid)).ddl_if(dialect="sqlite").info["dialect"] = (
-        "sqlite"
-    )
+    index_uuids(order_lines, "record", primary=True)
+    index_uuids(order_lines, "line", "record", primary=True)
     return Tables(
         metadata=metadata,
         header_queue=header_queue,
         line_queue=line_queue,
         orders=orders,
         order_lines=order_lines,
-        journal=journal,
-        groups=groups,
-        boards=boards,
-        budgets=budgets,
-        log=log,
+        **own_tables(metadata),
     )
 
 
@@ -298,16 +213,3 @@ def _index_by_run(queue: sa.Table) -> None:
     }
     for dialect, index in made.items():
         index.ddl_if(dialect=dialect).info.update({"dialect": dialect, LEADING: 2})
-
-
-def _index(table: sa.Table, *of: str, primary: bool = False) -> None:
-    """An index of uuids: on SQL Server of the columns, on SQLite of their keys, which rows are looked up by there.
-
-    With `primary` only on SQLite: SQL Server has the primary key's.
-    """
-    columns = [table.c[f"{name}_uuid"] for name in of]
-    name = f"IX_{table.name}_{of[0]}"
-    made = {"sqlite": sa.Index(f"{name}_key", *(uuid_key(column) for column in columns))}
-    made |= {} if primary else {"mssql": sa.Index(name, *columns)}
-    for dialect, index in made.items():
-        index.ddl_if(dialect=dialect).info["dialect"] = dialect

@@ -234,7 +234,7 @@ def _has_row(
 
 def _rejected_queries(tables: Tables, run_id: str | None) -> dict[str, sa.Select[Any]]:
     """Headers and lines in ERROR, each with what the log says of its last rejection."""
-    h, line, o, log = tables.header_queue, tables.line_queue, tables.orders, tables.log
+    h, line, o, log, items = tables.header_queue, tables.line_queue, tables.orders, tables.log, tables.items
     queries = {}
     for kind, table, own in (
         (
@@ -276,10 +276,12 @@ def _rejected_queries(tables: Tables, run_id: str | None) -> dict[str, sa.Select
                 log.c.logged_at.label("rejected_at"),
                 log.c.code,
                 log.c.request_id,
-                log.c.board_id,
+                sa.func.coalesce(log.c.board_id, items.c.board_id).label("board_id"),
             )
             .select_from(
-                table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(log, log.c.log_id == last)
+                table.outerjoin(o, o.c.record_uuid == table.c.record_uuid)
+                .outerjoin(log, log.c.log_id == last)
+                .outerjoin(items, items.c.record_uuid == table.c.record_uuid)
             )
             .where(is_rejected(table))
             .order_by(table.c.created_at, table.c.delta_uuid)

@@ -17,6 +17,7 @@ from order_sync.database.guid import canonical, is_uuid
 from order_sync.database.held import Cause, HeldOrder, held_orders
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import Tables
+from order_sync.database.written import boards_of
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import Action, State
 from order_sync.reports.links import Links
@@ -126,12 +127,12 @@ def _story(database: Database, tables: Tables, links: Links, subject: _Subject) 
     ]
     for event in events:
         event["run_url"] = links.run(event["run_id"])
-    # The board as last logged: an order may have gone to another one before.
+    # A row's board as last logged: an order may have gone to another one before. What is on record does not expire.
     on_board = {row["delta_uuid"]: row["board_id"] for row in logged if row["board_id"]}
-    order_board = next(
-        (on_board[row["delta_uuid"]] for row in [*headers, *lines] if row["delta_uuid"] in on_board), None
-    )
-    order_board = links.or_only(order_board)
+    on_record = boards_of(database, tables, [subject.record_uuid] if subject.record_uuid else [])
+    known = [place.board_id for place in on_record.values()]
+    known += [on_board[row["delta_uuid"]] for row in [*headers, *lines] if row["delta_uuid"] in on_board]
+    order_board = links.or_only(next(iter(known), None))
     for row in headers:
         row["item_url"] = links.item(on_board.get(row["delta_uuid"], order_board), row["monday_item_id"])
     for row in lines:

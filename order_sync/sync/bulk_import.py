@@ -142,7 +142,7 @@ class BulkImport:
             idempotency_key=str(uuid.uuid4()),
             operation=Operation.IMPORT,
             keys=tuple(row.key for row in rows),
-            body=json.dumps({"request": request, "csv": self._file(rows)}, ensure_ascii=False),
+            body=json.dumps(self._body(request, rows), ensure_ascii=False),
         )
         leave = self._delivery.admit(Operation.IMPORT, 1)
         self._journal.open(entry)
@@ -350,6 +350,10 @@ class BulkImport:
             outcome.created |= self._delivery.find(replace(entry, keys=tuple(unknown)))
 
     # ---- the file ---------------------------------------------------------------------------------
+
+    def _body(self, request: str, rows: Sequence[NewRow]) -> dict[str, Any]:
+        """What the journal keeps of a job: its file, and the values that the cells of the file stand for."""
+        return {"request": request, "csv": self._file(rows), "values": [row.variables["values"] for row in rows]}
 
     def _file(self, rows: Sequence[NewRow]) -> str:
         cells = [_cells(row, self._labels) or {} for row in rows]

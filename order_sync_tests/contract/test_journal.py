@@ -392,7 +392,8 @@ def test_the_payload_of_an_imported_row_is_its_line_of_the_file(site: Site, orde
     journal = site.journal(log_payloads=True)
     text = '"name","colour"\r\n"One","Navy, \n""dark"""\r\n"Two",""\r\n'
     with journal.holding_board():
-        sent = replace(entry(*keys, operation=Operation.IMPORT), body=json.dumps({"request": "...", "csv": text}))
+        request = json.dumps({"query": "...", "variables": {"group": "topics"}})
+        sent = replace(entry(*keys, operation=Operation.IMPORT), body=json.dumps({"request": request, "csv": text}))
         journal.open(sent)
         journal.close(sent, created=dict.fromkeys(keys, "1"))
     told = {row["delta_uuid"]: json.loads(row["payload"]) for row in site.rows(site.tables.log)}

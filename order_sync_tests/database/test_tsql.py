@@ -6,6 +6,7 @@ ORDER_SYNC_SNAPSHOTS=1 python -m pytest order_sync_tests/database/test_tsql.py
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -95,6 +96,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
     def entry(key: str, operation: Operation) -> Entry:
         return Entry(idempotency_key=key, operation=operation, keys=("k",), body="{}")
 
+    def close_items() -> None:
+        key = headers[0]["delta_uuid"]
+        body = json.dumps({"query": "...", "variables": {"group0": "topics", "name0": "N", "values0": "{}"}})
+        journal.open(sent := Entry(idempotency_key="items", operation=Operation.ITEMS, keys=(key,), body=body))
+        journal.close(sent, created={key: item_ids[key]})
+
     def compare() -> None:
         comparison = Comparison(database, tables, days=90)
         comparison.known_groups(1)
@@ -181,11 +188,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "journal_known_items": lambda: journal.known_items([1, 2]),
         "journal_adopt_items": lambda: journal.adopt(Operation.ITEMS, item_ids),
         "journal_adopt_subitems": lambda: journal.adopt(Operation.SUBITEMS, subitem_ids),
+        "journal_close_items": close_items,
         "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: Rejected("no")}),
         "journal_reject_line": lambda: journal.reject(Operation.SUBITEMS, {its_line: Rejected("no")}),
         "journal_known_groups": journal.known_groups,
         "budget_reserve": lambda: budget.reserve(30_000, 10, 1e7),
         "budget_settle": lambda: budget.settle(budget.reserve(30_000, 10, 1e7), 200_000, None),
+        "item_boards": lambda: queue.item_boards([headers[0]["record_uuid"], "of nobody"]),
         "links": lambda: read_links(database, tables, None),
         "trace": lambda: trace(database, tables, NO_LINKS, headers[0]["record_uuid"]),
         "report": lambda: make_report(database, tables, NO_LINKS),

@@ -6,7 +6,13 @@ WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 
 UPDATE [ORDER_LIST_DELTA] SET monday_item_id=CASE [ORDER_LIST_DELTA].delta_uuid WHEN ? THEN ? ... END WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NULL) THEN ? ELSE ? END = ?;
 
-INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id, code, message, request_id, idempotency_key, payload) VALUES (?, ...);
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].monday_item_id, [ORDER_SYNC_ITEMS].item_id
+FROM [ORDER_LIST_DELTA] LEFT OUTER JOIN [ORDER_SYNC_ITEMS] ON [ORDER_SYNC_ITEMS].record_uuid = [ORDER_LIST_DELTA].record_uuid
+WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...);
+
+INSERT INTO [ORDER_SYNC_ITEMS] (record_uuid, board_id, item_id, written_at, run_id) VALUES (?, ...);
+
+INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id) VALUES (?, ...);
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid

@@ -6,7 +6,13 @@ WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 
 UPDATE [ORDER_LIST_LINES_DELTA] SET monday_subitem_id=CASE [ORDER_LIST_LINES_DELTA].delta_uuid WHEN ? THEN ? ... END WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_LINES_DELTA].monday_subitem_id IS NULL) THEN ? ELSE ? END = ?;
 
-INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id, code, message, request_id, idempotency_key, payload) VALUES (?, ...);
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_SYNC_SUBITEMS].subitem_id, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].parent_item_id
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_SYNC_SUBITEMS] ON [ORDER_SYNC_SUBITEMS].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid
+WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...);
+
+INSERT INTO [ORDER_SYNC_SUBITEMS] (line_uuid, record_uuid, board_id, subitem_id, parent_item_id, written_at, run_id) VALUES (?, ...);
+
+INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id) VALUES (?, ...);
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid

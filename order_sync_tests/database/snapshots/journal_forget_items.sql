@@ -16,3 +16,17 @@ SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_DELTA]
 WHERE [ORDER_LIST_DELTA].monday_item_id IN (?, ?) AND [ORDER_LIST_DELTA].sync_state = ?) AS anon_1;
+
+DELETE FROM [ORDER_SYNC_ITEMS] WHERE [ORDER_SYNC_ITEMS].item_id IN (?, ?);
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_SYNC_ITEMS].item_id AS item_id
+FROM [ORDER_SYNC_ITEMS]
+WHERE [ORDER_SYNC_ITEMS].item_id IN (?, ?)) AS anon_1;
+
+DELETE FROM [ORDER_SYNC_SUBITEMS] WHERE [ORDER_SYNC_SUBITEMS].parent_item_id IN (?, ?);
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_SYNC_SUBITEMS].parent_item_id AS parent_item_id
+FROM [ORDER_SYNC_SUBITEMS]
+WHERE [ORDER_SYNC_SUBITEMS].parent_item_id IN (?, ?)) AS anon_1;

@@ -6,7 +6,7 @@ WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 
 UPDATE [ORDER_LIST_DELTA] SET sync_state=?, sync_error_message=CASE [ORDER_LIST_DELTA].delta_uuid WHEN ? THEN ? END, retry_count=([ORDER_LIST_DELTA].retry_count + ?) WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND CASE WHEN ([ORDER_LIST_DELTA].sync_state = ?) THEN ? ELSE ? END = ?;
 
-INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id, code, message, request_id, idempotency_key, payload) VALUES (?, ...);
+INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, code, message, request_id) VALUES (?, ...);
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid

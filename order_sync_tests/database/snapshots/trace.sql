@@ -77,3 +77,7 @@ WHERE of_order.record_uuid = anon_1.record_uuid AND (of_order.sync_state < ? OR 
 SELECT [ORDER_SYNC_LOG].log_id, [ORDER_SYNC_LOG].logged_at, [ORDER_SYNC_LOG].run_id, [ORDER_SYNC_LOG].board_id, [ORDER_SYNC_LOG].delta_uuid, [ORDER_SYNC_LOG].operation, [ORDER_SYNC_LOG].outcome, [ORDER_SYNC_LOG].monday_id, [ORDER_SYNC_LOG].code, [ORDER_SYNC_LOG].message, [ORDER_SYNC_LOG].request_id, [ORDER_SYNC_LOG].idempotency_key, [ORDER_SYNC_LOG].payload
 FROM [ORDER_SYNC_LOG]
 WHERE [ORDER_SYNC_LOG].delta_uuid IN (?, ...) ORDER BY [ORDER_SYNC_LOG].log_id;
+
+SELECT [ORDER_SYNC_ITEMS].record_uuid, [ORDER_SYNC_ITEMS].item_id, [ORDER_SYNC_ITEMS].board_id
+FROM [ORDER_SYNC_ITEMS]
+WHERE [ORDER_SYNC_ITEMS].record_uuid IN (?);

@@ -1,0 +1,153 @@
+"""The tables of order_sync's own, whose names begin with ORDER_SYNC_.
+
+In: the metadata, with the schema that they are in. Out: the tables by what `Tables` calls them.
+Never the site's: those are tables.py's, and nobody alters them.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from order_sync.database.column_types import datetime2, index_uuids, text
+from order_sync.database.guid import Guid, uuid_key
+
+
+def own_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:
+    return {
+        "journal": _journal(metadata),
+        "groups": _groups(metadata),
+        "boards": _boards(metadata),
+        "budgets": _budgets(metadata),
+        "log": _log(metadata),
+        "items": _items(metadata),
+        "subitems": _subitems(metadata),
+    }
+
+
+def _journal(metadata: sa.MetaData) -> sa.Table:
+    """A request's row is committed before the request leaves; see journal.py."""
+    return sa.Table(
+        "ORDER_SYNC_JOURNAL",
+        metadata,
+        sa.Column("idempotency_key", sa.String(64), primary_key=True),
+        sa.Column("board_id", sa.BigInteger, nullable=False),
+        sa.Column("operation", sa.String(32), nullable=False),
+        sa.Column("keys", text(), nullable=False),  # JSON list: alias a0, a1, ... in this order
+        sa.Column("body", text()),  # the exact JSON body; NULL once closed
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Column("opened_at", datetime2(), nullable=False),
+        sa.Column("sent_at", datetime2(), nullable=False),
+        sa.Column("closed_at", datetime2()),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_open", "board_id", "state"),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_state", "state", "closed_at"),
+        sa.Index("IX_ORDER_SYNC_JOURNAL_operation", "operation", "opened_at"),
+    )
+
+
+def _groups(metadata: sa.MetaData) -> sa.Table:
+    """The groups that order_sync made, or found under a title that it wanted."""
+    return sa.Table(
+        "ORDER_SYNC_GROUPS",
+        metadata,
+        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("group_id", text(128), primary_key=True),
+        sa.Column("title", text(255), nullable=False),
+        sa.Column("created_at", datetime2(), nullable=False),
+    )
+
+
+def _boards(metadata: sa.MetaData) -> sa.Table:
+    """The lease on each board; see board_lease.py."""
+    return sa.Table(
+        "ORDER_SYNC_BOARDS",
+        metadata,
+        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("run_id", sa.String(36)),
+        sa.Column("leased_until", datetime2()),
+        sa.Column("name", text()),  # these two as monday had them when a run last took the board, for links
+        sa.Column("url", text()),
+    )
+
+
+def _budgets(metadata: sa.MetaData) -> sa.Table:
+    """What is left of an account's complexity, for all runs that use its token; see budget.py."""
+    return sa.Table(
+        "ORDER_SYNC_BUDGETS",
+        metadata,
+        sa.Column("account", sa.String(32), primary_key=True),  # a digest: no token is kept
+        sa.Column("points_left", sa.BigInteger, nullable=False),
+        sa.Column("points_in_flight", sa.BigInteger, nullable=False),
+        sa.Column("points_taken", sa.BigInteger, nullable=False),
+        sa.Column("points_before", sa.BigInteger, nullable=False),
+        sa.Column("ends_at", datetime2(), nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),  # goes up with every change
+    )
+
+
+def _log(metadata: sa.MetaData) -> sa.Table:
+    """What became of every row, each time that monday was asked or a run decided: `order-sync trace` shows it."""
+    log = sa.Table(
+        "ORDER_SYNC_LOG",
+        metadata,
+        sa.Column("log_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("logged_at", datetime2(), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Column("board_id", sa.BigInteger),
+        sa.Column("delta_uuid", Guid(), nullable=False),
+        sa.Column("operation", sa.String(32), nullable=False),
+        sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("monday_id", sa.BigInteger),
+        sa.Column("code", sa.String(64)),  # monday's, or a Rule of our own
+        sa.Column("message", text()),
+        sa.Column("request_id", sa.String(64)),  # what monday calls the request, for its support
+        sa.Column("idempotency_key", sa.String(64)),  # of the request, where there was one
+        sa.Column("payload", text()),  # what was sent of the row, where ORDER_SYNC_LOG_PAYLOADS asks for it
+        sa.Index("IX_ORDER_SYNC_LOG_time", "logged_at"),
+        sa.Index("IX_ORDER_SYNC_LOG_run", "run_id"),
+    )
+    sa.Index("IX_ORDER_SYNC_LOG_row", log.c.delta_uuid).ddl_if(dialect="mssql").info["dialect"] = "mssql"
+    sa.Index("IX_ORDER_SYNC_LOG_row_key", uuid_key(log.c.delta_uuid)).ddl_if(dialect="sqlite").info["dialect"] = (
+        "sqlite"
+    )
+    return log
+
+
+def _items(metadata: sa.MetaData) -> sa.Table:
+    """The item of each order, and what was last written there; see written.py."""
+    items = sa.Table(
+        "ORDER_SYNC_ITEMS",
+        metadata,
+        sa.Column("record_uuid", Guid(), primary_key=True),
+        sa.Column("board_id", sa.BigInteger, nullable=False),
+        sa.Column("item_id", sa.BigInteger, nullable=False),
+        sa.Column("group_id", text(128)),  # where it was put; NULL: adopted, wherever it was
+        sa.Column("name", text()),
+        sa.Column("written", text()),  # the column values as they were sent, as JSON; NULL: adopted, never written
+        sa.Column("written_at", datetime2(), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Index("IX_ORDER_SYNC_ITEMS_item", "item_id"),
+    )
+    index_uuids(items, "record", primary=True)
+    return items
+
+
+def _subitems(metadata: sa.MetaData) -> sa.Table:
+    """The subitem of each line, in the same way. `board_id` is that of its item."""
+    subitems = sa.Table(
+        "ORDER_SYNC_SUBITEMS",
+        metadata,
+        sa.Column("line_uuid", Guid(), primary_key=True),
+        sa.Column("record_uuid", Guid(), nullable=False),
+        sa.Column("board_id", sa.BigInteger, nullable=False),
+        sa.Column("subitem_id", sa.BigInteger, nullable=False),
+        sa.Column("parent_item_id", sa.BigInteger),
+        sa.Column("name", text()),
+        sa.Column("written", text()),
+        sa.Column("written_at", datetime2(), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Index("IX_ORDER_SYNC_SUBITEMS_subitem", "subitem_id"),
+        sa.Index("IX_ORDER_SYNC_SUBITEMS_parent", "parent_item_id"),
+    )
+    index_uuids(subitems, "line", primary=True)
+    return subitems

@@ -1,0 +1,25 @@
+UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id = ?;
+
+SELECT [ORDER_SYNC_BOARDS].run_id, [ORDER_SYNC_BOARDS].leased_until
+FROM [ORDER_SYNC_BOARDS]
+WHERE [ORDER_SYNC_BOARDS].board_id = ?;
+
+INSERT INTO [ORDER_SYNC_JOURNAL] (idempotency_key, board_id, operation, keys, body, state, run_id, opened_at, sent_at) VALUES (?, ...);
+
+SELECT [ORDER_SYNC_JOURNAL].state, [ORDER_SYNC_JOURNAL].run_id
+FROM [ORDER_SYNC_JOURNAL]
+WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ?;
+
+UPDATE [ORDER_SYNC_JOURNAL] SET body=NULL, state=?, run_id=?, closed_at=? WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ? AND [ORDER_SYNC_JOURNAL].state = ?;
+
+UPDATE [ORDER_LIST_DELTA] SET monday_item_id=CASE [ORDER_LIST_DELTA].delta_uuid WHEN ? THEN ? END WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NULL) THEN ? ELSE ? END = ?;
+
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].monday_item_id, [ORDER_SYNC_ITEMS].item_id
+FROM [ORDER_LIST_DELTA] LEFT OUTER JOIN [ORDER_SYNC_ITEMS] ON [ORDER_SYNC_ITEMS].record_uuid = [ORDER_LIST_DELTA].record_uuid
+WHERE [ORDER_LIST_DELTA].delta_uuid IN (?);
+
+DELETE FROM [ORDER_SYNC_ITEMS] WHERE [ORDER_SYNC_ITEMS].record_uuid IN (?);
+
+INSERT INTO [ORDER_SYNC_ITEMS] (record_uuid, board_id, item_id, group_id, name, written, written_at, run_id) VALUES (?, ...);
+
+INSERT INTO [ORDER_SYNC_LOG] (logged_at, run_id, board_id, delta_uuid, operation, outcome, monday_id, idempotency_key) VALUES (?, ...);
