@@ -48,6 +48,7 @@ def resources(settings: Settings) -> dict[str, Any]:
         board_lease_seconds=settings.board_lease_seconds,
         log_days=settings.log_days,
         log_payloads=settings.log_payloads,
+        upgrades=settings.deployment == "embedded",
     )
     monday = MondayResource(
         **monday_config,

@@ -1,6 +1,7 @@
 """In: settings.
 Out: the database with its tables, and a client of monday, open for as long as a command works with them.
-Never: a write by a command that only reads: it gets a `Database`, which cannot."""
+Never: a write by a command that only reads: it gets a `Database`, which cannot; only the embedded deployment's own
+tables are upgraded by any command."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from order_sync.database.check import check_tables
-from order_sync.database.connection import Database
+from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.schema import pending, upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.tables import Tables
 from order_sync.orders.errors import ConfigurationError
@@ -36,9 +38,19 @@ def connected(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
 def opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
     """The database with its tables, checked."""
     with connected(kind, settings) as (database, tables):
-        check_tables(database, tables)
+        check(database, tables, settings)
         check_sources(database, tables, load_mapping(settings.mapping), settings.mapping)
         yield database, tables
+
+
+def check(database: Database, tables: Tables, settings: Settings) -> None:
+    """Raises ConfigurationError if the tables will not do. The embedded deployment's are upgraded first."""
+    if settings.deployment == "embedded" and not settings.dry_run:
+        database.check_reachable()
+        if pending(database, tables):
+            with connected(WritableDatabase, settings) as (writable, _):
+                upgrade(writable, tables)
+    check_tables(database, tables)
 
 
 @contextmanager

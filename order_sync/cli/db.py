@@ -1,6 +1,7 @@
 """In: the settings, or the URL and schema of another database.
-Out: what its tables and rights lack, new tables in a database of your own, or the T-SQL of the least rights.
-Never: a table that is there changed."""
+Out: what its tables and rights lack, new tables in a database of your own, tables of ours brought up to date, or the
+T-SQL of the least rights.
+Never: a table of the site's changed."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from order_sync.cli.options import as_json, print_json
 from order_sync.database.check import Finding, create_all, inspect
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.rights import permissions
+from order_sync.database.schema import CURRENT, check_upgradable, pending, script, upgrade
 from order_sync.database.sources import only_mapped, unknown_sources
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, load_settings, tables_of
@@ -69,6 +71,29 @@ def db_init(url: str | None, schema: str | None) -> None:
     console.print(f"Created {', '.join(created)}." if created else "Every table is there: nothing to do.")
     if tables.orders.fullname in created and (names := only_mapped(tables)):
         console.print(f"Only the mapping knows: {', '.join(names)}.", markup=False)
+
+
+@db.command("upgrade")
+@_for_database
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def db_upgrade(url: str | None, schema: str | None, yes: bool) -> None:
+    """Bring order_sync's own tables up to date, after showing the SQL. The site's tables are never changed.
+
+    An upgrade that was interrupted is continued.
+    """
+    from order_sync.cli.output.db import print_steps, print_upgraded
+
+    settings = _settings_for(url, schema)
+    settings.check_may_write()
+    with connected(WritableDatabase, settings) as (database, tables):
+        database.check_reachable()
+        check_upgradable(database, tables)
+        if steps := pending(database, tables):
+            print_steps([(step, script(database, tables, step)) for step in steps], database.shown)
+            if not yes:
+                click.confirm("Upgrade?", abort=True)
+            upgrade(database, tables)
+        print_upgraded(bool(steps), version=CURRENT, grants=database.dialect == "mssql")
 
 
 @db.command("grant")

@@ -22,8 +22,7 @@ from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from order_sync.automation.jobs import JOB_NAME
-from order_sync.cli.access import connected
-from order_sync.database.check import check_tables
+from order_sync.cli.access import check, connected
 from order_sync.database.connection import Database
 from order_sync.database.held import HeldOrder, held_orders, of_customers
 from order_sync.database.known_customers import check_customers
@@ -145,7 +144,7 @@ def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
     if not customers:
         return
     with connected(Database, settings) as (database, tables):
-        check_tables(database, tables)
+        check(database, tables, settings)
         check_customers(database, tables, customers)
 
 

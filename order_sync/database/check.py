@@ -19,6 +19,15 @@ from order_sync.database.catalog import FoundCheck, FoundColumn
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.ddl import DIALECTS, Alteration
 from order_sync.database.fit import is_case_sensitive, misfits
+from order_sync.database.schema import (
+    CURRENT,
+    check_version,
+    mismatch,
+    pending,
+    script,
+    set_version,
+    version_of,
+)
 from order_sync.database.sql_server import reason
 from order_sync.database.tables import LEADING, NOT_NEEDED, Tables, is_only_mapped
 from order_sync.orders.errors import ConfigurationError
@@ -43,8 +52,11 @@ class Finding:
 def inspect(database: Database, tables: Tables) -> list[Finding]:
     """Everything that does not fit, in one go: table by table, and then the rights. Empty when order_sync can work."""
     found = {table: catalog.columns(database, table) for table in (*tables.site, *tables.ours)}
-    findings: list[Finding] = []
+    findings = _version_findings(database, tables)
+    to_come = {table for step in pending(database, tables) for table in step.creates(tables)}
     for table, there in found.items():
+        if table in to_come and not there:
+            continue  # the statements are among those of the upgrade
         ours = table in tables.ours
         findings += column_findings(table, there, database.dialect, ours=ours, script=_scripts(database, table))
         if there:
@@ -66,6 +78,7 @@ def missing(database: Database, tables: Tables) -> list[Finding]:
 def check_tables(database: Database, tables: Tables) -> None:
     """Raises ConfigurationError that names everything in the way; `order-sync db check` says more."""
     database.check_reachable()
+    check_version(database, tables)
     problems = missing(database, tables)
     if problems and not any(catalog.columns(database, table) for table in (*tables.site, *tables.ours)):
         unseen = ", or this user has no right on them" if database.dialect == "mssql" else ""
@@ -81,7 +94,15 @@ def check_tables(database: Database, tables: Tables) -> None:
 
 
 def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
-    """Creates the tables that are missing, with their indexes; returns their names. Idempotent."""
+    """Creates the tables that are missing, with their indexes; returns their names. Idempotent.
+
+    Raises ConfigurationError if those that are there are of another version: `schema.upgrade` is for them.
+    """
+    check_version(database, tables)
+    return _create(database, tables)
+
+
+def _create(database: WritableDatabase, tables: Tables) -> list[str]:
     missing = [table for table in tables.metadata.sorted_tables if not catalog.columns(database, table)]
 
     def create(connection: sa.Connection) -> None:
@@ -91,6 +112,7 @@ def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
         for table in tables.metadata.sorted_tables if database.dialect == "sqlite" else ():
             for index in ddl.indexes(table, "sqlite"):
                 connection.execute(CreateIndex(index, if_not_exists=True))
+        set_version(connection, database, tables, CURRENT)
 
     try:
         database.transaction(create)
@@ -98,8 +120,17 @@ def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
         if not any(catalog.columns(database, table) for table in missing):
             raise
         # Somebody else has created some meanwhile, or all; or the answer to our own COMMIT was lost.
-        return create_all(database, tables)
+        return _create(database, tables)
     return [table.fullname for table in missing]
+
+
+def _version_findings(database: Database, tables: Tables) -> list[Finding]:
+    """What is wrong with the version of our tables; with the statements of the upgrade, if there is one."""
+    table = tables.schema_versions
+    if not (problem := mismatch(database, tables, version_of(database, tables))):
+        return []
+    steps = [line for step in pending(database, tables) for line in script(database, tables, step)]
+    return [Finding(table=table.fullname, problem=problem, remedy="\n".join(steps))]
 
 
 def _readable(table: sa.Table, what: str, findings: Iterable[Finding]) -> list[Finding]:
@@ -116,7 +147,9 @@ def _readable(table: sa.Table, what: str, findings: Iterable[Finding]) -> list[F
 def _missing(table: sa.Table, found: Mapping[str, FoundColumn], dialect: str) -> Iterator[Finding]:
     if not found:
         unseen = " (or this user has no right on it)" if dialect == "mssql" else ""
-        yield Finding(table=table.fullname, problem=f"the table does not exist{unseen}", remedy=ddl.create_table(table))
+        yield Finding(
+            table=table.fullname, problem=f"the table does not exist{unseen}", remedy=ddl.create_table(table, dialect)
+        )
         return
     for column in table.columns:
         if column.name.lower() in found or column.name in NOT_NEEDED or is_only_mapped(column):

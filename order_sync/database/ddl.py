@@ -15,6 +15,7 @@ from sqlalchemy.dialects import mssql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from order_sync.database.own_tables import OF_VERSION
 from order_sync.database.tables import is_only_mapped
 
 if TYPE_CHECKING:
@@ -38,11 +39,19 @@ def sql_type(column: sa.Column[Any], dialect: Dialect = _DIALECT) -> str:
     return str(column.type.compile(dialect=dialect))
 
 
-def create_table(table: sa.Table) -> str:
-    """The table with its indexes, without the columns that only the mapping knows."""
+def create_table(table: sa.Table, dialect: str = "mssql") -> str:
+    """The table with its indexes, without the columns that only the mapping knows; that of versions with its row."""
     create = CreateTable(table)
     create.columns = [part for part in create.columns if not is_only_mapped(part.element)]
-    return "\n".join([_statement(create), *(create_index(index) for index in indexes(table))])
+    version = table.info.get(OF_VERSION)
+    row = [insert_version(table, version, dialect)] if version else []
+    return "\n".join([statement(create), *(create_index(index) for index in indexes(table)), *row])
+
+
+def insert_version(table: sa.Table, version: int, dialect: str) -> str:
+    now = "SYSUTCDATETIME()" if dialect == "mssql" else "CURRENT_TIMESTAMP"
+    row: dict[str, Any] = {"version": sa.literal_column(str(version)), "upgraded_at": sa.literal_column(now)}
+    return f"{sa.insert(table).values(row).inline().compile(dialect=DIALECTS[dialect])};"
 
 
 def indexes(table: sa.Table, dialect: str = "mssql") -> list[sa.Index]:
@@ -52,7 +61,7 @@ def indexes(table: sa.Table, dialect: str = "mssql") -> list[sa.Index]:
 
 
 def create_index(index: sa.Index, dialect: str = "mssql") -> str:
-    return _statement(CreateIndex(index), DIALECTS[dialect])
+    return statement(CreateIndex(index), dialect)
 
 
 def create_key_index(table: sa.Table) -> str:
@@ -87,8 +96,8 @@ def grant(rights: str, table: sa.Table, user: str) -> str:
     return f"GRANT {rights} ON {table_name(table)} TO {quoted(user)};"
 
 
-def _statement(element: CreateTable | CreateIndex, dialect: Dialect = _DIALECT) -> str:
-    return str(element.compile(dialect=dialect)).strip() + ";"
+def statement(element: CreateTable | CreateIndex, dialect: str = "mssql") -> str:
+    return str(element.compile(dialect=DIALECTS[dialect])).strip() + ";"
 
 
 # ---- altering a column --------------------------------------------------------------------------------

@@ -11,6 +11,9 @@ import sqlalchemy as sa
 from order_sync.database.column_types import datetime2, index_uuids, text
 from order_sync.database.guid import Guid, uuid_key
 
+VERSION = 2  # of these definitions; schema.py has a step to each version after the first
+OF_VERSION = "order_sync_version"  # what the table of versions says of itself once it is created
+
 
 def own_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:
     return {
@@ -21,6 +24,7 @@ def own_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:
         "log": _log(metadata),
         "items": _items(metadata),
         "subitems": _subitems(metadata),
+        "schema_versions": _schema_versions(metadata),
     }
 
 
@@ -151,3 +155,14 @@ def _subitems(metadata: sa.MetaData) -> sa.Table:
     )
     index_uuids(subitems, "line", primary=True)
     return subitems
+
+
+def _schema_versions(metadata: sa.MetaData) -> sa.Table:
+    """Each version that these tables have come to, and when; see schema.py."""
+    return sa.Table(
+        "ORDER_SYNC_SCHEMA",
+        metadata,
+        sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("upgraded_at", datetime2(), nullable=False),
+        info={OF_VERSION: VERSION},
+    )

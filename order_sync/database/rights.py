@@ -42,6 +42,7 @@ def needed(tables: Tables) -> dict[sa.Table, tuple[str, ...]]:
     return {
         **dict.fromkeys(tables.site, ("SELECT", "UPDATE")),
         **{t: ("SELECT", "INSERT", "UPDATE", *(["DELETE"] if t in expiring else [])) for t in tables.ours},
+        tables.schema_versions: ("SELECT",),
     }
 
 

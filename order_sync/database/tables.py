@@ -85,6 +85,7 @@ class Tables:
     log: sa.Table
     items: sa.Table
     subitems: sa.Table
+    schema_versions: sa.Table
 
     @property
     def site(self) -> tuple[sa.Table, ...]:
@@ -92,7 +93,8 @@ class Tables:
 
     @property
     def ours(self) -> tuple[sa.Table, ...]:
-        return (self.journal, self.groups, self.boards, self.budgets, self.log, self.items, self.subitems)
+        of_runs = (self.journal, self.groups, self.boards, self.budgets, self.log)
+        return (*of_runs, self.items, self.subitems, self.schema_versions)
 
     @property
     def order_columns(self) -> list[sa.Column[Any]]:

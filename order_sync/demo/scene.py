@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from order_sync.database.check import check_tables, create_all
 from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.schema import upgrade
 from order_sync.database.tables import Tables
 from order_sync.demo.board import board_seeds
 from order_sync.demo.drafts import Size
@@ -65,6 +66,7 @@ def prepare_database(settings: Settings, size: str) -> bool:
     settings.home.mkdir(parents=True, exist_ok=True)
     database, tables = WritableDatabase(settings.database), tables_of(settings)
     try:
+        upgrade(database, tables)  # of a demo that an earlier version began
         create_all(database, tables)
         check_tables(database, tables)
         sample = make_orders(Size(size))

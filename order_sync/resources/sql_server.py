@@ -23,6 +23,7 @@ from order_sync.database.entries import boards_in_doubt
 from order_sync.database.housekeeping import expire
 from order_sync.database.journal import Journal
 from order_sync.database.queue import QueueReader
+from order_sync.database.schema import upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.sql_server import is_transient
 from order_sync.database.tables import TableNames, Tables, make_tables
@@ -106,6 +107,7 @@ class SqlServerResource(ReadOnlySqlServerResource):
     board_lease_seconds: float = Field(description="How long a board stays a run's without renewal.")
     log_days: int = Field(default=0, description="How long the log keeps its lines; 0: for ever.")
     log_payloads: bool = Field(default=False, description="Keep in the log what is sent of each row.")
+    upgrades: bool = Field(default=False, description="Bring the tables of order_sync's own up to date first.")
 
     @cached_property
     def database(self) -> WritableDatabase:
@@ -114,6 +116,12 @@ class SqlServerResource(ReadOnlySqlServerResource):
     @cached_property
     def queue(self) -> OrderQueue:
         return OrderQueue(self.database, self.tables, lease_seconds=self.lease_seconds)
+
+    def check(self) -> None:
+        if self.upgrades:
+            self.database.check_reachable()
+            upgrade(self.database, self.tables)
+        super().check()
 
     def journal(self, board_id: int, run_id: str, is_over: Callable[[str], bool]) -> Journal:
         return Journal(

@@ -15,6 +15,8 @@ from sqlalchemy.schema import CreateSchema, CreateTable, DropSchema
 
 from order_sync.database.check import create_all
 from order_sync.database.connection import WritableDatabase
+from order_sync.database.own_tables import VERSION
+from order_sync.database.schema import set_version
 from order_sync.database.tables import Tables, make_tables
 from order_sync_tests.contract.site import Site, new_uuid
 
@@ -57,7 +59,9 @@ def site(request: pytest.FixtureRequest, empty_file: Path, tmp_path: Path) -> It
         site = request.getfixturevalue("server")
         with site.database.write() as connection:
             for table in (*site.tables.site, *site.tables.ours):
-                connection.execute(sa.delete(table))
+                if table is not site.tables.schema_versions:
+                    connection.execute(sa.delete(table))
+            set_version(connection, site.database, site.tables, VERSION)
         yield site
         return
     path = tmp_path / "orders.db"
@@ -105,3 +109,4 @@ def create_loose(site: Site) -> None:
                 index.create(connection)
         for table in tables.ours:
             table.create(connection)
+        set_version(connection, site.database, tables, VERSION)

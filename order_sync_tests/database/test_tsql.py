@@ -22,7 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.engine.interfaces import Dialect
 
-from order_sync.database import audit, catalog, check, reconcile, rights
+from order_sync.database import audit, catalog, check, reconcile, rights, schema
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
@@ -385,3 +385,19 @@ def test_the_tables_are_created_with_sql_servers_own_types() -> None:
     assert "[FINAL FOB (USD)] NUMERIC(17, 4)" in text
     assert "created_at DATETIME2 NOT NULL" in text
     assert "sync_error_message NVARCHAR(max)" in text
+
+
+def test_the_upgrade_is_the_one_in_the_snapshots() -> None:
+    """From tables of which nothing is there yet: each step as SQL Server gets it."""
+    tables = make_tables(schema="dbo")
+    steps = {f"{step.version}.sql": schema.script(NamedServer(), tables, step) for step in schema.STEPS}
+    folder = SNAPSHOTS.parent / "upgrades"
+    found = {name: re.sub(r"[ \t]+\n", "\n", "\n".join(of_step)) + "\n" for name, of_step in steps.items()}
+    if os.environ.get("ORDER_SYNC_SNAPSHOTS"):
+        for name, text in found.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    assert found == {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.sql")}
+    for statement in (statement for of_step in steps.values() for statement in of_step):
+        (tree,) = sqlglot.parse(statement, read="tsql")
+        assert isinstance(tree, sqlglot.exp.Create | sqlglot.exp.Insert)
+        assert {table.name[:11] for table in tree.find_all(sqlglot.exp.Table)} <= {"ORDER_SYNC_", "IX_ORDER_SY"}

@@ -247,7 +247,24 @@ class Stage:
             ]
             queued = [row for row in self.site.rows(self.site.tables.line_queue) if row["delta_uuid"] in wanted]
             assert sorted(found) == sorted((row["line_uuid"], str(row["monday_subitem_id"])) for row in queued)
+        self._check_on_record(operation, rows)
         assert self.journal().in_doubt() == []
+
+    def _check_on_record(self, operation: Operation, rows: Sequence[NewRow]) -> None:
+        """What was created is on record as it was sent."""
+        tables = self.site.tables
+        if operation is Operation.GROUPS:
+            return
+        queue, table, own, place = (
+            (tables.header_queue, tables.items, "record_uuid", "group_id")
+            if operation is Operation.ITEMS
+            else (tables.line_queue, tables.subitems, "line_uuid", "parent_item_id")
+        )
+        keys = {row["delta_uuid"]: row[own] for row in self.site.rows(queue)}
+        sent = {keys[row.key]: tuple(row.variables[name] for name in ("name", "values")) for row in rows}
+        on_record = {row[own]: row for row in self.site.rows(table)}
+        assert {key: (on_record[key]["name"], on_record[key]["written"]) for key in sent} == sent
+        assert all(on_record[key][place] is not None for key in sent)
 
 
 def with_variable(row: NewRow, **variables: Any) -> NewRow:

@@ -1,10 +1,10 @@
-"""In: what `db check` found in a database.
-Out: one line for each, with the T-SQL that corrects it, and how many block a sync.
+"""In: what `db check` found in a database, or what `db upgrade` is about to do.
+Out: one line for each, with the SQL that corrects it, and how many block a sync.
 Never: a statement that is shortened or wrapped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -13,6 +13,7 @@ from order_sync.cli.output.console import console
 
 if TYPE_CHECKING:
     from order_sync.database.check import Finding
+    from order_sync.database.schema import Step
 
 
 def print_findings(findings: Sequence[Finding], database: str) -> None:
@@ -28,3 +29,20 @@ def print_findings(findings: Sequence[Finding], database: str) -> None:
     notes = len(findings) - blocking
     of_notes = f"{notes} {'note' if notes == 1 else 'notes'}"
     console.print(f"{blocking} to correct before the first sync, {of_notes}. Nothing was changed.")
+
+
+def print_steps(steps: Iterable[tuple[Step, Sequence[str]]], database: str) -> None:
+    """Each step with the statements that it will execute."""
+    console.print(f"{escape(database)}: order_sync's own tables are to be upgraded; no other table is touched.")
+    for step, statements in steps:
+        console.print(f"Version {step.version}: {escape(step.what)}")
+        console.print("\n".join(statements), lines=True, style="dim", markup=False, highlight=False)
+
+
+def print_upgraded(done: bool, *, version: int, grants: bool) -> None:
+    if not done:
+        console.print(f"The tables are of version {version}, as this program needs them: nothing to do.")
+        return
+    console.print(f"[green]The tables are of version {version} now.[/]")
+    if grants:
+        console.print("`order-sync db grant USER` prints the rights that the user of a sync needs on new tables.")

@@ -1,0 +1,126 @@
+"""`order-sync db upgrade`, and what every other command says of tables that an earlier version created."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from order_sync.cli.commands import main
+from order_sync.database.connection import WritableDatabase
+from order_sync.database.own_tables import VERSION
+from order_sync.database.schema import version_of
+from order_sync.settings import PREFIX
+from order_sync_tests.cli.conftest import OrderSync
+from order_sync_tests.cli.test_advice import DATABASE, PRODUCTION, advice, set_up
+from order_sync_tests.contract.first_version import create, fill
+from order_sync_tests.contract.site import Site
+from order_sync_tests.graph.stage import Stage
+
+RUN_IT = f"and this program needs version {VERSION}: run `order-sync db upgrade`."
+
+
+@pytest.fixture
+def old(stage: Stage) -> Iterator[Site]:
+    """A database of the first version beside the stage's."""
+    file = stage.folder / "first.db"
+    site = Site(database=WritableDatabase(f"sqlite:///{file}"), tables=stage.tables)
+    create(site)
+    for column in stage.tables.orders.columns:  # those of the mapping, which the site has
+        with site.database.write() as connection:
+            there = {row[1] for row in connection.exec_driver_sql('PRAGMA table_info("ORDER_LIST")')}
+            if column.name not in there:
+                connection.exec_driver_sql(f'ALTER TABLE "ORDER_LIST" ADD COLUMN "{column.name}" NVARCHAR(255)')
+    fill(site)
+    yield site
+    site.database.dispose()
+
+
+def version(site: Site) -> int | None:
+    return version_of(site.database, site.tables)
+
+
+def test_the_upgrade_is_shown_and_asks_first(order_sync: OrderSync, old: Site) -> None:
+    url = str(old.database.url)
+    declined = CliRunner().invoke(main, ["db", "upgrade", "--url", url], input="n\n")
+    assert (declined.exit_code, version(old)) == (1, 1)
+    for text in ("Version 2: ", 'CREATE TABLE "ORDER_SYNC_ITEMS"', 'INSERT INTO "ORDER_SYNC_SCHEMA"', "Upgrade? [y/N]"):
+        assert text in declined.output
+    agreed = CliRunner().invoke(main, ["db", "upgrade", "--url", url], input="y\n")
+    assert (agreed.exit_code, version(old)) == (0, VERSION), agreed.output
+    again = order_sync("db", "upgrade", "--url", url)
+    assert (again.exit_code, "nothing to do" in again.stdout) == (0, True)
+
+
+def test_a_script_upgrades_without_a_question(order_sync: OrderSync, old: Site) -> None:
+    done = order_sync("db", "upgrade", "--url", str(old.database.url), "--yes")
+    assert (done.exit_code, version(old)) == (0, VERSION), done.output
+    assert "Upgrade?" not in done.output
+    checked = order_sync("db", "check", "--url", str(old.database.url))
+    assert checked.exit_code == 0, checked.output
+
+
+def test_the_check_names_the_command(order_sync: OrderSync, old: Site) -> None:
+    checked = order_sync("db", "check", "--url", str(old.database.url))
+    assert checked.exit_code == 1
+    assert "run `order-sync db upgrade`" in " ".join(checked.stdout.split())
+
+
+@pytest.mark.on_disk
+@pytest.mark.parametrize("command", [*DATABASE, ["db", "init"]], ids=" ".join)
+def test_commands_on_an_outdated_database_name_the_upgrade(
+    order_sync: OrderSync, old: Site, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    set_up(monkeypatch, **PRODUCTION, DATABASE_URL=str(old.database.url))
+    told = advice(order_sync(*command))
+    assert told.endswith(RUN_IT)
+    assert version(old) == 1
+
+
+def test_a_newer_database_is_refused_in_one_line(order_sync: OrderSync, old: Site) -> None:
+    url = str(old.database.url)
+    order_sync("db", "upgrade", "--url", url, "--yes")
+    old.change(old.tables.schema_versions, {"version": VERSION + 1})
+    told = advice(order_sync("db", "upgrade", "--url", url, "--yes"))
+    assert f"of version {VERSION + 1}, and this program knows none after {VERSION}" in told
+
+
+def test_an_upgrade_of_nothing_names_db_init(order_sync: OrderSync, tmp_path: Path) -> None:
+    file = tmp_path / "empty.db"
+    file.touch()
+    assert "`order-sync db init` creates them" in advice(order_sync("db", "upgrade", "--url", f"sqlite:///{file}"))
+    assert sa.inspect(sa.create_engine(f"sqlite:///{file}")).get_table_names() == []
+
+
+def test_a_dry_run_upgrades_nothing(order_sync: OrderSync, old: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIX + "DRY_RUN", "1")
+    assert "ORDER_SYNC_DRY_RUN is set" in advice(order_sync("db", "upgrade", "--url", str(old.database.url), "--yes"))
+    assert version(old) == 1
+
+
+# ---- the embedded deployment's own database -----------------------------------------------------------------
+
+
+def test_the_embedded_database_upgrades_by_itself(
+    order_sync: OrderSync, old: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(monkeypatch, DATABASE_URL=str(old.database.url))
+    assert order_sync("status").exit_code == 0
+    assert version(old) == VERSION
+
+
+def test_a_run_upgrades_the_embedded_database_and_carries_its_orders(
+    stage: Stage, order_sync: OrderSync, old: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(monkeypatch, DATABASE_URL=str(old.database.url))
+    told = advice(order_sync("sync", "--dry-run"))
+    assert (told.endswith(RUN_IT), version(old)) == (True, 1)
+    done = order_sync("sync")
+    assert done.exit_code == 0, done.output
+    assert {row["sync_state"] for row in old.rows(old.tables.header_queue)} == {"SYNCED"}
+    on_record = {row["record_uuid"]: row["item_id"] for row in old.rows(old.tables.items)}
+    carried = [row for row in old.rows(old.tables.header_queue) if row["monday_item_id"] != 11]
+    assert on_record == {row["record_uuid"]: row["monday_item_id"] for row in carried}

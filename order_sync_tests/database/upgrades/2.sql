@@ -1,0 +1,32 @@
+CREATE TABLE dbo.[ORDER_SYNC_SCHEMA] (
+	version INTEGER NOT NULL,
+	upgraded_at DATETIME2 NOT NULL,
+	PRIMARY KEY (version)
+);
+CREATE TABLE dbo.[ORDER_SYNC_ITEMS] (
+	record_uuid UNIQUEIDENTIFIER NOT NULL,
+	board_id BIGINT NOT NULL,
+	item_id BIGINT NOT NULL,
+	group_id NVARCHAR(128) NULL,
+	name NVARCHAR(max) NULL,
+	written NVARCHAR(max) NULL,
+	written_at DATETIME2 NOT NULL,
+	run_id VARCHAR(36) NOT NULL,
+	PRIMARY KEY (record_uuid)
+);
+CREATE INDEX [IX_ORDER_SYNC_ITEMS_item] ON dbo.[ORDER_SYNC_ITEMS] (item_id);
+CREATE TABLE dbo.[ORDER_SYNC_SUBITEMS] (
+	line_uuid UNIQUEIDENTIFIER NOT NULL,
+	record_uuid UNIQUEIDENTIFIER NOT NULL,
+	board_id BIGINT NOT NULL,
+	subitem_id BIGINT NOT NULL,
+	parent_item_id BIGINT NULL,
+	name NVARCHAR(max) NULL,
+	written NVARCHAR(max) NULL,
+	written_at DATETIME2 NOT NULL,
+	run_id VARCHAR(36) NOT NULL,
+	PRIMARY KEY (line_uuid)
+);
+CREATE INDEX [IX_ORDER_SYNC_SUBITEMS_parent] ON dbo.[ORDER_SYNC_SUBITEMS] (parent_item_id);
+CREATE INDEX [IX_ORDER_SYNC_SUBITEMS_subitem] ON dbo.[ORDER_SYNC_SUBITEMS] (subitem_id);
+INSERT INTO dbo.[ORDER_SYNC_SCHEMA] (version, upgraded_at) VALUES (2, SYSUTCDATETIME());
