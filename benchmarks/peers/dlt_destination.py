@@ -47,7 +47,6 @@ class DltDestination:
         self.failures: list[str] = []
 
     def run(self) -> None:
-        items = {item.record: item.key for item in self._rows.items}
         steps: tuple[tuple[str, Callable[[Row], None], list[Row]], ...] = (
             ("groups", self._group, [{"key": title} for title in self._rows.groups]),
             (
@@ -59,7 +58,7 @@ class DltDestination:
                 "subitems",
                 self._subitem,
                 [
-                    {"key": s.key, "item": items[s.record], "name": s.name, "values": _text(s.values)}
+                    {"key": s.key, "item": s.item, "name": s.name, "values": _text(s.values)}
                     for s in self._rows.subitems
                 ],
             ),

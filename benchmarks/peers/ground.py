@@ -189,7 +189,7 @@ def _count(
     )
     wanted = {
         *(("group", header["GroupMonday"]) for header in sample.headers),
-        *(("item", header["delta_uuid"]) for header in sample.headers),
+        *(("item", header["record_uuid"]) for header in sample.headers),
         *(("subitem", line["line_uuid"]) for line in sample.lines),
     }
     on_board = wanted & here.keys()

@@ -26,8 +26,7 @@ RECORDS_AN_ORDER = 5.5  # an item and 3 to 6 subitems
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    key: str
-    record: str
+    key: str  # the order's record_uuid
     group: str
     name: str
     values: dict[str, Any]
@@ -35,8 +34,8 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Subitem:
-    key: str
-    record: str
+    key: str  # the line_uuid
+    item: str  # the key of its item
     name: str
     values: dict[str, Any]
 
@@ -109,13 +108,12 @@ def read(path: Path) -> Rows:
     finally:
         database.dispose()
     items = []
-    for header in headers:
+    for header in {header["record_uuid"]: header for header in headers}.values():  # an order's newest one
         row = orders[header["record_uuid"]] | header
-        own = {mapping.items.key_column: row["delta_uuid"], mapping.items.record_column: row["record_uuid"]}
+        own = {mapping.items.key_column: row["record_uuid"]}
         items.append(
             Item(
-                key=row["delta_uuid"],
-                record=row["record_uuid"],
+                key=row["record_uuid"],
                 group=group_title(row),
                 name=item_name(row),
                 values=own | _values(mapping.items.columns, row),
@@ -124,7 +122,7 @@ def read(path: Path) -> Rows:
     subitems = [
         Subitem(
             key=line["line_uuid"],
-            record=line["record_uuid"],
+            item=line["record_uuid"],
             name=subitem_name(line["size_code"]),
             values={mapping.subitems.key_column: line["line_uuid"]} | _values(mapping.subitems.columns, line),
         )

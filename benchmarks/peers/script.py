@@ -55,9 +55,8 @@ class Script:
                 self._once(item.key, partial(calls.create_item, group_id, item.name, item.values))
             else:
                 self.failures.append(f"item {item.key} has no group")
-        items = {item.record: item.key for item in rows.items}
         for subitem in rows.subitems:
-            if parent_id := ids.get(items[subitem.record]):
+            if parent_id := ids.get(subitem.item):
                 self._once(subitem.key, partial(calls.create_subitem, parent_id, subitem.name, subitem.values))
             else:
                 self.failures.append(f"subitem {subitem.key} has no item")

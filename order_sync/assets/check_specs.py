@@ -46,7 +46,7 @@ NO_ITEM_TWICE = dg.AssetCheckSpec(
     "no_item_twice",
     asset="monday_items",
     additional_deps=["order_list"],
-    description="No header has a second item on its board (by the key column).",
+    description="No order has a second item on its board (by the key column).",
 )
 EVERY_LINE_HAS_ITS_SUBITEM = dg.AssetCheckSpec(
     "every_line_has_its_subitem",

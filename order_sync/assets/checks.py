@@ -310,7 +310,7 @@ def _expected(reader: QueueReader, run_id: str, items: Sequence[tuple[int, Row]]
     for item, header in items:
         yield Expected(
             item_id=str(item),
-            key=header.get("delta_uuid"),
+            key=header.get("record_uuid"),
             group_id=header.get("monday_group_id"),
             subitems=subitems.get(item, {}),
         )

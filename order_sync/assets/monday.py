@@ -4,7 +4,7 @@ In: the claimed headers and lines. Out: desired rows, with a reason where a row 
 The monday IO manager creates what is missing; each step is complete before the next one begins.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -70,7 +70,7 @@ def monday_groups(
 ) -> pd.DataFrame:
     """The groups of all claimed headers, created and confirmed before the first item is."""
     groups: dict[tuple[int, TextKey], Row] = {}
-    for row in to_rows(pending_headers):
+    for row in newest(to_rows(pending_headers)):
         title, _ = _or_rejection(group_title, row) if _hopeless(row) is None else (None, None)
         board = sql_server.mapping.board_of(row, monday.board_id)
         if title and not _no_board(board, sql_server.mapping):
@@ -93,12 +93,12 @@ def monday_items(
     sql_server: ReadOnlySqlServerResource,
     monday: ReadOnlyMondayResource,
 ) -> pd.DataFrame:
-    """One item per header, on the board that the mapping's rules choose, in its group."""
+    """One item per order, on the board that the mapping's rules choose, in its group. Its newest header counts."""
     mapping = sql_server.mapping
     groups = {(row["board_id"], text_key(row["title"])): row for row in to_rows(monday_groups)}
 
     def desired() -> Iterator[Row]:
-        for row in to_rows(pending_headers):
+        for row in newest(to_rows(pending_headers)):
             yield _item(row, mapping, mapping.board_of(row, monday.board_id), groups)
 
     return to_frame(desired(), ITEMS)
@@ -127,15 +127,14 @@ def monday_subitems(
         if not is_on_board(row, "monday_item_id"):
             incomplete.add(row["record_uuid"])
         else:
-            # The first of several headers carries the lines; monday_items comes oldest first.
-            parents.setdefault(row["record_uuid"], row["monday_item_id"])
-            boards.setdefault(row["record_uuid"], row["board_id"])
+            parents[row["record_uuid"]] = row["monday_item_id"]
+            boards[row["record_uuid"]] = row["board_id"]
 
     def desired() -> Iterator[Row]:
         for row in to_rows(pending_lines):
-            # Where the subitem is, if it is there; else the order's item, if it has one; else the first of this run.
+            # The item that the order has in this run; for a late line where its subitem is, else the order's item.
             known = row["parent_item_id"] if row["monday_subitem_id"] is not None else None
-            parent = known or row["order_item_id"] or parents.get(row["record_uuid"])
+            parent = parents.get(row["record_uuid"]) or known or row["order_item_id"]
             if unreadable(row, LINE_VALUES):
                 parent = 0  # the line is rejected
             if row["record_uuid"] not in incomplete and parent is not None:
@@ -145,6 +144,11 @@ def monday_subitems(
                 yield _subitem(row, mapping, board, parent)
 
     return to_frame(desired(), SUBITEMS)
+
+
+def newest(rows: Iterable[Row]) -> Iterable[Row]:
+    """The newest header of each order: those before it are older versions. The rows come oldest first."""
+    return {row["record_uuid"]: row for row in rows}.values()
 
 
 def _item(row: Row, mapping: ColumnMapping, board: int, groups: dict[tuple[int, TextKey], Row]) -> Row:

@@ -122,6 +122,7 @@ def lines_apart(reader: QueueReader, run_id: str) -> list[Row]:
 
 def headers_on_board(reader: QueueReader, run_id: str, *, columns: Collection[str] = ()) -> list[Row]:
     """The run's headers that have an item: delta_uuid, record_uuid, monday_item_id, monday_group_id, `columns`.
+    The newest of an order comes last.
 
     `columns` are those of an order that decide on which board it is.
     """
@@ -140,7 +141,7 @@ def headers_on_board(reader: QueueReader, run_id: str, *, columns: Collection[st
             h.c.sync_state.in_([State.PENDING, State.SYNCED]),
             h.c.monday_item_id.is_not(None),
         )
-        .order_by(h.c.delta_uuid)
+        .order_by(h.c.created_at, h.c.delta_uuid)
     )
 
 

@@ -20,6 +20,7 @@ from order_sync.database.conditions import (
     in_states,
     is_claimed,
     is_insert,
+    is_superseded,
     same_order,
     state_of,
     unsynced,
@@ -103,7 +104,10 @@ class Claimable:
         )
 
     def _is_free(self, table: sa.Table) -> sa.ColumnElement[bool]:
-        """NEW, or PENDING and nobody's: never leased, released, its run has ended, or the lease has expired."""
+        """NEW, or PENDING and nobody's: never leased, released, its run has ended, or the lease has expired.
+
+        Or ERROR, where a newer row of the same waits: the older one is taken up with it, and shares its outcome.
+        """
         return sa.and_(
             is_insert(table),
             sa.or_(
@@ -118,6 +122,7 @@ class Claimable:
                         table.c.sync_run_id.in_(self.over),
                     ),
                 ),
+                sa.case((state_of(table) == State.ERROR, sa.case((is_superseded(table), 1), else_=0)), else_=0) == 1,
             ),
         )
 

@@ -146,7 +146,7 @@ def _write(
         .where(o.c.record_uuid.in_(records))
         .values(
             sync_state=State.SYNCED,
-            monday_item_id=sa.func.coalesce(o.c.monday_item_id, item_id),
+            monday_item_id=sa.func.coalesce(item_id, o.c.monday_item_id),
             last_synced_at=now,
             sync_error_message=sa.null(),
         )

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from order_sync.database.guid import loose_key, no_uuid
+from order_sync.database.guid import loose_key, no_uuid, uuid_key
 from order_sync.database.unreadable import OLDEST, Since
 from order_sync.orders.states import Action, State
 
@@ -104,11 +104,23 @@ def has_no_key(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.or_(*(no_uuid(table.c[name]) for name in ("delta_uuid", "line_uuid") if name in table.c))
 
 
+def is_superseded(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """A newer row of the same order, or of the same line, waits: what the older one said no longer counts."""
+    newer = (table.element if isinstance(table, sa.Alias) else table).alias("newer")
+    oldest = sa.literal(OLDEST, table.c.created_at.type)
+    here, there = sa.func.coalesce(table.c.created_at, oldest), sa.func.coalesce(newer.c.created_at, oldest)
+    later = sa.or_(there > here, sa.and_(there == here, newer.c.delta_uuid > table.c.delta_uuid))
+    keys = [name for name in ("record_uuid", "line_uuid") if name in table.c]
+    same = (uuid_key(newer.c[name]) == uuid_key(table.c[name]) for name in keys)
+    return sa.exists().where(*same, waits(newer), later)
+
+
 def blocks_its_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Rows that hold their whole order back until a person has corrected them."""
     # Asked of each row of each order that waits: nearly all are as they should be, which two comparisons show.
     usual = sa.and_(table.c.sync_state.in_(WAITING), table.c.action_type == Action.INSERT)
-    wrong = sa.or_(_is_in(table, State.ERROR), sa.and_(unsynced(table), _is_unknown(table)))
+    rejected = sa.and_(_is_in(table, State.ERROR), ~is_superseded(table))
+    wrong = sa.or_(rejected, sa.and_(unsynced(table), _is_unknown(table)))
     no_key = sa.and_(_is_in(table, *WAITING), has_no_key(table))
     found = sa.case((usual, _flag(has_no_key(table))), else_=_flag(sa.or_(wrong, no_key)))
     return sa.and_(_is_elsewhere(table), found == 1)
@@ -126,9 +138,9 @@ def of_each_row(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return sa.case((sa.and_(*conditions), 1), else_=0) == 1
 
 
-def twice(table: sa.Table) -> sa.Select[Any]:
-    """The keys of waiting rows that several of them bear: only where the site's table has no primary key."""
-    key = loose_key(table.c.delta_uuid)
+def twice(column: sa.Column[Any]) -> sa.Select[Any]:
+    """The uuids in a column that several of the table's waiting rows bear."""
+    table, key = column.table, loose_key(column)
     return sa.select(key.label("key")).where(waits(table)).group_by(key).having(sa.func.count() > 1)
 
 

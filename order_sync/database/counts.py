@@ -7,7 +7,7 @@ Reads only.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from order_sync.database.conditions import (
     is_of_run,
     is_rejected,
     is_synced,
+    of_each_row,
     same_order,
     twice,
     unsynced,
@@ -34,7 +35,8 @@ from order_sync.database.connection import Database, Row, chunks
 from order_sync.database.customers import merged, spelling
 from order_sync.database.guid import canonical, loose_key
 from order_sync.database.tables import Tables
-from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, Customers
+from order_sync.database.unreadable import shown
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, Customers, customer_key, text_key
 from order_sync.orders.states import State
 
 # What became of a run's rows of one customer: the numbers of a row of its table.
@@ -106,7 +108,10 @@ class QueueCounts:
         return merged(found, add=["rows"], least="since")
 
     def outcomes(self, run_id: str) -> list[Row]:
-        """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id), oldest."""
+        """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id), oldest.
+
+        And `made`: how many items or subitems those are, for the versions of an order share one.
+        """
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
         found: list[Row] = []
         customers = Customers()
@@ -125,6 +130,7 @@ class QueueCounts:
                     sa.func.max(customer).label("customer"),
                     table.c.sync_state.label("state"),
                     sa.func.count(id_column).label("on_board"),
+                    sa.func.count(sa.distinct(id_column)).label("made"),
                     sa.func.count().label("rows"),
                     sa.func.min(table.c.created_at).label("oldest"),
                 )
@@ -132,7 +138,9 @@ class QueueCounts:
                 .where(is_of_run(table, run_id))
                 .group_by(spelling(customer), table.c.sync_state)
             )
-            counted = merged(self.database.rows(query), add=["on_board", "rows"], least="oldest", customers=customers)
+            counted = merged(
+                self.database.rows(query), add=["on_board", "made", "rows"], least="oldest", customers=customers
+            )
             found += [{"row": kind} | row for row in counted]
         return found
 
@@ -236,14 +244,43 @@ class QueueCounts:
         tables = (self.tables.header_queue, self.tables.line_queue)
         return sum(self.database.count(sa.select(t.c.sync_state).where(waits(t), has_no_order(t))) for t in tables)
 
+    def contradicting(self) -> list[Row]:
+        """Waiting headers of one order that do not speak of the same order, the first of each with the reason.
+
+        As record_uuid, delta_uuid, customer, order_number, reason. One of them would be lost if the newest counted.
+        """
+        h = self.tables.header_queue
+        several = [canonical(key) for key in self.database.column(twice(h.c.record_uuid).where(~has_no_order(h)))]
+        query = sa.select(
+            h.c.record_uuid, h.c.delta_uuid, h.c[CUSTOMER].label("customer"), h.c[ORDER_NUMBER].label("order_number")
+        ).order_by(h.c.created_at, h.c.delta_uuid)
+        orders: dict[str, list[Row]] = {}
+        for some in chunks(several):
+            for row in self.database.rows(query.where(of_each_row(waits(h)), h.c.record_uuid.in_(some))):
+                orders.setdefault(row["record_uuid"], []).append(row)
+        return [rows[0] | {"reason": reason} for rows in orders.values() if (reason := _contradiction(rows))]
+
     def doubled(self, table: sa.Table) -> list[Row]:
         """Waiting rows that share their delta_uuid, which only a table without a primary key can have.
 
         As delta_uuid, record_uuid, customer and order_number (None for lines).
         """
-        keys = [canonical(key) for key in self.database.column(twice(table))]
+        keys = [canonical(key) for key in self.database.column(twice(table.c.delta_uuid))]
         names = {"customer": CUSTOMER, "order_number": ORDER_NUMBER}
         columns = [table.c[name].label(label) for label, name in names.items() if name in table.c]
         query = sa.select(table.c.delta_uuid, table.c.record_uuid, *columns).where(waits(table))
         found = [row for some in chunks(keys) for row in self.database.rows(query.where(table.c.delta_uuid.in_(some)))]
         return [dict.fromkeys(names) | row for row in found]
+
+
+def _contradiction(headers: Sequence[Row]) -> str | None:
+    """In what the waiting headers of one order differ that can only be one thing; None where they agree."""
+    first = headers[0]
+    for what, name, key in (("customer", "customer", customer_key), ("order number", "order_number", text_key)):
+        other = next((row for row in headers if key(row[name]) != key(first[name])), None)
+        if other:
+            return (
+                f"its headers {first['delta_uuid']} and {other['delta_uuid']} name the {what}s "
+                f"{shown(first[name])} and {shown(other[name])}: one record_uuid is one order"
+            )
+    return None

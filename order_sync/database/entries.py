@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.database.connection import Database, chunks
+from order_sync.database.connection import Database
 from order_sync.database.tables import Tables
 
 
@@ -103,15 +103,6 @@ def known_groups(
     query = sa.select(groups.c.title, groups.c.group_id).where(groups.c.board_id == board_id)
     rows = database.rows(query.order_by(groups.c.created_at, groups.c.group_id))
     return {row["title"]: row["group_id"] for row in rows if among is None or row["group_id"] in among}
-
-
-def known_items(database: Database, tables: Tables, items: Collection[int]) -> dict[int, str]:
-    """Those of the items that a header has, with the header's delta_uuid."""
-    h = tables.header_queue
-    queries = (
-        sa.select(h.c.monday_item_id, h.c.delta_uuid).where(h.c.monday_item_id.in_(chunk)) for chunk in chunks(items)
-    )
-    return {row["monday_item_id"]: row["delta_uuid"] for query in queries for row in database.rows(query)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from order_sync.database.conditions import (
     has_unknown_state,
     is_insert,
     is_rejected,
+    is_superseded,
     same_order,
     state_of,
     unsynced,
@@ -72,6 +73,11 @@ class Cause(StrEnum):
         "no_key",
         "by a row without a key of its own",
         f"give each row a delta_uuid, and each line a line_uuid, of its own; {_BY_ITSELF}",
+    )
+    CONTRADICTION = (
+        "contradiction",
+        "by headers that contradict each other",
+        f"delete the wrong one, or set its sync_state to {State.SYNCED}; {_BY_ITSELF}",
     )
     REJECTED = (
         "rejected",
@@ -175,6 +181,9 @@ class _Look:
                 if records is None or row["record_uuid"] in records:
                     of = f"delta_uuid {row['delta_uuid']} of one of its {kind}s"
                     yield _held(row, Cause.NO_KEY, f"{of} is that of another row, too: correct it")
+        for row in self._reader.contradicting():
+            if records is None or row["record_uuid"] in records:
+                yield _held(row, Cause.CONTRADICTION, row["reason"])
         yield from self._without_header(records)
 
     @cached_property
@@ -211,7 +220,7 @@ class _Look:
             (waits(table), sa.case(*waiting)),
             (has_unknown_state(table), RANK[Cause.UNKNOWN_STATE]),
             (has_unknown_action(table), RANK[Cause.UNKNOWN_ACTION]),
-            (is_rejected(table), RANK[Cause.REJECTED]),
+            (sa.and_(is_rejected(table), ~is_superseded(table)), RANK[Cause.REJECTED]),
         )
 
     def _of_another_run(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:

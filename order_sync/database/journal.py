@@ -26,7 +26,6 @@ from order_sync.database.entries import (
     Sent,
     entries_in_doubt,
     known_groups,
-    known_items,
     payloads,
     recent_imports,
     sent_rows,
@@ -194,10 +193,6 @@ class Journal(BoardLease):
         self._log(connection, now, Operation.SUBITEMS, "adopted", ids=new)
         expect_ids(connection, self._tables, Operation.SUBITEMS, new)
         return len(adopted)
-
-    def known_items(self, items: Collection[int]) -> dict[int, str]:
-        """Those of the items that a header has, with the header's delta_uuid."""
-        return known_items(self._database, self._tables, items)
 
     @in_transaction
     def forget_items(self, connection: sa.Connection, items: Collection[int]) -> dict[int, str]:

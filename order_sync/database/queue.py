@@ -75,9 +75,9 @@ class QueueReader(QueueCounts):
         )
 
     def _counted(self, table: sa.Table, query: sa.Select[Any]) -> list[Row]:
-        """Claimable rows by customer: customer, rows, newest. As in `_in_order` without orders of a doubled key."""
-        if doubled := [row["record_uuid"] for row in self.doubled(table)]:
-            for some in chunks(doubled):
+        """Claimable rows by customer: customer, rows, newest. Without the same orders as `_in_order`."""
+        if unclear := [row["record_uuid"] for row in (*self.doubled(table), *self.contradicting())]:
+            for some in chunks(unclear):
                 query = query.where(table.c.record_uuid.not_in(some))
         rows = query.subquery()
         counted = sa.select(
@@ -106,11 +106,12 @@ class QueueReader(QueueCounts):
         return self.database.count(self.claimable(over).lines())
 
     def _in_order(self, rows: list[Row]) -> list[Row]:
-        """Oldest first, without orders of which two rows share a key: one could not be told from the other."""
+        """Oldest first, without orders of which two rows share a key or headers contradict each other."""
         rows.sort(key=lambda row: row["created_at"])  # as it was read: text that is no time sorts as text in SQLite
         tables = (self.tables.header_queue, self.tables.line_queue)
-        doubled = {row["record_uuid"] for table in tables for row in self.doubled(table)}
-        return [row for row in rows if row["record_uuid"] not in doubled] if doubled else rows
+        unclear = {row["record_uuid"] for table in tables for row in self.doubled(table)}
+        unclear |= {row["record_uuid"] for row in self.contradicting()}
+        return [row for row in rows if row["record_uuid"] not in unclear] if unclear else rows
 
     # ---- what a run has claimed -------------------------------------------------------------------
 

@@ -66,8 +66,7 @@ class BoardItem:
 
     id: int
     group_id: str
-    key: str  # delta_uuid, "" for none
-    record_uuid: str
+    record_uuid: str  # its key; "" for none
     subitems: tuple[BoardSubitem, ...] = ()
 
 
@@ -130,7 +129,7 @@ class Comparison:
         self.not_kept = 0  # missing rows beyond those that were asked for
         self._items: dict[int, str] = {}  # record_uuid by item id
         self._subitems: set[int] = set()
-        self._keys: dict[str, int] = {}  # item id by delta_uuid
+        self._keys: dict[str, int] = {}  # item id by record_uuid
         self._line_keys: dict[str, int] = {}
         self._other_ids: list[tuple[str, str | None, int, int | None, int, str]] = []
 
@@ -145,21 +144,22 @@ class Comparison:
     def take(self, board_id: int, items: Iterable[BoardItem], known_groups: Collection[str]) -> None:
         """One page of a board. An item that a second page shows again is the same one."""
         new = [item for item in items if item.id not in self._items]
-        headers = self._known_headers(item.key for item in new)
+        headers = self._known_headers(item.record_uuid for item in new)
         orders = self._records_of(item.record_uuid for item in new)
         for item in new:
             self._items[item.id] = item.record_uuid
-            if not item.key and not item.record_uuid:
-                self._tell(Kind.OWN_ROWS, "neither key nor record_uuid: somebody's own row", item, board_id)
+            if not item.record_uuid:
+                self._tell(Kind.OWN_ROWS, "no record_uuid: somebody's own row", item, board_id)
                 continue
-            header = headers.get(item.key)
+            header = headers.get(item.record_uuid)
             if header is None and item.record_uuid not in orders:
                 self._tell(Kind.UNKNOWN, "neither the queue nor ORDER_LIST knows it", item, board_id)
-            if item.key and (first := self._keys.setdefault(item.key, item.id)) != item.id:
+            if (first := self._keys.setdefault(item.record_uuid, item.id)) != item.id:
                 self._tell(Kind.ITEM_DOUBLED, f"item {first} has the same key", item, board_id)
             elif header is not None and self._is_judged(header):
                 if (known := header["monday_item_id"]) != item.id:
-                    self._other_ids.append((item.key, item.record_uuid, item.id, known, board_id, "header"))
+                    ids = (item.record_uuid, item.record_uuid, item.id, known, board_id, "header")
+                    self._other_ids.append(ids)
                 elif item.group_id not in known_groups:
                     self._tell(Kind.OTHER_GROUP, f"group {item.group_id}", item, board_id)
         self._take_subitems(board_id, new)
@@ -186,20 +186,20 @@ class Comparison:
                     self._tell(Kind.WRONG_PARENT, what, item, board_id, subitem)
 
     def missing_items(self, most: int) -> list[Missing]:
-        """SYNCED headers whose item no page has shown, nor another item with their key; the first `most` of them."""
+        """Orders whose item no page has shown, nor another item with their key; the first `most` of them."""
         h = self._tables.header_queue
-        found: dict[str, Missing] = {}
+        found: dict[tuple[str, int], Missing] = {}
         for row in self._pages(h, h.c.record_uuid, h.c.monday_item_id.label("monday_id")):
             self.headers += 1
-            if row["monday_id"] not in self._items and row["delta_uuid"] not in self._keys:
-                self._keep(found, row["delta_uuid"], row, most)
+            if row["monday_id"] not in self._items and row["record_uuid"] not in self._keys:
+                self._keep(found, row["record_uuid"], row, most)
         return list(found.values())
 
     def missing_subitems(self, most: int) -> list[Missing]:
         """SYNCED lines whose subitem no page has shown although their item is there; the first `most` of them."""
         line = self._tables.line_queue
         columns = (line.c.line_uuid, line.c.record_uuid, line.c.monday_subitem_id.label("monday_id"))
-        found: dict[str, Missing] = {}  # a line that was queued twice is one subitem
+        found: dict[tuple[str, int], Missing] = {}
         for row in self._pages(line, *columns, line.c.parent_item_id):
             self.lines += 1
             here = row["monday_id"] in self._subitems or row["line_uuid"] in self._line_keys
@@ -207,13 +207,15 @@ class Comparison:
                 self._keep(found, row["line_uuid"], row, most)
         return list(found.values())
 
-    def _keep(self, found: dict[str, Missing], key: str, row: Row, most: int) -> None:
-        if key in found:
+    def _keep(self, found: dict[tuple[str, int], Missing], key: str, row: Row, most: int) -> None:
+        """A row that was queued twice is there once; versions of an order that had different items are not."""
+        place = (key, row["monday_id"])
+        if place in found:
             return
         if len(found) >= most:
             self.not_kept += 1
             return
-        found[key] = Missing(monday_id=row["monday_id"], key=key, record_uuid=row["record_uuid"])
+        found[place] = Missing(monday_id=row["monday_id"], key=key, record_uuid=row["record_uuid"])
 
     def still_synced(self, missing: Collection[Missing]) -> list[Missing]:
         """Those of the missing items whose header is still SYNCED with them: a run may have gone on meanwhile."""
@@ -243,7 +245,8 @@ class Comparison:
 
     def _tell(self, kind: Kind, what: str, item: BoardItem, board_id: int, subitem: BoardSubitem | None = None) -> None:
         of = subitem or item
-        self.found.add(kind, what, record_uuid=item.record_uuid, key=of.key, monday_id=of.id, board_id=board_id)
+        key = subitem.key if subitem else item.record_uuid
+        self.found.add(kind, what, record_uuid=item.record_uuid, key=key, monday_id=of.id, board_id=board_id)
 
     # ---- the tables ------------------------------------------------------------------------------------
 
@@ -251,11 +254,13 @@ class Comparison:
         groups = self._tables.groups
         return set(self._database.column(sa.select(groups.c.group_id).where(groups.c.board_id == board_id)))
 
-    def _known_headers(self, keys: Iterable[str]) -> dict[str, Row]:
+    def _known_headers(self, records: Iterable[str]) -> dict[str, Row]:
+        """The newest header of each order; of one that a run is working on, what was SYNCED before is not judged."""
         h = self._tables.header_queue
-        columns = (h.c.delta_uuid, h.c.sync_state, h.c.monday_item_id, h.c.sync_completed_at)
-        queries = (sa.select(*columns).where(h.c.delta_uuid.in_(chunk)) for chunk in chunks(_uuids(keys)))
-        return {row["delta_uuid"]: row for query in queries for row in self._database.rows(query)}
+        query = sa.select(h.c.record_uuid, h.c.sync_state, h.c.monday_item_id, h.c.sync_completed_at)
+        query = query.where(h.c.action_type == Action.INSERT).order_by(h.c.created_at, h.c.delta_uuid)
+        queries = (query.where(h.c.record_uuid.in_(chunk)) for chunk in chunks(_uuids(records)))
+        return {row["record_uuid"]: row for query in queries for row in self._database.rows(query)}
 
     def _records_of(self, records: Iterable[str]) -> set[str]:
         o = self._tables.orders

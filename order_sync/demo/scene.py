@@ -222,9 +222,9 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
     try:
         with database.read() as connection:
             headers = connection.execute(
-                sa.select(h.c.delta_uuid, h.c.monday_item_id, h.c.monday_group_id, h.c.sync_state).where(
-                    h.c.action_type == Action.INSERT
-                )
+                sa.select(h.c.record_uuid, h.c.monday_item_id, h.c.monday_group_id, h.c.sync_state)
+                .where(h.c.action_type == Action.INSERT)
+                .order_by(h.c.created_at, h.c.delta_uuid)
             ).all()
             lines = connection.execute(
                 sa.select(line.c.line_uuid, line.c.monday_subitem_id, line.c.parent_item_id, line.c.sync_state).where(
@@ -245,6 +245,7 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
     finally:
         database.dispose()
     lost, doubled, wrong = [], [], []
+    headers = list({row.record_uuid: row for row in headers}.values())  # the newest of each order counts
     for what, known, found in (("item", headers, items), ("subitem", lines, subitems)):
         doubled += [
             f"{what} {key} is {n} times on the board" for key, n in Counter(t[0] for t in found).items() if n > 1

@@ -74,7 +74,7 @@ def _per_customer(outcomes: list[Row]) -> list[Row]:
     counts: dict[str, Row] = {}
     for found in outcomes:
         of = counts.setdefault(found["customer"] or NO_CUSTOMER, dict.fromkeys(OUTCOMES, 0))
-        of["items" if found["row"] == "header" else "subitems"] += found["on_board"]
+        of["items" if found["row"] == "header" else "subitems"] += found["made"]
         if found["state"] == State.SYNCED:
             of[f"{found['row']}s synced"] += found["rows"]
         if found["state"] == State.ERROR:

@@ -159,20 +159,33 @@ def check_items_mapping(board: Board, mapping: ColumnMapping) -> list[str]:
 
 
 def find_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[str]) -> dict[str, str]:
-    """Item ids by the text in `column`, for those of `keys` that are on the board."""
-    found: dict[str, str] = {}
-    wanted = list(keys)
-    for values in hundreds(wanted):
+    """Item ids by the text in `column`, for those of `keys` that are on the board; of several items the oldest."""
+    return {key: ids[0] for key, ids in find_all_items(reader, board_id, column, keys).items()}
+
+
+def find_all_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[str]) -> dict[str, list[str]]:
+    """The ids of all items with one of these texts in `column`, by that text, the oldest first; 100 keys a call.
+
+    A key is a uuid, which people and other tools may have written in capitals, as SQL Server shows it. monday compares
+    text as it is, so both are searched for, in one call.
+    """
+    wanted = {key.lower(): key for key in keys}
+    found: dict[str, list[str]] = {}
+    for values in hundreds(wanted.values()):
         columns = [{"column_id": column, "column_values": values}]
+        capitals = [{"column_id": column, "column_values": [value.upper() for value in values]}]
         listing = Listing(
             what=f"the items of board {board_id} that were looked up",
             first=operations.ITEMS_BY_COLUMN,
-            variables={"board": str(board_id), "columns": columns, "ids": [column]},
+            variables={"board": str(board_id), "columns": columns, "capitals": capitals, "ids": [column]},
             following=operations.NEXT_ITEMS,
             more={"ids": [column]},
         )
-        _collect(found, rows_in(reader, listing), column)
-    return {key: found[key] for key in wanted if key in found}
+        for item in rows_in(reader, listing):
+            text = (text_of(item, column) or "").strip().lower()
+            if is_active(item) and text in wanted:
+                found.setdefault(wanted[text], []).append(item["id"])
+    return {key: sorted(ids, key=int) for key, ids in found.items()}
 
 
 def find_subitems(reader: MondayReader, parents: Iterable[str], column: str) -> dict[str, str]:
@@ -236,29 +249,6 @@ def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[
     """The text in `column` of each item that monday shows."""
     there = items_by_id(reader, operations.ITEM_TEXTS, items, {"ids": [column]}, parts=("column_values",))
     return {item_id: text_of(item, column) or "" for item_id, item in there.items()}
-
-
-def find_unkeyed(reader: MondayReader, board_id: int, *, key_column: str, record_column: str) -> dict[str, list[str]]:
-    """Items that have a text in `record_column` and none in `key_column`: their ids by that text, lowest first."""
-    rules = {
-        "rules": [
-            {"column_id": key_column, "compare_value": [], "operator": "is_empty"},
-            {"column_id": record_column, "compare_value": [], "operator": "is_not_empty"},
-        ]
-    }
-    listing = Listing(
-        what=f"the items of board {board_id} without a key",
-        first=operations.ITEMS_BY_RULES,
-        variables={"board": [str(board_id)], "rules": rules, "ids": [record_column]},
-        following=operations.NEXT_ITEMS,
-        more={"ids": [record_column]},
-    )
-    found: dict[str, list[str]] = {}
-    for item in rows_in(reader, listing):
-        text = text_of(item, record_column)
-        if text and is_active(item):
-            found.setdefault(text.strip().lower(), []).append(item["id"])
-    return {text: sorted(ids, key=int) for text, ids in found.items()}
 
 
 def _collect(found: dict[str, str], items: Iterable[Mapping[str, Any]], column: str) -> None:

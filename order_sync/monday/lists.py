@@ -185,6 +185,8 @@ def _read(reader: MondayReader, listing: Listing, resize: Callable[[int], Mappin
 
 def _page_in(data: Row, parts: Collection[str]) -> Page | None:
     found = data.get("next_items_page", data.get("items_page_by_column_values"))
+    if "capitals" in data:  # the same items as they are found under another spelling
+        found = _merged(found, data["capitals"], parts)
     if (boards := data.get("boards")) is not None:
         found = boards[0].get("items_page") if isinstance(boards, list) and boards and boards[0] else None
     rows = rows_of(found.get("items"), parts) if isinstance(found, dict) else None
@@ -193,3 +195,14 @@ def _page_in(data: Row, parts: Collection[str]) -> Page | None:
     complexity = data.get("complexity")
     cost = complexity.get("query") if isinstance(complexity, dict) else None
     return Page(rows=rows, cursor=found.get("cursor"), cost=cost if isinstance(cost, int) else 0)
+
+
+def _merged(one: Any, other: Any, parts: Collection[str]) -> Row | None:
+    """Two first pages as one, None where one of them is not known, or both have a page after them."""
+    if not isinstance(one, dict) or not isinstance(other, dict) or (one.get("cursor") and other.get("cursor")):
+        return None
+    rows, others = rows_of(one.get("items"), parts), rows_of(other.get("items"), parts)
+    if rows is None or others is None:
+        return None
+    items = {row["id"]: row for row in (*rows, *others)}
+    return {"items": list(items.values()), "cursor": one.get("cursor") or other.get("cursor")}

@@ -56,14 +56,6 @@ CREATE_SUBITEM = gql(
     }}
     """
 ).document
-CHANGE_VALUES = gql(
-    f"""
-    mutation ChangeValues($board: ID!, $item: ID!, $values: JSON!) {{
-      change_multiple_column_values(board_id: $board, item_id: $item, column_values: $values) {{ id }}
-      {COMPLEXITY}
-    }}
-    """
-).document
 SHARED = frozenset({"board", "labels"})
 
 _VERSIONS = "version { value kind } versions { value kind }"
@@ -80,8 +72,14 @@ _BOARD = """
 BOARD = f"query Board($board: [ID!]) {{{_BOARD}}}"
 BOARD_AND_VERSIONS = f"query BoardAndVersions($board: [ID!]) {{{_BOARD} {_VERSIONS}}}"
 ITEMS_BY_COLUMN = """
-query ItemsByColumn($board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $ids: [String!]) {
+query ItemsByColumn(
+  $board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $capitals: [ItemsPageByColumnValuesQuery!], $ids: [String!]
+) {
   items_page_by_column_values(board_id: $board, columns: $columns, limit: 500) {
+    cursor
+    items { id state column_values(ids: $ids) { id text } }
+  }
+  capitals: items_page_by_column_values(board_id: $board, columns: $capitals, limit: 500) {
     cursor
     items { id state column_values(ids: $ids) { id text } }
   }
@@ -93,17 +91,6 @@ query NextItems($cursor: String!, $ids: [String!]) {
   next_items_page(cursor: $cursor, limit: 500) {
     cursor
     items { id state column_values(ids: $ids) { id text } }
-  }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
-ITEMS_BY_RULES = """
-query ItemsByRules($board: [ID!], $rules: ItemsQuery, $ids: [String!]) {
-  boards(ids: $board) {
-    items_page(limit: 500, query_params: $rules) {
-      cursor
-      items { id state column_values(ids: $ids) { id text } }
-    }
   }
   complexity { before query after reset_in_x_seconds }
 }

@@ -22,7 +22,7 @@ from order_sync.text.counted import counted
 
 LABEL_LIMITS = {"status": 40, "dropdown": 500}
 CUSTOM_ID = re.compile(r"[a-z_]{1,20}")  # monday's rule for an id of one's own choice
-KEY_TITLES = {"delta_uuid": "Header key", "record_uuid": "Order key", "line_uuid": "Line key"}
+KEY_TITLES = {"record_uuid": "Order key", "line_uuid": "Line key"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ def renamed(text: str, ids: Mapping[str, str]) -> str:
     def new(match: re.Match[str]) -> str:
         return f"{match[1]}{ids.get(match[2], match[2])}{match[3]}"
 
-    return re.sub(r'^(\s*(?:column|key_column|record_column)\s*=\s*")([^"]+)(")', new, text, flags=re.MULTILINE)
+    return re.sub(r'^(\s*(?:column|key_column)\s*=\s*")([^"]+)(")', new, text, flags=re.MULTILINE)
 
 
 def _make_column(client: MondayClient, board: int, column_id: str, title: str, kind: str, labels: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ Anything wrong in the file is a ConfigurationError that names every place; nothi
 
 from __future__ import annotations
 
+import json
 import re
 from collections import abc
 from collections.abc import Iterator
@@ -60,13 +61,12 @@ class ColumnMap(_Model):
 
 
 class ItemMap(_Model):
-    key_column: ColumnId = "delta_uuid"
-    record_column: ColumnId = "record_uuid"
+    key_column: ColumnId = "record_uuid"
     columns: tuple[ColumnMap, ...] = ()
 
     @property
     def own_columns(self) -> tuple[str, ...]:
-        return (self.key_column, self.record_column)
+        return (self.key_column,)
 
 
 LINE_SOURCES = ("size_code", "qty", "line_uuid", "record_uuid")
@@ -154,7 +154,7 @@ NAMED_BY = ("source", "column", "id")  # an entry of a list is known to its auth
 def load_mapping(path: Path = DEFAULT_MAPPING) -> ColumnMapping:
     """Raises ConfigurationError with the file and everything that is wrong in it, each with its place and reason."""
     read = read_toml(path, what="The mapping")
-    found = list(_contradictions(read))
+    found = [*_first_version(read), *_contradictions(read)]
     mapping = None
     try:
         mapping = ColumnMapping.model_validate(read)
@@ -167,6 +167,25 @@ def load_mapping(path: Path = DEFAULT_MAPPING) -> ColumnMapping:
 
 
 # ---- what no key says by itself -------------------------------------------------------------------------
+
+
+def _first_version(read: dict[str, Any]) -> Iterator[Problem]:
+    """A mapping of the first version, in which an item's key was the delta_uuid of its header."""
+    items = read.get("items")
+    if not isinstance(items, dict):
+        return
+    if (record := items.pop("record_column", None)) is not None:
+        yield Problem(
+            place=("items",),
+            what=f"record_column is no longer a key: delete it, and write key_column = {json.dumps(record)}. An order "
+            "is known on the board by its record_uuid",
+        )
+    elif items.get("key_column") == "delta_uuid":
+        yield Problem(
+            place=("items",),
+            what="key_column is 'delta_uuid', as in the first version. It has to name the column with the order's "
+            "record_uuid: the board needs no change, the column with delta_uuids is no longer used",
+        )
 
 
 def _contradictions(read: dict[str, Any]) -> Iterator[Problem]:

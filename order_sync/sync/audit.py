@@ -90,14 +90,14 @@ def _doubled(by_key: Mapping[str, Expected], raws: Iterable[dict[str, Any]], key
             others.setdefault(item.key or "", []).append(raw["id"])
     return Findings(
         doubled=[
-            f"header {key} has item {by_key[key].item_id} and also {', '.join(sorted(ids, key=int))}"
+            f"order {key} has item {by_key[key].item_id} and also {', '.join(sorted(ids, key=int))}"
             for key, ids in sorted(others.items())
         ]
     )
 
 
 def _held_against(item: Expected, raw: dict[str, Any] | None, subitem_key_column: str) -> Findings:
-    of = f" of header {item.key}" if item.key else ""
+    of = f" of order {item.key}" if item.key else ""
     if raw is None or not is_active(raw):
         return Findings(items=1, missing=[f"item {item.item_id}{of} is not on the board"])
     moved = []

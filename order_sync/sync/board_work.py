@@ -23,7 +23,7 @@ from order_sync.orders.errors import REGARDLESS, Fatal, Rejected, Rule
 from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.states import State
-from order_sync.sync.changes import Changes, Header, log_not_created
+from order_sync.sync.changes import Changes, log_not_created
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import Mended, NewRow, Row
 from order_sync.sync.writer import BoardWriter
@@ -134,31 +134,25 @@ class BoardWork:
         board = self._read()
         # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
         # slept, another one may have taken its rows over and made them.
-        held = {
-            row["delta_uuid"]: row["monday_item_id"]
-            for row in self._queue.run_headers(self._run_id)
-            if row["sync_state"] == State.PENDING
-        }
-        mine = _still_held(rows, held)
+        versions = self._versions()
+        mine = _still_held(rows, {key for of_order in versions.values() for key in of_order})
         hopeless = refused_regardless(mine)
         mine = [row for row in mine if row["delta_uuid"] not in hopeless]
-        of_mine = [row["delta_uuid"] for row in mine]
-        known = {key: held[key] for key in of_mine if held[key] is not None}
+        known = {row["delta_uuid"]: item for row in mine if (item := _item_of(versions[row["record_uuid"]]))}
         gone = self._changes.forget(known.values())
-        there = {key for key, item in known.items() if item not in gone}
+        there = {key: item for key, item in known.items() if item not in gone}
         wanted = [row for row in mine if row["delta_uuid"] not in there]
         self._rehome(wanted, board)
-        self._queue.assign_groups(self._run_id, {r["delta_uuid"]: r["group_id"] for r in wanted if r["group_id"]})
-        headers = [Header(delta_uuid=row["delta_uuid"], record_uuid=row["record_uuid"]) for row in wanted]
-        adopted = self._changes.adopt(headers, board)
+        self._assign_groups(wanted, versions)
+        adopted = self._changes.adopt({row["record_uuid"]: row["delta_uuid"] for row in wanted}, board)
         new: dict[str, NewRow] = {}
         rejected = dict(hopeless)
         labels = LabelSpelling(board.labels)
         waiting = _waiting(wanted)
         for row in wanted:
-            if row["delta_uuid"] in adopted.items or row["delta_uuid"] in waiting:
+            if row["record_uuid"] in adopted.items or row["delta_uuid"] in waiting:
                 continue
-            own = {mapping.key_column: row["delta_uuid"], mapping.record_column: row["record_uuid"]}
+            own = {mapping.key_column: row["record_uuid"]}
             try:
                 values = _values(row, mapping.columns, own, labels)
             except Rejected as error:
@@ -172,8 +166,8 @@ class BoardWork:
         def mend(refused: Mapping[str, str]) -> Mended:
             """Their group may have been deleted a moment ago."""
             moved = self._rehome([by_key[key] for key in refused], self._read())
+            self._assign_groups(moved, versions)
             groups = {row["delta_uuid"]: row["group_id"] for row in moved if row["group_id"]}
-            self._queue.assign_groups(self._run_id, groups)
             again = {key: new[key].with_variables(group=group) for key, group in groups.items()}
             return Mended(again=again, waiting=_waiting(moved))
 
@@ -184,6 +178,11 @@ class BoardWork:
         outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend, look=look)
         outcome.rejected |= rejected
         outcome.waiting |= _waiting(wanted)
+        items = outcome.created | {row["delta_uuid"]: adopted.items.get(row["record_uuid"], "") for row in wanted}
+        items |= {key: str(item) for key, item in there.items()} | outcome.created
+        written = outcome.created.keys() | {row["delta_uuid"] for row in wanted if row["record_uuid"] in adopted.items}
+        of_order = {row["record_uuid"]: item for row in mine if (item := items.get(row["delta_uuid"]))}
+        self._share(of_order, versions, written)
         recreated = sum(key in outcome.created for key, item in known.items() if item in gone)
         return Done(outcome=outcome, adopted=len(adopted.items), recreated=recreated)
 
@@ -214,8 +213,9 @@ class BoardWork:
         lines: dict[str, str] = {}  # delta_uuid by line_uuid: a line that is queued twice is one subitem
         rejected = {**hopeless, **orphans.rejected}
         rows = [row for row in rows if int(row["parent_item_id"]) not in gone]
-        for row in rows:
-            if row["line_uuid"] in ids or row["line_uuid"] in lines:
+        # Of the versions of a line, which come oldest first, the newest one counts.
+        for row in {row["line_uuid"]: row for row in rows}.values():
+            if row["line_uuid"] in ids:
                 continue
             try:
                 values = _values(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, labels)
@@ -250,6 +250,35 @@ class BoardWork:
         outcome.rejected |= rejected
         outcome.waiting |= orphans.waiting
         return Done(outcome=outcome, recreated=sum(lines.get(line) in outcome.created for line in lost))
+
+    # ---- versions of an order ---------------------------------------------------------------------
+
+    def _versions(self) -> dict[str, dict[str, int | None]]:
+        """The run's headers with their items, by record_uuid and delta_uuid: several of an order are its versions."""
+        found: dict[str, dict[str, int | None]] = {}
+        for row in self._queue.run_headers(self._run_id):
+            if row["sync_state"] == State.PENDING:
+                found.setdefault(row["record_uuid"], {})[row["delta_uuid"]] = row["monday_item_id"]
+        return found
+
+    def _assign_groups(self, rows: Iterable[Row], versions: Mapping[str, Mapping[str, int | None]]) -> None:
+        """Writes down the group of each row's order, in all its headers."""
+        groups = {key: row["group_id"] for row in rows if row["group_id"] for key in versions[row["record_uuid"]]}
+        self._queue.assign_groups(self._run_id, groups)
+
+    def _share(
+        self, items: Mapping[str, str], versions: Mapping[str, Mapping[str, int | None]], written: Container[str]
+    ) -> None:
+        """Gives the item of an order to all its headers. `items` is by record_uuid; those `written` have theirs."""
+        self._journal.adopt(
+            Operation.ITEMS,
+            {
+                key: item
+                for record_uuid, item in items.items()
+                for key, known in versions[record_uuid].items()
+                if str(known) != item and key not in written
+            },
+        )
 
     # ---- the board --------------------------------------------------------------------------------
 
@@ -301,6 +330,10 @@ class BoardWork:
                     row["rejection"] = f"its group '{row['group']}' could not be created; the log says why"
                     row["rule"] = Rule.NO_GROUP
         return homeless
+
+
+def _item_of(versions: Mapping[str, int | None]) -> int | None:
+    return next((item for item in versions.values() if isinstance(item, int)), None)
 
 
 def _waiting(rows: Iterable[Row]) -> dict[str, str]:

@@ -28,7 +28,7 @@ from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.labels import Labels
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import Fatal, NotFound, QuotaExhausted, Rejected, Transient
-from order_sync.sync.delivery import Delivery, Outcome
+from order_sync.sync.delivery import Delivery, Outcome, keys_on_board
 from order_sync.sync.rows import NewRow
 from order_sync.text.counted import counted
 from order_sync.text.redaction import Redaction
@@ -309,7 +309,8 @@ class BulkImport:
         step = max(1, len(named) // SAMPLES)
         samples = dict([*named[::step][: SAMPLES - 1], *named[-1:]])
         texts = item_texts(self._client, samples, self._key_column)
-        return all(texts.get(item, "").lower() == key.lower() for item, key in samples.items())
+        on_board = keys_on_board(entry, self._key_column)
+        return all(texts.get(item, "").lower() == on_board[key].lower() for item, key in samples.items())
 
     # ---- what became of it ------------------------------------------------------------------------
 
@@ -347,7 +348,7 @@ class BulkImport:
                 return
             if last:
                 self._delivery.settle(replace(entry, quiet=timedelta(0)))
-            outcome.created |= self._delivery.find(replace(entry, keys=tuple(unknown)))
+            outcome.created |= self._delivery.find(entry, unknown)
 
     # ---- the file ---------------------------------------------------------------------------------
 

@@ -7,18 +7,15 @@ The caller holds the board's lease.
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
-from order_sync.monday import operations
-from order_sync.monday.board import Board, find_gone, find_removed, find_unkeyed, subitems_of
-from order_sync.monday.client import MondayClient, read_data
-from order_sync.monday.values import to_json
-from order_sync.orders.errors import OrderSyncError, Rejected, Rule
+from order_sync.monday.board import Board, find_all_items, find_gone, find_removed, subitems_of
+from order_sync.monday.client import MondayClient
+from order_sync.orders.errors import Rejected, Rule
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import text_key
 from order_sync.sync.delivery import Outcome
@@ -29,24 +26,15 @@ from order_sync.text.excerpt import IN_REPORT, IN_TRACE, ON_BOARD, log_first
 
 log = logging.getLogger("order_sync.monday")
 
-CHANGE = "change_multiple_column_values"
 ITEM_DELETED = (
     "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
     "and run `order-sync retry`, or have it made again: `order-sync reconcile --requeue`"
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """A header that wants an item."""
-
-    delta_uuid: str
-    record_uuid: str
-
-
 @dataclass(kw_only=True)
 class Adopted:
-    """Items that were on the board, by delta_uuid, and the subitems under them, by line_uuid."""
+    """Items that were on the board, by record_uuid, and the number of subitems under them that got a line."""
 
     items: dict[str, str] = field(default_factory=dict)
     subitems: int = 0
@@ -151,71 +139,42 @@ class Changes:
         """Subitems that were made before their item was deleted, and recorded after it was missed, are gone as well."""
         self._journal.forget_items(self._gone)
 
-    def adopt(self, headers: Sequence[Header], board: Board) -> Adopted:
-        """Gives headers the items that are on the board under their record_uuid without being order_sync's.
+    def adopt(self, keys: Mapping[str, str], board: Board) -> Adopted:
+        """Gives orders the items that the board has under their record_uuid, whoever made them.
 
-        Such an item keeps what is in it; it gets the header's delta_uuid, and its subitems are known by line_uuid.
+        `keys` has the delta_uuid of the order's header by record_uuid. Such an item keeps what is in it, and its
+        subitems are known by line_uuid.
         """
         adopted = Adopted()
-        if not headers or board.items_count == 0:
+        if not keys or board.items_count == 0:
             return adopted
-        keys = self._mapping.items
-        unkeyed = find_unkeyed(self._client, board.id, key_column=keys.key_column, record_column=keys.record_column)
-        known = self._journal.known_items([int(item) for ids in unkeyed.values() for item in ids])
-        # Adopted by a run that died before it wrote the key.
-        self._stamp({delta_uuid: str(item) for item, delta_uuid in known.items()}, board)
-        free = {record: [item for item in ids if int(item) not in known] for record, ids in unkeyed.items()}
-        for header in headers:
-            if ids := free.get(header.record_uuid.lower()):
-                adopted.items[header.delta_uuid] = ids.pop(0)
+        there = find_all_items(self._client, board.id, self._mapping.items.key_column, keys)
+        adopted.items = {record_uuid: ids[0] for record_uuid, ids in there.items()}
         if not adopted.items:
             return adopted
-        records = {header.delta_uuid: header.record_uuid for header in headers}
-        parents = {item: records[delta_uuid] for delta_uuid, item in adopted.items.items()}
+        parents = {item: record_uuid for record_uuid, item in adopted.items.items()}
         subitems = subitems_of(self._client, parents, self._mapping.subitems.key_column)
         # The lines first: once a header has its item, nobody looks for subitems under it any more.
         adopted.subitems = self._journal.adopt_lines(
             {
-                (parents[item], line.strip()): (int(subitem), int(item))
+                (parents[item], line.strip().lower()): (int(subitem), int(item))
                 for item, of in subitems.items()
                 for line, subitem in of.items()
             }
         )
-        self._journal.adopt(Operation.ITEMS, adopted.items)
+        self._journal.adopt(Operation.ITEMS, {keys[record_uuid]: item for record_uuid, item in adopted.items.items()})
         found = [
-            f"item {item} was on the board already: adopted for order {records[delta_uuid]}"
-            for delta_uuid, item in adopted.items.items()
+            f"item {item} was on the board already: adopted for order {record_uuid}"
+            for record_uuid, item in adopted.items.items()
         ]
         log_first(log.warning, found, IN_TRACE)
-        orders = {record.lower() for record in parents.values()}
         doubled = [
-            f"item {ids[0]} has the record_uuid of order {record}, too: it is left alone"
-            for record, ids in free.items()
-            if ids and record in orders
+            f"item {item} has the record_uuid of order {record_uuid}, too: it is left alone"
+            for record_uuid, ids in there.items()
+            for item in ids[1:]
         ]
         log_first(log.warning, doubled, ON_BOARD)
-        self._stamp(adopted.items, board)
         return adopted
-
-    def _stamp(self, items: Mapping[str, str], board: Board) -> None:
-        """Writes the keys on the items. To write a value twice changes nothing, so this needs no journal."""
-        left = list(items.items())
-        while left:
-            leave = self._writer.delivery.admit(CHANGE, len(left))
-            batch, left = left[: leave.rows], left[leave.rows :]
-            rows = [
-                {"item": item, "values": to_json({self._mapping.items.key_column: delta_uuid})}
-                for delta_uuid, item in batch
-            ]
-            body = operations.body_of_many(operations.CHANGE_VALUES, rows, {"board": str(board.id)})
-            try:
-                read_data(
-                    self._client.mutate(
-                        body, idempotency_key=str(uuid.uuid4()), operation=CHANGE, rows=len(batch), leave=leave
-                    )
-                )
-            except OrderSyncError as error:
-                log.warning("%d adopted items did not get their delta_uuid on the board: %s", len(batch), error)
 
 
 def log_not_created(rejected: Mapping[str, Rejected]) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from order_sync.database.entries import Entry, Operation
+from order_sync.database.entries import Entry, Operation, payloads
 from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import find_items, find_subitems, read_board
@@ -123,24 +123,20 @@ class Delivery:
             self._client.wait(remaining, f"request {entry.idempotency_key} to settle: its answer was lost")
             self._journal.renew()
 
-    def find(self, entry: Entry) -> dict[str, str]:
-        """The entry's rows that are on the board: monday's id by key."""
+    def find(self, entry: Entry, among: Collection[str] | None = None) -> dict[str, str]:
+        """The entry's rows that are on the board, or those `among` them: monday's id by key."""
         board_id = self._journal.board_id
         if entry.operation is Operation.GROUPS:
             groups = read_board(self._client, board_id).groups
             return {title: groups[text_key(title)] for title in entry.keys if text_key(title) in groups}
         column = self._key_columns[entry.operation]
-        if entry.operation is Operation.IMPORT:
-            return find_items(self._client, board_id, column, entry.keys)
-        variables = json.loads(entry.body)["variables"]
-        # The key on the board (a line's line_uuid) need not be the key in the queue (its delta_uuid).
-        on_board = {key: json.loads(variables[f"values{number}"])[column] for number, key in enumerate(entry.keys)}
-        if entry.operation is Operation.ITEMS:
-            found = find_items(self._client, board_id, column, on_board.values())
+        sent = {key: json.loads(row) for key, row in payloads(entry).items() if among is None or key in among}
+        on_board = keys_on_board(entry, column)
+        if entry.operation is Operation.SUBITEMS:
+            found = find_subitems(self._client, [row["parent"] for row in sent.values()], column)
         else:
-            parents = [variables[f"parent{number}"] for number in range(len(entry.keys))]
-            found = find_subitems(self._client, parents, column)
-        return {key: found[value] for key, value in on_board.items() if value in found}
+            found = find_items(self._client, board_id, column, [on_board[key] for key in sent])
+        return {key: found[on_board[key]] for key in sent if on_board[key] in found}
 
     def _deliver(self, entry: Entry, leave: Leave | None = None) -> Outcome:
         """With leave: for the first time. Without: an earlier run may have sent it."""
@@ -207,6 +203,14 @@ class Delivery:
             self.settle(entry)
             found = self.find(entry)
         return Outcome(created=found) if found else None
+
+
+def keys_on_board(entry: Entry, column: str) -> dict[str, str]:
+    """What the rows of an entry are known by on the board, by their key in the queue, which is a delta_uuid."""
+    sent = {key: json.loads(row) for key, row in payloads(entry).items()}
+    if entry.operation is Operation.IMPORT:
+        return {key: row[column] for key, row in sent.items()}
+    return {key: json.loads(row["values"])[column] for key, row in sent.items()}
 
 
 def _made(operation: Operation, row: Any) -> str | None:

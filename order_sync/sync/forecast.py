@@ -19,7 +19,6 @@ from order_sync.monday.pacing import FIRST_COST, FIRST_ROW_SECONDS, MINUTE_COMPL
 from order_sync.monday.transport import Reply
 from order_sync.sync.batches import SMALLEST_SHARE
 from order_sync.sync.bulk_import import POLL_SECONDS, SAMPLES, job_seconds
-from order_sync.sync.changes import CHANGE
 
 READ_SECONDS = 0.3  # that a query takes; only the forecast uses it
 # Calls a day by plan, and those a minute, by which an account shows its plan.
@@ -109,7 +108,6 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
     for of in work:
         if of.item_step:
             run.read(1 + ceil(of.known_items / LOOK_UP) + of.pages + ceil(of.adopted / LOOK_UP))
-            run.create(CHANGE, of.adopted)
             for rows in of.jobs:
                 run.bulk(rows)
             run.create(Operation.ITEMS, of.items)

@@ -15,18 +15,18 @@ from itertools import count
 from math import ceil
 from typing import Any
 
-from order_sync.database.entries import Operation, entries_in_doubt, known_groups, known_items, recent_imports
+from order_sync.database.entries import Operation, entries_in_doubt, known_groups, recent_imports
 from order_sync.database.queue import QueueReader
 from order_sync.database.states import HeaderState, LineState, header_states, line_states
 from order_sync.monday.board import (
     Board,
     Removed,
     check_mapping,
+    find_all_items,
     find_gone,
     find_items,
     find_removed,
     find_subitems,
-    find_unkeyed,
     subitems_of,
 )
 from order_sync.monday.client import MondayReader
@@ -48,6 +48,7 @@ from order_sync.text.counted import counted
 
 STEPS = ("monday_items", "monday_subitems")
 ITEM_REMOVED = "its item {} was deleted on the board"
+OLDER_VERSION = "an older version of the same: the newest one counts"
 SUBITEM_REMOVED = "its subitem {} was deleted on the board"
 
 
@@ -184,7 +185,19 @@ class Planner:
             for board, of in self._by_board(rows).items()
             for key, judged in self._items_of(board, of).items()
         }
-        return [row | {"created_at": None} for row in self._after(rows, self._draft.items, "monday_item_id")]
+        planned = [row | {"created_at": None} for row in self._after(rows, self._draft.items, "monday_item_id")]
+        self._judge_versions()
+        return planned
+
+    def _judge_versions(self) -> None:
+        """Older headers of an order share what becomes of the newest one, which alone was judged."""
+        newest = {judged.row["record_uuid"]: judged for judged in self._draft.items.values()}
+        for key, header in (self._draft.headers or {}).items():
+            if key not in self._draft.items:
+                of = newest[header["record_uuid"]]
+                happens = Happens.WAIT if of.happens is Happens.REJECT else Happens.THERE
+                row = of.row | {"delta_uuid": key}
+                self._draft.items[key] = replace(of, row=row, happens=happens, reason=OLDER_VERSION, values="")
 
     def _items_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, _Judged]:
         """Those of one board."""
@@ -195,8 +208,12 @@ class Planner:
         claimed = self._draft.headers or {}
         judged = _hopeless(rows, claimed, "monday_item_id")
         rows = [row for row in rows if row["delta_uuid"] not in judged]
-        known = {row["delta_uuid"]: claimed[row["delta_uuid"]]["monday_item_id"] for row in rows}
-        known = {key: int(item) for key, item in known.items() if item is not None}
+        of_order = {
+            header["record_uuid"]: header["monday_item_id"]
+            for header in claimed.values()
+            if isinstance(header["monday_item_id"], int)
+        }
+        known = {row["delta_uuid"]: of_order[row["record_uuid"]] for row in rows if row["record_uuid"] in of_order}
         known |= self._in_doubt(board_id, Operation.ITEMS, set(known), rows)
         work.known_items = len(set(known.values()))
         gone = self._gone(known.values())
@@ -207,12 +224,11 @@ class Planner:
         new: list[NewRow] = []
         for row in rows:
             key = row["delta_uuid"]
-            own = {mapping.key_column: key, mapping.record_column: row["record_uuid"]}
+            own = {mapping.key_column: row["record_uuid"]}
             if key in there:
                 judged[key] = _Judged(row=row, happens=Happens.THERE, monday_id=there[key])
             elif key in adopted:
-                stamp = to_json({mapping.key_column: key})
-                judged[key] = _Judged(row=row, happens=Happens.ADOPT, monday_id=adopted[key], values=stamp)
+                judged[key] = _Judged(row=row, happens=Happens.ADOPT, monday_id=adopted[key])
             else:
                 judged[key] = _judge(row, mapping.columns, own, labels)
                 if judged[key].happens is Happens.CREATE:
@@ -253,25 +269,26 @@ class Planner:
         judged = _hopeless(rows, claimed, "monday_subitem_id")
         rows = [row for row in rows if row["delta_uuid"] not in judged]
         there: dict[str, int] = {}  # subitem by line_uuid
-        parents_of_there: set[int] = set()
+        under: dict[str, int] = {}  # the item that it is under
         for row in rows:
             line = draft.without_gone(claimed[row["delta_uuid"]])
             adopted = draft.adopted_lines.get((row["record_uuid"].lower(), row["line_uuid"].lower()))
             if subitem := line["monday_subitem_id"] or adopted:
                 there[row["line_uuid"]] = int(subitem)
-                parents_of_there.add(int(row["parent_item_id"]))
-        removed = self._removed(rows, there, work)
-        lost = {line_uuid: subitem for line_uuid, subitem in there.items() if subitem in removed}
+                under[row["line_uuid"]] = int(line["parent_item_id"] or row["parent_item_id"])
+        removed = self._removed(there, under, work)
+        lost = {key: subitem for key, subitem in there.items() if subitem in removed or under[key] in draft.gone}
         there = {line_uuid: subitem for line_uuid, subitem in there.items() if line_uuid not in lost}
         in_doubt = self._in_doubt(board_id, Operation.SUBITEMS, set(), rows)
         there |= {row["line_uuid"]: in_doubt[row["delta_uuid"]] for row in rows if row["delta_uuid"] in in_doubt}
         # A late line's item is as old as its order; the live run learns from monday's refusal that it is gone.
         items = {judged.monday_id for judged in draft.items.values()}
         late = {int(row["parent_item_id"]) for row in rows} - items
-        gone = self._gone(parent for parent in late - parents_of_there if parent > 0)
-        gone |= draft.gone & parents_of_there
+        gone = self._gone(parent for parent in late - set(under.values()) if parent > 0)
+        gone |= draft.gone & {int(row["parent_item_id"]) for row in rows}
         labels = LabelSpelling(board.labels) if board else None
-        first: dict[str, _Judged] = {}  # of the rows of one line_uuid, which become one subitem
+        newest = {row["line_uuid"]: row["delta_uuid"] for row in rows}  # the rows of one line_uuid are one subitem
+        new = 0
         for row in rows:
             key, line_uuid, parent = row["delta_uuid"], row["line_uuid"], int(row["parent_item_id"])
             if parent in gone:
@@ -279,15 +296,15 @@ class Planner:
                 judged[key] = _Judged(row=row, happens=Happens.REJECT, reason=reason)
             elif line_uuid in there:
                 judged[key] = _Judged(row=row, happens=Happens.THERE, monday_id=there[line_uuid])
-            elif line_uuid in first:
-                judged[key] = _Judged(row=row, happens=Happens.THERE, reason="queued twice: it is one subitem")
+            elif key != newest[line_uuid]:
+                judged[key] = _Judged(row=row, happens=Happens.THERE, reason=OLDER_VERSION)
             else:
                 judged[key] = _judge(row, mapping.columns, {mapping.key_column: line_uuid}, labels)
                 if judged[key].happens is Happens.CREATE:
-                    first[line_uuid] = judged[key]
+                    new += 1
                     if line_uuid in lost:
                         judged[key] = replace(judged[key], reason=SUBITEM_REMOVED.format(lost[line_uuid]))
-        work.subitems = len(first)
+        work.subitems = new
         return judged
 
     def _by_board(self, rows: Sequence[Row]) -> dict[int, list[Row]]:
@@ -308,13 +325,13 @@ class Planner:
         self._draft.gone |= {int(item) for item in gone}
         return {int(item) for item in gone}
 
-    def _removed(self, rows: Sequence[Row], there: Mapping[str, int], work: Work) -> set[int]:
+    def _removed(self, there: Mapping[str, int], under: Mapping[str, int], work: Work) -> set[int]:
         """Those of the known subitems that somebody has deleted. Notes which of their items are gone, too."""
         monday = self._monday
         known: dict[str, set[str]] = {}
-        for row in rows:
-            if row["line_uuid"] in there and int(row["parent_item_id"]) > 0:
-                known.setdefault(str(row["parent_item_id"]), set()).add(str(there[row["line_uuid"]]))
+        for line_uuid, item in under.items():
+            if item > 0:
+                known.setdefault(str(item), set()).add(str(there[line_uuid]))
         work.known_parents = len(known)
         if not known or monday is None:
             return set()
@@ -328,23 +345,18 @@ class Planner:
         return {int(subitem) for subitem in removed.subitems}
 
     def _adopt(self, board: Board | None, rows: Sequence[Row], work: Work) -> dict[str, int]:
-        """Items that are on the board under a row's record_uuid without a key: by delta_uuid."""
+        """Items that the board has under a row's record_uuid, whoever made them: by delta_uuid."""
         monday = self._monday
         if not rows or board is None or monday is None or board.items_count == 0:
             return {}
-        mapping = self._mapping.items
+        column = self._mapping.items.key_column
+        records_wanted = [row["record_uuid"] for row in rows]
         before = monday.usage.calls
-        unkeyed: dict[str, list[str]] = self._asked(
-            lambda: find_unkeyed(monday, board.id, key_column=mapping.key_column, record_column=mapping.record_column),
-            "for items that it has already",
-            {},
+        there: dict[str, list[str]] = self._asked(
+            lambda: find_all_items(monday, board.id, column, records_wanted), "for items that it has already", {}
         )
         work.pages += monday.usage.calls - before
-        known = known_items(
-            self._queue.database, self._queue.tables, [int(item) for ids in unkeyed.values() for item in ids]
-        )
-        free = {record: [int(item) for item in ids if int(item) not in known] for record, ids in unkeyed.items()}
-        adopted = {row["delta_uuid"]: ids.pop(0) for row in rows if (ids := free.get(row["record_uuid"].lower()))}
+        adopted = {row["delta_uuid"]: int(ids[0]) for row in rows if (ids := there.get(row["record_uuid"]))}
         records = {adopted[row["delta_uuid"]]: row["record_uuid"] for row in rows if row["delta_uuid"] in adopted}
         work.adopted = len(adopted)
         if adopted:
@@ -364,6 +376,10 @@ class Planner:
             if entry.operation is operation or (operation, entry.operation) == (Operation.ITEMS, Operation.IMPORT)
         ]
         by_key = {row["delta_uuid"]: row for row in rows}
+        by_order = {row["record_uuid"]: row for row in rows}
+        if operation is Operation.ITEMS:  # an older version may be the one that was sent
+            headers = self._draft.headers or {}
+            by_key |= {key: by_order[of] for key, row in headers.items() if (of := row["record_uuid"]) in by_order}
         keys = [key for entry in entries for key in entry.keys if key in by_key and key not in known]
         if not keys:
             return {}
@@ -377,8 +393,9 @@ class Planner:
         self._draft.work[board_id].doubtful += sum(ceil(len(entry.keys) / LOOK_UP) for entry in entries)
         if operation is Operation.ITEMS:
             column = self._mapping.items.key_column
-            found = self._asked(lambda: find_items(monday, board_id, column, keys), "what is in doubt", {})
-            return {key: int(item) for key, item in found.items()}
+            records = list(dict.fromkeys(by_key[key]["record_uuid"] for key in keys))
+            found = self._asked(lambda: find_items(monday, board_id, column, records), "what is in doubt", {})
+            return {by_order[record]["delta_uuid"]: int(item) for record, item in found.items()}
         parents = sorted({str(by_key[key]["parent_item_id"]) for key in keys if by_key[key]["parent_item_id"] > 0})
         column = self._mapping.subitems.key_column
         found = self._asked(lambda: find_subitems(monday, parents, column), "what is in doubt", {})
@@ -499,7 +516,7 @@ class Planner:
                 carried.add(record)
                 changes += [
                     Change(main, "sync_state", state.order_state, str(State.SYNCED)),
-                    Change(main, "monday_item_id", state.order_item_id, state.order_item_id or item),
+                    Change(main, "monday_item_id", state.order_item_id, item),
                 ]
             planned.append(
                 PlannedRow(

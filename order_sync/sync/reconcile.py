@@ -149,8 +149,7 @@ def _item(raw: Mapping[str, Any], mapping: ColumnMapping) -> BoardItem:
     return BoardItem(
         id=int(raw["id"]),
         group_id=str(raw["group"]["id"]),
-        key=texts.get(mapping.items.key_column, ""),
-        record_uuid=texts.get(mapping.items.record_column, ""),
+        record_uuid=texts.get(mapping.items.key_column, ""),
         subitems=tuple(subitems),
     )
 

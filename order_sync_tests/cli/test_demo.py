@@ -57,7 +57,7 @@ def test_the_second_demo_names_what_was_rejected_and_takes_up_nothing(folder: St
     assert first.returncode == 0, first.stderr
     assert "added the 'small' sample orders" in first.stdout
     assert "4 rows rejected" in first.stdout
-    assert "Tables and board agree: 66 items and " in first.stdout
+    assert "Tables and board agree: 62 items and " in first.stdout
     assert "0 lost, 0 doubled" in first.stdout
     counts = first.stdout.split("agree: ")[1].splitlines()[0]
     rows = folder.site_rows()
@@ -74,14 +74,14 @@ def test_the_second_demo_names_what_was_rejected_and_takes_up_nothing(folder: St
     third = folder.run("demo")
     assert third.returncode == 0, third.stderr
     assert "3 orders SYNCED, 0 held back." in third.stdout
-    assert "Tables and board agree: 69 items and " in third.stdout
+    assert "Tables and board agree: 65 items and " in third.stdout
 
 
 def test_the_demo_uses_the_emulator_that_runs(stage: Stage) -> None:
     done = stage.run("demo")
     assert done.returncode == 0, done.stderr
     assert f"monday emulator at {stage.emulator.page_url}" in done.stdout
-    assert stage.emulator.stats()["items"] == 66
+    assert stage.emulator.stats()["items"] == 62
     assert stage.agreement().agree
 
 
@@ -199,6 +199,6 @@ def test_of_two_demos_at_once_one_does_it_all(folder: Stage) -> None:
     done = [out for process, out, _ in ends if process.returncode == 0]
     refused = [errors for process, _, errors in ends if process.returncode == 2]
     assert len(done) + len(refused) == 2, ends
-    assert all("Tables and board agree: 66 items" in out for out in done)
+    assert all("Tables and board agree: 62 items" in out for out in done)
     assert done
     assert all(len(errors.strip().splitlines()) == 1 and "A demo runs in" in errors for errors in refused), refused

@@ -200,7 +200,7 @@ def test_a_dry_run_as_json(stage: Stage, order_sync: OrderSync) -> None:
     done = order_sync("sync", "--dry-run", "--json")
     assert (done.exit_code, done.stderr) == (0, "")
     total = json.loads(done.stdout)["total"]
-    assert (total["groups"], total["items"], total["rejected"]) == (5, 66, 4)
+    assert (total["groups"], total["items"], total["rejected"]) == (5, 62, 4)
 
 
 def test_a_dry_run_with_nothing_to_do(order_sync: OrderSync) -> None:

@@ -71,8 +71,9 @@ def make_order(
                 "sync_state": State.NEW,
                 **business,
                 "GroupMonday": columns.get("GroupMonday"),
+                "created_at": at + timedelta(seconds=n),  # versions of the order, the newest last
             }
-            for _ in range(headers)
+            for n in range(headers)
         ],
         lines=line_rows,
         orders=[{"record_uuid": record_uuid, **business, **naming}],

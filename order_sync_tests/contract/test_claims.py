@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from order_sync.demo.samples import SampleOrders
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import Action, State
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
+
+HOUR = timedelta(hours=1)
 
 
 def claimable(site: Site, *, over: tuple[str, ...] = (), lease_seconds: float = 600) -> list[str]:
@@ -52,9 +55,30 @@ def test_one_row_in_error_blocks_its_whole_record(site: Site, table: str) -> Non
     blocked, other = make_order(headers=2, minute=1), make_order(minute=2)
     site.add(blocked, other)
     rows = blocked.headers if table == "header_queue" else blocked.lines
-    site.change(getattr(site.tables, table), {"sync_state": State.ERROR}, delta_uuid=rows[0]["delta_uuid"])
+    site.change(getattr(site.tables, table), {"sync_state": State.ERROR}, delta_uuid=rows[-1]["delta_uuid"])
     assert claimable(site) == uuids([other], "headers")
     assert claimable_lines(site) == set(uuids([other], "lines"))
+
+
+def test_a_newer_header_supersedes_one_in_error(site: Site) -> None:
+    order = make_order(headers=3)
+    site.add(order)
+    for header in order.headers[:2]:
+        site.change(site.tables.header_queue, {"sync_state": State.ERROR}, delta_uuid=header["delta_uuid"])
+    assert sorted(claimable(site)) == sorted(uuids([order], "headers"))
+    assert claimable_lines(site) == set(uuids([order], "lines"))
+    site.claim("run-1", order)
+    assert {row["sync_state"] for row in site.rows(site.tables.header_queue)} == {State.PENDING}
+
+
+def test_a_newer_line_supersedes_one_in_error_and_no_other_line(site: Site) -> None:
+    order, other = make_order(lines=1), make_order(lines=2, minute=1)
+    corrected = order.lines[0] | {"delta_uuid": new_uuid(), "created_at": order.lines[0]["created_at"] + HOUR}
+    site.add(order, replace(order, headers=[], lines=[corrected], orders=[], order_lines=[]), other)
+    for line in (order.lines[0], other.lines[0]):
+        site.change(site.tables.line_queue, {"sync_state": State.ERROR}, delta_uuid=line["delta_uuid"])
+    assert claimable(site) == uuids([order], "headers")
+    assert claimable_lines(site) == {order.lines[0]["delta_uuid"], corrected["delta_uuid"]}
 
 
 @pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])

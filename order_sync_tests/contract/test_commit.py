@@ -25,8 +25,9 @@ def on_board(site: Site, *orders: SampleOrders, first_id: int = 1_000) -> dict[s
     site.claim(RUN, *orders)
     ids: dict[str, int] = {}
     for order in orders:
-        for row in order.headers:
-            ids[row["delta_uuid"]] = first_id + len(ids)
+        item = first_id + len(ids)
+        for row in order.headers:  # versions of one order
+            ids[row["delta_uuid"]] = item
             site.change(
                 site.tables.header_queue, {"monday_item_id": ids[row["delta_uuid"]]}, delta_uuid=row["delta_uuid"]
             )
@@ -124,7 +125,7 @@ def test_a_rejected_row_keeps_its_record_out_and_no_other(site: Site, table: str
     bad, good = make_order(headers=2), make_order(minute=1)
     site.add(bad, good)
     on_board(site, bad, good)
-    rejected = (bad.headers if table == "header_queue" else bad.lines)[0]["delta_uuid"]
+    rejected = (bad.headers if table == "header_queue" else bad.lines)[-1]["delta_uuid"]
     values = {"sync_state": State.ERROR, "sync_error_message": "no such label"}
     site.change(getattr(site.tables, table), values, delta_uuid=rejected)
     found = run_commit(site)

@@ -28,20 +28,15 @@ def synced(site: Site, *orders: SampleOrders) -> Ids:
 
 
 def board_items(orders: Iterable[SampleOrders], ids: Ids) -> list[BoardItem]:
-    """What the board shows of these orders: the lines are under the first header's item."""
+    """What the board shows of these orders: one item each, with its lines under it."""
     return [
         BoardItem(
-            id=ids[header["delta_uuid"]],
+            id=ids[order.headers[0]["delta_uuid"]],
             group_id="topics",
-            key=header["delta_uuid"],
             record_uuid=record(order),
-            subitems=tuple(
-                BoardSubitem(id=ids[line["delta_uuid"]], key=line["line_uuid"])
-                for line in (order.lines if header is order.headers[0] else [])
-            ),
+            subitems=tuple(BoardSubitem(id=ids[line["delta_uuid"]], key=line["line_uuid"]) for line in order.lines),
         )
         for order in orders
-        for header in order.headers
     ]
 
 
@@ -60,7 +55,7 @@ def test_what_agrees_is_not_told(site: Site) -> None:
     comparison, found = compared(site, board_items(orders, synced(site, *orders)))
     assert kinds(found) == {}
     assert (comparison.missing_items(10), comparison.missing_subitems(10)) == ([], [])
-    assert (comparison.items, comparison.subitems, comparison.headers, comparison.lines) == (6, 9, 6, 9)
+    assert (comparison.items, comparison.subitems, comparison.headers, comparison.lines) == (3, 9, 6, 9)
 
 
 def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
@@ -68,15 +63,14 @@ def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
     ids = synced(site, order, other)
     first, second = board_items([order, other], ids)
     strangers = [
-        BoardItem(id=1, group_id="topics", key="", record_uuid=""),
-        BoardItem(id=2, group_id="topics", key="by hand", record_uuid="no uuid"),
-        BoardItem(id=3, group_id="elsewhere", key=new_uuid(), record_uuid=new_uuid()),
-        BoardItem(id=4, group_id="topics", key=first.key, record_uuid=first.record_uuid),
+        BoardItem(id=1, group_id="topics", record_uuid=""),
+        BoardItem(id=2, group_id="topics", record_uuid="no uuid"),
+        BoardItem(id=3, group_id="elsewhere", record_uuid=new_uuid()),
+        BoardItem(id=4, group_id="topics", record_uuid=first.record_uuid),
         # Somebody dragged a subitem to another item, and one was copied.
         BoardItem(
             id=second.id,
             group_id="theirs",
-            key=second.key,
             record_uuid=second.record_uuid,
             subitems=(
                 second.subitems[0],
@@ -87,9 +81,7 @@ def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
             ),
         ),
     ]
-    first = BoardItem(
-        id=first.id, group_id="topics", key=first.key, record_uuid=first.record_uuid, subitems=first.subitems[:1]
-    )
+    first = BoardItem(id=first.id, group_id="topics", record_uuid=first.record_uuid, subitems=first.subitems[:1])
     comparison, found = compared(site, [first, *strangers])
     assert kinds(found) == {
         Kind.OWN_ROWS: 2,
@@ -138,7 +130,7 @@ def test_what_a_run_is_in_the_middle_of_is_not_judged(site: Site) -> None:
     assert kinds(comparison.finish()) == {}
     comparison = Comparison(site.database, site.tables, days=0)
     site.change(site.tables.header_queue, {"sync_state": State.PENDING}, record_uuid=record(going))
-    wrong = BoardItem(id=77, group_id="?", key=half_done.key, record_uuid=half_done.record_uuid)
+    wrong = BoardItem(id=77, group_id="?", record_uuid=half_done.record_uuid)
     comparison.take(BOARD, [shown, wrong], {"topics"})
     assert comparison.missing_items(10) == []
     assert kinds(comparison.finish()) == {}
@@ -155,7 +147,7 @@ def test_what_is_missing_is_read_a_page_at_a_time(site: Site, monkeypatch: pytes
     assert comparison.missing_subitems(10) == []  # they are gone with their items
     assert comparison.lines == 5
     assert comparison.still_synced(missing) == missing
-    site.change(site.tables.header_queue, {"sync_state": State.NEW}, delta_uuid=missing[0].key)
+    site.change(site.tables.header_queue, {"sync_state": State.NEW}, record_uuid=missing[0].key)
     assert comparison.still_synced(missing) == missing[1:]
 
 
@@ -212,7 +204,9 @@ def test_an_order_goes_back_whole_and_is_made_again(site: Site) -> None:
 def test_items_of_the_order_that_are_still_there_keep_their_place(site: Site) -> None:
     order = make_order(headers=2)
     ids = synced(site, order)
-    first, second = sorted(order.headers, key=lambda row: row is not order.headers[0])
+    first, second = order.headers
+    ids[second["delta_uuid"]] = 9_000  # an order of two items, of the time when each header had its own
+    site.change(site.tables.header_queue, {"monday_item_id": 9_000}, delta_uuid=second["delta_uuid"])
     assert put_back(site, order, ids[second["delta_uuid"]]).records == [record(order)]
     header = site.row(site.tables.header_queue, delta_uuid=first["delta_uuid"])
     assert (header["sync_state"], header["monday_item_id"]) == (State.NEW, ids[first["delta_uuid"]])

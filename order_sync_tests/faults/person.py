@@ -59,16 +59,14 @@ class Person:
         synced = {row["record_uuid"] for row in held.headers if row["sync_state"] == State.SYNCED}
         there = held.subitems()
         lacking = {row["record_uuid"] for row in held.lines if row["line_uuid"] not in there}
-        first = {row["record_uuid"]: row["delta_uuid"] for row in reversed(held.oldest_first())}
         for item in items:
             record = (item["columns"].get("record_uuid") or "").lower()
-            keys = {row["delta_uuid"] for row in held.headers if str(row["monday_item_id"]) == item["id"]}
-            keys |= {key for key in (item["columns"].get("delta_uuid"),) if key}
             # A run that is going on misses an item when it writes under it, and only then.
-            unseen = in_a_run and (record not in lacking or first.get(record) not in keys)
+            unseen = in_a_run and record not in lacking
             if record in synced or unseen:
                 self._forfeited.add(record)
             else:
+                keys = {record}
                 keys |= {key for subitem in item["subitems"] if (key := subitem["columns"].get("line_uuid"))}
                 self._removed |= keys
 

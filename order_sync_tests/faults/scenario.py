@@ -59,7 +59,7 @@ customers = ["Café Brontë"]
 class People:
     """What people have done on the board."""
 
-    removed: frozenset[str] = frozenset()  # delta_uuids and line_uuids that are to be made again
+    removed: frozenset[str] = frozenset()  # record_uuids and line_uuids that are to be made again
     forfeited: frozenset[str] = frozenset()  # record_uuids, and line_uuids, of what was SYNCED when it was deleted
     renamed: Mapping[str, str] = field(default_factory=dict)  # our titles of groups, by group id
     added: frozenset[str] = frozenset()  # ids of items that carry a record_uuid of ours
@@ -125,6 +125,7 @@ def order(
                 "delta_uuid": the_uuid("header", number, n),
                 "sync_state": State.NEW,
                 "GroupMonday": title,
+                "created_at": at + timedelta(seconds=n),
             }
             for n in range(headers)
         ],
@@ -141,7 +142,7 @@ def late_line(number: int, position: int) -> SampleOrders:
 
 
 def the_scenario(there: First) -> Scenario:
-    """Eight headers and a late line to sync: orders of several headers, a rejected header, a rejected line."""
+    """Seven orders and a late line to sync: orders in several versions, a rejected header, a rejected line."""
     first = order(0, GROUPS[0], sizes=("S", "M"))
     orders = [
         first,
@@ -149,7 +150,9 @@ def the_scenario(there: First) -> Scenario:
         order(2, GROUPS[1], headers=2),
         order(3, GROUPS[1], sizes=("S",), link=BAD_LINK),
         order(4, GROUPS[2], sizes=("S", " ")),
-        order(5, GROUPS[3], headers=3),
+        order(5, GROUPS[3], headers=2),
+        order(6, GROUPS[3], sizes=()),  # two groups of new items are enough for import jobs
+        order(7, GROUPS[1], sizes=()),
     ]
     item, subitem = there.item, there.subitem
     done: dict[str, Any] = {"sync_state": State.SYNCED, "sync_run_id": "the run before"}
@@ -169,7 +172,7 @@ def set_board(http: httpx.Client, url: str) -> First:
     first = order(0, GROUPS[0])
     board = str(EMBEDDED_BOARD)
     group = _create(http, url, "create_group(board_id: $b, group_name: $n)", b=(board, "ID!"), n=(GROUPS[0], "String!"))
-    keys = {"delta_uuid": first.headers[0]["delta_uuid"], "record_uuid": first.headers[0]["record_uuid"]}
+    keys = {"record_uuid": first.headers[0]["record_uuid"]}
     item = _create(
         http,
         url,

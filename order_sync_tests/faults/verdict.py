@@ -55,15 +55,15 @@ class Held:
     board: Row  # the main board, with the items and groups of the second one
 
     def items(self) -> dict[str, list[Row]]:
-        """The board's items by delta_uuid, but for those of other people."""
+        """The board's items by record_uuid."""
         found: dict[str, list[Row]] = defaultdict(list)
         for item in self.board["items"]:
-            if key := item["columns"].get("delta_uuid"):
-                found[key].append(item)
+            if key := item["columns"].get("record_uuid"):
+                found[key.lower()].append(item)
         return found
 
     def oldest_first(self) -> list[Row]:
-        """The headers; of an order's, the first one carries the lines."""
+        """The headers; of an order's, the last one says what it should be."""
         return sorted(self.headers, key=lambda row: (row["created_at"], row["delta_uuid"]))
 
     def titles(self, people: People) -> dict[str, str]:
@@ -139,20 +139,14 @@ def _judge_board(verdict: Verdict, held: Held, expected: Expected) -> None:
     second = {group["id"] for group in held.board["groups"] if group.get("second")}
     titles = Counter((title, group in second) for group, title in held.titles(expected.people).items())
     verdict.doubled += [f"group '{title}' is {n} times on a board" for (title, _), n in titles.items() if n > 1]
-    headers = Counter(row["record_uuid"] for row in held.headers)
-    of_record = Counter((item["columns"].get("record_uuid") or "").lower() for item in held.board["items"])
-    verdict.doubled += [
-        f"record_uuid {record} has {of_record[record]} items on the board for {n} headers"
-        for record, n in headers.items()
-        if of_record[record] > n
-    ]
     for what, there, known in (
-        ("item", held.items(), {row["delta_uuid"] for row in held.headers}),
+        ("item", held.items(), {row["record_uuid"] for row in held.headers}),
         ("subitem", held.subitems(), {row["line_uuid"] for row in held.lines}),
     ):
         verdict.doubled += [f"{what} {key} is {len(n)} times on the board" for key, n in there.items() if len(n) > 1]
         verdict.wrong += [f"{what} {key} is in no queue table" for key in there.keys() - known]
-    for key in held.items().keys() & expected.rejected:
+    bad = {row["record_uuid"] for row in held.headers if row["delta_uuid"] in expected.rejected}
+    for key in held.items().keys() & bad:
         verdict.wrong.append(f"item {key} is on the board, and monday rejects it")
 
 
@@ -161,7 +155,6 @@ def _judge_ids(verdict: Verdict, held: Held, expected: Expected, final: bool) ->
     people = expected.people
     titles = held.titles(people)
     items = held.items()
-    theirs = {item["id"]: [item] for item in held.board["items"] if item["id"] in people.added}
     blocked = held.blocked(expected)
 
     def is_gone(key: str, row: Row) -> bool:
@@ -171,19 +164,18 @@ def _judge_ids(verdict: Verdict, held: Held, expected: Expected, final: bool) ->
             {key, row["record_uuid"]} & people.forfeited
         )
 
-    first_item: dict[str, int | None] = {}
-    for row in held.oldest_first():
-        first_item.setdefault(row["record_uuid"], row["monday_item_id"])
-        key, known = row["delta_uuid"], row["monday_item_id"]
-        there = items.get(key) or theirs.get(str(known), [])
+    newest = {row["record_uuid"]: row for row in held.oldest_first()}
+    for row in held.headers:
+        key, known = row["record_uuid"], row["monday_item_id"]
+        there = items.get(key, [])
         if is_gone(key, row):
             continue
         if not there and (known is not None or row["sync_state"] == "SYNCED"):
             verdict.lost.append(f"item {key} ({row['sync_state']}) is not on the board")
         elif there and known != int(there[0]["id"]) and (final or known is not None):
             verdict.wrong.append(f"item {key} is {there[0]['id']} on the board, {known} in the queue table")
-        elif there and there[0]["id"] in people.added:
-            continue  # it stays where they put it
+        elif there and (there[0]["id"] in people.added or row is not newest[key]):
+            continue  # it stays where they put it; an older version has no say
         elif there and titles.get(there[0]["group_id"]) != row["GroupMonday"]:
             verdict.wrong.append(f"item {key} is not in its group '{row['GroupMonday']}'")
         elif there and row["sync_state"] == "SYNCED" and row["monday_group_id"] != there[0]["group_id"]:
@@ -199,8 +191,8 @@ def _judge_ids(verdict: Verdict, held: Held, expected: Expected, final: bool) ->
         elif places and (final or known is not None) and places[0] != (known, row["parent_item_id"]):
             mine = (known, row["parent_item_id"])
             verdict.wrong.append(f"subitem {subitem_key} is {places[0]} on the board, {mine} in the queue table")
-        elif places and places[0][1] != first_item[row["record_uuid"]] and known is not None:
-            verdict.wrong.append(f"subitem {subitem_key} is not under its order's first item")
+        elif places and places[0][1] != newest[row["record_uuid"]]["monday_item_id"] and known is not None:
+            verdict.wrong.append(f"subitem {subitem_key} is not under its order's item")
 
 
 def _judge_states(verdict: Verdict, held: Held, expected: Expected) -> None:

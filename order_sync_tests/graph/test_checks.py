@@ -208,19 +208,19 @@ def test_an_item_that_somebody_moved_is_a_warning_and_one_that_is_gone_an_error(
     told = world.ask("every_header_has_its_item")
     assert told.severity is WARN
     (text,) = found(told)
-    assert f"item {moved['monday_item_id']} of header {moved['delta_uuid']} is in group" in text
+    assert f"item {moved['monday_item_id']} of order {moved['record_uuid']} is in group" in text
     delete_item(world.stage, gone["monday_item_id"])
     told = world.ask("every_header_has_its_item")
     assert told.severity is ERROR
-    assert f"item {gone['monday_item_id']} of header {gone['delta_uuid']} is not on the board" in found(told)
+    assert f"item {gone['monday_item_id']} of order {gone['record_uuid']} is not on the board" in found(told)
 
 
-def test_a_second_item_of_a_header_is_found(world: World) -> None:
+def test_a_second_item_of_an_order_is_found(world: World) -> None:
     header = world.headers("Elm")[0]
-    second = add_item(world.stage, "again", delta_uuid=header["delta_uuid"])
+    second = add_item(world.stage, "again", record_uuid=header["record_uuid"])
     told = world.ask("no_item_twice")
     assert told.severity is ERROR
-    assert found(told) == [f"header {header['delta_uuid']} has item {header['monday_item_id']} and also {second}"]
+    assert found(told) == [f"order {header['record_uuid']} has item {header['monday_item_id']} and also {second}"]
 
 
 def test_a_second_subitem_of_a_line_is_found_and_one_that_is_gone_too(world: World) -> None:

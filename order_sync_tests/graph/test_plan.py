@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,6 +28,7 @@ from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync.sync.plan import NEW_ID, Happens, Plan, PlannedRow
+from order_sync.sync.planner import OLDER_VERSION
 from order_sync_tests.contract.site import make_order, new_uuid
 from order_sync_tests.graph.stage import Record, Stage, free_port, stage_in
 from order_sync_tests.graph.test_changes import (
@@ -138,7 +140,7 @@ def test_a_live_run_does_what_was_planned(stage: Stage) -> None:
     board = items(stage)
     for row in plan.of("header"):
         if row.happens is Happens.CREATE:
-            item = next(i for i in board.values() if i["columns"].get("delta_uuid") == row.delta_uuid)
+            item = next(i for i in board.values() if i["columns"].get("record_uuid") == row.record_uuid)
             assert item["name"] == row.name
             assert set(json.loads(row.values)) <= set(item["columns"])
 
@@ -154,7 +156,8 @@ def test_what_people_and_dead_runs_left_on_the_board_is_planned_with(stage: Stag
         stage.add(order)
     theirs = add_item(stage, "typed by hand", record_uuid=more[1].headers[0]["record_uuid"].upper())
     add_subitem(stage, theirs, "theirs", line_uuid=more[1].lines[0]["line_uuid"])
-    again = sample.lines[-1] | {"delta_uuid": new_uuid()}  # the same line queued twice
+    later = sample.lines[-1]["created_at"] + timedelta(minutes=1)
+    again = sample.lines[-1] | {"delta_uuid": new_uuid(), "created_at": later}  # the same line queued twice
     stage.add(SampleOrders(headers=[], lines=[again], orders=[], order_lines=[]))
     plan, _ = planned_then_done(stage)
     assert happens(plan) == {
@@ -165,8 +168,10 @@ def test_what_people_and_dead_runs_left_on_the_board_is_planned_with(stage: Stag
         "line already there": 2,
     }
     adopted = row_of(plan, more[1].headers[0]["delta_uuid"])
-    assert (adopted.monday_id, json.loads(adopted.values)) == (int(theirs), {"delta_uuid": adopted.delta_uuid})
-    assert [row.line_uuid for row in plan.rows if str(row.reason).startswith("queued twice")] == [again["line_uuid"]]
+    assert (adopted.monday_id, adopted.values) == (int(theirs), "")
+    assert [row.delta_uuid for row in plan.of("line") if row.reason == OLDER_VERSION] == [
+        sample.lines[-1]["delta_uuid"]
+    ]
     assert second in items(stage)
 
 
@@ -174,7 +179,7 @@ def test_late_lines_under_a_deleted_item_are_planned_as_rejected(stage: Stage) -
     """And a group that was deleted is planned to be made again."""
     sample = add(stage, 2)
     stage.sync()
-    item = next(i for i in items(stage).values() if i["columns"]["delta_uuid"] == sample.headers[0]["delta_uuid"])
+    item = next(i for i in items(stage).values() if i["columns"]["record_uuid"] == sample.headers[0]["record_uuid"])
     delete_item(stage, item["id"])
     late = [
         line | {"delta_uuid": new_uuid(), "line_uuid": new_uuid(), "size_code": "XXL"}
@@ -204,7 +209,7 @@ def test_deleted_subitems_are_planned_to_be_recreated(stage: Stage) -> None:
     plan, _ = planned_then_done(stage)
     [line] = [row for row in plan.of("line") if row.line_uuid == subitem["columns"]["line_uuid"]]
     assert (line.happens, line.reason) == (Happens.CREATE, f"its subitem {subitem['id']} was deleted on the board")
-    [header] = [row for row in plan.of("header") if row.delta_uuid == second["columns"]["delta_uuid"]]
+    [header] = [row for row in plan.of("header") if row.record_uuid == second["columns"]["record_uuid"]]
     assert (header.happens, header.reason) == (Happens.CREATE, f"its item {second['id']} was deleted on the board")
     # After it is SYNCED: a line that is queued again finds its subitem deleted.
     [row] = [row for row in sample.lines if row["line_uuid"] == line.line_uuid]
@@ -298,7 +303,7 @@ def test_a_run_of_dagsters_keeps_the_plan_in_metadata_and_a_file(stage: Stage) -
     assert Counter(record.data["happens"] for record in groups.records) == {"create": 5}
     rows = told["monday_items"]["rows"].value.records
     assert any("ORDER TYPE" in str(record.data["why"]) for record in rows)
-    assert "delta_uuid" in rows[0].data["sent"]
+    assert "record_uuid" in rows[0].data["sent"]
     changes = [record.data["changes"] for record in told["order_list"]["orders"].value.records]
     assert any("ORDER_LIST_DELTA.sync_state NEW -> SYNCED" in change for change in changes)
     assert len(told["monday_subitems"]["rows"].value.records) == 200

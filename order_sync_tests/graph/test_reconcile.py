@@ -76,9 +76,9 @@ def test_what_people_did_is_told_and_fails_the_job(stage: Stage, instance: dg.Da
     delete_item(stage, line["monday_subitem_id"])
     archive = "mutation ($item: ID) { archive_item(item_id: $item) { id } }"
     monday(stage, archive, item=str(fourth["monday_item_id"]))
-    copy = add_item(stage, "copied", delta_uuid=second["delta_uuid"], record_uuid=second["record_uuid"])
+    copy = add_item(stage, "copied", record_uuid=second["record_uuid"])
     add_item(stage, "by hand")
-    add_item(stage, "another tool's", delta_uuid="4711")
+    add_item(stage, "another tool's", record_uuid="4711")
     add_subitem(stage, str(second["monday_item_id"]), "copied", line_uuid=other_line["line_uuid"])
     went_well, metadata = run_job(stage, instance)
     assert not went_well

@@ -101,7 +101,7 @@ def typed(typed_board: tuple[Emulator, Path], tmp_path: Path) -> Iterator[Stage]
 
 
 def add(stage: Stage, orders: list[dict[str, tuple[Any, str | None]]], *, lines: int = 1) -> list[str]:
-    """The orders with their values; returns the headers' keys."""
+    """The orders with their values; returns their keys."""
     keys = []
     for minute, values in enumerate(orders):
         order = make_order(number=f"A-{minute}", lines=lines, minute=minute, columns={"GroupMonday": "Elm"})
@@ -111,13 +111,13 @@ def add(stage: Stage, orders: list[dict[str, tuple[Any, str | None]]], *, lines:
         update = sa.text(f'UPDATE "ORDER_LIST" SET {names} WHERE record_uuid = :record')  # noqa: S608 - names of ours
         values_of = {f"v{n}": value for n, value in enumerate(given.values())}
         stage.execute(update.bindparams(record=order.orders[0]["record_uuid"], **values_of))
-        keys.append(order.headers[0]["delta_uuid"])
+        keys.append(order.headers[0]["record_uuid"])
     return keys
 
 
 def standing(stage: Stage, keys: list[str]) -> list[dict[str, str | None]]:
     """The texts of the typed columns, as monday shows them, in the order of the keys."""
-    by_key = {item["columns"]["delta_uuid"]: item_id for item_id, item in items(stage).items()}
+    by_key = {item["columns"]["record_uuid"]: item_id for item_id, item in items(stage).items()}
     with Monday(stage.emulator.url) as board:
         cells = [board.cells(by_key[key]) for key in keys]
     return [{column: of[column]["text"] for column in TYPES} for of in cells]

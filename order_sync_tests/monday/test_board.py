@@ -33,7 +33,7 @@ def monday(emulator: Emulator) -> Iterator[Monday]:
         yield monday
 
 
-def create_items(monday: Monday, keys: list[str], column: str = "delta_uuid") -> list[str]:
+def create_items(monday: Monday, keys: list[str], column: str = "record_uuid") -> list[str]:
     """Items with these texts in a column, 100 a call."""
     ids: list[str] = []
     for start in range(0, len(keys), 100):
@@ -101,10 +101,10 @@ def test_items_by_key_a_hundred_a_call(stage: Stage, client: MondayClient, monda
     keys = [str(uuid.uuid4()) for _ in range(250)]
     ids = create_items(monday, keys[:201])
     before = client.usage.calls
-    found = find_items(client, EMBEDDED_BOARD, "delta_uuid", keys)
+    found = find_items(client, EMBEDDED_BOARD, "record_uuid", keys)
     assert found == dict(zip(keys[:201], ids, strict=True))
     assert client.usage.calls - before == 3
-    assert find_items(client, EMBEDDED_BOARD, "delta_uuid", []) == {}
+    assert find_items(client, EMBEDDED_BOARD, "record_uuid", []) == {}
 
 
 def test_a_look_up_follows_the_cursor(client: MondayClient, monday: Monday) -> None:
@@ -120,7 +120,7 @@ def test_a_look_up_follows_the_cursor(client: MondayClient, monday: Monday) -> N
 def test_what_was_taken_off_the_board_is_not_found(client: MondayClient, monday: Monday, how: str) -> None:
     gone, there = create_items(monday, ["k1", "k2"])
     monday.data(f"mutation ($i: ID!) {{ {how}(item_id: $i) {{ id }} }}", {"i": gone})
-    assert find_items(client, EMBEDDED_BOARD, "delta_uuid", ["k1", "k2"]) == {"k2": there}
+    assert find_items(client, EMBEDDED_BOARD, "record_uuid", ["k1", "k2"]) == {"k2": there}
 
 
 def test_subitems_are_read_through_their_parents(stage: Stage, client: MondayClient, monday: Monday) -> None:
@@ -176,7 +176,7 @@ def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: 
 
 
 def test_a_board_without_subitems_is_named(mapping: ColumnMapping, stage: Stage) -> None:
-    plain = BoardSeed(id=7, name="Plain", columns=(ColumnSeed(id="delta_uuid", title="Key"),))
+    plain = BoardSeed(id=7, name="Plain", columns=(ColumnSeed(id="key", title="Key"),))
     with (
         start_emulator(EmulatorSettings(boards=(plain,))) as emulator,
         Stage(emulator=emulator, site=stage.site).client() as client,

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from order_sync.monday.board import (
+    find_all_items,
     find_gone,
     find_items,
     find_subitems,
-    find_unkeyed,
     item_texts,
     read_board,
     subitems_of,
@@ -68,13 +68,13 @@ def there(monday: Monday) -> dict[str, str]:
     def item(**values: str) -> str:
         return str(monday.data(create, {"b": str(EMBEDDED_BOARD), "v": json.dumps(values)})["create_item"]["id"])
 
-    ours = item(delta_uuid=KEY, record_uuid=RECORD)
+    ours = item(record_uuid=KEY)
     return {"item": ours, "subitem": monday.subitem(ours, "Size M", line_uuid=LINE), "theirs": item(record_uuid=RECORD)}
 
 
 def audit(client: MondayClient, there: dict[str, str], *, key: str | None = KEY) -> Findings:
     expected = Expected(item_id=there["item"], key=key, group_id="topics", subitems={LINE: there["subitem"]})
-    return audit_items(client, EMBEDDED_BOARD, [expected], key_column="delta_uuid", subitem_key_column="line_uuid")
+    return audit_items(client, EMBEDDED_BOARD, [expected], key_column="record_uuid", subitem_key_column="line_uuid")
 
 
 Look = Callable[[MondayClient, dict[str, str], ColumnMapping], Any]
@@ -84,7 +84,7 @@ LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
         [("boards",), ("boards", 0), ("boards", 0, "groups"), ("boards", 0, "columns"), ("boards", 0, "groups", 0)],
     ),
     "items by key": (
-        lambda client, there, mapping: find_items(client, EMBEDDED_BOARD, "delta_uuid", [KEY]),
+        lambda client, there, mapping: find_items(client, EMBEDDED_BOARD, "record_uuid", [KEY]),
         [
             ("items_page_by_column_values",),
             ("items_page_by_column_values", "items"),
@@ -101,20 +101,8 @@ LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
         [("items",), ("items", 0, "subitems")],
     ),
     "deleted items": (lambda client, there, mapping: find_gone(client, [there["item"]]), [("items",), ("items", 0)]),
-    "unkeyed items": (
-        lambda client, there, mapping: find_unkeyed(
-            client, EMBEDDED_BOARD, key_column="delta_uuid", record_column="record_uuid"
-        ),
-        [
-            ("boards",),
-            ("boards", 0),
-            ("boards", 0, "items_page"),
-            ("boards", 0, "items_page", "items"),
-            ("boards", 0, "items_page", "items", 0, "column_values"),
-        ],
-    ),
     "texts": (
-        lambda client, there, mapping: item_texts(client, [there["item"]], "delta_uuid"),
+        lambda client, there, mapping: item_texts(client, [there["item"]], "record_uuid"),
         [("items",), ("items", 0, "column_values")],
     ),
     "audit by key": (
@@ -207,7 +195,7 @@ def crowded(monday: Monday) -> list[str]:
 
 def listed(client: MondayClient, mapping: ColumnMapping) -> dict[str, list[str]]:
     """What each reader of a long list finds, as lists: a row that is read twice is in it twice."""
-    return find_unkeyed(client, EMBEDDED_BOARD, key_column="delta_uuid", record_column="record_uuid")
+    return find_all_items(client, EMBEDDED_BOARD, mapping.items.key_column, ["same"])
 
 
 def whole_board(client: MondayClient, mapping: ColumnMapping) -> list[str]:
@@ -217,7 +205,7 @@ def whole_board(client: MondayClient, mapping: ColumnMapping) -> list[str]:
 @pytest.mark.parametrize(
     "read",
     [lambda client, mapping: listed(client, mapping)["same"], whole_board],
-    ids=["unkeyed items", "reconcile"],
+    ids=["look-up", "reconcile"],
 )
 def test_a_read_begins_again_once_where_its_cursor_expires(
     stage: Stage, crowded: list[str], mapping: ColumnMapping, read: Callable[[MondayClient, ColumnMapping], list[str]]

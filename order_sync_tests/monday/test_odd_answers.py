@@ -18,7 +18,6 @@ from order_sync.monday.board import (
     find_gone,
     find_items,
     find_subitems,
-    find_unkeyed,
     item_texts,
     read_board,
 )
@@ -107,13 +106,10 @@ READS: dict[str, Callable[[MondayReader, Stage, dict[str, list[str]]], Any]] = {
     "Budget": lambda reader, stage, items: reader.ask_budget(),
     "Validations": lambda reader, stage, items: required_columns(reader, BOARD),
     "Board": lambda reader, stage, items: read_board(reader, BOARD),
-    "ItemsByColumn": lambda reader, stage, items: find_items(reader, BOARD, "delta_uuid", items),
-    "ItemsByRules": lambda reader, stage, items: find_unkeyed(
-        reader, BOARD, key_column="customer", record_column="record_uuid"
-    ),
+    "ItemsByColumn": lambda reader, stage, items: find_items(reader, BOARD, "record_uuid", items),
     "ItemStates": lambda reader, stage, items: find_gone(reader, [ids[0] for ids in items.values()]),
     "ItemPlaces": lambda reader, stage, items: _places(reader, [ids[0] for ids in items.values()]),
-    "ItemTexts": lambda reader, stage, items: item_texts(reader, [ids[0] for ids in items.values()], "delta_uuid"),
+    "ItemTexts": lambda reader, stage, items: item_texts(reader, [ids[0] for ids in items.values()], "record_uuid"),
     "Subitems": lambda reader, stage, items: find_subitems(reader, [ids[0] for ids in items.values()], "line_uuid"),
     "BoardItems": lambda reader, stage, items: list(_pages(reader, BOARD, MAPPING)),
     "PlacedByKey": lambda reader, stage, items: audit(reader, items),
@@ -123,7 +119,7 @@ READS: dict[str, Callable[[MondayReader, Stage, dict[str, list[str]]], Any]] = {
 
 def audit(reader: MondayReader, items: dict[str, list[str]]) -> Any:
     expected = [Expected(item_id=ids[0], key=key, group_id="topics") for key, ids in items.items()]
-    return audit_items(reader, BOARD, expected, key_column="delta_uuid", subitem_key_column="line_uuid")
+    return audit_items(reader, BOARD, expected, key_column="record_uuid", subitem_key_column="line_uuid")
 
 
 @pytest.fixture

@@ -54,12 +54,11 @@ def test_no_document_is_forgotten() -> None:
         "JOB_STATUS",
         "VALIDATIONS",
     }
-    queries |= {"ITEMS_BY_RULES", "ITEM_STATES", "ITEM_TEXTS"}
+    queries |= {"ITEM_STATES", "ITEM_TEXTS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
     queries |= {"BOARD_ITEMS", "MORE_BOARD_ITEMS", "ITEM_PLACES"}
     assert names == queries | {
         "INGEST_ITEMS",
-        "CHANGE_VALUES",
         "CREATE_BOARD",
         "CREATE_COLUMN",
         "CREATE_GROUP",

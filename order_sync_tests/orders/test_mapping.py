@@ -16,7 +16,6 @@ from order_sync.orders.mapping import ColumnMap, ColumnMapping, load_mapping
 GOOD = """
 [items]
 key_column = "key"
-record_column = "record"
 
 [[items.columns]]
 source = "ORDER TYPE"
@@ -50,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_the_shipped_mapping_is_good() -> None:
     mapping = load_mapping()
-    assert mapping.items.own_columns == ("delta_uuid", "record_uuid")
+    assert mapping.items.own_columns == ("record_uuid",)
     assert mapping.subitems.own_columns == ("line_uuid",)
     assert "CUSTOMER SEASON" in mapping.item_sources
     order_columns = {column.name for column in make_tables(mapped_columns=mapping.item_sources).order_columns}
@@ -60,7 +59,7 @@ def test_the_shipped_mapping_is_good() -> None:
 def test_a_good_file(path: Path) -> None:
     path.write_text(GOOD, encoding="utf-8")
     mapping = load_mapping(path)
-    assert mapping.items.own_columns == ("key", "record")
+    assert mapping.items.own_columns == ("key",)
     assert mapping.item_sources == ("ORDER TYPE", "32/30 [x] 'y'")
     first, second = mapping.items.columns
     assert first == ColumnMap(
@@ -186,8 +185,12 @@ WRONG = {
         r"wrong: \[items\]: monday column 'c' is mapped twice: source 'qty' and source 'size_code'$",
     ),
     "all of it twice": (column() * 2, r"mapped twice: source 'qty' \(number 1\) and source 'qty' \(number 2\)$"),
-    "the key column again": (column(column='"record_uuid"'), "'record_uuid' is mapped twice: record_column and source"),
-    "both keys in one": ('[items]\nkey_column = "record_uuid"\n', "mapped twice: key_column and record_column$"),
+    "the key column again": (column(column='"record_uuid"'), "'record_uuid' is mapped twice: key_column and source"),
+    "a key of the first version": ('[items]\nkey_column = "delta_uuid"\n', "the column with the order's record_uuid"),
+    "both keys of the first version": (
+        '[items]\nkey_column = "delta_uuid"\nrecord_column = "order"\n',
+        'delete it, and write key_column = "order"',
+    ),
     "a line's column twice": (column("subitems") * 2, r"wrong: \[subitems\]: monday column 'c' is mapped twice: "),
     "a board without an id": ('[[boards]]\ncustomers = ["A"]\n', r"\[\[boards\]\] number 1: id is missing$"),
     "a board that is no number": (

@@ -155,7 +155,7 @@ class Stage:
                 yield BoardWriter(
                     client,
                     journal,
-                    item_key_column="delta_uuid",
+                    item_key_column="record_uuid",
                     subitem_key_column="line_uuid",
                     settle_seconds=settle,
                     writers=writers,
@@ -219,11 +219,16 @@ class Stage:
         return next(board for board in self.emulator.state()["boards"] if board["id"] == str(EMBEDDED_BOARD))
 
     def items(self) -> dict[str, list[str]]:
-        """Ids of the board's items by delta_uuid."""
+        """Ids of the board's items by the delta_uuid of their order's one header."""
         found: dict[str, list[str]] = {}
         for item in self.board()["items"]:
-            found.setdefault(item["columns"]["delta_uuid"], []).append(item["id"])
+            found.setdefault(self.queue_key(item), []).append(item["id"])
         return found
+
+    def queue_key(self, item: dict[str, Any]) -> str:
+        """The delta_uuid of the one header that an item's order has."""
+        header = self.site.row(self.site.tables.header_queue, record_uuid=item["columns"]["record_uuid"])
+        return str(header["delta_uuid"])
 
     def mutations(self, since: int = 0) -> list[dict[str, Any]]:
         return [request for request in self.emulator.requests()[since:] if request["kind"] == "mutation"]
@@ -273,7 +278,7 @@ def with_variable(row: NewRow, **variables: Any) -> NewRow:
 
 
 def item_row(header: dict[str, Any], name: str | None = None) -> NewRow:
-    values = {"delta_uuid": header["delta_uuid"], "record_uuid": header["record_uuid"]}
+    values = {"record_uuid": header["record_uuid"]}
     return NewRow(
         key=header["delta_uuid"],
         variables={"group": "topics", "name": name or f"Item {header['delta_uuid'][:8]}", "values": to_json(values)},

@@ -99,7 +99,7 @@ def test_what_people_write_arrives_unharmed(stage: Stage) -> None:
     ]
     create(stage, rows)
     assert len(sent(stage, "ingest_items")) == 1
-    items = {item["columns"]["delta_uuid"]: item for item in stage.board()["items"]}
+    items = {stage.queue_key(item): item for item in stage.board()["items"]}
     for row, name in zip(rows, names, strict=True):
         item = items[row.key]
         assert (item["name"], item["columns"]["customer"], item["columns"]["style"]) == (name, name, name)
@@ -160,7 +160,7 @@ def test_each_group_is_a_job_of_its_own(stage: Stage) -> None:
     ]
     create(stage, rows)
     assert len(sent(stage, "ingest_items")) == 2
-    there = {item["columns"]["delta_uuid"]: item["group_id"] for item in stage.board()["items"]}
+    there = {stage.queue_key(item): item["group_id"] for item in stage.board()["items"]}
     assert there == {row.key: row.variables["group"] for row in rows}
 
 

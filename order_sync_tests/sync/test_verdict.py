@@ -100,7 +100,7 @@ def test_a_whole_batch_that_is_refused_once_is_tried_again(stage: Stage) -> None
 @pytest.mark.parametrize("good", [1, 5, 30])
 def test_rows_that_are_refused_again_while_others_are_created_are_rejected(stage: Stage, good: int) -> None:
     rows = stage.wanted(Operation.ITEMS, 12 + good)
-    bad = [with_variable(row, values='{"delta_uuid": 7}') for row in rows[:12]]
+    bad = [with_variable(row, values='{"record_uuid": 7}') for row in rows[:12]]
     outcome = stage.create(Operation.ITEMS, [*bad, *rows[12:]], first_batch=12)
     assert outcome.rejected.keys() == {row.key for row in bad}
     stage.check_once(Operation.ITEMS, rows[12:])

@@ -18,9 +18,9 @@ SELECT [ORDER_SYNC_GROUPS].group_id
 FROM [ORDER_SYNC_GROUPS]
 WHERE [ORDER_SYNC_GROUPS].board_id = ?;
 
-SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].sync_state, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].sync_completed_at
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].sync_state, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].sync_completed_at
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].delta_uuid IN (?);
+WHERE [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].record_uuid IN (?) ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
 
 SELECT [ORDER_LIST].record_uuid
 FROM [ORDER_LIST]
@@ -50,6 +50,6 @@ SELECT TOP 800 [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [O
 FROM [ORDER_LIST_DELTA]
 WHERE [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].sync_state = ? AND ([ORDER_LIST_DELTA].sync_completed_at IS NULL OR [ORDER_LIST_DELTA].sync_completed_at < ?) AND [ORDER_LIST_DELTA].sync_completed_at >= ? AND [ORDER_LIST_DELTA].monday_item_id IS NOT NULL ORDER BY [ORDER_LIST_DELTA].delta_uuid;
 
-SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].sync_state, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].sync_completed_at
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].sync_state, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].sync_completed_at
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...);
+WHERE [ORDER_LIST_DELTA].action_type = ? AND [ORDER_LIST_DELTA].record_uuid IN (?, ...) ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
