@@ -1,41 +1,26 @@
-"""Asset checks: what a person would ask of each asset after a run.
+"""Asset checks: what a person would ask of each asset after a run. A check is a line in a table of questions.
 
-In: the tables as they are, and the board as monday shows it. Out: passed, or what is wrong, where, and what to do.
-They only read; where runs write, their queries count in the account's budget. What only a person can put right is an
+In: the tables as they are, and the boards as monday shows them. Out: passed, or what is wrong, where, and what to do.
+They only read; where runs write, their queries count in the account's budget. What only a person can correct is an
 ERROR or a WARN and stops nothing; a check blocks only where going on would do harm.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import TypeVar
 
 import dagster as dg
 
-from order_sync.assets.check_specs import (
-    API_VERSION_LASTS,
-    EVERY_GROUP_ONCE,
-    EVERY_HEADER_HAS_ITS_ITEM,
-    EVERY_LINE_HAS_ITS_SUBITEM,
-    LABELS_KNOWN,
-    MAPPING_FITS_BOARD,
-    NO_HEADER_PAST_ITS_LEASE,
-    NO_ITEM_TWICE,
-    NO_LINE_PAST_ITS_LEASE,
-    NO_ORDER_HELD,
-    NO_SUBITEM_TWICE,
-    NOTHING_LEFT_PENDING,
-    NOTHING_REJECTED,
-    QUEUE_AND_LINES_AGREE,
-    QUEUE_AND_ORDERS_AGREE,
-)
-from order_sync.database import audit
-from order_sync.database.connection import chunks
+from order_sync.assets.question import WARN, Question, each_kind, of_kinds
+from order_sync.database import expected
+from order_sync.database.audit import past_lease
+from order_sync.database.connection import Database, chunks
 from order_sync.database.held import held_orders, unexpected
 from order_sync.database.holdups import holdups
 from order_sync.database.queue import QueueReader
-from order_sync.io_managers.frames import table
+from order_sync.database.tables import Tables
 from order_sync.io_managers.queue import LEFT
 from order_sync.monday.board import Board, boards_and_version, check_items_mapping
 from order_sync.monday.client import MondayReader
@@ -44,17 +29,206 @@ from order_sync.monday.usage import Usage
 from order_sync.monday.values import encode_row
 from order_sync.orders.errors import OrderSyncError, Rejected
 from order_sync.orders.mapping import LABELLED, ColumnMap
-from order_sync.orders.naming import TextKey, group_title, text_key
+from order_sync.orders.naming import group_title
+from order_sync.orders.states import State
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
-from order_sync.sync.audit import Expected, Findings, audit_items
+from order_sync.sync.compare import Finding, Findings, Kind, doubled_groups, missing_groups
+from order_sync.sync.reconcile import look_up
 from order_sync.sync.rows import Row
 from order_sync.text.counted import counted
 
-ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
-SHOWN = 200  # findings in the metadata
-
 Results = Iterator[dg.AssetCheckResult]
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeItems:
+    """What the boards lack, between groups and items, of what the mapping and the claimed headers want."""
+
+    misfits: list[str]
+    warnings: list[str]  # of the API's version
+    groups: list[Finding]
+    labels: list[Row]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AfterRun:
+    """A run whose rows are asked about, by the tables alone."""
+
+    reader: QueueReader
+    run_id: str
+    instance: dg.DagsterInstance
+
+    @property
+    def synced(self) -> tuple[Database, Tables, expected.Scope]:
+        """The rows that it made SYNCED."""
+        return self.reader.database, self.reader.tables, expected.of_run(self.run_id, State.SYNCED)
+
+
+# ---- the questions --------------------------------------------------------------------------------------------
+
+LEASE = (
+    "PENDING for longer than the lease. The next run without a scope takes up what is left; if it does not, "
+    "`order-sync trace` says what each row waits for."
+)
+LEASES: tuple[Question[QueueReader], ...] = (
+    Question(
+        "no_header_past_its_lease",
+        "pending_headers",
+        "No header is PENDING for longer than its lease.",
+        lambda reader: past_lease(reader, reader.tables.header_queue),
+        f"{{header}} {LEASE}",
+        WARN,
+    ),
+    Question(
+        "no_line_past_its_lease",
+        "pending_lines",
+        "No line is PENDING for longer than its lease.",
+        lambda reader: past_lease(reader, reader.tables.line_queue),
+        f"{{line}} {LEASE}",
+        WARN,
+    ),
+)
+BEFORE_ITEMS: tuple[Question[BeforeItems], ...] = (
+    Question(
+        "mapping_fits_board",
+        "monday_groups",
+        "Every board has every column of the mapping for items, checked just before the first item is created.",
+        lambda facts: facts.misfits,
+        lambda found: (
+            f"The mapping does not fit: {'; '.join(found[:3])}. No item was created. Correct the board or the "
+            "mapping (`order-sync board check`); the next run goes on."
+        ),
+        blocking=True,  # without a mapped column monday refuses every item, and every header becomes ERROR
+    ),
+    Question(
+        "api_version_lasts",
+        "monday_groups",
+        "monday is not about to retire the version of its API that the run speaks.",
+        lambda facts: facts.warnings,
+        lambda found: str(found[0]),
+        WARN,
+    ),
+    Question(
+        "every_group_once",
+        "monday_groups",
+        "Every group that the claimed headers want is on its board, once.",
+        lambda facts: facts.groups,
+        each_kind(
+            "group",
+            {Kind.GROUP_MISSING: "missing", Kind.GROUP_DOUBLED: "there more than once"},
+            "The next step recreates missing groups. Merge groups that share a title: items go to the first of them.",
+        ),
+    ),
+    Question(
+        "labels_known",
+        "monday_groups",
+        "Every label that the claimed headers need is on the board, or may be added to it.",
+        lambda facts: facts.labels,
+        "{header} with a label that the board lacks, to be rejected. Add it on the board, or correct the order; then "
+        "`order-sync retry`.",
+        WARN,
+    ),
+)
+NOT_IN_PLACE = {
+    Kind.ITEM_GONE: "not on the board",
+    Kind.WRONG_ID: "under another id",
+    Kind.OTHER_GROUP: "in another group",
+    Kind.ARCHIVED: "archived",
+    Kind.ELSEWHERE: "on another board",
+}
+ON_BOARD: tuple[Question[Findings], ...] = (
+    Question(
+        "every_header_has_its_item",
+        "monday_items",
+        "Every header that was not rejected has its item on the board, in its group.",
+        of_kinds(*NOT_IN_PLACE, of_items=True),
+        each_kind(
+            "item",
+            NOT_IN_PLACE,
+            "Ask who deleted or moved them; `order-sync reconcile --requeue` recreates deleted items.",
+        ),
+    ),
+    Question(
+        "no_item_twice",
+        "monday_items",
+        "No order has a second item on its board (by the key column).",
+        of_kinds(Kind.ITEM_DOUBLED, of_items=True),
+        "{order} with more than one item. Delete the copies that nobody works with; the tables name the right item.",
+    ),
+    Question(
+        "every_line_has_its_subitem",
+        "monday_subitems",
+        "Every line that was not rejected has its subitem under the right item.",
+        of_kinds(Kind.SUBITEM_GONE, Kind.WRONG_PARENT, Kind.WRONG_ID, of_items=False),
+        "{subitem} not under the right item. Ask who deleted or moved them: nothing recreates a subitem whose item is "
+        "still there.",
+    ),
+    Question(
+        "no_subitem_twice",
+        "monday_subitems",
+        "No line has a second subitem (by the key column).",
+        of_kinds(Kind.SUBITEM_DOUBLED, of_items=False),
+        "{line} with more than one subitem. Delete the copies that nobody works with; the tables name the right "
+        "subitem.",
+    ),
+)
+OTHER_WRITER = (
+    "or with another id. Somebody else writes to these rows: find out who, and copy state and ids from there."
+)
+IN_TABLES: tuple[Question[AfterRun], ...] = (
+    Question(
+        "nothing_rejected",
+        "order_list",
+        "No header or line of this run was rejected by monday.",
+        lambda run: run.reader.errors(run.run_id),
+        "{row was|rows were} rejected. Correct what is wrong, then run `order-sync retry`.",
+        WARN,
+        right="No row was rejected.",
+        counted_as="rejected",
+    ),
+    Question(
+        "nothing_left_pending",
+        "order_list",
+        "Every order that this run claimed is SYNCED, or has a rejected row.",
+        lambda run: left_pending(run),
+        "{row or order|rows or orders} of this run neither done nor rejected: the run's log has the reasons. The next "
+        "run takes them up.",
+    ),
+    Question(
+        "no_order_held",
+        "order_list",
+        "No order waits that no run can take up: each row is understood, and has its order and its header.",
+        lambda run: unexpected(held_orders(run.reader)),
+        lambda held: (
+            f"{counted(len(held), 'order waits', 'orders wait')} that no run can take up. First: {held[0]}. "
+            f"{' '.join(holdups(held))} `order-sync status` lists them."
+        ),
+        WARN,
+    ),
+    Question(
+        "queue_and_orders_agree",
+        "order_list",
+        "ORDER_LIST is SYNCED and has the item of every order whose headers this run made SYNCED.",
+        lambda run: expected.differing_orders(
+            run.reader.database, run.reader.tables, expected.of_run(run.run_id, State.SYNCED)
+        ),
+        f"{{header is|headers are}} SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST, {OTHER_WRITER}",
+    ),
+    Question(
+        "queue_and_lines_agree",
+        "order_list_lines",
+        "ORDER_LIST_LINES is SYNCED and has the subitem of every line that this run made SYNCED.",
+        lambda run: expected.differing_lines(
+            run.reader.database, run.reader.tables, expected.of_run(run.run_id, State.SYNCED)
+        ),
+        f"{{line is|lines are}} SYNCED in ORDER_LIST_LINES_DELTA and not in the main table, {OTHER_WRITER}",
+    ),
+)
+
+
+# ---- the steps that ask them ----------------------------------------------------------------------------------
 
 
 def build_checks(*, board_checks: int) -> list[dg.AssetChecksDefinition]:
@@ -63,225 +237,89 @@ def build_checks(*, board_checks: int) -> list[dg.AssetChecksDefinition]:
     return [leases, *on_the_board, tables_after_run]
 
 
-@dg.multi_asset_check(specs=[NO_HEADER_PAST_ITS_LEASE, NO_LINE_PAST_ITS_LEASE], can_subset=True)
+def _asked(context: dg.AssetCheckExecutionContext, checks: Sequence[Question[F]]) -> list[Question[F]]:
+    return [check for check in checks if check.spec.key in context.selected_asset_check_keys]
+
+
+@dg.multi_asset_check(specs=[check.spec for check in LEASES], can_subset=True)
 def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
     """What a dead run holds and no run has taken up since."""
-    reader = sql_server.reader
-    for spec, queue, row in (
-        (NO_HEADER_PAST_ITS_LEASE, reader.tables.header_queue, "header"),
-        (NO_LINE_PAST_ITS_LEASE, reader.tables.line_queue, "line"),
-    ):
-        if spec.key in context.selected_asset_check_keys:
-            stuck = audit.past_lease(reader, queue)
-            wrong = f"{counted(len(stuck), row)} PENDING for longer than the lease. The next run without a scope takes "
-            wrong += "up what is left; if it does not, `order-sync trace` tells of each what it waits for."
-            yield _result(spec, stuck, wrong=wrong, severity=WARN)
+    yield from (check.answer(sql_server.reader, {}) for check in _asked(context, LEASES))
 
 
-BEFORE_ITEMS = (MAPPING_FITS_BOARD, API_VERSION_LASTS, EVERY_GROUP_ONCE, LABELS_KNOWN)
-
-
-@dg.multi_asset_check(specs=BEFORE_ITEMS, can_subset=True)
+@dg.multi_asset_check(specs=[check.spec for check in BEFORE_ITEMS], can_subset=True)
 def board_before_items(
     context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
 ) -> Results:
-    """The boards, read once between groups and items: one call, whatever is asked."""
-    asked = [spec for spec in BEFORE_ITEMS if spec.key in context.selected_asset_check_keys]
-    mapping, reader, usage = sql_server.mapping, sql_server.reader, Usage()
+    """The boards, read once between groups and items: one call for all questions."""
+    asked, mapping, reader, usage = _asked(context, BEFORE_ITEMS), sql_server.mapping, sql_server.reader, Usage()
+    ids = mapping.board_ids(monday.board_id)
     try:
         with _asking(monday, sql_server, usage) as client:
-            boards, version = boards_and_version(client, mapping.board_ids(monday.board_id))
+            boards, version = boards_and_version(client, ids)
     except OrderSyncError as error:
-        yield from _could_not_ask(asked, error, usage)
+        yield from (check.not_known(error, usage) for check in asked)
         return
-    calls = usage.calls
-    run_id = _run_id(context)
     labelled = [column for column in mapping.items.columns if column.type in LABELLED]
     spelling = {board_id: LabelSpelling(board.labels) for board_id, board in boards.items()}
     titles: dict[int, set[str]] = {}
-    unknown: list[Row] = []
-    for some in chunks(row["delta_uuid"] for row in reader.run_headers(run_id)):
+    labels: list[Row] = []
+    for some in chunks(row["delta_uuid"] for row in reader.run_headers(_run_id(context))):
         for row in reader.headers(some):
             board_id = mapping.board_of(row, monday.board_id)
             if board_id in boards:
                 titles.setdefault(board_id, set()).update(_title(row))
-                unknown += _unknown_labels(labelled, spelling[board_id], row)
-    if MAPPING_FITS_BOARD in asked:
-        unseen = [
-            f"board {i} is not shown to this token" for i in mapping.board_ids(monday.board_id) if i not in boards
-        ]
-        problems = [problem for board in boards.values() for problem in check_items_mapping(board, mapping)]
-        wrong = (
-            f"The mapping does not fit: {'; '.join((unseen + problems)[:3])}. No item was created. Put the board or "
-        )
-        wrong += "the mapping right (`order-sync board check`); the next run goes on."
-        yield _result(MAPPING_FITS_BOARD, _texts(unseen + problems), wrong=wrong, boards=len(boards), calls=calls)
-    if API_VERSION_LASTS in asked:
-        warning = version.warning if version else None
-        yield _result(
-            API_VERSION_LASTS, _texts([warning] if warning else []), wrong=warning or "", severity=WARN, calls=calls
-        )
-    if EVERY_GROUP_ONCE in asked:
-        missing: list[str] = []
-        doubled: list[str] = []
-        for board_id, wanted in titles.items():
-            none, many = _groups(boards[board_id], audit.own_groups(reader, board_id), wanted)
-            missing, doubled = missing + none, doubled + many
-        wrong = "The next step makes missing groups again. Groups with one title: merge them on the board, items go to "
-        wrong += "the first of them."
-        yield _result(
-            EVERY_GROUP_ONCE,
-            _texts(missing + doubled),
-            wrong=f"{counted(len(missing), 'group')} missing, {len(doubled)} there more than once. {wrong}",
-            severity=ERROR if missing else WARN,
-            calls=calls,
-        )
-    if LABELS_KNOWN in asked:
-        wrong = f"{counted(len(unknown), 'header')} with a label that the board lacks, to be rejected. Add it on the "
-        wrong += "board, or correct the order; then `order-sync retry`."
-        yield _result(LABELS_KNOWN, unknown, wrong=wrong, severity=WARN, calls=calls)
+                labels += _unknown_labels(labelled, spelling[board_id], row)
+    unseen = [f"board {board_id} is not shown to this token" for board_id in ids if board_id not in boards]
+    facts = BeforeItems(
+        misfits=unseen + [problem for board in boards.values() for problem in check_items_mapping(board, mapping)],
+        warnings=[version.warning] if version and version.warning else [],
+        groups=[each for board_id, wanted in titles.items() for each in _groups(reader, boards[board_id], wanted)],
+        labels=labels,
+    )
+    yield from (check.answer(facts, {"boards": len(boards), "calls": usage.calls}) for check in asked)
 
 
 def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
-    specs = [EVERY_HEADER_HAS_ITS_ITEM, NO_ITEM_TWICE, EVERY_LINE_HAS_ITS_SUBITEM, NO_SUBITEM_TWICE]
-
-    @dg.multi_asset_check(specs=specs, can_subset=True)
+    @dg.multi_asset_check(specs=[check.spec for check in ON_BOARD], can_subset=True)
     def board_after_run(
         context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
     ) -> Results:
-        """What the run has put on the boards, held against the queue tables once the orders are SYNCED."""
-        asked = [spec for spec in specs if spec.key in context.selected_asset_check_keys]
-        mapping, reader, run_id = sql_server.mapping, sql_server.reader, _run_id(context)
-        made = _items(reader, run_id, mapping.board_sources)
+        """What the run has put on the boards, compared with the queue tables once the orders are SYNCED."""
+        asked, mapping, reader, usage = _asked(context, ON_BOARD), sql_server.mapping, sql_server.reader, Usage()
+        given = (reader.database, reader.tables, run_id := _run_id(context))
+        subitems = expected.run_subitems(*given)
+        # Items of earlier runs, to which late lines went, may be in any group.
+        late = (replace(row, key=row.record_uuid, monday_id=row.parent_id, parent_id=None) for row in subitems)
+        items = {item.monday_id: (monday.board_id, item) for item in late}
+        for item, order in expected.run_items(*given, mapping.board_sources):
+            items[item.monday_id] = mapping.board_of(order, monday.board_id), item
+        made = list(items.values())
         chosen = made if len(made) <= board_checks else Random(run_id).sample(made, board_checks)
-        of_board: dict[int, list[tuple[int, Row]]] = {}
-        for item, header in chosen:
-            board_id = mapping.board_of(header, monday.board_id) if header else monday.board_id
-            of_board.setdefault(board_id, []).append((item, header))
-        found, usage = Findings(), Usage()
+        found = Findings()
         try:
             if chosen:
                 with _asking(monday, sql_server, usage) as client:
-                    for board_id, items in sorted(of_board.items()):
-                        # Those that only an id is known of come last: a search has no use for them.
-                        expected = sorted(_expected(reader, run_id, items), key=lambda item: item.key is None)
-                        found += audit_items(
-                            client,
-                            board_id,
-                            expected,
-                            key_column=mapping.items.key_column,
-                            subitem_key_column=mapping.subitems.key_column,
-                        )
+                    found = look_up(client, mapping.board_ids(monday.board_id), mapping, chosen, subitems)
         except OrderSyncError as error:
-            yield from _could_not_ask(asked, error, usage)
+            yield from (check.not_known(error, usage) for check in asked)
             return
-        looked: dict[str, Any] = {"items looked up": found.items, "items of the run": len(made), "calls": usage.calls}
-        answers = _answers(found)
-        for spec in asked:
-            findings, wrong, severity = answers[spec.name]
-            yield _result(spec, _texts(findings), wrong=wrong, severity=severity, **looked)
+        looked = {"items looked up": len(chosen), "items of the run": len(made), "calls": usage.calls}
+        yield from (check.answer(found, looked) for check in asked)
 
     return board_after_run
 
 
-def _answers(found: Findings) -> dict[str, tuple[list[str], str, dg.AssetCheckSeverity]]:
-    """By check: what was found, what to say of it, and how bad it is."""
-    return {
-        EVERY_HEADER_HAS_ITS_ITEM.name: (
-            found.missing + found.moved,
-            f"{counted(len(found.missing), 'item')} not on the board, {len(found.moved)} in another group. "
-            "Ask who deleted or moved them; `order-sync reconcile --requeue` has deleted items made again.",
-            ERROR if found.missing else WARN,
-        ),
-        NO_ITEM_TWICE.name: (
-            found.doubled,
-            f"{counted(len(found.doubled), 'header')} with more than one item. "
-            "Delete the copies that nobody works with; the tables name the item that counts.",
-            ERROR,
-        ),
-        EVERY_LINE_HAS_ITS_SUBITEM.name: (
-            found.subitems_missing,
-            f"{counted(len(found.subitems_missing), 'subitem')} not under the right item. "
-            "Ask who deleted or moved them: nothing makes a subitem again whose item is still there.",
-            ERROR,
-        ),
-        NO_SUBITEM_TWICE.name: (
-            found.subitems_doubled,
-            f"{counted(len(found.subitems_doubled), 'line')} with more than one subitem. "
-            "Delete the copies that nobody works with; the tables name the subitem that counts.",
-            ERROR,
-        ),
-    }
-
-
-@dg.multi_asset_check(
-    specs=[NOTHING_REJECTED, NOTHING_LEFT_PENDING, NO_ORDER_HELD, QUEUE_AND_ORDERS_AGREE, QUEUE_AND_LINES_AGREE],
-    can_subset=True,
-)
+@dg.multi_asset_check(specs=[check.spec for check in IN_TABLES], can_subset=True)
 def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
     """What became of the run's rows, by the tables alone."""
-    reader, run_id, asked = sql_server.reader, _run_id(context), context.selected_asset_check_keys
-    if NOTHING_REJECTED.key in asked:
-        errors = reader.errors(run_id)
-        wrong = f"{counted(len(errors), 'row was', 'rows were')} rejected. Correct what is wrong, then run "
-        wrong += "`order-sync retry`."
-        right = "No row was rejected."
-        yield _result(NOTHING_REJECTED, errors, wrong=wrong, right=right, severity=WARN, rejected=len(errors))
-    if NOTHING_LEFT_PENDING.key in asked:
-        headers = reader.claimed_headers(run_id)
-        lines = reader.claimed_lines(run_id, "record_uuid", "line_uuid", "customer", "size_code")
-        rows = [{"record_uuid": row["record_uuid"], "row": "header"} for row in headers]
-        rows += [{"record_uuid": row["record_uuid"], "row": "line"} for row in lines]
-        rows += _left(context.instance, run_id)
-        wrong = (
-            f"{counted(len(rows), 'row or order', 'rows or orders')} of this run not done, and not rejected either: "
-        )
-        wrong += "the reasons are in the run's log. The next run takes them up."
-        yield _result(NOTHING_LEFT_PENDING, rows, wrong=wrong)
-    if NO_ORDER_HELD.key in asked:
-        held = unexpected(held_orders(reader))
-        first = f" First: {held[0]}. {' '.join(holdups(held))}" if held else ""
-        wrong = (
-            f"{counted(len(held), 'order waits', 'orders wait')} that no run can take up.{first} `order-sync status` "
-        )
-        wrong += "lists them."
-        yield _result(NO_ORDER_HELD, [asdict(order) for order in held], wrong=wrong, severity=WARN)
-    for spec, apart_of, what in (
-        (QUEUE_AND_ORDERS_AGREE, audit.orders_apart, "headers are SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST"),
-        (
-            QUEUE_AND_LINES_AGREE,
-            audit.lines_apart,
-            "lines are SYNCED in ORDER_LIST_LINES_DELTA and not in the main table",
-        ),
-    ):
-        if spec.key in asked:
-            apart = apart_of(reader, run_id)
-            wrong = f"{len(apart)} {what}, or with another id. Somebody else writes to these rows: find out who, and "
-            wrong += "copy state and ids from the queue table."
-            yield _result(spec, apart, wrong=wrong)
+    facts = AfterRun(reader=sql_server.reader, run_id=_run_id(context), instance=context.instance)
+    yield from (check.answer(facts, {}) for check in _asked(context, IN_TABLES))
 
 
-# ---- what is asked ----------------------------------------------------------------------------------------
-
-
-def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> tuple[list[str], list[str]]:
-    """The wanted titles that the board lacks, and those that it has more than once."""
-    ids: dict[TextKey, list[str]] = {}
-    for group_id, title in board.group_titles.items():
-        ids.setdefault(text_key(title), []).append(group_id)
-    renamed = {text_key(title) for group_id, title in own.items() if group_id in board.group_ids}
-    missing, doubled = [], []
-    for key, title in sorted({text_key(title): title for title in sorted(wanted)}.items()):
-        same = ids.get(key, [])
-        if not same and key not in renamed:
-            missing.append(f"group '{title}' is not on board {board.id}")
-        elif len(same) > 1:
-            ours = sum(group_id in own for group_id in same)
-            which = ", ".join(same)
-            doubled.append(
-                f"board {board.id} has {counted(len(same), 'group')} '{title}' ({which}), {ours} of them ours"
-            )
-    return missing, doubled
+def _groups(reader: QueueReader, board: Board, wanted: Collection[str]) -> list[Finding]:
+    own = expected.own_groups(reader.database, reader.tables, board.id)
+    return [*missing_groups(board, own, wanted), *doubled_groups(board, own, wanted)]
 
 
 def _title(header: Row) -> Iterator[str]:
@@ -294,26 +332,6 @@ def _unknown_labels(columns: Sequence[ColumnMap], labels: LabelSpelling, header:
         encode_row(columns, {column.column: header.get(column.source) for column in columns}, labels)
     except Rejected as error:
         yield {"record_uuid": header["record_uuid"], "delta_uuid": header["delta_uuid"], "reason": str(error)}
-
-
-def _items(reader: QueueReader, run_id: str, columns: Sequence[str]) -> list[tuple[int, Row]]:
-    """Each item of the run with its header, and last the items of earlier runs that late lines went to, with none."""
-    headers = {row["monday_item_id"]: row for row in audit.headers_on_board(reader, run_id, columns=columns)}
-    late = [item for item in audit.items_of_lines(reader, run_id) if item not in headers]
-    return [*headers.items(), *((item, {}) for item in late)]
-
-
-def _expected(reader: QueueReader, run_id: str, items: Sequence[tuple[int, Row]]) -> Iterator[Expected]:
-    subitems: dict[int, dict[str, str]] = {}
-    for line in audit.lines_on_board(reader, run_id, [item for item, _ in items]):
-        subitems.setdefault(line["parent_item_id"], {})[line["line_uuid"]] = str(line["monday_subitem_id"])
-    for item, header in items:
-        yield Expected(
-            item_id=str(item),
-            key=header.get("record_uuid"),
-            group_id=header.get("monday_group_id"),
-            subitems=subitems.get(item, {}),
-        )
 
 
 @contextmanager
@@ -343,51 +361,17 @@ def _run_id(context: dg.AssetCheckExecutionContext) -> str:
     return run.run_id
 
 
-# ---- what is told -----------------------------------------------------------------------------------------
-
-
-def _result(
-    spec: dg.AssetCheckSpec,
-    findings: Sequence[Row],
-    *,
-    wrong: str,
-    right: str = "Nothing is wrong.",
-    severity: dg.AssetCheckSeverity = ERROR,
-    **metadata: Any,
-) -> dg.AssetCheckResult:
-    """Passed if there are no findings; else `wrong`, which says how many they are and what to do."""
-    return dg.AssetCheckResult(
-        passed=not findings,
-        check_name=spec.name,
-        asset_key=spec.asset_key,
-        severity=severity,
-        description=wrong if findings else right,
-        metadata={"found": len(findings), "rows": table(findings[:SHOWN]), **metadata},
-    )
-
-
-def _could_not_ask(specs: Sequence[dg.AssetCheckSpec], error: OrderSyncError, usage: Usage) -> Results:
-    """An answer that monday did not give is no reason to hold the orders up."""
-    for spec in specs:
-        description = f"monday could not be asked, so this is not known: {error}"
-        yield dg.AssetCheckResult(
-            passed=False,
-            check_name=spec.name,
-            asset_key=spec.asset_key,
-            severity=WARN,
-            description=description,
-            metadata={"calls": usage.calls},
-        )
-
-
-def _left(instance: dg.DagsterInstance, run_id: str) -> list[Row]:
-    """Orders that the run has given back although none of their rows is rejected: a board may take nothing more."""
-    latest = instance.get_latest_materialization_event(dg.AssetKey("order_list"))
-    if latest is None or latest.run_id != run_id or latest.asset_materialization is None:
-        return []
-    told = latest.asset_materialization.metadata.get(LEFT)
-    return [dict(record.data) for record in told.records] if isinstance(told, dg.TableMetadataValue) else []
-
-
-def _texts(findings: Sequence[str]) -> list[Row]:
-    return [{"finding": text} for text in findings]
+def left_pending(run: AfterRun) -> list[Row]:
+    headers = run.reader.claimed_headers(run.run_id)
+    lines = run.reader.claimed_lines(run.run_id, "record_uuid", "line_uuid", "customer", "size_code")
+    rows = [
+        {"record_uuid": row["record_uuid"], "row": what}
+        for what, of in (("header", headers), ("line", lines))
+        for row in of
+    ]
+    # Orders that the run released although none of their rows is rejected: a board may accept nothing more.
+    latest = run.instance.get_latest_materialization_event(dg.AssetKey("order_list"))
+    if latest is None or latest.run_id != run.run_id or latest.asset_materialization is None:
+        return rows
+    left = latest.asset_materialization.metadata.get(LEFT)
+    return rows + [dict(record.data) for record in left.records] if isinstance(left, dg.TableMetadataValue) else rows

@@ -29,7 +29,7 @@ sync_orders = dg.define_asset_job(
 
 
 def build_reconcile_job(*, days: int, runs_kept: int) -> dg.JobDefinition:
-    """`days`: how long ago an order may have become SYNCED to be missed on the board; 0 for any time.
+    """`days`: report a missing item only if its order was synced within the last `days` days; 0: always.
 
     `runs_kept`: how many of its runs Dagster's record keeps; 0 for all.
     """

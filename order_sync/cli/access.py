@@ -20,6 +20,7 @@ from order_sync.settings import Settings, tables_of
 
 if TYPE_CHECKING:
     from order_sync.monday.client import MondayClient
+    from order_sync.sync.reconcile import Report
 
 D = TypeVar("D", bound=Database)
 
@@ -64,3 +65,12 @@ def monday(settings: Settings) -> Iterator[MondayClient]:
     with MondayClient(transport, attempts=4) as client:
         client.check_version()
         yield client
+
+
+def compared(settings: Settings, *, days: int) -> Report:
+    """The boards compared with the tables; `days` as in reconcile."""
+    from order_sync.sync.reconcile import reconcile
+
+    mapping = load_mapping(settings.mapping)
+    with opened(Database, settings) as (database, tables), monday(settings) as client:
+        return reconcile(client, settings.board_ids, mapping, database, tables, days=days)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from order_sync.cli.access import connected, monday, opened
+from order_sync.cli.access import compared, connected, monday, opened
 from order_sync.cli.options import as_json, print_json
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.rule_values import unmatched_values
@@ -38,16 +38,13 @@ def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
     from order_sync.cli.output.boards import print_reconcile, print_requeued
     from order_sync.database.requeue import Requeued
     from order_sync.database.requeue import requeue as put_back
-    from order_sync.sync.reconcile import reconcile
 
     settings = load_settings(checked=False)
     if requeue:
         settings.check_may_write()
     if not settings.board_ids:
         raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID: there is no board to compare with.")
-    mapping = load_mapping(settings.mapping)
-    with opened(Database, settings) as (reads, tables), monday(settings) as client:
-        report = reconcile(client, settings.board_ids, mapping, reads, tables, days=settings.reconcile_days)
+    report = compared(settings, days=settings.reconcile_days)
     done = Requeued()
     if requeue and report.gone:
         with opened(WritableDatabase, settings) as (database, tables):

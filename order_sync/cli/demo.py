@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from order_sync.cli.access import compared
 from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
 from order_sync.text.counted import counted
@@ -39,6 +40,7 @@ from order_sync.text.counted import counted
 def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
     """Make a sample database, start the emulator, sync, and show what happened."""
     from order_sync.cli import launch
+    from order_sync.cli.output.boards import print_agreement
     from order_sync.cli.output.console import console as out
     from order_sync.cli.output.progress import progress
     from order_sync.cli.output.sync import print_summary
@@ -63,19 +65,19 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         added = scene.prepare_database(settings, orders)
         shown = settings.home / "orders.db" if settings.database_url is None else "of ORDER_SYNC_DATABASE_URL"
         out.print(f"Database {shown}: " + (f"added the '{orders}' sample orders." if added else "kept."))
-        running = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
-        out.print(f"monday emulator at {running.page_url}")
+        page_url = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
+        out.print(f"monday emulator at {page_url}")
         with progress(quiet=False):
             summary = launch.sync(settings)
         print_summary(summary)
-        agreement = scene.compare(settings, running.state())
-        out.print(agreement.text(), lines=True)
+        report = compared(settings, days=0)
+        print_agreement(report)
         if ui:
             alone.release()  # another demo may come and go while this one only shows what is there
-            _stay(settings, running.page_url, ui_port)
+            _stay(settings, page_url, ui_port)
         else:
-            out.print(f"To look at the board ({running.page_url}) and the lineage in Dagster: order-sync demo --ui")
-    if not agreement.agree:
+            out.print(f"To look at the board ({page_url}) and the lineage in Dagster: order-sync demo --ui")
+    if not report.agrees:
         sys.exit(1)
 
 

@@ -1,6 +1,6 @@
-"""The way back for orders whose items were deleted on the board: SYNCED becomes NEW, and the next run makes them again.
+"""Puts orders whose items were deleted on the board back into the queue: SYNCED becomes NEW; a run recreates the items.
 
-In: item ids that are known to be gone, by record_uuid. Out: which orders wait again, and which were left, and why.
+In: ids of deleted items, by record_uuid. Out: which orders wait again, and which were left as they are, and why.
 An order goes back whole, in one transaction; never one that a run is working on.
 """
 
@@ -19,7 +19,7 @@ from order_sync.database.writes import expect_none
 from order_sync.database.written import forget_items
 from order_sync.orders.states import Action, State
 
-UNDER_IT = (State.SYNCED, State.ERROR, State.PENDING)  # lines whose subitem may have gone with the item
+UNDER_IT = (State.SYNCED, State.ERROR, State.PENDING)  # lines whose subitem may have been deleted with the item
 NULL = sa.null()
 REQUEUED_BY = "order-sync reconcile"  # in place of a run's id in ORDER_SYNC_LOG
 
@@ -33,7 +33,7 @@ class Requeued:
 
 
 def requeue(database: WritableDatabase, tables: Tables, gone: Mapping[str, Collection[int]]) -> Requeued:
-    """Puts orders back into the queue whose items are gone: `gone` has the item ids by record_uuid.
+    """Puts orders back into the queue whose items were deleted: `gone` has the item ids by record_uuid.
 
     Each order is one transaction and goes back whole. Items of it that are still there keep their place.
     """
@@ -61,18 +61,18 @@ def _put_back(
     }
     for row in (row for rows in queued.values() for row in rows):
         if row.sync_state == State.PENDING and row.sync_run_id is not None:
-            return f"run {row.sync_run_id} has rows of it: try again when that run is over"
+            return f"run {row.sync_run_id} has rows of it: try again when that run has finished"
     headers = [row for row in queued[h] if row.monday_item_id in gone and row.sync_state == State.SYNCED]
     if not headers:
         waits = any(row.sync_state == State.NEW and row.monday_item_id is None for row in queued[h])
-        return None if waits else "none of its headers is SYNCED with an item that is gone"
+        return None if waits else "none of its headers is SYNCED with a deleted item"
     lines = [row for row in queued[line] if row.parent_item_id in gone and row.sync_state in UNDER_IT]
     line_uuids = {row.line_uuid for row in lines}
     under_it = connection.execute(
         sa.select(m.c.line_uuid).where(m.c.record_uuid == record_uuid, m.c.parent_item_id.in_(gone))
     ).scalars()
     if lost := sorted(set(under_it) - line_uuids):
-        return f"{len(lost)} of its lines, {lost[0]} first, have no row in {line.name} to be made again from"
+        return f"{len(lost)} of its lines, {lost[0]} first, have no row in {line.name} to recreate them from"
     _write(connection, tables, record_uuid, gone, line_uuids)
     now = database.now(connection)
     log = [(Operation.ITEMS, row.delta_uuid, row.monday_item_id) for row in headers]
@@ -88,7 +88,7 @@ def _put_back(
                     "operation": operation,
                     "outcome": "requeued",
                     "monday_id": monday_id,
-                    "message": "its item was gone from the board",
+                    "message": "its item was deleted from the board",
                 }
                 for operation, delta_uuid, monday_id in chunk
             ],

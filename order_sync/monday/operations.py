@@ -107,20 +107,21 @@ query ItemPlaces($items: [ID!]) {
   complexity { before query after reset_in_x_seconds }
 }
 """
-_BOARD_ITEM = """{
-        id state group { id }
-        column_values(ids: $ids) { id text }
-        subitems { id state column_values(ids: $own) { id text } }
-      }"""
+# An item with its key, its place, and what is under it.
+_PLACED = """
+      id state group { id }
+      column_values(ids: $ids) { id text }
+      subitems { id state column_values(ids: $subitem_ids) { id text } }
+"""
 BOARD_ITEMS = f"""
-query BoardItems($board: [ID!], $limit: Int!, $ids: [String!], $own: [String!]) {{
-  boards(ids: $board) {{ items_page(limit: $limit) {{ cursor items {_BOARD_ITEM} }} }}
+query BoardItems($board: [ID!], $limit: Int!, $ids: [String!], $subitem_ids: [String!]) {{
+  boards(ids: $board) {{ items_page(limit: $limit) {{ cursor items {{{_PLACED}    }} }} }}
   {COMPLEXITY}
 }}
 """
-MORE_BOARD_ITEMS = f"""
-query MoreBoardItems($cursor: String!, $limit: Int!, $ids: [String!], $own: [String!]) {{
-  next_items_page(cursor: $cursor, limit: $limit) {{ cursor items {_BOARD_ITEM} }}
+NEXT_PLACED = f"""
+query NextPlaced($cursor: String!, $limit: Int!, $ids: [String!], $subitem_ids: [String!]) {{
+  next_items_page(cursor: $cursor, limit: $limit) {{ cursor items {{{_PLACED}    }} }}
   {COMPLEXITY}
 }}
 """
@@ -139,12 +140,6 @@ query Subitems($items: [ID!], $ids: [String!]) {
   complexity { before query after reset_in_x_seconds }
 }
 """
-# What the checks ask of an item: where it is, and what is under it.
-_PLACED = """
-      id state group { id }
-      column_values(ids: $ids) { id text }
-      subitems { id state column_values(ids: $subitem_ids) { id text } }
-"""
 PLACED_BY_KEY = f"""
 query PlacedByKey(
   $board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $ids: [String!], $subitem_ids: [String!]
@@ -156,18 +151,10 @@ query PlacedByKey(
   {COMPLEXITY}
 }}
 """
-NEXT_PLACED = f"""
-query NextPlaced($cursor: String!, $ids: [String!], $subitem_ids: [String!]) {{
-  next_items_page(cursor: $cursor, limit: 100) {{
-    cursor
-    items {{{_PLACED}    }}
-  }}
-  {COMPLEXITY}
-}}
-"""
 PLACED_BY_ID = f"""
 query PlacedById($items: [ID!], $ids: [String!], $subitem_ids: [String!]) {{
-  items(ids: $items, limit: 100) {{{_PLACED}  }}
+  items(ids: $items, limit: 100) {{{_PLACED}      board {{ id }}
+  }}
   {COMPLEXITY}
 }}
 """

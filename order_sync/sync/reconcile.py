@@ -1,31 +1,39 @@
-"""Boards read whole, and held against the tables: what is gone, doubled, misplaced or unknown.
+"""Boards compared with the tables: whole, or the items of one run.
 
-In: a reader, board ids, the database. Out: a `Report`, with the orders that can be put back into the queue.
-Reads only, 500 items with their subitems a call, and holds no lease: a run may go on meanwhile.
+In: a reader, boards, the database or what a run has put on them. Out: a `Report`, or a `Comparison`.
+Reads only, and holds no lease: a run may go on meanwhile. A whole board takes a call for 500 items with their subitems.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from order_sync.database.connection import Database, Row
-from order_sync.database.reconcile import BoardItem, BoardSubitem, Comparison, Differences, Kind, Missing
+from order_sync.database.connection import Database, Row, chunks
+from order_sync.database.expected import Expected, Known, SyncedRows, own_groups
 from order_sync.database.tables import Tables
-from order_sync.monday import operations
 from order_sync.monday.board import read_board
 from order_sync.monday.client import MondayReader
-from order_sync.monday.lists import Listing, is_active, items_by_id, pages
+from order_sync.monday.lists import LOOK_UP
+from order_sync.monday.placed import DELETED, Place, places, whole_board, with_ids, with_keys
 from order_sync.orders.mapping import ColumnMapping
+from order_sync.sync.compare import (
+    ITEM,
+    SUBITEM,
+    Comparison,
+    Finding,
+    Findings,
+    Kind,
+    Level,
+    doubled_groups,
+    missed,
+    of_main_tables,
+)
 from order_sync.text.counted import counted
 
-FIRST_PAGE = 100
-LARGEST_PAGE = 500  # monday's own limit
-PAGE_COMPLEXITY = 1_000_000  # of one page: a fifth of what a query may cost, and a tenth of a minute's budget
-PARTS = ("column_values", "group", "subitems")
-GONE = ("deleted", 0)
+SHOWN = 200  # findings of a kind in a report; all of them are counted
 MOST_ASKED = 5_000  # missing items that monday is asked about one by one, a hundred a call
 
 
@@ -55,10 +63,10 @@ class Report:
     def verdict(self) -> str:
         if self.agrees:
             return f"Tables and boards agree: {counted(self.items, 'item')} and {counted(self.subitems, 'subitem')}."
-        told = [Kind(kind).counted(count) for kind, count in self.counts.items() if Kind(kind).is_wrong]
+        found = [Kind(kind).counted(count) for kind, count in self.counts.items() if Kind(kind).is_wrong]
         if self.not_asked:
-            told.append(f"{self.not_asked:,} more not found and not asked about")
-        return f"Tables and boards differ: {', '.join(told)}."
+            found.append(f"{self.not_asked:,} more not found and not asked about")
+        return f"Tables and boards differ: {', '.join(found)}."
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"agrees": self.agrees}
@@ -66,7 +74,7 @@ class Report:
     def link(self, row: Mapping[str, Any]) -> str:
         """The address of a row's item, where it is on a board."""
         board = self.boards.get(row["board_id"] or 0)
-        return f"{board}/pulses/{row['monday_id']}" if board else ""
+        return f"{board}/pulses/{row['monday_id']}" if board and row["monday_id"] else ""
 
 
 def reconcile(
@@ -78,35 +86,43 @@ def reconcile(
     *,
     days: int,
 ) -> Report:
-    """Compares the boards with the tables. Raises ConfigurationError if a board is not to be seen."""
+    """Compares the boards with the tables. Raises ConfigurationError if a board is not visible to the token.
+
+    `days`: report an order's item as missing only if it was synced within the last `days` days; 0: always.
+    """
     started = time.monotonic()
-    comparison = Comparison(database, tables, days=days)
+    synced, comparison = SyncedRows(database, tables, days=days), Comparison(most=SHOWN)
+    before = set(_main(synced))
     boards: dict[int, str] = {}
     complexity = 0
     for board_id in board_ids:
-        boards[board_id] = read_board(reader, board_id).url
-        groups = comparison.known_groups(board_id)
-        for page, cost in _pages(reader, board_id, mapping):
-            comparison.take(board_id, page, groups)
+        board, own = read_board(reader, board_id), own_groups(database, tables, board_id)
+        boards[board_id] = board.url
+        comparison.found.add(doubled_groups(board, own, own.values()))
+        for page, cost in whole_board(reader, board_id, mapping):
+            records = [item.record_uuid for item in page]
+            lines = [subitem.key for item in page for subitem in item.subitems]
+            comparison.show(board_id, page, synced.known(records, lines, own))
             complexity += cost
-    found = comparison.found
-    items, subitems = comparison.missing_items(MOST_ASKED), comparison.missing_subitems(MOST_ASKED)
-    gone = _ask(reader, comparison.still_synced(items), Kind.ITEM_GONE, boards, found)
-    _ask(reader, subitems, Kind.SUBITEM_GONE, boards, found)
-    differences = comparison.finish()
+    items, more_items = _missing(comparison, ITEM, synced.items())
+    subitems, more_subitems = _missing(comparison, SUBITEM, synced.subitems())
+    gone = _ask(reader, comparison.found, ITEM, synced.still_synced(items), boards)
+    _ask(reader, comparison.found, SUBITEM, subitems, boards)
+    # What two looks at the tables do not agree on is in flux.
+    found = comparison.finish(each for each in _main(synced) if each in before)
     by_record: dict[str, list[int]] = {}
     for row in gone:
-        by_record.setdefault(row.record_uuid, []).append(row.monday_id)
+        by_record.setdefault(row.record_uuid or "", []).append(row.monday_id or 0)
     return Report(
         boards=boards,
-        items=comparison.items,
-        subitems=comparison.subitems,
-        headers=comparison.headers,
-        lines=comparison.lines,
-        counts={kind.value: differences.counts[kind] for kind in Kind if differences.counts[kind]},
-        rows={kind.value: differences.rows[kind] for kind in Kind if kind in differences.rows},
-        wrong=differences.wrong,
-        not_asked=comparison.not_kept,
+        items=len(comparison.items),
+        subitems=len(comparison.subitems),
+        headers=comparison.looked_for[ITEM],
+        lines=comparison.looked_for[SUBITEM],
+        counts={kind.value: found.counts[kind] for kind in Kind if found.counts[kind]},
+        rows={kind.value: [_row(each) for each in found.first[kind]] for kind in Kind if kind in found.first},
+        wrong=found.wrong,
+        not_asked=more_items + more_subitems,
         calls=reader.usage.calls,
         complexity=complexity,
         seconds=round(time.monotonic() - started, 2),
@@ -114,75 +130,71 @@ def reconcile(
     )
 
 
-def _pages(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> Iterator[tuple[list[BoardItem], int]]:
-    """Every active item of a board with its subitems, and what each page cost.
+def _main(synced: SyncedRows) -> list[Finding]:
+    return of_main_tables(*synced.differing(), (synced.tables.orders.name, synced.tables.order_lines.name))
 
-    The first page is small: what it cost tells how large the next ones may be.
+
+def _row(finding: Finding) -> Row:
+    row = asdict(finding)
+    del row["kind"]
+    return row
+
+
+def _missing(comparison: Comparison, level: Level, expected: Iterable[Expected]) -> tuple[list[Expected], int]:
+    """The first 5,000 rows that no page has shown, and how many there are beyond them.
+
+    A row that was queued twice is there once; versions of an order that had different items are not.
     """
-    own = {"ids": list(mapping.items.own_columns), "own": [mapping.subitems.key_column]}
-    size = FIRST_PAGE
-
-    def resize(cost: int) -> dict[str, int]:
-        nonlocal size
-        size = min(LARGEST_PAGE, max(1, PAGE_COMPLEXITY * size // cost)) if cost else LARGEST_PAGE
-        return {"limit": size}
-
-    listing = Listing(
-        what=f"board {board_id}",
-        first=operations.BOARD_ITEMS,
-        variables={"board": [str(board_id)], "limit": size, **own},
-        following=operations.MORE_BOARD_ITEMS,
-        more=own,
-        parts=PARTS,
-    )
-    for page in pages(reader, listing, resize):
-        yield [_item(item, mapping) for item in page.rows if is_active(item)], page.cost
-
-
-def _item(raw: Mapping[str, Any], mapping: ColumnMapping) -> BoardItem:
-    texts = _texts(raw)
-    subitems = (
-        BoardSubitem(id=int(subitem["id"]), key=_texts(subitem).get(mapping.subitems.key_column, ""))
-        for subitem in raw["subitems"]
-        if is_active(subitem)
-    )
-    return BoardItem(
-        id=int(raw["id"]),
-        group_id=str(raw["group"]["id"]),
-        record_uuid=texts.get(mapping.items.key_column, ""),
-        subitems=tuple(subitems),
-    )
-
-
-def _texts(raw: Mapping[str, Any]) -> dict[str, str]:
-    return {value["id"]: (value["text"] or "").strip().lower() for value in raw["column_values"]}
+    kept: dict[tuple[str, int | None], Expected] = {}
+    beyond = 0
+    for row in comparison.missing(level, expected):
+        place = (row.key, row.monday_id)
+        if place not in kept and len(kept) == MOST_ASKED:
+            beyond += 1
+        else:
+            kept[place] = row
+    return list(kept.values()), beyond
 
 
 def _ask(
-    reader: MondayReader, missing: Collection[Missing], kind: Kind, boards: Collection[int], found: Differences
-) -> list[Missing]:
+    reader: MondayReader, found: Findings, level: Level, missing: Collection[Expected], boards: Collection[int]
+) -> list[Finding]:
     """Asks monday what became of rows that no page has shown; returns those that were deleted."""
-    places = _places(reader, (str(row.monday_id) for row in missing))
-    # Archived is what people do with orders that are done; only what is deleted, or was never there, is gone.
-    deleted = {row for row in missing if places.get(row.monday_id, GONE)[0] == GONE[0]}
-    for row in missing:
-        state, board_id = places.get(row.monday_id, GONE)
-        told: tuple[Kind, str] | None = None
-        if row in deleted:
-            told = kind, "deleted on monday"
-        elif state == "archived":
-            told = Kind.ARCHIVED, "archived on monday"
-        elif state == "active" and board_id not in boards and kind is Kind.ITEM_GONE:
-            told = Kind.ELSEWHERE, f"on board {board_id}"
-        if told:
-            found.add(*told, record_uuid=row.record_uuid, key=row.key, monday_id=row.monday_id)
-    return [row for row in missing if row in deleted]
+    there = places(reader, (row.monday_id for row in missing if row.monday_id))
+    findings = [each for row in missing for each in missed(level, row, there.get(row.monday_id or 0, DELETED), boards)]
+    found.add(findings)
+    return [finding for finding in findings if finding.kind is level.gone]
 
 
-def _places(reader: MondayReader, ids: Iterable[str]) -> dict[int, tuple[str, int]]:
-    """State and board of each item that monday knows."""
-    there = items_by_id(reader, operations.ITEM_PLACES, ids, parts=("board",))
-    return {
-        int(item_id): (item.get("state") or "active", int((item.get("board") or {}).get("id") or 0))
-        for item_id, item in there.items()
-    }
+def look_up(
+    reader: MondayReader,
+    boards: Collection[int],
+    mapping: ColumnMapping,
+    items: Iterable[tuple[int, Expected]],
+    subitems: Iterable[Expected],
+) -> Findings:
+    """Compares some items, each with its board, and those of the subitems that are to be under them; one call for a
+    hundred items of a board.
+
+    A search by key may come late: what it leaves out is asked for by id before it counts as missing.
+    """
+    comparison, there = Comparison(), dict[int, Place]()
+    by_board: dict[int, list[Expected]] = {}
+    for board_id, item in items:
+        by_board.setdefault(board_id, []).append(item)
+    known = Known(
+        items={item.key: item for some in by_board.values() for item in some},
+        subitems={subitem.key: subitem for subitem in subitems},
+    )
+    for board_id, of_board in sorted(by_board.items()):
+        for some in chunks(of_board, LOOK_UP):
+            if board_id:  # 0: of an earlier run, and no rule says on which board it is
+                comparison.show(board_id, with_keys(reader, board_id, mapping, [item.key for item in some]), known)
+            absent = [item.monday_id for item in some if item.monday_id and item.monday_id not in comparison.items]
+            shown, found = with_ids(reader, mapping, absent)
+            there |= found
+            comparison.show(board_id, [each for each in shown if there[each.id].board_id in boards], known)
+    for level, rows in ((ITEM, known.items), (SUBITEM, known.subitems)):
+        for row in comparison.missing(level, rows.values()):
+            comparison.found.add(missed(level, row, there.get(row.monday_id or 0, DELETED), boards))
+    return comparison.finish()

@@ -35,7 +35,7 @@ def test_what_is_gone_goes_back_a_few_orders_at_a_time_and_is_made_again(stage: 
     result = order_sync("reconcile")
     assert result.exit_code == 1
     assert "Tables and boards differ: 3 items gone." in result.stdout
-    assert "3 orders can be made again: order-sync reconcile --requeue" in result.stdout
+    assert "3 orders can be recreated: order-sync reconcile --requeue" in result.stdout
     assert stage.site_rows() == before
     result = order_sync("reconcile", "--requeue", "--limit", "2")
     assert result.exit_code == 1

@@ -7,32 +7,35 @@ from typing import Any
 import pytest
 
 from order_sync.database import audit
+from order_sync.database.connection import Row
+from order_sync.database.expected import differing_lines, differing_orders, of_run, own_groups, run_items, run_subitems
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record
 from order_sync_tests.contract.test_commit import RUN, on_board, run_commit
 
 
+def differing(site: Site) -> dict[str, list[Row]]:
+    given = (site.database, site.tables, of_run(RUN, State.SYNCED))
+    return {"orders": differing_orders(*given), "order_lines": differing_lines(*given)}
+
+
 def test_after_a_commit_everything_agrees(site: Site) -> None:
     order = make_order(headers=2, lines=3)
     site.add(order)
     ids = on_board(site, order)
-    queue = site.queue()
-    assert len(audit.headers_on_board(queue, RUN)) == 2
+    given = (site.database, site.tables, RUN)
+    assert len(run_items(*given, [])) == 2
     assert run_commit(site).ready == [record(order)]
-    assert (audit.orders_apart(queue, RUN), audit.lines_apart(queue, RUN)) == ([], [])
-    headers = audit.headers_on_board(queue, RUN, columns=[CUSTOMER, "CUSTOMER SEASON"])
-    assert {row["delta_uuid"]: row["monday_item_id"] for row in headers} == {
-        row["delta_uuid"]: ids[row["delta_uuid"]] for row in order.headers
-    }
-    assert {(row[CUSTOMER], row["CUSTOMER SEASON"]) for row in headers} == {("Weber & Co", None)}
-    items = audit.items_of_lines(queue, RUN)
-    assert set(items) <= {row["monday_item_id"] for row in headers}
-    lines = audit.lines_on_board(queue, RUN, items)
-    assert not audit.lines_on_board(queue, RUN, [])
-    assert not audit.items_of_lines(queue, "another run")
-    assert {row["parent_item_id"] for row in lines} == set(items)
-    assert {row["line_uuid"]: row["monday_subitem_id"] for row in lines} == {
+    assert list(differing(site).values()) == [[], []]
+    found = run_items(*given, [CUSTOMER, "CUSTOMER SEASON"])
+    assert {item.monday_id for item, _ in found} == {ids[row["delta_uuid"]] for row in order.headers}
+    assert {item.key for item, _ in found} == {record(order)}
+    assert {(row[CUSTOMER], row["CUSTOMER SEASON"]) for _, row in found} == {("Weber & Co", None)}
+    lines = run_subitems(*given)
+    assert not run_subitems(site.database, site.tables, "another run")
+    assert {line.parent_id for line in lines} <= {item.monday_id for item, _ in found}
+    assert {line.key: line.monday_id for line in lines} == {
         row["line_uuid"]: ids[row["delta_uuid"]] for row in order.lines
     }
 
@@ -56,10 +59,7 @@ def test_a_main_row_that_was_changed_is_named(site: Site, table: str, change: di
     on_board(site, sound, broken)
     assert len(run_commit(site).ready) == 2
     site.change(getattr(site.tables, table), change, record_uuid=record(broken))
-    found = {
-        "orders": audit.orders_apart(site.queue(), RUN),
-        "order_lines": audit.lines_apart(site.queue(), RUN),
-    }
+    found = differing(site)
     assert [row["record_uuid"] for row in found.pop(table)] == [record(broken)]
     assert list(found.values()) == [[]]
 
@@ -70,7 +70,7 @@ def test_an_order_that_the_main_table_lost_is_named(site: Site) -> None:
     on_board(site, order)
     run_commit(site)
     site.change(site.tables.orders, {"record_uuid": new_uuid()}, record_uuid=record(order))
-    (row,) = audit.orders_apart(site.queue(), RUN)
+    (row,) = differing(site)["orders"]
     assert (row["record_uuid"], row["order_state"], row["order_item_id"]) == (record(order), None, None)
 
 
@@ -110,4 +110,4 @@ def test_own_groups_are_those_of_the_board_with_equal_titles_too(site: Site) -> 
     for board, group in ((BOARD, "g1"), (BOARD, "g2"), (BOARD + 1, "g3")):
         row = {"board_id": board, "group_id": group, "title": "Elm", "created_at": site.now()}
         site.insert(site.tables.groups, row)
-    assert audit.own_groups(site.queue(), BOARD) == {"g1": "Elm", "g2": "Elm"}
+    assert own_groups(site.database, site.tables, BOARD) == {"g1": "Elm", "g2": "Elm"}

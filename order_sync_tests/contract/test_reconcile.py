@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from order_sync.database import reconcile as reconcile_module
-from order_sync.database.reconcile import BoardItem, BoardSubitem, Comparison, Differences, Kind
+from order_sync.database import expected
+from order_sync.database.expected import Expected, SyncedRows
 from order_sync.database.requeue import REQUEUED_BY, Requeued, requeue
 from order_sync.demo.samples import SampleOrders
+from order_sync.monday.placed import BoardItem, BoardSubitem
 from order_sync.orders.states import State
+from order_sync.sync.compare import ITEM, SUBITEM, Comparison, Finding, Findings, Kind, Level, of_main_tables
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record
 from order_sync_tests.contract.test_commit import RUN, is_synced, on_board, run_commit
 
@@ -40,22 +42,47 @@ def board_items(orders: Iterable[SampleOrders], ids: Ids) -> list[BoardItem]:
     ]
 
 
-def compared(site: Site, items: Iterable[BoardItem], *, days: int = 0) -> tuple[Comparison, Differences]:
-    comparison = Comparison(site.database, site.tables, days=days)
-    comparison.take(BOARD, items, {"topics"})
-    return comparison, comparison.finish()
+class Look:
+    """A board that is compared page by page with the tables, as they are."""
+
+    def __init__(self, site: Site, *, days: int = 0) -> None:
+        self.synced, self.comparison = SyncedRows(site.database, site.tables, days=days), Comparison()
+        self._before = self._main()
+
+    def show(self, items: Iterable[BoardItem], groups: Iterable[str] = ("topics",)) -> None:
+        page = list(items)
+        lines = [subitem.key for item in page for subitem in item.subitems]
+        known = self.synced.known([item.record_uuid for item in page], lines, frozenset(groups))
+        self.comparison.show(BOARD, page, known)
+
+    def missing(self, level: Level) -> list[Expected]:
+        rows = self.synced.items() if level is ITEM else self.synced.subitems()
+        return list(self.comparison.missing(level, rows))
+
+    def finish(self) -> Findings:
+        return self.comparison.finish(each for each in self._main() if each in self._before)
+
+    def _main(self) -> list[Finding]:
+        return of_main_tables(*self.synced.differing(), ("ORDER_LIST", "ORDER_LIST_LINES"))
 
 
-def kinds(found: Differences) -> dict[Kind, int]:
+def compared(site: Site, items: Iterable[BoardItem], *, days: int = 0) -> tuple[Look, Findings]:
+    look = Look(site, days=days)
+    look.show(items)
+    return look, look.finish()
+
+
+def kinds(found: Findings) -> dict[Kind, int]:
     return {kind: count for kind, count in found.counts.items() if count}
 
 
 def test_what_agrees_is_not_told(site: Site) -> None:
     orders = [make_order(minute=n, headers=2, lines=3) for n in range(3)]
-    comparison, found = compared(site, board_items(orders, synced(site, *orders)))
+    look, found = compared(site, board_items(orders, synced(site, *orders)))
     assert kinds(found) == {}
-    assert (comparison.missing_items(10), comparison.missing_subitems(10)) == ([], [])
-    assert (comparison.items, comparison.subitems, comparison.headers, comparison.lines) == (3, 9, 6, 9)
+    assert (look.missing(ITEM), look.missing(SUBITEM)) == ([], [])
+    assert (len(look.comparison.items), len(look.comparison.subitems)) == (3, 9)
+    assert (len(list(look.synced.items())), len(list(look.synced.subitems()))) == (6, 9)
 
 
 def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
@@ -82,7 +109,7 @@ def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
         ),
     ]
     first = BoardItem(id=first.id, group_id="topics", record_uuid=first.record_uuid, subitems=first.subitems[:1])
-    comparison, found = compared(site, [first, *strangers])
+    look, found = compared(site, [first, *strangers])
     assert kinds(found) == {
         Kind.OWN_ROWS: 2,
         Kind.UNKNOWN: 3,
@@ -92,10 +119,10 @@ def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
         Kind.OTHER_GROUP: 1,
     }
     assert found.wrong == 6
-    assert [row["monday_id"] for row in found.rows[Kind.ITEM_DOUBLED]] == [4]
-    [missing] = comparison.missing_subitems(10)
+    assert [finding.monday_id for finding in found.first[Kind.ITEM_DOUBLED]] == [4]
+    [missing] = look.missing(SUBITEM)
     assert missing.key == other.lines[1]["line_uuid"]
-    assert comparison.missing_items(10) == []
+    assert look.missing(ITEM) == []
 
 
 def test_ids_that_differ_and_rows_that_only_the_queue_has_as_synced(site: Site) -> None:
@@ -109,10 +136,10 @@ def test_ids_that_differ_and_rows_that_only_the_queue_has_as_synced(site: Site) 
     site.change(tables.orders, {"sync_state": None}, record_uuid=record(half))
     site.change(tables.order_lines, {"sync_state": None}, line_uuid=half_line.lines[0]["line_uuid"])
     site.change(tables.order_lines, {"parent_item_id": 97}, line_uuid=half_line.lines[1]["line_uuid"])
-    comparison, found = compared(site, items)
+    look, found = compared(site, items)
     assert kinds(found) == {Kind.WRONG_ID: 3, Kind.NOT_IN_MAIN: 2}
-    # It is there, under its key: to make it again would double it.
-    assert comparison.missing_items(10) == []
+    # It is there, under its key: to recreate it would double it.
+    assert look.missing(ITEM) == []
 
 
 def test_what_a_run_is_in_the_middle_of_is_not_judged(site: Site) -> None:
@@ -120,35 +147,33 @@ def test_what_a_run_is_in_the_middle_of_is_not_judged(site: Site) -> None:
     done, going = make_order(minute=1), make_order(minute=2)
     ids = synced(site, done)
     site.add(going)
-    comparison = Comparison(site.database, site.tables, days=0)
+    look = Look(site)
     ids |= on_board(site, going, first_id=2_000)
     [shown, half_done] = board_items([done, going], ids)
-    comparison.take(BOARD, [shown], {"topics"})
+    look.show([shown])
     assert len(run_commit(site).ready) == 1
     # Its item came after its page was read.
-    assert comparison.missing_items(10) == []
-    assert kinds(comparison.finish()) == {}
-    comparison = Comparison(site.database, site.tables, days=0)
+    assert look.missing(ITEM) == []
+    assert kinds(look.finish()) == {}
+    look = Look(site)
     site.change(site.tables.header_queue, {"sync_state": State.PENDING}, record_uuid=record(going))
-    wrong = BoardItem(id=77, group_id="?", record_uuid=half_done.record_uuid)
-    comparison.take(BOARD, [shown, wrong], {"topics"})
-    assert comparison.missing_items(10) == []
-    assert kinds(comparison.finish()) == {}
+    look.show([shown, BoardItem(id=77, group_id="?", record_uuid=half_done.record_uuid)])
+    assert look.missing(ITEM) == []
+    assert kinds(look.finish()) == {}
 
 
 def test_what_is_missing_is_read_a_page_at_a_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile_module, "PAGE", 2)
+    monkeypatch.setattr(expected, "PAGE", 2)
     orders = [make_order(minute=n, lines=1) for n in range(5)]
     ids = synced(site, *orders)
-    shown = board_items(orders[:1], ids)
-    comparison, _ = compared(site, shown)
-    missing = comparison.missing_items(3)
-    assert (len(missing), comparison.not_kept, comparison.headers) == (3, 1, 5)
-    assert comparison.missing_subitems(10) == []  # they are gone with their items
-    assert comparison.lines == 5
-    assert comparison.still_synced(missing) == missing
+    look, _ = compared(site, board_items(orders[:1], ids))
+    missing = look.missing(ITEM)
+    assert {row.key for row in missing} == {record(order) for order in orders[1:]}
+    assert look.missing(SUBITEM) == []  # they were deleted with their items
+    assert len(list(look.synced.subitems())) == 5
+    assert look.synced.still_synced(missing) == missing
     site.change(site.tables.header_queue, {"sync_state": State.NEW}, record_uuid=missing[0].key)
-    assert comparison.still_synced(missing) == missing[1:]
+    assert look.synced.still_synced(missing) == missing[1:]
 
 
 def test_orders_of_long_ago_are_not_missed(site: Site) -> None:
@@ -156,8 +181,8 @@ def test_orders_of_long_ago_are_not_missed(site: Site) -> None:
     synced(site, old, new)
     long_ago = site.now() - timedelta(days=91)
     site.change(site.tables.header_queue, {"sync_completed_at": long_ago}, record_uuid=record(old))
-    comparison, _ = compared(site, [], days=90)
-    assert [row.record_uuid for row in comparison.missing_items(10)] == [record(new)]
+    look, _ = compared(site, [], days=90)
+    assert [row.record_uuid for row in look.missing(ITEM)] == [record(new)]
 
 
 # ---- requeue --------------------------------------------------------------------------------------------
@@ -258,7 +283,7 @@ def test_an_order_is_left_as_it_is(site: Site, case: str) -> None:
         reason = f"1 of its lines, {order.lines[0]['line_uuid']} first, have no row in ORDER_LIST_LINES_DELTA"
     else:
         item = 4_711
-        reason = "none of its headers is SYNCED with an item that is gone"
+        reason = "none of its headers is SYNCED with a deleted item"
     before = rows_of(site, order)
     done = put_back(site, order, item)
     assert done.records == []

@@ -199,7 +199,7 @@ def test_only_one_place_opens_connections() -> None:
         for path in package.rglob("*.py")
         if re.search(r"database\.(read|write|engine)\b", path.read_text(encoding="utf-8"))
     }
-    assert opened == {"database/housekeeping.py", "demo/samples.py", "demo/scene.py"}
+    assert opened == {"database/housekeeping.py", "demo/samples.py"}
 
 
 def test_errors_that_stay_are_not_tried_again() -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.engine.interfaces import Dialect
 
-from order_sync.database import audit, catalog, check, reconcile, rights, schema
+from order_sync.database import audit, catalog, check, expected, rights, schema
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
@@ -31,7 +31,6 @@ from order_sync.database.held import Cause, held_orders
 from order_sync.database.housekeeping import expire, runs_at_work
 from order_sync.database.journal import Journal
 from order_sync.database.known_customers import known_customers, waiting_customers
-from order_sync.database.reconcile import BoardItem, BoardSubitem, Comparison
 from order_sync.database.requeue import requeue
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.states import header_states, line_states
@@ -40,6 +39,7 @@ from order_sync.demo.samples import arriving_orders, insert_orders
 from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER
+from order_sync.orders.states import State
 from order_sync.reports.links import Links, read_links
 from order_sync.reports.report import make_report
 from order_sync.reports.trace import trace
@@ -103,26 +103,20 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         journal.close(sent, created={key: item_ids[key]})
 
     def compare() -> None:
-        comparison = Comparison(database, tables, days=90)
-        comparison.known_groups(1)
-        header = headers[0]
-        keys = (lines[0]["line_uuid"], header["delta_uuid"])  # the second is no line's
-        item = BoardItem(
-            id=1,
-            group_id="g",
-            record_uuid=header["record_uuid"],
-            subitems=tuple(BoardSubitem(id=n, key=key) for n, key in enumerate(keys)),
-        )
-        comparison.take(1, [item], {"g"})
-        comparison.missing_subitems(10)
-        comparison.still_synced(comparison.missing_items(10))
-        comparison.finish()
+        synced = expected.SyncedRows(database, tables, days=90)
+        synced.differing()
+        expected.own_groups(database, tables, 1)
+        order, strange = headers[0]["record_uuid"], headers[0]["delta_uuid"]  # the second is no line's
+        synced.known([order], [lines[0]["line_uuid"], strange], {"g"})
+        assert list(synced.subitems())
+        synced.still_synced(list(synced.items()))
 
     def put_back() -> None:
         synced = next(row for row in queue.run_headers("run-1") if row["sync_state"] == "SYNCED")
         done = requeue(database, tables, {synced["record_uuid"]: [synced["monday_item_id"], 1]})
         assert done.records
 
+    synced = expected.of_run("run-1", State.SYNCED)
     its_line = next(row["delta_uuid"] for row in lines if row["record_uuid"] == headers[0]["record_uuid"])
 
     def with_odd_header(delta_uuid: str, record_uuid: str) -> None:
@@ -144,7 +138,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         assert queue.reject_without_order("run-9") == 1
 
     stack = ExitStack()
-    stack.enter_context(pytest.MonkeyPatch.context()).setattr(reconcile, "PAGE", ORDERS)  # more than one page
+    stack.enter_context(pytest.MonkeyPatch.context()).setattr(expected, "PAGE", ORDERS)  # more than one page
     steps: dict[str, Callable[[], object]] = {
         "claimable_headers": queue.claimable_headers,
         "claimable_lines": queue.claimable_lines,
@@ -201,14 +195,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "reconcile": compare,
         "requeue": put_back,
         "outcomes": lambda: queue.outcomes("run-1"),
-        "audit_headers_on_board": lambda: audit.headers_on_board(queue, "run-1", columns=[CUSTOMER, "CUSTOMER SEASON"]),
-        "audit_items_of_lines": lambda: audit.items_of_lines(queue, "run-1"),
-        "audit_lines_on_board": lambda: audit.lines_on_board(queue, "run-1", [1, 2]),
-        "audit_orders_apart": lambda: audit.orders_apart(queue, "run-1"),
-        "audit_lines_apart": lambda: audit.lines_apart(queue, "run-1"),
+        "run_items": lambda: expected.run_items(database, tables, "run-1", [CUSTOMER, "CUSTOMER SEASON"]),
+        "run_subitems": lambda: expected.run_subitems(database, tables, "run-1"),
+        "differing_orders": lambda: expected.differing_orders(database, tables, synced),
+        "differing_lines": lambda: expected.differing_lines(database, tables, synced),
         "audit_past_lease": lambda: audit.past_lease(queue, tables.line_queue),
         "audit_waiting": lambda: audit.waiting(queue),
-        "audit_own_groups": lambda: audit.own_groups(queue, 1),
         "release": lambda: queue.release("run-1"),
         "run_headers": lambda: queue.run_headers("run-1"),
         "run_headers_for_boards": lambda: queue.run_headers("run-1", ["ORDER TYPE", "AAG SEASON"]),

@@ -33,11 +33,11 @@ from order_sync.database.check import create_all
 from order_sync.database.claims import OrderQueue
 from order_sync.database.connection import WritableDatabase
 from order_sync.database.tables import Tables
-from order_sync.demo import scene
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
 from order_sync.emulator import Emulator
 from order_sync.orders.states import Action
 from order_sync.settings import PREFIX, Settings, load_settings, tables_of
+from order_sync_tests.graph.agreement import Agreement, compare
 
 ROOT = Path(__file__).resolve().parents[2]
 DUE = 60  # seconds; far more than anything here takes
@@ -163,8 +163,8 @@ class Stage:
     def file_sum(self) -> str:
         return hashlib.sha256(self.database_file.read_bytes()).hexdigest()
 
-    def agreement(self) -> scene.Agreement:
-        return scene.compare(self.settings, self.emulator.state())
+    def agreement(self) -> Agreement:
+        return compare(self.settings, self.emulator.state())
 
     def board(self) -> Row:
         """The main board, as the emulator holds it."""

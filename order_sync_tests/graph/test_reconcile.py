@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from order_sync.cli.commands import main
 from order_sync.definitions import build_definitions
+from order_sync.monday import placed
 from order_sync.monday.client import MondayReader
 from order_sync.monday.transport import MondayTransport
 from order_sync.orders.errors import Fatal
@@ -50,8 +51,8 @@ def found(metadata: dict[str, Any]) -> dict[str, int]:
 def test_the_job_is_green_where_all_is_well(
     stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "FIRST_PAGE", 7)
-    monkeypatch.setattr(reading, "LARGEST_PAGE", 10)
+    monkeypatch.setattr(placed, "FIRST_PAGE", 7)
+    monkeypatch.setattr(placed, "LARGEST_PAGE", 10)
     sample = stage.add_orders(30)
     stage.sync()
     before = stage.dump(), stage.emulator.checksum(), len(stage.emulator.requests())
@@ -78,6 +79,9 @@ def test_what_people_did_is_told_and_fails_the_job(stage: Stage, instance: dg.Da
     monday(stage, archive, item=str(fourth["monday_item_id"]))
     copy = add_item(stage, "copied", record_uuid=second["record_uuid"])
     add_item(stage, "by hand")
+    [title] = {row["title"] for row in stage.rows(stage.tables.groups)[:1]}
+    make = "mutation ($board: ID!, $name: String!) { create_group(board_id: $board, group_name: $name) { id } }"
+    monday(stage, make, board=str(stage.settings.board_id), name=title)
     add_item(stage, "another tool's", record_uuid="4711")
     add_subitem(stage, str(second["monday_item_id"]), "copied", line_uuid=other_line["line_uuid"])
     went_well, metadata = run_job(stage, instance)
@@ -89,6 +93,7 @@ def test_what_people_did_is_told_and_fails_the_job(stage: Stage, instance: dg.Da
         "subitems doubled": 1,
         "on the board without an order": 1,
         "archived": 1,
+        "groups doubled": 1,
         "rows without a key": 1,
     }
     [row] = [record.data for record in metadata["items doubled"].records]
@@ -134,12 +139,12 @@ def compare(stage: Stage) -> reading.Report:
 
 
 def test_large_pages_are_asked_for_only_where_they_are_cheap(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "FIRST_PAGE", 10)
+    monkeypatch.setattr(placed, "FIRST_PAGE", 10)
     stage.add_orders(45)
     stage.sync()
     # An item of a page costs 1,000 points and a page may cost 20,000: pages of 10, 20 and 15.
     stage.emulator.configure(costs={"page_item": 1_000, "query": 0})
-    monkeypatch.setattr(reading, "PAGE_COMPLEXITY", 20_000)
+    monkeypatch.setattr(placed, "PAGE_COMPLEXITY", 20_000)
     report = compare(stage)
     assert (report.agrees, report.items) == (True, 45)
     assert report.calls == 1 + 3

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from order_sync.database.expected import Expected
 from order_sync.monday.board import (
     find_all_items,
     find_gone,
@@ -20,12 +21,12 @@ from order_sync.monday.board import (
     subitems_of,
 )
 from order_sync.monday.client import MondayClient
+from order_sync.monday.placed import places, whole_board, with_ids, with_keys
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.errors import Fatal, Transient
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync.sync import reconcile
-from order_sync.sync.audit import Expected, Findings, audit_items
+from order_sync.sync.reconcile import look_up
 from order_sync_tests.emulator.monday import Monday
 from order_sync_tests.monday.test_board import create_items
 from order_sync_tests.sync.stage import OddTransport, Stage
@@ -72,11 +73,6 @@ def there(monday: Monday) -> dict[str, str]:
     return {"item": ours, "subitem": monday.subitem(ours, "Size M", line_uuid=LINE), "theirs": item(record_uuid=RECORD)}
 
 
-def audit(client: MondayClient, there: dict[str, str], *, key: str | None = KEY) -> Findings:
-    expected = Expected(item_id=there["item"], key=key, group_id="topics", subitems={LINE: there["subitem"]})
-    return audit_items(client, EMBEDDED_BOARD, [expected], key_column="record_uuid", subitem_key_column="line_uuid")
-
-
 Look = Callable[[MondayClient, dict[str, str], ColumnMapping], Any]
 LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
     "board": (
@@ -105,20 +101,23 @@ LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
         lambda client, there, mapping: item_texts(client, [there["item"]], "record_uuid"),
         [("items",), ("items", 0, "column_values")],
     ),
-    "audit by key": (
-        lambda client, there, mapping: audit(client, there),
+    "placed by key": (
+        lambda client, there, mapping: with_keys(client, EMBEDDED_BOARD, mapping, [KEY]),
         [
             ("items_page_by_column_values", "items"),
             ("items_page_by_column_values", "items", 0, "group"),
             ("items_page_by_column_values", "items", 0, "subitems"),
         ],
     ),
-    "audit by id": (
-        lambda client, there, mapping: audit(client, there, key=None),
-        [("items",), ("items", 0, "group"), ("items", 0, "subitems"), ("items", 0, "subitems", 0, "column_values")],
+    "placed by id": (
+        lambda client, there, mapping: with_ids(client, mapping, [int(there["item"])]),
+        [
+            *(("items",), ("items", 0, "group"), ("items", 0, "board")),
+            *(("items", 0, "subitems"), ("items", 0, "subitems", 0, "column_values")),
+        ],
     ),
-    "pages of reconcile": (
-        lambda client, there, mapping: [page for page, _ in reconcile._pages(client, EMBEDDED_BOARD, mapping)],
+    "whole board": (
+        lambda client, there, mapping: [page for page, _ in whole_board(client, EMBEDDED_BOARD, mapping)],
         [
             ("boards",),
             ("boards", 0, "items_page"),
@@ -126,8 +125,8 @@ LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
             ("boards", 0, "items_page", "items", 0, "subitems"),
         ],
     ),
-    "places of reconcile": (
-        lambda client, there, mapping: reconcile._places(client, [there["item"]]),
+    "places": (
+        lambda client, there, mapping: places(client, [int(there["item"])]),
         [("items",), ("items", 0), ("items", 0, "board")],
     ),
 }
@@ -153,7 +152,7 @@ def test_a_list_that_is_null_is_asked_for_again_and_never_empty(
     assert client.usage.calls <= 4
 
 
-@pytest.mark.parametrize("look", ["subitems", "subitems by parent", "deleted items", "texts", "audit by id"])
+@pytest.mark.parametrize("look", ["subitems", "subitems by parent", "deleted items", "texts", "placed by id"])
 def test_an_item_that_one_answer_leaves_out_is_asked_about_again(
     stage: Stage, there: dict[str, str], mapping: ColumnMapping, look: str
 ) -> None:
@@ -170,6 +169,15 @@ def test_a_deleted_item_need_not_say_its_subitems(stage: Stage, there: dict[str,
     monday.data("mutation ($i: ID!) { delete_item(item_id: $i) { id } }", {"i": there["item"]})
     with stage.client(OddTransport(stage.emulator.url, without("items", 0, "subitems"), times=99)) as client:
         assert find_subitems(client, [there["item"]], "line_uuid") == {}
+
+
+def test_an_item_whose_board_is_not_known_is_asked_for_by_id(
+    stage: Stage, there: dict[str, str], mapping: ColumnMapping
+) -> None:
+    item = Expected(key=KEY, record_uuid=KEY, monday_id=int(there["item"]), groups={"topics"})
+    with stage.client() as client:
+        assert not look_up(client, [EMBEDDED_BOARD], mapping, [(0, item)], []).counts
+        assert client.usage.calls == 1
 
 
 # ---- cursors --------------------------------------------------------------------------------------------
@@ -198,14 +206,18 @@ def listed(client: MondayClient, mapping: ColumnMapping) -> dict[str, list[str]]
     return find_all_items(client, EMBEDDED_BOARD, mapping.items.key_column, ["same"])
 
 
-def whole_board(client: MondayClient, mapping: ColumnMapping) -> list[str]:
-    return [str(item.id) for page, _ in reconcile._pages(client, EMBEDDED_BOARD, mapping) for item in page]
+def by_key(client: MondayClient, mapping: ColumnMapping) -> list[str]:
+    return [str(item.id) for item in with_keys(client, EMBEDDED_BOARD, mapping, ["same"])]
+
+
+def all_items(client: MondayClient, mapping: ColumnMapping) -> list[str]:
+    return [str(item.id) for page, _ in whole_board(client, EMBEDDED_BOARD, mapping) for item in page]
 
 
 @pytest.mark.parametrize(
     "read",
-    [lambda client, mapping: listed(client, mapping)["same"], whole_board],
-    ids=["look-up", "reconcile"],
+    [lambda client, mapping: listed(client, mapping)["same"], by_key, all_items],
+    ids=["look-up", "placed by key", "whole board"],
 )
 def test_a_read_begins_again_once_where_its_cursor_expires(
     stage: Stage, crowded: list[str], mapping: ColumnMapping, read: Callable[[MondayClient, ColumnMapping], list[str]]
@@ -227,22 +239,6 @@ def test_a_look_up_begins_again_once_where_its_cursor_expires(stage: Stage, crow
         expiring(stage, client, 2, 99)
         with pytest.raises(Fatal, match="expired twice"):
             find_items(client, EMBEDDED_BOARD, "record_uuid", ["same"])
-
-
-def test_an_audit_begins_again_once_where_its_cursor_expires(stage: Stage, crowded: list[str]) -> None:
-    def look(client: MondayClient) -> Findings:
-        expected = Expected(item_id=crowded[0], key="same")
-        columns = {"key_column": "record_uuid", "subitem_key_column": "line_uuid"}
-        return audit_items(client, EMBEDDED_BOARD, [expected], **columns)
-
-    with stage.client() as client:
-        expiring(stage, client, 3, 3)
-        [twins] = look(client).doubled
-        assert all(twins.count(item) == 1 for item in crowded)
-    with stage.client() as client:
-        expiring(stage, client, 2, 99)
-        with pytest.raises(Fatal, match="expired twice"):
-            look(client)
 
 
 @pytest.mark.parametrize(

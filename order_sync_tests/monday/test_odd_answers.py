@@ -24,13 +24,12 @@ from order_sync.monday.board import (
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.fit import required_columns
 from order_sync.monday.pacing import Pacer
+from order_sync.monday.placed import places, whole_board, with_ids, with_keys
 from order_sync.monday.setup import make_board
 from order_sync.monday.transport import MondayTransport, Reply, read_reply
 from order_sync.orders.errors import NotMonday, OrderSyncError, Transient
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync.sync.audit import Expected, audit_items
-from order_sync.sync.reconcile import _pages, _places
 from order_sync.sync.rows import NewRow
 from order_sync_tests.monday.test_operations import DOCUMENTS
 from order_sync_tests.sync.stage import SHARED, QuickClock, Stage
@@ -108,18 +107,13 @@ READS: dict[str, Callable[[MondayReader, Stage, dict[str, list[str]]], Any]] = {
     "Board": lambda reader, stage, items: read_board(reader, BOARD),
     "ItemsByColumn": lambda reader, stage, items: find_items(reader, BOARD, "record_uuid", items),
     "ItemStates": lambda reader, stage, items: find_gone(reader, [ids[0] for ids in items.values()]),
-    "ItemPlaces": lambda reader, stage, items: _places(reader, [ids[0] for ids in items.values()]),
+    "ItemPlaces": lambda reader, stage, items: places(reader, [int(ids[0]) for ids in items.values()]),
     "ItemTexts": lambda reader, stage, items: item_texts(reader, [ids[0] for ids in items.values()], "record_uuid"),
     "Subitems": lambda reader, stage, items: find_subitems(reader, [ids[0] for ids in items.values()], "line_uuid"),
-    "BoardItems": lambda reader, stage, items: list(_pages(reader, BOARD, MAPPING)),
-    "PlacedByKey": lambda reader, stage, items: audit(reader, items),
-    "PlacedById": lambda reader, stage, items: audit(reader, {key: ["1"] for key in items}),
+    "BoardItems": lambda reader, stage, items: list(whole_board(reader, BOARD, MAPPING)),
+    "PlacedByKey": lambda reader, stage, items: with_keys(reader, BOARD, MAPPING, items),
+    "PlacedById": lambda reader, stage, items: with_ids(reader, MAPPING, [int(ids[0]) for ids in items.values()]),
 }
-
-
-def audit(reader: MondayReader, items: dict[str, list[str]]) -> Any:
-    expected = [Expected(item_id=ids[0], key=key, group_id="topics") for key, ids in items.items()]
-    return audit_items(reader, BOARD, expected, key_column="record_uuid", subitem_key_column="line_uuid")
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_no_document_is_forgotten() -> None:
     }
     queries |= {"ITEM_STATES", "ITEM_TEXTS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
-    queries |= {"BOARD_ITEMS", "MORE_BOARD_ITEMS", "ITEM_PLACES"}
+    queries |= {"BOARD_ITEMS", "ITEM_PLACES"}
     assert names == queries | {
         "INGEST_ITEMS",
         "CREATE_BOARD",

@@ -10,13 +10,13 @@ from rich.markup import escape
 
 from order_sync.cli.output.console import TextTable, console
 from order_sync.cli.output.queue import REJECTED_SHOWN
-from order_sync.database.reconcile import SHOWN, Kind
+from order_sync.sync.compare import Kind
+from order_sync.sync.reconcile import SHOWN, Report
 from order_sync.text.counted import counted
 
 if TYPE_CHECKING:
     from order_sync.database.requeue import Requeued
     from order_sync.monday.setup import BoardReport
-    from order_sync.sync.reconcile import Report
 
 
 def print_board(report: BoardReport) -> None:
@@ -49,8 +49,7 @@ def print_reconcile(report: Report) -> None:
         style = "bold red" if Kind(kind).is_wrong else "bold"
         console.print(f"[{style}]{Kind(kind).counted(report.counts[kind])}[/]")
         for row in rows[:REJECTED_SHOWN]:
-            of = ", ".join(str(row[key]) for key in ("record_uuid", "key", "monday_id") if row[key])
-            console.print(f"  {of}: {row['what']} {report.link(row)}".rstrip(), markup=False, highlight=False)
+            console.print(f"  {row['what']} {report.link(row)}".rstrip(), markup=False, highlight=False)
         if report.counts[kind] > REJECTED_SHOWN:
             console.print(f"  ... and {report.counts[kind] - REJECTED_SHOWN:,} more: --json has the first {SHOWN}.")
     color = "green" if report.agrees else "bold red"
@@ -62,10 +61,25 @@ def print_reconcile(report: Report) -> None:
     )
 
 
+def print_agreement(report: Report) -> None:
+    """The same in a line, for the demo."""
+    of = {kind: report.counts.get(kind, 0) for kind in Kind if kind.is_wrong}
+    lost = report.not_asked + of.pop(Kind.ITEM_GONE) + of.pop(Kind.SUBITEM_GONE)
+    doubled = of.pop(Kind.ITEM_DOUBLED) + of.pop(Kind.SUBITEM_DOUBLED)
+    verdict = "[green]Tables and board agree:[/]" if report.agrees else "[bold red]Tables and board differ:[/]"
+    first = [row["what"] for kind in Kind if kind.is_wrong for row in report.rows.get(kind, [])[:3]]
+    console.print(
+        f"{verdict} {counted(report.items, 'item')} and {counted(report.subitems, 'subitem')}, {lost} lost, "
+        f"{doubled} doubled, {sum(of.values())} under another id or parent."
+    )
+    for what in first:
+        console.print(f"  {what}", markup=False, highlight=False)
+
+
 def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
     if not asked:
         console.print(
-            f"{counted(gone, 'order')} can be made again: order-sync reconcile --requeue, then order-sync sync"
+            f"{counted(gone, 'order')} can be recreated: order-sync reconcile --requeue, then order-sync sync"
         )
         return
     console.print(
