@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from order_sync.reports.pages import template
-from order_sync.sync.plan import Happens, Plan, PlannedRow, write_json
+from order_sync.sync.decide import Happens
+from order_sync.sync.plan import Plan, PlannedRow, write_json
 
 ORDERS_SHOWN = 500  # on the page; the JSON file has them all
 

@@ -18,12 +18,12 @@ from order_sync.monday.board import Board, read_boards
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.fit import look_at_items, look_at_subitems, read_again
 from order_sync.monday.labels import Labels, LabelSpelling
-from order_sync.monday.values import encode_row, to_json
-from order_sync.orders.errors import REGARDLESS, Fatal, Rejected, Rule
-from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
+from order_sync.orders.errors import Fatal, Rejected, Rule
+from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.states import State
 from order_sync.sync.changes import Changes, log_not_created
+from order_sync.sync.decide import Decision, Gone, Happens, KnownSubitem, askable, decide_items, decide_subitems
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import Mended, NewRow, Row
 from order_sync.sync.writer import BoardWriter
@@ -135,33 +135,31 @@ class BoardWork:
         # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
         # slept, another one may have taken its rows over and made them.
         versions = self._versions()
-        mine = _still_held(rows, {key for of_order in versions.values() for key in of_order})
-        hopeless = refused_regardless(mine)
-        mine = [row for row in mine if row["delta_uuid"] not in hopeless]
-        known = {row["delta_uuid"]: item for row in mine if (item := _item_of(versions[row["record_uuid"]]))}
-        gone = self._changes.forget(known.values())
-        there = {key: item for key, item in known.items() if item not in gone}
-        wanted = [row for row in mine if row["delta_uuid"] not in there]
-        self._rehome(wanted, board)
-        self._assign_groups(wanted, versions)
-        adopted = self._changes.adopt({row["record_uuid"]: row["delta_uuid"] for row in wanted}, board)
-        new: dict[str, NewRow] = {}
-        rejected = dict(hopeless)
-        labels = LabelSpelling(board.labels)
-        waiting = _waiting(wanted)
-        for row in wanted:
-            if row["record_uuid"] in adopted.items or row["delta_uuid"] in waiting:
-                continue
-            own = {mapping.key_column: row["record_uuid"]}
-            try:
-                values = _values(row, mapping.columns, own, labels)
-            except Rejected as error:
-                rejected[row["delta_uuid"]] = error
-                continue
-            variables = {"group": row["group_id"], "name": row["name"], "values": values}
-            new[row["delta_uuid"]] = NewRow(key=row["delta_uuid"], variables=variables)
+        rows = _still_held(rows, {key for of_order in versions.values() for key in of_order})
+        known = {row["record_uuid"]: item for row in rows if (item := _item_of(versions[row["record_uuid"]]))}
+        asked = {row["record_uuid"]: row["delta_uuid"] for row in askable(rows)}
+        gone = self._changes.forget({item for record_uuid, item in known.items() if record_uuid in asked})
+        wanted = {record: key for record, key in asked.items() if known.get(record) is None or known[record] in gone}
+        adopted = {record: int(item) for record, item in self._changes.adopt(wanted, board).items.items()}
+        decided = decide_items(
+            rows, mapping, known=known, gone=gone, on_board=adopted, labels=LabelSpelling(board.labels)
+        )
+        _forget_values(rows)
+        happens = {kind: [of for of in decided if of.happens is kind] for kind in Happens}
+        self._rehome([of.row for of in happens[Happens.CREATE]], board)
+        self._assign_groups((of.row for of in decided if of.happens is not Happens.THERE), versions)
+        rejected = _rejected(decided)
+        rejected |= {of.key: _no_group(of.row) for of in happens[Happens.CREATE] if of.row["rejection"]}
+        waiting = _waiting(of.row for of in happens[Happens.CREATE])
+        new = {
+            of.key: NewRow(
+                key=of.key, variables={"group": of.row["group_id"], "name": of.row["name"], "values": of.values}
+            )
+            for of in happens[Happens.CREATE]
+            if of.key not in rejected and of.key not in waiting
+        }
         self._journal.reject(Operation.ITEMS, rejected)
-        by_key = {row["delta_uuid"]: row for row in wanted}
+        by_key = {of.key: of.row for of in happens[Happens.CREATE]}
 
         def mend(refused: Mapping[str, str]) -> Mended:
             """Their group may have been deleted a moment ago."""
@@ -177,14 +175,15 @@ class BoardWork:
         shared = {"board": str(board.id), "labels": any(column.new_labels for column in mapping.columns)}
         outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend, look=look)
         outcome.rejected |= rejected
-        outcome.waiting |= _waiting(wanted)
-        items = outcome.created | {row["delta_uuid"]: adopted.items.get(row["record_uuid"], "") for row in wanted}
-        items |= {key: str(item) for key, item in there.items()} | outcome.created
-        written = outcome.created.keys() | {row["delta_uuid"] for row in wanted if row["record_uuid"] in adopted.items}
-        of_order = {row["record_uuid"]: item for row in mine if (item := items.get(row["delta_uuid"]))}
-        self._share(of_order, versions, written)
-        recreated = sum(key in outcome.created for key, item in known.items() if item in gone)
-        return Done(outcome=outcome, adopted=len(adopted.items), recreated=recreated)
+        outcome.waiting |= waiting
+        items = {
+            of.row["record_uuid"]: str(outcome.created.get(of.key) or of.monday_id)
+            for of in decided
+            if of.key in outcome.created or of.happens in (Happens.THERE, Happens.ADOPT)
+        }
+        self._share(items, versions, outcome.created.keys() | {of.key for of in happens[Happens.ADOPT]})
+        recreated = sum(of.key in outcome.created for of in happens[Happens.CREATE] if of.reason)
+        return Done(outcome=outcome, adopted=len(happens[Happens.ADOPT]), recreated=recreated)
 
     def create_subitems(self, rows: Sequence[Row]) -> Done:
         """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
@@ -194,37 +193,24 @@ class BoardWork:
             raise Fatal(f"Board {self._site.board.id} has no board for subitems.")
         labels = LabelSpelling(self._subitem_labels(board))
         rows = _still_held(rows, self._queue.held_lines(self._run_id))
-        hopeless = refused_regardless(rows)
-        rows = [row for row in rows if row["delta_uuid"] not in hopeless]
-        self._queue.assign_parents(self._run_id, {r["delta_uuid"]: int(r["parent_item_id"]) for r in rows})
-        parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in rows}
-        own_lines = {row["line_uuid"] for row in rows}
-        there = [row for row in self._queue.lines_on_board(self._run_id) if row["line_uuid"] in own_lines]
+        parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in askable(rows)}
+        self._queue.assign_parents(self._run_id, parents)
+        lines = {row["line_uuid"] for row in askable(rows)}
+        there = [row for row in self._queue.lines_on_board(self._run_id) if row["line_uuid"] in lines]
         # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
-        gone, removed = self._changes.forget_removed(there)
-        orphans = self._changes.orphans({key: item for key, item in parents.items() if item in gone})
-        ids = {
-            row["line_uuid"]: str(row["monday_subitem_id"])
-            for row in there
-            if row["parent_item_id"] not in gone and row["monday_subitem_id"] not in removed
-        }
-        lost = {row["line_uuid"] for row in there if row["monday_subitem_id"] in removed}
-        new: list[NewRow] = []
-        lines: dict[str, str] = {}  # delta_uuid by line_uuid: a line that is queued twice is one subitem
-        rejected = {**hopeless, **orphans.rejected}
-        rows = [row for row in rows if int(row["parent_item_id"]) not in gone]
-        # Of the versions of a line, which come oldest first, the newest one counts.
-        for row in {row["line_uuid"]: row for row in rows}.values():
-            if row["line_uuid"] in ids:
-                continue
-            try:
-                values = _values(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, labels)
-            except Rejected as error:
-                rejected[row["delta_uuid"]] = error
-                continue
-            variables = {"parent": str(row["parent_item_id"]), "name": row["name"], "values": values}
-            new.append(NewRow(key=row["delta_uuid"], variables=variables))
-            lines[row["line_uuid"]] = row["delta_uuid"]
+        items, subitems = self._changes.forget_removed(there)
+        decided = decide_subitems(
+            rows,
+            mapping,
+            known={
+                row["line_uuid"]: KnownSubitem(id=row["monday_subitem_id"], item=row["parent_item_id"]) for row in there
+            },
+            gone=Gone(items=items, subitems=subitems, remade=self._changes.remade),
+            labels=labels,
+        )
+        _forget_values(rows)
+        rejected = _rejected(decided)
+        new = [of for of in decided if of.happens is Happens.CREATE]
         self._journal.reject(Operation.SUBITEMS, rejected)
 
         def mend(refused: Mapping[str, str]) -> Mended:
@@ -235,21 +221,20 @@ class BoardWork:
             look_at_subitems(self._client, self._site.board.id, board.id, self._mapping, refused)
 
         shared = {"labels": any(column.new_labels for column in mapping.columns)}
-        outcome = self._writer.create(Operation.SUBITEMS, new, shared, mend=mend, look=look)
-        ids |= {line: outcome.created[key] for line, key in lines.items() if key in outcome.created}
-        # The same line queued again, or synced before: the row gets the subitem that is there.
+        outcome = self._writer.create(
+            Operation.SUBITEMS, [_new_subitem(of) for of in new], shared, mend=mend, look=look
+        )
+        ids = {of.row["line_uuid"]: str(of.monday_id) for of in decided if of.happens is Happens.THERE and of.monday_id}
+        ids |= {of.row["line_uuid"]: outcome.created[of.key] for of in new if of.key in outcome.created}
+        # Older versions of a line, or one that was synced before: the row gets the subitem that is there.
+        share = [of for of in decided if of.happens in (Happens.THERE, Happens.WAIT)]
         self._journal.adopt(
-            Operation.SUBITEMS,
-            {
-                row["delta_uuid"]: ids[row["line_uuid"]]
-                for row in rows
-                if row["line_uuid"] in ids and row["delta_uuid"] not in outcome.created
-            },
+            Operation.SUBITEMS, {of.key: ids[line] for of in share if (line := of.row["line_uuid"]) in ids}
         )
         self._changes.forget_again()
         outcome.rejected |= rejected
-        outcome.waiting |= orphans.waiting
-        return Done(outcome=outcome, recreated=sum(lines.get(line) in outcome.created for line in lost))
+        outcome.waiting |= {of.key: of.reason or "" for of in share if of.row["line_uuid"] not in ids}
+        return Done(outcome=outcome, recreated=sum(of.key in outcome.created for of in new if of.reason))
 
     # ---- versions of an order ---------------------------------------------------------------------
 
@@ -341,11 +326,23 @@ def _waiting(rows: Iterable[Row]) -> dict[str, str]:
     return {row["delta_uuid"]: row["waits"] for row in rows if row.get("waits")}
 
 
-def refused_regardless(rows: Sequence[Row]) -> dict[str, Rejected]:
-    """The rows that are rejected also where the board has them already, by delta_uuid."""
-    return {
-        row["delta_uuid"]: Rejected(row["rejection"], code=row["rule"]) for row in rows if row["rule"] in REGARDLESS
-    }
+def _rejected(decided: Iterable[Decision]) -> dict[str, Rejected]:
+    return {of.key: of.rejected for of in decided if of.rejected}
+
+
+def _no_group(row: Row) -> Rejected:
+    return Rejected(row["rejection"], code=row["rule"])
+
+
+def _new_subitem(of: Decision) -> NewRow:
+    variables = {"parent": str(of.row["parent_item_id"]), "name": of.row["name"], "values": of.values}
+    return NewRow(key=of.key, variables=variables)
+
+
+def _forget_values(rows: Iterable[Row]) -> None:
+    """Of each row the JSON that is sent is enough: a large order has many."""
+    for row in rows:
+        row.pop("values", None)
 
 
 def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:
@@ -358,13 +355,6 @@ def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:
             lost[0],
         )
     return [row for row in rows if row["delta_uuid"] in held]
-
-
-def _values(row: Row, columns: Sequence[ColumnMap], own: dict[str, str], labels: LabelSpelling) -> str:
-    """column_values as JSON. Raises Rejected for a row that monday would refuse."""
-    if row["rejection"]:
-        raise Rejected(row["rejection"], code=row["rule"])
-    return to_json(own | encode_row(columns, row.pop("values"), labels))
 
 
 # What a step does with its rows on one board.

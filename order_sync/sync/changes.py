@@ -18,6 +18,7 @@ from order_sync.monday.client import MondayClient
 from order_sync.orders.errors import Rejected, Rule
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import text_key
+from order_sync.sync.decide import ITEM_DELETED, ITEM_REMOVED
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import Mended, NewRow
 from order_sync.sync.writer import BoardWriter
@@ -25,11 +26,6 @@ from order_sync.text.counted import counted
 from order_sync.text.excerpt import IN_REPORT, IN_TRACE, ON_BOARD, log_first
 
 log = logging.getLogger("order_sync.monday")
-
-ITEM_DELETED = (
-    "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
-    "and run `order-sync retry`, or have it made again: `order-sync reconcile --requeue`"
-)
 
 
 @dataclass(kw_only=True)
@@ -117,6 +113,11 @@ class Changes:
         log_first(log.warning, created, IN_TRACE)
         self._gone |= gone
 
+    @property
+    def remade(self) -> set[int]:
+        """Items that are gone, and that the next run creates again."""
+        return self._awaited
+
     def orphans(self, parents: Mapping[str, int]) -> Mended:
         """Lines that monday rejects, with their items: those whose item is gone need not be rejected.
 
@@ -125,9 +126,7 @@ class Changes:
         gone = self.forget(set(parents.values()) - self._gone) | (self._gone & set(parents.values()))
         lines = {key: item for key, item in parents.items() if item in gone}
         return Mended(
-            waiting={
-                key: f"its item {item} was deleted on the board" for key, item in lines.items() if item in self._awaited
-            },
+            waiting={key: ITEM_REMOVED.format(item) for key, item in lines.items() if item in self._awaited},
             rejected={
                 key: Rejected(ITEM_DELETED.format(item), code=Rule.ITEM_DELETED)
                 for key, item in lines.items()

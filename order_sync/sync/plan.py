@@ -10,27 +10,17 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from order_sync.database.held import HeldOrder
 from order_sync.orders.naming import Customers
+from order_sync.sync.decide import Happens
 from order_sync.sync.forecast import Forecast
 from order_sync.sync.rows import Row
 
 NEW_ID = "(new)"  # an id that monday would give
 KINDS = {"header": "items", "line": "subitems"}
-
-
-class Happens(StrEnum):
-    """What a live run would do with a row on the board."""
-
-    CREATE = "create"
-    ADOPT = "adopt"  # it is on the board without being order_sync's: it gets the row's key
-    THERE = "already there"
-    REJECT = "reject"
-    WAIT = "wait"  # nothing is sent: its order cannot go on
 
 
 class Change(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from math import ceil
@@ -33,34 +33,28 @@ from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.lists import LOOK_UP
 from order_sync.monday.setup import LABEL_LIMITS
-from order_sync.monday.values import encode_row, to_json
-from order_sync.orders.errors import ConfigurationError, Fatal, Rejected, Transient
-from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
+from order_sync.orders.errors import ConfigurationError, Fatal, Transient
+from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, TextKey, clean, text_key
 from order_sync.orders.states import State
-from order_sync.sync.board_work import Group, Site, groups_of, read_sites, refused_regardless
+from order_sync.sync.board_work import Group, Site, groups_of, read_sites
 from order_sync.sync.bulk_import import choose_jobs, job_seconds
-from order_sync.sync.changes import ITEM_DELETED
+from order_sync.sync.decide import (
+    Decision,
+    Gone,
+    Happens,
+    KnownSubitem,
+    askable,
+    decide_items,
+    decide_subitems,
+    versions_of,
+)
 from order_sync.sync.forecast import Pace, Work, forecast
-from order_sync.sync.plan import NEW_ID, BoardRoom, Change, Happens, Job, NewLabels, Plan, PlannedGroup, PlannedRow
+from order_sync.sync.plan import NEW_ID, BoardRoom, Change, Job, NewLabels, Plan, PlannedGroup, PlannedRow
 from order_sync.sync.rows import NewRow, Row
 from order_sync.text.counted import counted
 
 STEPS = ("monday_items", "monday_subitems")
-ITEM_REMOVED = "its item {} was deleted on the board"
-OLDER_VERSION = "an older version of the same: the newest one counts"
-SUBITEM_REMOVED = "its subitem {} was deleted on the board"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Judged:
-    """A row of a monday step, as judged."""
-
-    row: Row
-    happens: Happens
-    reason: str | None = None
-    monday_id: int | None = None
-    values: str = ""
 
 
 @dataclass(kw_only=True)
@@ -70,8 +64,8 @@ class Draft:
     headers: dict[str, Row] | None = None  # claimed, by delta_uuid; None before that step
     lines: dict[str, Row] | None = None
     groups: list[PlannedGroup] = field(default_factory=list)
-    items: dict[str, _Judged] = field(default_factory=dict)
-    subitems: dict[str, _Judged] = field(default_factory=dict)
+    items: dict[str, Decision] = field(default_factory=dict)
+    subitems: dict[str, Decision] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)  # items that somebody has deleted on the board
     gone_subitems: set[int] = field(default_factory=set)  # the same of subitems whose items are there
     adopted_lines: dict[tuple[str, str], int] = field(default_factory=dict)  # subitem by record_uuid and line_uuid
@@ -191,59 +185,48 @@ class Planner:
 
     def _judge_versions(self) -> None:
         """Older headers of an order share what becomes of the newest one, which alone was judged."""
-        newest = {judged.row["record_uuid"]: judged for judged in self._draft.items.values()}
-        for key, header in (self._draft.headers or {}).items():
-            if key not in self._draft.items:
-                of = newest[header["record_uuid"]]
-                happens = Happens.WAIT if of.happens is Happens.REJECT else Happens.THERE
-                row = of.row | {"delta_uuid": key}
-                self._draft.items[key] = replace(of, row=row, happens=happens, reason=OLDER_VERSION, values="")
+        newest = {of.row["record_uuid"]: of for of in self._draft.items.values()}
+        claimed = (self._draft.headers or {}).items()
+        older = [newest[h["record_uuid"]].row | {"delta_uuid": k} for k, h in claimed if k not in self._draft.items]
+        self._draft.items |= {of.key: of for of in versions_of(older, newest)}
 
-    def _items_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, _Judged]:
+    def _items_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, Decision]:
         """Those of one board."""
         mapping, site = self._mapping.items, self._sites.get(board_id)
         board = site.board if site else None
         work = self._draft.work[board_id]
         work.item_step = True
-        claimed = self._draft.headers or {}
-        judged = _hopeless(rows, claimed, "monday_item_id")
-        rows = [row for row in rows if row["delta_uuid"] not in judged]
-        of_order = {
+        known = {
             header["record_uuid"]: header["monday_item_id"]
-            for header in claimed.values()
+            for header in (self._draft.headers or {}).values()
             if isinstance(header["monday_item_id"], int)
         }
-        known = {row["delta_uuid"]: of_order[row["record_uuid"]] for row in rows if row["record_uuid"] in of_order}
-        known |= self._in_doubt(board_id, Operation.ITEMS, set(known), rows)
-        work.known_items = len(set(known.values()))
-        gone = self._gone(known.values())
-        there = {key: item for key, item in known.items() if item not in gone}
-        wanted = [row for row in rows if row["delta_uuid"] not in there]
-        adopted = self._adopt(board, wanted, work)
-        labels = LabelSpelling(board.labels) if board else None
-        new: list[NewRow] = []
-        for row in rows:
-            key = row["delta_uuid"]
-            own = {mapping.key_column: row["record_uuid"]}
-            if key in there:
-                judged[key] = _Judged(row=row, happens=Happens.THERE, monday_id=there[key])
-            elif key in adopted:
-                judged[key] = _Judged(row=row, happens=Happens.ADOPT, monday_id=adopted[key])
-            else:
-                judged[key] = _judge(row, mapping.columns, own, labels)
-                if judged[key].happens is Happens.CREATE:
-                    if key in known:
-                        judged[key] = replace(judged[key], reason=ITEM_REMOVED.format(known[key]))
-                    group = row["group"] if row["group_id"] in (None, NEW_ID) else row["group_id"]
-                    variables = {"group": group, "name": row["name"], "values": judged[key].values}
-                    new.append(NewRow(key=key, variables=variables))
-        jobs = self._jobs(board, new)
-        self._draft.jobs += [
-            Job(board_id=board_id, group=judged[job[0].key].row["group"], items=len(job)) for job in jobs
+        asked = askable(rows)
+        known |= self._items_in_doubt(board_id, [row for row in asked if row["record_uuid"] not in known])
+        here = {known[row["record_uuid"]] for row in asked if row["record_uuid"] in known}
+        work.known_items = len(here)
+        gone = self._gone(here)
+        wanted = [row for row in asked if (item := known.get(row["record_uuid"])) is None or item in gone]
+        decided = decide_items(
+            rows,
+            mapping,
+            known=known,
+            gone=gone,
+            on_board=self._adopt(board, wanted, work),
+            labels=LabelSpelling(board.labels) if board else None,
+        )
+        new = [
+            NewRow(key=of.key, variables={"group": group, "name": of.row["name"], "values": of.values})
+            for of in decided
+            if of.happens is Happens.CREATE
+            for group in [of.row["group"] if of.row["group_id"] in (None, NEW_ID) else of.row["group_id"]]
         ]
+        groups = {of.key: of.row["group"] for of in decided}
+        jobs = self._jobs(board, new)
+        self._draft.jobs += [Job(board_id=board_id, group=groups[job[0].key], items=len(job)) for job in jobs]
         work.jobs = tuple(len(job) for job in jobs)
         work.items = len(new) - sum(work.jobs)
-        return judged
+        return {of.key: of for of in decided}
 
     def subitems(self, rows: Sequence[Row]) -> list[Row]:
         """`rows` are as SUBITEMS in assets/monday.py; returns them with monday_subitem_id, below 0 for a new one."""
@@ -254,7 +237,7 @@ class Planner:
         }
         return list(self._after(rows, self._draft.subitems, "monday_subitem_id"))
 
-    def _after(self, rows: Sequence[Row], judged_rows: Mapping[str, _Judged], id_column: str) -> Iterator[Row]:
+    def _after(self, rows: Sequence[Row], judged_rows: Mapping[str, Decision], id_column: str) -> Iterator[Row]:
         """The rows as their step would leave them: with monday's id, or one below 0, and their state."""
         for row in rows:
             judged = judged_rows[row["delta_uuid"]]
@@ -262,50 +245,33 @@ class Planner:
             state = State.ERROR if judged.happens is Happens.REJECT else State.PENDING
             yield row | {id_column: created, "sync_state": state}
 
-    def _subitems_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, _Judged]:
+    def _subitems_of(self, board_id: int, rows: Sequence[Row]) -> dict[str, Decision]:
         mapping, site = self._mapping.subitems, self._sites.get(board_id)
         board = site.subitems if site else None
         draft, work, claimed = self._draft, self._draft.work[board_id], self._draft.lines or {}
-        judged = _hopeless(rows, claimed, "monday_subitem_id")
-        rows = [row for row in rows if row["delta_uuid"] not in judged]
-        there: dict[str, int] = {}  # subitem by line_uuid
-        under: dict[str, int] = {}  # the item that it is under
-        for row in rows:
+        asked = askable(rows)
+        known: dict[str, KnownSubitem] = {}  # by line_uuid
+        for row in asked:
             line = draft.without_gone(claimed[row["delta_uuid"]])
             adopted = draft.adopted_lines.get((row["record_uuid"].lower(), row["line_uuid"].lower()))
             if subitem := line["monday_subitem_id"] or adopted:
-                there[row["line_uuid"]] = int(subitem)
-                under[row["line_uuid"]] = int(line["parent_item_id"] or row["parent_item_id"])
-        removed = self._removed(there, under, work)
-        lost = {key: subitem for key, subitem in there.items() if subitem in removed or under[key] in draft.gone}
-        there = {line_uuid: subitem for line_uuid, subitem in there.items() if line_uuid not in lost}
-        in_doubt = self._in_doubt(board_id, Operation.SUBITEMS, set(), rows)
-        there |= {row["line_uuid"]: in_doubt[row["delta_uuid"]] for row in rows if row["delta_uuid"] in in_doubt}
+                item = int(line["parent_item_id"] or row["parent_item_id"])
+                known[row["line_uuid"]] = KnownSubitem(id=int(subitem), item=item)
+        removed = self._removed(known.values(), work)
         # A late line's item is as old as its order; the live run learns from monday's refusal that it is gone.
-        items = {judged.monday_id for judged in draft.items.values()}
-        late = {int(row["parent_item_id"]) for row in rows} - items
-        gone = self._gone(parent for parent in late - set(under.values()) if parent > 0)
-        gone |= draft.gone & {int(row["parent_item_id"]) for row in rows}
-        labels = LabelSpelling(board.labels) if board else None
-        newest = {row["line_uuid"]: row["delta_uuid"] for row in rows}  # the rows of one line_uuid are one subitem
-        new = 0
-        for row in rows:
-            key, line_uuid, parent = row["delta_uuid"], row["line_uuid"], int(row["parent_item_id"])
-            if parent in gone:
-                reason = ITEM_DELETED.format(parent)
-                judged[key] = _Judged(row=row, happens=Happens.REJECT, reason=reason)
-            elif line_uuid in there:
-                judged[key] = _Judged(row=row, happens=Happens.THERE, monday_id=there[line_uuid])
-            elif key != newest[line_uuid]:
-                judged[key] = _Judged(row=row, happens=Happens.THERE, reason=OLDER_VERSION)
-            else:
-                judged[key] = _judge(row, mapping.columns, {mapping.key_column: line_uuid}, labels)
-                if judged[key].happens is Happens.CREATE:
-                    new += 1
-                    if line_uuid in lost:
-                        judged[key] = replace(judged[key], reason=SUBITEM_REMOVED.format(lost[line_uuid]))
-        work.subitems = new
-        return judged
+        made = {of.monday_id for of in draft.items.values()} | {of.item for of in known.values()}
+        known |= self._subitems_in_doubt(board_id, asked)
+        late = {int(row["parent_item_id"]) for row in asked} - made
+        self._gone(parent for parent in late if parent > 0)
+        decided = decide_subitems(
+            rows,
+            mapping,
+            known=known,
+            gone=Gone(items=draft.gone, subitems=removed),
+            labels=LabelSpelling(board.labels) if board else None,
+        )
+        work.subitems = sum(of.happens is Happens.CREATE for of in decided)
+        return {of.key: of for of in decided}
 
     def _by_board(self, rows: Sequence[Row]) -> dict[int, list[Row]]:
         first = next(iter(self._sites), 0)  # without a board a row is only to be rejected
@@ -325,13 +291,13 @@ class Planner:
         self._draft.gone |= {int(item) for item in gone}
         return {int(item) for item in gone}
 
-    def _removed(self, there: Mapping[str, int], under: Mapping[str, int], work: Work) -> set[int]:
+    def _removed(self, there: Iterable[KnownSubitem], work: Work) -> set[int]:
         """Those of the known subitems that somebody has deleted. Notes which of their items are gone, too."""
         monday = self._monday
         known: dict[str, set[str]] = {}
-        for line_uuid, item in under.items():
-            if item > 0:
-                known.setdefault(str(item), set()).add(str(there[line_uuid]))
+        for subitem in there:
+            if subitem.item > 0:
+                known.setdefault(str(subitem.item), set()).add(str(subitem.id))
         work.known_parents = len(known)
         if not known or monday is None:
             return set()
@@ -345,7 +311,7 @@ class Planner:
         return {int(subitem) for subitem in removed.subitems}
 
     def _adopt(self, board: Board | None, rows: Sequence[Row], work: Work) -> dict[str, int]:
-        """Items that the board has under a row's record_uuid, whoever made them: by delta_uuid."""
+        """Items that the board has under a row's record_uuid, whoever made them: by record_uuid."""
         monday = self._monday
         if not rows or board is None or monday is None or board.items_count == 0:
             return {}
@@ -356,8 +322,8 @@ class Planner:
             lambda: find_all_items(monday, board.id, column, records_wanted), "for items that it has already", {}
         )
         work.pages += monday.usage.calls - before
-        adopted = {row["delta_uuid"]: int(ids[0]) for row in rows if (ids := there.get(row["record_uuid"]))}
-        records = {adopted[row["delta_uuid"]]: row["record_uuid"] for row in rows if row["delta_uuid"] in adopted}
+        adopted = {record: int(ids[0]) for record in records_wanted if (ids := there.get(record))}
+        records = {item: record for record, item in adopted.items()}
         work.adopted = len(adopted)
         if adopted:
             parents = [str(item) for item in records]
@@ -368,38 +334,45 @@ class Planner:
                     self._draft.adopted_lines[records[int(item)].lower(), line.strip().lower()] = int(subitem)
         return adopted
 
-    def _in_doubt(self, board_id: int, operation: Operation, known: set[str], rows: Sequence[Row]) -> dict[str, int]:
-        """Rows of requests whose answer an earlier run did not get, that the board has: monday's id by delta_uuid."""
+    def _items_in_doubt(self, board_id: int, rows: Sequence[Row]) -> dict[str, int]:
+        """Orders in requests whose answer an earlier run did not get, and that the board has: item by record_uuid."""
+        orders = {row["record_uuid"] for row in rows}
+        headers = (self._draft.headers or {}).items()  # an older version may be the one that was sent
+        keys = {key: row["record_uuid"] for key, row in headers if row["record_uuid"] in orders}
+        records = list(dict.fromkeys(self._in_doubt(board_id, keys, Operation.ITEMS, Operation.IMPORT)))
+        monday, column = self._monday, self._mapping.items.key_column
+        if not records or monday is None:
+            return {}
+        found = self._asked(lambda: find_items(monday, board_id, column, records), "what is in doubt", {})
+        return {record: int(item) for record, item in found.items()}
+
+    def _subitems_in_doubt(self, board_id: int, rows: Sequence[Row]) -> dict[str, KnownSubitem]:
+        """The same of lines, by line_uuid."""
+        by_line = {row["line_uuid"]: int(row["parent_item_id"]) for row in rows}
+        lines = self._in_doubt(board_id, {row["delta_uuid"]: row["line_uuid"] for row in rows}, Operation.SUBITEMS)
+        parents = sorted({str(by_line[line]) for line in lines if by_line[line] > 0})
+        monday, column = self._monday, self._mapping.subitems.key_column
+        if not parents or monday is None:
+            return {}
+        found = self._asked(lambda: find_subitems(monday, parents, column), "what is in doubt", {})
+        return {line: KnownSubitem(id=int(found[line]), item=by_line[line]) for line in lines if line in found}
+
+    def _in_doubt(self, board_id: int, keys: Mapping[str, str], *operations: Operation) -> list[str]:
+        """What `keys` has for the rows of the board's open requests."""
         entries = [
             entry
             for entry in entries_in_doubt(self._queue.database, self._queue.tables, board_id)
-            if entry.operation is operation or (operation, entry.operation) == (Operation.ITEMS, Operation.IMPORT)
+            if entry.operation in operations
         ]
-        by_key = {row["delta_uuid"]: row for row in rows}
-        by_order = {row["record_uuid"]: row for row in rows}
-        if operation is Operation.ITEMS:  # an older version may be the one that was sent
-            headers = self._draft.headers or {}
-            by_key |= {key: by_order[of] for key, row in headers.items() if (of := row["record_uuid"]) in by_order}
-        keys = [key for entry in entries for key in entry.keys if key in by_key and key not in known]
-        if not keys:
-            return {}
-        self._note(
-            f"{counted(len(keys), 'row is', 'rows are')} in requests to board {board_id} whose answer an earlier run "
-            "did not get. What the board shows is assumed to be there; the rest would be created."
-        )
-        monday = self._monday
-        if monday is None:
-            return {}
-        self._draft.work[board_id].doubtful += sum(ceil(len(entry.keys) / LOOK_UP) for entry in entries)
-        if operation is Operation.ITEMS:
-            column = self._mapping.items.key_column
-            records = list(dict.fromkeys(by_key[key]["record_uuid"] for key in keys))
-            found = self._asked(lambda: find_items(monday, board_id, column, records), "what is in doubt", {})
-            return {by_order[record]["delta_uuid"]: int(item) for record, item in found.items()}
-        parents = sorted({str(by_key[key]["parent_item_id"]) for key in keys if by_key[key]["parent_item_id"] > 0})
-        column = self._mapping.subitems.key_column
-        found = self._asked(lambda: find_subitems(monday, parents, column), "what is in doubt", {})
-        return {key: int(found[line]) for key in keys if (line := by_key[key]["line_uuid"]) in found}
+        found = [keys[key] for entry in entries for key in entry.keys if key in keys]
+        if found:
+            self._note(
+                f"{counted(len(found), 'row is', 'rows are')} in requests to board {board_id} whose answer an earlier "
+                "run did not get. What the board shows is assumed to be there; the rest would be created."
+            )
+            if self._monday:
+                self._draft.work[board_id].doubtful += sum(ceil(len(entry.keys) / LOOK_UP) for entry in entries)
+        return found
 
     def _jobs(self, board: Board | None, new: Sequence[NewRow]) -> list[list[NewRow]]:
         """Bulk imports, as the live run chooses them."""
@@ -552,7 +525,7 @@ class Planner:
             why = held.get(record)
             judged = draft.subitems.get(key)
             if judged is None:
-                judged = _Judged(row={"name": None, "parent_item_id": None}, happens=Happens.WAIT, reason=why)
+                judged = Decision(row={"name": None, "parent_item_id": None}, happens=Happens.WAIT, reason=why)
             parent = judged.row["parent_item_id"]
             parent = NEW_ID if parent is not None and int(parent) < 0 else parent
             made = judged.happens is Happens.CREATE or (judged.happens is Happens.THERE and judged.monday_id is None)
@@ -654,31 +627,6 @@ class Planner:
                         )
                     )
         return room
-
-
-def _hopeless(rows: Sequence[Row], claimed: Mapping[str, Row], id_column: str) -> dict[str, _Judged]:
-    """The rows that are rejected also where the board has them already."""
-    return {
-        key: _Judged(
-            row=row,
-            happens=Happens.REJECT,
-            reason=row["rejection"],
-            monday_id=found if isinstance(found := claimed[key][id_column], int) else None,
-        )
-        for row in rows
-        if (key := row["delta_uuid"]) in refused_regardless([row])
-    }
-
-
-def _judge(row: Row, columns: Sequence[ColumnMap], own: Mapping[str, str], labels: LabelSpelling | None) -> _Judged:
-    """A row that is not on the board: would it be created, and with which values?"""
-    try:
-        if row["rejection"]:
-            raise Rejected(row["rejection"])
-        encoded = encode_row(columns, row["values"], labels)
-    except Rejected as error:
-        return _Judged(row=row, happens=Happens.REJECT, reason=str(error))
-    return _Judged(row=row, happens=Happens.CREATE, values=to_json({**own, **encoded}))
 
 
 def _labels_in(value: Any) -> list[str]:

@@ -27,8 +27,8 @@ from order_sync.monday.transport import Reply
 from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync.sync.plan import NEW_ID, Happens, Plan, PlannedRow
-from order_sync.sync.planner import OLDER_VERSION
+from order_sync.sync.decide import OLDER_VERSION, Happens
+from order_sync.sync.plan import NEW_ID, Plan, PlannedRow
 from order_sync_tests.contract.site import make_order, new_uuid
 from order_sync_tests.graph.stage import Record, Stage, free_port, stage_in
 from order_sync_tests.graph.test_changes import (
