@@ -53,6 +53,7 @@ def resources(settings: Settings) -> dict[str, Any]:
     monday = MondayResource(
         **monday_config,
         settle_seconds=settings.settle_seconds,
+        search_seconds=settings.search_seconds,
         writers=settings.writers,
         bulk_rows=settings.bulk_rows,
     )

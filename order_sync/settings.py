@@ -76,6 +76,12 @@ class Settings(BaseSettings):
         le=YEAR,
         description="After this long monday no longer executes a request whose answer was lost.",
     )
+    search_seconds: float = Field(
+        default=90,
+        ge=0,
+        le=YEAR,
+        description="After this long monday's search shows a new item; what is in doubt is looked up again then.",
+    )
     writers: int = Field(
         default=1,
         ge=1,

@@ -68,9 +68,9 @@ class Emulator:
         """Changes settings while it runs; faults may be `Fault` objects. Returns the settings in force."""
         return self._post("settings", _plain(changes))  # type: ignore[no-any-return]
 
-    def advance(self, seconds: float) -> None:
-        """Moves the virtual clock on: what waits until then happens at once."""
-        self._post("clock", {"seconds": seconds})
+    def advance(self, seconds: float) -> float:
+        """Moves the virtual clock on; returns what it says then."""
+        return float(self._post("clock", {"seconds": seconds})["now"])
 
     def retype_column(self, board_id: int, column_id: str, column_type: str) -> None:
         """Gives a column another type, as a person may on monday's pages."""

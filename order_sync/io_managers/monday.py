@@ -307,6 +307,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             item_key_column=mapping.items.key_column,
             subitem_key_column=mapping.subitems.key_column,
             settle_seconds=self.monday.settle_seconds,
+            search_seconds=self.monday.search_seconds,
             writers=self.monday.writers,
             bulk_rows=self.monday.bulk_rows,
             labels=site.board.labels,

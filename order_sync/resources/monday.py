@@ -55,6 +55,7 @@ class MondayResource(ReadOnlyMondayResource):
     """Reads and writes boards."""
 
     settle_seconds: float = Field(description="When a request whose answer was lost can have no further effect.")
+    search_seconds: float = Field(description="When monday's search shows what was created.")
     writers: int = Field(default=1, description="Requests to a board at a time.")
     bulk_rows: int = Field(
         default=0, description="From so many new items in a group on they may be imported; 0: never."

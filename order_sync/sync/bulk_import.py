@@ -347,7 +347,7 @@ class BulkImport:
             if not unknown:
                 return
             if last:
-                self._delivery.settle(replace(entry, quiet=timedelta(0)))
+                self._delivery.settle(entry, self._client.clock.now())
             outcome.created |= self._delivery.find(entry, unknown)
 
     # ---- the file ---------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.database.entries import Entry, Operation, payloads
@@ -21,15 +20,13 @@ from order_sync.monday.board import find_items, find_subitems, read_board
 from order_sync.monday.budget import Leave
 from order_sync.monday.client import BUDGET, BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
-from order_sync.monday.lists import SEARCH_LAG_SECONDS
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import Fatal, NotMonday, OrderSyncError, Rejected, Transient
 from order_sync.orders.naming import text_key
 
 log = logging.getLogger("order_sync.monday")
 
-# monday keeps an answer for 30 minutes; the margin is for a request that is replayed at the last moment.
-REPLAY_WINDOW = timedelta(minutes=28)
+SEARCHED = (Operation.ITEMS, Operation.IMPORT)  # looked up by a search, which may be late; all else is read directly
 
 
 @dataclass(kw_only=True)
@@ -67,8 +64,12 @@ class Delivery:
         item_key_column: str,
         subitem_key_column: str,
         settle_seconds: float,
+        search_seconds: float,
         on_locked: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`settle_seconds` after a request left monday no longer executes it; `search_seconds` after a row was made
+        monday's search shows it.
+        """
         self._client = client
         self._journal = journal
         self._key_columns = {
@@ -76,8 +77,8 @@ class Delivery:
             Operation.IMPORT: item_key_column,
             Operation.SUBITEMS: subitem_key_column,
         }
-        # monday stops executing after 60 s: this long after a request left, its effects are all there.
         self._settle_seconds = settle_seconds
+        self._search_seconds = search_seconds
         self._on_locked = on_locked  # are there others of us to wait for?
 
     def admit(
@@ -106,22 +107,30 @@ class Delivery:
         """
         return self._deliver(entry, leave)
 
-    def resolve(self, entry: Entry) -> Outcome:
-        """The outcome of a request of which an earlier run knew no answer; what it lacks is to be created anew."""
-        if entry.age >= REPLAY_WINDOW:
-            self.settle(entry)  # it may have been sent again a moment ago
-            return self._look_up(entry) or Outcome()
+    def resolve(self, entry: Entry, since: float) -> Outcome:
+        """The outcome of a request of which an earlier run knew no answer; what it lacks is to be created anew.
+
+        `since`, by our own clock, this run is the only one that may send it. When it was sent is not asked: only the
+        database's clock could say so, and that may have jumped.
+        """
         try:
-            return self._deliver(entry)
+            return self._deliver(entry, doubted_since=since)
         except (Rejected, Spent):
             return Outcome()  # nothing took effect; the rows get requests of their own
 
-    def settle(self, entry: Entry) -> None:
-        """Waits until monday can no longer be executing the entry."""
-        remaining = self._settle_seconds - entry.quiet.total_seconds()
+    def settle(self, entry: Entry, since: float) -> None:
+        """Waits until monday can no longer be executing what was last sent at `since`, and shows all that it did."""
+        remaining = self._unsettled_seconds(entry, since)
         if remaining > 0:
             self._client.wait(remaining, f"request {entry.idempotency_key} to settle: its answer was lost")
             self._journal.renew()
+
+    def _unsettled_seconds(self, entry: Entry, since: float) -> float:
+        return since + self._settle_seconds + self._lateness(entry.operation) - self._client.clock.now()
+
+    def _lateness(self, operation: Operation) -> float:
+        """How much later than a row is made a look-up may show it."""
+        return self._search_seconds if operation in SEARCHED else 0.0
 
     def find(self, entry: Entry, among: Collection[str] | None = None) -> dict[str, str]:
         """The entry's rows that are on the board, or those `among` them: monday's id by key."""
@@ -138,31 +147,29 @@ class Delivery:
             found = find_items(self._client, board_id, column, [on_board[key] for key in sent])
         return {key: found[on_board[key]] for key in sent if on_board[key] in found}
 
-    def _deliver(self, entry: Entry, leave: Leave | None = None) -> Outcome:
-        """With leave: for the first time. Without: an earlier run may have sent it."""
-        in_doubt = leave is None
+    def _deliver(self, entry: Entry, leave: Leave | None = None, *, doubted_since: float | None = None) -> Outcome:
+        """With leave: for the first time. Else in doubt since then: an earlier run may have sent it."""
         for attempt in self._client.retrying():
             with attempt:
-                if in_doubt and (outcome := self._look_up(entry)):
+                if doubted_since is not None and (outcome := self._look_twice(entry, doubted_since)):
                     return outcome
                 if leave is None:
                     leave = self.admit(entry.operation, len(entry.keys), whole=True)
                     self._journal.sending_again(entry)
-                    entry = replace(entry, quiet=timedelta(0))
                 paid, leave = leave, None
                 try:
                     outcome = self._send(entry, paid)
                 except Transient as error:
-                    if is_locked(error) and not in_doubt and self._on_locked():
+                    if is_locked(error) and doubted_since is None and self._on_locked():
                         raise Locked from error
                     # Once in doubt, always in doubt: a later refusal says nothing of an earlier sending.
                     if not error.no_effect:
-                        in_doubt = True
+                        doubted_since = self._client.clock.now()
                         self._client.pacer.shrink(entry.operation)
                     raise
                 except Fatal as error:
                     # A firewall that looks into answers may have kept back one that says what was made.
-                    if not in_doubt and not isinstance(error, NotMonday):
+                    if doubted_since is None and not isinstance(error, NotMonday):
                         self._journal.close(entry)  # refused as a whole, and never sent before
                     raise
                 return self._without_doubts(entry, outcome)
@@ -183,7 +190,7 @@ class Delivery:
 
         Sending such a row anew without a look would double it; the same key would only replay the answer.
         """
-        for pause in (0.0, min(SEARCH_LAG_SECONDS, self._settle_seconds)):
+        for pause in (0.0, self._lateness(entry.operation)):
             doubtful = [key for key, error in outcome.again.items() if not error.no_effect]
             if not doubtful:
                 break
@@ -195,12 +202,15 @@ class Delivery:
                     del outcome.again[key]
         return outcome
 
-    def _look_up(self, entry: Entry) -> Outcome | None:
-        """What the board shows of an entry, None if nothing."""
+    def _look_twice(self, entry: Entry, since: float) -> Outcome | None:
+        """What the board shows of an entry, None if nothing.
+
+        One look is enough only if it shows all of it: monday may still be at the rest, or be late to show it. So what
+        the second look does not show was not made, and a part that it shows is all that there will ever be.
+        """
         found = self.find(entry)
-        if found and len(found) < len(entry.keys):
-            # A part is there: the rest failed, or monday is still at it. Wait until it cannot be any more.
-            self.settle(entry)
+        if len(found) < len(entry.keys) and self._unsettled_seconds(entry, since) > 0:
+            self.settle(entry, since)
             found = self.find(entry)
         return Outcome(created=found) if found else None
 

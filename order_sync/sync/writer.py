@@ -63,6 +63,7 @@ class BoardWriter:
         item_key_column: str,
         subitem_key_column: str,
         settle_seconds: float = 65.0,
+        search_seconds: float = 90.0,
         writers: int = 1,
         bulk_rows: int = 0,
         labels: Labels = MappingProxyType({}),
@@ -76,6 +77,7 @@ class BoardWriter:
             item_key_column=item_key_column,
             subitem_key_column=subitem_key_column,
             settle_seconds=settle_seconds,
+            search_seconds=search_seconds,
             on_locked=self._on_locked,
         )
         self._bulk = BulkImport(
@@ -97,6 +99,7 @@ class BoardWriter:
     def recover(self) -> int:
         """Resolves every request that an earlier run left in doubt; returns how many there were."""
         entries = self._journal.in_doubt()
+        since = self._client.clock.now()
         for entry in entries:
             log.warning(
                 "request %s (%s, %d rows) is in doubt: looking it up on board %d",
@@ -107,7 +110,7 @@ class BoardWriter:
             )
             try:
                 of_a_job = entry.operation is Operation.IMPORT
-                outcome = self._bulk.finish(entry) if of_a_job else self.delivery.resolve(entry)
+                outcome = self._bulk.finish(entry) if of_a_job else self.delivery.resolve(entry, since)
             except Transient as error:
                 if not of_a_job:
                     raise
@@ -247,7 +250,7 @@ class BoardWriter:
         except Transient as error:
             if error.no_effect or not rows.failed():
                 raise
-            self.delivery.settle(entry)
+            self.delivery.settle(entry, self._client.clock.now())
             outcome = Outcome(created=self.delivery.find(entry))
             if entry.operation is Operation.ITEMS and not outcome.created and error.code == "no_answer":
                 # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.

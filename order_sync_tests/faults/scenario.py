@@ -31,6 +31,7 @@ from order_sync.settings import EMBEDDED_BOARD, Settings
 
 SPEED = 300.0  # how much faster time goes, for a run and for the emulator alike
 SETTLE_SECONDS = 5.0
+SEARCH_SECONDS = 5.0
 REPLAY_SECONDS = 180_000.0  # ten minutes of this machine: a case has no hurry unless it says so
 JOB_ROW_MS = 5_000.0
 LATENCY_MS = 900.0  # 3 ms of this machine: enough for the requests of several writers to meet
@@ -237,6 +238,7 @@ def settings_in(folder: Path, mapping: Path, url: str) -> Settings:
         first_batch=2,
         largest_batch=4,
         settle_seconds=SETTLE_SECONDS,
+        search_seconds=SEARCH_SECONDS,
         clock_speed=SPEED,
         bulk_rows=0,
         board_checks=0,  # they only read, and the bare driver knows no checks

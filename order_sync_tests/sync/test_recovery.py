@@ -11,11 +11,10 @@ from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import QuotaExhausted
 from order_sync.sync.rows import NewRow
-from order_sync_tests.sync.stage import Crash, DyingTransport, QuickClock, Stage, with_variable
+from order_sync_tests.sync.stage import Crash, DyingTransport, SharedClock, Stage, with_variable
 
 OPERATIONS = [Operation.GROUPS, Operation.ITEMS, Operation.SUBITEMS]
-YOUNG = timedelta(minutes=27, seconds=30)
-OLD = timedelta(minutes=28, seconds=30)
+OLD = timedelta(days=2)
 
 
 def recover(stage: Stage, **how: Any) -> list[dict[str, Any]]:
@@ -41,7 +40,7 @@ def create_missing(stage: Stage, operation: Operation, rows: list[NewRow]) -> No
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("age", [timedelta(0), YOUNG, OLD])
+@pytest.mark.parametrize("age", [timedelta(0), OLD])
 def test_all_are_there_so_their_ids_are_adopted(stage: Stage, operation: Operation, age: timedelta) -> None:
     rows = stage.wanted(operation)
     key = stage.crash(operation, rows, after=True)
@@ -51,8 +50,8 @@ def test_all_are_there_so_their_ids_are_adopted(stage: Stage, operation: Operati
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("age", [timedelta(0), YOUNG])
-def test_none_are_there_and_the_key_is_young_so_the_same_is_sent(
+@pytest.mark.parametrize("age", [timedelta(0), OLD])
+def test_none_are_there_so_the_same_is_sent_whatever_its_age(
     stage: Stage, operation: Operation, age: timedelta
 ) -> None:
     rows = stage.wanted(operation)
@@ -64,20 +63,7 @@ def test_none_are_there_and_the_key_is_young_so_the_same_is_sent(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_none_are_there_and_the_key_is_old_so_a_new_one_is_used(stage: Stage, operation: Operation) -> None:
-    rows = stage.wanted(operation)
-    key = stage.crash(operation, rows, after=False)
-    stage.site.age_entry(key, opened=OLD)
-    assert recover(stage) == []
-    before = len(stage.emulator.requests())
-    create_missing(stage, operation, rows)
-    [sent] = stage.mutations(before)
-    assert sent["idempotency_key"] != key
-    stage.check_once(operation, rows)
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("age", [timedelta(0), YOUNG, OLD])
+@pytest.mark.parametrize("age", [timedelta(0), OLD])
 def test_some_are_there_so_the_rest_is_created_with_a_new_key(
     stage: Stage, operation: Operation, age: timedelta
 ) -> None:
@@ -94,7 +80,7 @@ def test_some_are_there_so_the_rest_is_created_with_a_new_key(
     stage.check_once(operation, rows)
 
 
-def test_the_search_comes_late_and_the_key_is_young(stage: Stage) -> None:
+def test_the_search_comes_late_and_the_answer_was_kept(stage: Stage) -> None:
     """The look-up shows none although all are there: the kept answer names them."""
     rows = stage.wanted(Operation.ITEMS)
     stage.crash(Operation.ITEMS, rows, after=True)
@@ -104,30 +90,12 @@ def test_the_search_comes_late_and_the_key_is_young(stage: Stage) -> None:
     stage.check_once(Operation.ITEMS, rows)
 
 
-def test_an_old_request_that_was_sent_again_just_now_is_waited_for(stage: Stage) -> None:
-    """monday may still be at it: nothing there yet does not mean that nothing will be."""
-    rows = stage.wanted(Operation.ITEMS, 3)
-    key = stage.crash(Operation.ITEMS, rows, after=False)
-    stage.site.age_entry(key, opened=OLD, sent=timedelta(seconds=20))
-    clock = QuickClock()
-    recover(stage, clock=clock, settle=65.0)
-    assert any(44 < seconds < 46 for seconds in clock.sleeps)
-    create_missing(stage, Operation.ITEMS, rows)
-    stage.check_once(Operation.ITEMS, rows)
-
-
 def test_a_request_sent_again_while_recovering_is_young_again(stage: Stage) -> None:
     """The second sending gets no answer while monday works on: its part must be waited for, not taken as the end."""
     rows = stage.wanted(Operation.ITEMS)
-    key = stage.crash(Operation.ITEMS, rows, after=False)
-    stage.site.age_entry(key, opened=timedelta(minutes=10))
-    stage.emulator.configure(mutation_ms=100)
-    clock = QuickClock(in_full=0.7)
-    with stage.writer(run_id="run-2", clock=clock, timeout=0.3, settle=0.7) as writer:
-        assert writer.recover() == 1
-    assert 0.7 in clock.sleeps
-    stage.emulator.configure(mutation_ms=0)
-    create_missing(stage, Operation.ITEMS, rows)
+    stage.crash(Operation.ITEMS, rows, after=False)
+    stage.emulator.configure(mutation_ms=8_000)
+    recover(stage, clock=SharedClock(stage.emulator, step=4), timeout=0.3, settle=65.0, search=0.0)
     stage.check_once(Operation.ITEMS, rows)
 
 

@@ -12,7 +12,7 @@ from order_sync.orders.errors import Fatal, LeaseLost, QuotaExhausted, Transient
 from order_sync.orders.states import State
 from order_sync.sync.rows import NewRow
 from order_sync_tests.contract.site import make_order
-from order_sync_tests.sync.stage import QuickClock, Stage, TamperingTransport, item_row, with_variable
+from order_sync_tests.sync.stage import QuickClock, SharedClock, Stage, TamperingTransport, item_row, with_variable
 
 OPERATIONS = [Operation.GROUPS, Operation.ITEMS, Operation.SUBITEMS]
 LOST = [
@@ -239,11 +239,11 @@ def test_a_refusal_of_the_second_sending_says_nothing_of_the_first(stage: Stage)
 def test_a_request_still_at_work_is_waited_for(stage: Stage) -> None:
     """monday goes on after we gave up: what is there is a part, and the rest must not be created anew yet."""
     rows = stage.wanted(Operation.ITEMS)
-    stage.emulator.configure(mutation_ms=100)
-    clock = QuickClock(in_full=0.7)  # a second try comes after a second, so it is in time to see a part
-    stage.create(Operation.ITEMS, rows, timeout=0.3, settle=0.7, clock=clock, first_batch=6)
+    stage.emulator.configure(mutation_ms=8_000)
+    clock = SharedClock(stage.emulator, step=4)
+    stage.create(Operation.ITEMS, rows, timeout=0.3, settle=65.0, search=0.0, clock=clock, first_batch=6)
     stage.check_once(Operation.ITEMS, rows)
-    assert 0.7 in clock.sleeps
+    assert sum(clock.sleeps) > 60
     assert len(stage.mutations()) == 1
 
 
