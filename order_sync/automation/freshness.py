@@ -38,7 +38,7 @@ def build_empty_queue_sensor(window: timedelta) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         made = context.instance.get_latest_materialization_event(dg.AssetKey(MAIN_TABLES[0]))
         age = datetime.now(UTC).timestamp() - made.timestamp if made is not None else None
-        if age is not None and age < window.total_seconds() / REPORTS_A_WINDOW:
+        if age is not None and abs(age) < window.total_seconds() / REPORTS_A_WINDOW:
             return dg.SkipReason(f"The main tables were up to date {age:.0f} s ago.")
         try:
             with sql_server.looking() as reader:

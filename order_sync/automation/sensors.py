@@ -23,6 +23,7 @@ from order_sync.text.counted import counted
 FIRST_BACK_OFF = 60  # seconds after a first failed run; doubles with each further one
 LONGEST_BACK_OFF = 3_600
 STUCK_SECONDS = 300  # between two looks for rows that were left behind
+SKEW_SECONDS = 60  # by which the clocks of two machines may differ
 CUSTOMERS_SHOWN = 5
 NEXT_TICK = "The next tick looks again."
 NOTHING_NEW = "No new rows."
@@ -132,7 +133,7 @@ class _RunsBefore:
             return None
         now = datetime.now(UTC).timestamp()
         if self.quota_back is not None:
-            wait = ended + (self.quota_back.timestamp() - ended) / clock_speed - now
+            wait = _left(ended, (self.quota_back.timestamp() - ended) / clock_speed, now)
             if wait > 0:
                 return (
                     f"monday's daily quota of calls is used up, says run {self.last_run_id}; "
@@ -140,7 +141,7 @@ class _RunsBefore:
                 )
             return None
         failures = next((n for n, run in enumerate(self.latest) if not _failed(run)), len(self.latest))
-        wait = ended + _delay(failures) / clock_speed - now if failures else 0
+        wait = _left(ended, _delay(failures) / clock_speed, now) if failures else 0
         return f"The last run failed; trying again in {wait:.0f} s." if wait > 0 else None
 
 
@@ -191,7 +192,7 @@ def _ask(
     same = cursor.get("seen") == seen and before.latest != []
     tries = cursor.get("tries", 0) + 1 if same else 0
     now = datetime.now(UTC).timestamp()
-    wait = cursor.get("at", 0) + _delay(tries) / clock_speed - now if same and tries > 1 else 0
+    wait = _left(cursor.get("at", 0), _delay(tries) / clock_speed, now) if same and tries > 1 else 0
     if wait > 0:
         return _skip(
             context,
@@ -218,6 +219,12 @@ def _read(cursor: str | None) -> dict[str, Any]:
 
 def _skip(context: dg.SensorEvaluationContext, reason: str) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=context.cursor)
+
+
+def _left(since: float, seconds: float, now: float) -> float:
+    """What is left of a wait that began at `since`. Longer than the wait itself: the clock was set back, so nothing."""
+    left = since + seconds - now
+    return left if left <= seconds + SKEW_SECONDS else 0.0
 
 
 def _delay(times: int) -> float:

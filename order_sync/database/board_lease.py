@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from time import sleep
+from time import monotonic, sleep
 from types import MappingProxyType
 
 import sqlalchemy as sa
@@ -42,6 +42,8 @@ class BoardLease:
         self.run_id = run_id
         self._lease = timedelta(seconds=lease_seconds)
         self._is_over = is_over
+        self._seen: tuple[str, datetime] | None = None  # another run's lease, as it was when we looked last
+        self._seen_since = 0.0
 
     @contextmanager
     def holding_board(
@@ -91,7 +93,18 @@ class BoardLease:
         return "another run"
 
     def _is_held_by_another(self, run_id: str | None, leased_until: datetime, now: datetime) -> bool:
-        return run_id not in (None, self.run_id) and leased_until > now and not self._is_over(str(run_id))
+        if run_id in (None, self.run_id) or leased_until <= now or self._is_over(str(run_id)):
+            return False
+        return not self._has_run_out(str(run_id), leased_until)
+
+    def _has_run_out(self, run_id: str, leased_until: datetime) -> bool:
+        """Whether its holder has not renewed the lease for as long as one lasts, by our own clock.
+
+        The database's may have been set back since: then the lease seems to go on for hours.
+        """
+        if self._seen != (run_id, leased_until):
+            self._seen, self._seen_since = (run_id, leased_until), monotonic()
+        return monotonic() - self._seen_since >= self._lease.total_seconds()
 
     @in_transaction
     def _release_board(self, connection: sa.Connection) -> None:

@@ -37,7 +37,7 @@ class Claimable:
 
     tables: Tables
     expired: datetime  # a lease that was last renewed before this has expired
-    latest: datetime  # one from after this is none: no clock is that wrong, but SQLite takes any text for a time
+    latest: datetime  # one from after this is none: it would outlast the longest that a lease can be good for
     over: tuple[str, ...] = ()  # runs that have ended: what they hold is free
 
     def headers(self) -> sa.Select[Any]:

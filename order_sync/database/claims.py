@@ -7,7 +7,6 @@ Claims are conditional updates on named rows, so they are right even where a ser
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import timedelta
 from time import sleep
 from typing import Any
 
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 
 from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
 from order_sync.database.connection import WritableDatabase, chunks, in_transaction
+from order_sync.database.counts import ROUNDING
 from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
 from order_sync.database.holders import LOOKS, PAUSE, Holders, Verdict, verdict
@@ -26,8 +26,6 @@ from order_sync.orders.errors import Rule
 from order_sync.orders.naming import CUSTOMER, TextKey, customer_key
 from order_sync.orders.states import State
 from order_sync.text.counted import counted
-
-ROUNDING = timedelta(minutes=1)  # the most that a site's type for sync_attempted_at may round to
 
 
 class OrderQueue(QueueReader):

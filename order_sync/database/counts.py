@@ -42,6 +42,7 @@ from order_sync.orders.states import State
 # What became of a run's rows of one customer: the numbers of a row of its table.
 OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
 
+ROUNDING = timedelta(minutes=1)  # the most that a site's type for sync_attempted_at may round to
 RECENT = timedelta(days=1)  # of the SYNCED rows, those that are counted; `order-sync report` looks further back
 
 
@@ -64,7 +65,8 @@ class QueueCounts:
     def claimable(self, over: Collection[str] = (), now: datetime | None = None) -> Claimable:
         """What a run may claim now. `over` names runs that have ended: what they hold is free."""
         now = now or self.database.current_time()
-        latest = now + timedelta(days=1)
+        # One that was taken later was taken before the clock was set back: no lease seems longer than two.
+        latest = now + max(self.lease, ROUNDING)
         return Claimable(tables=self.tables, expired=now - self.lease, latest=latest, over=tuple(over))
 
     def leases(self) -> list[Lease]:

@@ -39,14 +39,19 @@ class Entry:
     operation: Operation
     keys: tuple[str, ...]  # alias a0 creates keys[0], and so on
     body: str
-    age: timedelta = timedelta(0)  # since it was opened; the idempotency key's own age
-    quiet: timedelta = timedelta(0)  # since it was last sent
+    age: timedelta | None = None  # since an earlier run opened it, as far as the database's clock can be trusted
 
 
 def boards_in_doubt(
-    database: Database, tables: Tables, is_over: Callable[[str], bool] = lambda run_id: False
+    database: Database,
+    tables: Tables,
+    is_over: Callable[[str], bool] = lambda run_id: False,
+    lease: timedelta = timedelta.max,
 ) -> list[int]:
-    """Boards with open entries whose answer no run is waiting for any more."""
+    """Boards with open entries whose answer no run is waiting for any more.
+
+    A board that is leased for longer than a `lease` was taken before the clock was set back: its holder is unknown.
+    """
     journal, boards = tables.journal, tables.boards
     query = (
         sa.select(journal.c.board_id, journal.c.run_id, boards.c.run_id.label("holder"), boards.c.leased_until)
@@ -58,7 +63,9 @@ def boards_in_doubt(
     doubtful = {
         row["board_id"]
         for row in database.rows(query)
-        if row["holder"] != row["run_id"] or row["leased_until"] <= now or is_over(row["run_id"])
+        if row["holder"] != row["run_id"]
+        or not timedelta(0) < row["leased_until"] - now <= lease
+        or is_over(row["run_id"])
     }
     return sorted(doubtful)
 
@@ -79,8 +86,7 @@ def entries_in_doubt(
             operation=Operation(row.operation),
             keys=tuple(json.loads(row.keys)),
             body=row.body,
-            age=now - row.opened_at,
-            quiet=now - row.sent_at,
+            age=max(now - row.opened_at, timedelta(0)),
         )
         for row in rows
     ]

@@ -136,7 +136,7 @@ class SqlServerResource(ReadOnlySqlServerResource):
 
     def boards_in_doubt(self, is_over: Callable[[str], bool]) -> list[int]:
         """Boards with requests whose outcome is not known."""
-        return boards_in_doubt(self.database, self.tables, is_over)
+        return boards_in_doubt(self.database, self.tables, is_over, timedelta(seconds=self.board_lease_seconds))
 
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
         """The complexity that is left to an account, shared by every run on this database."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from order_sync.database.connection import WritableDatabase, in_transaction
 from order_sync.database.tables import Tables
 from order_sync.database.writes import lost
-from order_sync.monday.budget import NOTHING, Budget, Leave, Told, Window, reserve, settle
+from order_sync.monday.budget import NOTHING, UNTOLD_SECONDS, Budget, Leave, Told, Window, reserve, settle
 
 
 class AccountBudget(Budget):
@@ -77,11 +77,13 @@ class AccountBudget(Budget):
         connection.execute(sa.update(budgets).where(mine).values(revision=budgets.c.revision + 1))
         now = self._database.now(connection)
         row = connection.execute(sa.select(budgets).where(mine)).first()
-        known = None
+        known, is_endless = None, False
         if row is not None:
+            ends_in = (row.ends_at - now).total_seconds() * self._clock_speed
+            is_endless = ends_in > UNTOLD_SECONDS  # the clock has been set back since
             known = Window(
                 left=float(row.points_left),
-                ends_in=(row.ends_at - now).total_seconds() * self._clock_speed,
+                ends_in=min(ends_in, UNTOLD_SECONDS),
                 in_flight=float(row.points_in_flight),
                 taken=float(row.points_taken),
                 before=float(row.points_before),
@@ -89,7 +91,7 @@ class AccountBudget(Budget):
         window = change(known)
         with self._lock:
             self._keep(window)
-        if window is None or window == known:
+        if window is None or (window == known and not is_endless):
             return
         values = {
             "points_left": int(window.left),

@@ -46,6 +46,7 @@ STARTS = 3  # attempts
 LONGEST_WAIT = 60.0  # seconds that a start may be put off; after that requests are the better way
 STALLED_SECONDS = 300.0  # without progress; the next run looks at the job again
 OVER_SECONDS = 7_200.0  # after which a job that says nothing is taken to be over: all its URLs are long dead
+WATCHED_SECONDS = 3 * STALLED_SECONDS  # that runs must have looked at it before that is believed
 SAMPLES = 100  # rows of a report that are held against the board
 ROW_SECONDS = 0.05  # of a job, before one has been seen
 ENDED = {"COMPLETED", "FAILED", "REJECTED"}
@@ -218,9 +219,10 @@ class BulkImport:
         # An earlier run may have sent the file, and have died before it noted more than that it was about to.
         perhaps_there = bool(json.loads(entry.body).get("sent"))
         uploads, shown = 0, -1
-        progress: dict[str, Any] = self._status(job_id) if entry.age else {"status": "UPLOAD_PENDING"}
+        progress: dict[str, Any] = {"status": "UPLOAD_PENDING"} if entry.age is None else self._status(job_id)
         while progress["status"] not in ENDED:
-            age = entry.age.total_seconds() + clock.now() - began
+            # As long as runs have looked at it: the database's clock, which says when it began, may have jumped.
+            age = float(json.loads(entry.body).get("watched", 0)) + clock.now() - began
             pending = progress["status"] == "UPLOAD_PENDING"
             if pending and uploads < UPLOADS and age < URL_SECONDS:
                 if not uploads:
@@ -232,8 +234,9 @@ class BulkImport:
             elif pending and (not perhaps_there or age > URL_SECONDS + STALLED_SECONDS):
                 return None  # refused each time, too late to be sent, or not there long after its URL has died
             elif clock.now() - moved_at > STALLED_SECONDS:
-                if age > OVER_SECONDS:
+                if age > WATCHED_SECONDS and _is_long_over(entry):
                     return None
+                self._noted(entry, watched=age)
                 raise Transient(
                     f"monday's import job {job_id} of {counted(len(entry.keys), 'item')} stands still "
                     f"({progress['status']}, {max(shown, 0)} %). Nothing is lost: its rows wait, "
@@ -333,7 +336,7 @@ class BulkImport:
             log.warning("%d items were not imported, the first because of: %s", len(failed), first)
         self._look_up(entry, outcome, set(failed))
         left = [key for key in skipped if key not in outcome.created]
-        if left and entry.age.total_seconds() < OVER_SECONDS:
+        if left and not _is_long_over(entry):
             raise Transient(
                 f"monday skipped {counted(len(left), 'item')} of an import, delta_uuid {left[0]} first: its search "
                 "does not show yet what the board holds. The next run looks again"
@@ -366,6 +369,11 @@ class BulkImport:
         for row, values in zip(rows, cells, strict=True):
             writer.writerow([row.variables["name"], *(values.get(column, "") for column in columns)])
         return text.getvalue()
+
+
+def _is_long_over(entry: Entry) -> bool:
+    """Whether an earlier run began the job so long ago that it must have ended, by the database's clock."""
+    return entry.age is not None and entry.age.total_seconds() > OVER_SECONDS
 
 
 def _job(reply: Reply) -> dict[str, str]:

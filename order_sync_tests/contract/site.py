@@ -13,10 +13,11 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from order_sync.database.claims import OrderQueue
-from order_sync.database.connection import Row, WritableDatabase
+from order_sync.database.connection import Database, Row, WritableDatabase
 from order_sync.database.journal import Journal
 from order_sync.database.tables import Tables, business_columns
 from order_sync.demo.samples import SampleOrders, insert_orders
@@ -164,6 +165,16 @@ class Site:
     def now(self) -> datetime:
         with self.database.read() as connection:
             return self.database.now(connection)
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+    """From now on the database's clock says that much more, or less, than it did."""
+    right = Database.now
+
+    def now(self: Database, connection: sa.Connection) -> datetime:
+        return right(self, connection) + by
+
+    monkeypatch.setattr(Database, "now", now)
 
 
 def uuids(orders: Iterable[SampleOrders], table: str) -> list[str]:

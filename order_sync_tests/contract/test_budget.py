@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from order_sync.monday.budget import UNKNOWN_QUOTA, Told
 from order_sync.sync.account_budget import AccountBudget
-from order_sync_tests.contract.site import Site
+from order_sync_tests.contract.site import Site, set_clock
 
 QUOTA = 10_000_000.0
 
@@ -50,6 +52,15 @@ def test_before_monday_has_told_a_quota_there_is_no_end_to_it(site: Site) -> Non
     first, second = budget(site), budget(site)
     assert first.reserve(30_000, 100, UNKNOWN_QUOTA).rows == 100
     assert second.reserve(30_000, 100, UNKNOWN_QUOTA).rows == 100
+
+
+def test_a_clock_set_back_costs_one_minute_of_the_account(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = budget(site)
+    first.settle(first.reserve(30_000, 333, QUOTA), 9_990_000, Told(left=10_000, ends_in=60))
+    set_clock(monkeypatch, timedelta(hours=-1))
+    assert budget(site).reserve(30_000, 1, QUOTA).wait_seconds <= 120
+    # And from then on it passes.
+    assert (site.row(site.tables.budgets)["ends_at"] - site.now()).total_seconds() <= 120
 
 
 def test_the_window_ends_by_the_databases_clock(site: Site) -> None:

@@ -11,7 +11,7 @@ from order_sync.database.counts import Lease
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import Action, State
-from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
+from order_sync_tests.contract.site import Site, make_order, new_uuid, record, set_clock, uuids
 
 HOUR = timedelta(hours=1)
 
@@ -201,6 +201,20 @@ def test_an_expired_lease_is_free_for_another_run(site: Site) -> None:
     site.claim("run-2", order)
     assert site.queue().claimed_headers("run-1") == []
     assert site.queue().leases() == [Lease(run_id="run-2", rows=4)]
+
+
+@pytest.mark.parametrize(("by", "is_free"), [(-60, True), (-5, False), (120, True)])
+def test_a_clock_that_jumps_costs_one_lease_of_rows(
+    site: Site, monkeypatch: pytest.MonkeyPatch, by: float, is_free: bool
+) -> None:
+    """A lease of ten minutes that seems to end in seventy was taken by another clock."""
+    order = make_order()
+    site.add(order)
+    site.claim("run-1", order)
+    set_clock(monkeypatch, timedelta(minutes=by))
+    assert (claimable(site) != []) is is_free
+    assert site.queue().renew("run-1") == 3
+    assert claimable(site) == []
 
 
 def test_renewing_keeps_the_lease(site: Site) -> None:

@@ -16,7 +16,7 @@ from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import LeaseLost, Rejected, Rule, Transient
 from order_sync.orders.states import State
-from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record, uuids
+from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record, set_clock, uuids
 
 BODY = json.dumps({"query": "mutation { }", "variables": {"name0": 'O\'Hara "[Ü] {🌅}"\n'}}, ensure_ascii=False)
 
@@ -86,6 +86,51 @@ def test_an_expired_board_is_taken_over_and_the_former_holder_stops(site: Site, 
         second.renew()
 
 
+@pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(minutes=2)])
+def test_a_clock_set_back_costs_one_lease_of_the_board(
+    site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch, back: timedelta
+) -> None:
+    """Its holder has died; by the database's clock the lease goes on for an hour."""
+    slept: list[float] = []
+    monkeypatch.setattr(board_lease, "sleep", slept.append)
+    monkeypatch.setattr(board_lease, "monotonic", lambda: sum(slept))
+    set_clock(monkeypatch, -back)
+
+    def on_wait(holder: str) -> None:
+        assert len(slept) < 200, f"still waiting for {holder}"
+
+    with site.journal("run-2").holding_board(on_wait):
+        pass
+    assert sum(slept) == 180
+
+
+def test_a_lease_that_is_renewed_is_good_whatever_the_clock(
+    site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(board_lease, "sleep", slept.append)
+    monkeypatch.setattr(board_lease, "monotonic", lambda: sum(slept))
+    set_clock(monkeypatch, timedelta(hours=-1))
+
+    def on_wait(holder: str) -> None:
+        if len(slept) < 400 and len(slept) % 60 == 0:
+            journal.renew()
+
+    with site.journal("run-2").holding_board(on_wait):
+        pass
+    assert 500 < sum(slept) < 545, "a lease after it was renewed last"
+
+
+def test_a_board_leased_before_the_clock_was_set_back_is_looked_at(
+    site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.open(entry("a"))
+    lease = timedelta(seconds=180)
+    assert boards_in_doubt(site.database, site.tables, lease=lease) == []
+    set_clock(monkeypatch, timedelta(hours=-1))
+    assert boards_in_doubt(site.database, site.tables, lease=lease) == [BOARD]
+
+
 def test_a_board_whose_run_is_over_is_free_at_once(site: Site, journal: Journal) -> None:
     asked: list[str] = []
 
@@ -137,6 +182,7 @@ def test_an_open_entry_is_in_doubt_with_its_exact_body(site: Site, journal: Jour
     [found] = site.journal("run-2").in_doubt()
     assert (found.idempotency_key, found.operation, found.keys) == ("key-1", Operation.ITEMS, ("k0", "k1"))
     assert found.body == BODY
+    assert found.age is not None
     assert timedelta(0) <= found.age < timedelta(seconds=60)
     assert site.row(site.tables.journal)["state"] == "OPEN"
 
@@ -162,12 +208,12 @@ def test_entries_come_oldest_first_and_by_operation(site: Site, journal: Journal
     journal.open(entry("k1", key="old"))
     journal.open(entry("Group's [1]", key="group", operation=Operation.GROUPS))
     site.age_entry("old", opened=timedelta(minutes=9))
-    site.age_entry("group", opened=timedelta(minutes=5), sent=timedelta(minutes=2))
+    site.age_entry("group", opened=timedelta(minutes=5))
     assert [e.idempotency_key for e in journal.in_doubt()] == ["old", "group", "young"]
     [group] = journal.in_doubt(Operation.GROUPS)
     assert group.keys == ("Group's [1]",)
+    assert group.age is not None
     assert timedelta(minutes=5) <= group.age < timedelta(minutes=6)
-    assert timedelta(minutes=2) <= group.quiet < timedelta(minutes=3)
     assert site.journal(board_id=BOARD + 1).in_doubt() == []
 
 
@@ -175,11 +221,13 @@ def test_sending_again_counts_from_now_but_the_key_grows_older(site: Site, journ
     journal.open(entry("k0"))
     site.age_entry("key-1", opened=timedelta(minutes=20))
     [found] = journal.in_doubt()
-    assert found.quiet >= timedelta(minutes=20)
     journal.sending_again(found)
     [found] = journal.in_doubt()
+    assert found.age is not None
     assert found.age >= timedelta(minutes=20)
-    assert found.quiet < timedelta(minutes=1)
+    assert site.now() - site.row(site.tables.journal)["sent_at"] < timedelta(minutes=1)
+    site.age_entry("key-1", opened=timedelta(hours=-1))  # the clock was set back since
+    assert [found.age for found in journal.in_doubt()] == [timedelta(0)]
 
 
 def test_closing_writes_ids_and_rejections_together(site: Site, journal: Journal, order: SampleOrders) -> None:

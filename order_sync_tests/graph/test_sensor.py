@@ -184,6 +184,31 @@ def test_after_a_failure_it_waits_longer_each_time(stage: Stage, instance: dg.Da
         assert longest - 20 < int(words[-2]) <= longest
 
 
+@pytest.mark.parametrize(("hours", "waits"), [(-1, False), (2, False), (0, True)])
+def test_a_clock_that_jumps_ends_a_wait_rather_than_prolong_it(hours: float, waits: bool) -> None:
+    ended = datetime.now(UTC).timestamp()
+    now = ended + hours * 3_600 + 1
+    for seconds in (60, 3_600):
+        left = sensors._left(ended, seconds, now)
+        assert left <= seconds
+        assert (left > 0) is waits
+
+
+def test_a_clock_set_back_an_hour_does_not_stop_the_runs(
+    stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) - timedelta(hours=1)
+
+    stage.add_orders(1)
+    failed_run(stage)
+    assert skipped(tick(stage, instance))
+    monkeypatch.setattr(sensors, "datetime", SetBack)
+    request_of(tick(stage, instance))
+
+
 def test_after_the_back_off_the_same_rows_are_a_new_run(
     stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,18 +7,17 @@ No test waits for real: what a run sleeps passes on monday's clock at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 
-from order_sync.database.connection import Database
-from order_sync.database.journal import Operation
+from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.errors import LeaseLost
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync.sync.rows import NewRow
+from order_sync_tests.contract.site import set_clock
 from order_sync_tests.sync.stage import Crash, DyingTransport, SharedClock, Stage
 
 SETTLE, SEARCH = 65.0, 90.0  # as in production
@@ -30,16 +29,6 @@ AHEAD, BACK = timedelta(hours=2), timedelta(hours=-1)
 def real_speed(stage: Stage) -> Iterator[None]:
     yield
     stage.emulator.configure(clock_speed=1.0, mutation_ms=0.0)
-
-
-def jump(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
-    """From now on the database's clock says so much more or less."""
-    true_now = Database.now
-
-    def now(self: Database, connection: sa.Connection) -> datetime:
-        return true_now(self, connection) + by
-
-    monkeypatch.setattr(Database, "now", now)
 
 
 def next_run(stage: Stage, rows: list[NewRow], run_id: str = "run-2") -> SharedClock:
@@ -95,7 +84,7 @@ def test_a_clock_that_jumps_between_two_runs(
     """Scenarios (c) and (e): the request seems to be hours old, or to be sent in an hour."""
     rows = stage.wanted(Operation.ITEMS, 6)
     stage.crash(Operation.ITEMS, rows, after=True)
-    jump(monkeypatch, by)
+    set_clock(monkeypatch, by)
     stage.emulator.configure(lookup_lag_s=late)
     if forgets:
         lose_memory(stage)
@@ -123,7 +112,7 @@ def test_a_clock_that_jumps_under_two_live_runs(
                 return super().send(body, idempotency_key=idempotency_key)
             self.met = True
             answer = super().send(body, idempotency_key=idempotency_key) if after else None
-            jump(monkeypatch, by)
+            set_clock(monkeypatch, by)
             next_run(stage, rows)
             return answer or super().send(body, idempotency_key=idempotency_key)
 
@@ -168,7 +157,7 @@ def test_a_part_is_waited_for_as_long_as_ever(stage: Stage, monkeypatch: pytest.
     stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_item", aliases=(3, 4, 5)))
     stage.crash(Operation.ITEMS, rows, after=True)
     stage.faults()
-    jump(monkeypatch, by)
+    set_clock(monkeypatch, by)
     clock = next_run(stage, rows)
     stage.check_once(Operation.ITEMS, rows)
     assert SETTLE + SEARCH - 1 <= sum(clock.sleeps) <= LONGEST
