@@ -33,6 +33,7 @@ from order_sync.emulator.execution import (
 )
 from order_sync.emulator.faults import NO_STRIKE, Fault, FaultKind, Strike
 from order_sync.emulator.limits import Left
+from order_sync.emulator.operations import user, user_of
 from order_sync.emulator.refusals import Refusal
 from order_sync.emulator.resolvers import RequestContext, executable_schema
 from order_sync.emulator.settings import EmulatorSettings
@@ -164,6 +165,7 @@ class Api:
             body = await bounds.read_body(request, settings.body_max_bytes)
         except bounds.BodyTooLarge as error:
             return frame.refusal(refusals.body_too_large(str(error)))
+        user.set(user_of(token))
         exchange.record.body_bytes = len(body)
         try:
             payload = bounds.read_json(body)

@@ -108,6 +108,8 @@ class ItemCreated(Effect):
     values: Mapping[str, Value]
     #: Of a subitem.
     parent_id: int | None = None
+    #: The user who created it.
+    user_id: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
+from zlib import crc32
 
 from order_sync.emulator import columns
 from order_sync.emulator.bounds import read_json, whole
@@ -61,6 +63,15 @@ GROUP_COLORS = (
 _POSITION_STEP = 65_536.0
 _COLUMN_ID = re.compile(r"[a-z_]{1,20}")
 _SAMPLE_LABELS = {0: "Working on it", 1: "Done", 2: "Stuck"}
+
+
+#: Who sends the request that is executed, or has started the job.
+user: ContextVar[int] = ContextVar("user", default=1)
+
+
+def user_of(token: str) -> int:
+    """Each token is a user's."""
+    return crc32(token.encode()) + 1
 
 
 class Operations:
@@ -434,6 +445,7 @@ class Operations:
                 name=name,
                 values={key: value for key, value in values.items() if value is not None},
                 parent_id=parent.id if parent else None,
+                user_id=user.get(),
             )
         )
         return self._state.items[item_id]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ from order_sync.emulator.errors import MondayError, invalid_argument, unauthoriz
 from order_sync.emulator.faults import Fault
 from order_sync.emulator.limits import Left
 from order_sync.emulator.lookup import Lookup, Page, Search
-from order_sync.emulator.operations import Operations
+from order_sync.emulator.operations import Operations, user
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import Board, Group, Item, State
 
@@ -272,7 +273,7 @@ def _validations(_root: None, info: GraphQLResolveInfo, id: str, type: str) -> S
 
 def _me(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
     account = SimpleNamespace(id=info.context.settings.account_id, name="Emulator", slug="emulator")
-    return SimpleNamespace(id=1, name="Order Sync", email="order.sync@example.com", account=account)
+    return SimpleNamespace(id=user.get(), name="Order Sync", email="order.sync@example.com", account=account)
 
 
 def _version(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
@@ -296,6 +297,10 @@ def _complexity(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
         after=left.complexity_after,
         reset_in_x_seconds=left.reset_in_x_seconds,
     )
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _cell_text(cell: Cell, _info: GraphQLResolveInfo) -> str | None:
@@ -369,6 +374,10 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     # monday says nothing of subitems on such a board.
     "Item.subitems": lambda item, _info: item.subitems if item.board.hierarchy_type == "classic" else None,
     "Item.parent_item": lambda item, _info: item.parent,
+    "Item.created_at": lambda item, _info: _moment(item.created),
+    "Item.updated_at": lambda item, _info: _moment(item.updated),
+    "Item.creator_id": lambda item, _info: str(item.creator_id),
+    "Item.updates": lambda _item, _info, **_: [],
     "NumbersValue.number": lambda cell, _info: None if cell.value is None else float(cell.value),
     "StatusValue.index": lambda cell, _info: cell.value,
     "StatusValue.label": _cell_text,

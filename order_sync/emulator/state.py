@@ -46,6 +46,8 @@ class Item:
     values: dict[str, Value]
     created: float
     parent: Item | None
+    updated: float
+    creator_id: int
     state: str = "active"
     #: Active ones, oldest first.
     subitems: list[Item] = field(default_factory=list)
@@ -187,6 +189,7 @@ class State:
             case ItemChanged():
                 item = self.items[effect.item_id]
                 item.name = effect.name or item.name
+                item.updated = effect.at
                 for column_id, value in effect.values.items():
                     if value is None:
                         item.values.pop(column_id, None)
@@ -195,6 +198,7 @@ class State:
                 item.main.group.revision += 1
             case ItemMoved():
                 self._move_item(self.items[effect.item_id], effect.group_id)
+                self.items[effect.item_id].updated = effect.at
             case ItemRemoved():
                 self._remove_item(self.items[effect.item_id], effect.state)
             case GroupCreated():
@@ -246,7 +250,8 @@ class State:
         group = board.groups[effect.group_id]
         parent = self.items[effect.parent_id] if effect.parent_id else None
         # The effect stays as it was; the cells change.
-        item = Item(effect.item_id, effect.name, board, group, dict(effect.values), effect.at, parent)
+        at, values = effect.at, dict(effect.values)
+        item = Item(effect.item_id, effect.name, board, group, values, at, parent, at, effect.user_id)
         board.items[item.id] = self.items[item.id] = group.items[item.id] = item
         board.items_count += 1
         if parent is not None:

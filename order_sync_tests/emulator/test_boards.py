@@ -227,3 +227,14 @@ def test_a_multi_level_board_keeps_its_subitems_itself() -> None:
 def test_a_multi_level_board_has_no_board_of_subitems() -> None:
     with pytest.raises(ValueError, match="a multi_level board keeps its subitems itself"):
         BoardSeed(id=201, name="Levels", hierarchy="multi_level", subitem_board_id=202)
+
+
+def test_an_item_says_who_made_it_and_when_it_was_touched(emulator: Emulator, monday: Monday) -> None:
+    shown = "{ id creator_id created_at updated_at updates(limit: 1) { id } }"
+    made = monday.data(f'mutation {{ made: create_item(board_id: 101, item_name: "A") {shown} }}')["made"]
+    assert made["creator_id"] == monday.data("{ me { id } }")["me"]["id"]
+    assert (made["created_at"], made["updates"]) == (made["updated_at"], [])
+    emulator.advance(60)
+    change = f'change_multiple_column_values(board_id: 101, item_id: {made["id"]}, column_values: "{{}}")'
+    touched = monday.data(f"mutation {{ touched: {change} {shown} }}")["touched"]
+    assert touched["created_at"] == made["created_at"] < touched["updated_at"]
