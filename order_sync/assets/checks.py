@@ -36,6 +36,7 @@ from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.compare import Finding, Findings, Kind, doubled_groups, missing_groups
 from order_sync.sync.reconcile import look_up
 from order_sync.sync.rows import Row
+from order_sync.sync.twins import twins_left_by
 from order_sync.text.counted import counted
 
 Results = Iterator[dg.AssetCheckResult]
@@ -304,6 +305,7 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         except OrderSyncError as error:
             yield from (check.not_known(error, usage) for check in asked)
             return
+        found.add(twins_left_by(reader, run_id))
         looked = {"items looked up": len(chosen), "items of the run": len(made), "calls": usage.calls}
         yield from (check.answer(found, looked) for check in asked)
 

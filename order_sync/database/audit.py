@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from order_sync.database.conditions import blocks_its_order, is_claimed, same_order, waits
 from order_sync.database.connection import Row
 from order_sync.database.queue import QueueReader
+from order_sync.database.watch import LEFT
 
 
 def past_lease(reader: QueueReader, table: sa.Table) -> list[Row]:
@@ -28,6 +29,16 @@ def past_lease(reader: QueueReader, table: sa.Table) -> list[Row]:
             sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < expired),
         )
         .order_by(table.c.sync_attempted_at, table.c.delta_uuid)
+    )
+
+
+def twins_left(reader: QueueReader, run_id: str) -> list[Row]:
+    """Second items and subitems that a run found and did not archive: operation, delta_uuid, monday_id."""
+    line = reader.tables.log
+    return reader.database.rows(
+        sa.select(line.c.operation, line.c.delta_uuid, line.c.monday_id)
+        .where(line.c.run_id == run_id, line.c.outcome == LEFT)
+        .order_by(line.c.monday_id)
     )
 
 

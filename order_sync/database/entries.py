@@ -31,6 +31,15 @@ class Operation(StrEnum):
     IMPORT = "ingest_items"  # many items at once, as a job; see monday/bulk_import.py
 
 
+class EntryState(StrEnum):
+    """How far a request is."""
+
+    OPEN = "OPEN"  # on its way, or in doubt
+    WATCHED = "WATCHED"  # resolved in doubt: runs look for twins of what it created
+    LISTED = "LISTED"  # was watched for an hour: the next reconcile looks once more
+    CLOSED = "CLOSED"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One request: what it creates, under which idempotency key, with which exact body."""
@@ -56,7 +65,7 @@ def boards_in_doubt(
     query = (
         sa.select(journal.c.board_id, journal.c.run_id, boards.c.run_id.label("holder"), boards.c.leased_until)
         .select_from(journal.outerjoin(boards, boards.c.board_id == journal.c.board_id))
-        .where(journal.c.state == "OPEN")
+        .where(journal.c.state == EntryState.OPEN)
         .distinct()
     )
     now = database.current_time()
@@ -74,10 +83,14 @@ def entries_in_doubt(
     database: Database, tables: Tables, board_id: int, operation: Operation | None = None
 ) -> list[Entry]:
     """Every open entry of a board: the answer never came, or was never recorded."""
+    found = read_entries(database, tables, board_id, [EntryState.OPEN])
+    return [entry for entry in found if operation in (None, entry.operation)]
+
+
+def read_entries(database: Database, tables: Tables, board_id: int, states: Collection[EntryState]) -> list[Entry]:
+    """The entries of a board in these states, the oldest first."""
     journal = tables.journal
-    query = sa.select(journal).where(journal.c.board_id == board_id, journal.c.state == "OPEN")
-    if operation:
-        query = query.where(journal.c.operation == operation)
+    query = sa.select(journal).where(journal.c.board_id == board_id, journal.c.state.in_(list(states)))
     query = query.order_by(journal.c.opened_at)
     now, rows = database.reading(lambda connection: (database.now(connection), connection.execute(query).all()))
     return [

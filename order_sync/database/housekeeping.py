@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync.database.conditions import is_claimed
 from order_sync.database.connection import Database, WritableDatabase, chunks
+from order_sync.database.entries import EntryState
 from order_sync.database.sql_server import reason
 from order_sync.database.tables import Tables
 from order_sync.orders.errors import WriteLost
@@ -32,7 +33,8 @@ def expire(database: WritableDatabase, tables: Tables, age: timedelta) -> int:
     with database.read() as connection:
         before = database.now(connection) - age
     until = monotonic() + SECONDS
-    closed = sa.and_(journal.c.state == "CLOSED", journal.c.closed_at < before)
+    resolved = [state for state in EntryState if state is not EntryState.OPEN]
+    closed = sa.and_(journal.c.state.in_(resolved), journal.c.closed_at < before)
     return sum(
         _delete(database, key, old, until)
         for key, old in ((log.c.log_id, log.c.logged_at < before), (journal.c.idempotency_key, closed))
@@ -45,7 +47,7 @@ def runs_at_work(database: Database, tables: Tables) -> set[str]:
     queries = (
         sa.select(h.c.sync_run_id).where(is_claimed(h)).distinct(),
         sa.select(line.c.sync_run_id).where(is_claimed(line)).distinct(),
-        sa.select(journal.c.run_id).where(journal.c.state == "OPEN").distinct(),
+        sa.select(journal.c.run_id).where(journal.c.state == EntryState.OPEN).distinct(),
         sa.select(boards.c.run_id).where(boards.c.run_id.is_not(None)),
     )
     return {run_id for query in queries for run_id in database.column(query)}

@@ -22,6 +22,7 @@ from order_sync.database.conditions import of_each_row, waits
 from order_sync.database.connection import WritableDatabase, chunks, in_transaction
 from order_sync.database.entries import (
     Entry,
+    EntryState,
     Operation,
     Sent,
     entries_in_doubt,
@@ -39,6 +40,7 @@ from order_sync.database.queue_rows import (
     write_rejections,
 )
 from order_sync.database.tables import Tables
+from order_sync.database.watch import WatchList
 from order_sync.database.writes import expect_none, lost, set_by_key
 from order_sync.orders.errors import LeaseLost, Rejected, Transient
 from order_sync.orders.states import State
@@ -84,13 +86,13 @@ class Journal(BoardLease):
                 operation=entry.operation,
                 keys=json.dumps(entry.keys),
                 body=entry.body,
-                state="OPEN",
+                state=EntryState.OPEN,
                 run_id=self.run_id,
                 opened_at=now,
                 sent_at=now,
             )
         )
-        self._expect_entry(connection, entry, state="OPEN")
+        self._expect_entry(connection, entry, state=EntryState.OPEN)
 
     @in_transaction
     def sending_again(self, connection: sa.Connection, entry: Entry) -> None:
@@ -126,6 +128,7 @@ class Journal(BoardLease):
         rejected: Mapping[str, Rejected] | None = None,
         unsettled: Mapping[str, Transient] | None = None,
         request_id: str | None = None,
+        watch: bool = False,
     ) -> None:
         """Writes ids and rejections into the queue rows and closes the entry, in one transaction.
 
@@ -133,19 +136,22 @@ class Journal(BoardLease):
         `created` maps a key to monday's id, `rejected` a key to the reason, `unsettled` a key to why it is neither
         yet; all of it is logged, with monday's `request_id`. Ids are written whether or not the
         rows' own lease has expired: they are facts of the board, and whoever holds the board may record them.
+        `watch` an entry that was in doubt: what it created may turn up a second time.
         """
         journal = self._tables.journal
         mine = journal.c.idempotency_key == entry.idempotency_key
         now = self._renew(connection)
         before = connection.execute(sa.select(journal.c.state, journal.c.run_id).where(mine)).first()
-        if before is None or before.state != "OPEN":
+        if before is None or before.state != EntryState.OPEN:
             if before is not None and before.run_id == self.run_id:
                 return  # closed by this run: the answer to its COMMIT was lost
             raise self._resolved_by_another(entry)
+        state = EntryState.WATCHED if watch else EntryState.CLOSED
+        more = {"sent_at": now} if watch else {"body": sa.null()}
         connection.execute(
             sa.update(journal)
-            .where(mine, journal.c.state == "OPEN")
-            .values(state="CLOSED", closed_at=now, body=sa.null(), run_id=self.run_id)
+            .where(mine, journal.c.state == EntryState.OPEN)
+            .values({"state": state, "closed_at": now, "run_id": self.run_id, **more})
         )
         self._write_ids(connection, entry.operation, created or {}, now, sent_rows(entry) if created else NOTHING)
         write_rejections(connection, self._tables, entry.operation, rejected or {})
@@ -154,7 +160,7 @@ class Journal(BoardLease):
         self._log(connection, now, entry.operation, "created", ids=created, request=request, sent=sent)
         self._log(connection, now, entry.operation, "rejected", reasons=rejected, request=request, sent=sent)
         self._log(connection, now, entry.operation, "unsettled", reasons=unsettled, request=request, sent=sent)
-        self._expect_entry(connection, entry, state="CLOSED")
+        self._expect_entry(connection, entry, state=state)
         if entry.operation is Operation.GROUPS:  # the ids of others were looked at where they went on record
             expect_groups(connection, self._tables, self.board_id, created or {})
         expect_rejections(connection, self._tables, entry.operation, rejected or {})
@@ -255,6 +261,16 @@ class Journal(BoardLease):
         self._log(connection, now, operation, "rejected", reasons=rejected)
         expect_rejections(connection, self._tables, operation, rejected)
 
+    @property
+    def watch_list(self) -> WatchList:
+        """What was resolved in doubt on this board."""
+        return WatchList(self._database, self._tables, board_id=self.board_id)
+
+    @in_transaction
+    def note(self, connection: sa.Connection, operation: Operation, outcome: str, ids: Mapping[str, str]) -> None:
+        """Logs what became of rows, monday's ids by their keys, where nothing else is written."""
+        self._log(connection, self._renew(connection), operation, outcome, ids=ids)
+
     def in_doubt(self, operation: Operation | None = None) -> list[Entry]:
         """Every open entry of the board: the answer never came, or was never recorded."""
         return entries_in_doubt(self._database, self._tables, self.board_id, operation)
@@ -294,7 +310,7 @@ class Journal(BoardLease):
         found = connection.execute(
             sa.select(*columns).where(journal.c.idempotency_key == entry.idempotency_key)
         ).first()
-        if found is not None and found.state == "CLOSED" and found.run_id != self.run_id:
+        if found is not None and found.state != EntryState.OPEN and found.run_id != self.run_id:
             raise self._resolved_by_another(entry)
         if found is None or any(getattr(found, name) != value for name, value in values.items()):
             raise lost(f"request {entry.idempotency_key} was not on record")

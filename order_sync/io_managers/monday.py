@@ -29,6 +29,7 @@ from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
 from order_sync.sync.board_work import BoardWork, Done, Group, Site, Step, groups_of, read_sites
 from order_sync.sync.rows import Row
+from order_sync.sync.twins import Found
 from order_sync.sync.writer import BoardWriter
 from order_sync.text.counted import counted
 from order_sync.text.excerpt import IN_REPORT, log_first
@@ -64,6 +65,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
     _held_renewed_at: float = PrivateAttr(default=0.0)
     _tidied: bool = PrivateAttr(default=False)
     _worked_on: set[int] = PrivateAttr(default_factory=set)  # boards that had rows in any step
+    _looked: set[int] = PrivateAttr(default_factory=set)  # boards that were looked at for twins
+    _twins: Found = PrivateAttr(default_factory=Found)  # those that were found and not yet reported
     _refused: BoardRefused | None = PrivateAttr(default=None)  # the last board that took no rows
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -118,6 +121,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         started = perf_counter()
         done, boards = self._work(context, rows, STEPS[name])
         metadata = self._tell_groups(rows, boards) if name == "monday_groups" else self._tell_rows(context, rows, done)
+        metadata |= self._tell_twins()
         if name == "monday_groups" and client.api_version is not None:
             metadata["API version"] = str(client.api_version)
             if client.api_version.warning:
@@ -182,13 +186,15 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
         A rule may have changed since: an order that an earlier run sent to another board must not be sent twice.
         """
-        for board_id in self.sql_server.boards_in_doubt(self._registry.is_over):
+        watched = set(self.sql_server.boards_watched()) - self._looked
+        for board_id in sorted(watched.union(self.sql_server.boards_in_doubt(self._registry.is_over))):
             if board_id in by_board:
                 continue
             try:
                 with self._holding(context, board_id):
                     pass
             except BoardRefused as error:
+                self._looked.add(board_id)
                 log.warning("requests to board %d are in doubt and cannot be looked up: %s", board_id, error)
 
     def _still_in_doubt(self, rows: Sequence[Row]) -> dict[str, str]:
@@ -211,6 +217,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
             "rejected": sum(board["rejected"] for board in boards),
             "groups": self._links(rows),
         }
+
+    def _tell_twins(self) -> dict[str, Any]:
+        """What was created twice although it was looked for first, and what became of it; mostly nothing."""
+        found, self._twins = self._twins, Found()
+        told = {"twins archived": sum(map(len, found.archived.values())), "twins left": len(found.left)}
+        return {name: count for name, count in told.items() if count}
 
     def _links(self, rows: Sequence[Row]) -> dg.MetadataValue[Any]:
         """The groups with their items wanted, each a link to its board at the group."""
@@ -317,6 +329,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
         with journal.holding_board(waiting, name=site.board.name, url=site.board.url):
             self._held, self._held_renewed_at = journal, monotonic()
             try:
+                if board_id not in self._looked:
+                    self._looked.add(board_id)
+                    self._twins.add(writer.twins.look())
                 if resolved := writer.recover():
                     context.log.info(f"looked at {counted(resolved, 'request')} that an earlier run left in doubt")
                 if not self._tidied:

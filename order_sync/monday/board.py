@@ -199,6 +199,16 @@ def find_subitems(reader: MondayReader, parents: Iterable[str], column: str) -> 
     return found
 
 
+def find_all_subitems(reader: MondayReader, parents: Iterable[str], column: str) -> dict[str, list[str]]:
+    """The ids of all active subitems under these items, by the text in `column`, the oldest first."""
+    found: dict[str, list[str]] = {}
+    for item in items_by_id(reader, operations.SUBITEMS, parents, {"ids": [column]}, parts=SUBITEM_PARTS).values():
+        for subitem in item.get("subitems") or [] if is_active(item) else []:
+            if is_active(subitem) and (text := text_of(subitem, column)):
+                found.setdefault(text.strip().lower(), []).append(str(subitem["id"]))
+    return {key: sorted(ids, key=int) for key, ids in found.items()}
+
+
 def subitems_of(reader: MondayReader, parents: Collection[str], column: str) -> dict[str, dict[str, str]]:
     """Subitem ids by the text in `column`, by parent item. Raises Transient if monday does not show a parent."""
     items = items_by_id(reader, operations.SUBITEMS, parents, {"ids": [column]}, parts=SUBITEM_PARTS)

@@ -56,6 +56,14 @@ CREATE_SUBITEM = gql(
     }}
     """
 ).document
+ARCHIVE_ITEM = gql(
+    f"""
+    mutation ArchiveItems($item: ID!) {{
+      archive_item(item_id: $item) {{ id }}
+      {COMPLEXITY}
+    }}
+    """
+).document
 SHARED = frozenset({"board", "labels"})
 
 _VERSIONS = "version { value kind } versions { value kind }"
@@ -139,6 +147,20 @@ query Subitems($items: [ID!], $ids: [String!]) {
   }
   complexity { before query after reset_in_x_seconds }
 }
+"""
+ME = f"query Me {{ me {{ id }} {COMPLEXITY} }}"
+_TOUCHED = "id state creator_id created_at updated_at updates(limit: 1) { id }"
+# Whether anybody has touched an item, and what is under it.
+TWINS = f"""
+query Twins($items: [ID!], $ids: [String!], $own: [String!]) {{
+  items(ids: $items, limit: 100) {{
+    {_TOUCHED}
+    parent_item {{ id }}
+    column_values(ids: $ids) {{ id text }}
+    subitems {{ {_TOUCHED} column_values(ids: $own) {{ id text }} }}
+  }}
+  {COMPLEXITY}
+}}
 """
 PLACED_BY_KEY = f"""
 query PlacedByKey(

@@ -75,8 +75,10 @@ def text_id(value: Any) -> str | None:
 # ---- whole answers ----------------------------------------------------------------------------------------
 
 # Fields whose objects have the id of a board or an item; those of all others are texts.
-_NUMBERED = frozenset({"boards", "board", "items", "subitems", "create_board", "create_item", "create_subitem"})
-_LISTS = frozenset({"boards", "columns", "groups", "items", "subitems", "column_values"})
+_NUMBERED = frozenset(
+    {*("boards", "board", "items", "subitems", "parent_item"), *("create_board", "create_item", "create_subitem")}
+)
+_LISTS = frozenset({"boards", "columns", "groups", "items", "subitems", "column_values", "updates"})
 # What is never null; a list or a row that is missing is for lists.py to ask for again.
 _ALWAYS = frozenset(
     {
@@ -86,8 +88,8 @@ _ALWAYS = frozenset(
 )
 _NUMBERS = frozenset({"items_count", "items_limit", "progress_percentage"})
 _FLAGS = frozenset({"archived", "deleted", "report_created"})
-# Read without trust by who asks for them (columns.py, version.py, fit.py).
-_FREE = frozenset({"settings", "versions", "required_column_ids"})
+# Read without trust where they are asked for (columns.py, version.py, fit.py, sync/twins.py).
+_FREE = frozenset({"settings", "versions", "required_column_ids", "creator_id", "created_at", "updated_at"})
 _TEXTS = frozenset(
     {
         *("name", "url", "title", "type", "text", "cursor", "state", "value", "kind", "status", "hierarchy_type"),

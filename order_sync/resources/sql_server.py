@@ -27,6 +27,7 @@ from order_sync.database.schema import upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.sql_server import is_transient
 from order_sync.database.tables import TableNames, Tables, make_tables
+from order_sync.database.watch import boards_watched
 from order_sync.monday.budget import Budget
 from order_sync.orders.mapping import ColumnMapping, load_mapping
 from order_sync.sync.account_budget import AccountBudget
@@ -137,6 +138,10 @@ class SqlServerResource(ReadOnlySqlServerResource):
     def boards_in_doubt(self, is_over: Callable[[str], bool]) -> list[int]:
         """Boards with requests whose outcome is not known."""
         return boards_in_doubt(self.database, self.tables, is_over, timedelta(seconds=self.board_lease_seconds))
+
+    def boards_watched(self) -> list[int]:
+        """Boards on which something that was created in doubt may turn up a second time."""
+        return boards_watched(self.database, self.tables)
 
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
         """The complexity that is left to an account, shared by every run on this database."""

@@ -162,7 +162,7 @@ class BulkImport:
         entry = self._noted(entry, job=job)
         log.info("importing %d items as job %s", len(rows), job["job_id"])
         outcome = self.finish(entry)
-        self._journal.close(entry, created=outcome.created)
+        self._journal.close(entry, created=outcome.created, watch=outcome.doubtful)
         seconds = self._client.clock.now() - started
         self._row_seconds = max(0.0, seconds - POLL_SECONDS) / len(rows)
         log.info("imported %d of %d items in %.0f s", len(outcome.created), len(rows), seconds)
@@ -335,6 +335,7 @@ class BulkImport:
             first = next(iter(failed.values()))
             log.warning("%d items were not imported, the first because of: %s", len(failed), first)
         self._look_up(entry, outcome, set(failed))
+        outcome.doubtful = len(outcome.created) + len(failed) < len(entry.keys)
         left = [key for key in skipped if key not in outcome.created]
         if left and not _is_long_over(entry):
             raise Transient(

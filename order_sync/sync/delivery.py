@@ -43,6 +43,7 @@ class Outcome:
     waiting: dict[str, str] = field(default_factory=dict)
     fatal: OrderSyncError | None = None
     request_id: str | None = None
+    doubtful: bool = False  # it was in doubt: what was created may turn up a second time
 
 
 class Spent(Exception):
@@ -116,7 +117,7 @@ class Delivery:
         try:
             return self._deliver(entry, doubted_since=since)
         except (Rejected, Spent):
-            return Outcome()  # nothing took effect; the rows get requests of their own
+            return Outcome(doubtful=True)  # nothing took effect; the rows get requests of their own
 
     def settle(self, entry: Entry, since: float) -> None:
         """Waits until monday can no longer be executing what was last sent at `since`, and shows all that it did."""
@@ -172,6 +173,7 @@ class Delivery:
                     if doubted_since is None and not isinstance(error, NotMonday):
                         self._journal.close(entry)  # refused as a whole, and never sent before
                     raise
+                outcome.doubtful = doubted_since is not None
                 return self._without_doubts(entry, outcome)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -194,6 +196,7 @@ class Delivery:
             doubtful = [key for key, error in outcome.again.items() if not error.no_effect]
             if not doubtful:
                 break
+            outcome.doubtful = True
             self._client.wait(pause)
             found = self.find(entry)
             for key in doubtful:
@@ -212,7 +215,7 @@ class Delivery:
         if len(found) < len(entry.keys) and self._unsettled_seconds(entry, since) > 0:
             self.settle(entry, since)
             found = self.find(entry)
-        return Outcome(created=found) if found else None
+        return Outcome(created=found, doubtful=True) if found else None
 
 
 def keys_on_board(entry: Entry, column: str) -> dict[str, str]:

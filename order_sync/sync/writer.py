@@ -31,6 +31,7 @@ from order_sync.sync.batches import SMALLEST_SHARE, Batches
 from order_sync.sync.bulk_import import BulkImport
 from order_sync.sync.delivery import Delivery, Locked, Outcome, Spent
 from order_sync.sync.rows import Look, Mend, NewRow
+from order_sync.sync.twins import Twins
 from order_sync.text.excerpt import IN_TRACE, log_first
 
 log = logging.getLogger("order_sync.monday")
@@ -79,6 +80,13 @@ class BoardWriter:
             settle_seconds=settle_seconds,
             search_seconds=search_seconds,
             on_locked=self._on_locked,
+        )
+        self.twins = Twins(
+            client,
+            journal,
+            self.delivery,
+            item_key_column=item_key_column,
+            subitem_key_column=subitem_key_column,
         )
         self._bulk = BulkImport(
             client,
@@ -246,12 +254,12 @@ class BoardWriter:
             self._client.wait(LOCK_WAIT)
             return None, True
         except Spent:
-            return Outcome(), True
+            return Outcome(doubtful=True), True
         except Transient as error:
             if error.no_effect or not rows.failed():
                 raise
             self.delivery.settle(entry, self._client.clock.now())
-            outcome = Outcome(created=self.delivery.find(entry))
+            outcome = Outcome(created=self.delivery.find(entry), doubtful=True)
             if entry.operation is Operation.ITEMS and not outcome.created and error.code == "no_answer":
                 # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.
                 raise
@@ -311,6 +319,7 @@ class BoardWriter:
             rejected=outcome.rejected,
             unsettled=outcome.again | {key: Transient(reason) for key, reason in outcome.waiting.items()},
             request_id=outcome.request_id,
+            watch=outcome.doubtful and entry.operation is not Operation.GROUPS,
         )
 
     def _on_locked(self) -> bool:

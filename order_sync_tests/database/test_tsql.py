@@ -26,7 +26,7 @@ from order_sync.database import audit, catalog, check, expected, rights, schema
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
-from order_sync.database.entries import Entry, Operation, boards_in_doubt
+from order_sync.database.entries import Entry, EntryState, Operation, boards_in_doubt
 from order_sync.database.held import Cause, held_orders
 from order_sync.database.housekeeping import expire, runs_at_work
 from order_sync.database.journal import Journal
@@ -35,6 +35,7 @@ from order_sync.database.requeue import requeue
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.states import header_states, line_states
 from order_sync.database.tables import make_tables
+from order_sync.database.watch import boards_watched
 from order_sync.demo.samples import arriving_orders, insert_orders
 from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import ColumnMapping
@@ -117,6 +118,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         assert done.records
 
     synced = expected.of_run("run-1", State.SYNCED)
+    watch = journal.watch_list
     its_line = next(row["delta_uuid"] for row in lines if row["record_uuid"] == headers[0]["record_uuid"])
 
     def with_odd_header(delta_uuid: str, record_uuid: str) -> None:
@@ -173,6 +175,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "journal_amend": lambda: journal.amend(entry("a", Operation.GROUPS)),
         "journal_recent_imports": lambda: journal.recent_imports(timedelta(hours=1)),
         "boards_in_doubt": lambda: boards_in_doubt(database, tables),
+        "boards_watched": lambda: boards_watched(database, tables),
+        "watch_list": lambda: watch.entries([EntryState.WATCHED, EntryState.LISTED]),
+        "watch_named_items": lambda: watch.named(
+            Operation.ITEMS, {headers[0]["delta_uuid"]: headers[0]["record_uuid"]}
+        ),
+        "watch_named_subitems": lambda: watch.named(Operation.SUBITEMS, {its_line: lines[0]["line_uuid"]}),
+        "watch_homes": lambda: watch.homes(["1", "2"]),
+        "watch_looked": lambda: watch.looked([entry("a", Operation.GROUPS)], last=True),
+        "journal_note": lambda: journal.note(Operation.ITEMS, "twin left", dict.fromkeys(item_ids, "1")),
+        "audit_twins_left": lambda: audit.twins_left(queue, "run-1"),
         "journal_in_doubt": lambda: journal.in_doubt(Operation.GROUPS),
         "journal_close_groups": lambda: journal.close(entry("a", Operation.GROUPS), created={"T": "topics"}),
         "journal_adopt_lines": lambda: journal.adopt_lines({("r", "l"): (1, 2)}),

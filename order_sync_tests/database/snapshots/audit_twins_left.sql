@@ -1,0 +1,3 @@
+SELECT [ORDER_SYNC_LOG].operation, [ORDER_SYNC_LOG].delta_uuid, [ORDER_SYNC_LOG].monday_id
+FROM [ORDER_SYNC_LOG]
+WHERE [ORDER_SYNC_LOG].run_id = ? AND [ORDER_SYNC_LOG].outcome = ? ORDER BY [ORDER_SYNC_LOG].monday_id;

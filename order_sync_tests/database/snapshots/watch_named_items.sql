@@ -1,0 +1,7 @@
+SELECT [ORDER_LIST_DELTA].delta_uuid AS own, [ORDER_LIST_DELTA].monday_item_id AS id
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].delta_uuid IN (?);
+
+SELECT [ORDER_SYNC_ITEMS].record_uuid AS own, [ORDER_SYNC_ITEMS].item_id AS id
+FROM [ORDER_SYNC_ITEMS]
+WHERE [ORDER_SYNC_ITEMS].record_uuid IN (?);

@@ -1,0 +1,221 @@
+"""What was created in doubt is watched: a twin that turns up late is archived, or reported where it must not be.
+
+In: a request that monday executed twice, because it had forgotten the key and its search was later than any look.
+Out: one of each on the board, or both and the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from order_sync.database.entries import EntryState, Operation
+from order_sync.emulator import Fault, FaultKind
+from order_sync.orders.states import State
+from order_sync.settings import EMBEDDED_BOARD
+from order_sync.sync.rows import NewRow
+from order_sync.sync.twins import Found
+from order_sync_tests.contract.site import new_uuid, set_clock
+from order_sync_tests.sync.stage import SHARED, SharedClock, Stage
+
+VERY_LATE = 600.0  # than a look-up waits for
+BOTH = [Operation.ITEMS, Operation.SUBITEMS]
+
+
+def doubled(stage: Stage, operation: Operation, count: int = 3) -> list[NewRow]:
+    """Rows that were created twice: of subitems, which are never looked for too late, monday hides the first ones."""
+    rows = stage.wanted(operation, count)
+    if operation is Operation.SUBITEMS:
+        stage.faults(Fault(kind=FaultKind.RESET_AFTER, operation="create_subitem", nth=1))
+        stage.create(operation, rows, first_batch=count)
+        for row in rows:
+            somebody(stage, create_subitem(row), who="a-token")
+        stage.faults()
+        return rows
+    stage.crash(operation, rows, after=True)
+    stage.emulator.configure(lookup_lag_s=VERY_LATE, idempotency_retention_s=0.000_001)
+    with stage.writer(run_id="run-2", clock=SharedClock(stage.emulator)) as writer:
+        writer.recover()
+    stage.emulator.advance(VERY_LATE)
+    assert {len(ids) for ids in stage.items().values()} == {2}
+    return rows
+
+
+def create_subitem(row: NewRow) -> str:
+    values = json.dumps(row.variables["values"])
+    return f'create_subitem(parent_item_id: {row.variables["parent"]}, item_name: "T", column_values: {values})'
+
+
+def somebody(stage: Stage, field: str, *, who: str = "somebody") -> str:
+    answer = httpx.post(
+        stage.emulator.url,
+        json={"query": f"mutation {{ made: {field} {{ id }} }}"},
+        headers={"Authorization": who},
+        trust_env=False,
+    ).json()
+    return str(answer["data"]["made"]["id"])
+
+
+def look(stage: Stage, run_id: str = "run-3", **how: Any) -> Found:
+    with stage.writer(run_id=run_id, clock=SharedClock(stage.emulator)) as writer:
+        return writer.twins.look(**how)
+
+
+def states(stage: Stage) -> set[str]:
+    return {row["state"] for row in stage.site.rows(stage.site.tables.journal)}
+
+
+def first_items(stage: Stage) -> dict[str, str]:
+    """By delta_uuid the items that the tables do not name: those that the first request made."""
+    return {key: min(ids, key=int) for key, ids in stage.items().items()}
+
+
+@pytest.mark.parametrize("operation", BOTH)
+def test_a_twin_that_turns_up_late_is_archived(stage: Stage, operation: Operation) -> None:
+    rows = doubled(stage, operation)
+    found = look(stage)
+    assert (sorted(map(len, found.archived.values())), found.left) == ([1] * 3, {})
+    stage.check_once(operation, rows)
+    lines = stage.site.rows(stage.site.tables.log, outcome="twin archived")
+    assert {line["delta_uuid"] for line in lines} == {row.key for row in rows}
+
+
+def test_the_item_that_the_tables_name_stays(stage: Stage) -> None:
+    rows = doubled(stage, Operation.ITEMS)
+    look(stage)
+    named = {row["delta_uuid"]: [str(row["monday_item_id"])] for row in stage.site.rows(stage.site.tables.header_queue)}
+    assert stage.items() == {row.key: named[row.key] for row in rows}
+
+
+def test_the_oldest_stays_where_the_tables_name_none(stage: Stage) -> None:
+    doubled(stage, Operation.ITEMS)
+    oldest = first_items(stage)
+    for row in stage.site.rows(stage.site.tables.header_queue):
+        stage.site.change(stage.site.tables.header_queue, {"monday_item_id": None}, delta_uuid=row["delta_uuid"])
+        stage.site.change(
+            stage.site.tables.items, {"item_id": 1}, record_uuid=row["record_uuid"]
+        )  # one that was deleted since
+    look(stage)
+    assert stage.items() == {key: [item] for key, item in oldest.items()}
+
+
+def edit(stage: Stage, item: str) -> None:
+    stage.emulator.advance(60)
+    somebody(
+        stage, f'change_multiple_column_values(board_id: {EMBEDDED_BOARD}, item_id: {item}, column_values: "{{}}")'
+    )
+
+
+def add_subitem(stage: Stage, item: str) -> None:
+    somebody(stage, f'create_subitem(parent_item_id: {item}, item_name: "A note")')
+
+
+@pytest.mark.parametrize(("deed", "reason"), [(edit, "changed after"), (add_subitem, "has no subitem like")])
+def test_a_twin_that_somebody_has_touched_stays_and_is_reported(stage: Stage, deed: Any, reason: str) -> None:
+    rows = doubled(stage, Operation.ITEMS)
+    touched = first_items(stage)[rows[0].key]
+    deed(stage, touched)
+    found = look(stage)
+    assert len(found.archived) == 2
+    assert reason in found.left[touched]
+    assert len(stage.items()[rows[0].key]) == 2
+    assert [line["monday_id"] for line in stage.site.rows(stage.site.tables.log, outcome="twin left")] == [int(touched)]
+
+
+def test_a_twin_under_which_the_tables_have_a_subitem_stays(stage: Stage) -> None:
+    rows = doubled(stage, Operation.ITEMS)
+    home = first_items(stage)[rows[0].key]
+    at = {"board_id": EMBEDDED_BOARD, "run_id": "run-1", "written_at": stage.site.now()}
+    line = {"line_uuid": new_uuid(), "record_uuid": new_uuid(), "subitem_id": 1, "parent_item_id": int(home)}
+    stage.site.insert(stage.site.tables.subitems, line | at)
+    assert "the tables have a subitem" in look(stage).left[home]
+
+
+def test_a_twin_of_somebody_else_stays(stage: Stage) -> None:
+    """As one who duplicates an item on the board: the copy has its key."""
+    rows = stage.wanted(Operation.ITEMS, 1)
+    stage.crash(Operation.ITEMS, rows, after=True)
+    with stage.writer(run_id="run-2") as writer:
+        writer.recover()
+    values = json.dumps(rows[0].variables["values"])
+    copy = somebody(stage, f'create_item(board_id: {EMBEDDED_BOARD}, item_name: "T", column_values: {values})')
+    assert "somebody else" in look(stage).left[copy]
+    assert len(stage.items()[rows[0].key]) == 2
+
+
+def test_what_monday_does_not_archive_is_reported_and_looked_at_again(stage: Stage) -> None:
+    rows = doubled(stage, Operation.ITEMS)
+    stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="archive_item", aliases=(1,), failure="final"))
+    found = look(stage)
+    assert (len(found.archived), len(found.left)) == (2, 1)
+    stage.faults()
+    assert len(look(stage, "run-4").archived) == 1
+    stage.check_once(Operation.ITEMS, rows)
+
+
+def test_nothing_in_doubt_is_no_call(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS)
+    stage.create(Operation.ITEMS, rows)
+    before = len(stage.emulator.requests())
+    look(stage)
+    assert len(stage.emulator.requests()) == before
+    assert states(stage) == {EntryState.CLOSED}
+
+
+def test_a_hundred_keys_are_one_call(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 100)
+    stage.crash(Operation.ITEMS, rows, after=True, first_batch=100)
+    with stage.writer(run_id="run-2") as writer:
+        writer.recover()
+    before = len(stage.emulator.requests())
+    look(stage)
+    assert len(stage.emulator.requests()) == before + 1
+
+
+def test_an_entry_is_watched_for_an_hour_and_then_listed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubled(stage, Operation.ITEMS)
+    look(stage)
+    for minutes, state in ((29, EntryState.WATCHED), (2, EntryState.WATCHED), (28, EntryState.WATCHED)):
+        set_clock(monkeypatch, timedelta(minutes=minutes))
+        look(stage)
+        assert states(stage) == {state}
+    set_clock(monkeypatch, timedelta(minutes=3))
+    look(stage)
+    assert states(stage) == {EntryState.LISTED}
+    before = len(stage.emulator.requests())
+    look(stage)
+    assert len(stage.emulator.requests()) == before
+    look(stage, states=(EntryState.WATCHED, EntryState.LISTED), last=True)
+    assert states(stage) == {EntryState.CLOSED}
+
+
+def test_a_clock_that_jumps_does_not_end_the_watch(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = doubled(stage, Operation.ITEMS)
+    stage.emulator.configure(lookup_lag_s=10 * VERY_LATE)
+    set_clock(monkeypatch, timedelta(hours=2))
+    assert look(stage).archived == {}
+    stage.emulator.advance(10 * VERY_LATE)
+    assert len(look(stage, "run-4").archived) == 3
+    stage.check_once(Operation.ITEMS, rows)
+
+
+def test_a_search_that_fails_leaves_it_to_the_next_run(stage: Stage) -> None:
+    rows = doubled(stage, Operation.ITEMS)
+    stage.faults(Fault(kind=FaultKind.HTTP_503_EMPTY, operation="query"))
+    assert look(stage) == Found()
+    stage.faults()
+    assert len(look(stage, "run-4").archived) == 3
+    stage.check_once(Operation.ITEMS, rows)
+    assert {row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)} == {State.PENDING}
+
+
+def test_what_a_live_run_created_in_doubt_is_watched_too(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS)
+    stage.faults(Fault(kind=FaultKind.RESET_AFTER, operation="create_item", nth=1))
+    with stage.writer() as writer:
+        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+    assert EntryState.WATCHED in states(stage)
