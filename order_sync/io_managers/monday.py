@@ -28,6 +28,7 @@ from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
 from order_sync.sync.board_work import BoardWork, Done, Group, Site, Step, groups_of, read_sites
+from order_sync.sync.delivery import Patience
 from order_sync.sync.rows import Row
 from order_sync.sync.twins import Found
 from order_sync.sync.writer import BoardWriter
@@ -318,8 +319,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             journal,
             item_key_column=mapping.items.key_column,
             subitem_key_column=mapping.subitems.key_column,
-            settle_seconds=self.monday.settle_seconds,
-            search_seconds=self.monday.search_seconds,
+            patience=Patience(settle=self.monday.settle_seconds, search=self.monday.search_seconds),
             writers=self.monday.writers,
             bulk_rows=self.monday.bulk_rows,
             labels=site.board.labels,

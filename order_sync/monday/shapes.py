@@ -76,7 +76,10 @@ def text_id(value: Any) -> str | None:
 
 # Fields whose objects have the id of a board or an item; those of all others are texts.
 _NUMBERED = frozenset(
-    {*("boards", "board", "items", "subitems", "parent_item"), *("create_board", "create_item", "create_subitem")}
+    {
+        *("boards", "board", "items", "subitems", "parent_item"),
+        *("create_board", "create_item", "create_subitem", "archive_item"),
+    }
 )
 _LISTS = frozenset({"boards", "columns", "groups", "items", "subitems", "column_values", "updates"})
 # What is never null; a list or a row that is missing is for lists.py to ask for again.

@@ -46,6 +46,14 @@ class Outcome:
     doubtful: bool = False  # it was in doubt: what was created may turn up a second time
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long it takes until all that a request did is there to be seen, in seconds."""
+
+    settle: float = 65.0  # after a request left monday no longer executes it
+    search: float = 90.0  # after a row was made monday's search shows it
+
+
 class Spent(Exception):
     """The idempotency key keeps an answer that proves no effect: only a new key can go on."""
 
@@ -64,13 +72,9 @@ class Delivery:
         *,
         item_key_column: str,
         subitem_key_column: str,
-        settle_seconds: float,
-        search_seconds: float,
+        patience: Patience,
         on_locked: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`settle_seconds` after a request left monday no longer executes it; `search_seconds` after a row was made
-        monday's search shows it.
-        """
         self._client = client
         self._journal = journal
         self._key_columns = {
@@ -78,8 +82,7 @@ class Delivery:
             Operation.IMPORT: item_key_column,
             Operation.SUBITEMS: subitem_key_column,
         }
-        self._settle_seconds = settle_seconds
-        self._search_seconds = search_seconds
+        self._patience = patience
         self._on_locked = on_locked  # are there others of us to wait for?
 
     def admit(
@@ -127,11 +130,11 @@ class Delivery:
             self._journal.renew()
 
     def _unsettled_seconds(self, entry: Entry, since: float) -> float:
-        return since + self._settle_seconds + self._lateness(entry.operation) - self._client.clock.now()
+        return since + self._patience.settle + self._lateness(entry.operation) - self._client.clock.now()
 
     def _lateness(self, operation: Operation) -> float:
         """How much later than a row is made a look-up may show it."""
-        return self._search_seconds if operation in SEARCHED else 0.0
+        return self._patience.search if operation in SEARCHED else 0.0
 
     def find(self, entry: Entry, among: Collection[str] | None = None) -> dict[str, str]:
         """The entry's rows that are on the board, or those `among` them: monday's id by key."""

@@ -29,13 +29,14 @@ from order_sync.monday.pacing import BODY_BYTES
 from order_sync.orders.errors import BoardRefused, Rejected, Transient
 from order_sync.sync.batches import SMALLEST_SHARE, Batches
 from order_sync.sync.bulk_import import BulkImport
-from order_sync.sync.delivery import Delivery, Locked, Outcome, Spent
+from order_sync.sync.delivery import Delivery, Locked, Outcome, Patience, Spent
 from order_sync.sync.rows import Look, Mend, NewRow
 from order_sync.sync.twins import Twins
 from order_sync.text.excerpt import IN_TRACE, log_first
 
 log = logging.getLogger("order_sync.monday")
 
+USUAL = Patience()
 TEMPLATES: Mapping[Operation, DocumentNode] = {
     Operation.GROUPS: operations.CREATE_GROUP,
     Operation.ITEMS: operations.CREATE_ITEM,
@@ -63,8 +64,7 @@ class BoardWriter:
         *,
         item_key_column: str,
         subitem_key_column: str,
-        settle_seconds: float = 65.0,
-        search_seconds: float = 90.0,
+        patience: Patience = USUAL,
         writers: int = 1,
         bulk_rows: int = 0,
         labels: Labels = MappingProxyType({}),
@@ -77,8 +77,7 @@ class BoardWriter:
             journal,
             item_key_column=item_key_column,
             subitem_key_column=subitem_key_column,
-            settle_seconds=settle_seconds,
-            search_seconds=search_seconds,
+            patience=patience,
             on_locked=self._on_locked,
         )
         self.twins = Twins(

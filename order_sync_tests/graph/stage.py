@@ -193,6 +193,7 @@ def stage_in(
         patch.setenv("DAGSTER_HOME", str(folder))
         patch.setenv("ORDER_SYNC_HOME", str(folder / "home"))
         patch.setenv("ORDER_SYNC_MONDAY_URL", emulator.url)
+        patch.setenv("ORDER_SYNC_SEARCH_SECONDS", "0.2")  # the local monday's search is not late unless a test says so
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.chdir(folder)

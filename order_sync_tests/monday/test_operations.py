@@ -56,8 +56,9 @@ def test_no_document_is_forgotten() -> None:
     }
     queries |= {"ITEM_STATES", "ITEM_TEXTS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
-    queries |= {"BOARD_ITEMS", "ITEM_PLACES"}
+    queries |= {"BOARD_ITEMS", "ITEM_PLACES", "ME", "TWINS"}
     assert names == queries | {
+        "ARCHIVE_ITEM",
         "INGEST_ITEMS",
         "CREATE_BOARD",
         "CREATE_COLUMN",

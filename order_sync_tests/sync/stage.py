@@ -30,7 +30,7 @@ from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.monday.values import to_json
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync.sync.delivery import Outcome
+from order_sync.sync.delivery import Outcome, Patience
 from order_sync.sync.rows import NewRow
 from order_sync.sync.writer import BoardWriter
 from order_sync_tests.contract.site import Site, make_order
@@ -173,8 +173,7 @@ class Stage:
                     journal,
                     item_key_column="record_uuid",
                     subitem_key_column="line_uuid",
-                    settle_seconds=settle,
-                    search_seconds=search,
+                    patience=Patience(settle=settle, search=search),
                     writers=writers,
                     bulk_rows=bulk_rows,
                     labels=labels,
