@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -56,6 +57,13 @@ class Around(StrEnum):
     HELD = "held"  # it writes its rows only once the next run waits for it, or has ended
     RULES = "rules"  # the next run knows no rule for boards any more
     LATER = "later"  # the next run comes after half an hour: answers are forgotten, leases have expired
+    # Its search is late, and its servers lose their memory of keys between the runs.
+    LATE_3 = "3 s late, and forgetful"
+    LATE_75 = "75 s late, and forgetful"
+    HOPELESS = "later than any wait, and forgetful"  # rows are created twice, and must be healed
+    # The database's clock jumps between the runs, or under them where one is stopped; the search is 75 s late.
+    AHEAD = "two hours ahead"
+    BACK = "an hour back"
 
 
 class Sabotage(StrEnum):
@@ -67,6 +75,9 @@ class Sabotage(StrEnum):
     KEY = "no idempotency key"
     GONE = "no look for what is gone"
     ELSEWHERE = "no look at boards that the run does not go to"
+    SECOND_LOOK = "no second look, and no watch"
+    WATCH = "no watch"
+    OLD_AGE = "an old request is dropped, and no watch"
 
 
 STOPS = (Mode.STALL, Mode.ITEM_GONE, Mode.GROUP_GONE)
@@ -92,6 +103,13 @@ def applies(mode: Mode, step: Step) -> bool:
 LAG_SECONDS = 180_000.0  # ten minutes of this machine
 SLOW_ROW_MS = 60_000.0  # a fifth of a second of this machine
 HELD_SECONDS = 360_000.0  # twenty minutes of this machine: until the clock is moved on
+JUMPS = {Around.AHEAD: timedelta(hours=2), Around.BACK: timedelta(hours=-1)}
+# Here monday's time is that of this machine, so that a minute is not over before the next run begins. What a run waits
+# for, as long as in production, passes on monday's clock at once.
+SHARED_TIME = frozenset({Around.LATE_3, Around.LATE_75, Around.HOPELESS, *JUMPS})
+IN_SHARED_TIME: dict[str, float] = {"clock_speed": 1.0, "settle_seconds": 65.0, "search_seconds": 90.0}
+_SLOWLY = {"clock_speed": 1.0, "latency_ms": 0.0, "bulk_row_ms": 0.0}
+_FORGETFUL = {"faults": [], "idempotency_retention_s": 0.001}
 _DURING: dict[Around, dict[str, Any]] = {
     Around.NOT_KEPT: {"faults": [Fault(kind=FaultKind.NOT_KEPT, operation="mutation")]},
     Around.LAG: {"lookup_lag_s": LAG_SECONDS},
@@ -115,6 +133,9 @@ _DURING: dict[Around, dict[str, Any]] = {
     Around.LOCKED: {"lock_boards": True},
     Around.SLOW: {"bulk_row_ms": SLOW_ROW_MS},
     Around.HELD: {"bulk_row_ms": HELD_SECONDS * 1_000},
+    Around.LATE_3: {"lookup_lag_s": 3.0, **_SLOWLY},
+    Around.HOPELESS: {"lookup_lag_s": LAG_SECONDS, **_SLOWLY},
+    **{around: {"lookup_lag_s": 75.0, **_SLOWLY} for around in (Around.LATE_75, *JUMPS)},
 }
 
 
@@ -129,8 +150,8 @@ def afterwards(around: Around) -> dict[str, Any]:
         return _DURING[around]
     if around is Around.HELD:
         return {"bulk_row_ms": 0.0}
-    if around is Around.LATER:
-        return {"faults": [], "idempotency_retention_s": 0.001}
+    if around in (Around.LATER, Around.LATE_3, Around.LATE_75, Around.HOPELESS):
+        return _FORGETFUL
     return {"faults": []}
 
 
@@ -169,6 +190,7 @@ class Result:
     ends: list[str] = field(default_factory=list)  # how each run ended
     verdict: Verdict = field(default_factory=Verdict)
     count: int = 0  # of rows, in a soak
+    healed: int = 0  # twins that were there, and are archived
     seconds: float = 0.0
 
     def __str__(self) -> str:

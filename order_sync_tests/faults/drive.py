@@ -6,6 +6,7 @@ The second way costs a fifth: Dagster's own record and event log are a stub, eve
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -13,20 +14,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+from urllib.parse import urlsplit
 
 import dagster as dg
+import sqlalchemy as sa
 import tenacity
 
 from order_sync.assets import main_tables, monday, queue
 from order_sync.automation.jobs import JOB_NAME
 from order_sync.cli import launch
 from order_sync.database import board_lease
+from order_sync.database.connection import Database
 from order_sync.deployments import resources
-from order_sync.monday.pacing import Pacer
+from order_sync.monday.pacing import Clock, Pacer
 from order_sync.resources import runs
 from order_sync.settings import PREFIX, Settings
 from order_sync.sync import writer
@@ -34,6 +40,7 @@ from order_sync_tests.faults.cases import Way
 from order_sync_tests.faults.scenario import SPEED
 
 log = logging.getLogger("order_sync_tests.faults")
+CLOCK_FILE = "clock"
 
 
 @dataclass(frozen=True)
@@ -159,11 +166,50 @@ def quick_time() -> Iterator[None]:
     def sleep(seconds: float) -> None:
         time.sleep(seconds / SPEED)
 
+    def monotonic() -> float:
+        return time.monotonic() * SPEED
+
     with (
         mock.patch.object(tenacity.nap, "time", SimpleNamespace(sleep=sleep)),
         mock.patch.object(board_lease, "sleep", sleep),
+        mock.patch.object(board_lease, "monotonic", monotonic),
         mock.patch.object(runs, "sleep", sleep),
     ):
+        yield
+
+
+def share_time(page_url: str) -> None:
+    """From now on what this process waits for monday passes on monday's clock at once; for a process of one run."""
+    skipped = 0.0
+
+    def now(self: Clock) -> float:
+        return time.monotonic() + skipped
+
+    def sleep(self: Clock, seconds: float) -> None:
+        nonlocal skipped
+        skipped += seconds
+        # Not by httpx, whose every request is a step.
+        host, port = urlsplit(page_url).hostname, urlsplit(page_url).port
+        connection = HTTPConnection(str(host), port, timeout=60)
+        connection.request(
+            "POST", "/_emulator/clock", json.dumps({"seconds": seconds}), {"Content-Type": "application/json"}
+        )
+        connection.getresponse().read()
+        connection.close()
+
+    Clock.now, Clock.sleep = now, sleep  # type: ignore[method-assign]
+
+
+@contextmanager
+def odd_clock(home: Path) -> Iterator[None]:
+    """The database's clock is wrong by as many seconds as a file says, which may change at any time."""
+    right, wrong_by = Database.now, home / CLOCK_FILE
+
+    def now(self: Database, connection: sa.Connection) -> datetime:
+        seconds = float(wrong_by.read_text(encoding="utf-8")) if wrong_by.exists() else 0.0
+        return right(self, connection) + timedelta(seconds=seconds)
+
+    with mock.patch.object(Database, "now", now):
         yield
 
 

@@ -26,7 +26,7 @@ from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, tables_of
 from order_sync_tests.faults.cases import HELD_SECONDS, Sabotage, Way
 from order_sync_tests.faults.children import UNFORESEEN, Child
-from order_sync_tests.faults.drive import DRIVERS, WAYS, quick_time
+from order_sync_tests.faults.drive import CLOCK_FILE, DRIVERS, WAYS, quick_time, share_time
 from order_sync_tests.faults.scenario import (
     GOOD_LINK,
     LINK,
@@ -95,6 +95,7 @@ class Ground:
         driver: str = "bare",
         way: Way = Way.REQUESTS,
         sabotage: Sabotage = Sabotage.NONE,
+        shared_time: bool = False,
         **changes: Any,
     ) -> Child:
         self._runs += 1
@@ -103,6 +104,8 @@ class Ground:
         run_id, settings = f"run-{self._runs}", self.settings.model_copy(update=WAYS.get(way, {}) | changes)
 
         def run() -> None:
+            if shared_time:
+                share_time(self.emulator.page_url)
             if isinstance(strike, HalfAnswer):
                 with strike.before(self.emulator.url) as url:
                     DRIVERS[driver](settings.model_copy(update={"monday_url": url}), run_id)
@@ -161,6 +164,10 @@ class Ground:
         with self.database() as database, database.write() as connection:
             for statement in (*leases, board, sa.update(t.journal).values(opened_at=then, sent_at=then)):
                 connection.execute(statement)
+
+    def jump(self, by: timedelta) -> None:
+        """The database's clock is set wrong by that much, also under runs that go on."""
+        (self.home / CLOCK_FILE).write_text(str(by.total_seconds()), encoding="utf-8")
 
     def mend(self) -> None:
         """A person corrects the rejected rows, and `order-sync retry` frees them."""

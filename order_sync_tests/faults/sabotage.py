@@ -11,13 +11,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from order_sync.database.entries import Entry
 from order_sync.database.journal import Journal
 from order_sync.io_managers.monday import MondayIOManager
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import Reply
 from order_sync.sync import changes
 from order_sync.sync.bulk_import import BulkImport
-from order_sync.sync.delivery import Delivery
+from order_sync.sync.delivery import Delivery, Outcome
+from order_sync.sync.twins import Found, Twins
 from order_sync_tests.faults.cases import Sabotage
 
 
@@ -27,6 +29,9 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
 
     def with_another_key(self: MondayClient, body: str, *, idempotency_key: str, **more: Any) -> Reply:
         return mutate(self, body, idempotency_key=str(uuid.uuid4()), **more)
+
+    def as_if_forgotten(self: Delivery, entry: Entry, since: float) -> Outcome:
+        return Outcome(created=self.find(entry))
 
     with ExitStack() as stack:
         if part is Sabotage.JOURNAL:
@@ -41,4 +46,10 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             stack.enter_context(mock.patch.object(changes, "find_gone", return_value=set()))
         elif part is Sabotage.ELSEWHERE:
             stack.enter_context(mock.patch.object(MondayIOManager, "_resolve_elsewhere"))
+        elif part is Sabotage.SECOND_LOOK:
+            stack.enter_context(mock.patch.object(Delivery, "_unsettled_seconds", return_value=0.0))
+        elif part is Sabotage.OLD_AGE:
+            stack.enter_context(mock.patch.object(Delivery, "resolve", as_if_forgotten))
+        if part in (Sabotage.WATCH, Sabotage.SECOND_LOOK, Sabotage.OLD_AGE):
+            stack.enter_context(mock.patch.object(Twins, "look", return_value=Found()))
         yield

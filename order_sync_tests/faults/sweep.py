@@ -31,7 +31,7 @@ class Tally:
         self.modes: set[tuple[str, Way, Mode, Around, bool]] = set()
         self.missed = 0
         self.bad: list[Result] = []
-        self.rows = 0
+        self.rows = self.healed = 0
         self._started = self._told = time.monotonic()
 
     def take(self, result: Result, number: int, total: int) -> None:
@@ -45,6 +45,7 @@ class Tally:
         if case.mode is not Mode.SOAK:
             self.points.add((case.driver, case.way, case.around, case.step))
         self.rows += result.count
+        self.healed += result.healed
         self.verdict.add(result.verdict)
         if not result.verdict:
             self.bad.append(result)
@@ -94,6 +95,7 @@ def main() -> int:
     lost, doubled, wrong = len(tally.verdict.lost), len(tally.verdict.doubled), len(tally.verdict.wrong)
     if wrong or story:
         print(f"{wrong} other violations{'; the state machine found one, too' if story else ''}")
+    print(f"{tally.healed} twins were archived; those that were left count as doubled")
     print(f"{len(tally.points)} fault points x {len(tally.modes)} modes: {lost} lost, {doubled} doubled")
     return int(bool(tally.bad or story))
 

@@ -28,6 +28,11 @@ from order_sync_tests.faults.steps import Where
         (Way.JOB, Sabotage.LOOK_UP, Around.PARTIAL, Mode.NOTHING, "upload"),
         # The rule for the second board is gone, and the next run does not look there.
         (Way.BOARDS, Sabotage.ELSEWHERE, Around.RULES, Mode.KILL, "create_item"),
+        # monday's servers have forgotten the key, and its search is late, or later than any wait.
+        (Way.REQUESTS, Sabotage.SECOND_LOOK, Around.LATE_75, Mode.KILL, "create_item"),
+        (Way.REQUESTS, Sabotage.WATCH, Around.HOPELESS, Mode.KILL, "create_item"),
+        # The request seems to be two hours old.
+        (Way.REQUESTS, Sabotage.OLD_AGE, Around.AHEAD, Mode.KILL, "create_item"),
     ],
 )
 def test_each_part_is_needed(team: Crew, way: Way, part: Sabotage, around: Around, mode: Mode, what: str) -> None:

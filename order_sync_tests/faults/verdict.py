@@ -248,7 +248,7 @@ def _judge_end(verdict: Verdict, held: Held, expected: Expected) -> None:
     verdict.wrong += [
         f"journal row {row['idempotency_key']} ({row['operation']}) is open"
         for row in held.journal
-        if row["state"] != "CLOSED"
+        if row["state"] == "OPEN"
     ]
     verdict.wrong += [
         f"board {row['board_id']} is held by {row['run_id']}"
