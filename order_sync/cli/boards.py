@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from uuid import uuid4
 
 import click
 
@@ -16,6 +17,7 @@ from order_sync.cli.options import as_json, print_json
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.sources import unknown_sources
+from order_sync.database.watch import boards_watched
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import ColumnMapping, UnknownSource, load_mapping
 from order_sync.orders.toml_file import read_text
@@ -23,7 +25,11 @@ from order_sync.settings import Settings, load_settings
 
 
 @click.command("reconcile")
-@click.option("--requeue", is_flag=True, help="Put orders whose item was deleted back into the queue.")
+@click.option(
+    "--requeue",
+    is_flag=True,
+    help="Put orders whose item was deleted back into the queue, and archive what was created twice.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -44,6 +50,8 @@ def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
         settings.check_may_write()
     if not settings.board_ids:
         raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID: there is no board to compare with.")
+    if requeue:
+        _archive_twins(settings, load_mapping(settings.mapping))
     report = compared(settings, days=settings.reconcile_days)
     done = Requeued()
     if requeue and report.gone:
@@ -56,6 +64,33 @@ def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
         if report.gone:
             print_requeued(done, len(report.gone), asked=requeue)
     sys.exit(0 if report.agrees else 1)
+
+
+def _archive_twins(settings: Settings, mapping: ColumnMapping) -> None:
+    """Looks a last time at what runs have created in doubt since the last time that somebody did so."""
+    from order_sync.database.entries import EntryState
+    from order_sync.database.journal import Journal
+    from order_sync.sync.writer import BoardWriter
+
+    states = (EntryState.WATCHED, EntryState.LISTED)
+    with opened(WritableDatabase, settings) as (database, tables):
+        boards = boards_watched(database, tables, *states)
+        if not boards:
+            return
+        with monday(settings) as client:
+            for board_id in boards:
+                lease = settings.board_lease_seconds
+                run_id = str(uuid4())
+                journal = Journal(database, tables, board_id=board_id, run_id=run_id, lease_seconds=lease)
+                writer = BoardWriter(
+                    client,
+                    journal,
+                    item_key_column=mapping.items.key_column,
+                    subitem_key_column=mapping.subitems.key_column,
+                )
+                client.beat = journal.renew
+                with journal.holding_board():
+                    writer.twins.look(states, last=True)
 
 
 @click.group()

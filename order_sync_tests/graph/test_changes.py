@@ -26,10 +26,10 @@ from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_recovery import assert_all_there
 
 
-def monday(stage: Stage, query: str, **variables: Any) -> dict[str, Any]:
+def monday(stage: Stage, query: str, *, who: str = "somebody", **variables: Any) -> dict[str, Any]:
     """Somebody else at the board."""
     answer = httpx.post(
-        stage.emulator.url, json={"query": query, "variables": variables}, headers={"Authorization": "somebody"}
+        stage.emulator.url, json={"query": query, "variables": variables}, headers={"Authorization": who}
     ).json()
     assert "errors" not in answer, answer
     return dict(answer["data"])
@@ -57,13 +57,13 @@ def rename_group(stage: Stage, group: str, title: str) -> None:
     monday(stage, text, board=str(stage.settings.board_id), group=group, title=title)
 
 
-def add_item(stage: Stage, name: str, **columns: str) -> str:
+def add_item(stage: Stage, name: str, *, who: str = "somebody", **columns: str) -> str:
     text = (
         "mutation ($board: ID!, $name: String!, $values: JSON) "
         "{ create_item(board_id: $board, item_name: $name, column_values: $values) { id } }"
     )
     variables = {"board": str(stage.settings.board_id), "name": name, "values": json.dumps(columns)}
-    return str(monday(stage, text, **variables)["create_item"]["id"])
+    return str(monday(stage, text, who=who, **variables)["create_item"]["id"])
 
 
 def add_subitem(stage: Stage, parent: str, name: str, **columns: str) -> str:

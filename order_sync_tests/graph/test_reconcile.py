@@ -8,11 +8,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 from pydantic import SecretStr
 
 from order_sync.cli.commands import main
 from order_sync.definitions import build_definitions
+from order_sync.emulator import Fault, FaultKind
 from order_sync.monday import placed
 from order_sync.monday.client import MondayReader
 from order_sync.monday.transport import MondayTransport
@@ -164,6 +166,28 @@ def test_an_item_that_a_late_line_misses_is_made_again(stage: Stage) -> None:
     assert stage.sync().complete
     assert_all_there(stage)
     assert CliRunner().invoke(main, ["reconcile"]).exit_code == 0
+
+
+def test_a_twin_is_archived_by_the_next_run_and_by_the_next_reconcile(stage: Stage) -> None:
+    """As if monday had executed a request twice whose answer was lost; also where nothing waits any more."""
+    stage.add_orders(1)
+    stage.emulator.configure(faults=[Fault(kind=FaultKind.RESET_AFTER, operation="create_item", nth=1)])
+    assert stage.sync().complete
+    journal, order = stage.tables.journal, stage.rows(stage.tables.orders)[0]
+
+    def twin() -> None:
+        add_item(stage, "twin", who=stage.settings.token, record_uuid=order["record_uuid"])
+        assert compare(stage).counts["items doubled"] == 1
+
+    twin()
+    stage.sync()
+    assert compare(stage).agrees
+    stage.execute(sa.update(journal).where(journal.c.state == "WATCHED").values(state="LISTED"))
+    twin()
+    stage.sync()
+    assert not compare(stage).agrees, "an hour later a run looks no more"
+    assert CliRunner().invoke(main, ["reconcile", "--requeue"]).exit_code == 0
+    assert {row["state"] for row in stage.rows(journal)} == {"CLOSED"}
 
 
 def test_where_the_token_no_longer_sees_the_board_nothing_is_gone(stage: Stage, instance: dg.DagsterInstance) -> None:
