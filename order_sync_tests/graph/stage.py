@@ -193,7 +193,9 @@ def stage_in(
         patch.setenv("DAGSTER_HOME", str(folder))
         patch.setenv("ORDER_SYNC_HOME", str(folder / "home"))
         patch.setenv("ORDER_SYNC_MONDAY_URL", emulator.url)
-        patch.setenv("ORDER_SYNC_SEARCH_SECONDS", "0.2")  # the local monday's search is not late unless a test says so
+        # The local monday does at once what it is asked, and shows it, unless a test says so.
+        patch.setenv("ORDER_SYNC_SETTLE_SECONDS", "0.2")
+        patch.setenv("ORDER_SYNC_SEARCH_SECONDS", "0.2")
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.chdir(folder)
