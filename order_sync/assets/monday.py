@@ -18,6 +18,7 @@ from order_sync.orders.errors import Rejected, Rule
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, TextKey, group_title, item_name, subitem_name, text_key
 from order_sync.resources.monday import ReadOnlyMondayResource
+from order_sync.resources.scope import ScopeResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.rows import Row
 
@@ -36,6 +37,7 @@ ITEMS = [
     "values",
     "rejection",
     "rule",
+    "planned",
 ]
 ITEM_COLUMNS = ("board_id", "delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at")
 SUBITEM_COLUMNS = ("delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state")
@@ -50,6 +52,7 @@ SUBITEMS = [
     "values",
     "rejection",
     "rule",
+    "planned",
 ]
 # What a line is sent with and placed by, with what the site calls it.
 LINE_VALUES = {name: name for name in ("size_code", "qty", "monday_subitem_id", "parent_item_id")}
@@ -92,6 +95,7 @@ def monday_items(
     monday_groups: pd.DataFrame,
     sql_server: ReadOnlySqlServerResource,
     monday: ReadOnlyMondayResource,
+    scope: ScopeResource,
 ) -> pd.DataFrame:
     """One item per order, on the board that the mapping's rules choose, in its group. Its newest header counts."""
     mapping = sql_server.mapping
@@ -99,7 +103,8 @@ def monday_items(
 
     def desired() -> Iterator[Row]:
         for row in newest(to_rows(pending_headers)):
-            yield _item(row, mapping, mapping.board_of(row, monday.board_id), groups)
+            item = _item(row, mapping, mapping.board_of(row, monday.board_id), groups)
+            yield item | {"planned": scope.planned(row["delta_uuid"])}
 
     return to_frame(desired(), ITEMS)
 
@@ -117,6 +122,7 @@ def monday_subitems(
     monday_items: pd.DataFrame,
     sql_server: ReadOnlySqlServerResource,
     monday: ReadOnlyMondayResource,
+    scope: ScopeResource,
 ) -> pd.DataFrame:
     """One subitem per line, under its header's item. Lines of an order with a rejected header wait with it."""
     mapping = sql_server.mapping
@@ -141,7 +147,7 @@ def monday_subitems(
                 # Where the item is: a rule may have changed since it was made.
                 ruled = row["item_board_id"] or mapping.board_of(row, monday.board_id)
                 board = boards.get(row["record_uuid"]) or ruled
-                yield _subitem(row, mapping, board, parent)
+                yield _subitem(row, mapping, board, parent) | {"planned": scope.planned(row["delta_uuid"])}
 
     return to_frame(desired(), SUBITEMS)
 

@@ -68,6 +68,6 @@ def pending_headers(waiting: pd.DataFrame, scope: ScopeResource, sql_server: Rea
 def pending_lines(waiting: pd.DataFrame, pending_headers: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame:
     """The lines of the claimed orders, and late lines of orders that are on the board already."""
     claimed = dict.fromkeys(pending_headers["record_uuid"])
-    own = (row for row in to_rows(waiting) if row["record_uuid"] in claimed)
+    own = scope.of_plan(row for row in to_rows(waiting) if row["record_uuid"] in claimed)
     late = scope.select((row for row in to_rows(waiting) if row["late"]), taken=claimed)
     return to_frame(chain(own, late), list(waiting.columns))

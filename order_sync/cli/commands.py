@@ -71,7 +71,16 @@ def main() -> None:
 
 
 for command in (
-    *(sync.sync, queue.status, queue.retry, reports.trace_order, reports.report_orders, boards.reconcile_boards),
+    *(
+        sync.sync,
+        sync.plan,
+        sync.apply,
+        queue.status,
+        queue.retry,
+        reports.trace_order,
+        reports.report_orders,
+        boards.reconcile_boards,
+    ),
     *(demo.demo, demo.emulator, db.db, boards.board),
 ):
     main.add_command(command)

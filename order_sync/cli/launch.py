@@ -127,12 +127,17 @@ def check_record_folder(dagster_home: Path) -> None:
         )
 
 
-def sync(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Summary:
-    """Runs the job. Raises OrderSyncError if it fails; nothing is lost then."""
+def sync(
+    settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None, plan_file: Path | None = None
+) -> Summary:
+    """Runs the job. Raises OrderSyncError if it fails; nothing is lost then.
+
+    With `plan_file` only what that plan says; raises PlanChanged where something else would happen.
+    """
     started = time.monotonic()
     _check_customers(settings, customers)
     with dagster_instance(settings.home) as instance:
-        result = _execute(settings, instance, customers, limit)
+        result = _run(build_definitions(settings), instance, _scope(customers, limit, plan_file))
     with connected(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         summary = _summary(result, reader, time.monotonic() - started)
@@ -148,11 +153,13 @@ def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
         check_customers(database, tables, customers)
 
 
-def plan(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> Plan:
+def plan(
+    settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None, plan_file: Path | None = None
+) -> Plan:
     """What a run would do. Writes nothing: no table, no board, no file, and Dagster's own record is not touched."""
     definitions = build_definitions(settings.model_copy(update={"dry_run": True}))
     with dg.DagsterInstance.ephemeral() as instance:
-        result = _run(definitions, instance, customers, limit)
+        result = _run(definitions, instance, _scope(customers, limit, plan_file))
     drafts: Drafts = (definitions.resources or {})["drafts"]
     made = drafts.take(result.run_id).plan
     if made is None:
@@ -180,18 +187,12 @@ def _left(summary: Summary, reader: QueueReader, customers: Sequence[str]) -> di
     return {"held": of_customers(held, customers), "waiting": len(waiting)}
 
 
-def _execute(
-    settings: Settings, instance: dg.DagsterInstance, customers: Sequence[str], limit: int | None
-) -> dg.ExecuteInProcessResult:
-    return _run(build_definitions(settings), instance, customers, limit)
+def _scope(customers: Sequence[str], limit: int | None, plan_file: Path | None) -> dict[str, Any]:
+    scope = {"customers": list(customers), "limit": limit, "plan": str(plan_file) if plan_file else None}
+    return {name: value for name, value in scope.items() if value is not None}
 
 
-def _run(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, customers: Sequence[str], limit: int | None
-) -> dg.ExecuteInProcessResult:
-    scope: dict[str, Any] = {"customers": list(customers)}
-    if limit is not None:
-        scope["limit"] = limit
+def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, scope: dict[str, Any]) -> dg.ExecuteInProcessResult:
     job = definitions.resolve_job_def(JOB_NAME)
     try:
         return job.execute_in_process(

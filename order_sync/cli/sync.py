@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,45 +17,93 @@ from order_sync.database.queue import QueueReader
 from order_sync.orders.naming import Customers
 from order_sync.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from order_sync.cli.launch import Summary
 
-@click.command()
-@of_customer
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N orders (record_uuids), oldest first.")
-@click.option("--dry-run", is_flag=True, help="Show what would happen; write nothing.")
-@click.option(
+
+_limit = click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="At most N orders (record_uuids), oldest first."
+)
+_out = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Put the dry run's whole plan into this file, too: .html to read, .json with every row.",
+    help="Put the whole plan into this file, too: .html to read, .json for `order-sync apply`.",
 )
+
+
+@click.command()
+@of_customer
+@_limit
+@click.option("--dry-run", is_flag=True, help="Show what would happen; write nothing. The same as `order-sync plan`.")
+@_out
 @as_json
 def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, out: Path | None, as_json: bool) -> None:
     """Carry pending orders to monday and mark them SYNCED."""
-    from order_sync.cli import launch
-    from order_sync.cli.output.plan import print_dry_run
-    from order_sync.cli.output.progress import progress
-    from order_sync.cli.output.sync import print_summary
-    from order_sync.reports import plan_page
-
     settings = load_settings(**({"dry_run": True} if dry_run else {}))
-    if out and not settings.dry_run:
-        raise click.UsageError("--out is for a dry run: add --dry-run.")
-    if out and out.suffix not in plan_page.WRITERS:
-        raise click.UsageError(f"--out takes a file that ends in {' or '.join(plan_page.WRITERS)}.")
     if settings.dry_run:
-        plan = launch.plan(settings, customers=customers, limit=limit)
-        print_json(plan.summary()) if as_json else print_dry_run(plan, customers)
-        if out:
-            plan_page.WRITERS[out.suffix](plan, out)
-        if customers and not plan.rows and not as_json:
-            _name_who_waits(settings, customers)
+        _plan(settings, customers, limit, out, as_json)
         return
-    with progress(quiet=as_json):
-        summary = launch.sync(settings, customers=customers, limit=limit)
-    print_json(summary.to_json()) if as_json else print_summary(summary, customers)
+    if out:
+        raise click.UsageError("--out is for a dry run: add --dry-run.")
+    summary = _live(settings, as_json, customers=customers, limit=limit)
     if customers and not summary.headers_claimed and not as_json:
         _name_who_waits(settings, customers)
     sys.exit(0 if summary.complete else 1)
+
+
+@click.command()
+@of_customer
+@_limit
+@_out
+@as_json
+def plan(customers: tuple[str, ...], limit: int | None, out: Path | None, as_json: bool) -> None:
+    """Show what `order-sync sync` would do now; write nothing."""
+    _plan(load_settings(dry_run=True), customers, limit, out, as_json)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@as_json
+def apply(file: Path, as_json: bool) -> None:
+    """Do what a plan says that `order-sync plan --out FILE.json` has kept, and nothing else.
+
+    Where something has changed since, it names that and does nothing.
+    """
+    from order_sync.cli import launch
+    from order_sync.sync.plan_file import read_plan_file
+
+    settings, kept = load_settings(), read_plan_file(file.resolve())
+    if settings.dry_run:
+        raise click.UsageError("ORDER_SYNC_DRY_RUN is set, and a dry run applies nothing.")
+    kept.compare(launch.plan(settings, plan_file=kept.path).rows)
+    sys.exit(0 if _live(settings, as_json, plan_file=kept.path).complete else 1)
+
+
+def _live(settings: Settings, as_json: bool, **scope: Any) -> Summary:
+    from order_sync.cli import launch
+    from order_sync.cli.output.progress import progress
+    from order_sync.cli.output.sync import print_summary
+
+    with progress(quiet=as_json):
+        summary = launch.sync(settings, **scope)
+    print_json(summary.to_json()) if as_json else print_summary(summary, scope.get("customers", ()))
+    return summary
+
+
+def _plan(settings: Settings, customers: tuple[str, ...], limit: int | None, out: Path | None, as_json: bool) -> None:
+    from order_sync.cli import launch
+    from order_sync.cli.output.plan import print_dry_run
+    from order_sync.reports import plan_page
+
+    if out and out.suffix not in plan_page.WRITERS:
+        raise click.UsageError(f"--out takes a file that ends in {' or '.join(plan_page.WRITERS)}.")
+    made = launch.plan(settings, customers=customers, limit=limit)
+    print_json(made.summary()) if as_json else print_dry_run(made, customers)
+    if out:
+        plan_page.WRITERS[out.suffix](made, out)
+    if customers and not made.rows and not as_json:
+        _name_who_waits(settings, customers)
 
 
 def _name_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:

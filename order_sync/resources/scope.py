@@ -1,16 +1,18 @@
 """The scope of a run: which pending orders it takes up. Set it in the launchpad under resources > scope."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from order_sync.database.connection import Database
 from order_sync.database.known_customers import check_customers
 from order_sync.database.tables import Tables
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.naming import customer_key
+from order_sync.sync.plan_file import PlanFile, read_plan_file
 
 
 class ScopeResource(dg.ConfigurableResource[None]):
@@ -18,6 +20,9 @@ class ScopeResource(dg.ConfigurableResource[None]):
 
     customers: list[str] = Field(default=[], description="Only these customers, by [CUSTOMER NAME]; empty = all.")
     limit: int | None = Field(default=None, description="At most this many orders (record_uuids), oldest first.")
+    plan: str = Field(default="", description="A plan's file: only its rows, and only as it says; empty = no plan.")
+
+    _plan: PlanFile | None = PrivateAttr(default=None)
 
     def check(self, database: Database, tables: Tables) -> None:
         """Raises ConfigurationError for a scope that can fit no order: a limit below 1, an unknown customer."""
@@ -32,6 +37,8 @@ class ScopeResource(dg.ConfigurableResource[None]):
 
         The limit counts whole record_uuids, `taken` ones included.
         """
+        if self.plan:
+            return list(self.of_plan(rows))
         wanted = {customer_key(customer) for customer in self.customers}
         records = set(taken)
         chosen = []
@@ -44,3 +51,22 @@ class ScopeResource(dg.ConfigurableResource[None]):
                 records.add(row["record_uuid"])
             chosen.append(row)
         return chosen
+
+    def of_plan(self, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        """Those of the rows that are in the plan, all where the run has none.
+
+        Raises PlanChanged if rows of the plan's orders have come since.
+        """
+        plan = self._kept_plan()
+        return plan.select(rows) if plan else rows
+
+    def planned(self, delta_uuid: str) -> str | None:
+        """What the plan says of a row; None where the run has no plan."""
+        plan = self._kept_plan()
+        return plan.rows[delta_uuid].said if plan else None
+
+    def _kept_plan(self) -> PlanFile | None:
+        """Raises ConfigurationError if the file is no plan."""
+        if self.plan and self._plan is None:
+            self._plan = read_plan_file(Path(self.plan))
+        return self._plan

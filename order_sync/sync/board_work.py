@@ -25,6 +25,7 @@ from order_sync.orders.states import State
 from order_sync.sync.changes import Changes, log_not_created
 from order_sync.sync.decide import Decision, Gone, Happens, KnownSubitem, askable, decide_items, decide_subitems
 from order_sync.sync.delivery import Outcome
+from order_sync.sync.plan_file import hold_to_plan
 from order_sync.sync.rows import Mended, NewRow, Row
 from order_sync.sync.writer import BoardWriter
 from order_sync.text.counted import counted
@@ -144,6 +145,7 @@ class BoardWork:
         decided = decide_items(
             rows, mapping, known=known, gone=gone, on_board=adopted, labels=LabelSpelling(board.labels)
         )
+        hold_to_plan(decided)
         _forget_values(rows)
         happens = {kind: [of for of in decided if of.happens is kind] for kind in Happens}
         self._rehome([of.row for of in happens[Happens.CREATE]], board)
@@ -208,6 +210,7 @@ class BoardWork:
             gone=Gone(items=items, subitems=subitems, remade=self._changes.remade),
             labels=labels,
         )
+        hold_to_plan(decided)
         _forget_values(rows)
         rejected = _rejected(decided)
         new = [of for of in decided if of.happens is Happens.CREATE]
