@@ -17,8 +17,9 @@ from order_sync.settings import PREFIX
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.cli.test_advice import DATABASE, PRODUCTION, advice, set_up
 from order_sync_tests.contract.first_version import create, fill
-from order_sync_tests.contract.site import Site
-from order_sync_tests.graph.stage import Stage
+from order_sync_tests.contract.site import MORNING, Site, new_uuid
+from order_sync_tests.graph.stage import Row, Stage
+from order_sync_tests.graph.test_changes import add_group, add_item, add_subitem, monday
 
 RUN_IT = f"and this program needs version {VERSION}: run `order-sync db upgrade`."
 
@@ -124,3 +125,61 @@ def test_a_run_upgrades_the_embedded_database_and_carries_its_orders(
     on_record = {row["record_uuid"]: row["item_id"] for row in old.rows(old.tables.items)}
     carried = [row for row in old.rows(old.tables.header_queue) if row["monday_item_id"] != 11]
     assert on_record == {row["record_uuid"]: row["monday_item_id"] for row in carried}
+
+
+# ---- a board that the first version filled ----------------------------------------------------------------------
+
+
+def fill_board(stage: Stage, site: Site) -> list[Row]:
+    """The orders' items as the first version made them, keyed by delta_uuid; returns their headers, oldest first.
+
+    The ids of the last one were lost before they were on record, and so was one of its subitems.
+    """
+    text = (
+        'mutation ($b: ID!) { create_column(board_id: $b, title: "Key", column_type: text, id: "delta_uuid") { id } }'
+    )
+    monday(stage, text, b=str(stage.settings.board_id))
+    add_group(stage, "Weber & Co")
+    t = site.tables
+    headers = sorted(site.rows(t.header_queue), key=lambda row: row["created_at"])
+    for header in headers:
+        key = {name: header[name] for name in ("delta_uuid", "record_uuid")}
+        item = int(add_item(stage, f"Order {header['delta_uuid']}", **key))
+        lines = site.rows(t.line_queue, record_uuid=header["record_uuid"])
+        is_known = header is not headers[-1]
+        for line in lines if is_known else lines[:1]:
+            subitem = int(add_subitem(stage, str(item), "Size", line_uuid=line["line_uuid"]))
+            ids = {"monday_subitem_id": subitem, "parent_item_id": item}
+            if is_known:
+                site.change(t.line_queue, ids, delta_uuid=line["delta_uuid"])
+            if header is headers[0]:
+                site.change(t.order_lines, ids | {"sync_state": "SYNCED"}, line_uuid=line["line_uuid"])
+        if is_known:
+            site.change(t.header_queue, {"monday_item_id": item}, delta_uuid=header["delta_uuid"])
+        if header is headers[0]:
+            site.change(t.orders, {"monday_item_id": item, "sync_state": "SYNCED"}, record_uuid=header["record_uuid"])
+    return headers
+
+
+def test_orders_of_the_first_version_keep_their_items_and_are_not_sent_again(
+    stage: Stage, order_sync: OrderSync, old: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, _, _ = fill_board(stage, old)
+    again = {"delta_uuid": new_uuid(), "sync_state": "NEW", "sync_run_id": None, "monday_item_id": None}
+    old.insert(old.tables.header_queue, synced | again | {"created_at": MORNING})
+    before = {item["id"]: item | {"subitems": len(item["subitems"])} for item in stage.board()["items"]}
+    sent = len(stage.mutations())
+    set_up(monkeypatch, DATABASE_URL=str(old.database.url))
+    done = order_sync("sync")
+    assert done.exit_code == 0, done.output
+    assert {row["sync_state"] for row in old.rows(old.tables.header_queue)} == {"SYNCED"}
+    assert {row["sync_state"] for row in old.rows(old.tables.line_queue)} == {"SYNCED"}
+    # Of all of it the one subitem that was lost is new.
+    asked = [name for request in stage.mutations()[sent:] for name in request["operations"]]
+    assert [name for name in asked if name != "complexity"] == ["create_subitem"]
+    after = {item["id"]: item | {"subitems": len(item["subitems"])} for item in stage.board()["items"]}
+    assert before.keys() == after.keys()
+    assert {item["subitems"] for item in after.values()} == {2}
+    assert {int(item["id"]): item["columns"]["record_uuid"] for item in after.values()} == {
+        row["monday_item_id"]: row["record_uuid"] for row in old.rows(old.tables.orders)
+    }
