@@ -131,9 +131,9 @@ def _run_steps(context: Any, made: Mapping[str, Any]) -> None:
     waiting, headers = load(queue_io, "ORDER_LIST_LINES_DELTA"), load(queue_io, "pending_headers")
     keep(queue_io, "pending_lines", _body(queue.pending_lines)(waiting, headers, scope))
     headers, groups = load(queue_io, "pending_headers"), load(monday_io, "monday_groups")
-    keep(monday_io, "monday_items", _body(monday.monday_items)(headers, groups, **resources))
+    keep(monday_io, "monday_items", _body(monday.monday_items)(headers, groups, scope=scope, **resources))
     lines, items = load(queue_io, "pending_lines"), load(monday_io, "monday_items")
-    keep(monday_io, "monday_subitems", _body(monday.monday_subitems)(lines, items, **resources))
+    keep(monday_io, "monday_subitems", _body(monday.monday_subitems)(lines, items, scope=scope, **resources))
     items, subitems = load(monday_io, "monday_items"), load(monday_io, "monday_subitems")
     for output in _body(main_tables.main_tables)(items, subitems):
         keep(queue_io, output.output_name, output.value)
