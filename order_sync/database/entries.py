@@ -164,3 +164,12 @@ def payloads(entry: Entry) -> dict[str, str]:
         names = [found[1] for name in variables if (found := re.fullmatch(r"(.*\D)0", name))]  # the first row's
         rows = [{name: variables[f"{name}{number}"] for name in names} for number in range(len(entry.keys))]
     return {key: json.dumps(row, ensure_ascii=False) for key, row in zip(entry.keys, rows, strict=True)}
+
+
+def body_without_job(entry: Entry) -> str:
+    """The body without what monday said of an import's job: with its upload URL anybody may write the file."""
+    if entry.operation is not Operation.IMPORT:
+        return entry.body
+    return json.dumps(
+        {name: value for name, value in json.loads(entry.body).items() if name != "job"}, ensure_ascii=False
+    )

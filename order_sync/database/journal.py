@@ -25,6 +25,7 @@ from order_sync.database.entries import (
     EntryState,
     Operation,
     Sent,
+    body_without_job,
     entries_in_doubt,
     known_groups,
     payloads,
@@ -147,7 +148,7 @@ class Journal(BoardLease):
                 return  # closed by this run: the answer to its COMMIT was lost
             raise self._resolved_by_another(entry)
         state = EntryState.WATCHED if watch else EntryState.CLOSED
-        more = {"sent_at": now} if watch else {"body": sa.null()}
+        more = {"sent_at": now, "body": body_without_job(entry)} if watch else {"body": sa.null()}
         connection.execute(
             sa.update(journal)
             .where(mine, journal.c.state == EntryState.OPEN)
