@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote, unquote_plus
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
 from order_sync.text.redaction import SHORTEST, Redaction
 
@@ -91,7 +91,9 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
         yield from re.split(r"[@/?#:]", password)
     _, _, query = (after if at else authority).partition("?")
     for found in _PWD.findall(unquote_plus(query)) + _PWD.findall(unquote(query)):
-        yield found[1:-1].replace("}}", "}") if found.startswith("{") else found
+        inner = found[1:-1] if found.startswith("{") else found
+        yield inner.replace("}}", "}")
+        yield quote(inner, safe="")  # as it stands in odbc_connect
     for key, given in parse_qsl(query):
         if _QUERY.search(key):
             yield given
