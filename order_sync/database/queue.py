@@ -75,10 +75,9 @@ class QueueReader(QueueCounts):
         )
 
     def _counted(self, table: sa.Table, query: sa.Select[Any]) -> list[Row]:
-        """Claimable rows by customer: customer, rows, newest. Without the same orders as `_in_order`."""
-        if unclear := [row["record_uuid"] for row in (*self.doubled(table), *self.contradicting())]:
-            for some in chunks(unclear):
-                query = query.where(table.c.record_uuid.not_in(some))
+        """Claimable rows by customer: customer, rows, newest. Without those that are unclear."""
+        for some in chunks(self._unclear(table)):
+            query = query.where(table.c.record_uuid.not_in(some))
         rows = query.subquery()
         counted = sa.select(
             sa.func.max(rows.c.customer).label("customer"),
@@ -108,10 +107,13 @@ class QueueReader(QueueCounts):
     def _in_order(self, rows: list[Row]) -> list[Row]:
         """Oldest first, without orders of which two rows share a key or headers contradict each other."""
         rows.sort(key=lambda row: row["created_at"])  # as it was read: text that is no time sorts as text in SQLite
-        tables = (self.tables.header_queue, self.tables.line_queue)
-        unclear = {row["record_uuid"] for table in tables for row in self.doubled(table)}
-        unclear |= {row["record_uuid"] for row in self.contradicting()}
+        unclear = self._unclear(self.tables.header_queue, self.tables.line_queue)
         return [row for row in rows if row["record_uuid"] not in unclear] if unclear else rows
+
+    def _unclear(self, *tables: sa.Table) -> set[str]:
+        """Orders of which rows in these tables share a key, or whose headers contradict each other."""
+        doubled = {row["record_uuid"] for table in tables for row in self.doubled(table)}
+        return doubled | {row["record_uuid"] for row in self.contradicting()}
 
     # ---- what a run has claimed -------------------------------------------------------------------
 

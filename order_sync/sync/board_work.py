@@ -23,7 +23,16 @@ from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.states import State
 from order_sync.sync.changes import Changes, log_not_created
-from order_sync.sync.decide import Decision, Gone, Happens, KnownSubitem, askable, decide_items, decide_subitems
+from order_sync.sync.decide import (
+    Decision,
+    Gone,
+    Happens,
+    KnownSubitem,
+    askable,
+    decide_items,
+    decide_subitems,
+    refusal,
+)
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.plan_file import hold_to_plan
 from order_sync.sync.rows import Mended, NewRow, Row
@@ -141,7 +150,7 @@ class BoardWork:
         asked = {row["record_uuid"]: row["delta_uuid"] for row in askable(rows)}
         gone = self._changes.forget({item for record_uuid, item in known.items() if record_uuid in asked})
         wanted = {record: key for record, key in asked.items() if known.get(record) is None or known[record] in gone}
-        adopted = {record: int(item) for record, item in self._changes.adopt(wanted, board).items.items()}
+        adopted = self._changes.adopt(wanted, board)
         decided = decide_items(
             rows, mapping, known=known, gone=gone, on_board=adopted, labels=LabelSpelling(board.labels)
         )
@@ -151,7 +160,7 @@ class BoardWork:
         self._rehome([of.row for of in happens[Happens.CREATE]], board)
         self._assign_groups((of.row for of in decided if of.happens is not Happens.THERE), versions)
         rejected = _rejected(decided)
-        rejected |= {of.key: _no_group(of.row) for of in happens[Happens.CREATE] if of.row["rejection"]}
+        rejected |= {of.key: refusal(of.row) for of in happens[Happens.CREATE] if of.row["rejection"]}
         waiting = _waiting(of.row for of in happens[Happens.CREATE])
         new = {
             of.key: NewRow(
@@ -195,9 +204,10 @@ class BoardWork:
             raise Fatal(f"Board {self._site.board.id} has no board for subitems.")
         labels = LabelSpelling(self._subitem_labels(board))
         rows = _still_held(rows, self._queue.held_lines(self._run_id))
-        parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in askable(rows)}
+        asked = askable(rows)
+        parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in asked}
         self._queue.assign_parents(self._run_id, parents)
-        lines = {row["line_uuid"] for row in askable(rows)}
+        lines = {row["line_uuid"] for row in asked}
         there = [row for row in self._queue.lines_on_board(self._run_id) if row["line_uuid"] in lines]
         # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
         items, subitems = self._changes.forget_removed(there)
@@ -331,10 +341,6 @@ def _waiting(rows: Iterable[Row]) -> dict[str, str]:
 
 def _rejected(decided: Iterable[Decision]) -> dict[str, Rejected]:
     return {of.key: of.rejected for of in decided if of.rejected}
-
-
-def _no_group(row: Row) -> Rejected:
-    return Rejected(row["rejection"], code=row["rule"])
 
 
 def _new_subitem(of: Decision) -> NewRow:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
 from order_sync.monday.board import Board, find_all_items, find_gone, find_removed, subitems_of
 from order_sync.monday.client import MondayClient
-from order_sync.orders.errors import Rejected, Rule
+from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import text_key
-from order_sync.sync.decide import ITEM_DELETED, ITEM_REMOVED
+from order_sync.sync.decide import ITEM_REMOVED, item_deleted
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import Mended, NewRow
 from order_sync.sync.writer import BoardWriter
@@ -26,14 +25,6 @@ from order_sync.text.counted import counted
 from order_sync.text.excerpt import IN_REPORT, IN_TRACE, ON_BOARD, log_first
 
 log = logging.getLogger("order_sync.monday")
-
-
-@dataclass(kw_only=True)
-class Adopted:
-    """Items that were on the board, by record_uuid, and the number of subitems under them that got a line."""
-
-    items: dict[str, str] = field(default_factory=dict)
-    subitems: int = 0
 
 
 class Changes:
@@ -127,44 +118,39 @@ class Changes:
         lines = {key: item for key, item in parents.items() if item in gone}
         return Mended(
             waiting={key: ITEM_REMOVED.format(item) for key, item in lines.items() if item in self._awaited},
-            rejected={
-                key: Rejected(ITEM_DELETED.format(item), code=Rule.ITEM_DELETED)
-                for key, item in lines.items()
-                if item not in self._awaited
-            },
+            rejected={key: item_deleted(item) for key, item in lines.items() if item not in self._awaited},
         )
 
     def forget_again(self) -> None:
         """Subitems that were made before their item was deleted, and recorded after it was missed, are gone as well."""
         self._journal.forget_items(self._gone)
 
-    def adopt(self, keys: Mapping[str, str], board: Board) -> Adopted:
-        """Gives orders the items that the board has under their record_uuid, whoever made them.
+    def adopt(self, keys: Mapping[str, str], board: Board) -> dict[str, int]:
+        """Gives orders the items that the board has under their record_uuid, whoever made them; by record_uuid.
 
         `keys` has the delta_uuid of the order's header by record_uuid. Such an item keeps what is in it, and its
         subitems are known by line_uuid.
         """
-        adopted = Adopted()
         if not keys or board.items_count == 0:
-            return adopted
+            return {}
         there = find_all_items(self._client, board.id, self._mapping.items.key_column, keys)
-        adopted.items = {record_uuid: ids[0] for record_uuid, ids in there.items()}
-        if not adopted.items:
-            return adopted
-        parents = {item: record_uuid for record_uuid, item in adopted.items.items()}
+        items = {record_uuid: ids[0] for record_uuid, ids in there.items()}
+        if not items:
+            return {}
+        parents = {item: record_uuid for record_uuid, item in items.items()}
         subitems = subitems_of(self._client, parents, self._mapping.subitems.key_column)
         # The lines first: once a header has its item, nobody looks for subitems under it any more.
-        adopted.subitems = self._journal.adopt_lines(
+        self._journal.adopt_lines(
             {
                 (parents[item], line.strip().lower()): (int(subitem), int(item))
                 for item, of in subitems.items()
                 for line, subitem in of.items()
             }
         )
-        self._journal.adopt(Operation.ITEMS, {keys[record_uuid]: item for record_uuid, item in adopted.items.items()})
+        self._journal.adopt(Operation.ITEMS, {keys[record_uuid]: item for record_uuid, item in items.items()})
         found = [
             f"item {item} was on the board already: adopted for order {record_uuid}"
-            for record_uuid, item in adopted.items.items()
+            for record_uuid, item in items.items()
         ]
         log_first(log.warning, found, IN_TRACE)
         doubled = [
@@ -173,7 +159,7 @@ class Changes:
             for item in ids[1:]
         ]
         log_first(log.warning, doubled, ON_BOARD)
-        return adopted
+        return {record_uuid: int(item) for record_uuid, item in items.items()}
 
 
 def log_not_created(rejected: Mapping[str, Rejected]) -> None:

@@ -88,7 +88,7 @@ def decide_items(
         record = row["record_uuid"]
         item = known.get(record)
         if row["rule"] in REGARDLESS:
-            return _rejected(row, _refusal(row), item)
+            return _rejected(row, refusal(row), item)
         if item is not None and item not in gone:
             return Decision(row=row, happens=Happens.THERE, monday_id=item)
         if record in on_board:
@@ -115,18 +115,19 @@ def decide_subitems(
     def decide(row: Row) -> Decision:
         parent, subitem = int(row["parent_item_id"]), known.get(row["line_uuid"])
         if row["rule"] in REGARDLESS:
-            return _rejected(row, _refusal(row), subitem.id if subitem else None)
+            return _rejected(row, refusal(row), subitem.id if subitem else None)
         if parent in gone.remade:
             return Decision(row=row, happens=Happens.WAIT, reason=ITEM_REMOVED.format(parent))
         if parent in gone.items:
-            return _rejected(row, Rejected(ITEM_DELETED.format(parent), code=Rule.ITEM_DELETED))
+            return _rejected(row, item_deleted(parent))
         if subitem and subitem.id not in gone.subitems and subitem.item not in gone.items:
             return Decision(row=row, happens=Happens.THERE, monday_id=subitem.id)
         reason = SUBITEM_REMOVED.format(subitem.id) if subitem else None
         return _new(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, labels, reason)
 
-    newest = {row["line_uuid"]: row["delta_uuid"] for row in askable(rows)}
-    older = {row["delta_uuid"] for row in askable(rows) if newest[row["line_uuid"]] != row["delta_uuid"]}
+    asked = askable(rows)
+    newest = {row["line_uuid"]: row["delta_uuid"] for row in asked}
+    older = {row["delta_uuid"] for row in asked if newest[row["line_uuid"]] != row["delta_uuid"]}
     decided = {row["delta_uuid"]: decide(row) for row in rows if row["delta_uuid"] not in older}
     return [decided.get(row["delta_uuid"]) or _older(row, decided[newest[row["line_uuid"]]]) for row in rows]
 
@@ -141,6 +142,11 @@ def versions_of(rows: Collection[Row], newest: Mapping[str, Decision]) -> list[D
     return [_older(row, newest[row["record_uuid"]]) for row in rows]
 
 
+def item_deleted(item: int) -> Rejected:
+    """Why a line is rejected that came after its order was SYNCED, and its item was deleted."""
+    return Rejected(ITEM_DELETED.format(item), code=Rule.ITEM_DELETED)
+
+
 def _older(row: Row, newest: Decision) -> Decision:
     waits = newest.happens in (Happens.REJECT, Happens.WAIT)
     happens = Happens.WAIT if waits else Happens.THERE
@@ -153,14 +159,15 @@ def _new(
     """A row that is not on the board: it is created, unless monday would refuse it."""
     try:
         if row["rejection"]:
-            raise _refusal(row)
+            raise refusal(row)
         values = to_json({**own, **encode_row(columns, row["values"], labels)})
     except Rejected as error:
         return _rejected(row, error)
     return Decision(row=row, happens=Happens.CREATE, reason=reason, values=values)
 
 
-def _refusal(row: Row) -> Rejected:
+def refusal(row: Row) -> Rejected:
+    """Why the row, as its step wants it, cannot be synced."""
     return Rejected(row["rejection"], code=row["rule"])
 
 

@@ -75,10 +75,10 @@ class PlanFile:
         now = {row.delta_uuid: row for row in rows}
         found = [f"{row} no longer waits" for key, row in self.rows.items() if key not in now]
         for key, row in now.items():
-            kept = self.rows.get(key)
-            said = _said(row.kind, row.happens, row.group, row.name, row.monday_id, json.loads(row.values or "{}"))
-            if kept and kept.said != said:
-                found.append(f"{kept}: planned {kept.said}; now {said}")
+            if kept := self.rows.get(key):
+                said = _said(row.kind, row.happens, row.group, row.name, row.monday_id, json.loads(row.values or "{}"))
+                if kept.said != said:
+                    found.append(f"{kept}: planned {kept.said}; now {said}")
         if found:
             raise self._changed(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,17 @@ from order_sync_tests.contract.site import Site, new_uuid
 MSSQL_URL = "ORDER_SYNC_TEST_MSSQL_URL"
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Site]:
-    """SQL Server with the tables in a schema of their own, dropped at the end."""
+@contextmanager
+def schema_on_server(name: str) -> Iterator[Site]:
+    """An empty schema of its own on SQL Server, dropped at the end with the tables that it has by then."""
     url = os.environ.get(MSSQL_URL)
     if not url:
         pytest.skip(f"no SQL Server: {MSSQL_URL} is not set")
-    schema = f"contract_{new_uuid()[:8]}"
+    schema = f"{name}_{new_uuid()[:8]}"
     site = Site(database=WritableDatabase(url), tables=make_tables(schema=schema))
     with site.database.write() as connection:
         connection.execute(CreateSchema(schema))
     try:
-        create_all(site.database, site.tables)
         yield site
     finally:
         with site.database.write() as connection:
@@ -42,6 +42,14 @@ def server() -> Iterator[Site]:
         with site.database.write() as connection:
             connection.execute(DropSchema(schema))
         site.database.dispose()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Site]:
+    """SQL Server with the tables in a schema of their own."""
+    with schema_on_server("contract") as site:
+        create_all(site.database, site.tables)
+        yield site
 
 
 def hide_row_counts(database: WritableDatabase) -> None:
@@ -81,22 +89,9 @@ def loose_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]
         yield site
         site.database.dispose()
         return
-    url = os.environ.get(MSSQL_URL)
-    if not url:
-        pytest.skip(f"no SQL Server: {MSSQL_URL} is not set")
-    schema = f"loose_{new_uuid()[:8]}"
-    site = Site(database=WritableDatabase(url), tables=make_tables(schema=schema))
-    with site.database.write() as connection:
-        connection.execute(CreateSchema(schema))
-    try:
+    with schema_on_server("loose") as site:
         create_loose(site)
         yield site
-    finally:
-        with site.database.write() as connection:
-            site.tables.metadata.drop_all(connection)
-        with site.database.write() as connection:
-            connection.execute(DropSchema(schema))
-        site.database.dispose()
 
 
 def create_loose(site: Site) -> None:

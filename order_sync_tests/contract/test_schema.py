@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.schema import CreateSchema, DropSchema
 
 from order_sync.database import catalog, schema
 from order_sync.database.check import check_tables, create_all, inspect, missing
@@ -18,9 +17,9 @@ from order_sync.database.connection import Database, Row, WritableDatabase
 from order_sync.database.own_tables import VERSION
 from order_sync.database.tables import make_tables
 from order_sync.orders.errors import ConfigurationError
-from order_sync_tests.contract.conftest import MSSQL_URL
+from order_sync_tests.contract.conftest import schema_on_server
 from order_sync_tests.contract.first_version import RUN, create, execute, fill
-from order_sync_tests.contract.site import BOARD, MORNING, Site, new_uuid
+from order_sync_tests.contract.site import BOARD, MORNING, Site
 
 T = TypeVar("T")
 
@@ -31,27 +30,15 @@ T = TypeVar("T")
 @pytest.fixture(params=["sqlite", "mssql"])
 def first_version(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """Its tables with a SYNCED order, one that a run left half done, one that waits, and what the run left in ours."""
-    if request.param == "mssql":
-        url = os.environ.get(MSSQL_URL)
-        if not url:
-            pytest.skip(f"no SQL Server: {MSSQL_URL} is not set")
-        name = f"first_{new_uuid()[:8]}"
-        site = Site(database=WritableDatabase(url), tables=make_tables(schema=name))
-        with site.database.write() as connection:
-            connection.execute(CreateSchema(name))
-    else:
-        name = None
-        site = Site(database=WritableDatabase(f"sqlite:///{tmp_path / 'first.db'}"), tables=make_tables())
-    try:
+    with ExitStack() as stack:
+        if request.param == "mssql":
+            site = stack.enter_context(schema_on_server("first"))
+        else:
+            site = Site(database=WritableDatabase(f"sqlite:///{tmp_path / 'first.db'}"), tables=make_tables())
+            stack.callback(site.database.dispose)
         create(site)
         fill(site)
         yield site
-    finally:
-        if name:
-            with site.database.write() as connection:
-                site.tables.metadata.drop_all(connection)
-                connection.execute(DropSchema(name))
-        site.database.dispose()
 
 
 def rows(site: Site) -> dict[str, list[Row]]:
