@@ -74,8 +74,7 @@ def test_they_share_the_budget_and_each_board_has_one_run(stage: Stage, writers:
     assert stage.unsynced() == 0
     there = {int(board["id"]): board["items_count"] for board in stage.emulator.state()["boards"]}
     assert [there[board] for board in boards] == [15, 15]
-    requests = stage.mutations()
-    begun = min(request["at"] for request in requests)
-    late = [request for request in requests if request["at"] - begun > 60]
-    assert len(late) > 4
-    assert {request["status"] for request in late} == {200}
+    # Each create is reserved by its price in the one row of the account, whichever run sends it.
+    (budget,) = stage.rows(stage.tables.budgets)
+    creates = len(boards) * (15 + 15 * 3)
+    assert budget["points_taken"] >= 30_000 * creates
