@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import SchemaItem
 
 from order_sync.database.column_types import datetime2, index_uuids, text
 from order_sync.database.guid import Guid, uuid_key
@@ -46,17 +47,6 @@ WRITTEN = frozenset(
 )
 # Those of them that it also sets to NULL; in the queue tables, sync_state always has a value.
 EMPTIED = WRITTEN - {"sync_attempted_at", "retry_count", "monday_group_id"}
-
-
-def tracking_columns() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("sync_run_id", sa.String(36)),
-        sa.Column("sync_attempted_at", datetime2(Moment())),
-        sa.Column("sync_completed_at", datetime2(Moment())),
-        sa.Column("sync_error_message", text()),
-        sa.Column("retry_count", Count, nullable=False, server_default=sa.text("0")),
-        sa.Column("created_at", datetime2(Moment()), nullable=False),
-    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,10 +99,6 @@ _ONLY_MAPPED = "order_sync_only_mapped"
 LEADING = "order_sync_leading"  # of an index: how many of its columns a site's own index has to begin with; else one
 
 
-def _info(name: str) -> dict[str, bool]:
-    return {_ONLY_MAPPED: name not in NAMING_COLUMNS}
-
-
 def is_only_mapped(column: sa.Column[Any]) -> bool:
     """Does only the mapping know the column? Then a slip of the pen in the mapping may be all there is of it."""
     return bool(column.info.get(_ONLY_MAPPED))
@@ -124,65 +110,86 @@ def make_tables(
     """The tables under the site's names; `mapped_columns` are further ORDER_LIST columns to read."""
     names = names or TableNames()
     metadata = sa.MetaData(schema=schema)
-    header_queue = sa.Table(
-        names.header_queue,
+    header_queue = _queue(
         metadata,
-        sa.Column("delta_uuid", Guid(), primary_key=True),
-        sa.Column("record_uuid", Guid(), nullable=False),
-        sa.Column("action_type", sa.String(10), nullable=False),
-        sa.Column("sync_state", sa.String(10), nullable=False),
+        names.header_queue,
+        ["record_uuid"],
         *business_columns(),
         sa.Column("GroupMonday", text(255)),
         sa.Column("row_hash", sa.CHAR(64)),
         sa.Column("monday_group_id", text(128)),
         sa.Column("monday_item_id", sa.BigInteger),
-        *tracking_columns(),
-        sa.Index(f"IX_{names.header_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
-        sa.Index(f"IX_{names.header_queue}_completed", "sync_completed_at"),
         sa.Index(f"IX_{names.header_queue}_item", "monday_item_id"),
         sa.Index(f"IX_{names.header_queue}_number", ORDER_NUMBER),
     )
-    index_uuids(header_queue, "record")
-    _index_by_run(header_queue)
-    index_uuids(header_queue, "delta", primary=True)
-    line_queue = sa.Table(
-        names.line_queue,
+    line_queue = _queue(
         metadata,
-        sa.Column("delta_uuid", Guid(), primary_key=True),
-        sa.Column("line_uuid", Guid(), nullable=False),
-        sa.Column("record_uuid", Guid(), nullable=False),
-        sa.Column("action_type", sa.String(10), nullable=False),
-        sa.Column("sync_state", sa.String(10), nullable=False),
+        names.line_queue,
+        ["line_uuid", "record_uuid"],
         sa.Column("size_code", text(20)),
         sa.Column("qty", sa.Integer),
         sa.Column("row_hash", sa.CHAR(64)),
         sa.Column("monday_subitem_id", sa.BigInteger),
         sa.Column("parent_item_id", sa.BigInteger),
-        *tracking_columns(),
-        sa.Index(f"IX_{names.line_queue}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
-        sa.Index(f"IX_{names.line_queue}_completed", "sync_completed_at"),
     )
-    index_uuids(line_queue, "record")
-    _index_by_run(line_queue)
-    index_uuids(line_queue, "delta", primary=True)
     index_uuids(line_queue, "line", "record", primary=True)
     known = {c.name.lower() for c in header_queue.columns} | {"last_synced_at"}
     extra = {name.lower(): name for name in reversed([*NAMING_COLUMNS, *mapped_columns]) if name.lower() not in known}
+    return Tables(
+        metadata=metadata,
+        header_queue=header_queue,
+        line_queue=line_queue,
+        orders=_orders(metadata, names.orders, reversed(extra.values())),
+        order_lines=_order_lines(metadata, names.order_lines),
+        **own_tables(metadata),
+    )
+
+
+def _queue(metadata: sa.MetaData, name: str, of: Iterable[str], *parts: SchemaItem) -> sa.Table:
+    """A queue table: the uuids that its rows are `of`, `parts` of its own, and what order_sync keeps in each row."""
+    queue = sa.Table(
+        name,
+        metadata,
+        sa.Column("delta_uuid", Guid(), primary_key=True),
+        *(sa.Column(uuid, Guid(), nullable=False) for uuid in of),
+        sa.Column("action_type", sa.String(10), nullable=False),
+        sa.Column("sync_state", sa.String(10), nullable=False),
+        *parts,
+        sa.Column("sync_run_id", sa.String(36)),
+        sa.Column("sync_attempted_at", datetime2(Moment())),
+        sa.Column("sync_completed_at", datetime2(Moment())),
+        sa.Column("sync_error_message", text()),
+        sa.Column("retry_count", Count, nullable=False, server_default=sa.text("0")),
+        sa.Column("created_at", datetime2(Moment()), nullable=False),
+        sa.Index(f"IX_{name}_state", "sync_state", "record_uuid", "created_at", info={LEADING: 2}),
+        sa.Index(f"IX_{name}_completed", "sync_completed_at"),
+    )
+    index_uuids(queue, "record")
+    _index_by_run(queue)
+    index_uuids(queue, "delta", primary=True)
+    return queue
+
+
+def _orders(metadata: sa.MetaData, name: str, extra: Iterable[str]) -> sa.Table:
     orders = sa.Table(
-        names.orders,
+        name,
         metadata,
         sa.Column("record_uuid", Guid(), primary_key=True),
         *business_columns(),
-        *(sa.Column(name, text(255), info=_info(name)) for name in reversed(extra.values())),
+        *(sa.Column(c, text(255), info={_ONLY_MAPPED: c not in NAMING_COLUMNS}) for c in extra),
         sa.Column("sync_state", sa.String(10)),
         sa.Column("monday_item_id", sa.BigInteger),
         sa.Column("last_synced_at", datetime2(Moment())),
         sa.Column("sync_error_message", text()),
-        sa.Index(f"IX_{names.orders}_number", ORDER_NUMBER),
+        sa.Index(f"IX_{name}_number", ORDER_NUMBER),
     )
     index_uuids(orders, "record", primary=True)
+    return orders
+
+
+def _order_lines(metadata: sa.MetaData, name: str) -> sa.Table:
     order_lines = sa.Table(
-        names.order_lines,
+        name,
         metadata,
         sa.Column("line_uuid", Guid(), primary_key=True),
         sa.Column("record_uuid", Guid(), nullable=False),
@@ -192,18 +199,11 @@ def make_tables(
         sa.Column("monday_subitem_id", sa.BigInteger),
         sa.Column("parent_item_id", sa.BigInteger),
         sa.Column("last_synced_at", datetime2(Moment())),
-        sa.UniqueConstraint("record_uuid", "size_code", name=f"UQ_{names.order_lines}_size"),
+        sa.UniqueConstraint("record_uuid", "size_code", name=f"UQ_{name}_size"),
     )
     index_uuids(order_lines, "record", primary=True)
     index_uuids(order_lines, "line", "record", primary=True)
-    return Tables(
-        metadata=metadata,
-        header_queue=header_queue,
-        line_queue=line_queue,
-        orders=orders,
-        order_lines=order_lines,
-        **own_tables(metadata),
-    )
+    return order_lines
 
 
 def _index_by_run(queue: sa.Table) -> None:

@@ -5,7 +5,7 @@ In: a record_uuid or an order number. Out: for each order its rows as they are, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,9 @@ TRACKING = (
     "retry_count",
     "created_at",
 )
+OF_HEADER = (*TRACKING, "monday_group_id", "monday_item_id", CUSTOMER, ORDER_NUMBER)
+OF_LINE = (*TRACKING, "line_uuid", "size_code", "qty", "monday_subitem_id", "parent_item_id")
+OF_ORDER = (CUSTOMER, ORDER_NUMBER, "sync_state", "monday_item_id", "last_synced_at")
 # What an event says as the log has it.
 LOGGED = (
     "delta_uuid",
@@ -95,36 +98,22 @@ def _subjects(database: Database, tables: Tables, wanted: str) -> list[_Subject]
 
 
 def _story(database: Database, tables: Tables, links: Links, subject: _Subject) -> dict[str, Any]:
-    h, line, o, log = tables.header_queue, tables.line_queue, tables.orders, tables.log
-    own: tuple[sa.Column[Any], ...] = (h.c.monday_group_id, h.c.monday_item_id, h.c[CUSTOMER], h.c[ORDER_NUMBER])
-    header_columns = [*(h.c[name] for name in TRACKING), *own]
-    own = (line.c.line_uuid, line.c.size_code, line.c.qty, line.c.monday_subitem_id, line.c.parent_item_id)
-    line_columns = [*(line.c[name] for name in TRACKING), *own]
-    headers = database.rows(sa.select(*header_columns).where(subject.has(h)).order_by(h.c.created_at))
-    lines = database.rows(sa.select(*line_columns).where(subject.has(line)).order_by(line.c.created_at))
-    main = database.rows(
-        sa.select(o.c[CUSTOMER], o.c[ORDER_NUMBER], o.c.sync_state, o.c.monday_item_id, o.c.last_synced_at).where(
-            subject.has(o)
-        )
-    )
+    def rows(table: sa.Table, names: Iterable[str]) -> list[Row]:
+        query = sa.select(*(table.c[name] for name in names)).where(subject.has(table))
+        return database.rows(query.order_by(table.c.created_at) if "created_at" in table.c else query)
+
+    headers, lines = rows(tables.header_queue, OF_HEADER), rows(tables.line_queue, OF_LINE)
+    main = rows(tables.orders, OF_ORDER)
     kinds = {row["delta_uuid"]: "header" for row in headers} | {row["delta_uuid"]: "line" for row in lines}
     kinds.pop(None, None)
     held = subject.held(QueueReader(database, tables, lease_seconds=0))
+    log = tables.log
     logged = [
         row
         for chunk in chunks(kinds)
         for row in database.rows(sa.select(log).where(log.c.delta_uuid.in_(chunk)).order_by(log.c.log_id))
     ]
-    events = [*_queue_events(headers, "header"), *_queue_events(lines, "line")]
-    events += [
-        {
-            "at": row["logged_at"],
-            "what": f"{row['operation']}: {row['outcome']}",
-            "row": kinds[row["delta_uuid"]],
-            **{name: row[name] for name in LOGGED},
-        }
-        for row in logged
-    ]
+    events = [*_queue_events(headers, "header"), *_queue_events(lines, "line"), *_log_events(logged, kinds)]
     for event in events:
         event["run_url"] = links.run(event["run_id"])
     # A row's board as last logged: an order may have gone to another one before. What is on record does not expire.
@@ -133,10 +122,9 @@ def _story(database: Database, tables: Tables, links: Links, subject: _Subject) 
     known = [place.board_id for place in on_record.values()]
     known += [on_board[row["delta_uuid"]] for row in [*headers, *lines] if row["delta_uuid"] in on_board]
     order_board = links.or_only(next(iter(known), None))
-    for row in headers:
-        row["item_url"] = links.item(on_board.get(row["delta_uuid"], order_board), row["monday_item_id"])
-    for row in lines:
-        row["item_url"] = links.item(on_board.get(row["delta_uuid"], order_board), row["parent_item_id"])
+    for of_kind, item in ((headers, "monday_item_id"), (lines, "parent_item_id")):
+        for row in of_kind:
+            row["item_url"] = links.item(on_board.get(row["delta_uuid"], order_board), row[item])
     order = main[0] if main else {}
     first = headers[0] if headers else {}
     return {
@@ -159,15 +147,17 @@ def _story(database: Database, tables: Tables, links: Links, subject: _Subject) 
 
 def _queue_events(rows: Iterable[Row], kind: str) -> Iterable[Row]:
     for row in rows:
-        for name, what in (
-            ("created_at", "queued"),
-            ("sync_attempted_at", "claimed"),
-            ("sync_completed_at", "SYNCED"),
-        ):
+        for name, what in (("created_at", "queued"), ("sync_attempted_at", "claimed"), ("sync_completed_at", "SYNCED")):
             if row[name] is not None:
                 run_id = None if name == "created_at" else row["sync_run_id"]
                 of = {"delta_uuid": row["delta_uuid"], "run_id": run_id}
                 yield {"at": row[name], "what": what, "row": kind} | dict.fromkeys(LOGGED) | of
+
+
+def _log_events(logged: Iterable[Row], kinds: Mapping[str, str]) -> Iterable[Row]:
+    for row in logged:
+        of = {"at": row["logged_at"], "what": f"{row['operation']}: {row['outcome']}", "row": kinds[row["delta_uuid"]]}
+        yield of | {name: row[name] for name in LOGGED}
 
 
 def _next(headers: list[Row], lines: list[Row], held: HeldOrder | None) -> str:
