@@ -27,8 +27,9 @@ from order_sync.orders.naming import TextKey, text_key
 from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
-from order_sync.sync.board_work import BoardWork, Done, Group, Site, Step, groups_of, read_sites
+from order_sync.sync.board_work import BoardWork, Done, Step
 from order_sync.sync.delivery import Patience
+from order_sync.sync.facts import Group, Site, groups_of, read_sites
 from order_sync.sync.rows import Row
 from order_sync.sync.twins import Found
 from order_sync.sync.writer import BoardWriter
@@ -261,8 +262,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     # ---- the boards -------------------------------------------------------------------------------
 
     def _groups(self, board_id: int) -> dict[TextKey, Group]:
-        board = self._sites[board_id].board
-        return groups_of(self._journal(board_id).known_groups(board.group_ids), board)
+        return groups_of(self.sql_server.queue, self._sites[board_id].board)
 
     def _connect(self) -> MondayClient:
         """The client; version, boards, columns and labels are checked at the first time."""

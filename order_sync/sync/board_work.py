@@ -9,23 +9,22 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from order_sync.database.claims import OrderQueue
 from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
-from order_sync.monday.board import Board, read_boards
-from order_sync.monday.client import MondayClient, MondayReader
+from order_sync.monday.board import Board
+from order_sync.monday.client import MondayClient
 from order_sync.monday.fit import look_at_items, look_at_subitems, read_again
 from order_sync.monday.labels import Labels, LabelSpelling
 from order_sync.orders.errors import Fatal, Rejected, Rule
 from order_sync.orders.mapping import LABELLED, ColumnMapping
-from order_sync.orders.naming import TextKey, text_key
+from order_sync.orders.naming import text_key
 from order_sync.orders.states import State
 from order_sync.sync.changes import Changes, log_not_created
 from order_sync.sync.decide import (
     Decision,
-    Gone,
     Happens,
     KnownSubitem,
     askable,
@@ -34,6 +33,7 @@ from order_sync.sync.decide import (
     refusal,
 )
 from order_sync.sync.delivery import Outcome
+from order_sync.sync.facts import Facts, Site, groups_of, item_of, versions_of_orders
 from order_sync.sync.plan_file import hold_to_plan
 from order_sync.sync.rows import Mended, NewRow, Row
 from order_sync.sync.writer import BoardWriter
@@ -42,24 +42,6 @@ from order_sync.text.counted import counted
 log = logging.getLogger("order_sync.monday")
 
 CONFIRM_SECONDS = (0.5, 1, 2, 4, 8)  # between looks for groups that were just created
-
-
-@dataclass(kw_only=True)
-class Site:
-    """A board as it was last read, and the hidden one of its subitems as it was when the run began."""
-
-    board: Board
-    subitems: Board | None
-
-
-def read_sites(reader: MondayReader, board_ids: Sequence[int]) -> dict[int, Site]:
-    """The boards by id. Raises ConfigurationError if the token does not see them all."""
-    boards = read_boards(reader, board_ids)
-    hidden = read_boards(reader, [b.subitem_board_id for b in boards.values() if b.subitem_board_id])
-    return {
-        board_id: Site(board=boards[board_id], subitems=hidden.get(boards[board_id].subitem_board_id or 0))
-        for board_id in board_ids
-    }
 
 
 @dataclass(kw_only=True)
@@ -76,24 +58,6 @@ class Done:
         self.outcome.waiting |= other.outcome.waiting
         self.adopted += other.adopted
         self.recreated += other.recreated
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """A group of a board, under a title that it has, or that order_sync gave it."""
-
-    id: str
-    title: str
-
-
-def groups_of(known: Mapping[str, str], board: Board) -> dict[TextKey, Group]:
-    """The board's groups by what their titles are compared by; `known` are those of order_sync, with their ids.
-
-    A group that order_sync made is known by its id also where its title has changed.
-    """
-    own = {text_key(title): Group(id=group_id, title=title) for title, group_id in known.items()}
-    titles = board.group_titles
-    return own | {key: Group(id=group_id, title=titles[group_id]) for key, group_id in board.groups.items()}
 
 
 class BoardWork:
@@ -117,14 +81,15 @@ class BoardWork:
         self._mapping = mapping
         self._queue = queue
         self._run_id = run_id
-        self._changes = Changes(client, journal, writer, mapping)
+        self._facts = Facts(client, site, mapping)
+        self._changes = Changes(self._facts, journal, writer)
 
     # ---- the three steps --------------------------------------------------------------------------
 
     def create_groups(self, rows: Sequence[Row]) -> Done:
         """`rows` have title."""
         board = self._read()
-        here = groups_of(self._journal.known_groups(board.group_ids), board)
+        here = groups_of(self._queue, board)
         wanted = [row["title"] for row in rows]
         there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
         self._changes.tell_renamed(there, board)
@@ -146,14 +111,13 @@ class BoardWork:
         # slept, another one may have taken its rows over and made them.
         versions = self._versions()
         rows = _still_held(rows, {key for of_order in versions.values() for key in of_order})
-        known = {row["record_uuid"]: item for row in rows if (item := _item_of(versions[row["record_uuid"]]))}
+        known = {row["record_uuid"]: item for row in rows if (item := item_of(versions[row["record_uuid"]]))}
         asked = {row["record_uuid"]: row["delta_uuid"] for row in askable(rows)}
-        gone = self._changes.forget({item for record_uuid, item in known.items() if record_uuid in asked})
-        wanted = {record: key for record, key in asked.items() if known.get(record) is None or known[record] in gone}
-        adopted = self._changes.adopt(wanted, board)
-        decided = decide_items(
-            rows, mapping, known=known, gone=gone, on_board=adopted, labels=LabelSpelling(board.labels)
-        )
+        found = self._facts.items({record_uuid: known.get(record_uuid) for record_uuid in asked})
+        self._changes.forget(found.gone)
+        self._changes.adopt(asked, found)
+        labels = LabelSpelling(board.labels)
+        decided = decide_items(rows, mapping, known=known, gone=found.gone, on_board=found.on_board, labels=labels)
         hold_to_plan(decided)
         _forget_values(rows)
         happens = {kind: [of for of in decided if of.happens is kind] for kind in Happens}
@@ -209,17 +173,14 @@ class BoardWork:
         self._queue.assign_parents(self._run_id, parents)
         lines = {row["line_uuid"] for row in asked}
         there = [row for row in self._queue.lines_on_board(self._run_id) if row["line_uuid"] in lines]
+        known = {
+            row["line_uuid"]: KnownSubitem(id=row["monday_subitem_id"], item=row["parent_item_id"]) for row in there
+        }
         # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
-        items, subitems = self._changes.forget_removed(there)
-        decided = decide_subitems(
-            rows,
-            mapping,
-            known={
-                row["line_uuid"]: KnownSubitem(id=row["monday_subitem_id"], item=row["parent_item_id"]) for row in there
-            },
-            gone=Gone(items=items, subitems=subitems, remade=self._changes.remade),
-            labels=labels,
-        )
+        gone = self._facts.removed(known.values())
+        self._changes.forget_removed(there, gone)
+        gone = replace(gone, remade=self._changes.remade)
+        decided = decide_subitems(rows, mapping, known=known, gone=gone, labels=labels)
         hold_to_plan(decided)
         _forget_values(rows)
         rejected = _rejected(decided)
@@ -253,11 +214,8 @@ class BoardWork:
 
     def _versions(self) -> dict[str, dict[str, int | None]]:
         """The run's headers with their items, by record_uuid and delta_uuid: several of an order are its versions."""
-        found: dict[str, dict[str, int | None]] = {}
-        for row in self._queue.run_headers(self._run_id):
-            if row["sync_state"] == State.PENDING:
-                found.setdefault(row["record_uuid"], {})[row["delta_uuid"]] = row["monday_item_id"]
-        return found
+        headers = self._queue.run_headers(self._run_id)
+        return versions_of_orders(row for row in headers if row["sync_state"] == State.PENDING)
 
     def _assign_groups(self, rows: Iterable[Row], versions: Mapping[str, Mapping[str, int | None]]) -> None:
         """Writes down the group of each row's order, in all its headers."""
@@ -328,10 +286,6 @@ class BoardWork:
                     row["rejection"] = f"its group '{row['group']}' could not be created; the log says why"
                     row["rule"] = Rule.NO_GROUP
         return homeless
-
-
-def _item_of(versions: Mapping[str, int | None]) -> int | None:
-    return next((item for item in versions.values() if isinstance(item, int)), None)
 
 
 def _waiting(rows: Iterable[Row]) -> dict[str, str]:

@@ -28,7 +28,8 @@ from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.labels import Labels
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import Fatal, NotFound, QuotaExhausted, Rejected, Transient
-from order_sync.sync.delivery import Delivery, Outcome, keys_on_board
+from order_sync.sync.delivery import Delivery, Outcome
+from order_sync.sync.facts import keys_on_board
 from order_sync.sync.rows import NewRow
 from order_sync.text.counted import counted
 from order_sync.text.redaction import Redaction

@@ -1,24 +1,23 @@
 """What people and other tools have done on the board: groups and items that are gone, and items that are there already.
 
-In: what order_sync wants or knows. Out: the same, corrected by what the board shows, with a message for each change.
+In: what order_sync knows, and what facts.py has found. Out: the tables put right, with a message for each change.
 The caller holds the board's lease.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
-from order_sync.monday.board import Board, find_all_items, find_gone, find_removed, subitems_of
-from order_sync.monday.client import MondayClient
+from order_sync.monday.board import Board
 from order_sync.orders.errors import Rejected
-from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import text_key
-from order_sync.sync.decide import ITEM_REMOVED, item_deleted
+from order_sync.sync.decide import ITEM_REMOVED, Gone, item_deleted
 from order_sync.sync.delivery import Outcome
+from order_sync.sync.facts import Facts, ItemFacts
 from order_sync.sync.rows import Mended, NewRow
 from order_sync.sync.writer import BoardWriter
 from order_sync.text.counted import counted
@@ -28,13 +27,12 @@ log = logging.getLogger("order_sync.monday")
 
 
 class Changes:
-    """Finds what was changed on one board, and puts it right."""
+    """Puts right what was changed on one board."""
 
-    def __init__(self, client: MondayClient, journal: Journal, writer: BoardWriter, mapping: ColumnMapping) -> None:
-        self._client = client
+    def __init__(self, facts: Facts, journal: Journal, writer: BoardWriter) -> None:
+        self._facts = facts
         self._journal = journal
         self._writer = writer
-        self._mapping = mapping
         self._gone: set[int] = set()  # items that were missed so far
         self._awaited: set[int] = set()  # those of them that the next run creates again
 
@@ -64,37 +62,8 @@ class Changes:
         outcome.created |= there
         return outcome
 
-    def forget(self, items: Collection[int]) -> set[int]:
-        """Looks which of the items are gone from the board, and takes their ids, and those of the subitems under
-        them, from the rows that wait: they are created again. Returns the items that are gone.
-        """
-        gone = {int(item) for item in find_gone(self._client, [str(item) for item in items])}
-        self._forget(gone)
-        return gone
-
-    def forget_removed(self, lines: Sequence[Mapping[str, Any]]) -> tuple[set[int], set[int]]:
-        """The same for lines that have a subitem, and for the subitems themselves.
-
-        `lines` are as QueueReader.lines_on_board gives them. Returns the items and the subitems that are gone.
-        """
-        known: dict[str, set[str]] = {}
-        for line in lines:
-            if line["parent_item_id"]:
-                known.setdefault(str(line["parent_item_id"]), set()).add(str(line["monday_subitem_id"]))
-        removed = find_removed(self._client, known, self._mapping.subitems.key_column)
-        items, subitems = {int(item) for item in removed.items}, {int(subitem) for subitem in removed.subitems}
-        self._forget(items)
-        lost = [line for line in lines if line["monday_subitem_id"] in subitems]
-        self._journal.forget_subitems({line["delta_uuid"]: str(line["monday_subitem_id"]) for line in lost})
-        recreated = [
-            f"subitem {line['monday_subitem_id']} of order {line['record_uuid']} (line {line['line_uuid']}) was "
-            "deleted on the board: it is recreated"
-            for line in lost
-        ]
-        log_first(log.warning, recreated, IN_TRACE)
-        return items, subitems
-
-    def _forget(self, gone: set[int]) -> None:
+    def forget(self, gone: Set[int]) -> None:
+        """Takes the ids of items that are gone, and of the subitems under them, from the rows that wait."""
         forgotten = self._journal.forget_items(gone)
         self._awaited |= forgotten.keys()
         created = [
@@ -103,6 +72,18 @@ class Changes:
         ]
         log_first(log.warning, created, IN_TRACE)
         self._gone |= gone
+
+    def forget_removed(self, lines: Sequence[Mapping[str, Any]], gone: Gone) -> None:
+        """The same for these lines, as QueueReader.lines_on_board gives them, and for the subitems themselves."""
+        self.forget(gone.items)
+        lost = [line for line in lines if line["monday_subitem_id"] in gone.subitems]
+        self._journal.forget_subitems({line["delta_uuid"]: str(line["monday_subitem_id"]) for line in lost})
+        recreated = [
+            f"subitem {line['monday_subitem_id']} of order {line['record_uuid']} (line {line['line_uuid']}) was "
+            "deleted on the board: it is recreated"
+            for line in lost
+        ]
+        log_first(log.warning, recreated, IN_TRACE)
 
     @property
     def remade(self) -> set[int]:
@@ -114,8 +95,8 @@ class Changes:
 
         They wait with their order, whose item is created again by the next run.
         """
-        gone = self.forget(set(parents.values()) - self._gone) | (self._gone & set(parents.values()))
-        lines = {key: item for key, item in parents.items() if item in gone}
+        self.forget(self._facts.gone(set(parents.values()) - self._gone))
+        lines = {key: item for key, item in parents.items() if item in self._gone}
         return Mended(
             waiting={key: ITEM_REMOVED.format(item) for key, item in lines.items() if item in self._awaited},
             rejected={key: item_deleted(item) for key, item in lines.items() if item not in self._awaited},
@@ -125,41 +106,30 @@ class Changes:
         """Subitems that were made before their item was deleted, and recorded after it was missed, are gone as well."""
         self._journal.forget_items(self._gone)
 
-    def adopt(self, keys: Mapping[str, str], board: Board) -> dict[str, int]:
-        """Gives orders the items that the board has under their record_uuid, whoever made them; by record_uuid.
+    def adopt(self, keys: Mapping[str, str], found: ItemFacts) -> None:
+        """Gives orders the items that the board has under their record_uuid, whoever made them.
 
         `keys` has the delta_uuid of the order's header by record_uuid. Such an item keeps what is in it, and its
         subitems are known by line_uuid.
         """
-        if not keys or board.items_count == 0:
-            return {}
-        there = find_all_items(self._client, board.id, self._mapping.items.key_column, keys)
-        items = {record_uuid: ids[0] for record_uuid, ids in there.items()}
-        if not items:
-            return {}
-        parents = {item: record_uuid for record_uuid, item in items.items()}
-        subitems = subitems_of(self._client, parents, self._mapping.subitems.key_column)
+        if not found.on_board:
+            return
         # The lines first: once a header has its item, nobody looks for subitems under it any more.
-        self._journal.adopt_lines(
-            {
-                (parents[item], line.strip().lower()): (int(subitem), int(item))
-                for item, of in subitems.items()
-                for line, subitem in of.items()
-            }
+        self._journal.adopt_lines({key: (subitem.id, subitem.item) for key, subitem in found.subitems.items()})
+        self._journal.adopt(
+            Operation.ITEMS, {keys[record_uuid]: str(item) for record_uuid, item in found.on_board.items()}
         )
-        self._journal.adopt(Operation.ITEMS, {keys[record_uuid]: item for record_uuid, item in items.items()})
-        found = [
+        adopted = [
             f"item {item} was on the board already: adopted for order {record_uuid}"
-            for record_uuid, item in items.items()
+            for record_uuid, item in found.on_board.items()
         ]
-        log_first(log.warning, found, IN_TRACE)
+        log_first(log.warning, adopted, IN_TRACE)
         doubled = [
             f"item {item} has the record_uuid of order {record_uuid}, too: it is left alone"
-            for record_uuid, ids in there.items()
-            for item in ids[1:]
+            for record_uuid, items in found.doubled.items()
+            for item in items
         ]
         log_first(log.warning, doubled, ON_BOARD)
-        return {record_uuid: int(item) for record_uuid, item in items.items()}
 
 
 def log_not_created(rejected: Mapping[str, Rejected]) -> None:

@@ -6,7 +6,7 @@ Pure: it reads nothing and writes nothing. A live run applies the decisions (boa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -64,9 +64,9 @@ class KnownSubitem:
 class Gone:
     """What somebody has deleted or archived on the board, of what the tables know."""
 
-    items: Container[int] = frozenset()
-    subitems: Container[int] = frozenset()
-    remade: Container[int] = frozenset()  # those of the items that the next run creates again
+    items: Set[int] = frozenset()
+    subitems: Set[int] = frozenset()
+    remade: Set[int] = frozenset()  # those of the items that the next run creates again
 
 
 def decide_items(

@@ -7,22 +7,20 @@ Never sends anew what may have taken effect: what is in doubt is looked up on th
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from order_sync.database.entries import Entry, Operation, payloads
+from order_sync.database.entries import Entry, Operation
 from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
-from order_sync.monday.board import find_items, find_subitems, read_board
 from order_sync.monday.budget import Leave
 from order_sync.monday.client import BUDGET, BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import Fatal, NotMonday, OrderSyncError, Rejected, Transient
-from order_sync.orders.naming import text_key
+from order_sync.sync.facts import made_by
 
 log = logging.getLogger("order_sync.monday")
 
@@ -138,18 +136,7 @@ class Delivery:
 
     def find(self, entry: Entry, among: Collection[str] | None = None) -> dict[str, str]:
         """The entry's rows that are on the board, or those `among` them: monday's id by key."""
-        board_id = self._journal.board_id
-        if entry.operation is Operation.GROUPS:
-            groups = read_board(self._client, board_id).groups
-            return {title: groups[text_key(title)] for title in entry.keys if text_key(title) in groups}
-        column = self._key_columns[entry.operation]
-        sent = {key: json.loads(row) for key, row in payloads(entry).items() if among is None or key in among}
-        on_board = keys_on_board(entry, column)
-        if entry.operation is Operation.SUBITEMS:
-            found = find_subitems(self._client, [row["parent"] for row in sent.values()], column)
-        else:
-            found = find_items(self._client, board_id, column, [on_board[key] for key in sent])
-        return {key: found[on_board[key]] for key in sent if on_board[key] in found}
+        return made_by(entry, self._client, self._journal.board_id, self._key_columns, among)
 
     def _deliver(self, entry: Entry, leave: Leave | None = None, *, doubted_since: float | None = None) -> Outcome:
         """With leave: for the first time. Else in doubt since then: an earlier run may have sent it."""
@@ -219,14 +206,6 @@ class Delivery:
             self.settle(entry, since)
             found = self.find(entry)
         return Outcome(created=found, doubtful=True) if found else None
-
-
-def keys_on_board(entry: Entry, column: str) -> dict[str, str]:
-    """What the rows of an entry are known by on the board, by their key in the queue, which is a delta_uuid."""
-    sent = {key: json.loads(row) for key, row in payloads(entry).items()}
-    if entry.operation is Operation.IMPORT:
-        return {key: row[column] for key, row in sent.items()}
-    return {key: json.loads(row["values"])[column] for key, row in sent.items()}
 
 
 def _made(operation: Operation, row: Any) -> str | None:

@@ -15,7 +15,7 @@ from itertools import count
 from math import ceil
 from typing import Any
 
-from order_sync.database.entries import Operation, entries_in_doubt, known_groups, recent_imports
+from order_sync.database.entries import Operation, entries_in_doubt, recent_imports
 from order_sync.database.queue import QueueReader
 from order_sync.database.states import HeaderState, LineState, header_states, line_states
 from order_sync.monday.board import (
@@ -37,7 +37,6 @@ from order_sync.orders.errors import ConfigurationError, Fatal, Transient
 from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, TextKey, clean, text_key
 from order_sync.orders.states import State
-from order_sync.sync.board_work import Group, Site, groups_of, read_sites
 from order_sync.sync.bulk_import import choose_jobs, job_seconds
 from order_sync.sync.decide import (
     Decision,
@@ -49,6 +48,7 @@ from order_sync.sync.decide import (
     decide_subitems,
     versions_of,
 )
+from order_sync.sync.facts import Group, Site, groups_of, read_sites
 from order_sync.sync.forecast import Pace, Work, forecast
 from order_sync.sync.plan import NEW_ID, BoardRoom, Change, Job, NewLabels, Plan, PlannedGroup, PlannedRow
 from order_sync.sync.rows import NewRow, Row
@@ -170,7 +170,7 @@ class Planner:
         return planned
 
     def _groups_of(self, board: Board) -> dict[TextKey, Group]:
-        return groups_of(known_groups(self._queue.database, self._queue.tables, board.id, board.group_ids), board)
+        return groups_of(self._queue, board)
 
     def items(self, rows: Sequence[Row]) -> list[Row]:
         """`rows` are as ITEMS in assets/monday.py; returns them with monday_item_id, below 0 for a new one."""

@@ -26,7 +26,8 @@ from order_sync.monday.errors import classify, parse_errors
 from order_sync.monday.lists import Row, is_active, items_by_id, rows_of, text_of
 from order_sync.orders.errors import OrderSyncError, Transient
 from order_sync.sync.compare import Finding, Kind
-from order_sync.sync.delivery import Delivery, keys_on_board
+from order_sync.sync.delivery import Delivery
+from order_sync.sync.facts import keys_on_board
 from order_sync.text.excerpt import ON_BOARD, log_first
 
 log = logging.getLogger("order_sync.monday")

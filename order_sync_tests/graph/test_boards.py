@@ -33,8 +33,8 @@ from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.naming import customer_key
 from order_sync.settings import tables_of
 from order_sync.sync import board_work
-from order_sync.sync.board_work import Site, read_sites
 from order_sync.sync.bulk_import import BulkImport
+from order_sync.sync.facts import Site, read_sites
 from order_sync.sync.writer import BoardWriter
 from order_sync_tests.graph.stage import Record, Stage, stage_in
 from order_sync_tests.graph.test_scope import late_line
