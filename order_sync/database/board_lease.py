@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic, sleep
 from types import MappingProxyType
@@ -23,27 +24,24 @@ from order_sync.orders.errors import LeaseLost
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+@dataclass(eq=False)
 class BoardLease:
     """One board, as one run holds it or would like to."""
 
-    def __init__(
-        self,
-        database: WritableDatabase,
-        tables: Tables,
-        *,
-        board_id: int,
-        run_id: str,
-        lease_seconds: float,
-        is_over: Callable[[str], bool] = lambda run_id: False,
-    ) -> None:
-        self._database = database
-        self._tables = tables
-        self.board_id = board_id
-        self.run_id = run_id
-        self._lease = timedelta(seconds=lease_seconds)
-        self._is_over = is_over
-        self._seen: tuple[str, datetime] | None = None  # another run's lease, as it was when we looked last
-        self._seen_since = 0.0
+    _database: WritableDatabase
+    _tables: Tables
+    _: KW_ONLY
+    board_id: int
+    run_id: str
+    lease_seconds: float
+    is_over: Callable[[str], bool] = lambda run_id: False
+    # Another run's lease, as it was when we looked last.
+    _seen: tuple[str, datetime] | None = field(default=None, init=False)
+    _seen_since: float = field(default=0.0, init=False)
+
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_seconds)
 
     @contextmanager
     def holding_board(
@@ -93,7 +91,7 @@ class BoardLease:
         return "another run"
 
     def _is_held_by_another(self, run_id: str | None, leased_until: datetime, now: datetime) -> bool:
-        if run_id in (None, self.run_id) or leased_until <= now or self._is_over(str(run_id)):
+        if run_id in (None, self.run_id) or leased_until <= now or self.is_over(str(run_id)):
             return False
         return not self._has_run_out(str(run_id), leased_until)
 
@@ -104,7 +102,7 @@ class BoardLease:
         """
         if self._seen != (run_id, leased_until):
             self._seen, self._seen_since = (run_id, leased_until), monotonic()
-        return monotonic() - self._seen_since >= self._lease.total_seconds()
+        return monotonic() - self._seen_since >= self.lease_seconds
 
     @in_transaction
     def _release_board(self, connection: sa.Connection) -> None:

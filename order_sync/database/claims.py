@@ -19,6 +19,7 @@ from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
 from order_sync.database.holders import LOOKS, PAUSE, Holders, Verdict, verdict
 from order_sync.database.queue import QueueReader
+from order_sync.database.run_log import write_lines
 from order_sync.database.tables import Tables
 from order_sync.database.unreadable import shown
 from order_sync.database.writes import expect_none, lost, set_by_key
@@ -297,9 +298,9 @@ class OrderQueue(QueueReader):
             # Those that no key names either.
             connection.execute(update.values(sync_error_message=_names_no_order(None)))
             logged = {"logged_at": now, "run_id": run_id, "operation": operation, "outcome": "rejected"}
-            for some in chunks(keyed.items()):
-                lines = [{"delta_uuid": key, "message": reason, "code": Rule.NO_RECORD_UUID} for key, reason in some]
-                connection.execute(sa.insert(self.tables.log).inline(), [logged | line for line in lines])
+            logged |= {"code": Rule.NO_RECORD_UUID}
+            lines = ({"delta_uuid": key, "message": reason} for key, reason in keyed.items())
+            write_lines(connection, self.tables, logged, lines)
         return rejected
 
 

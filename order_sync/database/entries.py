@@ -79,12 +79,9 @@ def boards_in_doubt(
     return sorted(doubtful)
 
 
-def entries_in_doubt(
-    database: Database, tables: Tables, board_id: int, operation: Operation | None = None
-) -> list[Entry]:
+def entries_in_doubt(database: Database, tables: Tables, board_id: int) -> list[Entry]:
     """Every open entry of a board: the answer never came, or was never recorded."""
-    found = read_entries(database, tables, board_id, [EntryState.OPEN])
-    return [entry for entry in found if operation in (None, entry.operation)]
+    return read_entries(database, tables, board_id, [EntryState.OPEN])
 
 
 def read_entries(database: Database, tables: Tables, board_id: int, states: Collection[EntryState]) -> list[Entry]:

@@ -8,7 +8,8 @@ holds the board's lease may open or close rows, so every row that it finds open 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from order_sync.database import written
 from order_sync.database.board_lease import BoardLease
 from order_sync.database.conditions import of_each_row, waits
-from order_sync.database.connection import WritableDatabase, chunks, in_transaction
+from order_sync.database.connection import chunks, in_transaction
 from order_sync.database.entries import (
     Entry,
     EntryState,
@@ -40,7 +41,7 @@ from order_sync.database.queue_rows import (
     write_ids,
     write_rejections,
 )
-from order_sync.database.tables import Tables
+from order_sync.database.run_log import RunLog
 from order_sync.database.watch import WatchList
 from order_sync.database.writes import expect_none, lost, set_by_key
 from order_sync.orders.errors import LeaseLost, Rejected, Transient
@@ -49,25 +50,15 @@ from order_sync.orders.states import State
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+@dataclass(eq=False)
 class Journal(BoardLease):
-    """The journal of one board, as the run sees it that holds the board."""
+    """The journal of one board, as the run sees it that holds the board.
 
-    def __init__(
-        self,
-        database: WritableDatabase,
-        tables: Tables,
-        *,
-        board_id: int,
-        run_id: str,
-        lease_seconds: float,
-        is_over: Callable[[str], bool] = lambda run_id: False,
-        log_payloads: bool = False,
-    ) -> None:
-        """`log_payloads` keeps what is sent of each row in the log."""
-        super().__init__(
-            database, tables, board_id=board_id, run_id=run_id, lease_seconds=lease_seconds, is_over=is_over
-        )
-        self._log_payloads = log_payloads
+    `log_payloads` keeps what is sent of each row in the log.
+    """
+
+    _: KW_ONLY
+    log_payloads: bool = False
 
     def open(self, entry: Entry) -> None:
         """Commits the request before it leaves. Raises LeaseLost if this run no longer holds the board."""
@@ -95,29 +86,21 @@ class Journal(BoardLease):
         )
         self._expect_entry(connection, entry, state=EntryState.OPEN)
 
-    @in_transaction
-    def sending_again(self, connection: sa.Connection, entry: Entry) -> None:
+    def sending_again(self, entry: Entry) -> None:
         """The same body is about to leave once more, under the same key."""
-        journal = self._tables.journal
-        now = self._renew(connection)
-        connection.execute(
-            sa.update(journal)
-            .where(journal.c.idempotency_key == entry.idempotency_key)
-            .values(sent_at=now, run_id=self.run_id)
-        )
-        self._expect_entry(connection, entry, run_id=self.run_id)
+        self._set(entry, run_id=self.run_id)
+
+    def amend(self, entry: Entry) -> None:
+        """Keeps more about an open entry: a job has an id once it has been started."""
+        self._set(entry, body=entry.body)
 
     @in_transaction
-    def amend(self, connection: sa.Connection, entry: Entry) -> None:
-        """Keeps more about an open entry: a job has an id once it has been started."""
+    def _set(self, connection: sa.Connection, /, entry: Entry, **values: str) -> None:
         journal = self._tables.journal
         now = self._renew(connection)
-        connection.execute(
-            sa.update(journal)
-            .where(journal.c.idempotency_key == entry.idempotency_key)
-            .values(body=entry.body, sent_at=now)
-        )
-        self._expect_entry(connection, entry, body=entry.body)
+        mine = journal.c.idempotency_key == entry.idempotency_key
+        connection.execute(sa.update(journal).where(mine).values(sent_at=now, **values))
+        self._expect_entry(connection, entry, **values)
 
     @in_transaction
     def close(
@@ -125,18 +108,17 @@ class Journal(BoardLease):
         connection: sa.Connection,
         entry: Entry,
         *,
-        created: Mapping[str, str] | None = None,
-        rejected: Mapping[str, Rejected] | None = None,
-        unsettled: Mapping[str, Transient] | None = None,
+        created: Mapping[str, str] = NOTHING,
+        failed: Mapping[str, Rejected | Transient] = NOTHING,
         request_id: str | None = None,
         watch: bool = False,
     ) -> None:
         """Writes ids and rejections into the queue rows and closes the entry, in one transaction.
 
         What was created is on record in ORDER_SYNC_ITEMS or ORDER_SYNC_SUBITEMS from then on, as it was sent.
-        `created` maps a key to monday's id, `rejected` a key to the reason, `unsettled` a key to why it is neither
-        yet; all of it is logged, with monday's `request_id`. Ids are written whether or not the
-        rows' own lease has expired: they are facts of the board, and whoever holds the board may record them.
+        `created` maps a key to monday's id, `failed` a key to why it has none: Rejected for good, Transient not yet.
+        All of it is logged, with monday's `request_id`. Ids are written whether or not the rows' own lease has
+        expired: they are facts of the board, and the run that holds the board may record them.
         `watch` an entry that was in doubt: what it created may turn up a second time.
         """
         journal = self._tables.journal
@@ -154,17 +136,18 @@ class Journal(BoardLease):
             .where(mine, journal.c.state == EntryState.OPEN)
             .values({"state": state, "closed_at": now, "run_id": self.run_id, **more})
         )
-        self._write_ids(connection, entry.operation, created or {}, now, sent_rows(entry) if created else NOTHING)
-        write_rejections(connection, self._tables, entry.operation, rejected or {})
-        request = {"idempotency_key": entry.idempotency_key, "request_id": _short(request_id)}
-        sent = payloads(entry) if self._log_payloads else {}
-        self._log(connection, now, entry.operation, "created", ids=created, request=request, sent=sent)
-        self._log(connection, now, entry.operation, "rejected", reasons=rejected, request=request, sent=sent)
-        self._log(connection, now, entry.operation, "unsettled", reasons=unsettled, request=request, sent=sent)
+        rejected = {key: error for key, error in failed.items() if isinstance(error, Rejected)}
+        self._write_ids(connection, entry.operation, created, now, sent_rows(entry) if created else NOTHING)
+        write_rejections(connection, self._tables, entry.operation, rejected)
+        request = {"idempotency_key": entry.idempotency_key, "request_id": request_id}
+        log = self._log(connection, now, entry.operation, request, payloads(entry) if self.log_payloads else NOTHING)
+        log.add("created", created)
+        log.add("rejected", rejected)
+        log.add("unsettled", {key: error for key, error in failed.items() if key not in rejected})
         self._expect_entry(connection, entry, state=state)
         if entry.operation is Operation.GROUPS:  # the ids of others were looked at where they went on record
-            expect_groups(connection, self._tables, self.board_id, created or {})
-        expect_rejections(connection, self._tables, entry.operation, rejected or {})
+            expect_groups(connection, self._tables, self.board_id, created)
+        expect_rejections(connection, self._tables, entry.operation, rejected)
 
     def adopt(self, operation: Operation, found: Mapping[str, str]) -> None:
         """Writes the ids of rows that were on the board already; a thousand in a transaction."""
@@ -175,7 +158,7 @@ class Journal(BoardLease):
     def _adopt(self, connection: sa.Connection, operation: Operation, found: Mapping[str, str]) -> None:
         now = self._renew(connection)
         self._write_ids(connection, operation, found, now)
-        self._log(connection, now, operation, "adopted", ids=found)
+        self._log(connection, now, operation).add("adopted", found)
         if operation is Operation.GROUPS:
             expect_groups(connection, self._tables, self.board_id, found)
         else:
@@ -197,7 +180,7 @@ class Journal(BoardLease):
         set_by_key(connection, line.c.delta_uuid, adopted, *free)
         new = {delta_uuid: str(ids["monday_subitem_id"]) for delta_uuid, ids in adopted.items()}
         written.record(connection, self._tables, Operation.SUBITEMS, new, self._stamp(now))
-        self._log(connection, now, Operation.SUBITEMS, "adopted", ids=new)
+        self._log(connection, now, Operation.SUBITEMS).add("adopted", new)
         expect_ids(connection, self._tables, Operation.SUBITEMS, new)
         return len(adopted)
 
@@ -219,7 +202,7 @@ class Journal(BoardLease):
             rows = found.all()
             forgotten |= {row.monday_item_id: row.record_uuid for row in rows}
             gone = {row.delta_uuid: str(row.monday_item_id) for row in rows}
-            self._log(connection, now, Operation.ITEMS, "gone", ids=gone)
+            self._log(connection, now, Operation.ITEMS).add("gone", gone)
             connection.execute(sa.update(h).where(*waiting).values(monday_item_id=sa.null()))
             connection.execute(
                 sa.update(line)
@@ -239,7 +222,7 @@ class Journal(BoardLease):
             return
         line = self._tables.line_queue
         now = self._renew(connection)
-        self._log(connection, now, Operation.SUBITEMS, "gone", ids=removed)
+        self._log(connection, now, Operation.SUBITEMS).add("gone", removed)
         pending = line.c.sync_state == State.PENDING
         for chunk in chunks(removed):
             waiting = (line.c.delta_uuid.in_(chunk), of_each_row(pending))
@@ -259,7 +242,7 @@ class Journal(BoardLease):
     def _reject(self, connection: sa.Connection, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
         now = self._renew(connection)
         write_rejections(connection, self._tables, operation, rejected)
-        self._log(connection, now, operation, "rejected", reasons=rejected)
+        self._log(connection, now, operation).add("rejected", rejected)
         expect_rejections(connection, self._tables, operation, rejected)
 
     @property
@@ -270,11 +253,11 @@ class Journal(BoardLease):
     @in_transaction
     def note(self, connection: sa.Connection, operation: Operation, outcome: str, ids: Mapping[str, str]) -> None:
         """Logs what became of rows, monday's ids by their keys, where nothing else is written."""
-        self._log(connection, self._renew(connection), operation, outcome, ids=ids)
+        self._log(connection, self._renew(connection), operation).add(outcome, ids)
 
-    def in_doubt(self, operation: Operation | None = None) -> list[Entry]:
+    def in_doubt(self) -> list[Entry]:
         """Every open entry of the board: the answer never came, or was never recorded."""
-        return entries_in_doubt(self._database, self._tables, self.board_id, operation)
+        return entries_in_doubt(self._database, self._tables, self.board_id)
 
     def recent_imports(self, age: timedelta) -> tuple[int, int]:
         """How many import jobs were started since then, on any board, and of how many rows."""
@@ -327,31 +310,7 @@ class Journal(BoardLease):
         connection: sa.Connection,
         now: datetime,
         operation: Operation,
-        outcome: str,
-        *,
-        ids: Mapping[str, str] | None = None,
-        reasons: Mapping[str, Rejected] | Mapping[str, Transient] | None = None,
         request: Mapping[str, str | None] = NOTHING,
         sent: Mapping[str, str] = NOTHING,
-    ) -> None:
-        """One line for each row in ORDER_SYNC_LOG; groups have none, as they are no row's."""
-        if operation is Operation.GROUPS or not (ids or reasons):
-            return
-        common: dict[str, Any] = {name: value for name, value in request.items() if value is not None}
-        common |= {"logged_at": now, "run_id": self.run_id, "board_id": self.board_id}
-        common |= {"operation": operation, "outcome": outcome}
-        if reasons:  # each line has the same columns, and none that is NULL in all of them
-            common = dict.fromkeys(("code", "message", "request_id")) | common
-        lines: list[dict[str, Any]] = [{"delta_uuid": row, "monday_id": int(i)} for row, i in (ids or {}).items()]
-        for row, reason in (reasons or {}).items():
-            line = {"delta_uuid": row, "message": str(reason), "code": _short(reason.code)}
-            lines.append(line | ({"request_id": _short(reason.request_id)} if reason.request_id else {}))
-        if sent:
-            lines = [line | {"payload": sent.get(line["delta_uuid"])} for line in lines]
-        for chunk in chunks(lines):
-            connection.execute(sa.insert(self._tables.log).inline(), [common | line for line in chunk])
-
-
-def _short(text: str | None) -> str | None:
-    """As much as the log's column takes: what monday sends must not keep an id from being recorded."""
-    return text[:64] if text else None
+    ) -> RunLog:
+        return RunLog(connection, self._tables, self._stamp(now), operation, request, sent)

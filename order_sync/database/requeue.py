@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from order_sync.database.connection import WritableDatabase, chunks
 from order_sync.database.entries import Operation
+from order_sync.database.run_log import write_lines
 from order_sync.database.tables import Tables
 from order_sync.database.writes import expect_none
 from order_sync.database.written import forget_items
@@ -75,24 +76,12 @@ def _put_back(
         return f"{len(lost)} of its lines, {lost[0]} first, have no row in {line.name} to recreate them from"
     _write(connection, tables, record_uuid, gone, line_uuids)
     now = database.now(connection)
-    log = [(Operation.ITEMS, row.delta_uuid, row.monday_item_id) for row in headers]
-    log += [(Operation.SUBITEMS, row.delta_uuid, row.monday_subitem_id) for row in lines]
-    for chunk in chunks(log):
-        connection.execute(
-            sa.insert(tables.log).inline(),
-            [
-                {
-                    "logged_at": now,
-                    "run_id": REQUEUED_BY,
-                    "delta_uuid": delta_uuid,
-                    "operation": operation,
-                    "outcome": "requeued",
-                    "monday_id": monday_id,
-                    "message": "its item was deleted from the board",
-                }
-                for operation, delta_uuid, monday_id in chunk
-            ],
-        )
+    logged = {"logged_at": now, "run_id": REQUEUED_BY, "outcome": "requeued"}
+    logged |= {"message": "its item was deleted from the board"}
+    of_rows = [(Operation.ITEMS, row.delta_uuid, row.monday_item_id) for row in headers]
+    of_rows += [(Operation.SUBITEMS, row.delta_uuid, row.monday_subitem_id) for row in lines]
+    names = ("operation", "delta_uuid", "monday_id")
+    write_lines(connection, tables, logged, (dict(zip(names, row, strict=True)) for row in of_rows))
     left = sa.select(h.c.delta_uuid).where(
         h.c.delta_uuid.in_([row.delta_uuid for row in headers]), h.c.sync_state == State.SYNCED
     )

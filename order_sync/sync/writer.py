@@ -315,8 +315,7 @@ class BoardWriter:
         self._journal.close(
             entry,
             created=outcome.created,
-            rejected=outcome.rejected,
-            unsettled=outcome.again | {key: Transient(reason) for key, reason in outcome.waiting.items()},
+            failed=outcome.rejected | outcome.again | {key: Transient(why) for key, why in outcome.waiting.items()},
             request_id=outcome.request_id,
             watch=outcome.doubtful and entry.operation is not Operation.GROUPS,
         )

@@ -98,7 +98,7 @@ def test_only_what_was_created_is_on_record(site: Site, journal: Journal, order:
     first, second = uuids([order], "lines")
     request = sent([first, second], operation=Operation.SUBITEMS)
     journal.open(request)
-    journal.close(request, created={second: "72"}, rejected={first: Rejected("no")})
+    journal.close(request, created={second: "72"}, failed={first: Rejected("no")})
     [row] = subitems(site).values()
     assert (row["line_uuid"], row["written"]) == (order.lines[1]["line_uuid"], written(1))
 

@@ -185,7 +185,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "watch_looked": lambda: watch.looked([entry("a", Operation.GROUPS)], last=True),
         "journal_note": lambda: journal.note(Operation.ITEMS, "twin left", dict.fromkeys(item_ids, "1")),
         "audit_twins_left": lambda: audit.twins_left(queue, "run-1"),
-        "journal_in_doubt": lambda: journal.in_doubt(Operation.GROUPS),
+        "journal_in_doubt": journal.in_doubt,
         "journal_close_groups": lambda: journal.close(entry("a", Operation.GROUPS), created={"T": "topics"}),
         "journal_adopt_lines": lambda: journal.adopt_lines({("r", "l"): (1, 2)}),
         "journal_forget_items": lambda: journal.forget_items([1, 2]),

@@ -191,7 +191,7 @@ def test_every_room_is_in_the_table() -> None:
 MODULE_LINES, CLASS_LINES, FUNCTION_LINES, PARAMETERS = 400, 300, 60, 6
 # Modules that do not keep to it yet. The list only becomes shorter.
 TOO_LARGE = {
-    *("database/journal.py", "emulator/bulk.py", "emulator/operations.py"),
+    *("emulator/bulk.py", "emulator/operations.py"),
     *("sync/board_work.py", "sync/bulk_import.py", "sync/planner.py", "sync/writer.py"),
 }
 
