@@ -32,9 +32,11 @@ from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
+from order_sync.sync.decide import Decision, Happens
+from order_sync.sync.draft import Draft
 from order_sync.sync.forecast import Pace
 from order_sync.sync.plan import Plan, PlannedRow, told, write_json
-from order_sync.sync.planner import Draft, Planner
+from order_sync.sync.planner import Planner
 from order_sync.sync.rows import Row
 
 T = TypeVar("T")
@@ -95,7 +97,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             return to_frame(reader.claimable_lines(self._over()), CLAIMABLE_LINES)
         if name == "pending_headers":
             return to_frame(kept(self._draft.headers, name).values(), header_columns(reader))
-        lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, name).values())
+        lines = (self._draft.as_left(line) for line in kept(self._draft.lines, name).values())
         return lines_frame(lines, reader, self.sql_server.mapping)
 
     def _over(self) -> list[str]:
@@ -143,13 +145,14 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
 
     def _tell(self, context: dg.OutputContext) -> dict[str, Any]:
         """The whole plan: this is the last step."""
-        made = kept(self._draft.finish, "monday_subitems")()
+        cost = kept(self._draft.forecast, "monday_subitems")
+        made = self._draft.make_plan(self.sql_server.reader, self.sql_server.mapping, cost)
         mine = {row.record_uuid for row in made.rows}
         held = [
             order for order in held_orders(self.sql_server.reader, over=self._over()) if order.record_uuid not in mine
         ]
         plan = self._draft.plan = replace(made, held=held)
-        total, cost = plan.total, plan.forecast
+        total = plan.total
         context.log.info(f"dry run: {total}")
         return {
             "dagster/row_count": total["orders synced"],
@@ -204,7 +207,6 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
             board_id=self.monday.board_id,
             monday=self.monday.reader(),
             pace=self._pace,
-            bulk_rows=self.bulk_rows,
         )
         self._planner.ask_boards()
 
@@ -214,6 +216,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
             largest_batch=self.monday.largest_batch,
             batch_seconds=self.monday.batch_seconds,
             writers=self.writers,
+            bulk_rows=self.bulk_rows,
             board_checks=self.board_checks,
             minute_points=reader.pacer.quota if reader else None,
             minute_calls=reader.pacer.minute_calls if reader else None,
@@ -255,40 +258,53 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
         return {"would create": sum(group.group_id is None for group in groups), "groups": table(shown)}
 
     def _tell_rows(self, name: str) -> dict[str, Any]:
-        judged = self._planner.judged(name)
-        counts = {
-            f"would {happens}": sum(row["happens"] == happens for row in judged) for happens in ("create", "adopt")
-        }
-        rejected = [row for row in judged if row["happens"] == "reject"]
-        labels = [
-            {
-                "board": new.board_id,
-                "column": new.column,
-                "labels": ", ".join(new.labels),
-                "used then": f"{new.used_then} of about {new.limit}",
-            }
-            for new in self._planner.new_labels(name)
-        ]
-        room = [
-            {
-                "board": board.name,
-                "there": board.there,
-                "new": board.new,
-                "limit": board.limit,
-                "too many": board.overflow,
-            }
-            for board in self._planner.room(name)
-        ]
+        decided = self._draft.decided(name)
+        happens = {kind: [of for of in decided if of.happens is kind] for kind in Happens}
         return {
-            **counts,
-            "already there": sum(row["happens"] == "already there" for row in judged),
-            "would be rejected": len(rejected),
-            "customers": by_customer([row for row in judged if row["happens"] == "create"]),
-            "rows": table(judged[:SHOWN]),
-            "rejected rows": table(rejected[:SHOWN]),
-            "labels that would be made": table(labels),
-            "room on the boards": table(room),
+            "would create": len(happens[Happens.CREATE]),
+            "would adopt": len(happens[Happens.ADOPT]),
+            "already there": len(happens[Happens.THERE]),
+            "would be rejected": len(happens[Happens.REJECT]),
+            "customers": by_customer([of.row for of in happens[Happens.CREATE]]),
+            "rows": decided_table(decided),
+            "rejected rows": decided_table(happens[Happens.REJECT]),
+            "labels that would be made": table(
+                [
+                    {
+                        "board": new.board_id,
+                        "column": new.column,
+                        "labels": ", ".join(new.labels),
+                        "used then": f"{new.used_then} of about {new.limit}",
+                    }
+                    for new in self._draft.new_labels(self.sql_server.mapping, name)
+                ]
+            ),
+            "room on the boards": table(
+                [
+                    {"board": of.name, "there": of.there, "new": of.new, "limit": of.limit, "too many": of.overflow}
+                    for of in self._draft.room(name)
+                ]
+            ),
         }
+
+
+def decided_table(decided: Sequence[Decision]) -> dg.MetadataValue[Any]:
+    """The first decisions of a step, for metadata."""
+    return table(
+        [
+            {
+                "name": of.row["name"],
+                "customer": of.row["customer"],
+                **({"group": of.row["group"]} if "group" in of.row else {}),
+                "happens": of.happens.value,
+                "why": of.reason,
+                "monday id": of.monday_id,
+                "sent": of.values,
+                "record_uuid": of.row["record_uuid"],
+            }
+            for of in decided[:SHOWN]
+        ]
+    )
 
 
 def rows_table(rows: Sequence[PlannedRow]) -> dg.MetadataValue[Any]:

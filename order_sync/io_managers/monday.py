@@ -344,7 +344,6 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     writer=writer,
                     mapping=mapping,
                     queue=self.sql_server.queue,
-                    run_id=self._run_id,
                 )
             finally:
                 self._held = None

@@ -236,7 +236,6 @@ class Removed:
 
     items: set[str]
     subitems: set[str]
-    asked: int  # subitems that were asked about one by one
 
 
 def find_removed(reader: MondayReader, known: Mapping[str, Collection[str]], column: str) -> Removed:
@@ -252,7 +251,7 @@ def find_removed(reader: MondayReader, known: Mapping[str, Collection[str]], col
         if is_active(item)
     }
     unseen = {subitem for item, ids in shown.items() for subitem in known[item] if subitem not in ids}
-    return Removed(items=known.keys() - shown.keys(), subitems=find_gone(reader, unseen), asked=len(unseen))
+    return Removed(items=known.keys() - shown.keys(), subitems=find_gone(reader, unseen))
 
 
 def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[str, str]:

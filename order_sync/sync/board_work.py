@@ -72,7 +72,6 @@ class BoardWork:
         writer: BoardWriter,
         mapping: ColumnMapping,
         queue: OrderQueue,
-        run_id: str,
     ) -> None:
         self._client = client
         self._site = site
@@ -80,7 +79,7 @@ class BoardWork:
         self._writer = writer
         self._mapping = mapping
         self._queue = queue
-        self._run_id = run_id
+        self._run_id = journal.run_id
         self._facts = Facts(client, site, mapping)
         self._changes = Changes(self._facts, journal, writer)
 
@@ -105,36 +104,28 @@ class BoardWork:
 
     def create_items(self, rows: Sequence[Row]) -> Done:
         """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection, rule and the keys."""
-        mapping = self._mapping.items
         board = self._read()
         # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
         # slept, another one may have taken its rows over and made them.
-        versions = self._versions()
+        headers = self._queue.run_headers(self._run_id)
+        versions = versions_of_orders(row for row in headers if row["sync_state"] == State.PENDING)
         rows = _still_held(rows, {key for of_order in versions.values() for key in of_order})
-        known = {row["record_uuid"]: item for row in rows if (item := item_of(versions[row["record_uuid"]]))}
-        asked = {row["record_uuid"]: row["delta_uuid"] for row in askable(rows)}
-        found = self._facts.items({record_uuid: known.get(record_uuid) for record_uuid in asked})
-        self._changes.forget(found.gone)
-        self._changes.adopt(asked, found)
-        labels = LabelSpelling(board.labels)
-        decided = decide_items(rows, mapping, known=known, gone=found.gone, on_board=found.on_board, labels=labels)
-        hold_to_plan(decided)
-        _forget_values(rows)
-        happens = {kind: [of for of in decided if of.happens is kind] for kind in Happens}
-        self._rehome([of.row for of in happens[Happens.CREATE]], board)
+        decided = self._decide_items(rows, versions, board)
+        created = [of for of in decided if of.happens is Happens.CREATE]
+        adopted = {of.key for of in decided if of.happens is Happens.ADOPT}
+        self._rehome([of.row for of in created], board)
         self._assign_groups((of.row for of in decided if of.happens is not Happens.THERE), versions)
-        rejected = _rejected(decided)
-        rejected |= {of.key: refusal(of.row) for of in happens[Happens.CREATE] if of.row["rejection"]}
-        waiting = _waiting(of.row for of in happens[Happens.CREATE])
+        rejected = _rejected(decided) | {of.key: refusal(of.row) for of in created if of.row["rejection"]}
+        waiting = _waiting(of.row for of in created)
+        by_key = {of.key: of.row for of in created}
         new = {
             of.key: NewRow(
                 key=of.key, variables={"group": of.row["group_id"], "name": of.row["name"], "values": of.values}
             )
-            for of in happens[Happens.CREATE]
+            for of in created
             if of.key not in rejected and of.key not in waiting
         }
         self._journal.reject(Operation.ITEMS, rejected)
-        by_key = {of.key: of.row for of in happens[Happens.CREATE]}
 
         def mend(refused: Mapping[str, str]) -> Mended:
             """Their group may have been deleted a moment ago."""
@@ -147,7 +138,8 @@ class BoardWork:
         def look(refused: Collection[Rejected]) -> None:
             look_at_items(self._client, board.id, self._mapping, refused)
 
-        shared = {"board": str(board.id), "labels": any(column.new_labels for column in mapping.columns)}
+        columns = self._mapping.items.columns
+        shared = {"board": str(board.id), "labels": any(column.new_labels for column in columns)}
         outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend, look=look)
         outcome.rejected |= rejected
         outcome.waiting |= waiting
@@ -156,9 +148,30 @@ class BoardWork:
             for of in decided
             if of.key in outcome.created or of.happens in (Happens.THERE, Happens.ADOPT)
         }
-        self._share(items, versions, outcome.created.keys() | {of.key for of in happens[Happens.ADOPT]})
-        recreated = sum(of.key in outcome.created for of in happens[Happens.CREATE] if of.reason)
-        return Done(outcome=outcome, adopted=len(happens[Happens.ADOPT]), recreated=recreated)
+        self._share(items, versions, outcome.created.keys() | adopted)
+        recreated = sum(of.key in outcome.created for of in created if of.reason)
+        return Done(outcome=outcome, adopted=len(adopted), recreated=recreated)
+
+    def _decide_items(
+        self, rows: Sequence[Row], versions: Mapping[str, Mapping[str, int | None]], board: Board
+    ) -> list[Decision]:
+        """What becomes of the orders, once the tables know what is gone from the board and what is there."""
+        known = {row["record_uuid"]: item for row in rows if (item := item_of(versions[row["record_uuid"]]))}
+        asked = {row["record_uuid"]: row["delta_uuid"] for row in askable(rows)}
+        found = self._facts.items({record_uuid: known.get(record_uuid) for record_uuid in asked})
+        self._changes.forget(found.gone)
+        self._changes.adopt(asked, found)
+        decided = decide_items(
+            rows,
+            self._mapping.items,
+            known=known,
+            gone=found.gone,
+            on_board=found.on_board,
+            labels=LabelSpelling(board.labels),
+        )
+        hold_to_plan(decided)
+        _forget_values(rows)
+        return decided
 
     def create_subitems(self, rows: Sequence[Row]) -> Done:
         """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
@@ -211,11 +224,6 @@ class BoardWork:
         return Done(outcome=outcome, recreated=sum(of.key in outcome.created for of in new if of.reason))
 
     # ---- versions of an order ---------------------------------------------------------------------
-
-    def _versions(self) -> dict[str, dict[str, int | None]]:
-        """The run's headers with their items, by record_uuid and delta_uuid: several of an order are its versions."""
-        headers = self._queue.run_headers(self._run_id)
-        return versions_of_orders(row for row in headers if row["sync_state"] == State.PENDING)
 
     def _assign_groups(self, rows: Iterable[Row], versions: Mapping[str, Mapping[str, int | None]]) -> None:
         """Writes down the group of each row's order, in all its headers."""

@@ -38,6 +38,7 @@ class Pace:
     largest_batch: int
     batch_seconds: float
     writers: int = 1
+    bulk_rows: int = 0  # the least items of a bulk import; 0: there is none
     board_checks: int = 0  # items that the checks look up after the run; 0: they ask nothing
     minute_points: float | None = None  # complexity, as monday told; None: it was not asked
     minute_calls: int | None = None  # the same of calls
@@ -50,23 +51,25 @@ class Pace:
             target_seconds=self.batch_seconds,
         )
 
+    def item_seconds(self, rows: int) -> float:
+        """How long so many items take, one by one: what requests take, or the budget where that is longer."""
+        pacer = self.pacer()
+        waits = (rows * pacer.cost(Operation.ITEMS) / self.minute_points - 1) * 60 if self.minute_points else 0.0
+        return max(pacer.seconds(Operation.ITEMS, rows), waits) / self.writers
+
 
 @dataclass(kw_only=True)
 class Work:
-    """What a live run would do on one board. Counts of rows, but for `pages` and `doubtful`, which are calls."""
+    """What a live run would do on one board, in rows; `reads` are the calls that find out what is there."""
 
     groups: int = 0
     group_step: bool = False  # are there rows for it at all
     items: int = 0  # created by request
     item_step: bool = False
     jobs: tuple[int, ...] = ()  # items of each bulk import
-    known_items: int = 0  # looked at whether they are still there
-    pages: int = 0  # of the search for items without a key
-    adopted: int = 0
+    there: int = 0  # items that need not be created
     subitems: int = 0
-    known_parents: int = 0
-    unseen_subitems: int = 0  # known ones that their items do not show, which are asked about by id
-    doubtful: int = 0  # look-ups of requests that an earlier run left in doubt
+    reads: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,22 +104,22 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
     if work:
         run.read(1 + ceil(boards / BOARDS_A_CALL) + ceil(subitem_boards / BOARDS_A_CALL))
     for of in work:
+        run.read(of.reads)
         if of.group_step:
-            run.read(of.doubtful + 1)
+            run.read(1)
             run.create(Operation.GROUPS, of.groups)
             run.read(1 if of.groups else 0)
     for of in work:
         if of.item_step:
-            run.read(1 + ceil(of.known_items / LOOK_UP) + of.pages + ceil(of.adopted / LOOK_UP))
+            run.read(1)
             for rows in of.jobs:
                 run.bulk(rows)
             run.create(Operation.ITEMS, of.items)
     for of in work:
-        run.read(ceil(of.known_parents / LOOK_UP) + ceil(of.unseen_subitems / LOOK_UP))
         run.create(Operation.SUBITEMS, of.subitems)
     if work and pace.board_checks:
         run.read(ceil(boards / BOARDS_A_CALL))
-        made = [of.items + sum(of.jobs) + of.adopted + of.known_items for of in work]
+        made = [of.items + sum(of.jobs) + of.there for of in work]
         looked_up = min(1.0, pace.board_checks / max(1, sum(made)))
         run.read(sum(ceil(items * looked_up / LOOK_UP) for items in made))
     return Forecast(
