@@ -1,4 +1,4 @@
-"""`order-sync`, and `python -m order_sync`: the commands, and an end in one line however they end.
+"""`order-sync` and `python -m order_sync`: the commands, with at most one line of error output.
 
 In: the command line. Out: an exit code. Never: a traceback for Ctrl-C, not even while modules are imported.
 """
@@ -9,7 +9,7 @@ import gc
 
 from order_sync.cli import stop
 
-# Python looks for garbage after every 700 new objects. Modules are none, and a fifth of the time of a short command.
+# By default Python collects garbage after every 700 new objects: a fifth of a short command's time, spent on imports.
 OBJECTS = 50_000
 
 

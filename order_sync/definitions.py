@@ -37,14 +37,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             monday.monday_subitems,
             with_freshness(main_tables.main_tables, window),
         ],
-        # A dry run rejects nothing and claims nothing, so there is nothing to check.
+        # A dry run writes nothing, so there is nothing to check.
         asset_checks=[] if settings.dry_run else checks.build_checks(board_checks=settings.board_checks),
         jobs=[sync_orders, reconcile],
         schedules=[build_reconcile_schedule(reconcile, cron=settings.reconcile_cron, running=running)],
         sensors=[
             build_sensor(interval_seconds=settings.sensor_seconds, running=running, clock_speed=settings.clock_speed),
             build_stuck_sensor(running=running, clock_speed=settings.clock_speed),
-            # A dry run makes nothing that could be stale, and nobody waits for it.
+            # A dry run materializes nothing that could become stale.
             *([] if settings.dry_run else [build_empty_queue_sensor(window), *build_notifications(settings)]),
         ],
         resources=resource_set,

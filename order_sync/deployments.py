@@ -1,6 +1,6 @@
-"""Whole resource sets, one per deployment: `embedded` or `production`, live or dry run.
+"""The resources of each deployment: `embedded` or `production`, live or dry run.
 
-In: the settings. Out: the resources of Definitions. The dry run's set holds nothing that can write.
+In: the settings. Out: the resources of Definitions. The resources of a dry run cannot write.
 """
 
 import os
@@ -41,7 +41,9 @@ def resources(settings: Settings) -> dict[str, Any]:
                 bulk_rows=settings.bulk_rows,
                 board_checks=settings.board_checks,
             ),
-            DRY_RUN_MARK: dg.ResourceDefinition.none_resource(description="A live daemon refuses runs that have it."),
+            DRY_RUN_MARK: dg.ResourceDefinition.none_resource(
+                description="Marks a dry run; a live daemon refuses its runs."
+            ),
         }
     sql_server = SqlServerResource(
         **sql_config,
@@ -95,7 +97,7 @@ def _monday_config(settings: Settings) -> dict[str, Any]:
 
 
 def _secret(name: str, value: str) -> Any:
-    """A reference to the environment variable where the value comes from one: Dagster's UI shows its name only."""
-    # Settings take a variable in any case, so it is looked for in any case.
+    """A reference to the environment variable if the value comes from one: Dagster's UI then shows only its name."""
+    # Settings accept variables in any case, so ignore case here as well.
     variable = next((key for key in os.environ if key.upper() == PREFIX + name and os.environ[key] == value), None)
     return dg.EnvVar(variable) if variable and value else value

@@ -27,7 +27,7 @@ from order_sync.text.known_secrets import remember
 from order_sync.variables import PREFIX as PREFIX
 from order_sync.variables import doubled_variables, unknown_variables
 
-YEAR = 31_536_000  # seconds; more is a slip, and could not be reckoned with
+YEAR = 31_536_000  # seconds; a longer time is a mistake, and may overflow date arithmetic
 EMBEDDED_PORT = 8765
 EMBEDDED_BOARD = 4700000001
 EMBEDDED_SUBITEM_BOARD = 4700000002
@@ -43,13 +43,13 @@ class Settings(BaseSettings):
     deployment: Literal["embedded", "production"] = Field(
         default="embedded", description="embedded: SQLite and the emulator; production: SQL Server and monday."
     )
-    dry_run: bool = Field(default=False, description="Show what would happen and write nothing.")
+    dry_run: bool = Field(default=False, description="Show what would happen, and write nothing.")
     home: Path = Field(default=Path(".order_sync"), description="Folder for the embedded database and run locks.")
     mapping: Path = Field(default=DEFAULT_MAPPING, description="The TOML file of the column mapping.")
 
     database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; embedded: SQLite in `home`.")
     database_access_token: SecretStr | None = Field(
-        default=None, description="Entra ID token for SQL Server, in place of a password."
+        default=None, description="Entra ID token for SQL Server, instead of a password."
     )
     database_schema: str | None = Field(default=None, description="Schema of the tables; production: dbo.")
     header_queue_table: str = Field(default="ORDER_LIST_DELTA", min_length=1, description="Queue of headers.")
@@ -61,76 +61,88 @@ class Settings(BaseSettings):
     monday_version: str = Field(default=API_VERSION, description="Version of monday's API, such as 2026-10.")
     monday_token: SecretStr | None = Field(default=None, description="monday API token.")
     monday_board_id: int | None = Field(
-        default=None, gt=0, description="The board for orders that no rule of the mapping sends to another."
+        default=None, gt=0, description="The board for orders that match no board rule of the mapping."
     )
 
     lease_seconds: float = Field(
-        default=600, ge=1, le=YEAR, description="How long claimed rows stay a run's without renewal."
+        default=600, ge=1, le=YEAR, description="How long a run's claim on rows lasts without renewal."
     )
     board_lease_seconds: float = Field(
-        default=180, ge=1, le=YEAR, description="The same for the board; one writer per board."
+        default=180,
+        ge=1,
+        le=YEAR,
+        description="How long a run's lease on a board lasts without renewal; a board has one writer.",
     )
     settle_seconds: float = Field(
         default=65,
         ge=0,
         le=YEAR,
-        description="After this long monday no longer executes a request whose answer was lost.",
+        description="Time after which monday no longer executes a request whose answer was lost.",
     )
     search_seconds: float = Field(
         default=90,
         ge=0,
         le=YEAR,
-        description="After this long monday's search shows a new item; what is in doubt is looked up again then.",
+        description="Time until monday's search finds a new item; then order_sync looks up what is in doubt again.",
     )
     writers: int = Field(
         default=1,
         ge=1,
         le=20,
-        description="Requests to a board at a time; fewer where monday answers that it is locked.",
+        description="Concurrent requests to one board; fewer while monday reports that it is locked.",
     )
     bulk_rows: int = Field(
-        default=500, ge=0, description="From so many new items in a group on they may be imported as a job; 0: never."
+        default=500,
+        ge=0,
+        description="Import the new items of a group as a job if there are at least this many; 0: never.",
     )
     log_days: int = Field(
-        default=90, ge=0, le=36_500, description="How long ORDER_SYNC_LOG keeps its lines; 0: for ever."
+        default=90, ge=0, le=36_500, description="How long ORDER_SYNC_LOG keeps its rows; 0: for ever."
     )
     runs_kept: int = Field(
-        default=30, ge=0, description="Newest runs of each job that Dagster's record keeps; 0: all of them, for ever."
+        default=30, ge=0, description="Number of runs of each job that Dagster keeps, the newest first; 0: all."
     )
     log_payloads: bool = Field(
-        default=False, description="Keep in ORDER_SYNC_LOG what is sent of each row; never a token."
+        default=False, description="Store the values sent for each row in ORDER_SYNC_LOG; never a token."
     )
-    dagster_url: str | None = Field(default=None, description="Address of Dagster's UI, for links to runs.")
-    first_batch: int = Field(default=10, ge=1, le=100, description="Creates in the first request to a board.")
-    largest_batch: int = Field(default=100, ge=1, le=150, description="Most creates in one request.")
-    batch_seconds: float = Field(default=15, gt=0, le=45, description="How long one request may take, as estimated.")
+    dagster_url: str | None = Field(default=None, description="URL of Dagster's UI, for links to runs.")
+    first_batch: int = Field(
+        default=10, ge=1, le=100, description="Number of records to create in the first request to a board."
+    )
+    largest_batch: int = Field(
+        default=100, ge=1, le=150, description="Maximum number of records to create in one request."
+    )
+    batch_seconds: float = Field(default=15, gt=0, le=45, description="Maximum estimated duration of one request.")
     clock_speed: float = Field(
-        default=1, gt=0, description="How fast the local monday's clock runs (its `clock_speed`); embedded only."
+        default=1, gt=0, description="Speed of the local monday's clock (its `clock_speed`); embedded only."
     )
     board_checks: int = Field(
-        default=100, ge=0, description="Items of a run that the checks look up on the board; 0: they ask nothing."
+        default=100, ge=0, description="Number of a run's items that the checks look up on the board; 0: none."
     )
     sensor_seconds: int = Field(
-        default=3, ge=1, description="How often the sensor looks for new rows; Dagster's daemon lets it every 5 s."
+        default=3, ge=1, description="How often the sensor looks for new rows; Dagster's daemon evaluates it every 5 s."
     )
     reconcile_cron: str = Field(
         default="30 2 * * *", min_length=1, description="When the schedule `reconcile` runs (cron, in UTC)."
     )
     reconcile_days: int = Field(
-        default=90, ge=0, le=36_500, description="Orders SYNCED longer ago are not missed on the board; 0: for ever."
+        default=90,
+        ge=0,
+        le=36_500,
+        description="Report a missing item only if its order was synced within the last N days; 0: always.",
     )
 
     freshness_hours: float = Field(
         default=24,
         ge=1,
         le=8_760,
-        description="The main tables are stale after so long without a run or an empty queue.",
+        description="Time without a run or an empty queue after which the main tables are stale.",
     )
     slack_token: SecretStr | None = Field(default=None, description="Bot token for messages to Slack.")
     slack_channel: str | None = Field(default=None, description="Slack channel, such as #orders.")
-    slack_url: str = Field(default="https://slack.com/api/", description="Address of Slack's API.")
+    slack_url: str = Field(default="https://slack.com/api/", description="URL of Slack's API.")
     teams_webhook: SecretStr | None = Field(default=None, description="Webhook for messages to Microsoft Teams.")
-    email_to: str | None = Field(default=None, description="Addresses for messages by e-mail, with commas.")
+    email_to: str | None = Field(default=None, description="E-mail addresses for messages, separated by commas.")
     email_from: str | None = Field(default=None, description="The sender's address.")
     email_host: str | None = Field(default=None, description="The mail server (SMTP).")
     email_port: int = Field(default=587, ge=1, le=65_535, description="Port of the mail server.")
@@ -147,23 +159,23 @@ class Settings(BaseSettings):
             parts = urlsplit(value)
             try:
                 whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-            except ValueError:  # a port that is no number
+            except ValueError:  # the port is not a number
                 whole = False
             if not whole:
                 like = "https://api.monday.com/v2" if info.field_name == "monday_url" else "http://127.0.0.1:3000"
                 raise ValueError(f"must look like {like}")
             if parts.username is not None or parts.query:
-                raise ValueError("must hold no user, password or query: an address is shown in messages")
+                raise ValueError("must not contain a user, password or query: the URL is shown in messages")
         return value
 
     @field_validator("database_url")
     @classmethod
     def _can_be_read(cls, value: SecretStr | None) -> SecretStr | None:
-        """The example's placeholders would be looked for on the network until the login times out."""
+        """Rejects the example's placeholders: a connection to them would only time out."""
         if value is not None and (found := placeholders(value.get_secret_value())):
             raise ValueError(
-                f"still has {' and '.join(found)} of .env.example: fill in your own "
-                "(a server or database that is really called so: write its name in lower case)"
+                f"still contains {' and '.join(found)} from .env.example: replace it with your own value "
+                "(if your server or database really has that name, write it in lower case)"
             )
         if value is not None and is_misread(value.get_secret_value()):
             raise ValueError(MISREAD)
@@ -179,14 +191,16 @@ class Settings(BaseSettings):
     @field_validator("monday_token", "database_access_token")
     @classmethod
     def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
-        # What cannot be sent as a header would be named, as it is, in the error that says so.
+        # httpx would quote a token that cannot be sent as a header in its error message.
         if value is not None and not all("!" <= letter <= "~" for letter in value.get_secret_value()):
-            raise ValueError("holds a blank, a line break or a letter that no token has: copy the token alone")
+            raise ValueError(
+                "contains a blank, a line break or a character that tokens never contain: copy only the token"
+            )
         return value
 
     @property
     def database(self) -> str:
-        """The database URL, with its password: for opening a connection only."""
+        """The database URL with its password, only for opening a connection."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         if self.deployment == "embedded":
@@ -195,7 +209,7 @@ class Settings(BaseSettings):
 
     @property
     def access_token(self) -> str | None:
-        """The Entra ID token for SQL Server: for opening a connection only."""
+        """The Entra ID token for SQL Server, only for opening a connection."""
         return self.database_access_token.get_secret_value() if self.database_access_token else None
 
     @property
@@ -218,14 +232,14 @@ class Settings(BaseSettings):
 
     @property
     def token(self) -> str:
-        """monday's token: for the transport only."""
+        """monday's token, only for the transport."""
         if self.monday_token is not None:
             return self.monday_token.get_secret_value()
         return "embedded" if self.deployment == "embedded" else ""
 
     @property
     def board_id(self) -> int:
-        """The board of orders that no rule of the mapping fits; 0 where none is set."""
+        """The board for orders that match no rule of the mapping; 0 if none is set."""
         return self.monday_board_id or (EMBEDDED_BOARD if self.deployment == "embedded" else 0)
 
     @property
@@ -234,59 +248,59 @@ class Settings(BaseSettings):
         return load_mapping(self.mapping).board_ids(self.board_id)
 
     def check(self) -> None:
-        """Raises ConfigurationError that names every setting that is missing or does not go with another."""
+        """Raises one ConfigurationError for all settings that are missing or contradict each other."""
         if wrong := list(self.unfit(excused=())):
             raise ConfigurationError(" ".join(wrong))
 
     def unfit(self, *, excused: Collection[str]) -> Iterator[str]:
-        """A sentence for each thing that is wrong with the settings as a whole; `excused` ones may be missing."""
+        """A sentence for each missing or contradictory setting; `excused` ones may be missing."""
         if self.deployment == "production":
             reads_only = self.dry_run or "dry_run" in excused
             try:
                 needed = ["database_url"] if self.database_url is None else []
                 needed += ["monday_token"] if not reads_only and not self.token else []
-                # Which boards there are depends on the mapping, too.
+                # The boards also depend on the mapping.
                 needed += ["monday_board_id"] if not reads_only and not self.board_ids else []
             except ConfigurationError as error:
                 yield str(error)
             if missing := [_variable(name) for name in needed if name not in excused]:
                 yield f"The production deployment needs these settings: {', '.join(missing)}."
             if self.clock_speed != 1:
-                yield "ORDER_SYNC_CLOCK_SPEED is for the local monday: unset it in production."
+                yield "ORDER_SYNC_CLOCK_SPEED only applies to the local monday: unset it in production."
         elif not self.database.startswith("sqlite"):
             yield (
-                "ORDER_SYNC_DATABASE_URL is not SQLite, and the embedded deployment syncs to the local monday. "
+                "ORDER_SYNC_DATABASE_URL is not SQLite, but the embedded deployment syncs to the local monday. "
                 "Set ORDER_SYNC_DEPLOYMENT=production."
             )
 
     def check_may_write(self) -> None:
         """Raises ConfigurationError in a dry run."""
         if self.dry_run:
-            raise ConfigurationError("This command writes, and ORDER_SYNC_DRY_RUN is set: unset it first.")
+            raise ConfigurationError("This command writes, but ORDER_SYNC_DRY_RUN is set: unset it first.")
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file, whatever the path holds that has a meaning in a URL."""
+    """The URL of a SQLite file, with the path's special characters quoted."""
     return sa.URL.create("sqlite", database=path.as_posix()).render_as_string()
 
 
 def tables_of(settings: Settings) -> Tables:
-    """The tables under the settings' names, with the columns that the mapping reads."""
+    """The tables, named as in the settings, with the columns that the mapping reads."""
     mapping = load_mapping(settings.mapping)
     return make_tables(settings.table_names, schema=settings.schema_name, mapped_columns=mapping.item_sources)
 
 
 def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
-    """The settings of this process; `overrides` go before the environment.
+    """The settings of this process; `overrides` take precedence over the environment.
 
-    `checked` asks that everything be set that the deployment needs.
-    Raises ConfigurationError with the names of all variables that are unknown, wrong or missing, never their values.
+    `checked` requires everything that the deployment needs.
+    Raises ConfigurationError with the names of all unknown, invalid or missing variables, never with their values.
     """
     _remember(overrides)
     unknown = unknown_variables(os.environ, Settings.model_fields)
     wrong = [_unknown(variable, meant) for variable, meant in unknown.items()]
     wrong += [
-        f"{variable} is set twice, in upper and lower case, to different values"
+        f"{variable} is set twice, to different values, in names that differ only in case"
         for variable in doubled_variables(os.environ, Settings.model_fields)
     ]
     excused = {meant.removeprefix(PREFIX).lower() for meant in unknown.values() if meant}
@@ -297,10 +311,10 @@ def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
         wrong += [f"{PREFIX}{str(problem.place[0]).upper()} {problem.what}" for problem in found]
         bad = {str(problem.place[0]) for problem in found}
         excused |= bad
-        # The others are looked at beside it: what is wrong is reported all at once.
+        # The other checks still run, so that all problems are reported at once.
         usual = {name: Settings.model_fields[name].default for name in bad & Settings.model_fields.keys()}
         settings = Settings(**overrides | usual)
-    sentences = [f"Wrong setting{'s' if len(wrong) > 1 else ''}: {'; '.join(wrong)}."] if wrong else []
+    sentences = [f"Invalid setting{'s' if len(wrong) > 1 else ''}: {'; '.join(wrong)}."] if wrong else []
     if checked and "deployment" not in excused:
         sentences += settings.unfit(excused=excused)
     if sentences:
@@ -309,7 +323,7 @@ def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
 
 
 def _remember(overrides: Mapping[str, Any]) -> None:
-    """What is given beside the environment is masked from here on, also if it turns out to be wrong."""
+    """Masks secrets given as overrides from here on, even if they are invalid."""
     for name, field in Settings.model_fields.items():
         value = overrides.get(name)
         if isinstance(value, SecretStr):

@@ -106,7 +106,7 @@ def test_production_has_no_default_database() -> None:
 )
 def test_a_wrong_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     set_environment(monkeypatch, **{name: value})
-    with pytest.raises(ConfigurationError, match=f"^Wrong setting: {PREFIX}{name.upper()} must be ") as caught:
+    with pytest.raises(ConfigurationError, match=f"^Invalid setting: {PREFIX}{name.upper()} must be ") as caught:
         load_settings()
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -142,7 +142,7 @@ def test_a_wrong_value_says_what_the_setting_takes(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, takes: str
 ) -> None:
     set_environment(monkeypatch, **{name: value})
-    with pytest.raises(ConfigurationError, match=f"^Wrong setting: {PREFIX}{name.upper()} {takes}") as caught:
+    with pytest.raises(ConfigurationError, match=f"^Invalid setting: {PREFIX}{name.upper()} {takes}") as caught:
         load_settings()
     assert "Input" not in str(caught.value)
 
@@ -153,7 +153,7 @@ def test_all_that_is_wrong_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
     assert str(caught.value) == (
-        "Wrong settings: ORDER_SYNC_MONDAY_TOKN is not a setting (did you mean ORDER_SYNC_MONDAY_TOKEN?); "
+        "Invalid settings: ORDER_SYNC_MONDAY_TOKN is not a setting (did you mean ORDER_SYNC_MONDAY_TOKEN?); "
         "ORDER_SYNC_WOBBLE is not a setting (docs/configuration.md lists them); "
         "ORDER_SYNC_LEASE_SECONDS must be a number. The production deployment needs these settings: "
         "ORDER_SYNC_DATABASE_URL (mssql+pyodbc://...), ORDER_SYNC_MONDAY_BOARD_ID."
@@ -163,7 +163,9 @@ def test_all_that_is_wrong_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) 
 def test_the_example_file_as_it_is_names_what_to_fill_in(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in dotenv_values(ROOT / ".env.example").items():
         monkeypatch.setenv(name, value or "")
-    with pytest.raises(ConfigurationError, match="DATABASE_URL still has PASSWORD and SERVER and DATABASE") as caught:
+    with pytest.raises(
+        ConfigurationError, match="DATABASE_URL still contains PASSWORD and SERVER and DATABASE"
+    ) as caught:
         load_settings()
     assert "needs these settings: ORDER_SYNC_MONDAY_TOKEN, ORDER_SYNC_MONDAY_BOARD_ID." in str(caught.value)
 
@@ -171,7 +173,7 @@ def test_the_example_file_as_it_is_names_what_to_fill_in(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("url", ["order_sync:hunter2@SERVER/orders", "a:PASSWORD@db/orders", "a:hunter2@db/DATABASE"])
 def test_a_placeholder_is_refused_before_it_is_looked_for(url: str) -> None:
     for checked in (True, False):
-        with pytest.raises(ConfigurationError, match=r"ORDER_SYNC_DATABASE_URL still has [A-Z]+ of"):
+        with pytest.raises(ConfigurationError, match=r"ORDER_SYNC_DATABASE_URL still contains [A-Z]+ from"):
             load_settings(checked=checked, deployment="production", database_url=f"mssql+pyodbc://{url}")
     lower = "mssql+pyodbc://password:x@server/database"
     assert load_settings(deployment="production", dry_run=True, database_url=lower).database == lower

@@ -43,7 +43,7 @@ def test_a_misspelt_setting_stops_with_the_nearest(monkeypatch: pytest.MonkeyPat
     for checked in (True, False):
         with pytest.raises(ConfigurationError) as caught:
             load_settings(checked=checked)
-        assert str(caught.value) == f"Wrong setting: {name} is not a setting (did you mean {PREFIX}{meant}?)."
+        assert str(caught.value) == f"Invalid setting: {name} is not a setting (did you mean {PREFIX}{meant}?)."
 
 
 def test_an_unknown_setting_that_is_near_to_none_stops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_every_variable_that_this_project_names_is_known(monkeypatch: pytest.Mon
 def test_one_setting_in_two_spellings_with_two_values_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDER_SYNC_DRY_RUN", "1")
     monkeypatch.setenv("order_sync_dry_run", "0")
-    with pytest.raises(ConfigurationError, match="ORDER_SYNC_DRY_RUN is set twice, in upper and lower case"):
+    with pytest.raises(ConfigurationError, match="ORDER_SYNC_DRY_RUN is set twice, to different values"):
         load_settings()
     monkeypatch.setenv("order_sync_dry_run", "1")
     assert load_settings().dry_run
@@ -143,8 +143,8 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
         ("ORDER_SYNC_DRY_RUN=1\n".encode("utf-16"), r"\.env is UTF-16, .*: save it as UTF-8\."),
         ("ORDER_SYNC_DRY_RUN=1\n".encode("utf-16-le"), r"\.env is UTF-16, .*: save it as UTF-8\."),
         (b"A=1\nORDER_SYNC_SLACK_CHANNEL=\xf6\n", r"\.env is not UTF-8 \(line 2\): save it as UTF-8\."),
-        ("\n\nORDER_SYNC_DRY_RUN\n", r"\.env is wrong: line 3 has 'ORDER_SYNC_DRY_RUN' without a value\."),
-        ("A=1\nORDER_SYNC_DRY_RUN: 1\n", r"\.env is wrong: line 2 cannot be understood"),
+        ("\n\nORDER_SYNC_DRY_RUN\n", r"\.env is invalid: line 3 has 'ORDER_SYNC_DRY_RUN' without a value\."),
+        ("A=1\nORDER_SYNC_DRY_RUN: 1\n", r"\.env is invalid: line 2 cannot be parsed"),
         ('ORDER_SYNC_DRY_RUN="1\nB=2\nset ORDER_SYNC_WRITERS=1\n', r"line 1 cannot be .*; line 3 cannot be "),
     ],
 )

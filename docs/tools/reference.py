@@ -25,10 +25,10 @@ COMMANDS = """\
 
 Each of these is also what `order-sync COMMAND --help` prints. Options go after the command.
 
-Exit code 0: all is well, for `sync` that every claimed row is SYNCED and no order is left that waits for a person.
-1: there is something to look at, such as rows that were rejected or held back, or orders that no run can take up.
-2: nothing could be done; the last line says why. 130: stopped, by Ctrl-C or SIGTERM. 141: nobody reads its output any
-more, as after `order-sync status | head -1`.
+Exit code 0: success; for `sync`, every claimed row is SYNCED and no order needs attention.
+1: something needs attention, such as rows that were rejected or held back, or orders that no run can claim.
+2: the command failed; the last line says why. 130: stopped by Ctrl-C or SIGTERM. 141: the output pipe was closed, as in
+`order-sync status | head -1`.
 """
 
 

@@ -1,1 +1,1 @@
-"""The asset graph: pure functions from frames to the rows that ought to be. IO managers make them so."""
+"""The asset graph: pure functions from frames to the desired rows. IO managers create what is missing."""

@@ -1,8 +1,8 @@
-"""Asset checks: what a person would ask of each asset after a run. A check is a line in a table of questions.
+"""Asset checks: the questions that a person would ask about each asset after a run.
 
-In: the tables as they are, and the boards as monday shows them. Out: passed, or what is wrong, where, and what to do.
-They only read; where runs write, their queries count in the account's budget. What only a person can correct is an
-ERROR or a WARN and stops nothing; a check blocks only where going on would do harm.
+In: the tables, and the boards as monday shows them. Out: passed, or the problem, where it is, and what to do.
+Never writes; the checks' queries count in the account's budget. A problem that only a person can fix is an ERROR or a
+WARN and stops nothing; a check blocks only if continuing would do harm.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -45,7 +45,7 @@ F = TypeVar("F")
 
 @dataclass(frozen=True, kw_only=True)
 class BeforeItems:
-    """What the boards lack, between groups and items, of what the mapping and the claimed headers want."""
+    """The state between groups and items: what the mapping and the claimed headers need and the boards lack."""
 
     misfits: list[str]
     warnings: list[str]  # of the API's version
@@ -55,7 +55,7 @@ class BeforeItems:
 
 @dataclass(frozen=True, kw_only=True)
 class AfterRun:
-    """A run whose rows are asked about, by the tables alone."""
+    """A run and its rows, by the tables alone."""
 
     reader: QueueReader
     run_id: str
@@ -63,15 +63,15 @@ class AfterRun:
 
     @property
     def synced(self) -> tuple[Database, Tables, expected.Scope]:
-        """The rows that it made SYNCED."""
+        """The rows that the run made SYNCED."""
         return self.reader.database, self.reader.tables, expected.of_run(self.run_id, State.SYNCED)
 
 
 # ---- the questions --------------------------------------------------------------------------------------------
 
 LEASE = (
-    "PENDING for longer than the lease. The next run without a scope takes up what is left; if it does not, "
-    "`order-sync trace` says what each row waits for."
+    "PENDING for longer than the lease. The next run without a scope claims them; if it does not, `order-sync trace` "
+    "shows the reason for each row."
 )
 LEASES: tuple[Question[QueueReader], ...] = (
     Question(
@@ -95,18 +95,18 @@ BEFORE_ITEMS: tuple[Question[BeforeItems], ...] = (
     Question(
         "mapping_fits_board",
         "monday_groups",
-        "Every board has every column of the mapping for items, checked just before the first item is created.",
+        "Every board has all item columns of the mapping, checked just before the first item is created.",
         lambda facts: facts.misfits,
         lambda found: (
-            f"The mapping does not fit: {'; '.join(found[:3])}. No item was created. Correct the board or the "
-            "mapping (`order-sync board check`); the next run goes on."
+            f"The mapping does not fit the board: {'; '.join(found[:3])}. No item was created. Correct the board or "
+            "the mapping (`order-sync board check`); the next run continues."
         ),
         blocking=True,  # without a mapped column monday refuses every item, and every header becomes ERROR
     ),
     Question(
         "api_version_lasts",
         "monday_groups",
-        "monday is not about to retire the version of its API that the run speaks.",
+        "monday does not plan to retire the API version that the run uses.",
         lambda facts: facts.warnings,
         lambda found: str(found[0]),
         WARN,
@@ -114,12 +114,12 @@ BEFORE_ITEMS: tuple[Question[BeforeItems], ...] = (
     Question(
         "every_group_once",
         "monday_groups",
-        "Every group that the claimed headers want is on its board, once.",
+        "Every group of the claimed headers exists exactly once on its board.",
         lambda facts: facts.groups,
         each_kind(
             "group",
-            {Kind.GROUP_MISSING: "missing", Kind.GROUP_DOUBLED: "there more than once"},
-            "The next step recreates missing groups. Merge groups that share a title: items go to the first of them.",
+            {Kind.GROUP_MISSING: "missing", Kind.GROUP_DOUBLED: "duplicated"},
+            "The next step recreates missing groups. Merge groups that share a title: new items go to the first one.",
         ),
     ),
     Question(
@@ -127,8 +127,8 @@ BEFORE_ITEMS: tuple[Question[BeforeItems], ...] = (
         "monday_groups",
         "Every label that the claimed headers need is on the board, or may be added to it.",
         lambda facts: facts.labels,
-        "{header} with a label that the board lacks, to be rejected. Add it on the board, or correct the order; then "
-        "`order-sync retry`.",
+        "{header} with a label that the board lacks will be rejected. Add the label on the board, or correct the "
+        "order; then run `order-sync retry`.",
         WARN,
     ),
 )
@@ -148,7 +148,7 @@ ON_BOARD: tuple[Question[Findings], ...] = (
         each_kind(
             "item",
             NOT_IN_PLACE,
-            "Ask who deleted or moved them; `order-sync reconcile --requeue` recreates deleted items.",
+            "Find out who deleted or moved them; `order-sync reconcile --requeue` recreates deleted items.",
         ),
     ),
     Question(
@@ -156,27 +156,26 @@ ON_BOARD: tuple[Question[Findings], ...] = (
         "monday_items",
         "No order has a second item on its board (by the key column).",
         of_kinds(Kind.ITEM_DOUBLED, of_items=True),
-        "{order} with more than one item. Delete the copies that nobody works with; the tables name the right item.",
+        "{order} with more than one item. Delete the unused copies; the tables have the id of the right item.",
     ),
     Question(
         "every_line_has_its_subitem",
         "monday_subitems",
         "Every line that was not rejected has its subitem under the right item.",
         of_kinds(Kind.SUBITEM_GONE, Kind.WRONG_PARENT, Kind.WRONG_ID, of_items=False),
-        "{subitem} not under the right item. Ask who deleted or moved them: nothing recreates a subitem whose item is "
-        "still there.",
+        "{subitem} not under the right item. Find out who deleted or moved them: order_sync does not recreate a "
+        "subitem whose item still exists.",
     ),
     Question(
         "no_subitem_twice",
         "monday_subitems",
         "No line has a second subitem (by the key column).",
         of_kinds(Kind.SUBITEM_DOUBLED, of_items=False),
-        "{line} with more than one subitem. Delete the copies that nobody works with; the tables name the right "
-        "subitem.",
+        "{line} with more than one subitem. Delete the unused copies; the tables have the id of the right subitem.",
     ),
 )
 OTHER_WRITER = (
-    "or with another id. Somebody else writes to these rows: find out who, and copy state and ids from there."
+    "or with another id. Another program writes to these rows: find it, and copy state and ids from the queue table."
 )
 IN_TABLES: tuple[Question[AfterRun], ...] = (
     Question(
@@ -184,7 +183,7 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
         "order_list",
         "No header or line of this run was rejected by monday.",
         lambda run: run.reader.errors(run.run_id),
-        "{row was|rows were} rejected. Correct what is wrong, then run `order-sync retry`.",
+        "{row was|rows were} rejected. Correct the rows, then run `order-sync retry`.",
         WARN,
         right="No row was rejected.",
         counted_as="rejected",
@@ -194,16 +193,16 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
         "order_list",
         "Every order that this run claimed is SYNCED, or has a rejected row.",
         lambda run: left_pending(run),
-        "{row or order|rows or orders} of this run neither done nor rejected: the run's log has the reasons. The next "
-        "run takes them up.",
+        "{row or order|rows or orders} of this run neither SYNCED nor rejected: the run's log has the reasons. The "
+        "next run claims them.",
     ),
     Question(
         "no_order_held",
         "order_list",
-        "No order waits that no run can take up: each row is understood, and has its order and its header.",
+        "No order is held: every row is valid, and has its order and its header.",
         lambda run: unexpected(held_orders(run.reader)),
         lambda held: (
-            f"{counted(len(held), 'order waits', 'orders wait')} that no run can take up. First: {held[0]}. "
+            f"{counted(len(held), 'order is', 'orders are')} held: no run can claim them. First: {held[0]}. "
             f"{' '.join(holdups(held))} `order-sync status` lists them."
         ),
         WARN,
@@ -211,7 +210,7 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
     Question(
         "queue_and_orders_agree",
         "order_list",
-        "ORDER_LIST is SYNCED and has the item of every order whose headers this run made SYNCED.",
+        "ORDER_LIST is SYNCED and has the item id of every order that this run made SYNCED.",
         lambda run: expected.differing_orders(
             run.reader.database, run.reader.tables, expected.of_run(run.run_id, State.SYNCED)
         ),
@@ -220,7 +219,7 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
     Question(
         "queue_and_lines_agree",
         "order_list_lines",
-        "ORDER_LIST_LINES is SYNCED and has the subitem of every line that this run made SYNCED.",
+        "ORDER_LIST_LINES is SYNCED and has the subitem id of every line that this run made SYNCED.",
         lambda run: expected.differing_lines(
             run.reader.database, run.reader.tables, expected.of_run(run.run_id, State.SYNCED)
         ),
@@ -233,7 +232,7 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
 
 
 def build_checks(*, board_checks: int) -> list[dg.AssetChecksDefinition]:
-    """The checks of a deployment; `board_checks` is how many items a run looks up on the board, 0: it asks nothing."""
+    """The checks of a deployment; `board_checks` is the number of items to look up on the board, 0 for none."""
     on_the_board = [board_before_items, build_board_after_run(board_checks)] if board_checks else []
     return [leases, *on_the_board, tables_after_run]
 
@@ -244,7 +243,7 @@ def _asked(context: dg.AssetCheckExecutionContext, checks: Sequence[Question[F]]
 
 @dg.multi_asset_check(specs=[check.spec for check in LEASES], can_subset=True)
 def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
-    """What a dead run holds and no run has taken up since."""
+    """Rows of dead runs that no run has claimed since."""
     yield from (check.answer(sql_server.reader, {}) for check in _asked(context, LEASES))
 
 
@@ -252,7 +251,7 @@ def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServer
 def board_before_items(
     context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
 ) -> Results:
-    """The boards, read once between groups and items: one call for all questions."""
+    """Checks of the boards between groups and items; one call answers all of them."""
     asked, mapping, reader, usage = _asked(context, BEFORE_ITEMS), sql_server.mapping, sql_server.reader, Usage()
     ids = mapping.board_ids(monday.board_id)
     try:
@@ -271,7 +270,7 @@ def board_before_items(
             if board_id in boards:
                 titles.setdefault(board_id, set()).update(_title(row))
                 labels += _unknown_labels(labelled, spelling[board_id], row)
-    unseen = [f"board {board_id} is not shown to this token" for board_id in ids if board_id not in boards]
+    unseen = [f"this token cannot see board {board_id}" for board_id in ids if board_id not in boards]
     facts = BeforeItems(
         misfits=unseen + [problem for board in boards.values() for problem in check_items_mapping(board, mapping)],
         warnings=[version.warning] if version and version.warning else [],
@@ -286,11 +285,11 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
     def board_after_run(
         context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
     ) -> Results:
-        """What the run has put on the boards, compared with the queue tables once the orders are SYNCED."""
+        """Compares the run's items on the boards with the queue tables, once the orders are SYNCED."""
         asked, mapping, reader, usage = _asked(context, ON_BOARD), sql_server.mapping, sql_server.reader, Usage()
         given = (reader.database, reader.tables, run_id := _run_id(context))
         subitems = expected.run_subitems(*given)
-        # Items of earlier runs, to which late lines went, may be in any group.
+        # Items of earlier runs, which got late lines, may be in any group.
         late = (replace(row, key=row.record_uuid, monday_id=row.parent_id, parent_id=None) for row in subitems)
         items = {item.monday_id: (monday.board_id, item) for item in late}
         for item, order in expected.run_items(*given, mapping.board_sources):
@@ -314,7 +313,7 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
 
 @dg.multi_asset_check(specs=[check.spec for check in IN_TABLES], can_subset=True)
 def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
-    """What became of the run's rows, by the tables alone."""
+    """Checks of the run's rows, by the tables alone."""
     facts = AfterRun(reader=sql_server.reader, run_id=_run_id(context), instance=context.instance)
     yield from (check.answer(facts, {}) for check in _asked(context, IN_TABLES))
 
@@ -325,7 +324,7 @@ def _groups(reader: QueueReader, board: Board, wanted: Collection[str]) -> list[
 
 
 def _title(header: Row) -> Iterator[str]:
-    with suppress(Rejected):  # without a title the header is rejected, and wants no group
+    with suppress(Rejected):  # without a title the header is rejected and needs no group
         yield group_title(header)
 
 
@@ -340,12 +339,12 @@ def _unknown_labels(columns: Sequence[ColumnMap], labels: LabelSpelling, header:
 def _asking(
     monday: ReadOnlyMondayResource, sql_server: ReadOnlySqlServerResource, usage: Usage
 ) -> Iterator[MondayReader]:
-    """A client to read with; what it spends is added to `usage`, also where it fails."""
+    """A client for reading; its calls are added to `usage`, even if it fails."""
     budget = sql_server.budget(monday.account, clock_speed=monday.clock_speed)
     budget.share()
     client = monday.reader(budget)
     if client is None:
-        raise OrderSyncError("There is no token or no board to ask for.")
+        raise OrderSyncError("no token or no board is configured.")
     with client:
         try:
             yield client
@@ -354,7 +353,7 @@ def _asking(
 
 
 def _run_id(context: dg.AssetCheckExecutionContext) -> str:
-    """This run; where checks are started by themselves, the run that last claimed rows."""
+    """This run; if only checks are run, the run that last claimed rows."""
     run = context.run
     if run.asset_selection is not None and not run.asset_selection:
         latest = context.instance.get_latest_materialization_event(dg.AssetKey("pending_headers"))
@@ -371,7 +370,7 @@ def left_pending(run: AfterRun) -> list[Row]:
         for what, of in (("header", headers), ("line", lines))
         for row in of
     ]
-    # Orders that the run released although none of their rows is rejected: a board may accept nothing more.
+    # Orders that the run released although none of their rows is rejected: a board may refuse further rows.
     latest = run.instance.get_latest_materialization_event(dg.AssetKey("order_list"))
     if latest is None or latest.run_id != run.run_id or latest.asset_materialization is None:
         return rows

@@ -1,4 +1,4 @@
-"""What the columns of the assets hold, as Dagster shows them on each asset's page."""
+"""Descriptions of the assets' columns, shown on each asset's page in Dagster."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ COLUMNS = {
     "customer": ("nvarchar", "[CUSTOMER NAME]."),
     "order_number": ("nvarchar", "[AAG ORDER NUMBER]; not unique."),
     "created_at": ("datetime2", "When the row was queued (UTC)."),
-    "late": ("bool", "The line came after its order was synced."),
+    "late": ("bool", "The line arrived after its order was synced."),
     "size_code": ("nvarchar", "The size, such as XS or 32/30."),
     "qty": ("int", "Pieces."),
     "board_id": ("bigint", "monday's id of the board."),
@@ -21,10 +21,10 @@ COLUMNS = {
     "group_id": ("nvarchar", "monday's id of the group."),
     "monday_item_id": ("bigint", "monday's id of the item; empty before it exists."),
     "monday_subitem_id": ("bigint", "monday's id of the subitem; empty before it exists."),
-    "parent_item_id": ("bigint", "monday's id of the item that the subitem is under."),
+    "parent_item_id": ("bigint", "monday's id of the subitem's parent item."),
     "sync_state": ("varchar", "NEW, PENDING, SYNCED or ERROR."),
     "last_synced_at": ("datetime2", "When the row became SYNCED (UTC)."),
-    "GroupMonday": ("nvarchar", "The group's title as the order system wants it; may be empty."),
+    "GroupMonday": ("nvarchar", "The group's title from the order system; may be empty."),
 }
 
 

@@ -1,6 +1,6 @@
-"""The main tables: which orders are complete on the board and therefore SYNCED.
+"""The main tables: orders that are complete on the board become SYNCED.
 
-In: what became of the run's items and subitems. Out: the record_uuids and lines to commit.
+In: the run's items and subitems with their outcome. Out: the record_uuids and lines to commit.
 The queue IO manager commits headers and lines of both pairs of tables together, whole record_uuids at a time.
 """
 
@@ -39,7 +39,7 @@ from order_sync.io_managers.frames import is_on_board, to_frame, to_rows
     },
 )
 def main_tables(monday_items: pd.DataFrame, monday_subitems: pd.DataFrame) -> Iterator[dg.Output[pd.DataFrame]]:
-    """Carries state and monday ids to the main tables."""
+    """Writes state and monday ids to the main tables."""
     incomplete = {row["record_uuid"] for row in to_rows(monday_items) if not is_on_board(row, "monday_item_id")}
     incomplete |= {row["record_uuid"] for row in to_rows(monday_subitems) if not is_on_board(row, "monday_subitem_id")}
     records = dict.fromkeys(chain(monday_items["record_uuid"], monday_subitems["record_uuid"]))

@@ -1,7 +1,7 @@
-"""The monday assets: which groups, items and subitems ought to be on the board.
+"""The monday assets: the desired groups, items and subitems.
 
-In: the claimed headers and lines. Out: desired rows, with a reason where a row cannot be sent at all.
-The monday IO manager creates what is missing; each step is complete before the next one begins.
+In: the claimed headers and lines. Out: desired rows, with a reason if a row cannot be sent.
+The monday IO manager creates what is missing; each step completes before the next one begins.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ from order_sync.resources.scope import ScopeResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.rows import Row
 
-# Runs that write to the board wait for one another (dagster.yaml, pools); the board's lease enforces it.
+# Runs that write to the board wait for each other (dagster.yaml, pools); the board's lease enforces it.
 POOL = "monday_board"
 
 GROUPS = ["board_id", "title", "customer", "headers"]
@@ -54,10 +54,10 @@ SUBITEMS = [
     "rule",
     "planned",
 ]
-# What a line is sent with and placed by, with what the site calls it.
+# The columns that a line is sent and placed with, by the site's names.
 LINE_VALUES = {name: name for name in ("size_code", "qty", "monday_subitem_id", "parent_item_id")}
 LINE_VALUES |= {"order_item_id": "monday_item_id"}
-NO_BOARD = "no rule of the mapping sends this order to a board, and ORDER_SYNC_MONDAY_BOARD_ID is not set"
+NO_BOARD = "the order matches no board rule of the mapping, and ORDER_SYNC_MONDAY_BOARD_ID is not set"
 
 
 @dg.asset(
@@ -71,7 +71,7 @@ NO_BOARD = "no rule of the mapping sends this order to a board, and ORDER_SYNC_M
 def monday_groups(
     pending_headers: pd.DataFrame, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
 ) -> pd.DataFrame:
-    """The groups of all claimed headers, created and confirmed before the first item is."""
+    """The groups of all claimed headers, created and confirmed before the first item."""
     groups: dict[tuple[int, TextKey], Row] = {}
     for row in newest(to_rows(pending_headers)):
         title, _ = _or_rejection(group_title, row) if _hopeless(row) is None else (None, None)
@@ -97,7 +97,7 @@ def monday_items(
     monday: ReadOnlyMondayResource,
     scope: ScopeResource,
 ) -> pd.DataFrame:
-    """One item per order, on the board that the mapping's rules choose, in its group. Its newest header counts."""
+    """One item per order, from its newest header, in its group on the board that the mapping's rules choose."""
     mapping = sql_server.mapping
     groups = {(row["board_id"], text_key(row["title"])): row for row in to_rows(monday_groups)}
 
@@ -124,7 +124,7 @@ def monday_subitems(
     monday: ReadOnlyMondayResource,
     scope: ScopeResource,
 ) -> pd.DataFrame:
-    """One subitem per line, under its header's item. Lines of an order with a rejected header wait with it."""
+    """One subitem per line, under its header's item. If the header is rejected, its lines wait."""
     mapping = sql_server.mapping
     parents: dict[str, int] = {}
     boards: dict[str, int] = {}
@@ -138,13 +138,13 @@ def monday_subitems(
 
     def desired() -> Iterator[Row]:
         for row in to_rows(pending_lines):
-            # The item that the order has in this run; for a late line where its subitem is, else the order's item.
+            # The order's item in this run; for a late line the parent of its subitem, else the order's item.
             known = row["parent_item_id"] if row["monday_subitem_id"] is not None else None
             parent = parents.get(row["record_uuid"]) or known or row["order_item_id"]
             if unreadable(row, LINE_VALUES):
                 parent = 0  # the line is rejected
             if row["record_uuid"] not in incomplete and parent is not None:
-                # Where the item is: a rule may have changed since it was made.
+                # The board that has the item: the rules may have changed since it was created.
                 ruled = row["item_board_id"] or mapping.board_of(row, monday.board_id)
                 board = boards.get(row["record_uuid"]) or ruled
                 yield _subitem(row, mapping, board, parent) | {"planned": scope.planned(row["delta_uuid"])}
@@ -153,12 +153,12 @@ def monday_subitems(
 
 
 def newest(rows: Iterable[Row]) -> Iterable[Row]:
-    """The newest header of each order: those before it are older versions. The rows come oldest first."""
+    """The newest header of each order; earlier ones are older versions. The rows are sorted oldest first."""
     return {row["record_uuid"]: row for row in rows}.values()
 
 
 def _item(row: Row, mapping: ColumnMapping, board: int, groups: dict[tuple[int, TextKey], Row]) -> Row:
-    """`groups` are those of the boards; one that could not be created is added, so that its title is spelled once."""
+    """`groups` are those on the boards. A group that could not be created is added, so that its spelling is unique."""
     hopeless = _hopeless(row)
     title, no_title = (None, None) if hopeless else _or_rejection(group_title, row)
     group = {"title": title, "group_id": None}
@@ -199,19 +199,19 @@ def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
 
 
 def _hopeless(row: Row) -> Rejected | None:
-    """Why the header cannot be synced, whatever the board has of it already."""
+    """Why the header cannot be synced, even if its item is already on the board."""
     if not row["has_order"]:
         return Rejected(no_order("ORDER_LIST"), code=Rule.NO_ORDER)
     return unreadable(row)
 
 
 def _no_board(board: int, mapping: ColumnMapping) -> Rejected | None:
-    """The reason where no rule fits. A dry run may know no board at all, and there is nothing wrong with that."""
+    """The reason if no rule matches. In a dry run it is fine if no board is configured at all."""
     return Rejected(NO_BOARD, code=Rule.NO_BOARD) if not board and mapping.boards else None
 
 
 def _or_rejection(name: Callable[[Row], str], row: Row) -> tuple[str | None, Rejected | None]:
-    """The name, or the reason why there can be none."""
+    """The name, or the reason why there is none."""
     try:
         return name(row), None
     except Rejected as error:
@@ -219,5 +219,5 @@ def _or_rejection(name: Callable[[Row], str], row: Row) -> tuple[str | None, Rej
 
 
 def _told(rejection: Rejected | None) -> Row:
-    """A rejection as it travels in a frame: the reason, and the rule that it comes from."""
+    """The columns of a rejection in a frame: the reason and its rule."""
     return {"rejection": str(rejection) if rejection else None, "rule": rejection.code if rejection else None}

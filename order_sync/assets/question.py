@@ -1,7 +1,7 @@
-"""A question that a check asks, and how its answer is put.
+"""A check as a question, and the wording of its answer.
 
-In: what is known after a step. Out: a Dagster check result: passed, or what is wrong, how much of it, and what to do.
-Reads nothing itself; checks.py has the questions and what is known.
+In: the facts after a step. Out: a Dagster check result: passed, or the problem, its size, and what to do.
+Never reads anything itself; checks.py has the questions and collects the facts.
 """
 
 import re
@@ -30,17 +30,17 @@ F = TypeVar("F")
 
 @dataclass(frozen=True)
 class Question(Generic[F]):
-    """A check: `asks` finds what is wrong in what is known after a step."""
+    """A check: `asks` finds the problems in the facts after a step."""
 
     name: str
     asset: str
     means: str
     asks: Callable[[F], Found]
-    wrong: str | Callable[[Found], str]  # what is said then, with the number in words as in {header} or {is|are}
+    wrong: str | Callable[[Found], str]  # the message for findings; {header} and {is|are} are filled in by their number
     severity: dg.AssetCheckSeverity = ERROR
     blocking: bool = False
     right: str = "Nothing is wrong."
-    counted_as: str = "found"  # a second name of the number in the metadata
+    counted_as: str = "found"  # a second name for the number in the metadata
 
     @property
     def spec(self) -> dg.AssetCheckSpec:
@@ -50,7 +50,7 @@ class Question(Generic[F]):
         )
 
     def answer(self, facts: F, metadata: Mapping[str, Any]) -> dg.AssetCheckResult:
-        """Passed if nothing is found. What people may do to a board is no more than a warning."""
+        """Passed if nothing is found. What people are free to do on a board is only a warning."""
         found = self.asks(facts)
         harmless = all(isinstance(each, Finding) and not each.kind.is_wrong for each in found)
         rows = table([_row(each) for each in found[:SHOWN]])
@@ -62,8 +62,8 @@ class Question(Generic[F]):
         )
 
     def not_known(self, error: OrderSyncError, usage: Usage) -> dg.AssetCheckResult:
-        """An answer that monday did not give is no reason to hold the orders up."""
-        said = f"monday could not be asked, so this is not known: {error}"
+        """The answer if monday could not be asked, which must not delay the orders."""
+        said = f"monday could not be asked, so the result is unknown: {error}"
         return self._result(passed=False, severity=WARN, description=said, metadata={"calls": usage.calls})
 
     def _result(self, **of: Any) -> dg.AssetCheckResult:
@@ -72,7 +72,7 @@ class Question(Generic[F]):
     def _said(self, found: Found) -> str:
         if not isinstance(self.wrong, str):
             return self.wrong(found)
-        # An order with two copies is one order.
+        # An order with two copies counts once.
         count = len({getattr(each, "key", n) for n, each in enumerate(found)})
         return re.sub(r"{(.+?)(?:\|(.+?))?}", lambda match: counted(count, match[1], match[2]), self.wrong)
 

@@ -1,4 +1,4 @@
-"""The queue assets: which waiting headers and lines a run takes up.
+"""The queue assets: the waiting headers and lines that a run claims.
 
 In: what can be claimed, and the run's scope. Out: the rows to claim; the queue IO manager claims them.
 """
@@ -66,7 +66,7 @@ def pending_headers(waiting: pd.DataFrame, scope: ScopeResource, sql_server: Rea
     metadata=described(("record_uuid", "line_uuid", "delta_uuid", "customer", "size_code", "qty", "created_at")),
 )
 def pending_lines(waiting: pd.DataFrame, pending_headers: pd.DataFrame, scope: ScopeResource) -> pd.DataFrame:
-    """The lines of the claimed orders, and late lines of orders that are on the board already."""
+    """The lines of the claimed orders, and late lines of orders that are already on the board."""
     claimed = dict.fromkeys(pending_headers["record_uuid"])
     own = scope.of_plan(row for row in to_rows(waiting) if row["record_uuid"] in claimed)
     late = scope.select((row for row in to_rows(waiting) if row["late"]), taken=claimed)

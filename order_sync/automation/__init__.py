@@ -1,1 +1,1 @@
-"""What Dagster does by itself: sensors, schedules, jobs, freshness and messages."""
+"""Dagster's automation: sensors, schedules, jobs, freshness and messages."""

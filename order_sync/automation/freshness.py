@@ -1,7 +1,7 @@
-"""Are the main tables fresh? Dagster's own policy, told also of the times when there is nothing to sync.
+"""Freshness of the main tables: Dagster's own policy, plus a sensor that reports an empty queue.
 
-In: the queue tables. Out: a freshness policy on both main tables, and a sensor that reports an empty queue.
-A policy counts the time since an asset was last made; without that report a quiet weekend would look like a fault.
+In: the queue tables. Out: a freshness policy on both main tables, and the sensor.
+A policy measures the time since the last materialization; without the report a quiet weekend would look like a fault.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,11 +16,11 @@ from order_sync.text.counted import counted
 
 MAIN_TABLES = ("order_list", "order_list_lines")
 INTERVAL_SECONDS = 300
-REPORTS_A_WINDOW = 4  # so that one missed report makes nothing stale
+REPORTS_A_WINDOW = 4  # so that one missed report does not make the tables stale
 
 
 def with_freshness(assets: dg.AssetsDefinition, window: timedelta) -> dg.AssetsDefinition:
-    """The assets, stale once their last making or report is older than the window; a warning at half of it."""
+    """The assets, stale once their last materialization or report is older than the window; a warning at half of it."""
     policy = dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window / 2)
     return assets.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=policy))
 
@@ -31,7 +31,7 @@ def build_empty_queue_sensor(window: timedelta) -> dg.SensorDefinition:
         asset_selection=dg.AssetSelection.assets(*MAIN_TABLES),
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Reports the main tables as up to date while nothing waits in the queue tables. Only reads them.",
+        description="Reports the main tables as up to date while no row is waiting in the queue tables. Reads only.",
     )
     def empty_queue(
         context: dg.SensorEvaluationContext, sql_server: ReadOnlySqlServerResource
@@ -46,8 +46,8 @@ def build_empty_queue_sensor(window: timedelta) -> dg.SensorDefinition:
         except DatabaseUnavailable as error:
             return dg.SkipReason(f"{error} {NEXT_TICK}")
         if rows:
-            return dg.SkipReason(f"{counted(rows, 'row waits', 'rows wait')}: a run has to make the main tables fresh.")
-        told = "Nothing waits in the queue tables: the main tables are up to date."
+            return dg.SkipReason(f"{counted(rows, 'row is', 'rows are')} waiting: a run must update the main tables.")
+        told = "No row is waiting in the queue tables: the main tables are up to date."
         return dg.SensorResult(asset_events=[dg.AssetMaterialization(name, description=told) for name in MAIN_TABLES])
 
     return empty_queue

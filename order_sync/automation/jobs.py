@@ -1,7 +1,7 @@
-"""The jobs: every asset, for the scope that the run is given; and the comparison of boards and tables.
+"""The jobs: `sync_orders`, all assets within a scope, and `reconcile`, which compares boards and tables.
 
-In: run configuration. Out: runs that Dagster's UI, the sensors, the schedule or order-sync start.
-`reconcile` only reads, holds no lease, and fails where boards and tables differ, so that somebody sees it.
+In: run configuration. Out: runs started by Dagster's UI, the sensors, the schedule or order-sync.
+`reconcile` only reads, holds no lease, and fails if boards and tables differ, so that people notice.
 """
 
 from functools import partial
@@ -23,24 +23,24 @@ RECONCILE = "reconcile"
 sync_orders = dg.define_asset_job(
     JOB_NAME,
     selection=dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks(),
-    tags={"order_sync/job": JOB_NAME},  # one run of it at a time: dagster.yaml
-    description="Carries pending orders to monday and marks them SYNCED. resources > scope narrows it down.",
+    tags={"order_sync/job": JOB_NAME},  # dagster.yaml allows one run at a time
+    description="Syncs pending orders to monday and marks them SYNCED. resources > scope limits it to some orders.",
 )
 
 
 def build_reconcile_job(*, days: int, runs_kept: int) -> dg.JobDefinition:
     """`days`: report a missing item only if its order was synced within the last `days` days; 0: always.
 
-    `runs_kept`: how many of its runs Dagster's record keeps; 0 for all.
+    `runs_kept`: the number of its runs that Dagster keeps; 0 for all.
     """
 
-    @dg.op(description="Reads every board whole and compares it with the tables.", out=dg.Out(dg.Nothing))
+    @dg.op(description="Reads all items of every board and compares them with the tables.", out=dg.Out(dg.Nothing))
     def compare_boards(
         context: dg.OpExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
     ) -> None:
         reader = monday.reader(attempts=8)
         if reader is None:
-            raise Fatal("reconcile reads the boards: set ORDER_SYNC_MONDAY_TOKEN and ORDER_SYNC_MONDAY_BOARD_ID.")
+            raise Fatal("reconcile needs a board: set ORDER_SYNC_MONDAY_TOKEN and ORDER_SYNC_MONDAY_BOARD_ID.")
         mapping = sql_server.mapping
         boards = mapping.board_ids(monday.board_id)
         try:
@@ -61,8 +61,8 @@ def build_reconcile_job(*, days: int, runs_kept: int) -> dg.JobDefinition:
 
     @dg.job(
         name=RECONCILE,
-        description="Compares the boards with the tables and writes nothing. Fails where they differ; "
-        "`order-sync reconcile --requeue` puts orders back whose item was deleted.",
+        description="Compares the boards with the tables and writes nothing. Fails if they differ; "
+        "`order-sync reconcile --requeue` requeues orders whose item was deleted.",
     )
     def reconcile_job() -> None:
         compare_boards()
@@ -71,7 +71,7 @@ def build_reconcile_job(*, days: int, runs_kept: int) -> dg.JobDefinition:
 
 
 def build_reconcile_schedule(job: dg.JobDefinition, *, cron: str, running: bool) -> dg.ScheduleDefinition:
-    """Raises ConfigurationError if `cron` is none."""
+    """Raises ConfigurationError if `cron` is not a cron schedule."""
     try:
         return dg.ScheduleDefinition(
             name=RECONCILE,
@@ -79,21 +79,21 @@ def build_reconcile_schedule(job: dg.JobDefinition, *, cron: str, running: bool)
             cron_schedule=cron,
             execution_timezone="UTC",
             default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
-            description="Looks every night whether boards and tables still agree.",
+            description="Compares boards and tables every night.",
         )
     except dg.DagsterInvalidDefinitionError:
-        raise ConfigurationError(f"ORDER_SYNC_RECONCILE_CRON is no cron schedule: {cron!r}.") from None
+        raise ConfigurationError(f"ORDER_SYNC_RECONCILE_CRON is not a cron schedule: {cron!r}.") from None
 
 
 def _metadata(report: Report) -> dict[str, Any]:
-    """Counts, and for each kind of difference its first rows with links to the board."""
+    """Counts, and the first rows of each kind of difference with links to the board."""
     counts = {
         "items": report.items,
         "subitems": report.subitems,
         "SYNCED headers": report.headers,
         "SYNCED lines": report.lines,
         "wrong": report.wrong,
-        "not asked about": report.not_asked,
+        "not checked": report.not_asked,
         "calls": report.calls,
         "complexity": report.complexity,
         "seconds": report.seconds,

@@ -1,8 +1,8 @@
-"""Messages to people: runs fail, they work again, or something of a run needs a person.
+"""Messages to people: runs fail, runs succeed again, or a run needs attention.
 
-In: Dagster's record of a run that has ended. Out: one message to each of Slack, Teams and e-mail that is set.
-A failure is told once and not with each try of the sensor, which tries again for as long as it lasts. Holds no order:
-counts, the first reason, what to do, and a link.
+In: a finished run in Dagster. Out: one message to each configured channel (Slack, Teams, e-mail).
+Reports a failure once, not with every retry of the sensor. Never contains an order: only counts, the first reason, the
+next step and a link.
 """
 
 import hashlib
@@ -23,13 +23,15 @@ from order_sync.settings import Settings
 from order_sync.text import plain_text
 from order_sync.text.counted import counted
 
-TOLD = "order_sync/told"  # tag of a run that a message was sent about: failed, recovered or checks
+TOLD = "order_sync/told"  # tag of a reported run: failed, recovered or checks
 REASON = "order_sync/told_reason"
-LOOK_BACK = 50  # runs; after so many failures in a row the same reason is told again
-ATTEMPTS, PAUSE, TIMEOUT = 3, 1.0, 10.0  # a sensor has a minute for all of it
+LOOK_BACK = 50  # runs; after this many failures in a row the same reason is reported again
+ATTEMPTS, PAUSE, TIMEOUT = 3, 1.0, 10.0  # a sensor tick has a minute in all
 LONGEST_REASON = 600
 LONGEST_LINE = 1_000
-NEVER_THE_SAME = "nothing_rejected"  # a check about the run's own rows: others may fail in each run for one old reason
+NEVER_THE_SAME = (
+    "nothing_rejected"  # about the run's own rows; other checks may fail in every run for the same old reason
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Message:
     link: str | None
 
     def __post_init__(self) -> None:
-        # A name with a line break would make lines of its own.
+        # A name with a line break would add lines.
         object.__setattr__(self, "title", plain_text.line(self.title, LONGEST_REASON))
         object.__setattr__(self, "lines", tuple(plain_text.line(line, LONGEST_LINE) for line in self.lines))
 
@@ -52,11 +54,14 @@ Send = Callable[[Message], None]
 
 
 class NotSent(OrderSyncError):
-    """A channel did not take a message."""
+    """A channel did not accept a message."""
 
 
 def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
-    """The sensors that tell; none where no channel is set. Raises ConfigurationError if one is set by half."""
+    """The sensors that send messages; none if no channel is set.
+
+    Raises ConfigurationError if a channel is only partly configured.
+    """
     channels = channels_of(settings)
     if not channels or settings.dry_run:
         return []
@@ -67,20 +72,20 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.FAILURE,
-        description="Tells people that runs fail, once for each reason.",
+        description="Reports failed runs, once for each reason.",
         **common,
     )
     def tell_failures(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         reason = first_reason(context.instance, context.dagster_run.run_id)
         if _is_told(context.instance, context.dagster_run, reason):
-            return dg.SkipReason("The same failure has been told before.")
+            return dg.SkipReason("The same failure has already been reported.")
         message = failed(context.instance, context.dagster_run, reason, settings.dagster_url)
         _tell(context, channels, message, {TOLD: "failed", REASON: _digest(reason)})
         return None
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
-        description="Tells people that runs work again, that rows were rejected, or that a check failed.",
+        description="Reports runs that succeed again, rejected rows and failed checks.",
         **common,
     )
     def tell_recoveries_and_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
@@ -92,26 +97,26 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
             messages.append((needs_a_person(instance, run, checks, settings.dagster_url), "checks"))
         for message, what in messages:
             _tell(context, channels, message, {TOLD: messages[0][1]} if what == messages[0][1] else {})
-        return None if messages else dg.SkipReason("Nothing to tell.")
+        return None if messages else dg.SkipReason("Nothing to report.")
 
     return [tell_failures, tell_recoveries_and_checks]
 
 
-# ---- what is told -----------------------------------------------------------------------------------------
+# ---- the messages -----------------------------------------------------------------------------------------
 
 
 def failed(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str, url: str | None) -> Message:
     if run.job_name == RECONCILE:
-        lines = (f"Reason: {reason}", "Next: `order-sync reconcile` lists what differs, and says what can be done.")
+        lines = (f"Reason: {reason}", "Next: `order-sync reconcile` lists the differences and what to do about them.")
         return Message(title="order_sync: boards and tables differ", lines=lines, link=_link(url, run))
     claimed = _metadata(instance, run.run_id, "pending_headers").get("record_uuids", 0)
     return Message(
         title=f"order_sync: {run.job_name} failed",
         lines=(
             f"Reason: {reason}",
-            f"Orders that the run had taken up: {claimed}. Nothing is lost: the next run goes on with them.",
-            "Next: do what the reason says. The sensor tries again by itself, less and less often; its next success "
-            "is told, too.",
+            f"Orders claimed by the run: {claimed}. Nothing is lost: the next run continues with them.",
+            "Next: follow the advice in the reason. The sensor retries automatically, with growing pauses; its next "
+            "success is reported as well.",
         ),
         link=_link(url, run),
     )
@@ -124,7 +129,7 @@ def recovered(instance: dg.DagsterInstance, run: dg.DagsterRun, url: str | None)
         )
     synced = _metadata(instance, run.run_id, "order_list").get("dagster/row_count", 0)
     return Message(
-        title=f"order_sync: {run.job_name} works again",
+        title=f"order_sync: {run.job_name} succeeds again",
         lines=(f"The first run after the failure synced {counted(synced, 'order')}.", "Next: nothing."),
         link=_link(url, run),
     )
@@ -141,7 +146,7 @@ def needs_a_person(
         title=f"order_sync: {what}",
         lines=(
             f"The run synced {counted(of_run.get('dagster/row_count', 0), 'order')}, "
-            f"and held {of_run.get('held back', 0)} back.",
+            f"and held back {of_run.get('held back', 0)}.",
             *(line for check in checks for line in _told_by(check)),
         ),
         link=_link(url, run),
@@ -160,25 +165,25 @@ def _link(url: str | None, run: dg.DagsterRun) -> str | None:
     return f"{url.rstrip('/')}/runs/{run.run_id}" if url else None
 
 
-# ---- what Dagster knows of runs ---------------------------------------------------------------------------
+# ---- runs in Dagster --------------------------------------------------------------------------------------
 
 
 def first_reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed: our own error among the causes of the first failure, else the innermost one."""
+    """Why a run failed: order_sync's error among the causes of the first failure, else the innermost error."""
     kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     events = [log.dagster_event for log in instance.all_logs(run_id, of_type=kinds) if log.dagster_event is not None]
     for event in sorted(events, key=lambda event: event.event_type is dg.DagsterEventType.RUN_FAILURE):
         chain = list(causes(getattr(event.event_specific_data, "error", None)))
         ours = [error for error in chain if error.message.startswith("order_sync.")]
         if chain:
-            # Of ours the outermost: it says what to do next.
+            # The outermost of ours: it says what to do next.
             text = (ours or chain[-1:])[0].message.strip()
             return re.sub(r"^(order_sync|dagster)[\w.]*: ", "", text)[:LONGEST_REASON]
-    return (events[0].message if events and events[0].message else "Dagster gives none.")[:LONGEST_REASON]
+    return (events[0].message if events and events[0].message else "Dagster has no reason.")[:LONGEST_REASON]
 
 
 def new_failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.AssetCheckEvaluation]:
-    """The run's failed checks, without those that said the same of the good run before it."""
+    """The run's failed checks, except those that said the same about the last successful run."""
     before = next((record.dagster_run for record in _before(instance, run, [dg.DagsterRunStatus.SUCCESS])), None)
     known = {(c.check_name, c.description) for c in _failed_checks(instance, before.run_id)} if before else set()
     return [
@@ -214,7 +219,7 @@ def _before(
 
 
 def _is_told(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> bool:
-    """The same reason was told since a run last went well."""
+    """The same reason has been reported since the last successful run."""
     for record in _before(instance, run, [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]):
         if record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
             return False
@@ -224,14 +229,14 @@ def _is_told(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> b
 
 
 def _is_first_after_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """The last that people were told of this job's health is that it fails. A run by hand may lie in between."""
+    """The last report about this job said that it fails. A manual run may lie in between."""
     told = dg.RunsFilter(job_name=run.job_name, tags={TOLD: ["failed", "recovered"]})
     latest = next((record.dagster_run for record in instance.get_run_records(told, limit=1)), None)
     return latest is not None and latest.tags[TOLD] == "failed" and latest.run_id != run.run_id
 
 
 def _digest(reason: str) -> str:
-    """The same for reasons that differ in ids only; a number of rows is another reason when it grows tenfold."""
+    """Equal for reasons that differ only in ids; a count that grows tenfold makes a new reason."""
     plain = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{7,}", "#", reason)
     plain = re.sub(r"\d[\d,.]*", lambda number: "#" * len(number[0].split(".")[0].replace(",", "")), plain)
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
@@ -243,29 +248,32 @@ def _digest(reason: str) -> str:
 def _tell(
     context: dg.RunStatusSensorContext, channels: dict[str, Send], message: Message, tags: dict[str, str]
 ) -> None:
-    """Sends to every channel. Raises NotSent if one has not taken it; a message that one has is not sent again."""
+    """Sends to every channel. Raises NotSent if a channel did not accept it; the others are not sent to again."""
     wrong = []
     for name, send in channels.items():
         try:
             Retrying(stop=stop_after_attempt(ATTEMPTS), wait=wait_fixed(PAUSE), reraise=True)(send, message)
         except Exception as error:
-            # Only its kind: the text of such an error may hold the address of a webhook, which is a secret.
+            # Only the error's type: its text may contain the URL of a webhook, which is a secret.
             wrong.append(f"{name} ({type(error).__name__}{_code(error)})")
     if len(wrong) < len(channels) and tags:
         context.instance.add_run_tags(context.dagster_run.run_id, tags)
     if wrong:
-        raise NotSent(f"'{message.title}' was not taken by {', '.join(wrong)}. Check its settings and the network.")
+        raise NotSent(f"'{message.title}' was not accepted by {', '.join(wrong)}. Check its settings and the network.")
 
 
 def _code(error: Exception) -> str:
-    """What Slack or a mail server calls the error."""
+    """The error code of Slack or of a mail server."""
     answer = getattr(getattr(error, "response", None), "get", lambda name: None)("error")
     code = answer or getattr(error, "smtp_code", None)
     return f": {code}" if code else ""
 
 
 def channels_of(settings: Settings) -> dict[str, Send]:
-    """How to send, by channel. Raises ConfigurationError if a channel is set by half or its library is missing."""
+    """The send function of each channel.
+
+    Raises ConfigurationError if a channel is only partly configured or its library is missing.
+    """
     channels: dict[str, Send] = {}
     slack = {"ORDER_SYNC_SLACK_TOKEN": settings.slack_token, "ORDER_SYNC_SLACK_CHANNEL": settings.slack_channel}
     if _complete(slack):
@@ -273,7 +281,7 @@ def channels_of(settings: Settings) -> dict[str, Send]:
     if settings.teams_webhook is not None:
         webhook = settings.teams_webhook.get_secret_value()
         if not webhook.startswith(("https://", "http://")):
-            raise ConfigurationError("ORDER_SYNC_TEAMS_WEBHOOK is no address: copy it from the channel's workflow.")
+            raise ConfigurationError("ORDER_SYNC_TEAMS_WEBHOOK is not a URL: copy it from the channel's workflow.")
         channels["Teams"] = _teams(webhook)
     mail = {
         "ORDER_SYNC_EMAIL_TO": settings.email_to,
@@ -290,7 +298,7 @@ def _complete(wanted: dict[str, Any]) -> bool:
     missing = [name for name, value in wanted.items() if value is None]
     if missing and len(missing) < len(wanted):
         there = next(name for name, value in wanted.items() if value is not None)
-        raise ConfigurationError(f"{there} is set, so these must be, too: {', '.join(missing)}.")
+        raise ConfigurationError(f"{there} is set, so these must be set as well: {', '.join(missing)}.")
     return not missing
 
 
@@ -301,7 +309,7 @@ def _slack(settings: Settings) -> Send:
         raise _no_library("ORDER_SYNC_SLACK_TOKEN") from None
     assert settings.slack_token is not None  # noqa: S101 - channels_of asked
     client = SlackResource(token=settings.slack_token.get_secret_value()).get_client()
-    client.base_url = settings.slack_url.rstrip("/") + "/"  # the resource has no field for it
+    client.base_url = settings.slack_url.rstrip("/") + "/"  # the resource has no field for the URL
     client.timeout = int(TIMEOUT)
 
     def send(message: Message) -> None:
@@ -332,7 +340,7 @@ def _teams(webhook: str) -> Send:
 
 
 def _email(settings: Settings) -> Send:
-    """Dagster's own helper tells of failures only, in ASCII, and always logs in; so this is the standard library."""
+    """Uses the standard library: Dagster's helper reports only failures, in ASCII, and always logs in."""
 
     def send(message: Message) -> None:
         mail = EmailMessage()
@@ -356,4 +364,4 @@ def _email(settings: Settings) -> Send:
 
 
 def _no_library(setting: str) -> ConfigurationError:
-    return ConfigurationError(f"{setting} is set, and its library is missing: pip install 'order-sync[notify]'.")
+    return ConfigurationError(f"{setting} is set, but its library is missing: pip install 'order-sync[notify]'.")

@@ -1,7 +1,7 @@
-"""The sensors that ask for runs: when new rows wait, and when rows that a run has claimed are left behind.
+"""The sensors that request runs: for new rows, and for rows that a dead run still holds.
 
-In: the rows that can be claimed, and the latest runs. Out: at most one run request a tick, none while a run is going.
-They never wait for anything, and what arrives while a run is going is found by a later tick.
+In: the rows that can be claimed, and the latest runs. Out: at most one run request per tick, none during a run.
+They never wait; a later tick finds rows that arrive during a run.
 """
 
 import json
@@ -20,14 +20,14 @@ from order_sync.resources.runs import RunsResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.text.counted import counted
 
-FIRST_BACK_OFF = 60  # seconds after a first failed run; doubles with each further one
+FIRST_BACK_OFF = 60  # seconds after the first failed run; doubles with each further failure
 LONGEST_BACK_OFF = 3_600
-STUCK_SECONDS = 300  # between two looks for rows that were left behind
+STUCK_SECONDS = 300  # between two searches for stuck rows
 SKEW_SECONDS = 60  # by which the clocks of two machines may differ
 CUSTOMERS_SHOWN = 5
-NEXT_TICK = "The next tick looks again."
+NEXT_TICK = "The next tick tries again."
 NOTHING_NEW = "No new rows."
-RUNS_SHOWN = 8  # of each job: more failures than lead to the longest back-off
+RUNS_SHOWN = 8  # of each job: more than the failures that lead to the longest back-off
 JOBS = (JOB_NAME, "__ASSET_JOB")  # the second is what "Materialize all" in the UI runs
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 UNFINISHED = [status for status in dg.DagsterRunStatus if status not in ENDED]
@@ -35,14 +35,14 @@ FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 
 
 def build_sensor(*, interval_seconds: int, running: bool, clock_speed: float = 1.0) -> dg.SensorDefinition:
-    """`clock_speed`: how fast monday's clock runs; the sensor waits as much shorter."""
+    """`clock_speed`: the speed of monday's clock; the sensor's waits are shorter by this factor."""
 
     @dg.sensor(
         name="new_orders",
         job=sync_orders,
         minimum_interval_seconds=interval_seconds,
         default_status=_status(running),
-        description="Starts sync_orders when rows wait in ORDER_LIST_DELTA or ORDER_LIST_LINES_DELTA.",
+        description="Starts sync_orders when rows are waiting in ORDER_LIST_DELTA or ORDER_LIST_LINES_DELTA.",
     )
     def new_orders(
         context: dg.SensorEvaluationContext, sql_server: ReadOnlySqlServerResource, runs: RunsResource
@@ -56,7 +56,7 @@ def build_sensor(*, interval_seconds: int, running: bool, clock_speed: float = 1
             with sql_server.looking() as reader:
                 if not reader.has_open_rows():
                     return _skip(context, NOTHING_NEW)
-                # Rows that a failed or dead run still holds wait for the next run, not for their lease to expire.
+                # Rows held by a failed or dead run wait for the next run, not for their lease to expire.
                 over = registry.over(lease.run_id for lease in reader.leases())
                 due = reader.due(over)
                 if not due.rows:
@@ -76,15 +76,15 @@ def build_sensor(*, interval_seconds: int, running: bool, clock_speed: float = 1
 
 
 def build_stuck_sensor(*, running: bool, clock_speed: float = 1.0) -> dg.SensorDefinition:
-    """As `build_sensor`; for where new_orders is off and runs are started for some customers only."""
+    """As `build_sensor`, for deployments where new_orders is off and runs are started for some customers only."""
 
     @dg.sensor(
         name="stuck_rows",
         job=sync_orders,
         minimum_interval_seconds=STUCK_SECONDS,
         default_status=_status(running),
-        description="Starts sync_orders for customers with rows that a run claimed and left behind: PENDING longer "
-        "than their lease.",
+        description="Starts sync_orders for customers with stuck rows: claimed by a dead run and PENDING longer than "
+        "their lease.",
     )
     def stuck_rows(
         context: dg.SensorEvaluationContext, sql_server: ReadOnlySqlServerResource, runs: RunsResource
@@ -113,14 +113,14 @@ def build_stuck_sensor(*, running: bool, clock_speed: float = 1.0) -> dg.SensorD
     return stuck_rows
 
 
-# ---- whether it is time for a run ------------------------------------------------------------------------
+# ---- when to request a run -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
 class _RunsBefore:
     going: dg.DagsterRun | None
     latest: list[dg.RunRecord]  # newest first
-    quota_back: datetime | None  # when the latest run said that it may go on; None if it did not run out of quota
+    quota_back: datetime | None  # when the quota that the latest run used up is available again; None if it did not
 
     @property
     def last_run_id(self) -> str:
@@ -128,7 +128,7 @@ class _RunsBefore:
 
     def reason_to_wait(self, clock_speed: float) -> str | None:
         if self.going is not None:
-            return f"Run {self.going.run_id} is {self.going.status.value}; the next tick looks again."
+            return f"Run {self.going.run_id} is {self.going.status.value}; the next tick tries again."
         if not self.latest or not (ended := self.latest[0].end_time):
             return None
         now = datetime.now(UTC).timestamp()
@@ -136,13 +136,13 @@ class _RunsBefore:
             wait = _left(ended, (self.quota_back.timestamp() - ended) / clock_speed, now)
             if wait > 0:
                 return (
-                    f"monday's daily quota of calls is used up, says run {self.last_run_id}; "
-                    f"going on at {self.quota_back:%Y-%m-%d %H:%M} UTC, in {wait:.0f} s."
+                    f"Run {self.last_run_id} used up monday's daily quota of calls; "
+                    f"resuming at {self.quota_back:%Y-%m-%d %H:%M} UTC, in {wait:.0f} s."
                 )
             return None
         failures = next((n for n, run in enumerate(self.latest) if not _failed(run)), len(self.latest))
         wait = _left(ended, _delay(failures) / clock_speed, now) if failures else 0
-        return f"The last run failed; trying again in {wait:.0f} s." if wait > 0 else None
+        return f"The last run failed; retrying in {wait:.0f} s." if wait > 0 else None
 
 
 def _runs_before(instance: dg.DagsterInstance) -> _RunsBefore:
@@ -165,16 +165,16 @@ def _failed(record: dg.RunRecord) -> bool:
 
 
 def _quota_back(instance: dg.DagsterInstance, record: dg.RunRecord) -> datetime | None:
-    """When to go on, if the run ended with QuotaExhausted: Dagster's record of the run keeps its errors."""
+    """When to resume, if the run failed with QuotaExhausted: Dagster keeps the errors of the run."""
     for entry in instance.all_logs(record.dagster_run.run_id, of_type=FAILURES):
         data = entry.dagster_event.event_specific_data if entry.dagster_event else None
         for error in causes(getattr(data, "error", None)):
             if error.cls_name == QuotaExhausted.__name__:
-                return QuotaExhausted.told_in(error.message)
+                return QuotaExhausted.resume_at_in(error.message)
     return None
 
 
-# ---- asking for one --------------------------------------------------------------------------------------
+# ---- the request -----------------------------------------------------------------------------------------
 
 
 def _ask(
@@ -186,9 +186,9 @@ def _ask(
     tags: dict[str, str],
     clock_speed: float,
 ) -> dg.SensorResult:
-    """A run for these customers. `seen` tells these rows from others: the same ones are asked for less and less."""
+    """Requests a run for these customers. `seen` identifies the rows: for the same rows the pauses grow."""
     cursor = _read(context.cursor)
-    # The same rows again, although the last run went well: something holds them back. Ask less and less often.
+    # The same rows again, although the last run succeeded: something holds them back. Request runs less often.
     same = cursor.get("seen") == seen and before.latest != []
     tries = cursor.get("tries", 0) + 1 if same else 0
     now = datetime.now(UTC).timestamp()
@@ -196,11 +196,11 @@ def _ask(
     if wait > 0:
         return _skip(
             context,
-            f"{counted(seen['rows'], 'row still waits', 'rows still wait')} after the last run; "
-            f"trying again in {wait:.0f} s.",
+            f"{counted(seen['rows'], 'row is', 'rows are')} still waiting after the last run; "
+            f"retrying in {wait:.0f} s.",
         )
     request = dg.RunRequest(
-        # Holds the run before it: a repeated key would be swallowed, and with it the retry of these rows.
+        # Includes the previous run: Dagster ignores a repeated key, and would skip the retry of these rows.
         run_key="|".join([*map(str, seen.values()), before.last_run_id]),
         run_config={"resources": {"scope": {"config": {"customers": customers}}}},
         tags=tags,
@@ -209,7 +209,7 @@ def _ask(
 
 
 def _read(cursor: str | None) -> dict[str, Any]:
-    """A cursor only keeps the sensor from asking too often: one that is lost or unreadable loses no row."""
+    """The cursor only limits how often the sensor requests runs: a lost or unreadable cursor loses no row."""
     try:
         found = json.loads(cursor or "{}")
     except ValueError:
@@ -222,13 +222,13 @@ def _skip(context: dg.SensorEvaluationContext, reason: str) -> dg.SensorResult:
 
 
 def _left(since: float, seconds: float, now: float) -> float:
-    """What is left of a wait that began at `since`. Longer than the wait itself: the clock was set back, so nothing."""
+    """The rest of a wait that began at `since`; 0 if it exceeds the wait, since the clock was set back."""
     left = since + seconds - now
     return left if left <= seconds + SKEW_SECONDS else 0.0
 
 
 def _delay(times: int) -> float:
-    """Seconds to wait after so many disappointments in a row."""
+    """Seconds to wait after this many unsuccessful runs in a row."""
     return float(min(FIRST_BACK_OFF * 2 ** (times - 1), LONGEST_BACK_OFF))
 
 
@@ -240,8 +240,8 @@ def _nothing_new(held: list[HeldOrder]) -> str:
     waiting = [order for order in held if order.needs_a_person]
     if not waiting:
         return NOTHING_NEW
-    wait = counted(len(waiting), "order waits", "orders wait")
-    return f"{NOTHING_NEW} {wait} for a person (order-sync status), first {waiting[0]}. {' '.join(holdups(waiting))}"
+    need = counted(len(waiting), "order needs", "orders need")
+    return f"{NOTHING_NEW} {need} attention (order-sync status), first {waiting[0]}. {' '.join(holdups(waiting))}"
 
 
 def _shown(customers: list[str]) -> str:

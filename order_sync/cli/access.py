@@ -1,7 +1,7 @@
 """In: settings.
-Out: the database with its tables, and a client of monday, open for as long as a command works with them.
-Never: a write by a command that only reads: it gets a `Database`, which cannot; only the embedded deployment's own
-tables are upgraded by any command."""
+Out: the database with its tables, and a monday client, open while a command uses them.
+Never: a write by a read-only command: it gets a `Database`, which cannot write. Any command upgrades the embedded
+deployment's own tables, and no others."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
 
 
 def check(database: Database, tables: Tables, settings: Settings) -> None:
-    """Raises ConfigurationError if the tables will not do. The embedded deployment's are upgraded first."""
+    """Raises ConfigurationError if the tables do not fit. The embedded deployment's are upgraded first."""
     if settings.deployment == "embedded" and not settings.dry_run:
         database.check_reachable()
         if pending(database, tables):
@@ -60,7 +60,7 @@ def monday(settings: Settings) -> Iterator[MondayClient]:
     from order_sync.monday.transport import MondayTransport
 
     if not settings.token:
-        raise ConfigurationError("Set ORDER_SYNC_MONDAY_TOKEN: without it monday answers nothing.")
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_TOKEN: monday's API requires a token.")
     transport = MondayTransport(settings.api_url, settings.token, version=settings.monday_version)
     with MondayClient(transport, attempts=4) as client:
         client.check_version()
@@ -68,7 +68,7 @@ def monday(settings: Settings) -> Iterator[MondayClient]:
 
 
 def compared(settings: Settings, *, days: int) -> Report:
-    """The boards compared with the tables; `days` as in reconcile."""
+    """Compares the boards with the tables; `days` as in reconcile."""
     from order_sync.sync.reconcile import reconcile
 
     mapping = load_mapping(settings.mapping)

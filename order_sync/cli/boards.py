@@ -1,6 +1,6 @@
-"""In: the mapping and the boards of the settings.
-Out: what a board lacks, what differs from the tables, or a new board with its mapping.
-Never: a change of a board that is there."""
+"""In: the mapping and the boards from the settings.
+Out: missing columns, differences from the tables, or a new board with its mapping.
+Never: a change to the columns of an existing board."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from order_sync.settings import Settings, load_settings
 @click.option(
     "--requeue",
     is_flag=True,
-    help="Put orders whose item was deleted back into the queue, and archive what was created twice.",
+    help="Requeue orders whose item was deleted, and archive duplicate items.",
 )
 @click.option(
     "--limit",
@@ -36,11 +36,14 @@ from order_sync.settings import Settings, load_settings
     default=100,
     show_default=True,
     metavar="N",
-    help="Put back at most N orders: more may mean that the token no longer sees a board.",
+    help="Requeue at most N orders: more may mean that the token no longer sees a board.",
 )
 @as_json
 def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
-    """Compare the boards with the tables: what is deleted, doubled, misplaced, unknown. Exit code 1 if they differ."""
+    """Compare the boards with the tables: deleted, duplicate, misplaced and unknown items.
+
+    The exit code is 1 if they differ.
+    """
     from order_sync.cli.output.boards import print_reconcile, print_requeued
     from order_sync.database.requeue import Requeued
     from order_sync.database.requeue import requeue as put_back
@@ -49,7 +52,7 @@ def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
     if requeue:
         settings.check_may_write()
     if not settings.board_ids:
-        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID: there is no board to compare with.")
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID: no board is configured to compare with.")
     if requeue:
         _archive_twins(settings, load_mapping(settings.mapping))
     report = compared(settings, days=settings.reconcile_days)
@@ -67,7 +70,7 @@ def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
 
 
 def _archive_twins(settings: Settings, mapping: ColumnMapping) -> None:
-    """Looks a last time at what runs have created in doubt since the last time that somebody did so."""
+    """Searches one last time for twins of the items that runs created in doubt since the last reconcile."""
     from order_sync.database.entries import EntryState
     from order_sync.database.journal import Journal
     from order_sync.sync.writer import BoardWriter
@@ -95,19 +98,19 @@ def _archive_twins(settings: Settings, mapping: ColumnMapping) -> None:
 
 @click.group()
 def board() -> None:
-    """Look after the monday board."""
+    """Check or create a monday board."""
 
 
 @board.command("check")
 @as_json
 def board_check(as_json: bool) -> None:
-    """Compare each board, and the order's columns in the tables, with the mapping. Changes nothing."""
+    """Compare each board, and the order columns in the tables, with the mapping. Changes nothing."""
     from order_sync.cli.output.boards import print_board
     from order_sync.monday.setup import inspect_board
 
     settings = load_settings(checked=False)
     if not settings.board_ids:
-        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or make a board with `order-sync board init NAME`.")
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.")
     with monday(settings) as client:
         mapping = load_mapping(settings.mapping)
         unknown, notes = _compare_with_tables(settings, mapping)
@@ -125,23 +128,23 @@ def board_check(as_json: bool) -> None:
 def _compare_with_tables(
     settings: Settings, mapping: ColumnMapping
 ) -> tuple[list[UnknownSource], Callable[[int], list[str]]]:
-    """The sources that are no columns of the tables, and notes by board: rules that fit no order, or no database."""
+    """Sources that are not columns of the tables, and notes by board: rules that match no order, or no database."""
     try:
         with connected(Database, settings) as (database, tables):
             database.check_reachable()
             unknown = unknown_sources(database, tables, mapping)
             values = unmatched_values(database, tables, mapping, without=[source.source for source in unknown])
     except ConfigurationError as error:
-        note = f"the mapping's sources were not compared with the tables: {error}"
+        note = f"could not compare the mapping's sources with the tables: {error}"
         return [], lambda board_id: [note]
     return unknown, lambda board_id: [str(value) for value in values if value.board == board_id]
 
 
 @board.command("init")
 @click.argument("name")
-@click.option("--mapping-out", type=click.Path(path_type=Path), metavar="FILE", help="Write the mapping there, too.")
+@click.option("--mapping-out", type=click.Path(path_type=Path), metavar="FILE", help="Also write the mapping to FILE.")
 def board_init(name: str, mapping_out: Path | None) -> None:
-    """Make a board called NAME with every column of the mapping, and print the mapping with its column ids."""
+    """Create a board called NAME with every column of the mapping, and print the mapping with its column ids."""
     from order_sync.cli.output.console import console
     from order_sync.monday.setup import make_board, renamed
 
@@ -153,5 +156,5 @@ def board_init(name: str, mapping_out: Path | None) -> None:
     click.echo(text)
     if mapping_out:
         mapping_out.write_text(text, encoding="utf-8")
-    console.print(f"Board {made.id} is made, its subitems are on board {made.subitem_board_id}.")
+    console.print(f"Created board {made.id}; its subitems are on board {made.subitem_board_id}.")
     console.print(f"Next: ORDER_SYNC_MONDAY_BOARD_ID={made.id}, then order-sync board check", markup=False)

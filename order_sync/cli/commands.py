@@ -1,7 +1,7 @@
-"""`order-sync ...`: what operations people type.
+"""The command group `order-sync`.
 
-Exit code 0: every claimed row is SYNCED, and no order waits for a person. 1: rows were rejected or held back, or orders
-wait that no run can take up. 2: nothing could be done.
+Exit code 0: every claimed row is SYNCED, and no order needs attention. 1: rows were rejected or held back, or orders
+wait that no run can claim. 2: the command failed.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from order_sync.variables import load_env_file
 
 
 class _Commands(click.Group):
-    """Turns our own errors into one line and exit code 2."""
+    """Prints order_sync's own errors as one line and exits with code 2."""
 
     def make_context(self, *given: Any, **more: Any) -> click.Context:
-        with stop.in_one_line():  # --help prints while the context is made
+        with stop.in_one_line():  # --help prints while the context is being made
             return super().make_context(*given, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -44,14 +44,14 @@ class _Commands(click.Group):
             print_error(error)
             sys.exit(stop.INTERRUPTED if isinstance(error, Interrupted) else 2)
         except SQLAlchemyError as error:
-            print_error(OrderSyncError(f"The database answers: {reason(error)}"))
+            print_error(OrderSyncError(f"The database reports: {reason(error)}"))
         except BrokenPipeError:
             raise
         except OSError as error:
             stop.silence()
             print_error(OrderSyncError(" ".join(str(error).split())))
         except Exception as error:
-            # Unforeseen: its traceback is wanted, but for the secrets that a library may have put into its words.
+            # Unexpected: show the traceback, without secrets that a library may have put into the message.
             with masked_errors():
                 raise error
         sys.exit(2)
@@ -60,13 +60,13 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="order-sync")
 def main() -> None:
-    """Carries pending orders from SQL Server to monday.com boards, once and only once."""
+    """Syncs pending orders from SQL Server to monday.com boards, exactly once."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a pipe on Windows cannot say every name: better a mark than an error
+        if isinstance(stream, TextIOWrapper):  # a pipe on Windows cannot encode every name
             stream.reconfigure(errors="backslashreplace")
     load_env_file(Path.cwd(), Settings.model_fields)
     mask_logs()
-    # Dagster announces its beta features: irrelevant to someone running a sync.
+    # Dagster warns about its beta features: irrelevant to someone running a sync.
     warnings.filterwarnings("ignore", module=r"dagster\..*")
 
 

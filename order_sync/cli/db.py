@@ -1,7 +1,7 @@
 """In: the settings, or the URL and schema of another database.
-Out: what its tables and rights lack, new tables in a database of your own, tables of ours brought up to date, or the
-T-SQL of the least rights.
-Never: a table of the site's changed."""
+Out: missing tables, columns and rights, new tables in your own database, upgraded order_sync tables, or the T-SQL that
+grants the minimum rights.
+Never: a change to the site's tables."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from order_sync.settings import Settings, load_settings, tables_of
 
 @click.group()
 def db() -> None:
-    """Look after the tables."""
+    """Check, create or upgrade the tables."""
 
 
 def _for_database(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that name another database than the settings do."""
+    """Adds the options that name a database other than the one in the settings."""
     url = click.option("--url", metavar="URL", help="SQLAlchemy URL; default: ORDER_SYNC_DATABASE_URL.")
     schema = click.option("--schema", metavar="NAME", help="Schema of the tables; default: dbo.")
     return url(schema(command))
@@ -39,7 +39,7 @@ def _for_database(command: Callable[..., None]) -> Callable[..., None]:
 @_for_database
 @as_json
 def db_check(url: str | None, schema: str | None, as_json: bool) -> None:
-    """Report all that the tables and this user's rights lack, with the T-SQL that corrects it. Changes nothing."""
+    """Report missing tables, columns and rights, with the T-SQL that adds them. Changes nothing."""
     from order_sync.cli.output.db import print_findings
 
     settings = _settings_for(url, schema)
@@ -57,7 +57,7 @@ def db_check(url: str | None, schema: str | None, as_json: bool) -> None:
 @db.command("init")
 @_for_database
 def db_init(url: str | None, schema: str | None) -> None:
-    """Create the tables that are missing, in a database of your own. Run it again: it changes nothing."""
+    """Create missing tables in your own database. Existing tables are not changed."""
     from order_sync.cli.output.console import console
 
     settings = _settings_for(url, schema)
@@ -68,18 +68,18 @@ def db_init(url: str | None, schema: str | None) -> None:
         else:
             database.check_reachable()
         created = create_all(database, tables)
-    console.print(f"Created {', '.join(created)}." if created else "Every table is there: nothing to do.")
+    console.print(f"Created {', '.join(created)}." if created else "All tables exist: nothing to do.")
     if tables.orders.fullname in created and (names := only_mapped(tables)):
-        console.print(f"Only the mapping knows: {', '.join(names)}.", markup=False)
+        console.print(f"Named only in the mapping: {', '.join(names)}.", markup=False)
 
 
 @db.command("upgrade")
 @_for_database
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def db_upgrade(url: str | None, schema: str | None, yes: bool) -> None:
-    """Bring order_sync's own tables up to date, after showing the SQL. The site's tables are never changed.
+    """Show the SQL that upgrades order_sync's own tables, then run it. The site's tables are never changed.
 
-    An upgrade that was interrupted is continued.
+    An interrupted upgrade continues where it stopped.
     """
     from order_sync.cli.output.db import print_steps, print_upgraded
 
@@ -100,7 +100,7 @@ def db_upgrade(url: str | None, schema: str | None, yes: bool) -> None:
 @click.argument("user")
 @click.option("--schema", metavar="NAME", help="Schema of the tables; default: dbo.")
 def db_grant(user: str, schema: str | None) -> None:
-    """Print the T-SQL that gives USER the least that order_sync needs: no DDL."""
+    """Print the T-SQL that grants USER the minimum rights order_sync needs, without DDL."""
     settings = _settings_for("mssql+pyodbc://", schema)
     click.echo("\n".join(permissions(tables_of(settings), user=user)))
 

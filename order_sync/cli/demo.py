@@ -1,5 +1,5 @@
 """In: sample orders, and the settings of an embedded deployment.
-Out: the whole product on one machine: `order-sync demo`, `order-sync emulator`.
+Out: the whole product on one machine, by `order-sync demo` and `order-sync emulator`.
 Never: SQL Server or monday itself."""
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from order_sync.text.counted import counted
     type=click.Choice(["small", "busy"]),
     default="small",
     show_default=True,
-    help="small: 69 headers of one customer; busy: 7,405 headers of 34.",
+    help="small: 69 headers of one customer; busy: 7,405 headers of 34 customers.",
 )
-@click.option("--ui", is_flag=True, help="Stay, and open Dagster's UI beside the board page.")
+@click.option("--ui", is_flag=True, help="Keep running, and serve Dagster's UI and the board page.")
 @click.option(
     "--arrive",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Only add N new orders to the queue, for the sensor (or the next sync) to find.",
+    help="Only add N new orders to the queue, for the sensor or the next sync.",
 )
 @click.option("--ui-port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of Dagster's UI.")
 def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
-    """Make a sample database, start the emulator, sync, and show what happened."""
+    """Create a sample database, start the emulator, sync, and show the result."""
     from order_sync.cli import launch
     from order_sync.cli.output.boards import print_agreement
     from order_sync.cli.output.console import console as out
@@ -48,7 +48,7 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
 
     settings = load_settings(checked=False)
     if settings.deployment != "embedded":
-        raise ConfigurationError("The demo is for the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
+        raise ConfigurationError("The demo needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
     settings.check()
     settings.check_may_write()
     if arrive:
@@ -73,33 +73,33 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         report = compared(settings, days=0)
         print_agreement(report)
         if ui:
-            alone.release()  # another demo may come and go while this one only shows what is there
+            alone.release()  # another demo may run while this one only serves the pages
             _stay(settings, page_url, ui_port)
         else:
-            out.print(f"To look at the board ({page_url}) and the lineage in Dagster: order-sync demo --ui")
+            out.print(f"To see the board ({page_url}) and the lineage in Dagster, run: order-sync demo --ui")
     if not report.agrees:
         sys.exit(1)
 
 
 def _check_port_is_free(port: int) -> None:
-    """`dagster dev` would go on without its webserver."""
+    """Otherwise `dagster dev` would keep running without its webserver."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise ConfigurationError(f"Port {port} is taken. Choose another one for Dagster's UI with --ui-port.")
+            raise ConfigurationError(f"Port {port} is in use. Choose another port for Dagster's UI with --ui-port.")
 
 
 def _stay(settings: Settings, page_url: str, port: int) -> None:
-    """Dagster's UI and daemon beside the board page, until Ctrl-C."""
+    """Runs Dagster's UI and daemon beside the board page until Ctrl-C."""
     from order_sync.cli.output.console import console
 
-    console.print(f"Board: {page_url}   Dagster: http://127.0.0.1:{port}/asset-groups   (Ctrl-C ends both)")
-    console.print("In another terminal, order-sync demo --arrive 5 adds orders that the sensor takes up.")
+    console.print(f"Board: {page_url}   Dagster: http://127.0.0.1:{port}/asset-groups   (Ctrl-C stops both)")
+    console.print("In another terminal, run order-sync demo --arrive 5 to add orders; the sensor picks them up.")
     environment = os.environ | {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(Path.cwd())}
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     if not any((Path.cwd() / name).exists() for name in ("pyproject.toml", "workspace.yaml")):
-        command += ["-m", "order_sync.definitions"]  # elsewhere than in the project, Dagster needs its name
-    # SIGTERM is the same as Ctrl-C: Dagster's processes must end too. They do at SIGTERM what they do at
-    # SIGINT, which a shell lets a process in the background ignore.
+        command += ["-m", "order_sync.definitions"]  # outside the project folder, Dagster needs the module's name
+    # SIGTERM acts like Ctrl-C: Dagster's processes must end too. They handle SIGTERM and SIGINT alike, but a shell
+    # makes a background process ignore SIGINT.
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, signal.default_int_handler)
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command line
@@ -110,25 +110,30 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
         process.wait()
         return
     if code:
-        raise OrderSyncError(f"Dagster's UI ended with code {code}; what it printed above says why.")
+        raise OrderSyncError(f"Dagster's UI exited with code {code}; see its output above.")
 
 
 @click.command()
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML file: limits, latency, faults and more; docs/emulator.md lists them.",
+    help="TOML file with limits, latency, faults and more; see docs/emulator.md.",
 )
 @click.option("--host", metavar="ADDRESS", help="Address to listen on [default: 127.0.0.1].")
 @click.option(
-    "--allow-remote", is_flag=True, default=None, help="Take a --host that other machines reach: for sample data only."
+    "--allow-remote",
+    is_flag=True,
+    default=None,
+    help="Allow a --host that other machines can reach. Use it with sample data only.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), help=f"Port [default: {EMBEDDED_PORT}; 0: a free one].")
-@click.option("--memory", is_flag=True, help="Forget everything at the end instead of keeping it in a file.")
-@click.option("--latency", "latency_ms", type=click.FloatRange(min=0), metavar="MS", help="Time of each request.")
-@click.option("--mutation", "mutation_ms", type=click.FloatRange(min=0), metavar="MS", help="Time of each mutation.")
+@click.option("--memory", is_flag=True, help="Keep the board in memory only, not in a file.")
+@click.option("--latency", "latency_ms", type=click.FloatRange(min=0), metavar="MS", help="Latency of each request.")
+@click.option(
+    "--mutation", "mutation_ms", type=click.FloatRange(min=0), metavar="MS", help="Extra latency of each mutation."
+)
 def emulator(config: Path | None, memory: bool, **options: Any) -> None:
-    """Serve a local monday.com with a board made from the mapping, and a page to look at it."""
+    """Serve a local monday.com with a board made from the mapping, and a page that shows it."""
     from order_sync.demo import scene
 
     scene.serve_emulator(load_settings(checked=False), config=config, memory=memory, options=options)

@@ -1,6 +1,6 @@
-"""Runs the job in this process, for the command line: the same assets, the same record in Dagster's UI.
+"""Runs the job in this process for the command line: the same assets, recorded in Dagster's UI as well.
 
-In: settings and a scope. Out: a `Summary` of what became of the orders. Errors come out as OrderSyncError.
+In: settings and a scope. Out: a `Summary` of the run. Errors are raised as OrderSyncError.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ INSTANCE_FILE = "dagster.yaml"
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What became of the rows that a run claimed."""
+    """The result of a run, by the rows that it claimed."""
 
     run_id: str
     headers_claimed: int
@@ -49,10 +49,10 @@ class Summary:
     orders_synced: int
     orders_held_back: int
     rejected: list[dict[str, Any]] = field(default_factory=list)  # as QueueReader.errors
-    held: list[HeldOrder] = field(default_factory=list)  # other orders, which wait and cannot be taken up
+    held: list[HeldOrder] = field(default_factory=list)  # other orders, which wait and cannot be claimed
     left: list[dict[str, Any]] = field(default_factory=list)  # record_uuid, order_number and reason of other orders
-    refused: dict[str, str] = field(default_factory=dict)  # boards that took nothing, and why
-    waiting: int = 0  # orders that wait and could be taken up; looked for only where the run took none
+    refused: dict[str, str] = field(default_factory=dict)  # boards that accepted nothing, with the reason
+    waiting: int = 0  # orders that could be claimed now; counted only if the run claimed none
     customers: list[dict[str, Any]] = field(default_factory=list)  # customer, and the OUTCOMES of orders/counts.py
     groups_created: int = 0
     items_created: int = 0
@@ -63,13 +63,13 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Every claimed row is SYNCED, and no order is left that waits for a person."""
+        """Every claimed row is SYNCED, and no order needs attention."""
         held = self.held if self.is_idle else [order for order in self.held if order.needs_a_person]
         return not (self.rejected or self.orders_held_back or held or self.waiting)
 
     @property
     def is_idle(self) -> bool:
-        """The run took up nothing."""
+        """The run claimed nothing."""
         return not self.headers_claimed and not self.lines_claimed
 
     @property
@@ -88,21 +88,22 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         here = Path.cwd()
         if not (here / INSTANCE_FILE).exists():
             raise ConfigurationError(
-                f"There is no {INSTANCE_FILE} in {here}. Run order-sync where it is, or set DAGSTER_HOME to its folder."
+                f"There is no {INSTANCE_FILE} in {here}. Run order-sync in the folder that contains it, or set "
+                "DAGSTER_HOME to that folder."
             )
         os.environ["DAGSTER_HOME"] = str(here)
     check_record_folder(Path(os.environ["DAGSTER_HOME"]))
     home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "dagster.lock"):  # two that make Dagster's tables at once would fail
+    with FileLock(home / "dagster.lock"):  # two processes that create Dagster's tables at once would fail
         instance = _instance(Path(os.environ["DAGSTER_HOME"]).expanduser())
     with instance:
         yield instance
 
 
 def _instance(home: Path) -> dg.DagsterInstance:
-    """What a command prints is on the screen: Dagster would capture it by four processes, which Ctrl-C ends noisily."""
+    """Without Dagster's log capture: it starts four processes, which Ctrl-C ends noisily."""
     if not (home.is_absolute() and home.is_dir()):
-        raise ConfigurationError(f"DAGSTER_HOME has to be the full path of a folder: {home} is not.")
+        raise ConfigurationError(f"DAGSTER_HOME must be the absolute path of a folder, and {home} is not.")
     ref = InstanceRef.from_dir(str(home))
     logs = ref.compute_logs_data
     if logs.class_name == LocalComputeLogManager.__name__:
@@ -114,7 +115,7 @@ def _instance(home: Path) -> dg.DagsterInstance:
 
 
 def check_record_folder(dagster_home: Path) -> None:
-    """Raises ConfigurationError for a folder that Dagster's SQLite storage would miss: it quotes no URL."""
+    """Raises ConfigurationError for a folder that Dagster's SQLite storage cannot open: it does not quote URLs."""
     path = dagster_home / INSTANCE_FILE
     config = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
     storage = (config or {}).get("storage") or {"sqlite": {}}
@@ -122,8 +123,8 @@ def check_record_folder(dagster_home: Path) -> None:
     folder = os.path.abspath(base) if isinstance(base, str | Path) else None
     if folder is not None and sa.make_url(f"sqlite:///{folder}").database != folder:
         raise ConfigurationError(
-            f"Dagster cannot keep its record in {folder}: its storage takes the ? or % for a part of an address. "
-            f"Rename the folder, or set storage.sqlite.base_dir in {path} to another one."
+            f"Dagster cannot store its runs in {folder}: its storage reads the ? or % as part of a URL. "
+            f"Rename the folder, or set storage.sqlite.base_dir in {path} to another folder."
         )
 
 
@@ -132,7 +133,7 @@ def sync(
 ) -> Summary:
     """Runs the job. Raises OrderSyncError if it fails; nothing is lost then.
 
-    With `plan_file` only what that plan says; raises PlanChanged where something else would happen.
+    With `plan_file` it does only what that plan says, and raises PlanChanged if anything else would happen.
     """
     started = time.monotonic()
     _check_customers(settings, customers)
@@ -145,7 +146,7 @@ def sync(
 
 
 def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
-    """A slip on the command line should not leave a failed run, which alerts people and holds the sensor back."""
+    """A typo on the command line must not cause a failed run, which alerts people and slows the sensor down."""
     if not customers:
         return
     with connected(Database, settings) as (database, tables):
@@ -156,7 +157,7 @@ def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
 def plan(
     settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None, plan_file: Path | None = None
 ) -> Plan:
-    """What a run would do. Writes nothing: no table, no board, no file, and Dagster's own record is not touched."""
+    """Plans a run. Writes nothing: no table, no board, no file, and no run in Dagster."""
     definitions = build_definitions(settings.model_copy(update={"dry_run": True}))
     with dg.DagsterInstance.ephemeral() as instance:
         result = _run(definitions, instance, _scope(customers, limit, plan_file))
@@ -168,12 +169,12 @@ def plan(
 
 
 def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None) -> dict[str, Any]:
-    """The same in short: totals, what would be made, and what would be rejected."""
+    """The plan in short: totals, and what would be created and rejected."""
     return plan(settings, customers=customers, limit=limit).summary()
 
 
 def _left(summary: Summary, reader: QueueReader, customers: Sequence[str]) -> dict[str, Any]:
-    """What waits although the run has ended, of these customers."""
+    """Orders of these customers that still wait after the run."""
     rejected = {row["record_uuid"] for row in summary.rejected}
     held = [order for order in held_orders(reader) if order.record_uuid not in rejected]
     if not summary.is_idle:
@@ -204,14 +205,14 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, scope: dict[
             },
         )
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-        raise Interrupted("Stopped. Nothing is lost: the next sync goes on where this one was.") from None
+        raise Interrupted("Stopped. Nothing is lost: the next sync continues from here.") from None
     except Exception as error:
         raise _own_error(error) from error
 
 
 def _own_error(error: BaseException) -> OrderSyncError:
-    """The OrderSyncError that Dagster wrapped, or a Fatal that names the unforeseen one."""
-    # What Dagster raised again may be its own context: the chain of causes can be a ring.
+    """The OrderSyncError that Dagster wrapped, or a Fatal that names the unexpected error."""
+    # An error that Dagster re-raised may be its own context: the chain of causes can be a cycle.
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -241,7 +242,7 @@ def _records(table: Any) -> list[dict[str, Any]]:
 
 
 def _calls_of_checks(result: dg.ExecuteInProcessResult) -> dict[str, int]:
-    """By step: the checks of one step share a look at the board, and each of them says what the look has cost."""
+    """Calls by step: the checks of one step share one read of the board, and each reports the calls of that read."""
     return {
         event.step_key: int(check.metadata["calls"].value)  # type: ignore[arg-type]
         for event in result.all_events

@@ -1,6 +1,6 @@
-"""In: what is typed.
-Out: the options that several commands have, and JSON as they print it.
-Never: an option of one command only."""
+"""In: the command line.
+Out: the options that several commands share, and their JSON output.
+Never: an option that only one command has."""
 
 from __future__ import annotations
 

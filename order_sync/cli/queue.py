@@ -1,6 +1,6 @@
 """In: the queue tables.
-Out: how many rows are in which state, and what holds orders; rejected rows back into the queue.
-Never: a row of another state than ERROR changed."""
+Out: row counts by state, the reasons why orders are held, and rejected rows put back into the queue.
+Never: a change to a row in any state but ERROR."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from order_sync.text.counted import counted
 @click.command()
 @as_json
 def status(as_json: bool) -> None:
-    """Count rows by customer and state, with the oldest that waits; of SYNCED rows, those of the last 24 hours."""
+    """Count rows by customer and state, with the age of the oldest waiting row.
+
+    SYNCED rows are those of the last 24 hours.
+    """
     from order_sync.cli.output.console import console
     from order_sync.cli.output.queue import print_held, print_status
 
@@ -42,7 +45,7 @@ def status(as_json: bool) -> None:
     for row in untouched:
         console.print(
             f"{counted(int(str(row['rows'])), str(row['action']) + ' row')} in {row['table']} "
-            f"{'is' if row['rows'] == 1 else 'are'} left alone, record_uuid {row['sample']} first."
+            f"{'is' if row['rows'] == 1 else 'are'} ignored, for example record_uuid {row['sample']}."
         )
     for lease in leases:
         rows = counted(int(str(lease["rows"])), "row")
@@ -62,6 +65,4 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
         queue = OrderQueue(database, tables, lease_seconds=settings.lease_seconds)
         check_customers(database, tables, customers)
         rows = queue.retry(customers)
-    print_json({"rows": rows}) if as_json else console.print(
-        f"{counted(rows, 'row waits', 'rows wait')} again. Next: order-sync sync"
-    )
+    print_json({"rows": rows}) if as_json else console.print(f"Requeued {counted(rows, 'row')}. Next: order-sync sync")

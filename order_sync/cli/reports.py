@@ -1,6 +1,6 @@
 """In: an order, a run or a number of days.
-Out: what happened to orders, on the screen, as a page or as JSON, with what to do next.
-Never: a change of the tables."""
+Out: the history of orders and the next steps, on the terminal, as a page or as JSON.
+Never: a change to the tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from order_sync.settings import load_settings
 @click.argument("order", metavar="RECORD_UUID|ORDER_NUMBER")
 @as_json
 def trace_order(order: str, as_json: bool) -> None:
-    """Show the whole story of one order: its rows, what happened to them and when, and what there is to do."""
+    """Show the full history of one order: its rows, every event, and the next step."""
     from order_sync.cli.output.reports import print_trace
     from order_sync.reports.links import read_links
     from order_sync.reports.trace import trace
@@ -30,12 +30,12 @@ def trace_order(order: str, as_json: bool) -> None:
     with opened(Database, settings) as (database, tables):
         stories = trace(database, tables, read_links(database, tables, settings.dagster_url), order)
     if not stories:
-        raise OrderSyncError(f"No order has the record_uuid, delta_uuid or order number '{order}'.")
+        raise OrderSyncError(f"No order has the record_uuid, delta_uuid or order number '{order}'. Check the spelling.")
     print_json(stories) if as_json else print_trace(stories)
 
 
 @click.command("report")
-@click.option("--run", "run_id", metavar="RUN_ID", help="Only what this run did.")
+@click.option("--run", "run_id", metavar="RUN_ID", help="Show only this run.")
 @click.option(
     "--since",
     "days",
@@ -43,14 +43,14 @@ def trace_order(order: str, as_json: bool) -> None:
     default=7,
     show_default=True,
     metavar="DAYS",
-    help="The last DAYS.",
+    help="Show the last DAYS.",
 )
 @click.option(
-    "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it as a page to look at."
+    "--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report as an HTML page."
 )
 @as_json
 def report_orders(run_id: str | None, days: int, html: Path | None, as_json: bool) -> None:
-    """Show how the orders stand: by customer and by kind of error, with what to do about each, and run by run."""
+    """Report orders by customer, errors by kind with their remedies, and runs."""
     from order_sync.cli.output.console import console
     from order_sync.cli.output.reports import print_report
     from order_sync.reports.links import read_links
@@ -64,7 +64,7 @@ def report_orders(run_id: str | None, days: int, html: Path | None, as_json: boo
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         held = [] if run_id or as_json else unexpected(held_orders(reader))
     if run_id and not report.runs and not report.customers:
-        raise OrderSyncError(f"No row and no line of the log is of run '{run_id}': give the whole id.")
+        raise OrderSyncError(f"No row or log entry belongs to run '{run_id}': give the full run id.")
     if html:
         html.write_text(render(report), encoding="utf-8")
     print_json(report.to_json()) if as_json else print_report(report, held)

@@ -1,5 +1,5 @@
-"""In: Ctrl-C, SIGTERM, a reader that has gone.
-Out: one line at most, and an exit code: 130 for a command that was stopped, 141 for one whose output nobody reads.
+"""In: Ctrl-C, SIGTERM or a closed pipe.
+Out: at most one line, and an exit code: 130 for a stopped command, 141 for a closed pipe.
 Never: a traceback for what people do on purpose."""
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from types import FrameType
 from typing import NoReturn
 
 STOPPED = "order-sync: Stopped."
-INTERRUPTED, NO_READER = 130, 141  # as a shell has them: 128 and the number of SIGINT, of SIGPIPE
+INTERRUPTED, NO_READER = 130, 141  # as in a shell: 128 plus the number of SIGINT or SIGPIPE
 
 
 def listen() -> None:
-    """Lets SIGTERM do what Ctrl-C does, as Dagster does while it runs a job."""
+    """Makes SIGTERM act like Ctrl-C, as Dagster does while it runs a job."""
 
     def on_term(number: int, frame: FrameType | None) -> None:
         handler = signal.getsignal(signal.SIGINT)
         if callable(handler):
             handler(number, frame)
-        else:  # a shell lets a process in the background ignore Ctrl-C
+        else:  # a shell makes a background process ignore Ctrl-C
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, on_term)
@@ -31,7 +31,7 @@ def listen() -> None:
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Ends the process where somebody stops it, or closes what it writes to."""
+    """Exits with at most one line when the user stops the process or closes its output."""
     try:
         yield
     except KeyboardInterrupt:
@@ -44,20 +44,20 @@ def in_one_line() -> Iterator[None]:
 
 
 def flush() -> None:
-    """What is still in the buffer goes out now: at the interpreter's end an error would be a traceback."""
+    """Flushes the buffers now: an error at interpreter exit would print a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
 
 
 def silence() -> None:
-    """Nothing more goes to standard output, not even what is still in its buffer."""
+    """Discards all further standard output, including what is still in its buffer."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(error: OSError) -> NoReturn:
-    """Standard output takes no more: a full disk."""
+    """Standard output cannot be written: a full disk."""
     from order_sync.text.plain_text import line
 
     silence()

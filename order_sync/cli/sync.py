@@ -1,6 +1,6 @@
-"""In: which orders to carry, or to plan for.
-Out: a run of the job and its summary, or the plan of a dry run; exit code 1 if an order is left for a person.
-Never: a write in a dry run, but for the file that --out names."""
+"""In: the orders to sync, or to plan for.
+Out: a run of the job and its summary, or the plan of a dry run; exit code 1 if an order needs attention.
+Never: a write in a dry run, except to the file that --out names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _out = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Put the whole plan into this file, too: .html to read, .json for `order-sync apply`.",
+    help="Also write the full plan to FILE: .html to read, .json for `order-sync apply`.",
 )
 
 
@@ -39,7 +39,7 @@ _out = click.option(
 @_out
 @as_json
 def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, out: Path | None, as_json: bool) -> None:
-    """Carry pending orders to monday and mark them SYNCED."""
+    """Sync pending orders to monday and mark them SYNCED."""
     settings = load_settings(**({"dry_run": True} if dry_run else {}))
     if settings.dry_run:
         _plan(settings, customers, limit, out, as_json)
@@ -58,7 +58,7 @@ def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, out: Path
 @_out
 @as_json
 def plan(customers: tuple[str, ...], limit: int | None, out: Path | None, as_json: bool) -> None:
-    """Show what `order-sync sync` would do now; write nothing."""
+    """Show what `order-sync sync` would do, without writing anything."""
     _plan(load_settings(dry_run=True), customers, limit, out, as_json)
 
 
@@ -66,16 +66,16 @@ def plan(customers: tuple[str, ...], limit: int | None, out: Path | None, as_jso
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @as_json
 def apply(file: Path, as_json: bool) -> None:
-    """Do what a plan says that `order-sync plan --out FILE.json` has kept, and nothing else.
+    """Carry out a plan written by `order-sync plan --out FILE.json`, and nothing else.
 
-    Where something has changed since, it names that and does nothing.
+    If anything has changed since, it reports the change and does nothing.
     """
     from order_sync.cli import launch
     from order_sync.sync.plan_file import read_plan_file
 
     settings, kept = load_settings(), read_plan_file(file.resolve())
     if settings.dry_run:
-        raise click.UsageError("ORDER_SYNC_DRY_RUN is set, and a dry run applies nothing.")
+        raise click.UsageError("ORDER_SYNC_DRY_RUN is set: unset it to apply a plan.")
     kept.compare(launch.plan(settings, plan_file=kept.path).rows)
     sys.exit(0 if _live(settings, as_json, plan_file=kept.path).complete else 1)
 
@@ -107,10 +107,13 @@ def _plan(settings: Settings, customers: tuple[str, ...], limit: int | None, out
 
 
 def _name_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:
-    """A customer for whom nothing waits may be a misspelt one."""
+    """Prints the customers with waiting orders: one without any may be misspelt."""
     from order_sync.cli.output.console import console
 
     with opened(Database, settings) as (database, tables):
         rows = QueueReader(database, tables, lease_seconds=settings.lease_seconds).claimable_headers()
     waiting = Customers(row["customer"] for row in rows).names
-    console.print(f"Asked for: {', '.join(customers)}. Waiting: {', '.join(waiting) or 'nobody'}.", markup=False)
+    console.print(
+        f"Requested: {', '.join(customers)}. Customers with waiting orders: {', '.join(waiting) or 'none'}.",
+        markup=False,
+    )

@@ -1,4 +1,4 @@
-"""Connecting to SQL Server: which ODBC driver, which defaults, which errors pass by themselves.
+"""Connecting to SQL Server: the ODBC driver, connection defaults and transient errors.
 
 In: a SQLAlchemy URL mssql+pyodbc://... Out: a URL that names its driver and encrypts, and connect arguments.
 Never puts a password or a token into a message.
@@ -24,23 +24,23 @@ DRIVER = "ODBC Driver 18 for SQL Server"
 LOGIN_SECONDS = 10
 QUERY_SECONDS = 120
 
-# Errors that pass by themselves: deadlock, lock time-out, fail-over and throttling of Azure SQL, broken connections.
+# Transient errors: deadlock, lock time-out, fail-over and throttling of Azure SQL, broken connections.
 # Source: learn.microsoft.com, "Troubleshoot transient connection errors" and "Database engine errors".
 TRANSIENT = frozenset(
     {20, 26, 64, 121, 233, 258, 10053, 10054, 10060, 10061, 17197}  # connections refused or broken
-    | {1203, 1204, 1205, 1221, 1222, 3935, 3960, 3966}  # locks, and versions of rows
+    | {1203, 1204, 1205, 1221, 1222, 3935, 3960, 3966}  # locks and row versions
     | {701, 802, 8628, 8645, 8651, 10922, 10928, 10929, 10936, 40501, 49918, 49919, 49920}  # resources, throttling
     | {921, 922, 927, 952, 976, 978, 979, 982, 983, 988, 4060, 4221, 6005, 17142, 18401}  # start, stop, fail-over
     | {40143, 40166, 40197, 40540, 40613, 42108, 42109, 49983}  # the same on Azure
 )
-# States of ODBC that say as much: broken connections, time-outs, deadlock.
+# ODBC states of transient errors: broken connections, time-outs, deadlock.
 _TRANSIENT_STATES = re.compile(r"\[(08S01|08003|08007|HYT00|HYT01|40001)\]|TCP Provider: Error code")
 _ACCESS_TOKEN = 1256  # SQL_COPT_SS_ACCESS_TOKEN
 _ENTRA_SCOPE = "https://database.windows.net/.default"
 
 
 def complete_url(url: sa.URL) -> sa.URL:
-    """The URL with a driver and with encryption, where it does not say otherwise itself."""
+    """The URL with a driver and encryption, unless it sets them itself."""
     given = {name.lower() for name in url.query}
     defaults = {"Encrypt": "yes", "TrustServerCertificate": "no"}
     missing = {name: value for name, value in defaults.items() if name.lower() not in given}
@@ -50,7 +50,7 @@ def complete_url(url: sa.URL) -> sa.URL:
 
 
 def placeholders(url: str) -> list[str]:
-    """What .env.example leaves to be filled in, as far as the URL still has it, in capitals as written there."""
+    """The placeholders of .env.example that the URL still contains, in capitals as written there."""
     try:
         made = sa.make_url(url)
     except (ArgumentError, ValueError):
@@ -59,29 +59,29 @@ def placeholders(url: str) -> list[str]:
     return [word for word, given in example.items() if given == word]
 
 
-MISREAD = f"is read with a part of the password as the server's name: in user and password write {ESCAPES}"
+MISREAD = f"is parsed with a part of the password as the server's name: in user and password write {ESCAPES}"
 
 
 def is_misread(url: str | sa.URL) -> bool:
-    """A part of the user or of the password is taken for the server or for the database: it holds a bare @."""
+    """Whether a part of the user or password is parsed as the server or database, because of an unescaped @."""
     try:
         made = sa.make_url(url)
     except (ArgumentError, ValueError):
-        return False  # not read at all
+        return False  # not parsed at all
     first_option = next(iter(made.query), "") + str(url).partition("@")[2].partition("?")[2].partition("=")[0]
     return made.get_backend_name() == "mssql" and "@" in f"{made.host}{made.database}{first_option}"
 
 
 def find_driver() -> str:
-    """Microsoft's driver as installed, else the one that the package mssql-python-odbc carries, by its path.
+    """The installed Microsoft driver, else the path of the one in the package mssql-python-odbc.
 
-    Raises ConfigurationError that says what to install.
+    Raises ConfigurationError that names the package to install.
     """
     try:
         import pyodbc
     except ImportError as error:
         raise ConfigurationError(
-            f"pyodbc cannot be loaded ({error}). On Linux it needs unixODBC: apt-get install libodbc2, "
+            f"pyodbc cannot be loaded ({error}). On Linux it needs unixODBC: run apt-get install libodbc2 "
             "or dnf install unixODBC."
         ) from None
     if DRIVER in pyodbc.drivers():
@@ -89,12 +89,12 @@ def find_driver() -> str:
     if (packaged := _packaged_driver()) is not None:
         return str(packaged)
     raise ConfigurationError(
-        f"There is no '{DRIVER}' on this machine. Install it, or run: pip install 'order-sync[sqlserver]'."
+        f"'{DRIVER}' is not installed on this machine. Install it, or run: pip install 'order-sync[sqlserver]'."
     )
 
 
 def _packaged_driver() -> Path | None:
-    """The shared object in mssql_python_odbc for this platform; the package's own code is not run."""
+    """The shared object in mssql_python_odbc for this platform; the package itself is not imported."""
     spec = importlib.util.find_spec("mssql_python_odbc")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -134,7 +134,7 @@ def _distribution_rank(path: Path) -> int:
 
 
 def token_source(url: sa.URL, access_token: str | None) -> tuple[sa.URL, Callable[[], str] | None]:
-    """How to get an Entra ID token, if the connection is to use one, and the URL without that request.
+    """The source of the Entra ID token, if the connection uses one, and the URL without `Authentication`.
 
     A given token is used as it is; `Authentication=ActiveDirectoryDefault` asks azure-identity for one.
     """
@@ -154,8 +154,8 @@ def token_source(url: sa.URL, access_token: str | None) -> tuple[sa.URL, Callabl
 
 
 def passwords(url: sa.URL) -> set[str]:
-    """Those in the URL, also among its options and inside an ODBC connection string."""
-    # SQLAlchemy makes one such string of all options, so each of them may hold more than it seems to.
+    """The passwords in the URL, including its options and an ODBC connection string."""
+    # SQLAlchemy joins all options into one such string, so each option may contain several.
     options = ";".join(f"{name}={value}" for name, values in url.normalized_query.items() for value in values)
     found = re.findall(r"\b(?:PWD|PASSWORD)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)", options, re.IGNORECASE)
     unquoted = {pwd[1:-1].replace("}}", "}") if pwd.startswith("{") else pwd for pwd in found}
@@ -163,7 +163,7 @@ def passwords(url: sa.URL) -> set[str]:
 
 
 def without_login(connection_string: str) -> str:
-    """The ODBC connection string without user, password and Trusted_Connection: none goes together with a token."""
+    """The ODBC connection string without user, password and Trusted_Connection, which exclude a token."""
     login = r";(Trusted_Connection|UID|PWD)=(\{(?:[^}]|\}\})*\}|[^;]*)"
     return re.sub(login, "", connection_string, flags=re.IGNORECASE)
 
@@ -175,7 +175,7 @@ def token_attributes(token: str) -> dict[int, bytes]:
 
 
 def reason(error: BaseException) -> str:
-    """What the database says, in one line, without the driver's brackets."""
+    """The database's error message on one line, without the driver's prefixes."""
     original = getattr(error, "orig", None) or error
     text = str(original.args[-1] if original.args else original).strip()
     line = text.splitlines()[0] if text else type(original).__name__
@@ -183,7 +183,7 @@ def reason(error: BaseException) -> str:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Will the same transaction likely succeed when it is tried again?"""
+    """Whether the same transaction will likely succeed if it is retried."""
     if isinstance(error, WriteLost):
         return True
     if not isinstance(error, DBAPIError):
@@ -193,6 +193,6 @@ def is_transient(error: BaseException) -> bool:
     text = str(error.orig)
     if "database is locked" in text:  # SQLite
         return True
-    # The server's own number stands last, before the ODBC call or the next error; varchar(64) is not one.
+    # The server's error number comes last, before the ODBC call or the next error; varchar(64) is not one.
     numbers = {int(number) for number in re.findall(r"\((\d{2,5})\)(?= \(SQL|;|'|$)", text)}
     return bool(numbers & TRANSIENT) or _TRANSIENT_STATES.search(text) is not None

@@ -78,7 +78,7 @@ class Twist(Enum):
 REASONS = {
     Twist.LONG_NAME: "item name over 255 characters",
     Twist.UNKNOWN_TYPE: "order type that the board has no label for",
-    Twist.NO_NAME: "no style, colour, order number or PO to make an item name of",
+    Twist.NO_NAME: "no style, colour, order number or PO number, so its item has no name",
     Twist.BLANK_SIZE: "line without size_code",
 }
 _BAD_HEADERS = (Twist.LONG_NAME, Twist.UNKNOWN_TYPE, Twist.NO_NAME)

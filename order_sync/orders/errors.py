@@ -1,7 +1,7 @@
-"""The errors of order_sync: what each one is decides what happens next, not where it was raised.
+"""The errors of order_sync. The type of an error decides what happens next, not the place where it was raised.
 
-Rejected concerns one row for good, Transient wants the same thing again later, Fatal stops the run.
-A message says what happened, to which order, and what to do next; it never holds a secret.
+Rejected: this row will never succeed as it is. Transient: the same request may succeed later. Fatal: the run stops.
+A message says what happened, to which order, and what to do next. It never contains a secret.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from order_sync.text.known_secrets import mask_value
 
 
 class OrderSyncError(Exception):
-    """The root of every error that order_sync raises on purpose. No secret of this process is in its message."""
+    """Base class of every error that order_sync raises on purpose. Secrets are masked in its message."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*mask_value(args))
 
 
 class Rule(StrEnum):
-    """Why order_sync itself rejects a row; for what monday refuses, the code is monday's own.
+    """Why order_sync itself rejects a row. If monday refuses it, the code is monday's own.
 
-    A rule cannot be written without its advice: what `order-sync report` calls it, and what to do about it.
-    {headers}, {lines}, {orders} and {order_lines} in a remedy are the site's names of the four tables.
+    Each rule has a heading for `order-sync report` and a remedy. {headers}, {lines}, {orders} and {order_lines} in a
+    remedy are the site's names of the four tables.
     """
 
     heading: str
@@ -46,7 +46,7 @@ class Rule(StrEnum):
     )
     NO_ITEM_NAME = (
         "no_item_name",
-        "Order without anything to name it by",
+        "Order without a name",
         "Fill in at least one of CUSTOMER STYLE, CUSTOMER COLOUR DESCRIPTION, AAG ORDER NUMBER and PO NUMBER in "
         "{headers}.",
     )
@@ -57,81 +57,83 @@ class Rule(StrEnum):
     )
     NAME_TOO_LONG = (
         "name_too_long",
-        "Name over 255 characters",
-        "Shorten what the name is made of in {headers}: style, colour, order number and PO number of an item, "
-        "GroupMonday of a group; in {lines}: size_code.",
+        "Name longer than 255 characters",
+        "Shorten the parts of the name in {headers}: style, colour, order number and PO number for an item, "
+        "GroupMonday for a group. For a subitem, shorten size_code in {lines}.",
     )
     TEXT_TOO_LONG = (
         "text_too_long",
         "Text too long for its column",
-        "Shorten the text in the column that the reason names.",
+        "Shorten the text in the column named in the reason.",
     )
     UNKNOWN_LABEL = (
         "unknown_label",
-        "Label that the board does not have",
-        "If the value is wrong, correct it in the column that the reason names in brackets. If it is right, add it to "
-        "the labels of that column on the board.",
+        "Label missing on the board",
+        "If the value is wrong, correct it in the column named in brackets. If it is right, add it to the labels of "
+        "that column on the board.",
     )
     NOT_A_NUMBER = (
         "not_a_number",
         "Not a number",
-        "Correct the value in the column that the reason names in brackets.",
+        "Correct the value in the column named in brackets.",
     )
     NOT_A_DATE = (
         "not_a_date",
         "Not a date",
-        "Correct the value in the column that the reason names in brackets.",
+        "Correct the value in the column named in brackets.",
     )
     NO_RECORD_UUID = (
         "no_record_uuid",
-        "Row that names no order",
-        "Give the row in {headers} or {lines} the record_uuid of its order, or delete it; no retry takes it up before.",
+        "Row without a record_uuid",
+        "Set record_uuid of the row in {headers} or {lines} to that of its order, or delete the row. Until then, "
+        "`order-sync retry` skips it.",
     )
     UNREADABLE = (
         "unreadable",
         "Value of the wrong kind",
-        "Correct the value in the column that the reason names in brackets: its column is for something else.",
+        "Correct the value in the column named in brackets: it does not match the type of the column.",
     )
     NO_ORDER = (
         "no_order",
         "Order missing in the main table",
-        "{headers} has the order and {orders} has no row with its record_uuid: see that the order system writes both.",
+        "{headers} has the order, but {orders} has no row with its record_uuid. Make sure that the order system writes "
+        "both.",
     )
     NO_ORDER_LINE = (
         "no_order_line",
         "Line missing in the main table",
-        "{lines} has the line and {order_lines} has no row of this order with its line_uuid: see that the order "
+        "{lines} has the line, but {order_lines} has no row of this order with its line_uuid. Make sure that the order "
         "system writes both.",
     )
     NO_BOARD = (
         "no_board",
-        "Order that goes to no board",
-        "Add a rule for it under [[boards]] in the mapping, or set ORDER_SYNC_MONDAY_BOARD_ID for all orders that no "
-        "rule fits.",
+        "Order without a board",
+        "Add a rule for it under [[boards]] in the mapping, or set ORDER_SYNC_MONDAY_BOARD_ID for orders that match no "
+        "rule.",
     )
     NO_GROUP = (
         "no_group",
-        "Group that monday refuses",
-        "monday did not take the order's group; the log of the run says why. Correct GroupMonday in {headers}.",
+        "Group refused by monday",
+        "monday refused to create the order's group; the log of the run says why. Correct GroupMonday in {headers}.",
     )
     ITEM_DELETED = (
         "item_deleted",
         "Item deleted on the board",
-        "The line came after its order was synced, and somebody has deleted the order's item since. Restore the item "
-        "from the board's recycle bin (monday keeps it for 30 days), or have the order made again by `order-sync "
-        "reconcile --requeue`.",
+        "The line arrived after its order was synced, and the order's item has been deleted since. Restore the item "
+        "from the board's recycle bin (monday keeps it for 30 days), or recreate it with `order-sync reconcile "
+        "--requeue`.",
     )
 
 
-# What is wrong with such a row is wrong whatever the board has of it already.
+# These rules reject a row even if its item is already on the board.
 REGARDLESS = frozenset({Rule.NO_ORDER, Rule.NO_ORDER_LINE, Rule.UNREADABLE})
 
 
 class Rejected(OrderSyncError):
     """This row cannot be synced as it is. It becomes ERROR; correct it and run `order-sync retry`.
 
-    `code` is monday's, or the Rule of order_sync's own. One that is not `known` may concern the board as a whole:
-    it is the row's own only where other rows fare better.
+    `code` is monday's code or order_sync's Rule. An error that is not `known` may concern the whole board: it is the
+    row's own only if other rows of the board succeed.
     """
 
     def __init__(
@@ -146,8 +148,8 @@ class Rejected(OrderSyncError):
 class Transient(OrderSyncError):
     """The same request may succeed later.
 
-    `wait_seconds` is what the server told us to wait, None where it did not say.
-    `no_effect` is True where the answer proves that nothing was written, False where that is unknown.
+    `wait_seconds` is the wait that the server asked for, None if it did not say.
+    `no_effect` is True if the answer proves that nothing was written, False if that is unknown.
     """
 
     def __init__(
@@ -167,7 +169,7 @@ class Transient(OrderSyncError):
 
 
 class Fatal(OrderSyncError):
-    """The run cannot go on. Nothing is lost: rows stay PENDING and the next run takes them up."""
+    """The run cannot continue. Nothing is lost: rows stay PENDING, and the next run claims them."""
 
 
 class ConfigurationError(Fatal):
@@ -175,56 +177,56 @@ class ConfigurationError(Fatal):
 
 
 class DatabaseUnavailable(ConfigurationError):
-    """The database does not answer for now: it is starting, paused or failing over, or a connection broke."""
+    """The database is temporarily unavailable: it is starting, paused or failing over, or a connection broke."""
 
 
 class BoardRefused(Fatal):
-    """monday takes no more rows on this board: it is full, gone, or closed to the token. Other boards may go on."""
+    """monday accepts no rows on this board: it is full, deleted or not writable by the token. Other boards continue."""
 
 
 class NotMonday(Fatal):
-    """Something on the way answered in monday's place: a firewall, a proxy, a login page.
+    """A firewall, a proxy or a login page answered instead of monday.
 
-    What became of the request behind it is not known.
+    Whether the request had an effect is unknown.
     """
 
 
 class NotFound(Fatal):
-    """monday has no such thing, or no longer."""
+    """monday has no such object, or it was deleted."""
 
 
 class CursorExpired(Fatal):
-    """monday no longer knows the place in a list that comes in pages: only a read from its beginning can go on."""
+    """The cursor of a paginated list has expired: read the list again from its beginning."""
 
 
 class LeaseLost(Fatal):
-    """Another run holds the lease that this run had; this run must not write any more."""
+    """Another run holds the lease that this run had. This run must not write any more."""
 
 
 class WriteLost(Fatal):
-    """What a transaction had written was not there at its end. The transaction is tried again before this is raised."""
+    """A transaction's writes were missing at its end. The transaction is retried before this is raised."""
 
 
 class Interrupted(Fatal):
-    """Somebody stopped the run (Ctrl-C)."""
+    """The user stopped the run (Ctrl-C)."""
 
 
 class QuotaExhausted(Fatal):
-    """The account's daily quota of API calls is used up. `resume_at` (UTC) is when to go on."""
+    """The account's daily quota of API calls is used up. Calls succeed again after `resume_at` (UTC)."""
 
     def __init__(self, message: str, *, resume_at: datetime) -> None:
         super().__init__(message)
         self.resume_at = resume_at
 
     @staticmethod
-    def told_in(message: str) -> datetime | None:
-        """`resume_at` from the message of such an error, which may be all that is left of it."""
+    def resume_at_in(message: str) -> datetime | None:
+        """`resume_at`, parsed from the message of such an error: Dagster keeps only the message."""
         found = re.search(r"go on after (\d{4}-\d\d-\d\d \d\d:\d\d) UTC", message)
         return datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if found else None
 
 
 def causes(error: Any) -> Iterator[Any]:
-    """An error as Dagster keeps it (cls_name, message, cause, context), and those that it came from."""
+    """An error as Dagster stores it (cls_name, message, cause, context), followed by its causes."""
     while error is not None:
         yield error
         error = error.cause or error.context

@@ -1,7 +1,7 @@
-"""Which source column becomes which monday column, read from one TOML file.
+"""The column mapping: which source column fills which monday column. Read from one TOML file.
 
 In: a TOML file such as order_sync/mapping.toml. Out: a frozen, validated `ColumnMapping`.
-Anything wrong in the file is a ConfigurationError that names every place; nothing is guessed.
+Raises one ConfigurationError that lists every problem in the file; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ LABELLED = ("status", "dropdown")
 
 def _column_id(text: str) -> str:
     # monday's own rule for custom column ids, https://developer.monday.com: 1..20 characters of [a-z_];
-    # ids that monday made itself also hold digits.
+    # ids that monday generates also contain digits.
     if not re.fullmatch(r"[a-z0-9_]{1,64}", text):
-        raise ValueError("must be a column id of monday: a to z, 0 to 9 and _, at most 64 characters")
+        raise ValueError("must be a monday column id: a to z, 0 to 9 and _, at most 64 characters")
     return text
 
 
 def _listed(value: object) -> object:
     if not isinstance(value, str | list | tuple):
-        raise ValueError("must be a text or a list of texts")
+        raise ValueError("must be a string or a list of strings")
     return [value] if isinstance(value, str) else value
 
 
 ColumnId = Annotated[str, AfterValidator(_column_id)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # a single text is a list of one
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # a single string is a list of one
 
 
 class _Model(BaseModel):
@@ -56,8 +56,8 @@ class ColumnMap(_Model):
     type: ColumnType
     title: str = ""
     new_labels: bool = False
-    labels: Texts = ()  # used when a board is made; a live board's own labels rule
-    zone: Literal["own", "utc"] = "own"  # of a date with an offset: the day as it is written, or the day in UTC
+    labels: Texts = ()  # used to create a board; on a live board its own labels apply
+    zone: Literal["own", "utc"] = "own"  # for a date with an offset: the day as written, or the day in UTC
 
 
 class ItemMap(_Model):
@@ -82,10 +82,10 @@ class SubitemMap(_Model):
 
 
 class BoardRule(_Model):
-    """The orders that go to a board of their own: those that meet every condition.
+    """A rule that sends the orders matching every condition to a board of their own.
 
-    `where` maps a source column to the values that it may have; "" stands for a column that is empty.
-    Values are compared as people read them: see `text_key`, and `customer_key` for customers.
+    `where` maps a source column to its allowed values; "" matches an empty column.
+    Values are compared by `text_key`, customers by `customer_key`.
     """
 
     id: int = Field(gt=0)
@@ -104,31 +104,31 @@ class BoardRule(_Model):
 
 
 def value_key(source: str, value: Any) -> TextKey:
-    """What the values of a column are compared by."""
+    """The key by which the values of a column are compared."""
     return customer_key(value) if source == CUSTOMER else text_key(value)
 
 
 class ColumnMapping(_Model):
     items: ItemMap = ItemMap()
     subitems: SubitemMap = SubitemMap()
-    boards: tuple[BoardRule, ...] = ()  # the first that fits an order decides
+    boards: tuple[BoardRule, ...] = ()  # the first rule that matches an order applies
 
     @property
     def item_sources(self) -> tuple[str, ...]:
-        """What a header is read with, for its columns and for the choice of its board."""
+        """The columns read with a header: for its monday columns and to choose its board."""
         return tuple(dict.fromkeys([*(column.source for column in self.items.columns), *self.board_sources]))
 
     @property
     def board_sources(self) -> tuple[str, ...]:
-        """What the choice of a board depends on; nothing where there is one board for all."""
+        """The columns that the choice of a board depends on; empty if there is one board for all orders."""
         return tuple(dict.fromkeys(source for rule in self.boards for source in rule.conditions))
 
     def board_ids(self, default: int) -> tuple[int, ...]:
-        """Every board that orders may go to; `default` is the one for orders that no rule fits, 0 for none."""
+        """Every board that orders may go to; `default` is the board for orders that match no rule, 0 for none."""
         return tuple(dict.fromkeys([*([default] if default else []), *(rule.id for rule in self.boards)]))
 
     def board_of(self, order: abc.Mapping[str, Any], default: int) -> int:
-        """The board that an order goes to, from its columns; 0 if no rule fits and there is no `default`."""
+        """The board that an order goes to, by its columns; 0 if no rule matches and there is no `default`."""
         return next((rule.id for rule in self.boards if rule.fits(order)), default)
 
 
@@ -137,7 +137,7 @@ DEFAULT_MAPPING = Path(__file__).parent.parent / "mapping.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownSource:
-    """A column that the mapping names and no order has; `board` is the one whose rule names it, None for items."""
+    """A column in the mapping that orders do not have; `board` is the board whose rule names it, None for items."""
 
     source: str
     board: int | None
@@ -148,11 +148,11 @@ class UnknownSource:
         return f"{where} [{self.source}], {self.reason}"
 
 
-NAMED_BY = ("source", "column", "id")  # an entry of a list is known to its author by one of these
+NAMED_BY = ("source", "column", "id")  # error messages identify a list entry by one of these
 
 
 def load_mapping(path: Path = DEFAULT_MAPPING) -> ColumnMapping:
-    """Raises ConfigurationError with the file and everything that is wrong in it, each with its place and reason."""
+    """Raises ConfigurationError with the file's name and every problem in it, each with its place and reason."""
     read = read_toml(path, what="The mapping")
     found = [*_first_version(read), *_contradictions(read)]
     mapping = None
@@ -162,44 +162,46 @@ def load_mapping(path: Path = DEFAULT_MAPPING) -> ColumnMapping:
         found = [*problems(error, ColumnMapping), *found]
     if mapping is None or found:
         wrong = "; ".join(in_words(read, problem, NAMED_BY) for problem in found)
-        raise ConfigurationError(f"The mapping {path} is wrong: {wrong}") from None
+        raise ConfigurationError(f"The mapping {path} is invalid: {wrong}") from None
     return mapping
 
 
-# ---- what no key says by itself -------------------------------------------------------------------------
+# ---- checks across keys ---------------------------------------------------------------------------------
 
 
 def _first_version(read: dict[str, Any]) -> Iterator[Problem]:
-    """A mapping of the first version, in which an item's key was the delta_uuid of its header."""
+    """Problems of a mapping for the first version, in which the key of an item was its header's delta_uuid."""
     items = read.get("items")
     if not isinstance(items, dict):
         return
     if (record := items.pop("record_column", None)) is not None:
         yield Problem(
             place=("items",),
-            what=f"record_column is no longer a key: delete it, and write key_column = {json.dumps(record)}. An order "
-            "is known on the board by its record_uuid",
+            what=f"record_column is no longer supported: delete it, and set key_column = {json.dumps(record)}. Orders "
+            "are identified on the board by record_uuid",
         )
     elif items.get("key_column") == "delta_uuid":
         yield Problem(
             place=("items",),
-            what="key_column is 'delta_uuid', as in the first version. It has to name the column with the order's "
-            "record_uuid: the board needs no change, the column with delta_uuids is no longer used",
+            what="key_column is 'delta_uuid', as in the first version. It must name the column that holds the order's "
+            "record_uuid. The board needs no change; the column with delta_uuids is no longer used",
         )
 
 
 def _contradictions(read: dict[str, Any]) -> Iterator[Problem]:
-    """From the file as it was read: other things in it may be wrong, too, and all of it is reported at once."""
+    """Contradictions in the file as parsed, so that they are reported together with its other problems."""
     if not read:
-        yield Problem(place=(), what="it is empty, so no column would be filled; order_sync/mapping.toml is an example")
+        yield Problem(
+            place=(), what="the file is empty, so no column would be filled; see order_sync/mapping.toml for an example"
+        )
     for table, model in (("items", ItemMap), ("subitems", SubitemMap)):
         yield from _filled_twice(read, table, model)
         for place, column in entries(read, table, "columns"):
             kind = column.get("type")
             if kind in get_args(ColumnType) and kind not in LABELLED and _any(column, "labels", "new_labels"):
-                yield Problem(place=place, what=f"type is '{kind}', and only status and dropdown have labels")
+                yield Problem(place=place, what=f"type is '{kind}', but only status and dropdown have labels")
             if kind in get_args(ColumnType) and kind != "date" and _any(column, "zone"):
-                yield Problem(place=place, what=f"type is '{kind}', and only date has a zone")
+                yield Problem(place=place, what=f"type is '{kind}', but only date has a zone")
             yield from _spelled_twice(place, column.get("labels"))
     for place, column in entries(read, "subitems", "columns"):
         source = column.get("source")
@@ -209,17 +211,19 @@ def _contradictions(read: dict[str, Any]) -> Iterator[Problem]:
     for place, rule in entries(read, "boards"):
         where = rule.get("where")
         if not _any(rule, "customers", "where") and rule.keys() <= BoardRule.model_fields.keys():
-            yield Problem(place=place, what="there is no condition: the board for all other orders is a setting")
+            yield Problem(
+                place=place, what="has no condition; set the board for all other orders with ORDER_SYNC_MONDAY_BOARD_ID"
+            )
         if _any(rule, "customers") and isinstance(where, dict) and CUSTOMER in where:
-            yield Problem(place=place, what="the customers are there twice: in `customers` and in `where`")
+            yield Problem(place=place, what="customers are given twice: in `customers` and in `where`")
 
 
 def _spelled_twice(place: Place, labels: object) -> Iterator[Problem]:
-    """Labels that people read as one: a board would get both."""
+    """Labels that differ only in case or blanks: the board would get both."""
     texts = [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
     for same in one_in_several_spellings(texts):
         listed = " and ".join(f"'{label}'" for label in same)
-        yield Problem(place=place, what=f"a label is there twice: {listed}")
+        yield Problem(place=place, what=f"a label is given twice: {listed}")
 
 
 def _any(entry: dict[str, Any], *keys: str) -> bool:
@@ -227,7 +231,7 @@ def _any(entry: dict[str, Any], *keys: str) -> bool:
 
 
 def _filled_twice(read: dict[str, Any], table: str, model: type[BaseModel]) -> Iterator[Problem]:
-    """Columns of monday that two sources would fill, or a source and a key."""
+    """monday columns that two sources, or a source and a key, would fill."""
     given = read.get(table, {})
     keys = [name for name in model.model_fields if name != "columns"] if isinstance(given, dict) else []
     fillers = [(given.get(key, model.model_fields[key].default), key) for key in keys]

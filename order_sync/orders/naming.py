@@ -1,7 +1,7 @@
-"""What an order is called on the board, and when two texts are one: of a customer, a group, a label.
+"""Names on the board, and the keys by which customers, groups and labels are compared.
 
-In: one order as a mapping of source column to value. Out: group title, item name, subitem name; keys to compare by.
-A name that monday would refuse is Rejected here: sending it would cost a call to learn the same.
+In: one order as a mapping of source column to value. Out: group title, item name, subitem name; comparison keys.
+Rejects a name that monday would refuse, without a call.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from order_sync.orders.readable import text_of
 ORDER_NUMBER = "AAG ORDER NUMBER"
 CUSTOMER = "CUSTOMER NAME"
 NAMING_COLUMNS = ("CUSTOMER SEASON", "AAG SEASON", "ALIAS/RELATED ITEM", "CUSTOMER ALT PO")  # of ORDER_LIST alone
-NO_CUSTOMER = "(no customer)"  # how people read an empty one
+NO_CUSTOMER = "(no customer)"  # shown for an empty customer
 NAME_LIMIT = 255  # characters; monday answers ItemNameTooLongException above it
 
 
@@ -30,10 +30,10 @@ TextKey = NewType("TextKey", str)  # what a text is compared by; never shown, ne
 
 
 def text_key(value: Any) -> TextKey:
-    """Equal for texts that people read as the same, whatever the database's collation says.
+    """A comparison key that ignores case and blanks, independent of the database's collation.
 
-    Upper and lower case, composed and decomposed letters (Unicode's canonical caseless match) and blanks around the
-    text make no difference, and a run of blanks within it is one blank. Accents do: Cafe is not Café.
+    It ignores case, Unicode composition (canonical caseless matching), surrounding blanks and repeated blanks.
+    Accents are significant: Cafe is not Café.
     """
     return _folded(clean(value))
 
@@ -45,7 +45,7 @@ def _folded(text: str) -> TextKey:
 
 
 def one_in_several_spellings(texts: Iterable[str]) -> list[list[str]]:
-    """Those of the texts that people read as one, together."""
+    """Groups of texts that have the same key but different spellings."""
     found: dict[TextKey, list[str]] = {}
     for text in texts:
         found.setdefault(text_key(text), []).append(text)
@@ -53,13 +53,13 @@ def one_in_several_spellings(texts: Iterable[str]) -> list[list[str]]:
 
 
 def customer_key(name: Any) -> TextKey:
-    """What tells one customer from another, for every command and table; "" for nobody, also as it is shown."""
+    """The key by which every command and table compares customers; "" for no customer, also as it is shown."""
     key = text_key(name)
     return TextKey("") if key == NO_CUSTOMER else key
 
 
 class Customers:
-    """Customers by the name that is shown: the first spelling of each that was seen."""
+    """Customers by the name to show: the first spelling seen of each."""
 
     def __init__(self, spellings: Iterable[Any] = ()) -> None:
         self._names: dict[TextKey, str] = {}
@@ -67,13 +67,13 @@ class Customers:
             self.name(spelling)
 
     def name(self, spelling: Any) -> str:
-        """The customer's name as it was first spelled; (no customer) for nobody."""
+        """The customer's name in its first spelling; "(no customer)" if it is empty."""
         key = customer_key(spelling)
         return self._names.setdefault(key, clean(spelling) if key else NO_CUSTOMER)
 
     @property
     def names(self) -> list[str]:
-        """Every name, sorted for people."""
+        """Every name, sorted."""
         return sorted(self._names.values(), key=text_key)
 
 
@@ -93,7 +93,7 @@ def group_title(order: Mapping[str, Any]) -> str:
 
 
 def item_name(order: Mapping[str, Any]) -> str:
-    """Style (or alias), colour, order number and PO number, as far as they are filled in."""
+    """Style (or alias), colour, order number and PO number; empty parts are left out."""
     parts = (
         clean(order.get("ALIAS/RELATED ITEM")) or clean(order.get("CUSTOMER STYLE")),
         clean(order.get("CUSTOMER COLOUR DESCRIPTION")),
@@ -103,7 +103,7 @@ def item_name(order: Mapping[str, Any]) -> str:
     name = " ".join(part for part in parts if part)
     if not name:
         raise Rejected(
-            "the order has no style, colour, order number or PO number to make an item name of",
+            "the order has no style, colour, order number or PO number, so its item has no name",
             code=Rule.NO_ITEM_NAME,
         )
     return _checked(name, "the item name")
@@ -119,6 +119,6 @@ def subitem_name(size_code: Any) -> str:
 def _checked(name: str, what: str) -> str:
     if len(name) > NAME_LIMIT:
         raise Rejected(
-            f"{what} has {len(name)} characters, monday takes {NAME_LIMIT}: '{name[:60]}...'", code=Rule.NAME_TOO_LONG
+            f"{what} has {len(name)} characters, monday allows {NAME_LIMIT}: '{name[:60]}...'", code=Rule.NAME_TOO_LONG
         )
     return name

@@ -1,7 +1,7 @@
-"""Which known name somebody probably meant: a column, a setting, a customer or a label.
+"""Suggests the known name closest to a misspelt one: a column, a setting, a customer or a label.
 
-In: a name that is not known, and the names that are. Out: the nearest one, or a phrase for an error message.
-Never used to decide anything: a name that is not known is reported, not replaced.
+In: an unknown name and the known names. Out: the closest one, or a phrase for an error message.
+Never replaces a name: an unknown name is reported.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
-CUTOFF = 0.6  # difflib's own; below it two names have too little in common
+CUTOFF = 0.6  # difflib's default; below it two names have too little in common
 SHORTEST_BEGINNING = 3  # a shorter one begins too many names
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like it, without regard to case, blanks and underscores; None if none is."""
+    """The closest known name, ignoring case, blanks and underscores; None if none is close."""
     candidates: dict[str, str] = {}
     for each in known:
         candidates.setdefault(_compared(each), each)
@@ -31,7 +31,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns " (did you mean 'CUSTOMER STYLE'?)", to follow the name in a message; empty if no known name is near."""
+    """Returns " (did you mean 'CUSTOMER STYLE'?)", to follow the name in a message; empty if no name is close."""
     found = nearest(name, known)
     return f" (did you mean '{found}'?)" if found else ""
 

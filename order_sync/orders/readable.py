@@ -1,7 +1,7 @@
-"""Values as people read them: the text, the number and the date in what a database driver gives.
+"""Converts database values to text, numbers and dates.
 
-In: a value of any type. Out: its text, always; its number or its date, or ValueError with the reason where it is none.
-Never guesses: a text that may mean two numbers is none.
+In: a value of any type. Out: its text, always; its number or date, or ValueError with the reason if it has none.
+Never guesses: an ambiguous number is an error.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-MOST_DIGITS = 60  # of a number written out; SQL Server's longest has 38
-CERTAIN_DIGITS = 15  # a float keeps as many of any number that was put into it; the others are noise
-SINGLE_DIGITS = 9  # as many tell every float of 32 bits from every other
-NOISE_DIGITS = 12  # a float of 32 bits shows as many only where they are noise
+MOST_DIGITS = 60  # of a number without an exponent; SQL Server's longest has 38
+CERTAIN_DIGITS = 15  # the significant digits that a float always preserves; further digits are noise
+SINGLE_DIGITS = 9  # enough to distinguish any two 32-bit floats
+NOISE_DIGITS = 12  # a 32-bit float has this many digits only as noise
 EXACT = 2**53  # whole numbers up to here are exact in a float
 
 NOT_A_NUMBER = "it is not a number"
@@ -24,11 +24,11 @@ NOT_A_DATE = "it is not a date"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?P<mark>[ ,'])\d{3}(?P<more>((?P=mark)\d{3})*)(?P<decimals>\.\d+)?")
 _DAY = re.compile(r"\d{8}")
-_BLANK_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")  # as SQL Server writes it
+_BLANK_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")  # as SQL Server formats it
 
 
 def text_of(value: Any) -> str:
-    """The value as a person would write it; a text as it is, '' for None."""
+    """The value as a person would write it; text is unchanged, None is ''."""
     match value:
         case None:
             return ""
@@ -48,7 +48,7 @@ def text_of(value: Any) -> str:
 
 
 def number_of(value: Any) -> str:
-    """The number, written out: no exponent, no zeros at the end. Raises ValueError with the reason."""
+    """The number without exponent and trailing zeros. Raises ValueError with the reason."""
     match value:
         case bool():
             number = Decimal(int(value))
@@ -71,7 +71,7 @@ def number_of(value: Any) -> str:
 
 
 def date_of(value: Any, *, utc: bool = False) -> date:
-    """The date as written, in the value's own time zone, or in `utc`. Raises ValueError with the reason."""
+    """The date in the value's own time zone, or in UTC. Raises ValueError with the reason."""
     match value:
         case datetime():
             return _day(value, utc)
@@ -91,11 +91,11 @@ def _written(value: float | Decimal) -> str:
     try:
         return number_of(value)
     except ValueError:
-        return str(value)  # a text may say what a number cannot
+        return str(value)  # text may hold more than a number can
 
 
 def _certain(value: float) -> Decimal:
-    """The number that was put into the float: 0.3 for 0.1 + 0.2."""
+    """The decimal number that the float represents: 0.3 for 0.1 + 0.2."""
     if value.is_integer() and abs(value) <= EXACT:
         return Decimal(int(value))
     number = Decimal(f"{value:.{CERTAIN_DIGITS}g}")
@@ -105,7 +105,7 @@ def _certain(value: float) -> Decimal:
 
 
 def _of_single(value: float) -> Decimal | None:
-    """The number in a float of 32 bits (SQL Server's real), None if it is one of 64."""
+    """The number in a 32-bit float (SQL Server's real); None for a 64-bit float."""
     try:
         if _single(value) != value:
             return None
@@ -124,10 +124,10 @@ def _single(value: float) -> float:
 
 
 def _parsed(text: str) -> Decimal:
-    plain = " ".join(text.replace("\N{MINUS SIGN}", "-").split())  # of whatever blanks there are
+    plain = " ".join(text.replace("\N{MINUS SIGN}", "-").split())  # any kind of blank
     if grouped := _GROUPED.fullmatch(plain):
         if grouped["mark"] == "," and not grouped["more"] and not grouped["decimals"]:
-            raise ValueError(f"{NOT_A_NUMBER}, as its comma may stand before thousands or before decimals")
+            raise ValueError(f"{NOT_A_NUMBER}: the comma may separate thousands or decimals")
         plain = plain.replace(grouped["mark"], "")
     if not _NUMBER.fullmatch(plain):
         raise ValueError(NOT_A_NUMBER)
@@ -150,11 +150,11 @@ def _day(moment: datetime, utc: bool) -> date:
     try:
         return moment.astimezone(UTC).date()
     except OverflowError:
-        raise ValueError("in UTC it is before the first date or after the last one") from None
+        raise ValueError("in UTC it is outside the range of dates") from None
 
 
 def _clock(moment: datetime | time) -> str:
-    """Hours and minutes, seconds if there are any, and the offset of a time that has one."""
+    """Hours and minutes, with seconds and offset if there are any."""
     text = f"{moment:%H:%M:%S}".removesuffix(":00") if moment.second == 0 else f"{moment:%H:%M:%S}"
     offset = moment.isoformat()[-6:] if moment.utcoffset() is not None else ""
     return f"{text} {offset}".rstrip()
@@ -164,4 +164,4 @@ def _decoded(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return f"0x{value.hex().upper()}"  # as SQL Server shows it
+        return f"0x{value.hex().upper()}"  # as SQL Server displays it

@@ -1,7 +1,7 @@
-"""What a validator found wrong, in words for the person who wrote the file or the setting.
+"""Turns validation errors into sentences for the person who wrote the file or the setting.
 
 In: pydantic's ValidationError. Out: `Problem`s, each with its place and one sentence; a misspelt key is one problem.
-Never the value that was given: it may be a secret.
+Never includes the given value: it may be a secret.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from order_sync.orders.nearest import did_you_mean, nearest
 
 Place = tuple[int | str, ...]
 
-_NUMBER, _WHOLE, _TEXT = "must be a number", "must be a whole number", "must be a text, in quotes"
+_NUMBER, _WHOLE, _TEXT = "must be a number", "must be a whole number", "must be a string in quotes"
 _TABLE, NOT_A_LIST = "must be a table (name = value)", "must be a list"
-# The sentences by pydantic's type of error; {...} are from the error's own context.
+# Sentences by pydantic's error type; {...} are filled from the error's context.
 _SENTENCES: Mapping[str, str] = {
     "missing": "is missing",
     "bool_parsing": "must be 1 or 0 (true or false, yes or no, on or off)",
@@ -52,14 +52,14 @@ _SENTENCES: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """`place` leads from the top to what is wrong: names of keys, and positions in lists, counted from 0."""
+    """`place` is the path to the problem: key names, and list positions counted from 0."""
 
     place: Place
     what: str
 
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Everything that is wrong. A key that is missing because it is misspelt is reported once, as the misspelt one."""
+    """Every problem. A required key that is misspelt is reported once, as misspelt."""
     details = error.errors(include_url=False)
     misspelt = {detail["loc"]: _meant(detail, model) for detail in details if detail["type"] == "extra_forbidden"}
     meant = {(*place[:-1], key) for place, key in misspelt.items()}
@@ -91,7 +91,7 @@ def _meant(detail: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _keys(model: type[BaseModel], place: Place) -> Sequence[str]:
-    """The keys that may stand at this place."""
+    """The keys that are allowed at this place."""
     for name in (part for part in place if isinstance(part, str)):
         field = model.model_fields.get(name)
         inner = _model_in(field.annotation) if field else None

@@ -1,6 +1,6 @@
-"""Lengths of time in the words of a page or a table.
+"""Durations as short text for a page or a table.
 
-In: a timedelta, or a beginning and an end. Out: a short text. Never a number of digits that nobody reads.
+In: a timedelta, or a start and an end. Out: a short text. Never more precise than people need.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 
 def age(delta: timedelta) -> str:
-    """How long something waits, as people say it."""
+    """A waiting time in minutes, hours or days."""
     minutes = int(delta.total_seconds() // 60)
     if minutes < 60:
         return f"{minutes} min"
@@ -17,6 +17,6 @@ def age(delta: timedelta) -> str:
 
 
 def span(began: datetime, ended: datetime) -> str:
-    """How long something took, in seconds or, from two minutes on, in minutes."""
+    """A duration in seconds, or in minutes from two minutes up."""
     seconds = round((ended - began).total_seconds())
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

@@ -1,7 +1,7 @@
-"""The first of many messages, and how many more there are: what a log says of rows that share one fate.
+"""Logs the first of many messages, and the number of the others.
 
-In: a message a row, and where the others are to be found. Out: a bounded number of lines.
-Never a line for each row: each is an event in Dagster's record, and one wrong label in a mapping rejects every order.
+In: one message per row, and a hint where to find the others. Out: a bounded number of lines.
+Never a line for each row: each is an event in Dagster, and one wrong label in a mapping rejects every order.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ ON_BOARD = "the board shows them"
 
 
 def log_first(write: Callable[[str], object], messages: Sequence[str], rest: str) -> None:
-    """Writes the first messages; then, if there are more, their number and where to look (`rest`)."""
+    """Writes the first messages; if there are more, also their number and where to find them (`rest`)."""
     for message in messages[:SHOWN]:
         write(line(message))
     if (more := len(messages) - SHOWN) > 0:
-        write(f"... and {more:,} more like these, {len(messages):,} in all: {rest}")
+        write(f"... and {more:,} more, {len(messages):,} in all: {rest}")

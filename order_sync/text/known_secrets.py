@@ -1,7 +1,7 @@
-"""The secrets that this process works with, and the one place that masks them in all that it says.
+"""Masks the secrets of this process in everything that it outputs.
 
-In: the environment (settings, proxies, other programs' passwords) and settings given otherwise. Out: texts with ***.
-Knows a secret by its value: it is masked in all that a library makes of it, also in pieces of a URL that is misread.
+In: the environment (settings, proxies, other programs' passwords) and settings given as arguments. Out: text with ***.
+Masks a secret by its value, in every form that a library may print, including parts of a URL that was parsed wrongly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NO_SECRET = re.compile(r".*(_FILE|_PATH|_DIR)|NO_PROXY", re.IGNORECASE)
 _QUERY = re.compile(r"pwd|passw|token|secret|sig|key|code", re.IGNORECASE)
 _PWD = re.compile(r"(?:PWD|PASSWORD|AccessToken)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;&]*)", re.IGNORECASE)
 _ADDRESSES = ("_URL", "_DSN")
-_EXAMPLES = {"PASSWORD"}  # what .env.example has for one
+_EXAMPLES = {"PASSWORD"}  # the placeholder of .env.example
 _PATH_PART = 16  # characters; shorter parts of a webhook's path are words such as `workflows`
 
 _given: set[tuple[str, str]] = set()
@@ -32,7 +32,7 @@ _held: ContextVar[Redaction | None] = ContextVar("held", default=None)
 
 
 def remember(name: str, value: str) -> None:
-    """A secret that came otherwise than by the environment, under the name of its setting."""
+    """Registers a secret that is not in the environment, under the name of its setting."""
     _given.add((name.upper(), value))
 
 
@@ -47,7 +47,7 @@ def mask_value(value: Any) -> Any:
 
 @contextmanager
 def masked_errors() -> Iterator[None]:
-    """What is raised within has no secret in its arguments, nor have its causes; its type stays."""
+    """Masks secrets in the arguments of errors raised in the block, and of their causes; the types stay the same."""
     try:
         yield
     except Exception as error:
@@ -56,7 +56,7 @@ def masked_errors() -> Iterator[None]:
 
 
 def mask_logs() -> None:
-    """Every record that is logged in this process, by a library too, is masked before any handler has it."""
+    """Masks every log record of this process, including those of libraries, before any handler gets it."""
     make = logging.getLogRecordFactory()
     if getattr(make, "masks", False):
         return
@@ -64,7 +64,7 @@ def mask_logs() -> None:
     def masked(*args: Any, **more: Any) -> logging.LogRecord:
         record = make(*args, **more)
         redaction = _redaction()
-        with suppress(Exception):  # what cannot be formatted is reported by the handler
+        with suppress(Exception):  # the handler reports a record that cannot be formatted
             text = record.getMessage()
             if redaction.concerns(text):
                 record.msg, record.args = redaction.text(text), None
@@ -77,7 +77,7 @@ def mask_logs() -> None:
 
 
 def secrets_in(name: str, value: str) -> Iterator[str]:
-    """What is secret in the value of a variable: all of it, or parts of the URL that it is."""
+    """The secret parts of a variable's value: all of it, or parts of a URL."""
     is_address = _PROXY.fullmatch(name) or name.upper().endswith(_ADDRESSES)
     if "://" not in value and not is_address:
         yield value
@@ -87,13 +87,13 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
     if at:
         user, colon, password = before.partition(":")
         yield password if colon else user
-        # A URL that is misread is shown in pieces, which end at the signs that it was misread by.
+        # A URL that was parsed wrongly is shown in parts, split at the characters that misled the parser.
         yield from re.split(r"[@/?#:]", password)
     _, _, query = (after if at else authority).partition("?")
     for found in _PWD.findall(unquote_plus(query)) + _PWD.findall(unquote(query)):
         inner = found[1:-1] if found.startswith("{") else found
         yield inner.replace("}}", "}")
-        yield quote(inner, safe="")  # as it stands in odbc_connect
+        yield quote(inner, safe="")  # its form in odbc_connect
     for key, given in parse_qsl(query):
         if _QUERY.search(key):
             yield given
@@ -107,7 +107,7 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
 
 @contextmanager
 def environment_as_it_is() -> Iterator[None]:
-    """The environment is looked at once for all that is masked within: a table is printed in thousands of pieces."""
+    """Reads the environment once for the block: a table is printed in thousands of pieces."""
     before = _held.set(_redaction())
     try:
         yield
@@ -136,6 +136,6 @@ def _made(variables: frozenset[tuple[str, str]]) -> Redaction:
     for name, value in variables:
         for secret in secrets_in(name, value):
             found |= {secret, unquote(secret), unquote_plus(secret)} - _EXAMPLES
-    # One that is short is masked only where it stands as a password: as a word it may be part of any message.
+    # A short secret is masked only in the position of a password: elsewhere it may be an ordinary word.
     short = {form for secret in found if 0 < len(secret) < SHORTEST for form in (f":{secret}@", f"PWD={secret}")}
     return Redaction(*found, exact=short)

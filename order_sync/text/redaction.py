@@ -1,7 +1,7 @@
-"""Secrets out of texts that others wrote: an answer of monday, an error of a driver.
+"""Masks given secrets in text from others: an answer from monday, an error from a driver.
 
-In: such a text, and the secrets that its reader works with. Out: the text with *** in their place, in every way in
-which an error writes them. Never a secret of its own keeping for all: whoever holds one makes a `Redaction` of it.
+In: a text and the secrets. Out: the text with *** in their place, in every form in which an error may quote them.
+Never keeps a secret globally: each `Redaction` has its own.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-# Nothing this short is a secret that SQL Server or monday would take, and masking it would garble every message.
+# Shorter texts are not secrets that SQL Server or monday accept, and masking them would garble every message.
 SHORTEST = 8
-# What a login in a URL is written with, for who is shown that theirs was read otherwise.
+# The escapes for user and password in a URL, for the message about a URL that was parsed wrongly.
 ESCAPES = "%40 for @, %3A for :, %2F for /, %23 for #, %3F for ? and %25 for %"
 
 
 class Redaction:
-    """Masks these secrets, and is quiet about them."""
+    """Masks the given secrets in texts and errors."""
 
     def __init__(self, *secrets: str | None, exact: Iterable[str] = ()) -> None:
-        """`exact` are masked however short they are, only as written."""
+        """`exact` are masked whatever their length, but only as written."""
         written = {form for secret in secrets if secret and len(secret) >= SHORTEST for form in _forms(secret)}
         written |= set(exact)
         longest_first = sorted(written, key=len, reverse=True)
@@ -48,7 +48,7 @@ class Redaction:
         return tuple(map(self.value, value)) if isinstance(value, tuple) else value
 
     def error(self, error: BaseException | None) -> None:
-        """Masks an error and its causes in place: their type, and who may catch them, stay the same."""
+        """Masks an error and its causes in place; their types stay the same."""
         seen: set[int] = set()
         while error is not None and id(error) not in seen:
             seen.add(id(error))
@@ -57,18 +57,18 @@ class Redaction:
 
 
 def _forms(secret: str) -> set[str]:
-    """As it is, as in a URL and in an ODBC connection string; each also inside of JSON or Python's repr, or of two."""
+    """The secret as written, in a URL and in an ODBC connection string; each also nested in JSON or Python's repr."""
     forms = {secret, secret.replace("}", "}}")}
     forms |= {quote(secret, safe=""), quote(secret), quote(secret, safe=" +"), quote_plus(secret)}
     forms |= {form.replace("%", "%25") for form in forms}
     for _ in range(2):
         forms |= {escaped for form in forms for escaped in _escaped(form)}
-    wide = repr(secret.encode("utf-16-le"))[2:-1]  # as drivers take a token
+    wide = repr(secret.encode("utf-16-le"))[2:-1]  # the form in which drivers take a token
     return forms | {wide, wide.replace("\\", "\\\\")}
 
 
 def _escaped(text: str) -> set[str]:
-    """A text inside of a quoted one; which of the two quotes is escaped depends on what else stands there."""
+    """A text inside a quoted one; which quotes are escaped depends on the rest of the text."""
     doubled = text.replace("\\", "\\\\")
     as_json = json.dumps(text)[1:-1]
     one = doubled.replace("'", "\\'")

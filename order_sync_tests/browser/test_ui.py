@@ -68,7 +68,7 @@ def test_materialize_all_syncs_new_orders(ui: Ui, tab: Any) -> None:
 
 def test_an_asset_tells_what_its_last_run_did(ui: Ui, tab: Any) -> None:
     tab.goto(f"{ui.url}/assets/monday_items")
-    tab.get_by_text("One item per order, on the board that").first.wait_for()
+    tab.get_by_text("One item per order, from its newest").first.wait_for()
     tab.get_by_text("order-operations").first.wait_for()
     for words in ("created", "calls", "complexity", "customers"):
         tab.get_by_text(words, exact=True).first.wait_for()

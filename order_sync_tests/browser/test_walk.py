@@ -206,7 +206,7 @@ def test_the_checks_tell_what_was_rejected(ui: Ui, window: Any) -> None:
     window.get_by_text("nothing_left_pending", exact=True).first.wait_for()
     window.get_by_text("nothing_rejected", exact=True).first.click()
     window.get_by_text("No header or line of this run was rejected by monday.").wait_for()
-    window.get_by_text(re.compile(r"rejected\. Correct what is wrong, then run")).first.wait_for()
+    window.get_by_text(re.compile(r"rejected\. Correct the rows, then run")).first.wait_for()
     window.get_by_text(re.compile("SURPRISE")).first.wait_for()
     keep_picture(window, "checks.png")
 
@@ -259,4 +259,4 @@ def test_the_sensor_is_turned_on_and_off(ui: Ui, window: Any) -> None:
     window.get_by_role("button", name="0 runs requested").first.click()
     window.get_by_role("dialog").get_by_text("Skip reason:").wait_for()
     reason = window.get_by_role("dialog").inner_text()
-    assert re.search(r"No new rows\.|the next tick looks again\.", reason), reason
+    assert re.search(r"No new rows\.|the next tick tries again\.", reason), reason

@@ -59,7 +59,7 @@ def test_the_demo_says_in_production_that_it_is_not_for_it(
 ) -> None:
     """And not which settings production lacks, which would help nobody who wants a demo."""
     set_up(monkeypatch, DEPLOYMENT="production")
-    assert advice(order_sync("demo")).endswith("for the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
+    assert advice(order_sync("demo")).endswith("needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
 
 
 @pytest.mark.parametrize("command", [["sync"], ["db", "check"], ["board", "check"]], ids=" ".join)
@@ -68,4 +68,4 @@ def test_the_example_settings_as_they_are_stop_at_once(stage: Stage, command: li
     (stage.folder / ".env").write_bytes((ROOT / ".env.example").read_bytes())
     done = stage.run(*command)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "ORDER_SYNC_DATABASE_URL still has PASSWORD and SERVER and DATABASE of .env.example" in done.stderr
+    assert "ORDER_SYNC_DATABASE_URL still contains PASSWORD and SERVER and DATABASE from .env.example" in done.stderr

@@ -62,7 +62,7 @@ def test_one_order_is_told_of_as_one(stage: Stage, order_sync: OrderSync) -> Non
     done = order_sync("sync").stdout
     assert "1 order SYNCED, 0 held back. Created 1 group, 1 item, 1 subitem in " in " ".join(done.split())
     told = " ".join(order_sync("reconcile").stdout.split())
-    assert "Tables and boards agree: 1 item and 1 subitem. 1 SYNCED header and 1 line looked for on 1 board" in told
+    assert "Tables and boards agree: 1 item and 1 subitem. Checked 1 SYNCED header and 1 line on 1 board" in told
     assert stage.agreement().agree
 
 
@@ -80,7 +80,7 @@ def test_the_page_of_the_board_counts_in_words(stage: Stage, order_sync: OrderSy
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_retry_and_demo_count_in_words(stage: Stage, order_sync: OrderSync, number: int) -> None:
     said = order_sync("retry").stdout
-    assert "0 rows wait again" in said
+    assert "Requeued 0 rows" in said
     if number:
         added = order_sync("demo", "--arrive", str(number)).stdout
         assert added.startswith("1 new order waits" if number == 1 else "2 new orders wait")

@@ -58,7 +58,7 @@ def test_the_second_demo_names_what_was_rejected_and_takes_up_nothing(folder: St
     assert "added the 'small' sample orders" in first.stdout
     assert "4 rows rejected" in first.stdout
     assert "Tables and board agree: 62 items and " in first.stdout
-    assert "0 lost, 0 doubled" in first.stdout
+    assert "0 lost, 0 duplicated" in first.stdout
     counts = first.stdout.split("agree: ")[1].splitlines()[0]
     rows = folder.site_rows()
 
@@ -101,7 +101,7 @@ def test_no_demo_in_production(folder: Stage) -> None:
     }
     done = folder.run("demo", **environment)
     assert done.returncode == 2
-    assert "The demo is for the embedded deployment" in done.stderr
+    assert "The demo needs the embedded deployment" in done.stderr
     assert not (folder.folder / "never.db").exists()
 
 

@@ -228,10 +228,10 @@ def test_what_holds_an_order_is_the_same_everywhere(
     with stage.instance() as instance:
         told = ask(stage, instance, "no_order_held")
         assert not told.passed
-        assert "3 orders wait that no run can take up" in str(told.description)
+        assert "3 orders are held: no run can claim them" in str(told.description)
         skipped = tick(stage, instance).skip_reason
     assert skipped is not None
-    assert "orders wait for a person" in str(skipped.skip_message)
+    assert "orders need attention" in str(skipped.skip_message)
 
 
 def test_a_second_run_says_what_waits_and_why(
@@ -240,7 +240,7 @@ def test_a_second_run_says_what_waits_and_why(
     stage.sync()
     result = order_sync("sync")
     assert result.exit_code == 1, result.output
-    assert "Nothing was taken up, although orders wait." in result.stdout
+    assert "Nothing was claimed, although orders are waiting." in result.stdout
     assert "3 orders held" in result.stdout
     assert "Nothing to do" not in result.stdout
     assert order_sync("sync", "--customer", "spelled").exit_code == 0
@@ -260,7 +260,7 @@ def test_a_row_that_names_no_order_has_a_story(
     told = order_sync("trace", key).stdout
     assert "rejected" in told
     assert "which is no uuid" in told
-    assert "Row that names no order" in order_sync("report").stdout
+    assert "Row without a record_uuid" in order_sync("report").stdout
 
 
 def test_an_order_that_another_run_holds_is_no_reason_to_say_nothing_waits(stage: Stage, order_sync: OrderSync) -> None:
@@ -271,7 +271,7 @@ def test_an_order_that_another_run_holds_is_no_reason_to_say_nothing_waits(stage
         assert queue.claim_headers("run-of-another-machine", [order.headers[0]["delta_uuid"]]) == 1
     result = order_sync("sync")
     assert result.exit_code == 1, result.output
-    assert "Nothing was taken up, although orders wait." in result.stdout
+    assert "Nothing was claimed, although orders are waiting." in result.stdout
     assert "1 order held by run run-of-another-machine" in result.stdout
     assert order_sync("sync", "--customer", "Weber & Co").exit_code == 1
 

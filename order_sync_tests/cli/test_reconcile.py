@@ -39,9 +39,9 @@ def test_what_is_gone_goes_back_a_few_orders_at_a_time_and_is_made_again(stage: 
     assert stage.site_rows() == before
     result = order_sync("reconcile", "--requeue", "--limit", "2")
     assert result.exit_code == 1
-    assert "2 of 3 orders wait again. Next: order-sync sync" in result.stdout
-    assert "1 more: look at them, then run it again (--limit)." in result.stdout
-    assert "1 of 1 order waits again" in order_sync("reconcile", "--requeue").stdout
+    assert "Requeued 2 of 3 orders. Next: order-sync sync" in result.stdout
+    assert "Left for the next time (--limit): 1 order. Check them, then run the command again." in result.stdout
+    assert "Requeued 1 of 1 order" in order_sync("reconcile", "--requeue").stdout
     trace = order_sync("trace", before["ORDER_LIST_DELTA"][0]["record_uuid"]).stdout
     assert "requeued" in trace
     assert "waiting for the next run" in trace

@@ -109,7 +109,7 @@ def test_every_poisoned_row_is_explained(ended: Ended, order_sync: OrderSync, tm
     assert item.split("/pulses/")[0].endswith(f"/boards/{board['id']}")
 
     told = order_sync("report", "--run", summary.run_id).stdout
-    assert "Label that the board does not have: 2 rows of 2 orders (unknown_label)" in told
+    assert "Label missing on the board: 2 rows of 2 orders (unknown_label)" in told
     assert "next: Fill in size_code of the line in ORDER_LIST_LINES_DELTA" in told
 
 
@@ -130,4 +130,4 @@ def test_a_trace_leads_to_the_item_the_run_and_what_was_sent(ended: Ended, order
 
 def test_a_run_that_nobody_knows(order_sync: OrderSync) -> None:
     result = order_sync("report", "--run", "no-such-run")
-    assert (result.exit_code, "No row and no line of the log is of run 'no-such-run'" in result.stderr) == (2, True)
+    assert (result.exit_code, "No row or log entry belongs to run 'no-such-run'" in result.stderr) == (2, True)

@@ -74,7 +74,7 @@ def test_board_check_without_a_database_says_what_it_left_out(
     result = order_sync("board", "check")
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
-    assert "the mapping's sources were not compared with the tables: There is no database at" in said
+    assert "could not compare the mapping's sources with the tables: There is no database at" in said
 
 
 def test_db_init_names_the_columns_that_it_makes_for_the_mapping_alone(
@@ -83,6 +83,6 @@ def test_db_init_names_the_columns_that_it_makes_for_the_mapping_alone(
     result = order_sync("db", "init", "--url", f"sqlite:///{(tmp_path / 'own.db').as_posix()}")
     said = " ".join(result.stdout.split())
     assert result.exit_code == 0, result.output
-    assert f"Only the mapping knows: {slip} (did you mean 'STYLE DESCRIPTION'?)." in said
+    assert f"Named only in the mapping: {slip} (did you mean 'STYLE DESCRIPTION'?)." in said
     again = order_sync("db", "init", "--url", f"sqlite:///{(tmp_path / 'own.db').as_posix()}")
-    assert "Only the mapping knows" not in again.stdout
+    assert "Named only in the mapping" not in again.stdout

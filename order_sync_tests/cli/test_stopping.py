@@ -16,7 +16,7 @@ from order_sync_tests.graph.stage import DUE, ROOT, Stage, command
 
 pytestmark = [pytest.mark.on_disk, pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")]
 
-STOPPED = "order-sync: Stopped. Nothing is lost: the next sync goes on where this one was."
+STOPPED = "order-sync: Stopped. Nothing is lost: the next sync continues from here."
 
 
 def in_the_middle(stage: Stage) -> None:

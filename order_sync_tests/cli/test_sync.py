@@ -33,13 +33,15 @@ def test_all_synced_ends_with_0(stage: Stage, order_sync: OrderSync) -> None:
     for row in sample.headers:
         assert row[CUSTOMER] in result.stdout
     assert "6 orders SYNCED, 0 held back." in result.stdout
-    assert re.search(r"Created \d+ groups, 6 items, \d+ subitems in \d+ calls \([\d.]+ records a call\)", result.stdout)
+    assert re.search(
+        r"Created \d+ groups, 6 items, \d+ subitems in \d+ calls \([\d.]+ records per call\)", result.stdout
+    )
     assert stage.unsynced() == 0
 
 
 def test_nothing_to_do_ends_with_0(order_sync: OrderSync) -> None:
     result = order_sync("sync")
-    assert (result.exit_code, result.stdout) == (0, "Nothing to do: no order waits in the queue tables.\n")
+    assert (result.exit_code, result.stdout) == (0, "Nothing to do: no order is waiting in the queue tables.\n")
 
 
 def test_some_rejected_ends_with_1_and_says_which(stage: Stage, order_sync: OrderSync) -> None:
@@ -50,8 +52,8 @@ def test_some_rejected_ends_with_1_and_says_which(stage: Stage, order_sync: Orde
     for row in stage.inserts(stage.tables.header_queue, stage.tables.header_queue.c.sync_state == "ERROR"):
         assert row["record_uuid"] in result.stdout
         assert row["sync_error_message"] in result.stdout
-    assert "rows wait with the rejected row of their order" in result.stdout
-    assert result.stdout.rstrip().endswith("Correct the rejected rows in the queue tables, then: order-sync retry")
+    assert "rows wait because another row of their order is rejected" in result.stdout
+    assert result.stdout.rstrip().endswith("Correct the rejected rows in the queue tables, then run: order-sync retry")
 
 
 @pytest.mark.on_disk
@@ -72,7 +74,7 @@ def test_a_misspelt_setting_in_the_env_file_stops_every_command(stage: Stage, co
     done = stage.run(*command)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip() == (
-        "order-sync: Wrong setting: order_sync_dryrun is not a setting (did you mean ORDER_SYNC_DRY_RUN?)."
+        "order-sync: Invalid setting: order_sync_dryrun is not a setting (did you mean ORDER_SYNC_DRY_RUN?)."
     )
     assert (stage.dump(), stage.emulator.checksum()) == before
 
@@ -83,7 +85,7 @@ def test_an_env_file_of_power_shell_s_redirection_stops_in_one_line(stage: Stage
     done = stage.run("sync")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.strip().splitlines()
-    assert line.endswith(".env is UTF-16, as PowerShell's > writes it: save it as UTF-8.")
+    assert line.endswith(".env is UTF-16, as written by PowerShell's >: save it as UTF-8.")
 
 
 @pytest.mark.on_disk
@@ -151,8 +153,8 @@ def test_a_customer_with_nothing_waiting_is_no_error(stage: Stage, order_sync: O
     result = order_sync(*command, "--customer", f" {name.upper()}")
     assert result.exit_code == 0, result.output
     if command[0] == "sync":
-        assert result.stdout.startswith(f"Nothing to do: no order of {name.upper()} waits")
-        assert f"Asked for:  {name.upper()}. Waiting: nobody." in result.stdout
+        assert result.stdout.startswith(f"Nothing to do: no order of {name.upper()} is waiting")
+        assert f"Requested:  {name.upper()}. Customers with waiting orders: none." in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--limit", "0"], ["--limit", "many"], ["--dry"]])
@@ -213,7 +215,7 @@ def test_a_dry_run_with_nothing_to_do(order_sync: OrderSync) -> None:
 
 def test_status_counts_before_and_after(stage: Stage, order_sync: OrderSync) -> None:
     assert order_sync("status").stdout == (
-        "No INSERT row waits or is rejected, and none became SYNCED in the last 24 hours.\n"
+        "No INSERT row is waiting or rejected, and none became SYNCED in the last 24 hours.\n"
     )
     stage.add(make_orders(Size.SMALL))
     before = json.loads(order_sync("status", "--json").stdout)
@@ -232,7 +234,7 @@ def test_status_counts_before_and_after(stage: Stage, order_sync: OrderSync) -> 
     text = order_sync("status").stdout
     assert "O'Malley & Daughters" in text
     assert "4 rows rejected" in text
-    assert "2 UPDATE rows in ORDER_LIST_DELTA are left alone" in text
+    assert "2 UPDATE rows in ORDER_LIST_DELTA are ignored" in text
 
 
 def test_status_of_no_database_says_what_to_do(stage: Stage, order_sync: OrderSync) -> None:
@@ -251,7 +253,7 @@ def test_retry_and_sync_finish_what_was_corrected(stage: Stage, order_sync: Orde
     good = {STYLE: "TS-1", COLOUR: "Ecru", TYPE: "SAMPLE"}
     stage.execute(sa.update(header).where(header.c.sync_state == "ERROR").values(good))
     stage.execute(sa.update(line).where(line.c.sync_state == "ERROR").values(size_code="XXXL"))
-    assert order_sync("retry").stdout == "4 rows wait again. Next: order-sync sync\n"
+    assert order_sync("retry").stdout == "Requeued 4 rows. Next: order-sync sync\n"
     assert order_sync("sync").exit_code == 0
     assert stage.unsynced() == 0
     assert stage.agreement().agree

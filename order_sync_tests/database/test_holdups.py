@@ -65,15 +65,16 @@ def test_what_is_left_without_a_rejection_is_never_sent_to_retry() -> None:
     text = printed(summary)
     assert "rejected row" not in text
     assert "retry" not in text
-    assert "Board Spring takes nothing: no column 'text'" in text
+    assert "Board Spring accepts nothing: no column 'text'" in text
     assert (
-        "1 order not finished, and no row rejected (A-1): its header d-1 has no item yet. Next: order-sync sync" in text
+        "1 order not finished although no row is rejected (A-1): its header d-1 has no item yet. Next: order-sync sync"
+        in text
     )
 
 
 def test_rows_that_wait_with_a_rejected_one_are_sent_to_retry() -> None:
     text = printed(replace(SUMMARY, customers=WAITING, rejected=[REJECTED]))
-    assert "3 rows wait with the rejected row of their order" in text
+    assert "3 rows wait because another row of their order is rejected" in text
     assert text.rstrip().endswith("order-sync retry")
 
 

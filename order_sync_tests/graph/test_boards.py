@@ -238,7 +238,7 @@ def test_an_order_that_no_rule_fits_is_rejected_where_there_is_no_other_board(st
     summary = launch.sync(settings)
     assert summary.orders_synced == len(wanted[MINE]) + len(wanted[SAMPLES])
     reasons = {row["reason"] for row in summary.rejected}
-    assert reasons == {"no rule of the mapping sends this order to a board, and ORDER_SYNC_MONDAY_BOARD_ID is not set"}
+    assert reasons == {"the order matches no board rule of the mapping, and ORDER_SYNC_MONDAY_BOARD_ID is not set"}
     assert len(summary.rejected) == len(wanted[stage.settings.board_id])
     assert items(stage, stage.settings.board_id) == []
 

@@ -83,7 +83,7 @@ def no_emulator(_stage: Stage) -> Changes:
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (wrong_mapping, r"mapping .*mapping\.toml is wrong: .* column 'Not A Column Id': column must be a column id"),
+        (wrong_mapping, r"mapping .*mapping\.toml is invalid: .* column 'Not A Column Id': column must be a monday"),
         (mapping_that_is_no_toml, r"mapping .*mapping\.toml is not valid TOML"),
         (no_mapping, r"mapping .*nowhere\.toml cannot be read"),
         (

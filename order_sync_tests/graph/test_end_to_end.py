@@ -134,9 +134,9 @@ def test_a_rejected_row_holds_back_its_order_and_no_other(ended: Ended) -> None:
 def test_a_rejected_row_says_why(ended: Ended) -> None:
     messages = {row["delta_uuid"]: row["reason"] for row in ended.summary.rejected}
     words = {
-        "item name over 255 characters": "monday takes 255",
+        "item name over 255 characters": "monday allows 255",
         "order type that the board has no label for": "no such label",
-        "no style, colour, order number or PO to make an item name of": "to make an item name of",
+        "no style, colour, order number or PO number, so its item has no name": "so its item has no name",
         "line without size_code": "no size_code",
     }
     assert {reason: words[reason] in messages[key] for key, reason in ended.sample.expected_rejections.items()} == (

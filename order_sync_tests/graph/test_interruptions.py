@@ -139,7 +139,7 @@ def test_a_tick_waits_for_a_database_that_is_away(stage: Stage, name: str, part:
         reason = skipped(tick(stage, name))
     assert failed
     assert "Database 'orders' is not currently available" in reason
-    assert "next tick looks again" in reason
+    assert "next tick tries again" in reason
 
 
 @pytest.mark.parametrize("name", SENSORS)

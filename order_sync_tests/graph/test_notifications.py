@@ -202,12 +202,11 @@ def test_a_failure_is_told_once_and_its_end_too_and_rejected_rows_each_time(
         )
         stage.sync()
         assert sensors.tick() == []
-        assert receiver.titles() == ["order_sync: sync_orders works again", "order_sync: 1 row was rejected"]
+        assert receiver.titles() == ["order_sync: sync_orders succeeds again", "order_sync: 1 row was rejected"]
         assert "synced 1 order." in receiver.mails[0].get_content()
         text = receiver.mails[1].get_content()
         assert (
-            "order_list, nothing_rejected: 1 row was rejected. Correct what is wrong, then run `order-sync retry`."
-            in text
+            "order_list, nothing_rejected: 1 row was rejected. Correct the rows, then run `order-sync retry`." in text
         )
         assert "Café Brontë <&>" in text
         assert "no such label" in text
@@ -230,7 +229,7 @@ def test_a_channel_that_does_not_answer_stops_no_other_and_no_secret_is_told(sta
         sensors = Sensors(settings, instance)
         failed_run(stage)
         (error,) = sensors.tick()
-        assert "was not taken by Slack (SlackApiError: not_here), Teams (ConnectionError)" in error
+        assert "was not accepted by Slack (SlackApiError: not_here), Teams (ConnectionError)" in error
         assert not [secret for secret in SECRETS.values() if secret in error]
         assert len(receiver.mails) == 1
         failed_run(stage)
@@ -252,7 +251,7 @@ def test_no_channel_no_sensor(stage: Stage) -> None:
             {"email_to": "a@s.example", "email_from": "b@s.example", "email_host": "s.example", "email_user": "u"},
             "ORDER_SYNC_EMAIL_PASSWORD",
         ),
-        ({"teams_webhook": "the channel"}, "ORDER_SYNC_TEAMS_WEBHOOK is no address"),
+        ({"teams_webhook": "the channel"}, "ORDER_SYNC_TEAMS_WEBHOOK is not a URL"),
     ],
 )
 def test_a_channel_that_is_set_by_half_is_named(stage: Stage, given: dict[str, str], missing: str) -> None:

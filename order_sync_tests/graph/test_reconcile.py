@@ -212,5 +212,5 @@ def test_the_schedule_is_off_until_it_is_turned_on(stage: Stage) -> None:
     sql = SecretStr(f"sqlite:///{stage.database_file}")
     production = schedule(deployment="production", database_url=sql, monday_token=SecretStr("t"), monday_board_id=1)
     assert production.default_status is dg.DefaultScheduleStatus.STOPPED
-    with pytest.raises(Fatal, match="ORDER_SYNC_RECONCILE_CRON is no cron schedule"):
+    with pytest.raises(Fatal, match="ORDER_SYNC_RECONCILE_CRON is not a cron schedule"):
         schedule(reconcile_cron="every night")

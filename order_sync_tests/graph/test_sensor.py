@@ -158,7 +158,7 @@ def test_more_rows_are_another_run(stage: Stage, instance: dg.DagsterInstance) -
 def test_a_run_that_is_going_is_waited_for(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(3)
     run = going_run(stage, instance)
-    assert skipped(tick(stage, instance)) == f"Run {run.run_id} is STARTED; the next tick looks again."
+    assert skipped(tick(stage, instance)) == f"Run {run.run_id} is STARTED; the next tick tries again."
     instance.report_run_canceled(run)
     assert request_of(tick(stage, instance)).run_key
 
@@ -169,7 +169,7 @@ def test_a_run_whose_process_died_is_not_waited_for(stage: Stage, instance: dg.D
     locks = stage.settings.home / "runs" / platform.node()
     locks.mkdir(parents=True)
     (locks / f"{run.run_id}.lock").touch()  # as a killed process leaves it: there, and held by nobody
-    assert skipped(tick(stage, instance)).startswith("The last run failed; trying again in ")
+    assert skipped(tick(stage, instance)).startswith("The last run failed; retrying in ")
     ended = instance.get_run_by_id(run.run_id)
     assert ended is not None
     assert ended.status is dg.DagsterRunStatus.FAILURE
@@ -233,7 +233,7 @@ def test_rows_that_a_good_run_left_are_asked_for_less_and_less(stage: Stage, ins
     assert request_of(second).run_key != request_of(first).run_key
     stage.sync(customers=["Quiet & Sons"])
     third = tick(stage, instance, second.cursor)
-    assert skipped(third).startswith("2 rows still wait after the last run; trying again in 1")
+    assert skipped(third).startswith("2 rows are still waiting after the last run; retrying in 1")
     assert third.cursor == second.cursor
     stage.add_orders(1, seed=2)
     assert request_of(tick(stage, instance, third.cursor)).tags["order_sync/headers"] == "3"
@@ -290,8 +290,8 @@ def test_out_of_quota_it_waits_for_the_next_day(stage: Stage, instance: dg.Dagst
     with pytest.raises(QuotaExhausted) as raised:
         stage.sync()
     told = skipped(tick(stage, instance))
-    assert "monday's daily quota of calls is used up, says run " in told
-    assert f"; going on at {raised.value.resume_at:%Y-%m-%d %H:%M} UTC, in " in told
+    assert " used up monday's daily quota of calls" in told
+    assert f"; resuming at {raised.value.resume_at:%Y-%m-%d %H:%M} UTC, in " in told
     left = (raised.value.resume_at - datetime.now(UTC)).total_seconds()
     assert abs(int(told.split()[-2]) - left) < 30
     # The first run of the new day need not have failed for another reason: nothing is left of the back-off either.
@@ -332,7 +332,7 @@ def test_rows_are_stuck_once_their_lease_is_over(stage: Stage, instance: dg.Dags
     quick = quickly(stage)
     assert skipped(tick(quick, instance, name="stuck_rows")) == "No row is stuck."
     customer = left_behind(stage, seconds=700)
-    assert skipped(tick(stage, instance, name="stuck_rows")).startswith("The last run failed; trying again in ")
+    assert skipped(tick(stage, instance, name="stuck_rows")).startswith("The last run failed; retrying in ")
     result = tick(quick, instance, name="stuck_rows")
     request = request_of(result)
     assert request.tags["order_sync/stuck"] == "1"  # its lines come with it

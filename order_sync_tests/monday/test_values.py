@@ -92,7 +92,7 @@ def test_nothing_is_left_out(kind: str, value: Any) -> None:
         ("date", "28.02.2026", "it is not a date"),
         ("date", "2026-02-30", "it is not a date"),
         ("long_text", "x" * 2_001, "long_text takes 2000 characters"),
-        ("numbers", "1,234", "its comma may stand before thousands or before decimals"),
+        ("numbers", "1,234", "the comma may separate thousands or decimals"),
         (
             "status",
             "Dne",
@@ -147,7 +147,7 @@ def test_a_label_of_many_is_named_by_the_nearest() -> None:
 def test_a_date_may_be_the_day_in_utc() -> None:
     value = datetime(2026, 2, 28, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
     assert encode("date", value, zone="utc") == {"date": "2026-03-01"}
-    with pytest.raises(Rejected, match="in UTC it is before the first date or after the last one"):
+    with pytest.raises(Rejected, match="in UTC it is outside the range of dates"):
         encode("date", datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-2))), zone="utc")
 
 

@@ -126,8 +126,8 @@ def test_a_rule_fits_its_customer_in_any_spelling(path: Path) -> None:
     assert [mapping.board_of({"CUSTOMER NAME": name}, 9) for name in names] == [1, 1, 1, 1, 9]
 
 
-COLUMN_ID = "must be a column id of monday: a to z, 0 to 9 and _, at most 64 characters$"
-QTY = r"wrong: \[\[items\.columns\]\] source 'qty': "
+COLUMN_ID = "must be a monday column id: a to z, 0 to 9 and _, at most 64 characters$"
+QTY = r"invalid: \[\[items\.columns\]\] source 'qty': "
 WRONG = {
     "no TOML": ("[items\n", r"is not valid TOML: .* \(at line 1, column 7\)$"),
     "an end too early": ('[items]\nkey_column = "a', r"is not valid TOML: .* \(at line 2, the end of the file\)$"),
@@ -138,15 +138,21 @@ WRONG = {
     "a table twice": ("[items]\n[items]\n", r"not valid TOML: \[items\] is given twice \(at line 2, column 7\)$"),
     "brackets without end": ("a = " + "[" * 100_000, "is not valid TOML: its brackets are nested too deeply$"),
     "a number without end": ("a = " + "1" * 5_000, "is not valid TOML: .*5000 digits"),
-    "nothing at all": ("# a comment\n", "wrong: it is empty, so no column would be filled; order_sync/mapping.toml is"),
-    "unknown table": ("[item]\n", r"wrong: unknown key 'item' \(did you mean 'items'\?\)$"),
-    "unknown key": ('[items]\nkey_colum = "a"\n', r"wrong: \[items\]: unknown key 'key_colum' \(did you mean 'key_co"),
-    "no table": ("items = 3\n", r"wrong: items must be a table \(name = value\)$"),
-    "no list": ("[items.columns]\n", r"wrong: \[items\.columns\] must be a list: write \[\[items\.columns\]\]$"),
+    "nothing at all": (
+        "# a comment\n",
+        "invalid: the file is empty, so no column would be filled; see order_sync/mapping.toml",
+    ),
+    "unknown table": ("[item]\n", r"invalid: unknown key 'item' \(did you mean 'items'\?\)$"),
+    "unknown key": (
+        '[items]\nkey_colum = "a"\n',
+        r"invalid: \[items\]: unknown key 'key_colum' \(did you mean 'key_co",
+    ),
+    "no table": ("items = 3\n", r"invalid: items must be a table \(name = value\)$"),
+    "no list": ("[items.columns]\n", r"invalid: \[items\.columns\] must be a list: write \[\[items\.columns\]\]$"),
     "no tables in a list": ("[items]\ncolumns = [1]\n", r"\[\[items\.columns\]\] number 1: must be a table"),
-    "no source": (column(source=""), r"wrong: \[\[items\.columns\]\] column 'c': source is missing$"),
+    "no source": (column(source=""), r"invalid: \[\[items\.columns\]\] column 'c': source is missing$"),
     "empty source": (column(source='""'), r"\[\[items\.columns\]\] column 'c': source must not be empty$"),
-    "source is a number": (column(source="5"), "source 5: source must be a text, in quotes$"),
+    "source is a number": (column(source="5"), "source 5: source must be a string in quotes$"),
     "no column": (column(column=""), QTY + "column is missing$"),
     "column with a capital": (column(column='"Total"'), f"{QTY}column {COLUMN_ID}"),
     "column with a blank": (column(column='"to tal"'), f"{QTY}column {COLUMN_ID}"),
@@ -166,32 +172,35 @@ WRONG = {
         column() + '[[items.columns]]\nsorce = "A"\ncolum = "b"\ntype = "date"\n',
         r"columns\]\] number 2: unknown key 'sorce' \(did .*columns\]\] number 2: unknown key 'colum' \(did",
     ),
-    "the second of one source": (column() + column(type='"x"', column='"d"'), "wrong: .* column 'd': type must be "),
-    "labels of a text": (column(labels='["a"]'), QTY + "type is 'text', and only status and dropdown have labels$"),
-    "new labels of a date": (column(type='"date"', new_labels="true"), QTY + "type is 'date', and only status and"),
+    "the second of one source": (column() + column(type='"x"', column='"d"'), "invalid: .* column 'd': type must be "),
+    "labels of a text": (column(labels='["a"]'), QTY + "type is 'text', but only status and dropdown have labels$"),
+    "new labels of a date": (column(type='"date"', new_labels="true"), QTY + "type is 'date', but only status and"),
     "a label that is a number": (
         column(type='"status"', labels='["a", 5]'),
-        QTY + r"labels \(number 2\) must be a text, in quotes$",
+        QTY + r"labels \(number 2\) must be a string in quotes$",
     ),
-    "a zone of a text": (column(zone='"utc"'), QTY + "type is 'text', and only date has a zone$"),
+    "a zone of a text": (column(zone='"utc"'), QTY + "type is 'text', but only date has a zone$"),
     "a zone nobody knows": (column(type='"date"', zone='"CET"'), QTY + "zone must be 'own' or 'utc'$"),
     "a label in two spellings": (
         column(type='"status"', labels='["Sample", "SAMPLE ", "Other"]'),
-        QTY + "a label is there twice: 'Sample' and 'SAMPLE '$",
+        QTY + "a label is given twice: 'Sample' and 'SAMPLE '$",
     ),
     "new labels perhaps": (column(type='"status"', new_labels='"perhaps"'), f"{QTY}new_labels must be 1 or 0"),
     "a column twice": (
         column() + column(source='"size_code"'),
-        r"wrong: \[items\]: monday column 'c' is mapped twice: source 'qty' and source 'size_code'$",
+        r"invalid: \[items\]: monday column 'c' is mapped twice: source 'qty' and source 'size_code'$",
     ),
     "all of it twice": (column() * 2, r"mapped twice: source 'qty' \(number 1\) and source 'qty' \(number 2\)$"),
     "the key column again": (column(column='"record_uuid"'), "'record_uuid' is mapped twice: key_column and source"),
-    "a key of the first version": ('[items]\nkey_column = "delta_uuid"\n', "the column with the order's record_uuid"),
+    "a key of the first version": (
+        '[items]\nkey_column = "delta_uuid"\n',
+        "the column that holds the order's record_uuid",
+    ),
     "both keys of the first version": (
         '[items]\nkey_column = "delta_uuid"\nrecord_column = "order"\n',
-        'delete it, and write key_column = "order"',
+        'delete it, and set key_column = "order"',
     ),
-    "a line's column twice": (column("subitems") * 2, r"wrong: \[subitems\]: monday column 'c' is mapped twice: "),
+    "a line's column twice": (column("subitems") * 2, r"invalid: \[subitems\]: monday column 'c' is mapped twice: "),
     "a board without an id": ('[[boards]]\ncustomers = ["A"]\n', r"\[\[boards\]\] number 1: id is missing$"),
     "a board that is no number": (
         '[[boards]]\nid = "x"\ncustomers = "A"\n',
@@ -199,12 +208,12 @@ WRONG = {
     ),
     "a board without a condition": (
         "[[boards]]\nid = 5\n",
-        r"\[\[boards\]\] id 5: there is no condition: the board for",
+        r"\[\[boards\]\] id 5: has no condition; set the board for",
     ),
     "a condition without values": ("[[boards]]\nid = 5\nwhere = { A = [] }\n", r"id 5: where\.A must not be empty$"),
     "a condition that is a number": (
         '[[boards]]\nid = 5\nwhere = { "TOTAL QTY" = 7 }\n',
-        r'id 5: where\."TOTAL QTY" must be a text or a list of texts$',
+        r'id 5: where\."TOTAL QTY" must be a string or a list of strings$',
     ),
     "a misspelt condition": (
         '[[boards]]\nid = 5\ncustomer = "A"\n',
@@ -212,7 +221,7 @@ WRONG = {
     ),
     "customers twice": (
         '[[boards]]\nid = 5\ncustomers = ["A"]\nwhere = { "CUSTOMER NAME" = ["B"] }\n',
-        "id 5: the customers are there twice: in `customers` and in `where`$",
+        "id 5: customers are given twice: in `customers` and in `where`$",
     ),
     "a source that lines lack": (
         column("subitems", source='"QTY"'),

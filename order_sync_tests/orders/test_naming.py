@@ -126,7 +126,7 @@ def test_a_line_without_a_size_has_no_name(blank: str | None) -> None:
 )
 def test_255_characters_and_no_more(make: Callable[[str], str], what: str, room: int) -> None:
     assert len(make("七" * room)) == 255
-    with pytest.raises(Rejected, match=f"{what} has 256 characters, monday takes 255") as caught:
+    with pytest.raises(Rejected, match=f"{what} has 256 characters, monday allows 255") as caught:
         make("七" * (room + 1))
     assert len(str(caught.value)) < 200
 

@@ -101,7 +101,7 @@ def test_a_number_is_written_out(value: Any, number: str) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("1,234", "its comma may stand before thousands or before decimals"),
+        ("1,234", "the comma may separate thousands or decimals"),
         ("1,5", "it is not a number"),
         ("1.234,50", "it is not a number"),
         ("1_000", "it is not a number"),
@@ -161,5 +161,5 @@ def test_what_is_no_date_says_so(value: Any) -> None:
 @pytest.mark.parametrize("value", ["9999-12-31T23:30-05:00", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2)))])
 def test_a_date_that_utc_has_no_day_for_says_so(value: Any) -> None:
     assert date_of(value).year in (1, 9999)
-    with pytest.raises(ValueError, match="in UTC it is before the first date or after the last one"):
+    with pytest.raises(ValueError, match="in UTC it is outside the range of dates"):
         date_of(value, utc=True)

@@ -17,4 +17,4 @@ def test_a_few_messages_are_all_written(count: int) -> None:
 def test_of_many_the_first_and_their_number_are_written() -> None:
     written: list[str] = []
     log_first(written.append, [f"row {n}" for n in range(12_345)], "look there")
-    assert written == [*(f"row {n}" for n in range(SHOWN)), "... and 12,325 more like these, 12,345 in all: look there"]
+    assert written == [*(f"row {n}" for n in range(SHOWN)), "... and 12,325 more, 12,345 in all: look there"]

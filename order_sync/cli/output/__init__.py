@@ -1,1 +1,1 @@
-"""What the commands print: one module for each module of commands."""
+"""The output of the commands, one module for each module of commands."""

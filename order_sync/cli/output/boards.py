@@ -1,6 +1,6 @@
 """In: a board compared with the mapping, or boards compared with the tables.
-Out: a table of the columns, what has to be corrected, and which orders differ.
-Never: more than the first rows of a kind."""
+Out: a table of the columns, the problems to fix, and the orders that differ.
+Never: more than the first rows of each kind."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def print_reconcile(report: Report) -> None:
     color = "green" if report.agrees else "bold red"
     console.print(f"[{color}]{escape(report.verdict)}[/]")
     console.print(
-        f"{counted(report.headers, 'SYNCED header')} and {counted(report.lines, 'line')} looked for on "
-        f"{counted(len(report.boards), 'board')}, in {counted(report.calls, 'call')} and {report.seconds:,.1f} s. "
+        f"Checked {counted(report.headers, 'SYNCED header')} and {counted(report.lines, 'line')} on "
+        f"{counted(len(report.boards), 'board')} in {counted(report.calls, 'call')} and {report.seconds:,.1f} s. "
         "Nothing was written to a board."
     )
 
 
 def print_agreement(report: Report) -> None:
-    """The same in a line, for the demo."""
+    """The same on one line, for the demo."""
     of = {kind: report.counts.get(kind, 0) for kind in Kind if kind.is_wrong}
     lost = report.not_asked + of.pop(Kind.ITEM_GONE) + of.pop(Kind.SUBITEM_GONE)
     doubled = of.pop(Kind.ITEM_DOUBLED) + of.pop(Kind.SUBITEM_DOUBLED)
@@ -70,7 +70,7 @@ def print_agreement(report: Report) -> None:
     first = [row["what"] for kind in Kind if kind.is_wrong for row in report.rows.get(kind, [])[:3]]
     console.print(
         f"{verdict} {counted(report.items, 'item')} and {counted(report.subitems, 'subitem')}, {lost} lost, "
-        f"{doubled} doubled, {sum(of.values())} under another id or parent."
+        f"{doubled} duplicated, {sum(of.values())} under another id or parent."
     )
     for what in first:
         console.print(f"  {what}", markup=False, highlight=False)
@@ -82,10 +82,10 @@ def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
             f"{counted(gone, 'order')} can be recreated: order-sync reconcile --requeue, then order-sync sync"
         )
         return
-    console.print(
-        f"{len(done.records):,} of {counted(gone, 'order waits', 'orders wait')} again. Next: order-sync sync"
-    )
+    console.print(f"Requeued {len(done.records):,} of {counted(gone, 'order')}. Next: order-sync sync")
     for record_uuid, reason in list(done.held.items())[:REJECTED_SHOWN]:
-        console.print(f"  left as it is: {record_uuid}: {reason}", markup=False)
+        console.print(f"  not requeued: {record_uuid}: {reason}", markup=False)
     if (left := gone - len(done.records) - len(done.held)) > 0:
-        console.print(f"{left:,} more: look at them, then run it again (--limit).")
+        console.print(
+            f"Left for the next time (--limit): {counted(left, 'order')}. Check them, then run the command again."
+        )

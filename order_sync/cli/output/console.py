@@ -1,6 +1,6 @@
 """In: lines and tables of text.
 Out: rich text on a terminal, plain text elsewhere.
-Never: markup or control characters that a name brought along, nor rich's own end of a process at a closed pipe."""
+Never: markup or control characters from a name; never rich's own exit at a closed pipe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDTH = None if sys.stdout.isatty() else 120  # a pipe or a log file has no widt
 
 
 class TextConsole(Console):
-    """Prints text as text (plain_text.py). What a closed pipe means is left to the command."""
+    """Prints text as text (plain_text.py). A closed pipe is for the command to handle."""
 
     def print(self, *objects: Any, lines: bool = False, **more: Any) -> None:
         """A string is one line unless `lines` says otherwise."""
@@ -37,7 +37,7 @@ class TextConsole(Console):
 
 
 class TextTable(Table):
-    """Its cells are short and of one line."""
+    """A table whose cells are short and on one line."""
 
     def add_row(self, *cells: Any, **more: Any) -> None:
         with environment_as_it_is():

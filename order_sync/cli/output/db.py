@@ -1,5 +1,5 @@
-"""In: what `db check` found in a database, or what `db upgrade` is about to do.
-Out: one line for each, with the SQL that corrects it, and how many block a sync.
+"""In: the findings of `db check`, or the steps of `db upgrade`.
+Out: one line for each, with its SQL, and the number that block a sync.
 Never: a statement that is shortened or wrapped."""
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def print_findings(findings: Sequence[Finding], database: str) -> None:
     blocking = sum(finding.blocks for finding in findings)
     notes = len(findings) - blocking
     of_notes = f"{notes} {'note' if notes == 1 else 'notes'}"
-    console.print(f"{blocking} to correct before the first sync, {of_notes}. Nothing was changed.")
+    console.print(f"{blocking} to fix before the first sync, {of_notes}. Nothing was changed.")
 
 
 def print_steps(steps: Iterable[tuple[Step, Sequence[str]]], database: str) -> None:
     """Each step with the statements that it will execute."""
-    console.print(f"{escape(database)}: order_sync's own tables are to be upgraded; no other table is touched.")
+    console.print(f"{escape(database)}: upgrading order_sync's own tables; no other table is changed.")
     for step, statements in steps:
         console.print(f"Version {step.version}: {escape(step.what)}")
         console.print("\n".join(statements), lines=True, style="dim", markup=False, highlight=False)
@@ -41,8 +41,8 @@ def print_steps(steps: Iterable[tuple[Step, Sequence[str]]], database: str) -> N
 
 def print_upgraded(done: bool, *, version: int, grants: bool) -> None:
     if not done:
-        console.print(f"The tables are of version {version}, as this program needs them: nothing to do.")
+        console.print(f"The tables have version {version}, which this program needs: nothing to do.")
         return
-    console.print(f"[green]The tables are of version {version} now.[/]")
+    console.print(f"[green]The tables now have version {version}.[/]")
     if grants:
-        console.print("`order-sync db grant USER` prints the rights that the user of a sync needs on new tables.")
+        console.print("`order-sync db grant USER` prints the rights that the sync user needs on new tables.")

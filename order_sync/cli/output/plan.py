@@ -1,5 +1,5 @@
 """In: the `Plan` of a dry run.
-Out: a table by customer, what would be rejected, and what it would cost.
+Out: a table by customer, the rows that would be rejected, and the cost.
 Never: every rejected row; --json and --out have them all."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PLANNED = ("orders synced", "orders held back", "groups", "items", "subitems", "
 def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
     total, cost = plan.total, plan.forecast
     if not plan.rows:
-        what = "no run could take up the orders that wait" if plan.held else none_waits(customers)
+        what = "no run can claim the waiting orders" if plan.held else none_waits(customers)
         console.print(f"[green]Nothing to do:[/] {what}. (Dry run: nothing was written.)")
         print_held(plan.held)
         return
@@ -45,8 +45,10 @@ def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
             )
             console.print(f"    {row.reason}", markup=False)
         if len(rejected) > REJECTED_SHOWN:
-            console.print(f"  ... and {len(rejected) - REJECTED_SHOWN:,} more: --json, or --out FILE, has them all.")
-    adopted = f", adopt {total['adopted']:,} that the board has" if total["adopted"] else ""
+            console.print(
+                f"  ... and {len(rejected) - REJECTED_SHOWN:,} more: use --json or --out FILE to see them all."
+            )
+    adopted = f", adopt {total['adopted']:,} from the board" if total["adopted"] else ""
     imported = sum(job.items for job in plan.jobs)
     by_import = f" ({counted(imported, 'item')} by bulk import)" if imported else ""
     console.print(
@@ -59,13 +61,14 @@ def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
     for new in plan.labels:
         shown = ", ".join(new.labels[:LABELS_SHOWN]) + (", ..." if len(new.labels) > LABELS_SHOWN else "")
         console.print(
-            f"New labels in column '{new.column}': {shown} ({new.used_then} of about {new.limit} then).", markup=False
+            f"New labels in column '{new.column}': {shown} ({new.used_then} of about {new.limit} used afterwards).",
+            markup=False,
         )
     shares = ", ".join(f"{share.share:.1%} of {share.plan}" for share in cost.shares)
-    budget = "as monday reports it" if cost.told else "as is usual"
+    budget = "as monday reports" if cost.told else "the usual limit"
     console.print(
-        f"It would take {counted(cost.calls, 'call')} ({shares} a day) and about {_about(cost.seconds)}; "
-        f"complexity {cost.complexity:,}, taking {cost.cost:,} a create, of {cost.minute_points:,} a minute, {budget}.",
+        f"It would take {counted(cost.calls, 'call')} ({shares} per day) and about {_about(cost.seconds)}; "
+        f"complexity {cost.complexity:,} at {cost.cost:,} per create, of {cost.minute_points:,} per minute ({budget}).",
         markup=False,
     )
     for note in plan.notes:

@@ -1,6 +1,6 @@
 """In: the log records of order_sync that carry `progress`, `waits` or a warning.
 Out: a bar for each step, and the lines above it.
-Never: an end of the run because nobody reads them."""
+Never: a failed run because the output is closed."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ class _ProgressHandler(logging.Handler):
         elif getattr(record, "waits", False):
             self._bar.console.print(f"[dim]{escape(record.getMessage())}[/]")
         elif record.levelno >= logging.WARNING:
-            with suppress(OSError):  # nobody reads it: no reason to stop a run
+            with suppress(OSError):  # a closed output is no reason to stop a run
                 self._bar.console.print(f"[yellow]{escape(record.getMessage())}[/]")

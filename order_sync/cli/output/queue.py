@@ -1,6 +1,6 @@
-"""In: counts of the queue, rejected rows and orders that cannot go on.
+"""In: queue counts, rejected rows and held orders.
 Out: a table by customer, and lines with reasons and next steps.
-Never: more than the first rows of a kind; --json has them all."""
+Never: more than the first rows of each kind; --json has them all."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.text.counted import counted
 from order_sync.text.durations import age
 
-THEN_RETRY = "Correct the rejected rows in the queue tables, then: order-sync retry"
+THEN_RETRY = "Correct the rejected rows in the queue tables, then run: order-sync retry"
 REJECTED_SHOWN = 20
 
 
 def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], now: datetime) -> None:
     if not counts:
-        console.print("No INSERT row waits or is rejected, and none became SYNCED in the last 24 hours.")
+        console.print("No INSERT row is waiting or rejected, and none became SYNCED in the last 24 hours.")
         return
     table = TextTable(title="Queue rows by customer", title_justify="left")
     table.add_column("customer")
     table.add_column("row")
     for state in ("NEW", "PENDING", "SYNCED", "ERROR"):
-        # Older ones are history: the queue keeps them for years.
+        # The queue keeps older ones for years.
         table.add_column("SYNCED (24 h)" if state == "SYNCED" else state, justify="right")
     table.add_column("oldest waiting")
     by_row: dict[tuple[str, str], dict[str, Any]] = {}
@@ -51,9 +51,9 @@ def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping
 
 
 def print_held(held: Sequence[HeldOrder]) -> None:
-    """Orders that cannot go on, with the next step of each kind, and the first ones with their reasons.
+    """Prints the first held orders with their reasons, and the next step of each kind.
 
-    What a rejected row or a run holds is counted only.
+    Orders held by a rejected row or by a run are only counted.
     """
     rest = unexpected(held)
     if rest:
@@ -63,7 +63,7 @@ def print_held(held: Sequence[HeldOrder]) -> None:
         console.print(f"  order {order.order_number or '(no number)'} ({of})", style="bold", markup=False)
         console.print(f"    {order.reason}", markup=False)
     if len(rest) > REJECTED_SHOWN:
-        console.print(f"  ... and {len(rest) - REJECTED_SHOWN:,} more: order-sync status --json has them all.")
+        console.print(f"  ... and {len(rest) - REJECTED_SHOWN:,} more: order-sync status --json lists them all.")
     for line in holdups(held):
         console.print(line, markup=False, highlight=False)
 
@@ -79,4 +79,4 @@ def print_rejected(rows: Sequence[Mapping[str, Any]]) -> None:
         )
         console.print(f"    {row['reason']}", markup=False)
     if len(rows) > REJECTED_SHOWN:
-        console.print(f"  ... and {len(rows) - REJECTED_SHOWN:,} more: order-sync status --json has them all.")
+        console.print(f"  ... and {len(rows) - REJECTED_SHOWN:,} more: order-sync status --json lists them all.")

@@ -1,6 +1,6 @@
-"""In: a `Report`, or the stories of the orders of one number.
+"""In: a `Report`, or the histories of the orders with one number.
 Out: tables and lines, with the next step of each order and each kind of error.
-Never: a line for each of several rows to which the same thing happened at the same time."""
+Never: one line per row where several rows had the same event at the same time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
         rows = TextTable()
         for heading in ("row", "state", "monday id", "run", "tries"):
             rows.add_column(heading)
-        rows.add_column("delta_uuid", overflow="fold")  # whole in a narrow terminal, too: it is what people search for
+        rows.add_column("delta_uuid", overflow="fold")  # never cut, even on a narrow terminal: people search for it
         for header in story["headers"]:
             rows.add_row("header", *_row_cells(header, "monday_item_id"))
         for line in story["lines"]:
@@ -50,7 +50,7 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
             text = f"{str(at)[:19]}  {count} {of}{'s' if count > 1 else ''} {what}"
             text += f", run {run_id}" if run_id else ""
             text += f": {message}" if message else ""
-            # monday's own messages name both.
+            # monday's own messages already name both.
             named = (("", code), ("request ", request_id)) if message else ()
             more = [f"{what}{value}" for what, value in named if value and value not in message]
             console.print(text + (f" [{', '.join(more)}]" if more else ""), markup=False, highlight=False)
@@ -72,7 +72,7 @@ def _board_of(story: Mapping[str, Any]) -> str:
 
 
 def _grouped(events: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-    """Events of several rows that are one to a reader: the same thing by the same run in the same second."""
+    """Groups events of several rows that happened in the same run and second."""
     together: dict[tuple[Any, ...], int] = {}
     for event in events:
         id_of_one = f" {event['monday_id']}" if event["row"] == "header" and event["monday_id"] else ""
@@ -97,7 +97,7 @@ def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
     if report.runs:
         table = TextTable(title="Runs, in rows", title_justify="left")
         table.add_column("began (UTC)", min_width=10)
-        table.add_column("run", overflow="fold")  # the whole id, also on a narrow screen: --run wants it
+        table.add_column("run", overflow="fold")  # never cut, even on a narrow terminal: --run needs the full id
         for heading in ("took", "rows", "created", "adopted", "rejected", "put off"):
             table.add_column(heading, justify="right")
         for run in report.runs[:RUNS_SHOWN]:
@@ -118,7 +118,7 @@ def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
         console.print(f"  for example {of}: {category.sample}", markup=False, highlight=False)
         console.print(f"  next: {category.next}", markup=False, highlight=False)
     if report.rejected:
-        console.print("Every rejected row: order-sync report --html FILE, or --json.")
+        console.print("To see every rejected row: order-sync report --html FILE, or --json.")
     else:
         console.print("[green]No row is rejected.[/]")
     for holdup in holdups(held):

@@ -1,6 +1,6 @@
 """In: the `Summary` of a run.
-Out: a table by customer, what was created, and what is left with its next step.
-Never: the advice to retry where no row is rejected."""
+Out: a table by customer, the created records, and unfinished orders with their next step.
+Never: advice to retry when no row is rejected."""
 
 from __future__ import annotations
 
@@ -36,16 +36,13 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
         f"{counted(summary.orders_synced, 'order')} SYNCED, {summary.orders_held_back:,} held back. Created "
         f"{counted(summary.groups_created, 'group')}, {counted(summary.items_created, 'item')}, "
         f"{counted(summary.subitems_created, 'subitem')} in {counted(summary.calls, 'call')} "
-        f"({summary.records_per_call:g} {'record' if summary.records_per_call == 1 else 'records'} a call) "
+        f"({summary.records_per_call:g} {'record' if summary.records_per_call == 1 else 'records'} per call) "
         f"and {summary.seconds:,.1f} s."
     )
     waiting = sum(line["waiting"] for line in summary.customers)
     if waiting and summary.rejected and not summary.left:
         its = "its" if waiting == 1 else "their"
-        console.print(
-            f"{counted(waiting, 'row waits', 'rows wait')} with the rejected row of {its} order: "
-            "there is no item to go under."
-        )
+        console.print(f"{counted(waiting, 'row waits', 'rows wait')} because another row of {its} order is rejected.")
     _print_left(summary)
     print_held(summary.held)
     if summary.rejected:
@@ -53,33 +50,33 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
 
 
 def _print_left(summary: Summary) -> None:
-    """Orders that the run took up and did not finish, although none of their rows is rejected."""
+    """Prints claimed orders that the run did not finish although none of their rows is rejected."""
     for board, problem in summary.refused.items():
-        console.print(f"Board {board} takes nothing: {problem}", markup=False)
+        console.print(f"Board {board} accepts nothing: {problem}", markup=False)
     if summary.left:
         names = first(str(row["order_number"] or row["record_uuid"]) for row in summary.left)
         console.print(
-            f"{counted(len(summary.left), 'order')} not finished, and no row rejected ({names}): "
-            f"{summary.left[0]['reason']}. Next: order-sync sync, which goes on with what is left.",
+            f"{counted(len(summary.left), 'order')} not finished although no row is rejected ({names}): "
+            f"{summary.left[0]['reason']}. Next: order-sync sync, which continues with them.",
             markup=False,
         )
 
 
 def _print_idle(summary: Summary, customers: Sequence[str]) -> None:
-    """Why a run took up nothing."""
+    """Prints why a run claimed nothing."""
     if summary.complete:
         console.print(f"[green]Nothing to do:[/] {none_waits(customers)}.")
         return
-    console.print("[yellow]Nothing was taken up,[/] although orders wait.")
+    console.print("[yellow]Nothing was claimed,[/] although orders are waiting.")
     print_held(summary.held)
     if summary.waiting:
         console.print(
-            f"{counted(summary.waiting, 'order')} could be taken up now: queued or released while this run looked, "
-            "or taken by another run first. Run order-sync sync again."
+            f"{counted(summary.waiting, 'order')} can be claimed now: queued or released during this run, or claimed "
+            "by another run first. Run order-sync sync again."
         )
 
 
 def none_waits(customers: Sequence[str]) -> str:
     if customers:
-        return f"no order of {escape(', '.join(name.strip() for name in customers))} waits"
-    return "no order waits in the queue tables"
+        return f"no order of {escape(', '.join(name.strip() for name in customers))} is waiting"
+    return "no order is waiting in the queue tables"
