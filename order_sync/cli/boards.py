@@ -73,7 +73,8 @@ def _archive_twins(settings: Settings, mapping: ColumnMapping) -> None:
     """Searches one last time for twins of the items that runs created in doubt since the last reconcile."""
     from order_sync.database.entries import EntryState
     from order_sync.database.journal import Journal
-    from order_sync.sync.writer import BoardWriter
+    from order_sync.sync.delivery import Delivery
+    from order_sync.sync.twins import Twins
 
     states = (EntryState.WATCHED, EntryState.LISTED)
     with opened(WritableDatabase, settings) as (database, tables):
@@ -85,15 +86,9 @@ def _archive_twins(settings: Settings, mapping: ColumnMapping) -> None:
                 lease = settings.board_lease_seconds
                 run_id = str(uuid4())
                 journal = Journal(database, tables, board_id=board_id, run_id=run_id, lease_seconds=lease)
-                writer = BoardWriter(
-                    client,
-                    journal,
-                    item_key_column=mapping.items.key_column,
-                    subitem_key_column=mapping.subitems.key_column,
-                )
                 client.beat = journal.renew
                 with journal.holding_board():
-                    writer.twins.look(states, last=True)
+                    Twins(client, journal, Delivery(client, journal, mapping), mapping).look(states, last=True)
 
 
 @click.group()

@@ -28,7 +28,6 @@ from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
 from order_sync.sync.board_work import BoardWork, Done, Step
-from order_sync.sync.delivery import Patience
 from order_sync.sync.facts import Group, Site, groups_of, read_sites
 from order_sync.sync.rows import Row
 from order_sync.sync.twins import Found
@@ -314,17 +313,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 told = monotonic()
                 log.info("board %d is held by run %s: waiting for it", board_id, holder, extra={"waits": True})
 
-        writer = BoardWriter(
-            client,
-            journal,
-            item_key_column=mapping.items.key_column,
-            subitem_key_column=mapping.subitems.key_column,
-            patience=Patience(settle=self.monday.settle_seconds, search=self.monday.search_seconds),
-            writers=self.monday.writers,
-            bulk_rows=self.monday.bulk_rows,
-            labels=site.board.labels,
-            heartbeat=self._heartbeat,
-        )
+        writer = BoardWriter(client, journal, mapping, self.monday.manner, site.board.labels)
         self._budget.share()
         with journal.holding_board(waiting, name=site.board.name, url=site.board.url):
             self._held, self._held_renewed_at = journal, monotonic()

@@ -12,6 +12,7 @@ from order_sync.monday.budget import Budget, account_name
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import MondayTransport
+from order_sync.sync.delivery import Manner
 
 
 class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
@@ -60,6 +61,13 @@ class MondayResource(ReadOnlyMondayResource):
     bulk_rows: int = Field(
         default=0, description="From so many new items in a group on they may be imported; 0: never."
     )
+
+    @property
+    def manner(self) -> Manner:
+        """How boards are written."""
+        return Manner(
+            settle=self.settle_seconds, search=self.search_seconds, writers=self.writers, bulk_rows=self.bulk_rows
+        )
 
     def client(self, budget: Budget) -> MondayClient:
         """A client that also writes, within the budget of the account."""

@@ -66,7 +66,7 @@ def choose_jobs(
 ) -> list[list[NewRow]]:
     """The rows that are better imported, job by job, each of one group: enough of them, safe and faster so.
 
-    `recent` are the jobs of the last hour and their rows; `seconds` and `one_by_one` say how long so many rows take.
+    `recent` are the jobs of the last hour and their rows; `seconds` and `one_by_one` say how long rows take.
     """
     if not smallest or len(rows) < smallest:
         return []
@@ -87,7 +87,7 @@ def choose_jobs(
 
 
 def job_seconds(rows: int, row_seconds: float = ROW_SECONDS) -> float:
-    """How long a job of so many rows is expected to take."""
+    """How long a job of this number of rows is expected to take."""
     return 2 * POLL_SECONDS + rows * row_seconds
 
 
@@ -95,15 +95,7 @@ class BulkImport:
     """Imports items on one board. The caller holds the board's lease."""
 
     def __init__(
-        self,
-        client: MondayClient,
-        journal: Journal,
-        delivery: Delivery,
-        *,
-        key_column: str,
-        labels: Labels,
-        smallest: int,
-        heartbeat: Callable[[], None] = lambda: None,
+        self, client: MondayClient, journal: Journal, delivery: Delivery, key_column: str, labels: Labels, smallest: int
     ) -> None:
         """`labels` are those that the board has; `smallest` is the least rows of a job, 0 for no jobs at all."""
         self._client = client
@@ -112,11 +104,10 @@ class BulkImport:
         self._key_column = key_column
         self._labels = labels
         self._smallest = smallest
-        self._heartbeat = heartbeat
         self._row_seconds = ROW_SECONDS
 
     def jobs(self, rows: Sequence[NewRow], *, writers: int) -> list[list[NewRow]]:
-        """The rows that are better imported, job by job, each of one group: enough of them, safe and faster so."""
+        """See `choose_jobs`."""
         if not self._smallest or len(rows) < self._smallest:
             return []
         return choose_jobs(
@@ -124,13 +115,9 @@ class BulkImport:
             smallest=self._smallest,
             labels=self._labels,
             recent=self._journal.recent_imports(timedelta(hours=1)),
-            seconds=self.seconds,
+            seconds=lambda count: job_seconds(count, self._row_seconds),
             one_by_one=lambda count: self._client.pacer.seconds(Operation.ITEMS, count) / writers,
         )
-
-    def seconds(self, rows: int) -> float:
-        """How long a job of so many rows is expected to take."""
-        return job_seconds(rows, self._row_seconds)
 
     def create(self, rows: Sequence[NewRow]) -> Outcome:
         """Imports the rows, which are of one group. What is not in the outcome was not imported, and is not in doubt.
@@ -140,11 +127,13 @@ class BulkImport:
         board, group = str(self._journal.board_id), rows[0].variables["group"]
         match = {"match_column_id": self._key_column, "behaviour": "SKIP"}
         request = operations.body(operations.INGEST_ITEMS, {"board": board, "group": group, "match": match})
+        # What the journal keeps: the file, too, and the values that its cells stand for.
+        body = {"request": request, "csv": self._file(rows), "values": [row.variables["values"] for row in rows]}
         entry = Entry(
             idempotency_key=str(uuid.uuid4()),
             operation=Operation.IMPORT,
             keys=tuple(row.key for row in rows),
-            body=json.dumps(self._body(request, rows), ensure_ascii=False),
+            body=json.dumps(body, ensure_ascii=False),
         )
         leave = self._delivery.admit(Operation.IMPORT, 1)
         self._journal.open(entry)
@@ -245,7 +234,6 @@ class BulkImport:
                 )
             self._client.wait(POLL_SECONDS)
             self._journal.renew()
-            self._heartbeat()
             progress = self._status(job_id)
             percent = min(100, int(progress.get("progress_percentage") or 0))
             if percent != shown:
@@ -356,10 +344,6 @@ class BulkImport:
             outcome.created |= self._delivery.find(entry, unknown)
 
     # ---- the file ---------------------------------------------------------------------------------
-
-    def _body(self, request: str, rows: Sequence[NewRow]) -> dict[str, Any]:
-        """What the journal keeps of a job: its file, and the values that the cells of the file stand for."""
-        return {"request": request, "csv": self._file(rows), "values": [row.variables["values"] for row in rows]}
 
     def _file(self, rows: Sequence[NewRow]) -> str:
         cells = [_cells(row, self._labels) or {} for row in rows]

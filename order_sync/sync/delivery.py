@@ -20,6 +20,7 @@ from order_sync.monday.client import BUDGET, BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import Fatal, NotMonday, OrderSyncError, Rejected, Transient
+from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.facts import made_by
 
 log = logging.getLogger("order_sync.monday")
@@ -45,11 +46,16 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long it takes until all that a request did is there to be seen, in seconds."""
+class Manner:
+    """How a board is written, as the settings say. `settle` and `search` are seconds."""
 
     settle: float = 65.0  # after a request left monday no longer executes it
     search: float = 90.0  # after a row was made monday's search shows it
+    writers: int = 1
+    bulk_rows: int = 0  # the least rows of an import job; 0: no jobs
+
+
+USUAL = Manner()
 
 
 class Spent(Exception):
@@ -67,20 +73,14 @@ class Delivery:
         self,
         client: MondayClient,
         journal: Journal,
-        *,
-        item_key_column: str,
-        subitem_key_column: str,
-        patience: Patience,
+        mapping: ColumnMapping,
+        manner: Manner = USUAL,
         on_locked: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
         self._journal = journal
-        self._key_columns = {
-            Operation.ITEMS: item_key_column,
-            Operation.IMPORT: item_key_column,
-            Operation.SUBITEMS: subitem_key_column,
-        }
-        self._patience = patience
+        self._mapping = mapping
+        self._manner = manner
         self._on_locked = on_locked  # are there others of us to wait for?
 
     def admit(
@@ -128,15 +128,15 @@ class Delivery:
             self._journal.renew()
 
     def _unsettled_seconds(self, entry: Entry, since: float) -> float:
-        return since + self._patience.settle + self._lateness(entry.operation) - self._client.clock.now()
+        return since + self._manner.settle + self._lateness(entry.operation) - self._client.clock.now()
 
     def _lateness(self, operation: Operation) -> float:
         """How much later than a row is made a look-up may show it."""
-        return self._patience.search if operation in SEARCHED else 0.0
+        return self._manner.search if operation in SEARCHED else 0.0
 
     def find(self, entry: Entry, among: Collection[str] | None = None) -> dict[str, str]:
         """The entry's rows that are on the board, or those `among` them: monday's id by key."""
-        return made_by(entry, self._client, self._journal.board_id, self._key_columns, among)
+        return made_by(entry, self._client, self._journal.board_id, self._mapping, among)
 
     def _deliver(self, entry: Entry, leave: Leave | None = None, *, doubted_since: float | None = None) -> Outcome:
         """With leave: for the first time. Else in doubt since then: an earlier run may have sent it."""

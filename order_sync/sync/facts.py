@@ -96,6 +96,7 @@ class Facts:
     def __init__(self, reader: MondayReader, site: Site, mapping: ColumnMapping) -> None:
         self._reader = reader
         self._site = site
+        self._mapping = mapping
         self._item_key, self._subitem_key = mapping.items.key_column, mapping.subitems.key_column
 
     def items(self, known: Mapping[str, int | None]) -> ItemFacts:
@@ -139,29 +140,25 @@ class Facts:
 
     def made(self, entry: Entry) -> dict[str, str]:
         """The rows of a request in doubt that are on the board: monday's id by their key in the request."""
-        item, subitem = self._item_key, self._subitem_key
-        columns = {Operation.ITEMS: item, Operation.IMPORT: item, Operation.SUBITEMS: subitem}
-        return made_by(entry, self._reader, self._site.board.id, columns)
+        return made_by(entry, self._reader, self._site.board.id, self._mapping)
 
 
 def made_by(
     entry: Entry,
     reader: MondayReader,
     board_id: int,
-    columns: Mapping[Operation, str],
+    mapping: ColumnMapping,
     among: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """The rows of a request that are on the board, or those `among` them: monday's id by their key in the request.
-
-    `columns` have the keys of items and subitems.
-    """
+    """The rows of a request that are on the board, or those `among` them: monday's id by their key in the request."""
     if entry.operation is Operation.GROUPS:
         groups = read_board(reader, board_id).groups
         return {title: groups[text_key(title)] for title in entry.keys if text_key(title) in groups}
-    column = columns[entry.operation]
+    of_subitems = entry.operation is Operation.SUBITEMS
+    column = mapping.subitems.key_column if of_subitems else mapping.items.key_column
     sent = {key: json.loads(row) for key, row in payloads(entry).items() if among is None or key in among}
     on_board = keys_on_board(entry, column)
-    if entry.operation is Operation.SUBITEMS:
+    if of_subitems:
         found = find_subitems(reader, [row["parent"] for row in sent.values()], column)
     else:
         found = find_items(reader, board_id, column, [on_board[key] for key in sent])

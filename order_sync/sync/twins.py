@@ -25,6 +25,7 @@ from order_sync.monday.client import MondayClient
 from order_sync.monday.errors import classify, parse_errors
 from order_sync.monday.lists import Row, is_active, items_by_id, rows_of, text_of
 from order_sync.orders.errors import OrderSyncError, Transient
+from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.compare import Finding, Kind
 from order_sync.sync.delivery import Delivery
 from order_sync.sync.facts import keys_on_board
@@ -60,19 +61,14 @@ class _Twin:
 class Twins:
     """Looks for twins on one board. The caller holds the board's lease."""
 
-    def __init__(
-        self,
-        client: MondayClient,
-        journal: Journal,
-        delivery: Delivery,
-        *,
-        item_key_column: str,
-        subitem_key_column: str,
-    ) -> None:
+    def __init__(self, client: MondayClient, journal: Journal, delivery: Delivery, mapping: ColumnMapping) -> None:
         self._client = client
         self._journal = journal
         self._delivery = delivery
-        self._columns = {Operation.ITEMS: item_key_column, Operation.SUBITEMS: subitem_key_column}
+        self._columns = {
+            Operation.ITEMS: mapping.items.key_column,
+            Operation.SUBITEMS: mapping.subitems.key_column,
+        }
 
     def look(self, states: Collection[EntryState] = (EntryState.WATCHED,), *, last: bool = False) -> Found:
         """Looks up what the watched requests have created; no call where nothing is watched.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
@@ -27,16 +27,16 @@ from order_sync.monday.errors import LOCK_WAIT, may_differ
 from order_sync.monday.labels import Labels
 from order_sync.monday.pacing import BODY_BYTES
 from order_sync.orders.errors import BoardRefused, Rejected, Transient
+from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.batches import SMALLEST_SHARE, Batches
 from order_sync.sync.bulk_import import BulkImport
-from order_sync.sync.delivery import Delivery, Locked, Outcome, Patience, Spent
+from order_sync.sync.delivery import USUAL, Delivery, Locked, Manner, Outcome, Spent
 from order_sync.sync.rows import Look, Mend, NewRow
 from order_sync.sync.twins import Twins
 from order_sync.text.excerpt import IN_TRACE, log_first
 
 log = logging.getLogger("order_sync.monday")
 
-USUAL = Patience()
 TEMPLATES: Mapping[Operation, DocumentNode] = {
     Operation.GROUPS: operations.CREATE_GROUP,
     Operation.ITEMS: operations.CREATE_ITEM,
@@ -61,44 +61,18 @@ class BoardWriter:
         self,
         client: MondayClient,
         journal: Journal,
-        *,
-        item_key_column: str,
-        subitem_key_column: str,
-        patience: Patience = USUAL,
-        writers: int = 1,
-        bulk_rows: int = 0,
+        mapping: ColumnMapping,
+        manner: Manner = USUAL,
         labels: Labels = MappingProxyType({}),
-        heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
+        """`labels` are those that the board has."""
         self._client = client
         self._journal = journal
-        self.delivery = Delivery(
-            client,
-            journal,
-            item_key_column=item_key_column,
-            subitem_key_column=subitem_key_column,
-            patience=patience,
-            on_locked=self._on_locked,
-        )
-        self.twins = Twins(
-            client,
-            journal,
-            self.delivery,
-            item_key_column=item_key_column,
-            subitem_key_column=subitem_key_column,
-        )
-        self._bulk = BulkImport(
-            client,
-            journal,
-            self.delivery,
-            key_column=item_key_column,
-            labels=labels,
-            smallest=bulk_rows,
-            heartbeat=heartbeat,
-        )
-        self._writers = writers
+        self.delivery = Delivery(client, journal, mapping, manner, self._on_locked)
+        self.twins = Twins(client, journal, self.delivery, mapping)
+        self._bulk = BulkImport(client, journal, self.delivery, mapping.items.key_column, labels, manner.bulk_rows)
+        self._writers = manner.writers
         self._rows: Batches | None = None
-        self._heartbeat = heartbeat  # keeps the lease on the rows while the board is written
         self._mending = threading.RLock()
         self._undecided: set[str] = set()  # rows of import jobs whose end nobody knows yet: they must wait
         self._told_at = float("-inf")
@@ -176,7 +150,7 @@ class BoardWriter:
         for job in self._bulk.jobs(rows, writers=self._writers):
             if not self._bulk.available:
                 break
-            self._heartbeat()
+            self._client.beat()
             try:
                 total.created |= self._bulk.create(job).created
             except Transient as error:
@@ -213,7 +187,7 @@ class BoardWriter:
         """One writer: batch after batch until there is nothing left."""
         operation = plan.operation
         while batch := rows.take(writer, self._client.pacer.batch_size(operation)):
-            self._heartbeat()
+            self._client.beat()
             leave = self.delivery.admit(operation, len(batch), stopped=lambda: rows.stopped)
             if rows.stopped:
                 return

@@ -29,8 +29,9 @@ from order_sync.monday.labels import Labels
 from order_sync.monday.pacing import Clock, Pacer
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.monday.values import to_json
+from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync.sync.delivery import Outcome, Patience
+from order_sync.sync.delivery import Manner, Outcome
 from order_sync.sync.rows import NewRow
 from order_sync.sync.writer import BoardWriter
 from order_sync_tests.contract.site import Site, make_order
@@ -168,16 +169,8 @@ class Stage:
         with self.client(transport, timeout=timeout, clock=clock, **pacing) as client:
             journal = self.journal(run_id)
             with journal.holding_board():
-                yield BoardWriter(
-                    client,
-                    journal,
-                    item_key_column="record_uuid",
-                    subitem_key_column="line_uuid",
-                    patience=Patience(settle=settle, search=search),
-                    writers=writers,
-                    bulk_rows=bulk_rows,
-                    labels=labels,
-                )
+                manner = Manner(settle=settle, search=search, writers=writers, bulk_rows=bulk_rows)
+                yield BoardWriter(client, journal, load_mapping(), manner, labels)
 
     def journal(self, run_id: str = "run-1") -> Journal:
         return self.site.journal(run_id, board_id=EMBEDDED_BOARD, is_over=lambda _: True)

@@ -79,7 +79,7 @@ def test_a_body_near_a_megabyte_is_cut(stage: Stage) -> None:
 def test_the_heartbeat_beats_for_each_request(stage: Stage) -> None:
     rows, beats = stage.wanted(Operation.ITEMS, 6), []
     with stage.writer(first_batch=2) as writer:
-        writer._heartbeat = lambda: beats.append(1)
+        writer._client.beat = lambda: beats.append(1)
         writer.create(Operation.ITEMS, rows, {"board": "4700000001", "labels": False})
     assert len(beats) == len(stage.mutations()) == 2
 
