@@ -33,10 +33,10 @@ from order_sync.emulator.execution import (
 )
 from order_sync.emulator.faults import NO_STRIKE, Fault, FaultKind, Strike
 from order_sync.emulator.limits import Left
-from order_sync.emulator.operations import user, user_of
 from order_sync.emulator.refusals import Refusal
 from order_sync.emulator.resolvers import RequestContext, executable_schema
 from order_sync.emulator.settings import EmulatorSettings
+from order_sync.emulator.state import user, user_of
 
 _log = logging.getLogger(__name__)
 
@@ -235,7 +235,8 @@ class Api:
         account, document = exchange.account, call.document
         context = RequestContext(
             state=account.state,
-            operations=account.operations,
+            boards=account.boards,
+            items=account.items,
             lookup=account.lookup,
             settings=exchange.settings,
             clock=self._emulation.clock,
@@ -269,10 +270,8 @@ class Api:
             and exchange.account.idempotency.has_room(size, settings.idempotency_memory)
             and exchange.strike.modifier(FaultKind.NOT_KEPT) is None
         ):
-            at = self._emulation.clock.now()
-            effect = ResponseKept(at=at, key=key, status=answer.status, body=answer.body.decode("utf-8"))
-            exchange.account.state.record(effect)
-            exchange.account.idempotency.keep(effect)
+            effect = ResponseKept(key=key, status=answer.status, body=answer.body.decode("utf-8"))
+            exchange.account.idempotency.keep(exchange.account.state.record(effect))
 
     async def _end(self, exchange: Exchange, fault: Fault, call: Call) -> Answer | None:
         """The fault's own answer; None after it cut the connection."""

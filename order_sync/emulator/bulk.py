@@ -13,16 +13,18 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from types import SimpleNamespace
 from typing import Any
 
 from order_sync.emulator import bulk_file, columns
+from order_sync.emulator.boards import active_group
 from order_sync.emulator.bulk_file import FailureReason, Outcome, Rejected, Row, RowStatus, Sheet
 from order_sync.emulator.clock import Clock
 from order_sync.emulator.effects import Effect, JobBegun, JobFinished, JobStarted, JobUploaded
 from order_sync.emulator.errors import MondayError, invalid_board, invalid_column, not_found
 from order_sync.emulator.faults import Fault, FaultKind
+from order_sync.emulator.items import Items
 from order_sync.emulator.limits import Budgets
-from order_sync.emulator.operations import Operations, active_group
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import Board, Item, State
 
@@ -84,33 +86,20 @@ class Job:
         return hmac.new(self.start.secret.encode(), expires.encode(), "sha256").hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobStatus:
-    """monday's ItemsJobStatus."""
-
-    status: JobState
-    counts: Counts
-    progress_percentage: int
-    failure_reason: str | None
-    failure_message: str | None
-    fully_imported: bool
-    report_created: bool
-    report_url: str | None
-
-
 class Jobs:
     """Every job, as its effects made it."""
 
-    def __init__(self, state: State, clock: Clock) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._by_secret: dict[str, Job] = {}
         for effect in state.effects:
             self._apply(effect)
         for job in list(self._jobs.values()):
             if job.uploaded and not job.finished:
-                self._finish_interrupted(job)
+                # Its rows are on the board, but how many nobody has counted.
+                job.counts = Counts(**dict.fromkeys(asdict(job.counts)))
+                self.finish(job, JobState.FAILED, FailureReason.INTERNAL_ERROR)
 
     def get(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
@@ -119,19 +108,25 @@ class Jobs:
         return self._by_secret.get(secret)
 
     def record(self, effect: Effect) -> None:
-        self._state.record(effect)
-        self._apply(effect)
+        self._apply(self._state.record(effect))
 
-    def _finish_interrupted(self, job: Job) -> None:
-        """Its rows are on the board, but how many nobody has counted."""
+    def finish(
+        self,
+        job: Job,
+        state: JobState,
+        reason: FailureReason | None = None,
+        message: str | None = None,
+        report: str | None = None,
+    ) -> None:
         self.record(
             JobFinished(
-                at=self._clock.now(),
                 job_id=job.id,
-                state=JobState.FAILED.value,
-                counts=dict.fromkeys(asdict(job.counts)),
+                state=state,
+                counts=asdict(job.counts),
                 progress=job.progress,
-                failure_reason=FailureReason.INTERNAL_ERROR.value,
+                failure_reason=reason,
+                failure_message=message,
+                report=report,
             )
         )
 
@@ -159,18 +154,18 @@ class Bulk:
     def __init__(
         self,
         state: State,
-        operations: Operations,
+        items: Items,
         budgets: Budgets,
         locked_boards: set[int],
         clock: Clock,
         settings: Callable[[], EmulatorSettings],
     ) -> None:
-        self._operations = operations
+        self._items = items
         self._budgets = budgets
         self._locked_boards = locked_boards
         self._clock = clock
         self._settings = settings
-        self._jobs = Jobs(state, clock)
+        self._jobs = Jobs(state)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
@@ -184,7 +179,7 @@ class Bulk:
         on_match: Mapping[str, str] | None = None,
         faults: tuple[Fault, ...] = (),
     ) -> Job:
-        board = self._operations.open_board(board_id)
+        board = self._items.boards.open_board(board_id)
         if board.parent is not None:
             raise invalid_board(board_id)
         group = active_group(board, group_id)
@@ -193,7 +188,6 @@ class Bulk:
         if column_id is not None and (column_id not in board.columns or board.columns[column_id].type == "subtasks"):
             raise invalid_column(column_id)
         effect = JobStarted(
-            at=self._clock.now(),
             job_id=str(uuid.uuid4()),
             secret=secrets.token_urlsafe(24),
             board_id=board.id,
@@ -206,14 +200,14 @@ class Bulk:
         job.faults = faults
         return job
 
-    def status(self, job_id: str, base_url: str) -> JobStatus:
-        """Each makes a new URL of the report."""
+    def status(self, job_id: str, base_url: str) -> SimpleNamespace:
+        """monday's ItemsJobStatus. Each makes a new URL of the report."""
         job = self._job(job_id)
         report_url = None
         if job.report is not None:
             expires = str(self._clock.now() + URL_LIFE_S)
             report_url = f"{base_url}_reports/{job.id}?expires={expires}&signature={job.signature(expires)}"
-        return JobStatus(
+        return SimpleNamespace(
             status=job.state,
             counts=job.counts,
             progress_percentage=job.progress,
@@ -245,7 +239,7 @@ class Bulk:
             return
         job.body, first = body, not job.uploaded
         job.faults = (*job.faults, *faults)
-        self._jobs.record(JobUploaded(at=self._clock.now(), job_id=job.id, size=len(body)))
+        self._jobs.record(JobUploaded(job_id=job.id, size=len(body)))
         if first:
             task = asyncio.get_running_loop().create_task(self._run(job))
             self._tasks.add(task)
@@ -260,14 +254,14 @@ class Bulk:
     async def _run(self, job: Job) -> None:
         await self._clock.sleep(self._settings().bulk_start_ms / 1_000)
         async with self._board_held(job.start.board_id):
-            self._jobs.record(JobBegun(at=self._clock.now(), job_id=job.id))
+            self._jobs.record(JobBegun(job_id=job.id))
             try:
                 await self._process(job)
             except Rejected as refusal:
-                self._finish(job, JobState.REJECTED, refusal.reason, refusal.message)
+                self._jobs.finish(job, JobState.REJECTED, refusal.reason, refusal.message)
             except Exception:
                 _log.exception("a bulk import failed in a way monday does not know")
-                self._finish(job, JobState.FAILED, FailureReason.INTERNAL_ERROR)
+                self._jobs.finish(job, JobState.FAILED, FailureReason.INTERNAL_ERROR)
 
     @asynccontextmanager
     async def _board_held(self, board_id: int) -> AsyncIterator[None]:
@@ -286,7 +280,7 @@ class Bulk:
         if job.fault(FaultKind.JOB_REJECTED) is not None:
             raise Rejected(FailureReason.INTERNAL_ERROR, None)
         settings = self._settings()
-        board = self._operations.board(job.start.board_id)
+        board = self._items.boards.board(job.start.board_id)
         body, job.body = job.body or b"", None
         limits = {"max_bytes": settings.bulk_max_bytes, "max_rows": settings.bulk_max_rows}
         # In a thread: a large file takes seconds, in which the API still answers.
@@ -305,10 +299,10 @@ class Bulk:
             written = (job.counts.created or 0) + (job.counts.updated or 0)
             self._budgets.release_rows(len(sheet.rows) - written)
         if len(outcomes) < len(sheet.rows):
-            self._finish(job, JobState.FAILED, FailureReason.INTERNAL_ERROR)
+            self._jobs.finish(job, JobState.FAILED, FailureReason.INTERNAL_ERROR)
         else:
             missing = job.fault(FaultKind.REPORT_MISSING) is not None
-            self._finish(job, JobState.COMPLETED, report=None if missing else bulk_file.report(sheet, outcomes))
+            self._jobs.finish(job, JobState.COMPLETED, report=None if missing else bulk_file.report(sheet, outcomes))
 
     async def _write_rows(self, job: Job, plan: Plan, outcomes: list[Outcome]) -> None:
         """Fewer outcomes than rows: a fault broke it off."""
@@ -336,36 +330,15 @@ class Bulk:
         item = plan.updates.get(row.number)
         try:
             if item is None:
-                item = self._operations.add_row(plan.board, job.start.group_id, row.name, row.values)
+                item = self._items.add_row(plan.board, job.start.group_id, row.name, row.values)
                 counts.created = (counts.created or 0) + 1
             else:
-                self._operations.change_row(item, row.name, row.values)
+                self._items.change_row(item, row.name, row.values)
                 counts.updated = (counts.updated or 0) + 1
         except MondayError as error:
             counts.failed = (counts.failed or 0) + 1
             return Outcome(row=row, status=RowStatus.FAILED, error=str(error))
         return Outcome(row=row, status=RowStatus.SUCCESS, item_id=item.id)
-
-    def _finish(
-        self,
-        job: Job,
-        state: JobState,
-        reason: FailureReason | None = None,
-        message: str | None = None,
-        report: str | None = None,
-    ) -> None:
-        self._jobs.record(
-            JobFinished(
-                at=self._clock.now(),
-                job_id=job.id,
-                state=state.value,
-                counts=asdict(job.counts),
-                progress=job.progress,
-                failure_reason=reason.value if reason else None,
-                failure_message=message,
-                report=report,
-            )
-        )
 
 
 class Plan:

@@ -106,7 +106,7 @@ class Control:
         board_id, column_id, kind = (str(sent.get(name, "")) for name in ("board_id", "column_id", "type"))
         try:
             column = ColumnSeed(id=column_id, title=column_id, type=kind)  # type: ignore[arg-type]
-            self._emulation.account.operations.retype_column(board_id, column.id, column.type)
+            self._emulation.account.boards.retype_column(board_id, column.id, column.type)
         except MondayError as error:
             raise ValueError(str(error)) from None
         return {}

@@ -15,8 +15,8 @@ from order_sync.emulator.columns import Value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     kind: ClassVar[str]
-    #: Virtual time, in epoch seconds.
-    at: float
+    #: Virtual time, in epoch seconds; `State.record` sets it.
+    at: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **{name: getattr(self, name) for name in _FIELDS[type(self)]}}

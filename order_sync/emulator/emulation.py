@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from order_sync.emulator.boards import Boards
 from order_sync.emulator.bulk import Bulk
 from order_sync.emulator.clock import Clock
 from order_sync.emulator.effects import ItemCreated
 from order_sync.emulator.faults import FaultEngine
 from order_sync.emulator.idempotency import IdempotencyStore
+from order_sync.emulator.items import Items
 from order_sync.emulator.journal import EffectJournal, hold
 from order_sync.emulator.limits import Budgets
 from order_sync.emulator.lookup import Lookup
-from order_sync.emulator.operations import Operations
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import State
 
@@ -87,19 +88,18 @@ class Account:
         self.journal = journal
         if journal.effects:
             clock.at_least(journal.effects[-1].at)
-        self.state = State(journal)
-        self.operations = Operations(self.state, clock, lambda: emulation.settings)
+        self.state = State(journal, clock)
+        self.boards = Boards(self.state, lambda: emulation.settings)
+        self.items = Items(self.state, self.boards, lambda: emulation.settings)
         self.lookup = Lookup(self.state, clock, lambda: emulation.settings)
         for board in settings.boards:
             if board.id not in self.state.boards:
-                self.operations.seed(board)
+                self.boards.seed(board)
         self.budgets = Budgets(clock)
         self.idempotency = IdempotencyStore(clock, journal.effects, settings.idempotency_retention_s)
         self.faults = FaultEngine(settings.faults)
         self.locked_boards: set[int] = set()
-        self.bulk = Bulk(
-            self.state, self.operations, self.budgets, self.locked_boards, clock, lambda: emulation.settings
-        )
+        self.bulk = Bulk(self.state, self.items, self.budgets, self.locked_boards, clock, lambda: emulation.settings)
         self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
         self.totals = Totals()
         #: Executions, also those that go on though their answer was cut off.

@@ -1,5 +1,5 @@
 """In: the SDL and, for each request, its `RequestContext`.
-Out: one executable schema whose fields read the state and whose mutations call `Operations`.
+Out: one executable schema whose fields read the state and whose mutations call `Boards` and `Items`.
 Never: a change to the state from here, and nothing slow: a batch resolves fifty mutations in a row."""
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from graphql.language import StringValueNode, ValueNode
 from graphql.utilities import value_from_ast_untyped
 
 from order_sync.emulator import columns
+from order_sync.emulator.boards import Boards
 from order_sync.emulator.bounds import whole
-from order_sync.emulator.bulk import Bulk, JobStatus
+from order_sync.emulator.bulk import Bulk
 from order_sync.emulator.clock import Clock
 from order_sync.emulator.columns import Column, Value
 from order_sync.emulator.errors import MondayError, invalid_argument, unauthorized
 from order_sync.emulator.faults import Fault
+from order_sync.emulator.items import Items
 from order_sync.emulator.limits import Left
 from order_sync.emulator.lookup import Lookup, Page, Search
-from order_sync.emulator.operations import Operations, user
 from order_sync.emulator.settings import EmulatorSettings
-from order_sync.emulator.state import Board, Group, Item, State
+from order_sync.emulator.state import Board, Group, Item, State, user
 
 _TYPE_NAMES = {
     "text": "TextValue",
@@ -49,7 +50,8 @@ class RequestContext:
     """What the fields of one request may use."""
 
     state: State
-    operations: Operations
+    boards: Boards
+    items: Items
     lookup: Lookup
     bulk: Bulk
     settings: EmulatorSettings
@@ -106,9 +108,9 @@ def _json_literal(node: ValueNode, _variables: Mapping[str, Any] | None = None) 
     return node.value
 
 
-def _operation(name: str) -> Callable[..., Any]:
-    """Runs `Operations.<name>`."""
-    return _mutation(lambda context, arguments: getattr(context.operations, name)(**arguments))
+def _operation(part: str, name: str) -> Callable[..., Any]:
+    """Runs `Boards.<name>` or `Items.<name>`."""
+    return _mutation(lambda context, arguments: getattr(getattr(context, part), name)(**arguments))
 
 
 def _ingest_items(context: RequestContext, arguments: dict[str, Any]) -> SimpleNamespace:
@@ -198,7 +200,7 @@ def _by_column_values(
         raise invalid_argument("send either columns or a cursor")
     if cursor is not None:
         return context.lookup.next(cursor, limit)
-    board = context.operations.board(board_id)
+    board = context.boards.board(board_id)
     pairs = [(column["column_id"], column["column_values"]) for column in columns or ()]
     return context.lookup.first(Search(board_id=board.id, columns=pairs), limit)
 
@@ -262,13 +264,13 @@ def _column_values(
     return [Cell(item, column) for column in _board_columns(item.board, info, ids, types) if column.type != "name"]
 
 
-def _fetch_job_status(_root: None, info: GraphQLResolveInfo, job_id: str) -> JobStatus:
+def _fetch_job_status(_root: None, info: GraphQLResolveInfo, job_id: str) -> SimpleNamespace:
     context: RequestContext = info.context
     return context.bulk.status(job_id, context.base_url)
 
 
 def _validations(_root: None, info: GraphQLResolveInfo, id: str, type: str) -> SimpleNamespace:
-    return SimpleNamespace(required_column_ids=info.context.operations.required_columns(id), rules=[])
+    return SimpleNamespace(required_column_ids=info.context.boards.required_columns(id), rules=[])
 
 
 def _me(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
@@ -344,22 +346,18 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.versions": _versions,
     "Mutation.complexity": _complexity,
     **{
-        f"Mutation.{name}": _operation(name)
-        for name in (
-            "create_board",
-            "create_column",
-            "delete_column",
-            "create_group",
-            "update_group",
-            "archive_group",
-            "delete_group",
-            "create_item",
-            "create_subitem",
-            "change_multiple_column_values",
-            "move_item_to_group",
-            "archive_item",
-            "delete_item",
-        )
+        f"Mutation.{name}": _operation(part, name)
+        for part, names in {
+            "boards": (
+                *("create_board", "create_column", "delete_column"),
+                *("create_group", "update_group", "archive_group", "delete_group"),
+            ),
+            "items": (
+                *("create_item", "create_subitem", "change_multiple_column_values"),
+                *("move_item_to_group", "archive_item", "delete_item"),
+            ),
+        }.items()
+        for name in names
     },
     "Mutation.ingest_items": _mutation(_ingest_items),
     "Board.columns": _board_columns,

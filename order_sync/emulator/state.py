@@ -1,15 +1,19 @@
 """In: effects, and questions about boards.
 Out: the boards as these effects made them; `record` is the one way to change them, journal first.
-Never: a change without an effect, and no rule of monday's API: those are in operations.py."""
+Never: a change without an effect, and no rule of monday's API: those are in boards.py and items.py."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, TypeVar
+from zlib import crc32
 
+from order_sync.emulator.clock import Clock
 from order_sync.emulator.columns import Column, Value, text
 from order_sync.emulator.effects import (
     BoardCreated,
@@ -35,6 +39,16 @@ from order_sync.emulator.journal import EffectJournal
 
 _FIRST_BOARD_ID = 9_000_000_001
 _FIRST_ITEM_ID = 10_000_000_001
+E = TypeVar("E", bound=Effect)
+NOTHING: Mapping[str, Value] = MappingProxyType({})
+
+#: Who sends the request that is executed, or has started the job.
+user: ContextVar[int] = ContextVar("user", default=1)
+
+
+def user_of(token: str) -> int:
+    """Each token is a user's."""
+    return crc32(token.encode()) + 1
 
 
 @dataclass(slots=True, eq=False)
@@ -123,8 +137,9 @@ class Board:
 
 
 class State:
-    def __init__(self, journal: EffectJournal) -> None:
+    def __init__(self, journal: EffectJournal, clock: Clock) -> None:
         self._journal = journal
+        self._clock = clock
         self.boards: dict[int, Board] = {}
         self.items: dict[int, Item] = {}
         self._serial = 0
@@ -136,15 +151,33 @@ class State:
     def effects(self) -> list[Effect]:
         return self._journal.effects
 
-    def record(self, effect: Effect) -> None:
+    def record(self, effect: E) -> E:
+        """The effect as it is kept, at this time."""
+        effect = replace(effect, at=self._clock.now())
         self._journal.append(effect)
         self._apply(effect)
+        return effect
+
+    def add_item(
+        self, group: Group, name: str, values: Mapping[str, Value | None] = NOTHING, parent: Item | None = None
+    ) -> Item:
+        """The next item of the group's board; a subitem where there is a `parent`."""
+        item_id = self._next_item_id
+        self.record(
+            ItemCreated(
+                board_id=group.board.id,
+                group_id=group.id,
+                item_id=item_id,
+                name=name,
+                values={key: value for key, value in values.items() if value is not None},
+                parent_id=parent.id if parent else None,
+                user_id=user.get(),
+            )
+        )
+        return self.items[item_id]
 
     def next_board_id(self) -> int:
         return max(_FIRST_BOARD_ID - 1, *self.boards) + 1 if self.boards else _FIRST_BOARD_ID
-
-    def next_item_id(self) -> int:
-        return self._next_item_id
 
     def next_name(self, prefix: str) -> str:
         """An id such as group_mkxzaab: unique, as every created group and column moves the serial on."""

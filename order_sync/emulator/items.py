@@ -1,0 +1,189 @@
+"""In: the arguments of one mutation of an item or a subitem, or a row of a bulk import.
+Out: the effects monday would have, recorded in the state, and the item they made or changed.
+Never: half a mutation: everything is checked before the first effect is recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partialmethod
+from typing import Any
+
+from order_sync.emulator import columns
+from order_sync.emulator.boards import Boards, active_group, number
+from order_sync.emulator.bounds import read_json
+from order_sync.emulator.columns import NewLabels, Value
+from order_sync.emulator.effects import ItemChanged, ItemMoved, ItemRemoved, LabelCreated
+from order_sync.emulator.errors import MondayError, invalid_argument, invalid_board, invalid_column, not_found
+from order_sync.emulator.settings import EmulatorSettings
+from order_sync.emulator.state import Board, Group, Item, State
+
+
+class Items:
+    """monday's rules for items and subitems."""
+
+    def __init__(self, state: State, boards: Boards, settings: Callable[[], EmulatorSettings]) -> None:
+        self._state = state
+        self.boards = boards
+        self._settings = settings
+
+    def item(self, item_id: str | int | None) -> Item:
+        if item_id is None:
+            raise invalid_argument("item_id is missing")
+        item = self._state.items.get(number(item_id))
+        if item is None or item.state == "deleted":
+            raise not_found("Item", item_id)
+        return item
+
+    def create_item(
+        self,
+        board_id: str | int,
+        item_name: str,
+        group_id: str | None = None,
+        column_values: str | None = None,
+        create_labels_if_missing: bool | None = None,
+    ) -> Item:
+        board = self.boards.board(board_id)
+        if board.parent is not None:
+            raise invalid_board(board_id)
+        group = active_group(board, group_id) if group_id is not None else board.active_groups[0]
+        return self._create_item(group, None, item_name, column_values, bool(create_labels_if_missing))
+
+    def create_subitem(
+        self,
+        parent_item_id: str,
+        item_name: str,
+        column_values: str | None = None,
+        create_labels_if_missing: bool | None = None,
+    ) -> Item:
+        parent = self.item(parent_item_id)
+        if parent.state != "active":
+            raise not_found("Item", parent_item_id)
+        if parent.board.hierarchy_type == "multi_level":
+            group = parent.group
+        elif parent.parent is not None:
+            raise invalid_argument("a subitem cannot have subitems", parent_item_id=parent_item_id)
+        elif parent.board.subitem_board_id is None:
+            raise invalid_argument("the board has no subitems column: create it first")
+        else:
+            group = self._state.boards[parent.board.subitem_board_id].active_groups[0]
+        return self._create_item(group, parent, item_name, column_values, bool(create_labels_if_missing))
+
+    def change_multiple_column_values(
+        self,
+        board_id: str,
+        column_values: str,
+        item_id: str | None = None,
+        create_labels_if_missing: bool | None = None,
+    ) -> Item:
+        board, item = self.boards.open_board(board_id), self.item(item_id)
+        if item.board is not board:
+            raise not_found("Item", item_id)
+        raw = _column_values(column_values)
+        name = raw.pop("name", None)
+        if name is not None:
+            _check_name(name)
+        new_labels = NewLabels(allowed=bool(create_labels_if_missing))
+        values = _read_values(board, raw, new_labels)
+        self._create_labels(board, new_labels)
+        self._state.record(ItemChanged(board_id=board.id, item_id=item.id, name=name, values=values))
+        return item
+
+    def move_item_to_group(self, group_id: str, item_id: str | None = None) -> Item:
+        item = self.item(item_id)
+        if item.state != "active":
+            raise not_found("Item", item_id)
+        group = active_group(item.board, group_id)
+        self._state.record(ItemMoved(board_id=item.board.id, item_id=item.id, group_id=group.id))
+        return item
+
+    def add_row(self, board: Board, group_id: str, name: str, values: Mapping[str, Value]) -> Item:
+        """A row of a bulk import, whose name and values are checked already."""
+        group = active_group(board, group_id)
+        self._check_room(board)
+        self._check_rules(board, values)
+        return self._state.add_item(group, name, values)
+
+    def change_row(self, item: Item, name: str, values: Mapping[str, Value]) -> None:
+        if item.state != "active":
+            raise not_found("Item", item.id)
+        self._state.record(ItemChanged(board_id=item.board.id, item_id=item.id, name=name, values=values))
+
+    def _remove_item(self, item_id: str | None = None, *, state: str) -> Item:
+        item = self.item(item_id)
+        self._state.record(ItemRemoved(board_id=item.board.id, item_id=item.id, state=state))
+        return item
+
+    archive_item = partialmethod(_remove_item, state="archived")
+    delete_item = partialmethod(_remove_item, state="deleted")
+
+    def _create_item(
+        self, group: Group, parent: Item | None, name: str, column_values: str | None, new_labels_allowed: bool
+    ) -> Item:
+        _check_name(name)
+        board = self.boards.opened(group.board)
+        self._check_room(board)
+        new_labels = NewLabels(allowed=new_labels_allowed)
+        values = _read_values(board, _column_values(column_values), new_labels) if column_values else {}
+        self._check_rules(board, values)
+        self._create_labels(board, new_labels)
+        return self._state.add_item(group, name, values, parent)
+
+    def _check_room(self, board: Board) -> None:
+        settings = self._settings()
+        limit = settings.items_limit if board.parent is None else settings.subitems_limit
+        if board.items_count >= limit:
+            raise MondayError(
+                "ItemsLimitationException",
+                f"The board has reached its limit of {limit} items",
+                data={"board_id": str(board.id), "items_limit": limit},
+            )
+
+    def _check_rules(self, board: Board, values: Mapping[str, Value | None]) -> None:
+        """monday names every rule that is broken, as one text for each."""
+        broken = []
+        for rule in self._settings().rules:
+            column = board.columns.get(rule.column_id)
+            if rule.board_id != board.id or column is None:
+                continue
+            text = columns.text(column, values.get(column.id)) or ""
+            if (rule.required and not text) or (rule.pattern and text and not re.fullmatch(rule.pattern, text)):
+                broken.append(f"{column.title}: {rule.text}")
+        if broken:
+            raise MondayError("DATA_VALIDATIONS_ERROR", "Some values break the board's rules", status=422, data=broken)
+
+    def _create_labels(self, board: Board, new_labels: NewLabels) -> None:
+        for column_id, label_id, label in new_labels:
+            self._state.record(
+                LabelCreated(
+                    board_id=board.id,
+                    column_id=column_id,
+                    label_id=label_id,
+                    label=label,
+                )
+            )
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip() or len(name) > 255:
+        raise MondayError("ItemNameTooLongException", "Item name must have 1 to 255 characters")
+
+
+def _column_values(text: str) -> dict[str, Any]:
+    try:
+        values = read_json(text)
+    except ValueError:
+        raise invalid_argument("column_values is not JSON") from None
+    if not isinstance(values, dict):
+        raise invalid_argument("column_values is not a JSON object")
+    return values
+
+
+def _read_values(board: Board, raw: dict[str, Any], new_labels: NewLabels) -> dict[str, Value | None]:
+    values = {}
+    for column_id, value in raw.items():
+        column = board.columns.get(column_id)
+        if column is None:
+            raise invalid_column(column_id)
+        values[column_id] = columns.read(column, value, new_labels)
+    return values
