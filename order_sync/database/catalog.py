@@ -6,7 +6,7 @@ compatible server may lack, so a caller expects SQLAlchemyError from each functi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -83,48 +83,58 @@ _ESSENTIAL = ("COLUMN_NAME", "DATA_TYPE", "CHARACTER_MAXIMUM_LENGTH")
 _FURTHER = ("IS_NULLABLE", "NUMERIC_PRECISION", "NUMERIC_SCALE", "DATETIME_PRECISION", "COLLATION_NAME")
 
 
-def columns(database: Database, table: sa.Table) -> dict[str, FoundColumn]:
-    """The table's columns by lower-case name, empty if there is no such table, or none that this user may see."""
+Columns = Mapping[str, FoundColumn]  # by lower-case name
+Found = Mapping[sa.Table, Columns]
+
+
+def columns(database: Database, *tables: sa.Table) -> Found:
+    """The columns of each table, none if there is no such table, or none that this user may see."""
     if database.dialect != "mssql":
-        return _reflected(database, table)
-    # INFORMATION_SCHEMA: SQLAlchemy's reflection doubles columns on some compatible servers.
-    try:
-        rows = _described(database, table, (*_ESSENTIAL, *_FURTHER))
-    except SQLAlchemyError:
-        rows = _described(database, table, _ESSENTIAL)
-    found = (_column(row) for row in rows)
-    return {column.name.lower(): column for column in found}
+        rows = database.rows(_reflected(tables))
+    else:
+        # INFORMATION_SCHEMA: SQLAlchemy's reflection doubles columns on some compatible servers.
+        try:
+            rows = _described(database, tables, (*_ESSENTIAL, *_FURTHER))
+        except SQLAlchemyError:
+            rows = _described(database, tables, _ESSENTIAL)
+    found: dict[str, dict[str, FoundColumn]] = {}
+    for row in rows:
+        found.setdefault(row["TABLE_NAME"].lower(), {})[row["COLUMN_NAME"].lower()] = _column(row)
+    return {table: found.get(table.name.lower(), {}) for table in tables}
 
 
-def _described(database: Database, table: sa.Table, names: Sequence[str]) -> list[Row]:
+def _described(database: Database, tables: Sequence[sa.Table], names: Sequence[str]) -> list[Row]:
     view = _view("COLUMNS", "TABLE_SCHEMA", "TABLE_NAME", *names)
-    return database.rows(sa.select(*(view.c[name] for name in names)).where(_of_table(view, table)))
+    of_tables = (view.c.TABLE_SCHEMA == (tables[0].schema or "dbo"), view.c.TABLE_NAME.in_([t.name for t in tables]))
+    return database.rows(sa.select(view.c.TABLE_NAME, *(view.c[name] for name in names)).where(*of_tables))
+
+
+def _reflected(tables: Sequence[sa.Table]) -> sa.Select[Any]:
+    """SQLite's answer under the names of INFORMATION_SCHEMA."""
+    master = sa.table("sqlite_master", *(sa.column(name, sa.String) for name in ("type", "name")))
+    info = sa.func.pragma_table_info(master.c.name).table_valued("name", "notnull").alias("info")
+    return (
+        sa.select(
+            master.c.name.label("TABLE_NAME"),
+            info.c.name.label("COLUMN_NAME"),
+            sa.case((info.c.notnull == 1, "NO"), else_="YES").label("IS_NULLABLE"),
+        )
+        .select_from(master.join(info, sa.true()))
+        .where(master.c.type.in_(["table", "view"]), master.c.name.collate("NOCASE").in_([t.name for t in tables]))
+    )
 
 
 def _column(row: Row) -> FoundColumn:
     nullable, digits = row.get("IS_NULLABLE"), row.get("DATETIME_PRECISION")
     return FoundColumn(
         name=row["COLUMN_NAME"],
-        type=row["DATA_TYPE"].lower(),
-        length=row["CHARACTER_MAXIMUM_LENGTH"],
+        type=row.get("DATA_TYPE", "").lower(),
+        length=row.get("CHARACTER_MAXIMUM_LENGTH"),
         nullable=None if nullable is None else str(nullable).strip().upper() == "YES",
         precision=row.get("NUMERIC_PRECISION"),
         scale=row.get("NUMERIC_SCALE") if digits is None else digits,
         collation=row.get("COLLATION_NAME") or "",
     )
-
-
-def _reflected(database: Database, table: sa.Table) -> dict[str, FoundColumn]:
-    def look(connection: sa.Connection) -> dict[str, FoundColumn]:
-        inspector = sa.inspect(connection)
-        if not inspector.has_table(table.name, schema=table.schema):
-            return {}
-        return {
-            column["name"].lower(): FoundColumn(name=column["name"], nullable=column["nullable"])
-            for column in inspector.get_columns(table.name, schema=table.schema)
-        }
-
-    return database.reading(look)
 
 
 # ---- indexes, CHECKs, triggers ------------------------------------------------------------------------

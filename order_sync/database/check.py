@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex
 
 from order_sync.database import catalog, ddl, rights
-from order_sync.database.catalog import FoundCheck, FoundColumn
+from order_sync.database.catalog import Found, FoundCheck, FoundColumn
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.ddl import DIALECTS, Alteration
 from order_sync.database.fit import is_case_sensitive, misfits
@@ -33,8 +33,6 @@ from order_sync.database.tables import LEADING, NOT_NEEDED, Tables, is_only_mapp
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.states import Action, State
 
-Found = Mapping[sa.Table, Mapping[str, FoundColumn]]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -51,7 +49,7 @@ class Finding:
 
 def inspect(database: Database, tables: Tables) -> list[Finding]:
     """Everything that does not fit, in one go: table by table, and then the rights. Empty when order_sync can work."""
-    found = {table: catalog.columns(database, table) for table in (*tables.site, *tables.ours)}
+    found = catalog.columns(database, *tables.site, *tables.ours)
     findings = _version_findings(database, tables)
     to_come = {table for step in pending(database, tables) for table in step.creates(tables)}
     for table, there in found.items():
@@ -67,20 +65,21 @@ def inspect(database: Database, tables: Tables) -> list[Finding]:
     return findings + _rights_findings(database, tables, found)
 
 
-def missing(database: Database, tables: Tables) -> list[Finding]:
+def missing(database: Database, tables: Tables, found: Found | None = None) -> list[Finding]:
     """The tables, columns and rights that are not there: what every run makes sure of before it begins."""
-    found = {table: catalog.columns(database, table) for table in (*tables.site, *tables.ours)}
+    found = found or catalog.columns(database, *tables.site, *tables.ours)
     findings = [finding for table, there in found.items() for finding in _missing(table, there, database.dialect)]
     closed = _rights_findings(database, tables, found, only="SELECT" if database.read_only else "")
     return findings + [finding for finding in closed if finding.blocks]
 
 
-def check_tables(database: Database, tables: Tables) -> None:
-    """Raises ConfigurationError that names everything in the way; `order-sync db check` says more."""
+def check_tables(database: Database, tables: Tables) -> Found:
+    """The tables' columns. Raises ConfigurationError that names everything in the way; `db check` says more."""
     database.check_reachable()
-    check_version(database, tables)
-    problems = missing(database, tables)
-    if problems and not any(catalog.columns(database, table) for table in (*tables.site, *tables.ours)):
+    found = catalog.columns(database, *tables.site, *tables.ours)
+    check_version(database, tables, found)
+    problems = missing(database, tables, found)
+    if problems and not any(found.values()):
         unseen = ", or this user has no right on them" if database.dialect == "mssql" else ""
         raise ConfigurationError(
             f"The database {database.shown} has none of the tables{unseen}. Are ORDER_SYNC_DATABASE_URL and "
@@ -91,6 +90,7 @@ def check_tables(database: Database, tables: Tables) -> None:
             "The database is not ready: " + "; ".join(str(problem) for problem in problems) + ". "
             "`order-sync db check` prints the statements to run."
         )
+    return found
 
 
 def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
@@ -103,13 +103,14 @@ def create_all(database: WritableDatabase, tables: Tables) -> list[str]:
 
 
 def _create(database: WritableDatabase, tables: Tables) -> list[str]:
-    missing = [table for table in tables.metadata.sorted_tables if not catalog.columns(database, table)]
+    every = tables.metadata.sorted_tables
+    missing = [table for table, there in catalog.columns(database, *every).items() if not there]
 
     def create(connection: sa.Connection) -> None:
         for table in missing:
             table.create(connection, checkfirst=False)
         # A file that an earlier version made lacks the indexes that rows are found by now; the file is ours.
-        for table in tables.metadata.sorted_tables if database.dialect == "sqlite" else ():
+        for table in every if database.dialect == "sqlite" else ():
             for index in ddl.indexes(table, "sqlite"):
                 connection.execute(CreateIndex(index, if_not_exists=True))
         set_version(connection, database, tables, CURRENT)
@@ -117,7 +118,7 @@ def _create(database: WritableDatabase, tables: Tables) -> list[str]:
     try:
         database.transaction(create)
     except SQLAlchemyError:
-        if not any(catalog.columns(database, table) for table in missing):
+        if not any(catalog.columns(database, *missing).values()):
             raise
         # Somebody else has created some meanwhile, or all; or the answer to our own COMMIT was lost.
         return _create(database, tables)

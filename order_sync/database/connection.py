@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, wraps
 from pathlib import Path
+from threading import local
 from time import sleep
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
@@ -50,6 +51,7 @@ log = logging.getLogger("order_sync.orders")
 
 T = TypeVar("T")
 P = ParamSpec("P")
+R = TypeVar("R", bound="HasReader")
 S = TypeVar("S", bound="HasDatabase")
 Row = dict[str, Any]
 
@@ -77,6 +79,7 @@ class Database:
         """`access_token` is an Entra ID token for SQL Server, in place of a password."""
         self.url = _url(url)
         self._access_token = access_token
+        self._shared = local()  # the connection of `together`, one a thread
 
     @cached_property
     def engine(self) -> sa.Engine:
@@ -95,12 +98,27 @@ class Database:
 
     def reading(self, work: Callable[[sa.Connection], T]) -> T:
         """`work` on a connection for SELECTs, which is tried again as a whole after a transient error."""
+        shared = getattr(self._shared, "connection", None)
+        if shared is not None:
+            return work(shared)
 
         def once() -> T:
             with self.read() as connection:
                 return work(connection)
 
         return retrying()(once)
+
+    def together(self, work: Callable[[], T]) -> T:
+        """All reads of `work` in one transaction, tried again as a whole. What `work` writes, it would not see."""
+
+        def once(connection: sa.Connection) -> T:
+            outer, self._shared.connection = getattr(self._shared, "connection", None), connection
+            try:
+                return work()
+            finally:
+                self._shared.connection = outer
+
+        return self.reading(once)
 
     def rows(self, *queries: sa.Executable) -> list[Row]:
         """All rows of the queries, one after the other, by column name."""
@@ -191,9 +209,24 @@ class WritableDatabase(Database):
         return retrying()(once)
 
 
+class HasReader(Protocol):
+    @property
+    def database(self) -> Database: ...
+
+
 class HasDatabase(Protocol):
     @property
     def _database(self) -> WritableDatabase: ...
+
+
+def in_one_read(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """A method that reads in one transaction, whatever it calls to read; see `Database.together`."""
+
+    @wraps(method)
+    def call(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.database.together(lambda: method(self, *args, **kwargs))
+
+    return cast("Callable[Concatenate[R, P], T]", call)
 
 
 def in_transaction(

@@ -31,7 +31,7 @@ from order_sync.database.conditions import (
     unsynced,
     waits,
 )
-from order_sync.database.connection import Database, Row, chunks
+from order_sync.database.connection import Database, Row, chunks, in_one_read
 from order_sync.database.customers import merged, spelling
 from order_sync.database.guid import canonical, loose_key
 from order_sync.database.tables import Tables
@@ -54,6 +54,25 @@ class Lease:
     rows: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unclear:
+    """Waiting rows that do not say clearly what they are, each as delta_uuid, record_uuid, customer, order_number.
+
+    `headers` and `lines` share their delta_uuid with another row, which only a table without a primary key can have.
+    `contradicting` has the first header of each order whose headers do not agree on what the order is, with a reason:
+    one of them would be lost if the newest counted.
+    """
+
+    headers: list[Row]
+    lines: list[Row]
+    contradicting: list[Row]
+
+    @property
+    def records(self) -> set[str]:
+        """The orders that no run takes up because of these rows."""
+        return {row["record_uuid"] for rows in (self.headers, self.lines, self.contradicting) for row in rows}
+
+
 class QueueCounts:
     """Counts the rows of the queue tables. Writes nothing."""
 
@@ -71,15 +90,15 @@ class QueueCounts:
 
     def leases(self) -> list[Lease]:
         """Who holds claimed rows now."""
-        h, line = self.tables.header_queue, self.tables.line_queue
+        claimed = (
+            sa.select(table.c.sync_run_id.label("run_id"), sa.func.count().label("rows"))
+            .where(is_claimed(table))
+            .group_by(table.c.sync_run_id)
+            for table in (self.tables.header_queue, self.tables.line_queue)
+        )
         held: Counter[str] = Counter()
-        for table in (h, line):
-            query = (
-                sa.select(table.c.sync_run_id, sa.func.count().label("rows"))
-                .where(is_claimed(table))
-                .group_by(table.c.sync_run_id)
-            )
-            held.update({row["sync_run_id"]: row["rows"] for row in self.database.rows(query)})
+        for row in self.database.rows(*claimed):
+            held[row["run_id"]] += row["rows"]
         return [Lease(run_id=run_id, rows=rows) for run_id, rows in sorted(held.items())]
 
     def stuck(self) -> list[Row]:
@@ -109,6 +128,7 @@ class QueueCounts:
             )
         return merged(found, add=["rows"], least="since")
 
+    @in_one_read
     def outcomes(self, run_id: str) -> list[Row]:
         """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id), oldest.
 
@@ -153,6 +173,7 @@ class QueueCounts:
         found = (row for some in chunks(records) for row in self.database.rows(query.where(h.c.record_uuid.in_(some))))
         return {row["record_uuid"]: row["number"] for row in found}
 
+    @in_one_read
     def errors(self, run_id: str | None = None) -> list[Row]:
         """Rows in ERROR (of one run, or all): table, customer, order_number, record_uuid, size, reason."""
         h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
@@ -224,6 +245,7 @@ class QueueCounts:
             .group_by(spelling(o.c[CUSTOMER]), of.c.state)
         )
 
+    @in_one_read
     def untouched(self) -> list[Row]:
         """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
         return [
@@ -246,28 +268,37 @@ class QueueCounts:
         tables = (self.tables.header_queue, self.tables.line_queue)
         return sum(self.database.count(sa.select(t.c.sync_state).where(waits(t), has_no_order(t))) for t in tables)
 
-    def contradicting(self) -> list[Row]:
-        """Waiting headers of one order that do not speak of the same order, the first of each with the reason.
+    @in_one_read
+    def unclear(self) -> Unclear:
+        """The waiting rows that share their key with another, or contradict another of the same order."""
+        h, line = self.tables.header_queue, self.tables.line_queue
+        several = {
+            "headers": twice(h.c.delta_uuid),
+            "lines": twice(line.c.delta_uuid),
+            "orders": twice(h.c.record_uuid).where(~has_no_order(h)),
+        }
+        keys: dict[str, list[str]] = {of: [] for of in several}
+        marked = (query.add_columns(sa.literal_column(f"'{of}'").label("of")) for of, query in several.items())
+        for row in self.database.rows(sa.union_all(*marked)):
+            keys[row["of"]].append(canonical(row["key"]))
+        return Unclear(
+            headers=self._doubled(h, keys["headers"]),
+            lines=self._doubled(line, keys["lines"]),
+            contradicting=self._contradicting(keys["orders"]),
+        )
 
-        As record_uuid, delta_uuid, customer, order_number, reason. One of them would be lost if the newest counted.
-        """
+    def _contradicting(self, records: list[str]) -> list[Row]:
         h = self.tables.header_queue
-        several = [canonical(key) for key in self.database.column(twice(h.c.record_uuid).where(~has_no_order(h)))]
         query = sa.select(
             h.c.record_uuid, h.c.delta_uuid, h.c[CUSTOMER].label("customer"), h.c[ORDER_NUMBER].label("order_number")
         ).order_by(h.c.created_at, h.c.delta_uuid)
         orders: dict[str, list[Row]] = {}
-        for some in chunks(several):
+        for some in chunks(records):
             for row in self.database.rows(query.where(of_each_row(waits(h)), h.c.record_uuid.in_(some))):
                 orders.setdefault(row["record_uuid"], []).append(row)
         return [rows[0] | {"reason": reason} for rows in orders.values() if (reason := _contradiction(rows))]
 
-    def doubled(self, table: sa.Table) -> list[Row]:
-        """Waiting rows that share their delta_uuid, which only a table without a primary key can have.
-
-        As delta_uuid, record_uuid, customer and order_number (None for lines).
-        """
-        keys = [canonical(key) for key in self.database.column(twice(table.c.delta_uuid))]
+    def _doubled(self, table: sa.Table, keys: list[str]) -> list[Row]:
         names = {"customer": CUSTOMER, "order_number": ORDER_NUMBER}
         columns = [table.c[name].label(label) for label, name in names.items() if name in table.c]
         query = sa.select(table.c.delta_uuid, table.c.record_uuid, *columns).where(waits(table))

@@ -28,7 +28,7 @@ from order_sync.database.conditions import (
     waits,
 )
 from order_sync.database.connection import Row, chunks
-from order_sync.database.counts import QueueCounts
+from order_sync.database.counts import QueueCounts, Unclear
 from order_sync.database.guid import is_uuid, loose_key
 from order_sync.database.unreadable import shown
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
@@ -142,7 +142,10 @@ def held_orders(
     `over` names runs that have ended: what they hold is free. With `own_run` the question is that of a run that is
     about to make its orders SYNCED: what it holds itself is no reason, what any other holds is.
     """
-    look = _Look(reader, over, own_run)
+    return reader.database.together(lambda: _held_orders(_Look(reader, over, own_run), records))
+
+
+def _held_orders(look: _Look, records: Collection[str] | None) -> list[HeldOrder]:
     found: dict[tuple[str | None, str | None], HeldOrder] = {}
     for chunk in [None] if records is None else chunks(records):
         for held in look.at(chunk):
@@ -177,21 +180,18 @@ class _Look:
         for kind, table in (("header", self._tables.header_queue), ("line", self._tables.line_queue)):
             for row in self._rows(self._odd(table, records)):
                 yield self._held(kind, row)
-            for row in self._doubled[kind]:
+            for row in self._unclear.headers if kind == "header" else self._unclear.lines:
                 if records is None or row["record_uuid"] in records:
                     of = f"delta_uuid {row['delta_uuid']} of one of its {kind}s"
                     yield _held(row, Cause.NO_KEY, f"{of} is that of another row, too: correct it")
-        for row in self._reader.contradicting():
+        for row in self._unclear.contradicting:
             if records is None or row["record_uuid"] in records:
                 yield _held(row, Cause.CONTRADICTION, row["reason"])
         yield from self._without_header(records)
 
     @cached_property
-    def _doubled(self) -> dict[str, list[Row]]:
-        return {
-            "header": self._reader.doubled(self._tables.header_queue),
-            "line": self._reader.doubled(self._tables.line_queue),
-        }
+    def _unclear(self) -> Unclear:
+        return self._reader.unclear()
 
     def _odd(self, table: sa.Table, records: list[str] | None) -> sa.Select[Any]:
         """The rows that hold their order, each with the first cause that it is of: all of them in one pass."""

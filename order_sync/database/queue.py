@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.conditions import created, is_of_run, is_open
-from order_sync.database.connection import Row, chunks
+from order_sync.database.connection import Row, chunks, in_one_read
 from order_sync.database.counts import QueueCounts
 from order_sync.database.customers import spelling
 from order_sync.database.guid import uuid_key
@@ -44,6 +44,7 @@ class QueueReader(QueueCounts):
 
     # ---- what can be claimed ----------------------------------------------------------------------
 
+    @in_one_read
     def claimable_headers(self, over: Collection[str] = ()) -> list[Row]:
         """Headers that a run may claim, oldest first, as delta_uuid, record_uuid, customer, order, created_at.
 
@@ -59,12 +60,13 @@ class QueueReader(QueueCounts):
         tables = (self.tables.header_queue, self.tables.line_queue)
         return any(self.database.column(sa.select(t.c.sync_state).where(is_open(t)).limit(1)) for t in tables)
 
+    @in_one_read
     def due(self, over: Collection[str] = ()) -> Due:
         """What waits for a run, without a look at each row here: hundreds of thousands may wait."""
-        free = self.claimable(over)
-        headers, lines = self._counted(self.tables.header_queue, free.headers()), list[Row]()
+        free, unclear = self.claimable(over), self.unclear().records
+        headers, lines = self._counted(self.tables.header_queue, free.headers(), unclear), list[Row]()
         if not headers:
-            lines = self._counted(self.tables.line_queue, free.late_lines())
+            lines = self._counted(self.tables.line_queue, free.late_lines(), unclear)
         found = [*headers, *lines]
         return Due(
             headers=sum(row["rows"] for row in headers),
@@ -74,9 +76,9 @@ class QueueReader(QueueCounts):
             customers=tuple(row["customer"] for row in found),
         )
 
-    def _counted(self, table: sa.Table, query: sa.Select[Any]) -> list[Row]:
+    def _counted(self, table: sa.Table, query: sa.Select[Any], unclear: Collection[str]) -> list[Row]:
         """Claimable rows by customer: customer, rows, newest. Without those that are unclear."""
-        for some in chunks(self._unclear(table)):
+        for some in chunks(unclear):
             query = query.where(table.c.record_uuid.not_in(some))
         rows = query.subquery()
         counted = sa.select(
@@ -89,6 +91,7 @@ class QueueReader(QueueCounts):
     def count_claimable_headers(self, over: Collection[str] = ()) -> int:
         return self.database.count(self.claimable(over).headers())
 
+    @in_one_read
     def claimable_lines(self, over: Collection[str] = ()) -> list[Row]:
         """Lines that a run may claim, oldest first.
 
@@ -107,13 +110,8 @@ class QueueReader(QueueCounts):
     def _in_order(self, rows: list[Row]) -> list[Row]:
         """Oldest first, without orders of which two rows share a key or headers contradict each other."""
         rows.sort(key=lambda row: row["created_at"])  # as it was read: text that is no time sorts as text in SQLite
-        unclear = self._unclear(self.tables.header_queue, self.tables.line_queue)
+        unclear = self.unclear().records
         return [row for row in rows if row["record_uuid"] not in unclear] if unclear else rows
-
-    def _unclear(self, *tables: sa.Table) -> set[str]:
-        """Orders of which rows in these tables share a key, or whose headers contradict each other."""
-        doubled = {row["record_uuid"] for table in tables for row in self.doubled(table)}
-        return doubled | {row["record_uuid"] for row in self.contradicting()}
 
     # ---- what a run has claimed -------------------------------------------------------------------
 
@@ -211,6 +209,7 @@ class QueueReader(QueueCounts):
         )
         return self.database.rows(query)
 
+    @in_one_read
     def run_records(self, run_id: str) -> list[Row]:
         """What a run still holds, by record_uuid and kind of row, oldest first.
 

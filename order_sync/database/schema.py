@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from order_sync.database import catalog, ddl
+from order_sync.database.catalog import Found
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.own_tables import VERSION
 from order_sync.database.sql_server import is_transient
@@ -47,25 +48,25 @@ STEPS = (
 CURRENT = VERSION
 
 
-def version_of(database: Database, tables: Tables) -> int | None:
-    """The version of the tables; None if there are none."""
+def version_of(database: Database, tables: Tables, found: Found | None = None) -> int | None:
+    """The version of the tables; None if there are none. `found` is what `catalog.columns` said of all of them."""
     versions = tables.schema_versions
-    if catalog.columns(database, versions):
+    columns = found or catalog.columns(database, *tables.ours)
+    if columns[versions]:
         try:
-            found = database.column(sa.select(versions.c.version).order_by(versions.c.version.desc()))
+            rows = database.column(sa.select(versions.c.version).order_by(versions.c.version.desc()))
         except SQLAlchemyError as error:
             if is_transient(error):
                 raise
             return CURRENT  # this user has no right to read it, which the look at the rights reports
-        if found:
-            return int(found[0])
-    others = (table for table in tables.ours if table is not versions)
-    return FIRST if any(catalog.columns(database, table) for table in others) else None
+        if rows:
+            return int(rows[0])
+    return FIRST if any(columns[table] for table in tables.ours if table is not versions) else None
 
 
-def check_version(database: Database, tables: Tables) -> None:
+def check_version(database: Database, tables: Tables, found: Found | None = None) -> None:
     """Raises ConfigurationError if the tables are of another version than this program's."""
-    if problem := mismatch(database, tables, version_of(database, tables)):
+    if problem := mismatch(database, tables, version_of(database, tables, found)):
         raise ConfigurationError(f"{tables.schema_versions.fullname}: {problem}.")
 
 
@@ -148,7 +149,7 @@ def _take(database: WritableDatabase, tables: Tables, step: Step) -> None:
 def _lacking(database: Database, table: sa.Table) -> list[CreateTable | CreateIndex]:
     """What creates the table with its indexes, or the indexes that it lacks."""
     indexes = ddl.indexes(table, database.dialect)
-    if not catalog.columns(database, table):
+    if not catalog.columns(database, table)[table]:
         return [CreateTable(table), *map(CreateIndex, indexes)]
     try:
         there = catalog.indexed(database, table)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from order_sync.database import catalog
+from order_sync.database.catalog import Found
 from order_sync.database.connection import Database
 from order_sync.database.tables import NOT_NEEDED, QUEUE_SOURCES, WRITTEN, Tables, is_only_mapped
 from order_sync.orders.errors import ConfigurationError
@@ -17,12 +18,14 @@ from order_sync.orders.mapping import ColumnMapping, UnknownSource
 from order_sync.orders.nearest import did_you_mean
 
 
-def unknown_sources(database: Database, tables: Tables, mapping: ColumnMapping) -> list[UnknownSource]:
+def unknown_sources(
+    database: Database, tables: Tables, mapping: ColumnMapping, found: Found | None = None
+) -> list[UnknownSource]:
     """Each once for items and once for each rule of a board, in the order of the mapping."""
     named: dict[tuple[str, int | None], None] = {}
     named |= {(column.source, None): None for column in mapping.items.columns}
     named |= {(source, rule.id): None for rule in mapping.boards for source in rule.conditions}
-    reasons = _Reasons(database, tables)
+    reasons = _Reasons(tables, found or catalog.columns(database, tables.header_queue, tables.orders))
     return [
         UnknownSource(source=source, board=board, reason=reason)
         for source, board in named
@@ -30,9 +33,11 @@ def unknown_sources(database: Database, tables: Tables, mapping: ColumnMapping) 
     ]
 
 
-def check_sources(database: Database, tables: Tables, mapping: ColumnMapping, file: Path | str) -> None:
-    """Raises ConfigurationError that names every unknown source. The tables must be there; see `check_tables`."""
-    unknown = unknown_sources(database, tables, mapping)
+def check_sources(
+    database: Database, tables: Tables, mapping: ColumnMapping, file: Path | str, found: Found | None = None
+) -> None:
+    """Raises ConfigurationError that names every unknown source. `found` is what `check_tables` has read of them."""
+    unknown = unknown_sources(database, tables, mapping, found)
     if unknown:
         raise ConfigurationError(
             f"The mapping {file} does not fit the tables: {'; '.join(map(str, unknown))}. "
@@ -50,10 +55,10 @@ def only_mapped(tables: Tables) -> list[str]:
 class _Reasons:
     """Why a source is none, by what the two tables have."""
 
-    def __init__(self, database: Database, tables: Tables) -> None:
+    def __init__(self, tables: Tables, found: Found) -> None:
         self._tables = tables
-        self._in_queue = catalog.columns(database, tables.header_queue)
-        self._in_orders = catalog.columns(database, tables.orders)
+        self._in_queue = found[tables.header_queue]
+        self._in_orders = found[tables.orders]
 
     def of(self, source: str, *, in_rule: bool) -> str:
         """Empty if the column is read."""

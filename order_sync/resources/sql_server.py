@@ -81,8 +81,8 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
 
     def check(self) -> None:
         """Raises ConfigurationError if the mapping, the database or its tables will not do."""
-        check_tables(self.database, self.tables)
-        check_sources(self.database, self.tables, self.mapping, self.mapping_file)
+        found = check_tables(self.database, self.tables)
+        check_sources(self.database, self.tables, self.mapping, self.mapping_file, found)
 
     @contextmanager
     def looking(self) -> Iterator[QueueReader]:

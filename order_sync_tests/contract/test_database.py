@@ -131,9 +131,10 @@ def test_complete_tables_lack_nothing(site: Site) -> None:
     assert missing(site.database, site.tables) == []
     check_tables(site.database, site.tables)
     assert create_all(site.database, site.tables) == []  # again is no harm
-    found = columns(site.database, site.tables.orders)
-    assert found["eta customer warehouse date"].name == "ETA CUSTOMER WAREHOUSE DATE"
-    assert columns(site.database, sa.Table("NO SUCH", sa.MetaData(schema=site.tables.orders.schema))) == {}
+    nowhere = sa.Table("NO SUCH", sa.MetaData(schema=site.tables.orders.schema))
+    found = columns(site.database, site.tables.orders, nowhere)
+    assert found[site.tables.orders]["eta customer warehouse date"].name == "ETA CUSTOMER WAREHOUSE DATE"
+    assert found[nowhere] == {}
 
 
 def test_every_missing_table_and_column_is_named(site: Site) -> None:

@@ -83,7 +83,7 @@ READS: dict[str, Callable[[Site, SampleOrders], object]] = {
     "entries_in_doubt": lambda site, order: len(entries_in_doubt(site.database, site.tables, BOARD)),
     "recent_imports": lambda site, order: recent_imports(site.database, site.tables, timedelta(hours=1)),
     "known_groups": lambda site, order: known_groups(site.database, site.tables, BOARD),
-    "columns": lambda site, order: catalog.columns(site.database, site.tables.orders),
+    "columns": lambda site, order: catalog.columns(site.database, site.tables.orders)[site.tables.orders],
     "indexes": lambda site, order: catalog.indexed(site.database, site.tables.orders),
     "checks": lambda site, order: catalog.checks(site.database, site.tables.orders, "sync_state"),
     "report": lambda site, order: make_report(site.database, site.tables, Links(boards={})).customers,

@@ -51,7 +51,7 @@ def definitions(site: Site) -> dict[str, Any]:
     """The site's tables as the database has them."""
     database = site.database
     found: dict[str, Any] = {
-        t.name: (catalog.columns(database, t), catalog.indexed(database, t)) for t in site.tables.site
+        t.name: (catalog.columns(database, t)[t], catalog.indexed(database, t)) for t in site.tables.site
     }
     if database.dialect == "sqlite":
         names = [table.name for table in site.tables.site]
@@ -145,7 +145,7 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(first_version: Site) -> Non
     with pytest.raises(ZeroDivisionError):
         schema.upgrade(site.database, site.tables)
     event.remove(site.database.engine, "before_cursor_execute", fail)
-    assert catalog.columns(site.database, site.tables.items) == {}
+    assert catalog.columns(site.database, site.tables.items) == {site.tables.items: {}}
     schema.upgrade(site.database, site.tables)
 
 

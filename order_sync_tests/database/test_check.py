@@ -322,9 +322,10 @@ class DescribedServer(WritableDatabase):
                     yield {"CONSTRAINT_NAME": name, "CHECK_CLAUSE": clause}
         else:
             assert "[INFORMATION_SCHEMA].[COLUMNS]" in text
-            (table,) = (t for t in ALL_TABLES if t.name in values)
-            for found in (catalog.columns if table is QUEUE else designed(table)).values():
-                yield {name: value for name, value in row_of(found).items() if f"[{name}]" in text}
+            for table in (t for t in ALL_TABLES if t.name in values):
+                for found in (catalog.columns if table is QUEUE else designed(table)).values():
+                    row = row_of(found) | {"TABLE_NAME": table.name}
+                    yield {name: value for name, value in row.items() if f"[{name}]" in text}
 
 
 ALL_TABLES = (*TABLES.site, *TABLES.ours)

@@ -16,17 +16,13 @@ WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR
 FROM [ORDER_LIST_DELTA] AS newer
 WHERE newer.record_uuid = [ORDER_LIST_DELTA].record_uuid AND (newer.sync_state < ? OR newer.sync_state > ? OR (newer.sync_state IS NULL)) AND (newer.sync_state IN (?, ?) OR (newer.sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim(newer.sync_state))) IN (?, ?)) AND (newer.action_type IN (?) OR (newer.action_type NOT IN (?, ?)) AND upper(ltrim(rtrim(newer.action_type))) IN (?)) AND (coalesce(newer.created_at, ?) > coalesce([ORDER_LIST_DELTA].created_at, ?) OR coalesce(newer.created_at, ?) = coalesce([ORDER_LIST_DELTA].created_at, ?) AND newer.delta_uuid > [ORDER_LIST_DELTA].delta_uuid))) THEN ? ELSE ? END ELSE ? END = ?) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) AND blocked.record_key IS NULL ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
 
-SELECT [ORDER_LIST_DELTA].delta_uuid AS [key]
+SELECT [ORDER_LIST_DELTA].delta_uuid AS [key], 'headers' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_DELTA].delta_uuid
-HAVING count(*) > ?;
-
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key]
+HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key], 'lines' AS [of]
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_LINES_DELTA].delta_uuid
-HAVING count(*) > ?;
-
-SELECT [ORDER_LIST_DELTA].record_uuid AS [key]
+HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_DELTA].record_uuid AS [key], 'orders' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) GROUP BY [ORDER_LIST_DELTA].record_uuid
 HAVING count(*) > ?;

@@ -16,17 +16,13 @@ WHERE newer.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND newer.line_uu
 FROM [ORDER_LIST_DELTA] AS of_order
 WHERE of_order.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND (of_order.sync_state < ? OR of_order.sync_state > ? OR (of_order.sync_state IS NULL)) AND (of_order.sync_state IN (?, ...) OR (of_order.sync_state NOT IN (?)) AND upper(ltrim(rtrim(of_order.sync_state))) IN (?, ...)) AND (of_order.action_type IN (?) OR (of_order.action_type NOT IN (?, ?)) AND upper(ltrim(rtrim(of_order.action_type))) IN (?)))) OR [ORDER_LIST].monday_item_id IS NOT NULL) ORDER BY [ORDER_LIST_LINES_DELTA].created_at, [ORDER_LIST_LINES_DELTA].delta_uuid;
 
-SELECT [ORDER_LIST_DELTA].delta_uuid AS [key]
+SELECT [ORDER_LIST_DELTA].delta_uuid AS [key], 'headers' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_DELTA].delta_uuid
-HAVING count(*) > ?;
-
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key]
+HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key], 'lines' AS [of]
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_LINES_DELTA].delta_uuid
-HAVING count(*) > ?;
-
-SELECT [ORDER_LIST_DELTA].record_uuid AS [key]
+HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_DELTA].record_uuid AS [key], 'orders' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) GROUP BY [ORDER_LIST_DELTA].record_uuid
 HAVING count(*) > ?;

@@ -1,9 +1,10 @@
-SELECT [ORDER_LIST_DELTA].delta_uuid AS [key]
+SELECT [ORDER_LIST_DELTA].delta_uuid AS [key], 'headers' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_DELTA].delta_uuid
-HAVING count(*) > ?;
-
-SELECT [ORDER_LIST_DELTA].record_uuid AS [key]
+HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key], 'lines' AS [of]
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_LINES_DELTA].delta_uuid
+HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_DELTA].record_uuid AS [key], 'orders' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) GROUP BY [ORDER_LIST_DELTA].record_uuid
 HAVING count(*) > ?;
@@ -26,11 +27,6 @@ WHERE blocking.sync_state = ? AND blocking.sync_run_id > ? AND (blocking.sync_ru
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ...) OR coalesce(upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))), ?) != ?) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND (upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) = ? OR upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) = ? AND ([ORDER_LIST_DELTA].sync_run_id IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_DELTA].sync_attempted_at < ? OR [ORDER_LIST_DELTA].sync_attempted_at > ? OR [ORDER_LIST_DELTA].sync_run_id IN (NULL) AND (1 != 1)) OR CASE WHEN (upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) = ?) THEN CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS newer
 WHERE newer.record_uuid = [ORDER_LIST_DELTA].record_uuid AND (newer.sync_state < ? OR newer.sync_state > ? OR (newer.sync_state IS NULL)) AND (newer.sync_state IN (?, ?) OR (newer.sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim(newer.sync_state))) IN (?, ?)) AND (newer.action_type IN (?) OR (newer.action_type NOT IN (?, ?)) AND upper(ltrim(rtrim(newer.action_type))) IN (?)) AND (coalesce(newer.created_at, ?) > coalesce([ORDER_LIST_DELTA].created_at, ?) OR coalesce(newer.created_at, ?) = coalesce([ORDER_LIST_DELTA].created_at, ?) AND newer.delta_uuid > [ORDER_LIST_DELTA].delta_uuid))) THEN ? ELSE ? END ELSE ? END = ?) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) AND blocked.record_key IS NULL) AS anon_1 GROUP BY CAST(anon_1.customer AS VARBINARY(8000));
-
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key]
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_LINES_DELTA].delta_uuid
-HAVING count(*) > ?;
 
 SELECT max(anon_1.customer) AS customer, count(*) AS rows, max(anon_1.created_at) AS newest
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid AS line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid AS record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AS created_at, CASE WHEN (EXISTS (SELECT *

@@ -8,19 +8,24 @@ FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ...) OR coalesce(upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))), ?) != ?)) AS anon_1
 WHERE anon_1.cause IS NOT NULL;
 
-SELECT [ORDER_LIST_DELTA].delta_uuid AS [key]
+SELECT [ORDER_LIST_DELTA].delta_uuid AS [key], 'headers' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_DELTA].delta_uuid
+HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key], 'lines' AS [of]
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_LINES_DELTA].delta_uuid
+HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_DELTA].record_uuid AS [key], 'orders' AS [of]
+FROM [ORDER_LIST_DELTA]
+WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) GROUP BY [ORDER_LIST_DELTA].record_uuid
 HAVING count(*) > ?;
 
 SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND [ORDER_LIST_DELTA].delta_uuid IN (?);
 
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS [key]
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_LINES_DELTA].delta_uuid
-HAVING count(*) > ?;
+SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number
+FROM [ORDER_LIST_DELTA]
+WHERE CASE WHEN (([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?))) THEN ? ELSE ? END = ? AND [ORDER_LIST_DELTA].record_uuid IN (?) ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
 
 SELECT anon_1.record_uuid, anon_1.delta_uuid, anon_1.line_uuid, anon_1.customer, anon_1.order_number, anon_1.sync_state, anon_1.action_type, anon_1.sync_error_message, anon_1.sync_run_id, anon_1.cause
 FROM (SELECT [ORDER_LIST_LINES_DELTA].record_uuid AS record_uuid, [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid AS line_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, [ORDER_LIST_LINES_DELTA].sync_state AS sync_state, [ORDER_LIST_LINES_DELTA].action_type AS action_type, [ORDER_LIST_LINES_DELTA].sync_error_message AS sync_error_message, [ORDER_LIST_LINES_DELTA].sync_run_id AS sync_run_id, CASE WHEN (([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?))) THEN CASE WHEN ([ORDER_LIST_LINES_DELTA].record_uuid IS NULL OR 0 = 1) THEN ? WHEN ([ORDER_LIST_LINES_DELTA].delta_uuid IS NULL OR 0 = 1 OR [ORDER_LIST_LINES_DELTA].line_uuid IS NULL OR 0 = 1) THEN ? WHEN ([ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].sync_run_id > ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id NOT IN (NULL) OR (1 = 1)) AND [ORDER_LIST_LINES_DELTA].sync_attempted_at BETWEEN ? AND ?) THEN ? END WHEN ([ORDER_LIST_LINES_DELTA].sync_state IS NULL OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ...)) AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) NOT IN (?, ...))) THEN ? WHEN ([ORDER_LIST_LINES_DELTA].action_type IS NULL OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ...)) AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) NOT IN (?, ...))) THEN ? WHEN (([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ...)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) AND NOT (EXISTS (SELECT *
@@ -29,15 +34,6 @@ WHERE newer.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND newer.line_uu
 FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
 WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ...) OR coalesce(upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))), ?) != ?)) AS anon_1
 WHERE anon_1.cause IS NOT NULL;
-
-SELECT [ORDER_LIST_DELTA].record_uuid AS [key]
-FROM [ORDER_LIST_DELTA]
-WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) GROUP BY [ORDER_LIST_DELTA].record_uuid
-HAVING count(*) > ?;
-
-SELECT [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS order_number
-FROM [ORDER_LIST_DELTA]
-WHERE CASE WHEN (([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?))) THEN ? ELSE ? END = ? AND [ORDER_LIST_DELTA].record_uuid IN (?) ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
 
 SELECT anon_1.record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, CASE WHEN ([ORDER_LIST].record_uuid IS NULL) THEN ? ELSE ? END AS has_order, CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS was
