@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
-from order_sync.database.connection import WritableDatabase, chunks, in_transaction
+from order_sync.database.connection import WritableDatabase, chunks, in_one_read, in_transaction
 from order_sync.database.counts import ROUNDING
 from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
@@ -85,6 +85,7 @@ class OrderQueue(QueueReader):
                 return
             sleep(PAUSE)
 
+    @in_one_read
     def _others(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> dict[str, set[str]]:
         """Other runs by record_uuid, where they have rows of orders of which this run holds these."""
         holders = Holders(claimable=self.claimable(over), run_id=run_id)

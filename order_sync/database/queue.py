@@ -88,9 +88,6 @@ class QueueReader(QueueCounts):
         ).group_by(spelling(rows.c.customer))
         return sorted(self.database.rows(counted), key=lambda row: row["newest"])
 
-    def count_claimable_headers(self, over: Collection[str] = ()) -> int:
-        return self.database.count(self.claimable(over).headers())
-
     @in_one_read
     def claimable_lines(self, over: Collection[str] = ()) -> list[Row]:
         """Lines that a run may claim, oldest first.
@@ -103,9 +100,6 @@ class QueueReader(QueueCounts):
         for row in rows:
             row["late"] = bool(row["late"])
         return self._in_order(rows)
-
-    def count_claimable_lines(self, over: Collection[str] = ()) -> int:
-        return self.database.count(self.claimable(over).lines())
 
     def _in_order(self, rows: list[Row]) -> list[Row]:
         """Oldest first, without orders of which two rows share a key or headers contradict each other."""

@@ -84,6 +84,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._client is not None:
             self._client.__exit__(None, None, None)
+            tidy("Settling what is left of the complexity budget", self._budget.close, log.warning)
 
     # ---- loading ----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ In: frames of queue rows that ought to be claimed or SYNCED. Out: the rows that 
 Loading never depends on what a step kept in memory, so a run can be re-executed from any step.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -110,6 +110,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
     _run_id: str = PrivateAttr()
     _job_name: str = PrivateAttr()
     _lock: FileLock = PrivateAttr()
+    _ended: list[str] = PrivateAttr(default_factory=list)  # runs that hold rows although they have ended
+    _waiting: int = PrivateAttr(default=0)  # rows that the present step could claim
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
@@ -137,15 +139,24 @@ class QueueIOManager(dg.ConfigurableIOManager):
         name = context.asset_key.path[-1]
         queue = self._queue
         if name == "ORDER_LIST_DELTA":
-            return to_frame(queue.claimable_headers(self._over()), CLAIMABLE_HEADERS)
+            return self._claimable(queue.claimable_headers, CLAIMABLE_HEADERS)
         if name == "ORDER_LIST_LINES_DELTA":
-            return to_frame(queue.claimable_lines(self._over()), CLAIMABLE_LINES)
+            return self._claimable(queue.claimable_lines, CLAIMABLE_LINES)
         if name == "pending_headers":
             return to_frame(queue.claimed_headers(self._run_id), header_columns(queue))
         if name == "pending_lines":
             mapping = self.sql_server.mapping
             return lines_frame(queue.claimed_lines(self._run_id, sources=mapping.board_sources), queue, mapping)
         raise OrderSyncError(f"Asset {name} is not loaded through the queue IO manager.")
+
+    def _claimable(self, read: Callable[[list[str]], list[Row]], columns: list[str]) -> pd.DataFrame:
+        def look() -> list[Row]:
+            self._ended = self._over()
+            return read(self._ended)
+
+        rows = self._queue.database.together(look)
+        self._waiting = len(rows)
+        return to_frame(rows, columns)
 
     def _over(self) -> list[str]:
         """Runs that hold rows although they have ended."""
@@ -188,21 +199,19 @@ class QueueIOManager(dg.ConfigurableIOManager):
         let_go(obj)
 
     def _claim_headers(self, context: dg.OutputContext, delta_uuids: list[str]) -> None:
-        queue, over = self._queue, self._over()
+        queue = self._queue
         if nameless := queue.reject_without_order(self._run_id):
             rows = counted(nameless, "row names", "rows name")
             context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
-        waiting = queue.count_claimable_headers(over)
-        queue.claim_headers(self._run_id, delta_uuids, over)
-        for run_id in over:
+        queue.claim_headers(self._run_id, delta_uuids, self._ended)
+        for run_id in self._ended:
             # What this run does not want is nobody's any more.
             tidy(f"Releasing what run {run_id} held", partial(queue.release, run_id), context.log.warning)
-        claimed = queue.claimed_headers(self._run_id)
-        untouched = queue.untouched()
-        context.log.info(f"claimed {len(claimed)} of {waiting} waiting headers")
+        claimed, untouched = queue.database.together(lambda: (queue.claimed_headers(self._run_id), queue.untouched()))
+        context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting headers")
         context.log_event(
             dg.AssetMaterialization(
-                "ORDER_LIST_DELTA", description="Read by this run.", metadata={"waiting headers": waiting}
+                "ORDER_LIST_DELTA", description="Read by this run.", metadata={"waiting headers": self._waiting}
             )
         )
         context.add_output_metadata(
@@ -216,15 +225,14 @@ class QueueIOManager(dg.ConfigurableIOManager):
         )
 
     def _claim_lines(self, context: dg.OutputContext, delta_uuids: list[str], *, late: int) -> None:
-        queue, over = self._queue, self._over()
-        waiting = queue.count_claimable_lines(over)
-        queue.claim_lines(self._run_id, delta_uuids, over)
+        queue = self._queue
+        queue.claim_lines(self._run_id, delta_uuids, self._ended)
         shown = ["record_uuid", "line_uuid", "customer", "size_code", "qty"]
         claimed = queue.claimed_lines(self._run_id, *shown)
-        context.log.info(f"claimed {len(claimed)} of {waiting} waiting lines")
+        context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting lines")
         context.log_event(
             dg.AssetMaterialization(
-                "ORDER_LIST_LINES_DELTA", description="Read by this run.", metadata={"waiting lines": waiting}
+                "ORDER_LIST_LINES_DELTA", description="Read by this run.", metadata={"waiting lines": self._waiting}
             )
         )
         context.add_output_metadata(
@@ -255,7 +263,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         unsynced = [f"record_uuid {held.record_uuid} stays unsynced: {held.reason}" for held in left]
         log_first(context.log.warning, unsynced, IN_TRACE)
         known = {held.record_uuid for held in committed.held}
-        others = [held for held in held_orders(self._queue, over=self._over()) if held.record_uuid not in known]
+        held = self._queue.database.together(lambda: held_orders(self._queue, over=self._over()))
+        others = [order for order in held if order.record_uuid not in known]
         log_first(context.log.warning, [str(order) for order in unexpected(others)], "`order-sync status` lists them")
         if missed:
             context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")

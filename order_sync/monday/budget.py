@@ -118,6 +118,9 @@ class Budget:
     def share(self) -> None:
         """From now on every run of the account is to know; what only one process knows of has nobody to share with."""
 
+    def close(self) -> None:
+        """The process needs no more of it; what others ought to know is written."""
+
     def left(self, quota: float) -> float:
         """Points left as last known: the whole quota before the first answer and after the window has ended."""
         with self._lock:

@@ -1,13 +1,17 @@
 """The complexity budget of an account in ORDER_SYNC_BUDGETS: one row for all runs that share a token.
 
 In and out as for `Budget`, of which this is the shared kind. Leaves the database alone until it is shared.
+A run takes points from the row for several small requests at once and keeps what answers say until it takes more, so
+most requests do without the database. Whatever it has not written counts as spent: others wait rather than overdraw.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from math import ceil
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +19,22 @@ from sqlalchemy.exc import IntegrityError
 from order_sync.database.connection import WritableDatabase, in_transaction
 from order_sync.database.tables import Tables
 from order_sync.database.writes import lost
-from order_sync.monday.budget import NOTHING, UNTOLD_SECONDS, Budget, Leave, Told, Window, reserve, settle
+from order_sync.monday.budget import (
+    NOTHING,
+    UNKNOWN_QUOTA,
+    UNTOLD_SECONDS,
+    Budget,
+    Leave,
+    Told,
+    Window,
+    reserve,
+    settle,
+)
+
+AHEAD = 0.05  # of a minute's points: what a run takes beyond a smaller request; another run may lack it meanwhile
+NEWS_SECONDS = 10.0  # by which a minute ends sooner than its row says
+
+Answer = tuple[Leave, float, Told | None, float]  # of a request: its leave, its cost, what monday said, and when
 
 
 class AccountBudget(Budget):
@@ -39,6 +58,8 @@ class AccountBudget(Budget):
         self._account = account
         self._clock_speed = clock_speed
         self._shared = False
+        self._ahead = NOTHING  # points taken from the row and not yet given to a request
+        self._answers: list[Answer] = []  # which the row does not know yet
 
     def share(self) -> None:
         self._shared = True
@@ -46,21 +67,57 @@ class AccountBudget(Budget):
     def reserve(self, each: float, rows: int, quota: float, *, whole: bool = False) -> Leave:
         if not self._shared:
             return super().reserve(each, rows, quota, whole=whole)
-        leave = NOTHING
+        with self._lock:
+            if leave := self._given(each, rows):
+                return leave
+            answers = self._take_answers()
+        leave = ahead = NOTHING
 
-        def take(window: Window | None) -> Window | None:
-            nonlocal leave
-            window, leave = reserve(window, each, rows, quota, whole=whole)
+        def take(window: Window | None) -> Window:
+            nonlocal leave, ahead
+            window, leave = reserve(_settled(window, answers, self._now()), each, rows, quota, whole=whole)
+            window, ahead = _taken_ahead(window, quota * AHEAD - leave.points if leave.rows else 0.0, quota)
             return window
 
         self._change(take)
+        with self._lock:
+            self._answers = [*self._take_ahead(), *self._answers]  # another thread may have taken some meanwhile
+            self._ahead = ahead
         return leave
 
     def settle(self, leave: Leave, cost: float, told: Told | None) -> None:
-        if self._shared:
-            self._change(lambda window: settle(window, leave, cost, told))
-        else:
+        if not self._shared:
             super().settle(leave, cost, told)
+            return
+        with self._lock:
+            self._answers.append((leave, cost, told, self._now()))
+            known = self._current()
+        if told and (known is None or told.left < known.left or told.ends_in < known.ends_in - NEWS_SECONDS):
+            self.close()  # every run should know at once
+
+    def close(self) -> None:
+        with self._lock:
+            answers = self._take_answers()
+        if answers:
+            self._change(lambda window: _settled(window, answers, self._now()))
+
+    def _given(self, each: float, rows: int) -> Leave | None:
+        """Leave from what was taken ahead, if that is enough and its minute goes on."""
+        points, window = float(ceil(each * rows)), self._current()
+        if window is None or window.ends_in <= 0 or points > self._ahead.points:
+            return None
+        leave = replace(self._ahead, rows=rows, points=points, others=self._ahead.others - points)
+        self._ahead = replace(self._ahead, points=self._ahead.points - points)
+        return leave
+
+    def _take_answers(self) -> list[Answer]:
+        """What the row is to know: what was taken ahead and not needed, and then the answers so far."""
+        answers, self._answers = [*self._take_ahead(), *self._answers], []
+        return answers
+
+    def _take_ahead(self) -> list[Answer]:
+        ahead, self._ahead = self._ahead, NOTHING
+        return [(replace(ahead, rows=1), 0.0, None, self._now())] if ahead.points else []
 
     def _change(self, change: Callable[[Window | None], Window | None]) -> None:
         while True:
@@ -107,3 +164,22 @@ class AccountBudget(Budget):
         kept = connection.execute(sa.select(budgets.c.revision, budgets.c.points_left).where(mine)).one()
         if (kept.revision, kept.points_left) != (row.revision, values["points_left"]):
             raise lost("another run had changed the account's budget")
+
+
+def _settled(window: Window | None, answers: Sequence[Answer], now: float) -> Window | None:
+    """The window after these answers, of which each came some time ago."""
+    for leave, cost, told, at in answers:
+        if told is not None:
+            told = replace(told, ends_in=told.ends_in - (now - at), sent_ago=told.sent_ago + (now - at))
+        window = settle(window, leave, cost, told if told and told.ends_in > 0 else None)
+    return window
+
+
+def _taken_ahead(window: Window, points: float, quota: float) -> tuple[Window, Leave]:
+    """The window without so many points, or what it has of them, and leave for them; none of an unknown quota."""
+    points = float(int(min(points, window.left)))
+    if points <= 0 or quota >= UNKNOWN_QUOTA:
+        return window, NOTHING
+    in_flight, taken = window.in_flight + points, window.taken + points
+    window = replace(window, left=window.left - points, in_flight=in_flight, taken=taken)
+    return window, Leave(rows=0, points=points, others=in_flight, taken=taken)

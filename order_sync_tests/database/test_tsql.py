@@ -146,8 +146,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "claimable_lines": queue.claimable_lines,
         "has_open_rows": queue.has_open_rows,
         "due": lambda: queue.due(["run-8"]),
-        "count_claimable_headers": queue.count_claimable_headers,
-        "count_claimable_lines": queue.count_claimable_lines,
         "claim_headers": lambda: queue.claim_headers("run-1", item_ids),
         "claim_lines": lambda: queue.claim_lines("run-1", subitem_ids),
         "claimed_headers": lambda: queue.claimed_headers("run-1"),
