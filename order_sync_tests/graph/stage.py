@@ -115,7 +115,7 @@ class Stage:
         if self.record:
             yield self.record
         else:
-            with dg.DagsterInstance.get() as instance:
+            with launch.dagster_instance(self.settings.home) as instance:  # not while a process makes its tables
                 yield instance
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[Row]:
