@@ -241,10 +241,15 @@ def _asked(context: dg.AssetCheckExecutionContext, checks: Sequence[Question[F]]
     return [check for check in checks if check.spec.key in context.selected_asset_check_keys]
 
 
+def _answers(reader: QueueReader, facts: F, asked: Sequence[Question[F]]) -> list[dg.AssetCheckResult]:
+    """The answers that the tables give, all of one moment."""
+    return reader.database.together(lambda: [check.answer(facts, {}) for check in asked])
+
+
 @dg.multi_asset_check(specs=[check.spec for check in LEASES], can_subset=True)
 def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
     """Rows of dead runs that no run has claimed since."""
-    yield from (check.answer(sql_server.reader, {}) for check in _asked(context, LEASES))
+    yield from _answers(sql_server.reader, sql_server.reader, _asked(context, LEASES))
 
 
 @dg.multi_asset_check(specs=[check.spec for check in BEFORE_ITEMS], can_subset=True)
@@ -288,11 +293,13 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         """Compares the run's items on the boards with the queue tables, once the orders are SYNCED."""
         asked, mapping, reader, usage = _asked(context, ON_BOARD), sql_server.mapping, sql_server.reader, Usage()
         given = (reader.database, reader.tables, run_id := _run_id(context))
-        subitems = expected.run_subitems(*given)
+        subitems, orders = reader.database.together(
+            lambda: (expected.run_subitems(*given), list(expected.run_items(*given, mapping.board_sources)))
+        )
         # Items of earlier runs, which got late lines, may be in any group.
         late = (replace(row, key=row.record_uuid, monday_id=row.parent_id, parent_id=None) for row in subitems)
         items = {item.monday_id: (monday.board_id, item) for item in late}
-        for item, order in expected.run_items(*given, mapping.board_sources):
+        for item, order in orders:
             items[item.monday_id] = mapping.board_of(order, monday.board_id), item
         made = list(items.values())
         chosen = made if len(made) <= board_checks else Random(run_id).sample(made, board_checks)
@@ -315,7 +322,7 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
 def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
     """Checks of the run's rows, by the tables alone."""
     facts = AfterRun(reader=sql_server.reader, run_id=_run_id(context), instance=context.instance)
-    yield from (check.answer(facts, {}) for check in _asked(context, IN_TABLES))
+    yield from _answers(sql_server.reader, facts, _asked(context, IN_TABLES))
 
 
 def _groups(reader: QueueReader, board: Board, wanted: Collection[str]) -> list[Finding]:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
-from order_sync.database.connection import WritableDatabase, chunks, in_one_read, in_transaction
+from order_sync.database.connection import WritableDatabase, chunks, in_transaction
 from order_sync.database.counts import ROUNDING
 from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
@@ -50,9 +50,9 @@ class OrderQueue(QueueReader):
     def _claim(self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]) -> int:
         for chunk in chunks(wanted):
             self._take(table, run_id, chunk, over)
-        self._settle(table, run_id, wanted, over)
         # Read back, for a trigger may hide how many rows a statement changed.
-        return len(self._held(table, run_id).intersection(key.lower() for key in wanted))
+        held = self._settle(table, run_id, wanted, over)
+        return len(held.intersection(key.lower() for key in wanted))
 
     @in_transaction
     def _take(
@@ -73,19 +73,23 @@ class OrderQueue(QueueReader):
         not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
         expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
 
-    def _settle(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> None:
-        """Releases the orders of these rows that another run has rows of, too; see holders.py."""
+    def _settle(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> set[str]:
+        """Releases the orders of these rows that another run has rows of, too; see holders.py. Returns what is held."""
+
+        def look() -> tuple[dict[str, set[str]], set[str]]:
+            return self._others(table, run_id, keys, over), self._held(table, run_id)
+
         for looks_left in range(LOOKS, -1, -1):
-            others = self._others(table, run_id, keys, over)
+            others, held = self.database.together(look)
             verdicts = {record: verdict(run_id, runs, looks_left) for record, runs in others.items()}
             lost = [record for record, found in verdicts.items() if found is Verdict.RELEASE]
             for chunk in chunks(lost):
                 self._release_orders(run_id, chunk)
             if Verdict.LOOK_AGAIN not in verdicts.values():
-                return
+                return self._held(table, run_id) if lost else held
             sleep(PAUSE)
+        raise AssertionError("the last look decides")
 
-    @in_one_read
     def _others(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> dict[str, set[str]]:
         """Other runs by record_uuid, where they have rows of orders of which this run holds these."""
         holders = Holders(claimable=self.claimable(over), run_id=run_id)
@@ -170,11 +174,12 @@ class OrderQueue(QueueReader):
 
         Lines first: stopped half way, no header is free whose lines another run could not claim with it.
         """
-        h, line = self.tables.header_queue, self.tables.line_queue
+        tables = ((self.tables.line_queue, State.PENDING), (self.tables.header_queue, State.NEW))
+        held = self.database.together(lambda: [list(self._chunks(table, run_id)) for table, _ in tables])
         return sum(
             self._release(run_id, table, state, keys)
-            for table, state in ((line, State.PENDING), (h, State.NEW))
-            for keys in self._chunks(table, run_id)
+            for (table, state), of_table in zip(tables, held, strict=True)
+            for keys in of_table
         )
 
     @in_transaction

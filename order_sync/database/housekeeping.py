@@ -6,7 +6,7 @@ Never fails a run: what did not work is reported and left to the next one, and n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any, TypeVar
@@ -30,15 +30,14 @@ SECONDS = 20.0  # after which no further thousand is begun: a board is held mean
 def expire(database: WritableDatabase, tables: Tables, age: timedelta) -> int:
     """Deletes what is older from the log, and closed requests from the journal; returns how many rows."""
     log, journal = tables.log, tables.journal
+    resolved = [state for state in EntryState if state is not EntryState.OPEN]
     with database.read() as connection:
         before = database.now(connection) - age
+        closed = sa.and_(journal.c.state.in_(resolved), journal.c.closed_at < before)
+        expired = ((log.c.log_id, log.c.logged_at < before), (journal.c.idempotency_key, closed))
+        keys = {key: connection.execute(sa.select(key).where(old).limit(MOST)).scalars().all() for key, old in expired}
     until = monotonic() + SECONDS
-    resolved = [state for state in EntryState if state is not EntryState.OPEN]
-    closed = sa.and_(journal.c.state.in_(resolved), journal.c.closed_at < before)
-    return sum(
-        _delete(database, key, old, until)
-        for key, old in ((log.c.log_id, log.c.logged_at < before), (journal.c.idempotency_key, closed))
-    )
+    return sum(_delete(database, key, of_table, until) for key, of_table in keys.items())
 
 
 def runs_at_work(database: Database, tables: Tables) -> set[str]:
@@ -53,9 +52,7 @@ def runs_at_work(database: Database, tables: Tables) -> set[str]:
     return {run_id for query in queries for run_id in database.column(query)}
 
 
-def _delete(database: WritableDatabase, key: sa.Column[Any], old: sa.ColumnElement[bool], until: float) -> int:
-    with database.read() as connection:
-        keys = connection.execute(sa.select(key).where(old).limit(MOST)).scalars().all()
+def _delete(database: WritableDatabase, key: sa.Column[Any], keys: Sequence[Any], until: float) -> int:
     deleted = 0
     for chunk in chunks(keys):
         with database.write() as connection:

@@ -25,6 +25,10 @@ FIRST = 1  # that of the tables before they had a version
 UPGRADE = "`order-sync db upgrade`"
 
 
+class OtherVersion(ConfigurationError):
+    """The tables are of another version than this program's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """How the tables come to a version from the one before."""
@@ -67,7 +71,7 @@ def version_of(database: Database, tables: Tables, found: Found | None = None) -
 def check_version(database: Database, tables: Tables, found: Found | None = None) -> None:
     """Raises ConfigurationError if the tables are of another version than this program's."""
     if problem := mismatch(database, tables, version_of(database, tables, found)):
-        raise ConfigurationError(f"{tables.schema_versions.fullname}: {problem}.")
+        raise OtherVersion(f"{tables.schema_versions.fullname}: {problem}.")
 
 
 def check_upgradable(database: Database, tables: Tables) -> None:

@@ -188,8 +188,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
         A rule may have changed since: an order that an earlier run sent to another board must not be sent twice.
         """
-        watched = set(self.sql_server.boards_watched()) - self._looked
-        for board_id in sorted(watched.union(self.sql_server.boards_in_doubt(self._registry.is_over))):
+        watched, doubtful = self.sql_server.unsettled_boards(self._registry.is_over)
+        for board_id in sorted((watched - self._looked) | doubtful):
             if board_id in by_board:
                 continue
             try:
@@ -204,7 +204,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
         return {
             key: f"a request to board {board_id} that may have made it is still in doubt"
-            for board_id in self.sql_server.boards_in_doubt(lambda run_id: True)
+            for board_id in self.sql_server.unsettled_boards(lambda run_id: True)[1]
             if set(boards.values()) - {board_id}
             for entry in self._journal(board_id).in_doubt()
             for key in entry.keys

@@ -111,6 +111,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     _job_name: str = PrivateAttr()
     _lock: FileLock = PrivateAttr()
     _ended: list[str] = PrivateAttr(default_factory=list)  # runs that hold rows although they have ended
+    _nameless: int = PrivateAttr(default=0)  # rows that name no order
     _waiting: int = PrivateAttr(default=0)  # rows that the present step could claim
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -152,6 +153,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def _claimable(self, read: Callable[[list[str]], list[Row]], columns: list[str]) -> pd.DataFrame:
         def look() -> list[Row]:
             self._ended = self._over()
+            self._nameless = self._queue.count_without_order()
             return read(self._ended)
 
         rows = self._queue.database.together(look)
@@ -200,7 +202,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _claim_headers(self, context: dg.OutputContext, delta_uuids: list[str]) -> None:
         queue = self._queue
-        if nameless := queue.reject_without_order(self._run_id):
+        if self._nameless and (nameless := queue.reject_without_order(self._run_id)):
             rows = counted(nameless, "row names", "rows name")
             context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
         queue.claim_headers(self._run_id, delta_uuids, self._ended)

@@ -23,7 +23,7 @@ from order_sync.database.entries import boards_in_doubt
 from order_sync.database.housekeeping import expire
 from order_sync.database.journal import Journal
 from order_sync.database.queue import QueueReader
-from order_sync.database.schema import upgrade
+from order_sync.database.schema import OtherVersion, upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.sql_server import is_transient
 from order_sync.database.tables import TableNames, Tables, make_tables
@@ -119,10 +119,12 @@ class SqlServerResource(ReadOnlySqlServerResource):
         return OrderQueue(self.database, self.tables, lease_seconds=self.lease_seconds)
 
     def check(self) -> None:
-        if self.upgrades:
-            self.database.check_reachable()
-            upgrade(self.database, self.tables)
-        super().check()
+        try:
+            super().check()
+        except OtherVersion:
+            if not self.upgrades or not upgrade(self.database, self.tables):
+                raise
+            super().check()
 
     def journal(self, board_id: int, run_id: str, is_over: Callable[[str], bool]) -> Journal:
         return Journal(
@@ -135,13 +137,13 @@ class SqlServerResource(ReadOnlySqlServerResource):
             log_payloads=self.log_payloads,
         )
 
-    def boards_in_doubt(self, is_over: Callable[[str], bool]) -> list[int]:
-        """Boards with requests whose outcome is not known."""
-        return boards_in_doubt(self.database, self.tables, is_over, timedelta(seconds=self.board_lease_seconds))
-
-    def boards_watched(self) -> list[int]:
-        """Boards on which something that was created in doubt may turn up a second time."""
-        return boards_watched(self.database, self.tables)
+    def unsettled_boards(self, is_over: Callable[[str], bool]) -> tuple[set[int], set[int]]:
+        """Boards on which something that was created in doubt may turn up again, and those with requests in doubt."""
+        lease = timedelta(seconds=self.board_lease_seconds)
+        given = (self.database, self.tables)
+        return self.database.together(
+            lambda: (set(boards_watched(*given)), set(boards_in_doubt(*given, is_over, lease)))
+        )
 
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
         """The complexity that is left to an account, shared by every run on this database."""

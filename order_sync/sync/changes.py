@@ -64,7 +64,7 @@ class Changes:
 
     def forget(self, gone: Set[int]) -> None:
         """Takes the ids of items that are gone, and of the subitems under them, from the rows that wait."""
-        forgotten = self._journal.forget_items(gone)
+        forgotten = self._journal.forget_items(gone) if gone else {}
         self._awaited |= forgotten.keys()
         created = [
             f"item {item} of order {record_uuid} was deleted on the board: it is created again"
@@ -77,6 +77,8 @@ class Changes:
         """The same for these lines, as QueueReader.lines_on_board gives them, and for the subitems themselves."""
         self.forget(gone.items)
         lost = [line for line in lines if line["monday_subitem_id"] in gone.subitems]
+        if not lost:
+            return
         self._journal.forget_subitems({line["delta_uuid"]: str(line["monday_subitem_id"]) for line in lost})
         recreated = [
             f"subitem {line['monday_subitem_id']} of order {line['record_uuid']} (line {line['line_uuid']}) was "
@@ -104,7 +106,8 @@ class Changes:
 
     def forget_again(self) -> None:
         """Subitems that were made before their item was deleted, and recorded after it was missed, are gone as well."""
-        self._journal.forget_items(self._gone)
+        if self._gone:
+            self._journal.forget_items(self._gone)
 
     def adopt(self, keys: Mapping[str, str], found: ItemFacts) -> None:
         """Gives orders the items that the board has under their record_uuid, whoever made them.
