@@ -48,6 +48,24 @@ def test_what_monday_tells_one_run_all_know(site: Site) -> None:
     assert second.reserve(30_000, 3, QUOTA).rows == 2
 
 
+def test_small_requests_share_points_taken_ahead(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    first.reserve(30_000, 1, QUOTA)
+    revision = site.row(site.tables.budgets)["revision"]
+    assert [first.reserve(30_000, 5, QUOTA).rows for _ in range(3)] == [5, 5, 5]
+    assert site.row(site.tables.budgets)["revision"] == revision
+    assert second.reserve(30_000, 333, QUOTA).rows == 316  # no point is given twice: 500,000 are the first one's
+    assert first.reserve(30_000, 5, QUOTA).rows == 1  # its last 20,000, and what the second could not use
+
+
+def test_what_was_taken_ahead_is_given_back_at_the_end(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    leave = first.reserve(30_000, 1, QUOTA)
+    first.settle(leave, 30_000, Told(left=QUOTA - 30_000, ends_in=60))
+    first.close()
+    assert second.reserve(30_000, 333, QUOTA).rows == 332
+
+
 def test_before_monday_has_told_a_quota_there_is_no_end_to_it(site: Site) -> None:
     first, second = budget(site), budget(site)
     assert first.reserve(30_000, 100, UNKNOWN_QUOTA).rows == 100

@@ -206,10 +206,10 @@ def test_a_commit_that_is_undone_each_time_holds_the_order(site: Site, order: Sa
 def test_points_that_were_not_recorded_are_taken_again(site: Site) -> None:
     budget = AccountBudget(site.database, site.tables, account="a" * 32)
     budget.share()
-    budget.reserve(30_000, 1, 1e7)
+    budget.reserve(30_000, 100, 1e7)
     with rolling_back(site, times=1):
-        budget.reserve(30_000, 10, 1e7)
-    assert site.row(site.tables.budgets)["points_taken"] == 330_000
+        budget.reserve(30_000, 200, 1e7)  # too many to take any ahead
+    assert site.row(site.tables.budgets)["points_taken"] == 9_000_000
 
 
 def test_an_order_that_was_not_put_back_is_put_back_again(site: Site, order: SampleOrders) -> None:
