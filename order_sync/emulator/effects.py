@@ -5,6 +5,7 @@ Never: an effect that depends on more than itself and those before it: a replay 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,9 +15,13 @@ from order_sync.emulator.columns import Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
+    #: The class's name, as item_created of ItemCreated.
     kind: ClassVar[str]
     #: Virtual time, in epoch seconds; `State.record` sets it.
     at: float = 0.0
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **{name: getattr(self, name) for name in _FIELDS[type(self)]}}
@@ -24,7 +29,6 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardCreated(Effect):
-    kind: ClassVar[str] = "board_created"
     board_id: int
     name: str
     board_kind: str
@@ -36,7 +40,6 @@ class BoardCreated(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnCreated(Effect):
-    kind: ClassVar[str] = "column_created"
     board_id: int
     column_id: str
     title: str
@@ -48,7 +51,6 @@ class ColumnCreated(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDeleted(Effect):
-    kind: ClassVar[str] = "column_deleted"
     board_id: int
     column_id: str
 
@@ -57,7 +59,6 @@ class ColumnDeleted(Effect):
 class ColumnRetyped(Effect):
     """A person chose another type for the column; what its cells held is gone."""
 
-    kind: ClassVar[str] = "column_retyped"
     board_id: int
     column_id: str
     type: str
@@ -65,7 +66,6 @@ class ColumnRetyped(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCreated(Effect):
-    kind: ClassVar[str] = "label_created"
     board_id: int
     column_id: str
     label_id: int
@@ -74,7 +74,6 @@ class LabelCreated(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupCreated(Effect):
-    kind: ClassVar[str] = "group_created"
     board_id: int
     group_id: str
     title: str
@@ -84,7 +83,6 @@ class GroupCreated(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRenamed(Effect):
-    kind: ClassVar[str] = "group_renamed"
     board_id: int
     group_id: str
     title: str
@@ -92,7 +90,6 @@ class GroupRenamed(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRemoved(Effect):
-    kind: ClassVar[str] = "group_removed"
     board_id: int
     group_id: str
     state: str
@@ -100,7 +97,6 @@ class GroupRemoved(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemCreated(Effect):
-    kind: ClassVar[str] = "item_created"
     board_id: int
     group_id: str
     item_id: int
@@ -114,7 +110,6 @@ class ItemCreated(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemChanged(Effect):
-    kind: ClassVar[str] = "item_changed"
     board_id: int
     item_id: int
     #: None keeps the name; a None among the values clears its cell.
@@ -124,7 +119,6 @@ class ItemChanged(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemMoved(Effect):
-    kind: ClassVar[str] = "item_moved"
     board_id: int
     item_id: int
     group_id: str
@@ -132,7 +126,6 @@ class ItemMoved(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRemoved(Effect):
-    kind: ClassVar[str] = "item_removed"
     board_id: int
     item_id: int
     state: str
@@ -142,7 +135,6 @@ class ItemRemoved(Effect):
 class ResponseKept(Effect):
     """The answer to a mutation with an Idempotency-Key, kept so that a restart still replays it."""
 
-    kind: ClassVar[str] = "response_kept"
     key: str
     status: int
     body: str
@@ -152,7 +144,6 @@ class ResponseKept(Effect):
 class JobStarted(Effect):
     """A bulk import that now waits for its file."""
 
-    kind: ClassVar[str] = "job_started"
     job_id: str
     #: What its URLs are signed with.
     secret: str
@@ -164,7 +155,6 @@ class JobStarted(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobUploaded(Effect):
-    kind: ClassVar[str] = "job_uploaded"
     job_id: str
     #: In bytes.
     size: int
@@ -172,13 +162,11 @@ class JobUploaded(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobBegun(Effect):
-    kind: ClassVar[str] = "job_begun"
     job_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFinished(Effect):
-    kind: ClassVar[str] = "job_finished"
     job_id: str
     state: str
     counts: Mapping[str, int | None]
