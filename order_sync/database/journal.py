@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from order_sync.database import written
 from order_sync.database.board_lease import BoardLease
-from order_sync.database.conditions import of_each_row, waits
+from order_sync.database.conditions import of_each_row
 from order_sync.database.connection import chunks, in_transaction
 from order_sync.database.entries import (
     Entry,
@@ -43,7 +43,7 @@ from order_sync.database.queue_rows import (
 )
 from order_sync.database.run_log import RunLog
 from order_sync.database.watch import WatchList
-from order_sync.database.writes import expect_none, lost, set_by_key
+from order_sync.database.writes import expect_none, lost
 from order_sync.orders.errors import LeaseLost, Rejected, Transient
 from order_sync.orders.states import State
 
@@ -163,26 +163,6 @@ class Journal(BoardLease):
             expect_groups(connection, self._tables, self.board_id, found)
         else:
             expect_ids(connection, self._tables, operation, found)
-
-    @in_transaction
-    def adopt_lines(self, connection: sa.Connection, found: Mapping[tuple[str, str], tuple[int, int]]) -> int:
-        """Writes subitem and parent ids of lines by (record_uuid, line_uuid); returns how many got one."""
-        line = self._tables.line_queue
-        free = (waits(line), line.c.monday_subitem_id.is_(None))
-        now = self._renew(connection)
-        adopted: dict[str, dict[str, int]] = {}
-        for chunk in chunks({record_uuid for record_uuid, _ in found}):
-            query = sa.select(line.c.delta_uuid, line.c.record_uuid, line.c.line_uuid)
-            for row in connection.execute(query.where(line.c.record_uuid.in_(chunk), *free)):
-                if (row.record_uuid, row.line_uuid) in found:
-                    subitem_id, item_id = found[row.record_uuid, row.line_uuid]
-                    adopted[row.delta_uuid] = {"monday_subitem_id": subitem_id, "parent_item_id": item_id}
-        set_by_key(connection, line.c.delta_uuid, adopted, *free)
-        new = {delta_uuid: str(ids["monday_subitem_id"]) for delta_uuid, ids in adopted.items()}
-        written.record(connection, self._tables, Operation.SUBITEMS, new, self._stamp(now))
-        self._log(connection, now, Operation.SUBITEMS).add("adopted", new)
-        expect_ids(connection, self._tables, Operation.SUBITEMS, new)
-        return len(adopted)
 
     @in_transaction
     def forget_items(self, connection: sa.Connection, items: Collection[int]) -> dict[int, str]:

@@ -97,7 +97,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             return to_frame(reader.claimable_lines(self._over()), CLAIMABLE_LINES)
         if name == "pending_headers":
             return to_frame(kept(self._draft.headers, name).values(), header_columns(reader))
-        lines = (self._draft.as_left(line) for line in kept(self._draft.lines, name).values())
+        lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, name).values())
         return lines_frame(lines, reader, self.sql_server.mapping)
 
     def _over(self) -> list[str]:

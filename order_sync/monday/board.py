@@ -14,7 +14,7 @@ from order_sync.monday.client import MondayReader
 from order_sync.monday.columns import SUBTASKS, Column, read_column
 from order_sync.monday.lists import Listing, Row, ask, hundreds, is_active, items_by_id, rows_in, rows_of, text_of
 from order_sync.monday.version import ApiVersion, read_version
-from order_sync.orders.errors import ConfigurationError, Transient
+from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.nearest import did_you_mean
@@ -209,20 +209,6 @@ def find_all_subitems(reader: MondayReader, parents: Iterable[str], column: str)
     return {key: sorted(ids, key=int) for key, ids in found.items()}
 
 
-def subitems_of(reader: MondayReader, parents: Collection[str], column: str) -> dict[str, dict[str, str]]:
-    """Subitem ids by the text in `column`, by parent item. Raises Transient if monday does not show a parent."""
-    items = items_by_id(reader, operations.SUBITEMS, parents, {"ids": [column]}, parts=SUBITEM_PARTS)
-    if missing := [parent for parent in parents if parent not in items]:
-        raise Transient(
-            f"monday's search shows item {missing[0]}, and by its id monday does not say what is under it. Nothing "
-            "was decided by it: start the run again."
-        )
-    found: dict[str, dict[str, str]] = {}
-    for item_id, item in items.items():
-        _collect(found.setdefault(item_id, {}), item.get("subitems") or [], column)
-    return found
-
-
 def find_gone(reader: MondayReader, items: Iterable[str]) -> set[str]:
     """Those of the items that somebody has deleted or archived."""
     wanted = set(items)
@@ -231,27 +217,34 @@ def find_gone(reader: MondayReader, items: Iterable[str]) -> set[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Removed:
-    """What somebody has deleted or archived: items, and subitems under the items that are still there."""
+class Under:
+    """What is under some items, and what of it, or of the items themselves, somebody has deleted or archived."""
 
-    items: set[str]
-    subitems: set[str]
+    subitems: dict[str, tuple[str, str]]  # the ids of each subitem and of its item, by the text in a column
+    gone_items: set[str]
+    gone_subitems: set[str]
 
 
-def find_removed(reader: MondayReader, known: Mapping[str, Collection[str]], column: str) -> Removed:
-    """What of these items and of their subitems, by item, is no longer on the board.
+def look_under(reader: MondayReader, known: Mapping[str, Collection[str]], column: str) -> Under:
+    """Looks for these items, each with the subitems that it is known to have, and for others.
 
     One call for a hundred items: their subitems come with them. What an item does not show is asked about by its id:
     it may have been made a moment ago, or be somewhere else.
     """
     there = items_by_id(reader, operations.SUBITEMS, sorted(known), {"ids": [column]}, parts=SUBITEM_PARTS)
     shown = {
-        item_id: {str(subitem["id"]) for subitem in item["subitems"] if is_active(subitem)}
+        item_id: [subitem for subitem in item["subitems"] if is_active(subitem)]
         for item_id, item in there.items()
         if is_active(item)
     }
-    unseen = {subitem for item, ids in shown.items() for subitem in known[item] if subitem not in ids}
-    return Removed(items=known.keys() - shown.keys(), subitems=find_gone(reader, unseen))
+    found: dict[str, tuple[str, str]] = {}
+    unseen: set[str] = set()
+    for item, subitems in shown.items():
+        unseen |= set(known[item]) - {str(subitem["id"]) for subitem in subitems}
+        for subitem in subitems:
+            if text := text_of(subitem, column):
+                found.setdefault(text.strip().lower(), (str(subitem["id"]), item))
+    return Under(subitems=found, gone_items=known.keys() - shown.keys(), gone_subitems=find_gone(reader, unseen))
 
 
 def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[str, str]:

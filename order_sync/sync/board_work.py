@@ -141,6 +141,7 @@ class BoardWork:
         columns = self._mapping.items.columns
         shared = {"board": str(board.id), "labels": any(column.new_labels for column in columns)}
         outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend, look=look)
+        self._site.new_items |= {int(item) for item in outcome.created.values()}
         outcome.rejected |= rejected
         outcome.waiting |= waiting
         items = {
@@ -190,10 +191,10 @@ class BoardWork:
             row["line_uuid"]: KnownSubitem(id=row["monday_subitem_id"], item=row["parent_item_id"]) for row in there
         }
         # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
-        gone = self._facts.removed(known.values())
-        self._changes.forget_removed(there, gone)
-        gone = replace(gone, remade=self._changes.remade)
-        decided = decide_subitems(rows, mapping, known=known, gone=gone, labels=labels)
+        found = self._facts.subitems(asked, known)
+        self._changes.forget_removed(there, found.gone)
+        gone = replace(found.gone, remade=self._changes.remade)
+        decided = decide_subitems(rows, mapping, known=found.known, gone=gone, labels=labels)
         hold_to_plan(decided)
         _forget_values(rows)
         rejected = _rejected(decided)

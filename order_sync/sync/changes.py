@@ -112,13 +112,8 @@ class Changes:
     def adopt(self, keys: Mapping[str, str], found: ItemFacts) -> None:
         """Gives orders the items that the board has under their record_uuid, whoever made them.
 
-        `keys` has the delta_uuid of the order's header by record_uuid. Such an item keeps what is in it, and its
-        subitems are known by line_uuid.
+        `keys` has the delta_uuid of the order's header by record_uuid. Such an item keeps what is in it.
         """
-        if not found.on_board:
-            return
-        # The lines first: once a header has its item, nobody looks for subitems under it any more.
-        self._journal.adopt_lines({key: (subitem.id, subitem.item) for key, subitem in found.subitems.items()})
         self._journal.adopt(
             Operation.ITEMS, {keys[record_uuid]: str(item) for record_uuid, item in found.on_board.items()}
         )

@@ -20,7 +20,7 @@ from order_sync.monday.setup import LABEL_LIMITS
 from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, clean
 from order_sync.orders.states import State
-from order_sync.sync.decide import Decision, Happens, KnownSubitem
+from order_sync.sync.decide import Decision, Happens
 from order_sync.sync.facts import Site
 from order_sync.sync.forecast import Forecast, Work
 from order_sync.sync.plan import NEW_ID, BoardRoom, Change, Job, NewLabels, Plan, PlannedGroup, PlannedRow
@@ -40,8 +40,7 @@ class Draft:
     groups: list[PlannedGroup] = field(default_factory=list)
     items: dict[str, Decision] = field(default_factory=dict)
     subitems: dict[str, Decision] = field(default_factory=dict)
-    made: dict[str, int] = field(default_factory=dict)  # by requests in doubt: monday's id by delta_uuid
-    adopted: dict[tuple[str, str], KnownSubitem] = field(default_factory=dict)  # by record_uuid and line_uuid
+    made: dict[str, int] = field(default_factory=dict)  # by requests in doubt: item by delta_uuid
     gone: set[int] = field(default_factory=set)  # items that somebody has deleted on the board
     gone_subitems: set[int] = field(default_factory=set)  # the same of subitems whose items are there
     work: defaultdict[int, Work] = field(default_factory=lambda: defaultdict(Work))
@@ -55,14 +54,11 @@ class Draft:
         if text not in self.notes:
             self.notes.append(text)
 
-    def as_left(self, line: Row) -> Row:
-        """The line as the steps so far would leave it: with a subitem that was found, without one that is gone."""
-        known = line["monday_subitem_id"] or self.made.get(line["delta_uuid"])
-        if line["parent_item_id"] in self.gone or known in self.gone_subitems:
-            known = None
-        if known is None and (found := self.adopted.get((line["record_uuid"], line["line_uuid"]))):
-            return line | {"monday_subitem_id": found.id, "parent_item_id": found.item}
-        return line | {"monday_subitem_id": known}
+    def without_gone(self, line: Row) -> Row:
+        """The line as it is once a run has forgotten the items and subitems that are gone."""
+        if line["parent_item_id"] in self.gone or line["monday_subitem_id"] in self.gone_subitems:
+            return line | {"monday_subitem_id": None}
+        return line
 
     # ---- the boards as they would be --------------------------------------------------------------
 
@@ -194,7 +190,7 @@ class _Tables:
         parent = NEW_ID if parent is not None and int(parent) < 0 else parent
         made = judged.happens is Happens.CREATE or (judged.happens is Happens.THERE and judged.monday_id is None)
         subitem = NEW_ID if made else judged.monday_id
-        known = self._draft.as_left(row)["monday_subitem_id"] and before.monday_subitem_id
+        known = self._draft.without_gone(row)["monday_subitem_id"] and before.monday_subitem_id
         changes = _changes(
             tables.line_queue.name,
             sync_state=(before.sync_state, self._state_after(judged, record, State.PENDING)),

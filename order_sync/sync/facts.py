@@ -17,11 +17,10 @@ from order_sync.monday.board import (
     find_all_items,
     find_gone,
     find_items,
-    find_removed,
     find_subitems,
+    look_under,
     read_board,
     read_boards,
-    subitems_of,
 )
 from order_sync.monday.client import MondayReader
 from order_sync.orders.mapping import ColumnMapping
@@ -36,6 +35,7 @@ class Site:
 
     board: Board
     subitems: Board | None
+    new_items: set[int] = field(default_factory=set)  # made by this run: nothing is under them but what it has made
 
 
 def read_sites(reader: MondayReader, board_ids: Sequence[int]) -> dict[int, Site]:
@@ -87,7 +87,14 @@ class ItemFacts:
     gone: Set[int] = frozenset()  # of the items that the tables have
     on_board: Mapping[str, int] = field(default_factory=dict)  # of several the oldest
     doubled: Mapping[str, Sequence[str]] = field(default_factory=dict)  # the others
-    subitems: Mapping[tuple[str, str], KnownSubitem] = field(default_factory=dict)  # by record_uuid and line_uuid
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubitemFacts:
+    """What the tables and the board have of some lines, by line_uuid, and what of it is gone."""
+
+    known: Mapping[str, KnownSubitem]
+    gone: Gone = field(default_factory=Gone)
 
 
 class Facts:
@@ -110,33 +117,39 @@ class Facts:
         if not missing or board.items_count == 0:
             return ItemFacts(gone=gone)
         there = find_all_items(self._reader, board.id, self._item_key, missing)
-        parents = {ids[0]: record_uuid for record_uuid, ids in there.items()}
-        under = subitems_of(self._reader, parents, self._subitem_key)
         return ItemFacts(
             gone=gone,
-            on_board={record_uuid: int(item) for item, record_uuid in parents.items()},
+            on_board={record_uuid: int(ids[0]) for record_uuid, ids in there.items()},
             doubled={record_uuid: ids[1:] for record_uuid, ids in there.items() if ids[1:]},
-            subitems={
-                (parents[item], line.strip().lower()): KnownSubitem(id=int(subitem), item=int(item))
-                for item, lines in under.items()
-                for line, subitem in lines.items()
-            },
         )
 
     def gone(self, items: Collection[int]) -> set[int]:
         """Those of the items that somebody has deleted or archived."""
         return {int(item) for item in find_gone(self._reader, [str(item) for item in items])}
 
-    def removed(self, known: Iterable[KnownSubitem]) -> Gone:
-        """The same of subitems and of the items that they are under."""
-        by_item: dict[str, set[str]] = {}
-        for subitem in known:
-            by_item.setdefault(str(subitem.item), set()).add(str(subitem.id))
-        removed = find_removed(self._reader, by_item, self._subitem_key)
-        return Gone(
-            items=frozenset(int(item) for item in removed.items),
-            subitems=frozenset(int(subitem) for subitem in removed.subitems),
+    def subitems(self, asked: Iterable[Row], known: Mapping[str, KnownSubitem]) -> SubitemFacts:
+        """`known` are the subitems that the tables have of the lines that are `asked` about, by line_uuid.
+
+        The subitem of another line is looked for under its item, unless this run has just made that.
+        """
+        under: dict[int, set[str]] = {}
+        for row in asked:
+            item = int(row["parent_item_id"])
+            if row["line_uuid"] not in known and item not in self._site.new_items:
+                under.setdefault(item, set())
+        for subitem in known.values():
+            under.setdefault(subitem.item, set()).add(str(subitem.id))
+        there = {str(item): subitems for item, subitems in under.items() if item > 0}  # a dry run's new ones are below
+        found = look_under(self._reader, there, self._subitem_key)
+        others = {
+            line_uuid: KnownSubitem(id=int(subitem), item=int(item))
+            for line_uuid, (subitem, item) in found.subitems.items()
+        }
+        gone = Gone(
+            items=frozenset(int(item) for item in found.gone_items),
+            subitems=frozenset(int(subitem) for subitem in found.gone_subitems),
         )
+        return SubitemFacts(known={**others, **known}, gone=gone)
 
     def made(self, entry: Entry) -> dict[str, str]:
         """The rows of a request in doubt that are on the board: monday's id by their key in the request."""

@@ -24,7 +24,6 @@ from order_sync.orders.states import State
 from order_sync.sync.bulk_import import choose_jobs, job_seconds
 from order_sync.sync.decide import (
     Decision,
-    Gone,
     Happens,
     KnownSubitem,
     askable,
@@ -33,7 +32,7 @@ from order_sync.sync.decide import (
     versions_of,
 )
 from order_sync.sync.draft import Draft
-from order_sync.sync.facts import Facts, ItemFacts, groups_of, item_of, read_sites, versions_of_orders
+from order_sync.sync.facts import Facts, ItemFacts, SubitemFacts, groups_of, item_of, read_sites, versions_of_orders
 from order_sync.sync.forecast import Pace, forecast
 from order_sync.sync.plan import NEW_ID, Job, PlannedGroup
 from order_sync.sync.rows import NewRow, Row
@@ -94,16 +93,15 @@ class Planner:
         except (Transient, Fatal) as error:
             self._draft.note(f"The board was not asked {what}: {error}")
 
-    def _found(self, board_id: int, query: Callable[[Facts], T], what: str, otherwise: T, *, costs: bool = True) -> T:
-        """What a board is found to have. It `costs` what it would cost a live run."""
+    def _found(self, board_id: int, query: Callable[[Facts], T], what: str, otherwise: T) -> T:
+        """What a board is found to have, by the calls that a live run makes for it."""
         site, monday = self._draft.sites.get(board_id), self._monday
         if site is None or monday is None:
             return otherwise
         before = monday.usage.calls
         with self._asking(what), monday:
             otherwise = query(Facts(monday, site, self._mapping))
-        if costs:
-            self._draft.work[board_id].reads += monday.usage.calls - before
+        self._draft.work[board_id].reads += monday.usage.calls - before
         return otherwise
 
     def _recover(self, board_id: int) -> None:
@@ -170,7 +168,6 @@ class Planner:
         asked = {row["record_uuid"]: known.get(row["record_uuid"]) for row in askable(rows)}
         found = self._found(board_id, lambda facts: facts.items(asked), "which items it has", ItemFacts())
         draft.gone |= found.gone
-        draft.adopted |= found.subitems
         decided = decide_items(
             rows,
             self._mapping.items,
@@ -206,26 +203,20 @@ class Planner:
         asked = askable(rows)
         known: dict[str, KnownSubitem] = {}  # by line_uuid
         for row in asked:
-            line = draft.as_left(claimed[row["delta_uuid"]])
+            line = draft.without_gone(claimed[row["delta_uuid"]])
             if subitem := line["monday_subitem_id"]:
                 item = int(line["parent_item_id"] or row["parent_item_id"])
                 known[row["line_uuid"]] = KnownSubitem(id=int(subitem), item=item)
-        there = [subitem for subitem in known.values() if subitem.item > 0]
-        what = "whether subitems of earlier runs are still there"
-        removed = self._found(board_id, lambda facts: facts.removed(there), what, Gone())
-        # A late line's item is as old as its order; the live run learns from monday's refusal that it is gone.
-        seen = {of.monday_id for of in draft.items.values()} | {of.item for of in there}
-        late = {item for row in asked if (item := int(row["parent_item_id"])) > 0 and item not in seen}
-        what = "whether items of earlier runs are still there"
-        gone = self._found(board_id, lambda facts: facts.gone(late), what, set[int](), costs=False)
-        draft.gone |= removed.items | gone
-        draft.gone_subitems |= removed.subitems
+        what, unasked = "which subitems it has", SubitemFacts(known=known)
+        found = self._found(board_id, lambda facts: facts.subitems(asked, known), what, unasked)
+        draft.gone |= found.gone.items
+        draft.gone_subitems |= found.gone.subitems
         board = site.subitems if site else None
         decided = decide_subitems(
             rows,
             self._mapping.subitems,
-            known=known,
-            gone=Gone(items=draft.gone, subitems=removed.subitems),
+            known=found.known,
+            gone=found.gone,
             labels=LabelSpelling(board.labels) if board else None,
         )
         draft.work[board_id].subitems = sum(of.happens is Happens.CREATE for of in decided)

@@ -453,7 +453,7 @@ def test_the_payload_of_an_imported_row_is_its_line_of_the_file(site: Site, orde
 
 def test_adopted_lines_are_logged_once(site: Site, journal: Journal, order: SampleOrders) -> None:
     first, second = order.lines
-    journal.adopt_lines({(first["record_uuid"], first["line_uuid"]): (71, 7)})
+    journal.adopt(Operation.SUBITEMS, {first["delta_uuid"]: "71"})
     assert logged(site) == [(first["delta_uuid"], "create_subitem", "adopted", 71, None, None, "run-1")]
     assert site.row(site.tables.line_queue, delta_uuid=second["delta_uuid"])["monday_subitem_id"] is None
 
@@ -536,15 +536,6 @@ def test_an_item_of_a_synced_order_is_not_forgotten(site: Site, journal: Journal
     assert journal.forget_items([11]) == {}
     [header] = [row for row in site.rows(site.tables.header_queue) if row["delta_uuid"] == one]
     assert header["monday_item_id"] == 11
-
-
-def test_lines_are_adopted_by_order_and_line(site: Site, journal: Journal, order: SampleOrders) -> None:
-    first, second = order.lines
-    record_uuid = order.headers[0]["record_uuid"]
-    found = {(record_uuid, first["line_uuid"]): (21, 11), (new_uuid(), second["line_uuid"]): (22, 11)}
-    assert journal.adopt_lines(found) == 1
-    ids = {r["delta_uuid"]: (r["monday_subitem_id"], r["parent_item_id"]) for r in site.rows(site.tables.line_queue)}
-    assert ids == {first["delta_uuid"]: (21, 11), second["delta_uuid"]: (None, None)}
 
 
 def test_imports_of_the_last_hour_are_counted(site: Site, journal: Journal) -> None:

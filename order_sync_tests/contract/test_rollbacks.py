@@ -145,9 +145,7 @@ DEEDS = {
         write=2,
     ),
     "adopt_lines": Deed(
-        lambda site, order: site.journal().adopt_lines(
-            {(row["record_uuid"], row["line_uuid"]): (21, 11) for row in order.lines}
-        ),
+        lambda site, order: site.journal().adopt(Operation.SUBITEMS, dict.fromkeys(uuids([order], "lines"), "21")),
         *("line_queue", "monday_subitem_id", {21}),
         write=2,
     ),

@@ -158,9 +158,9 @@ def test_a_version_that_shares_the_item_leaves_what_was_written(site: Site, jour
 def test_what_is_adopted_was_never_written(site: Site, journal: Journal, order: SampleOrders) -> None:
     [header], lines = uuids([order], "headers"), order.lines
     journal.adopt(Operation.ITEMS, {header: "11"})
-    assert journal.adopt_lines({(record(order), lines[0]["line_uuid"]): (71, 11)}) == 1
-    site.change(site.tables.line_queue, {"parent_item_id": 11}, delta_uuid=lines[1]["delta_uuid"])
-    journal.adopt(Operation.SUBITEMS, {lines[1]["delta_uuid"]: "72"})
+    for number, line in enumerate(lines):
+        site.change(site.tables.line_queue, {"parent_item_id": 11}, delta_uuid=line["delta_uuid"])
+        journal.adopt(Operation.SUBITEMS, {line["delta_uuid"]: str(71 + number)})
     [item] = items(site)
     assert (item["item_id"], item["board_id"], item["run_id"]) == (11, BOARD, "run-1")
     assert (item["written"], item["name"], item["group_id"]) == (None, None, None)

@@ -185,7 +185,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "audit_twins_left": lambda: audit.twins_left(queue, "run-1"),
         "journal_in_doubt": journal.in_doubt,
         "journal_close_groups": lambda: journal.close(entry("a", Operation.GROUPS), created={"T": "topics"}),
-        "journal_adopt_lines": lambda: journal.adopt_lines({("r", "l"): (1, 2)}),
         "journal_forget_items": lambda: journal.forget_items([1, 2]),
         "journal_forget_subitems": lambda: journal.forget_subitems(dict.fromkeys(subitem_ids, "1")),
         "journal_adopt_items": lambda: journal.adopt(Operation.ITEMS, item_ids),

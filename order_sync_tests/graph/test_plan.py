@@ -13,6 +13,7 @@ from unittest import mock
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from order_sync.cli import launch
 from order_sync.cli.launch import Summary
@@ -41,6 +42,7 @@ from order_sync_tests.graph.test_changes import (
     items,
     remove,
 )
+from order_sync_tests.graph.test_odd_orders import again, queued
 
 # A forecast of calls is right within a tenth, or three calls where there are few.
 TOLERANCE, FEW = 0.1, 3
@@ -124,6 +126,21 @@ def dying_at(stage: Stage, operation: str, kind: FaultKind = FaultKind.DAILY_LIM
     with pytest.raises(OrderSyncError):
         yield
     stage.emulator.configure(faults=[])
+
+
+@contextmanager
+def losing_the_answer(stage: Stage, operation: str) -> Iterator[None]:
+    """A run that dies once a request has taken effect."""
+    mutate = MondayClient.mutate
+
+    def dying(self: MondayClient, body: str, **more: Any) -> Reply:
+        reply = mutate(self, body, **more)
+        if more["operation"] == operation:
+            raise OrderSyncError("the run dies here")
+        return reply
+
+    with mock.patch.object(MondayClient, "mutate", dying), pytest.raises(OrderSyncError):
+        yield
 
 
 # ---- plan and deed ----------------------------------------------------------------------------------------
@@ -224,20 +241,29 @@ def test_deleted_subitems_are_planned_to_be_recreated(stage: Stage) -> None:
 def test_a_request_in_doubt_is_looked_up(stage: Stage, operation: str) -> None:
     """The rows were made and the answer never came: the plan must not count them as new."""
     add(stage, 3)
-    mutate = MondayClient.mutate
-
-    def dying(self: MondayClient, body: str, **more: Any) -> Reply:
-        reply = mutate(self, body, **more)
-        if more["operation"] == operation:
-            raise OrderSyncError("the run dies here")
-        return reply
-
-    with mock.patch.object(MondayClient, "mutate", dying), pytest.raises(OrderSyncError):
+    with losing_the_answer(stage, operation):
         stage.sync()
     plan, live = planned_then_done(stage)
     assert any("whose answer an earlier run did not get" in note for note in plan.notes)
     assert (live.items_created, live.orders_synced) == (0, 3)
     assert plan.total["already there"] == (3 if operation == "create_item" else 3 + 9)
+
+
+@pytest.mark.parametrize("operation", ["create_item", "create_subitem"])
+def test_what_is_in_doubt_is_found_for_rows_queued_anew(stage: Stage, operation: str) -> None:
+    """The lines of a request without an answer were deleted, and came once more; so did headers that have no item."""
+    sample = add(stage, 3)
+    with losing_the_answer(stage, operation):
+        stage.sync()
+    stage.execute(sa.delete(stage.tables.line_queue))
+    stage.add(queued(lines=[again(row) for row in sample.lines]))
+    if operation == "create_item":
+        stage.execute(sa.delete(stage.tables.header_queue))
+        stage.add(queued(headers=[again(row) for row in sample.headers]))
+    plan, live = planned_then_done(stage)
+    assert (live.items_created, live.orders_synced) == (0, 3)
+    assert plan.total["adopted" if operation == "create_item" else "already there"] >= 3
+    assert [len(item["subitems"]) for item in items(stage).values()] == [3, 3, 3]
 
 
 def test_a_board_or_a_column_that_would_overflow_is_told(stage: Stage) -> None:

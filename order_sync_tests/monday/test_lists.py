@@ -17,8 +17,8 @@ from order_sync.monday.board import (
     find_items,
     find_subitems,
     item_texts,
+    look_under,
     read_board,
-    subitems_of,
 )
 from order_sync.monday.client import MondayClient
 from order_sync.monday.placed import places, whole_board, with_ids, with_keys
@@ -93,8 +93,8 @@ LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
         [("items",), ("items", 0), ("items", 0, "subitems"), ("items", 0, "subitems", 0, "column_values")],
     ),
     "subitems by parent": (
-        lambda client, there, mapping: subitems_of(client, [there["item"]], "line_uuid"),
-        [("items",), ("items", 0, "subitems")],
+        lambda client, there, mapping: look_under(client, {there["item"]: set()}, "line_uuid"),
+        [("items",), ("items", 0, "subitems"), ("items", 0, "subitems", 0, "column_values")],
     ),
     "deleted items": (lambda client, there, mapping: find_gone(client, [there["item"]]), [("items",), ("items", 0)]),
     "texts": (
