@@ -19,7 +19,7 @@ from order_sync.database.counts import QueueCounts
 from order_sync.database.customers import spelling
 from order_sync.database.guid import uuid_key
 from order_sync.database.written import boards_of
-from order_sync.orders.naming import CUSTOMER, customer_key
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
 from order_sync.orders.states import State
 
 
@@ -120,11 +120,16 @@ class QueueReader(QueueCounts):
         return _in_order(self._headers(sa.and_(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING)))
 
     def headers(self, delta_uuids: Collection[str]) -> list[Row]:
-        """The same for named headers, whatever their state. Name the oldest first."""
-        h = self.tables.header_queue
-        return _in_order(row for chunk in chunks(delta_uuids) for row in self._headers(h.c.delta_uuid.in_(chunk)))
+        """The same for named headers, whatever their state. Name the oldest first.
 
-    def _headers(self, where: sa.ColumnElement[bool]) -> list[Row]:
+        And sync_state, with order_state and order_item_id of ORDER_LIST.
+        """
+        h, o = self.tables.header_queue, self.tables.orders
+        states = (h.c.sync_state, o.c.sync_state.label("order_state"), o.c.monday_item_id.label("order_item_id"))
+        found = (row for keys in chunks(delta_uuids) for row in self._headers(h.c.delta_uuid.in_(keys), *states))
+        return _in_order(found)
+
+    def _headers(self, where: sa.ColumnElement[bool], *more: sa.ColumnElement[Any]) -> list[Row]:
         h, o = self.tables.header_queue, self.tables.orders
         query = (
             sa.select(
@@ -136,6 +141,7 @@ class QueueReader(QueueCounts):
                 created(h),
                 sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
                 *self.tables.order_columns,
+                *more,
             )
             .select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
             .where(where)
@@ -238,7 +244,7 @@ class QueueReader(QueueCounts):
         """
         line = self.tables.line_queue
         held = sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING)
-        return self._lines(held, *names, sources=sources)
+        return self._lines(held, *names, more=[self.tables.orders.c[source] for source in sources])
 
     def lines_on_board(self, run_id: str) -> list[Row]:
         """Those of the claimed lines that have a subitem: its ids, with those of the line and of its order."""
@@ -265,13 +271,28 @@ class QueueReader(QueueCounts):
         return set(self.database.column(query))
 
     def lines(self, delta_uuids: Collection[str], *, sources: Collection[str] = ()) -> list[Row]:
-        """The same columns for named lines, whatever their state."""
-        line = self.tables.line_queue
-        return [
-            row for chunk in chunks(delta_uuids) for row in self._lines(line.c.delta_uuid.in_(chunk), sources=sources)
-        ]
+        """The same columns for named lines, whatever their state.
 
-    def _lines(self, where: sa.ColumnElement[bool], *names: str, sources: Collection[str] = ()) -> list[Row]:
+        And sync_state, with the ids of the queue alone (queued_subitem_id, queued_parent_id), the state and ids of
+        ORDER_LIST_LINES (line_state, line_subitem_id, line_parent_id), and order_number and order_state of ORDER_LIST.
+        """
+        line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
+        states = (
+            line.c.sync_state,
+            line.c.monday_subitem_id.label("queued_subitem_id"),
+            line.c.parent_item_id.label("queued_parent_id"),
+            m.c.sync_state.label("line_state"),
+            m.c.monday_subitem_id.label("line_subitem_id"),
+            m.c.parent_item_id.label("line_parent_id"),
+            o.c[ORDER_NUMBER].label("order_number"),
+            o.c.sync_state.label("order_state"),
+            *(o.c[source] for source in sources),
+        )
+        return [row for keys in chunks(delta_uuids) for row in self._lines(line.c.delta_uuid.in_(keys), more=states)]
+
+    def _lines(
+        self, where: sa.ColumnElement[bool], *names: str, more: Iterable[sa.ColumnElement[Any]] = ()
+    ) -> list[Row]:
         line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
         query = (
             sa.select(
@@ -286,7 +307,7 @@ class QueueReader(QueueCounts):
                 o.c.monday_item_id.label("order_item_id"),
                 created(line),
                 sa.case((m.c.line_uuid.is_(None), 0), else_=1).label("has_line"),
-                *(o.c[source] for source in sources),
+                *more,
             )
             .select_from(
                 line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(

@@ -146,7 +146,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
     def _tell(self, context: dg.OutputContext) -> dict[str, Any]:
         """The whole plan: this is the last step."""
         cost = kept(self._draft.forecast, "monday_subitems")
-        made = self._draft.make_plan(self.sql_server.reader, self.sql_server.mapping, cost)
+        made = self._draft.make_plan(self.sql_server.reader.tables, self.sql_server.mapping, cost)
         mine = {row.record_uuid for row in made.rows}
         held = [
             order for order in held_orders(self.sql_server.reader, over=self._over()) if order.record_uuid not in mine

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from order_sync.database.queue import QueueReader
-from order_sync.database.states import HeaderState, LineState, header_states, line_states
+from order_sync.database.tables import Tables
 from order_sync.monday.board import Board
 from order_sync.monday.setup import LABEL_LIMITS
 from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
@@ -105,7 +104,7 @@ class Draft:
 
     # ---- the plan ---------------------------------------------------------------------------------
 
-    def make_plan(self, queue: QueueReader, mapping: ColumnMapping, cost: Forecast) -> Plan:
+    def make_plan(self, tables: Tables, mapping: ColumnMapping, cost: Forecast) -> Plan:
         """The whole plan, once all steps are through."""
         labels, boards = self.new_labels(mapping, *STEPS), self.room(*STEPS)
         for board in boards:
@@ -123,7 +122,7 @@ class Draft:
                 )
         return Plan(
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            rows=_Tables(self, queue).rows(),
+            rows=_Rows(self, tables).rows(),
             groups=self.groups,
             labels=labels,
             boards=boards,
@@ -134,39 +133,36 @@ class Draft:
         )
 
 
-class _Tables:
+class _Rows:
     """The site's tables as they would be after the run: the draft's rows, with each value that changes."""
 
-    def __init__(self, draft: Draft, queue: QueueReader) -> None:
+    def __init__(self, draft: Draft, tables: Tables) -> None:
         self._draft = draft
-        self._queue = queue
+        self._tables = tables
         self._held = _held_back(draft)
         self._orders = {of.row["record_uuid"]: of.row for of in draft.items.values()}
         self._carried: set[str] = set()  # orders whose row in ORDER_LIST is accounted for
 
     def rows(self) -> list[PlannedRow]:
-        database, tables = self._queue.database, self._queue.tables
         headers, lines = self._draft.headers or {}, self._draft.lines or {}
-        before, lines_before = header_states(database, tables, headers), line_states(database, tables, lines)
-        planned = [self._header(row, before[key]) for key, row in headers.items()]
-        return planned + [self._line(row, lines_before[key]) for key, row in lines.items()]
+        return [*map(self._header, headers.values()), *map(self._line, lines.values())]
 
-    def _header(self, row: Row, before: HeaderState) -> PlannedRow:
+    def _header(self, row: Row) -> PlannedRow:
         judged, record = self._draft.items[row["delta_uuid"]], row["record_uuid"]
-        item = NEW_ID if judged.happens is Happens.CREATE else judged.monday_id or before.monday_item_id
-        group_id = judged.row["group_id"] or before.monday_group_id
+        item = NEW_ID if judged.happens is Happens.CREATE else judged.monday_id or row["monday_item_id"]
+        group_id = judged.row["group_id"] or row["monday_group_id"]
         changes = _changes(
-            self._queue.tables.header_queue.name,
-            sync_state=(before.sync_state, self._state_after(judged, record, State.NEW)),
-            monday_group_id=(before.monday_group_id, group_id),
-            monday_item_id=(before.monday_item_id, item),
+            self._tables.header_queue.name,
+            sync_state=(row["sync_state"], self._state_after(judged, record, State.NEW)),
+            monday_group_id=(row["monday_group_id"], group_id),
+            monday_item_id=(row["monday_item_id"], item),
             sync_error_message=(None, _rejection(judged)),
         )
         if record not in self._held and record not in self._carried:
             self._carried.add(record)
-            synced = (before.order_state, str(State.SYNCED))
-            ids = (before.order_item_id, item)
-            changes += _changes(self._queue.tables.orders.name, sync_state=synced, monday_item_id=ids)
+            synced = (row["order_state"], str(State.SYNCED))
+            ids = (row["order_item_id"], item)
+            changes += _changes(self._tables.orders.name, sync_state=synced, monday_item_id=ids)
         return self._planned(
             "header",
             row,
@@ -180,8 +176,8 @@ class _Tables:
             parent=None,
         )
 
-    def _line(self, row: Row, before: LineState) -> PlannedRow:
-        record, tables = row["record_uuid"], self._queue.tables
+    def _line(self, row: Row) -> PlannedRow:
+        record, tables = row["record_uuid"], self._tables
         waits = Decision(
             row={"name": None, "parent_item_id": None}, happens=Happens.WAIT, reason=self._held.get(record)
         )
@@ -190,24 +186,24 @@ class _Tables:
         parent = NEW_ID if parent is not None and int(parent) < 0 else parent
         made = judged.happens is Happens.CREATE or (judged.happens is Happens.THERE and judged.monday_id is None)
         subitem = NEW_ID if made else judged.monday_id
-        known = self._draft.without_gone(row)["monday_subitem_id"] and before.monday_subitem_id
+        known = self._draft.without_gone(row)["monday_subitem_id"] and row["queued_subitem_id"]
         changes = _changes(
             tables.line_queue.name,
-            sync_state=(before.sync_state, self._state_after(judged, record, State.PENDING)),
-            monday_subitem_id=(before.monday_subitem_id, subitem or known),
-            parent_item_id=(before.parent_item_id, parent or before.parent_item_id),
+            sync_state=(row["sync_state"], self._state_after(judged, record, State.PENDING)),
+            monday_subitem_id=(row["queued_subitem_id"], subitem or known),
+            parent_item_id=(row["queued_parent_id"], parent or row["queued_parent_id"]),
             sync_error_message=(None, _rejection(judged)),
         )
         if record not in self._held:
             changes += _changes(
                 tables.order_lines.name,
-                sync_state=(before.line_state, str(State.SYNCED)),
-                monday_subitem_id=(before.line_subitem_id, subitem),
-                parent_item_id=(before.line_parent_id, parent),
+                sync_state=(row["line_state"], str(State.SYNCED)),
+                monday_subitem_id=(row["line_subitem_id"], subitem),
+                parent_item_id=(row["line_parent_id"], parent),
             )
             if record not in self._orders and record not in self._carried:
                 self._carried.add(record)
-                changes += _changes(tables.orders.name, sync_state=(before.order_state, str(State.SYNCED)))
+                changes += _changes(tables.orders.name, sync_state=(row["order_state"], str(State.SYNCED)))
         order = self._orders.get(record, {})
         return self._planned(
             "line",
@@ -215,7 +211,7 @@ class _Tables:
             judged,
             changes,
             line_uuid=row["line_uuid"],
-            order_number=clean(before.order_number) or None,
+            order_number=clean(row["order_number"]) or None,
             customer=row["customer"],
             board_id=judged.row.get("board_id") or order.get("board_id", 0),
             group=order.get("group"),

@@ -23,7 +23,6 @@ from order_sync.database.entries import (
     known_groups,
     recent_imports,
 )
-from order_sync.database.states import header_states
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import ConfigurationError, DatabaseUnavailable
 from order_sync.reports.links import Links
@@ -78,7 +77,7 @@ READS: dict[str, Callable[[Site, SampleOrders], object]] = {
     "stuck": lambda site, order: site.queue().stuck(),
     "readiness": lambda site, order: readiness(site.queue(), "run-1"),
     "past_lease": lambda site, order: audit.past_lease(site.queue(), site.tables.line_queue),
-    "states": lambda site, order: header_states(site.database, site.tables, uuids([order], "headers")),
+    "headers": lambda site, order: site.queue().headers(uuids([order], "headers")),
     "boards_in_doubt": lambda site, order: boards_in_doubt(site.database, site.tables, lambda run_id: True),
     "entries_in_doubt": lambda site, order: len(entries_in_doubt(site.database, site.tables, BOARD)),
     "recent_imports": lambda site, order: recent_imports(site.database, site.tables, timedelta(hours=1)),

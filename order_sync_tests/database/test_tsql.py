@@ -33,7 +33,6 @@ from order_sync.database.journal import Journal
 from order_sync.database.known_customers import known_customers, waiting_customers
 from order_sync.database.requeue import requeue
 from order_sync.database.rule_values import unmatched_values
-from order_sync.database.states import header_states, line_states
 from order_sync.database.tables import make_tables
 from order_sync.database.watch import boards_watched
 from order_sync.demo.samples import arriving_orders, insert_orders
@@ -155,8 +154,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "lines_on_board": lambda: queue.lines_on_board("run-1"),
         "headers": lambda: queue.headers(list(item_ids)),
         "lines": lambda: queue.lines(list(subitem_ids)),
-        "header_states": lambda: header_states(database, tables, item_ids),
-        "line_states": lambda: line_states(database, tables, subitem_ids),
         "untouched": queue.untouched,
         "leases": queue.leases,
         "stuck": queue.stuck,
