@@ -21,16 +21,8 @@ import pytest
 from order_sync.cli.launch import INSTANCE_FILE
 from order_sync.emulator import Emulator
 from order_sync_tests.conftest import CHROMIUM
-from order_sync_tests.graph.stage import (
-    ROOT,
-    Stage,
-    command,
-    free_port,
-    group_lives,
-    in_group,
-    stage_in,
-    until,
-)
+from order_sync_tests.graph.stage import ROOT, Stage, command, free_port, group_lives, in_group, stage_in
+from order_sync_tests.waiting import until
 
 TOKEN = "eyJhbGciOi.token-of-the-ui.7pQx"  # the emulator takes any
 SENSORS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { sensors { id sensorState { status } } } } } }"

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from order_sync_tests.browser.conftest import Ui, keep_picture
-from order_sync_tests.graph.stage import until
+from order_sync_tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.daemon]
 

@@ -20,7 +20,8 @@ from graphql import GraphQLSchema, parse, validate
 from order_sync.demo.words import TYPE
 from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.browser.conftest import Ui
-from order_sync_tests.graph.stage import DUE, ROOT, Stage, free_port, until
+from order_sync_tests.graph.stage import ROOT, Stage, free_port
+from order_sync_tests.waiting import DUE, until
 
 EXAMPLE = ROOT / "examples" / "launch_run.py"
 PAGE = (ROOT / "docs" / "graphql.md").read_text(encoding="utf-8")

@@ -18,7 +18,8 @@ from order_sync.demo.words import TYPE
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.naming import CUSTOMER
 from order_sync_tests.browser.conftest import TOKEN, Ui, dry_run_ui, keep_picture
-from order_sync_tests.graph.stage import ROOT, Stage, until
+from order_sync_tests.graph.stage import ROOT, Stage
+from order_sync_tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.daemon]
 

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner, Result
 
 from order_sync.cli.commands import main
-from order_sync.emulator import Emulator
-from order_sync_tests.graph.stage import Record, Stage, pardon_dagster, stage_in
-
-
-@pytest.fixture
-def stage(board_process: Emulator, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with stage_in(tmp_path, board_process, Record.for_test(request)) as stage:
-        yield stage
+from order_sync_tests.graph.stage import Stage
+from order_sync_tests.graph.stage import stage as stage
 
 
 class OrderSync:
@@ -31,7 +22,3 @@ class OrderSync:
 @pytest.fixture
 def order_sync(stage: Stage) -> OrderSync:
     return OrderSync()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    pardon_dagster(items, Path(__file__).parent)

@@ -15,7 +15,8 @@ import pytest
 from filelock import FileLock
 
 from order_sync_tests.cli.conftest import OrderSync
-from order_sync_tests.graph.stage import DUE, Stage, free_port
+from order_sync_tests.graph.stage import Stage, free_port
+from order_sync_tests.waiting import DUE
 
 pytestmark = pytest.mark.on_disk
 

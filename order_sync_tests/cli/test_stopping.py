@@ -12,7 +12,8 @@ import dagster as dg
 import pytest
 
 from order_sync_tests.emulator.monday import MINUTE_MS, asleep
-from order_sync_tests.graph.stage import DUE, ROOT, Stage, command
+from order_sync_tests.graph.stage import ROOT, Stage, command
+from order_sync_tests.waiting import DUE
 
 pytestmark = [pytest.mark.on_disk, pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")]
 

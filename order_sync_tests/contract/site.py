@@ -6,7 +6,7 @@ In: a database and its tables. Out: a `Site` with short ways to what a test does
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -37,12 +37,16 @@ def make_order(
     number: str = "A-1",
     customer: str | None = "Weber & Co",
     headers: int = 1,
-    lines: int = 2,
+    lines: int | Sequence[str] = 2,
     minute: int = 0,
     columns: Mapping[str, Any] = MappingProxyType({}),
+    name: Callable[..., str] = lambda *_: new_uuid(),
 ) -> SampleOrders:
-    """One record_uuid with its rows in all four tables, created so many minutes after eight."""
-    record_uuid, at = new_uuid(), MORNING + timedelta(minutes=minute)
+    """One record_uuid with its rows in all four tables, created so many minutes after eight.
+
+    `lines` are how many, or their sizes. `name` gives each row its uuid, from its kind and its number.
+    """
+    record_uuid, at = name("record"), MORNING + timedelta(minutes=minute)
     business = dict.fromkeys((column.name for column in business_columns()), None) | {
         ORDER_NUMBER: number,
         CUSTOMER: customer,
@@ -56,19 +60,19 @@ def make_order(
     line_rows = [
         {
             **tracking,
-            "delta_uuid": new_uuid(),
-            "line_uuid": new_uuid(),
+            "delta_uuid": name("line queue", i),
+            "line_uuid": name("line", i),
             "sync_state": State.PENDING,
-            "size_code": f"S{i}",
+            "size_code": size,
             "qty": i + 1,
         }
-        for i in range(lines)
+        for i, size in enumerate([f"S{i}" for i in range(lines)] if isinstance(lines, int) else lines)
     ]
     return SampleOrders(
         headers=[
             {
                 **tracking,
-                "delta_uuid": new_uuid(),
+                "delta_uuid": name("header", n),
                 "sync_state": State.NEW,
                 **business,
                 "GroupMonday": columns.get("GroupMonday"),
@@ -78,9 +82,17 @@ def make_order(
         ],
         lines=line_rows,
         orders=[{"record_uuid": record_uuid, **business, **naming}],
-        order_lines=[
-            {name: row[name] for name in ("line_uuid", "record_uuid", "size_code", "qty")} for row in line_rows
-        ],
+        order_lines=[{key: row[key] for key in ("line_uuid", "record_uuid", "size_code", "qty")} for row in line_rows],
+    )
+
+
+def together(orders: Iterable[SampleOrders]) -> SampleOrders:
+    orders = list(orders)
+    return SampleOrders(
+        headers=[row for order in orders for row in order.headers],
+        lines=[row for order in orders for row in order.lines],
+        orders=[row for order in orders for row in order.orders],
+        order_lines=[row for order in orders for row in order.order_lines],
     )
 
 
@@ -112,16 +124,7 @@ class Site:
         )
 
     def add(self, *orders: SampleOrders) -> None:
-        insert_orders(
-            self.database,
-            self.tables,
-            SampleOrders(
-                headers=[row for order in orders for row in order.headers],
-                lines=[row for order in orders for row in order.lines],
-                orders=[row for order in orders for row in order.orders],
-                order_lines=[row for order in orders for row in order.order_lines],
-            ),
-        )
+        insert_orders(self.database, self.tables, together(orders))
 
     def claim(self, run_id: str, *orders: SampleOrders) -> None:
         """The run gets all headers and lines of these orders."""

@@ -10,7 +10,7 @@ import pytest
 
 from order_sync.emulator import Emulator
 from order_sync_tests.deployment.postgres import Postgres, cluster, programs
-from order_sync_tests.graph.stage import Stage, pardon_dagster, stage_in
+from order_sync_tests.graph.stage import Stage, stage_in
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,3 @@ def postgres() -> Iterator[Postgres]:
 def stage(board_process: Emulator, tmp_path: Path) -> Iterator[Stage]:
     with stage_in(tmp_path, board_process) as stage:
         yield stage
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    pardon_dagster(items, Path(__file__).parent)

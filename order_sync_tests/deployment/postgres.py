@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from order_sync_tests.graph.stage import free_port, until
+from order_sync_tests.graph.stage import free_port
+from order_sync_tests.waiting import until
 
 DATABASE = "dagster"
 USER = "dagster"

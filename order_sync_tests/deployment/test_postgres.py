@@ -23,14 +23,14 @@ import pytest
 import yaml
 
 from order_sync.database.journal import Journal
-from order_sync.demo.board import board_seed
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator, EmulatorSettings, Limits, start_emulator
-from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
+from order_sync.orders.mapping import DEFAULT_MAPPING
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync_tests.contract.site import make_order
+from order_sync_tests.contract.site import make_order, together
 from order_sync_tests.deployment.postgres import PASSWORD, Postgres
-from order_sync_tests.graph.stage import ROOT, Row, Stage, free_port, in_group, stage_in, until
+from order_sync_tests.graph.stage import OTHER_BOARD, ROOT, Row, Stage, free_port, in_group, stage_in, two_boards
+from order_sync_tests.waiting import until
 
 pytestmark = pytest.mark.daemon
 
@@ -39,7 +39,6 @@ SPEED = 30  # of monday's clock: a minute is two seconds
 CREATES = 60  # a minute
 BUDGET_IS_SPENT = (429, "COMPLEXITY_BUDGET_EXHAUSTED")
 LOCATIONS = ("order_sync", "order_sync_2")
-OTHER_BOARD = EMBEDDED_BOARD + 10
 #: Customers with the board that their orders go to.
 BOARDS = {"Weber & Co": EMBEDDED_BOARD, "O'Malley & Daughters": EMBEDDED_BOARD, "Café Brontë": OTHER_BOARD}
 LAUNCH = """
@@ -65,10 +64,8 @@ def more_runs() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def strict_monday() -> Iterator[Emulator]:
     """Two mutations at once on a board are refused, and so is what goes beyond the budget."""
-    seed = board_seed(load_mapping())
-    other = seed.model_copy(update={"id": OTHER_BOARD, "subitem_board_id": OTHER_BOARD + 1, "name": "Another plan"})
     settings = EmulatorSettings(
-        boards=(seed, other),
+        boards=two_boards(),
         clock_speed=SPEED,
         mutation_ms=500,
         lock_boards=True,
@@ -116,13 +113,7 @@ def site(stage: Stage) -> Iterator[Site]:
 
 
 def orders(customer: str, count: int) -> SampleOrders:
-    made = [make_order(number=f"A-{n}", customer=customer, lines=3, minute=n) for n in range(count)]
-    return SampleOrders(
-        headers=[row for order in made for row in order.headers],
-        lines=[row for order in made for row in order.lines],
-        orders=[row for order in made for row in order.orders],
-        order_lines=[row for order in made for row in order.order_lines],
-    )
+    return together(make_order(number=f"A-{n}", customer=customer, lines=3, minute=n) for n in range(count))
 
 
 class Site:

@@ -31,7 +31,8 @@ from order_sync.database.connection import Database
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.naming import ORDER_NUMBER
 from order_sync.settings import PREFIX, Settings, load_settings, tables_of
-from order_sync_tests.graph.stage import DUE, ROOT, command, free_port, in_group, until
+from order_sync_tests.graph.stage import ROOT, command, free_port, in_group
+from order_sync_tests.waiting import DUE, until
 
 ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 SEPARATORS = {"|", "||", "&&", ";", "&"}

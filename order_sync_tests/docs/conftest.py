@@ -15,7 +15,7 @@ from order_sync.demo.samples import make_orders
 from order_sync.emulator import Emulator
 from order_sync.settings import PREFIX, Settings
 from order_sync_tests.docs.commands import Shop
-from order_sync_tests.graph.stage import ROOT, pardon_dagster, stage_in
+from order_sync_tests.graph.stage import ROOT, stage_in
 
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", "site", ".order_sync", "__pycache__", ".*_cache", "*.egg-info")
 
@@ -31,7 +31,3 @@ def shop(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> I
     with stage_in(folder, board_process, **unset) as stage:
         scene.prepare_database(stage.settings, Size.SMALL)
         yield Shop(folder=folder, samples=make_orders(Size.SMALL))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    pardon_dagster(items, Path(__file__).parent)

@@ -21,7 +21,8 @@ from order_sync.orders.mapping import ColumnMapping
 from order_sync.settings import load_settings
 from order_sync_tests.docs.blocks import Block, blocks
 from order_sync_tests.docs.commands import Shop, assert_settings_exist, assignment
-from order_sync_tests.graph.stage import DUE, ROOT
+from order_sync_tests.graph.stage import ROOT
+from order_sync_tests.waiting import DUE
 
 
 def ids(block: Block) -> str:

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from order_sync_tests.docs.blocks import PAGES
-from order_sync_tests.graph.stage import DUE, ROOT
+from order_sync_tests.graph.stage import ROOT
+from order_sync_tests.waiting import DUE
 
 PHONE = {"width": 390, "height": 844}
 WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"

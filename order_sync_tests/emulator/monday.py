@@ -5,13 +5,12 @@ Never: order_sync's own client: these tests look at the wire."""
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any, Self
 
 import httpx
 
 from order_sync.emulator import Emulator
+from order_sync_tests.waiting import until
 
 
 class Monday:
@@ -84,17 +83,9 @@ CREATE_ITEM = """mutation ($n: String!, $g: String, $v: JSON, $l: Boolean) {
 MINUTE_MS = 60_000
 
 
-def until(is_so: Callable[[], object], what: str, *, within: float = 60) -> None:
-    """Waits for a state that the emulator comes to by itself; fails with `what` if it does not."""
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(0.005)
-
-
 def asleep(emulator: Emulator, count: int) -> None:
     """Waits until so many requests and jobs wait for the emulator's clock, which may be moved then."""
-    until(lambda: emulator.stats()["sleeping"] == count, f"{count} to wait for the clock")
+    until(lambda: emulator.stats()["sleeping"] == count, f"{count} to wait for the clock", every=0.005)
 
 
 def batch(count: int) -> tuple[str, dict[str, Any]]:

@@ -17,7 +17,8 @@ import pytest
 
 from order_sync.emulator import Emulator, EmulatorSettings, Fault, FaultKind, start_emulator
 from order_sync_tests.emulator.conftest import PLANNING
-from order_sync_tests.emulator.monday import MINUTE_MS, Monday, asleep, until
+from order_sync_tests.emulator.monday import MINUTE_MS, Monday, asleep
+from order_sync_tests.waiting import until
 
 START = """mutation ($b: ID!, $g: ID!, $m: OnMatchInput) {
     ingest_items(board_id: $b, group_id: $g, on_match: $m) { job_id upload_url } }"""

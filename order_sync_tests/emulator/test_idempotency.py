@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from order_sync.emulator import Emulator, Fault, FaultKind
-from order_sync_tests.emulator.monday import MINUTE_MS, Monday, asleep, batch, until
+from order_sync_tests.emulator.monday import MINUTE_MS, Monday, asleep, batch
+from order_sync_tests.waiting import until
 
 ONE_ITEM = 'mutation { create_item(board_id: 101, item_name: "One") { id } }'
 

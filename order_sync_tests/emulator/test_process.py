@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from order_sync.emulator import EmulatorError, EmulatorSettings, Fault, FaultKind, start_emulator
-from order_sync_tests.emulator.monday import until
+from order_sync_tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,7 +13,8 @@ from order_sync.emulator import EmulatorError, EmulatorSettings, start_emulator
 from order_sync.emulator.effects import ItemRemoved
 from order_sync.emulator.journal import EffectJournal
 from order_sync_tests.emulator.conftest import PLANNING
-from order_sync_tests.emulator.monday import MINUTE_MS, Monday, asleep, batch, until
+from order_sync_tests.emulator.monday import MINUTE_MS, Monday, asleep, batch
+from order_sync_tests.waiting import until
 
 ONE_ITEM = 'mutation { create_item(board_id: 101, item_name: "One") { id } }'
 

@@ -19,6 +19,7 @@ import dagster as dg
 import httpx
 import sqlalchemy as sa
 
+from order_sync.cli.access import connected
 from order_sync.database.claims import OrderQueue
 from order_sync.database.connection import WritableDatabase
 from order_sync.emulator import Emulator, start_emulator
@@ -39,7 +40,8 @@ from order_sync_tests.faults.scenario import (
 from order_sync_tests.faults.steps import DATABASE_FILE, Step, Steps, watching
 from order_sync_tests.faults.strikes import HalfAnswer, Strike
 from order_sync_tests.faults.verdict import Held, Verdict, judge, look
-from order_sync_tests.graph.stage import ROOT, until
+from order_sync_tests.graph.stage import ROOT
+from order_sync_tests.waiting import until
 
 PAST_LEASES = timedelta(minutes=11)  # and within the time that monday keeps an answer
 PAST_REPLAY = timedelta(minutes=31)
@@ -80,11 +82,8 @@ class Ground:
 
     @contextmanager
     def database(self) -> Iterator[WritableDatabase]:
-        database = WritableDatabase(self.settings.database)
-        try:
+        with connected(WritableDatabase, self.settings) as (database, _):
             yield database
-        finally:
-            database.dispose()
 
     # ---- runs
 

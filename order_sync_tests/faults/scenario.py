@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
-import sqlalchemy as sa
 
+from order_sync.cli.access import connected
 from order_sync.database.check import create_all
 from order_sync.database.connection import WritableDatabase
-from order_sync.database.tables import Tables, business_columns
 from order_sync.demo.board import board_seeds
-from order_sync.demo.samples import SampleOrders
+from order_sync.demo.samples import SampleOrders, insert_orders
 from order_sync.emulator import EmulatorSettings
 from order_sync.orders.mapping import DEFAULT_MAPPING, ColumnMapping
-from order_sync.orders.naming import CUSTOMER, NAMING_COLUMNS, ORDER_NUMBER
-from order_sync.orders.states import Action, State
+from order_sync.orders.states import State
 from order_sync.settings import EMBEDDED_BOARD, Settings
+from order_sync_tests.contract.site import make_order
 
 SPEED = 300.0  # how much faster time goes, for a run and for the emulator alike
 SETTLE_SECONDS = 5.0
@@ -35,7 +32,6 @@ SEARCH_SECONDS = 5.0
 REPLAY_SECONDS = 180_000.0  # ten minutes of this machine: a case has no hurry unless it says so
 JOB_ROW_MS = 5_000.0
 LATENCY_MS = 900.0  # 3 ms of this machine: enough for the requests of several writers to meet
-MORNING = datetime(2026, 11, 23, 8, 0)
 LINK = "CUSTOMER ALT PO"  # mapped to a link column, so that monday itself rejects what is no address
 GOOD_LINK, BAD_LINK = "https://example.com/po/1", "no address"
 SECOND_BOARD = 4_800_000_001
@@ -96,43 +92,17 @@ def the_uuid(*name: object) -> str:
 
 
 def order(
-    number: int, title: str, *, headers: int = 1, sizes: Iterable[str] = ("S", "M", "L"), link: str = GOOD_LINK
+    number: int, title: str, *, headers: int = 1, sizes: Sequence[str] = ("S", "M", "L"), link: str = GOOD_LINK
 ) -> SampleOrders:
     """One record_uuid with its rows in all four tables."""
-    record, at = the_uuid("record", number), MORNING + timedelta(minutes=number)
-    business: dict[str, Any] = dict.fromkeys((column.name for column in business_columns()), None) | {
-        ORDER_NUMBER: f"A-{number}",
-        CUSTOMER: "O'Malley & Daughters" if title == GROUPS[0] else "Café Brontë",
-        "CUSTOMER STYLE": "TS-1",
-        "FINAL FOB (USD)": Decimal("7.2500"),
-    }
-    tracking = {"record_uuid": record, "action_type": Action.INSERT, "created_at": at}
-    lines = [
-        {
-            **tracking,
-            "delta_uuid": the_uuid("line queue", number, position),
-            "line_uuid": the_uuid("line", number, position),
-            "sync_state": State.PENDING,
-            "size_code": size,
-            "qty": position + 1,
-        }
-        for position, size in enumerate(sizes)
-    ]
-    return SampleOrders(
-        headers=[
-            {
-                **tracking,
-                **business,
-                "delta_uuid": the_uuid("header", number, n),
-                "sync_state": State.NEW,
-                "GroupMonday": title,
-                "created_at": at + timedelta(seconds=n),
-            }
-            for n in range(headers)
-        ],
-        lines=lines,
-        orders=[{"record_uuid": record, **business, **dict.fromkeys(NAMING_COLUMNS, None), LINK: link}],
-        order_lines=[{k: line[k] for k in ("line_uuid", "record_uuid", "size_code", "qty")} for line in lines],
+    return make_order(
+        number=f"A-{number}",
+        customer="O'Malley & Daughters" if title == GROUPS[0] else "Café Brontë",
+        headers=headers,
+        lines=sizes,
+        minute=number,
+        columns={"GroupMonday": title, LINK: link},
+        name=lambda kind, *of: the_uuid(kind, number, *of),
     )
 
 
@@ -144,7 +114,7 @@ def late_line(number: int, position: int) -> SampleOrders:
 
 def the_scenario(there: First) -> Scenario:
     """Seven orders and a late line to sync: orders in several versions, a rejected header, a rejected line."""
-    first = order(0, GROUPS[0], sizes=("S", "M"))
+    first, late = order(0, GROUPS[0], sizes=("S",)), late_line(0, 1)
     orders = [
         first,
         order(1, GROUPS[0]),
@@ -154,6 +124,7 @@ def the_scenario(there: First) -> Scenario:
         order(5, GROUPS[3], headers=2),
         order(6, GROUPS[3], sizes=()),  # two groups of new items are enough for import jobs
         order(7, GROUPS[1], sizes=()),
+        late,
     ]
     item, subitem = there.item, there.subitem
     done: dict[str, Any] = {"sync_state": State.SYNCED, "sync_run_id": "the run before"}
@@ -164,7 +135,7 @@ def the_scenario(there: First) -> Scenario:
     rejected = (orders[3].headers[0]["delta_uuid"], orders[4].lines[1]["delta_uuid"])
     return Scenario(
         orders=orders,
-        expected=Expected(rejected=frozenset(rejected), late=frozenset({first.lines[1]["delta_uuid"]})),
+        expected=Expected(rejected=frozenset(rejected), late=frozenset({late.lines[0]["delta_uuid"]})),
     )
 
 
@@ -245,24 +216,8 @@ def settings_in(folder: Path, mapping: Path, url: str) -> Settings:
     )
 
 
-def make_database(settings: Settings, tables: Tables, orders: Iterable[SampleOrders]) -> None:
-    database = WritableDatabase(settings.database)
-    try:
+def make_database(settings: Settings, orders: Iterable[SampleOrders]) -> None:
+    with connected(WritableDatabase, settings) as (database, tables):
         create_all(database, tables)
         for sample in orders:
-            insert(database, tables, sample)
-    finally:
-        database.dispose()
-
-
-def insert(database: WritableDatabase, tables: Tables, sample: SampleOrders) -> None:
-    """Row by row, for rows of a table may differ in their columns."""
-    with database.write() as connection:
-        for table, rows in (
-            (tables.orders, sample.orders),
-            (tables.order_lines, sample.order_lines),
-            (tables.header_queue, sample.headers),
-            (tables.line_queue, sample.lines),
-        ):
-            for row in rows:
-                connection.execute(sa.insert(table), row)
+            insert_orders(database, tables, sample)

@@ -61,7 +61,7 @@ def play(case: Case, ground: Ground) -> Result:
     sample = arriving_orders(case.orders, seed=case.step, created_at=MORNING)
     for row in sample.orders:
         row[LINK] = GOOD_LINK
-    make_database(ground.settings, ground.tables, [sample])
+    make_database(ground.settings, [sample])
     ground.emulator.configure(faults=faults(case.step))
     verdict, ends = Verdict(), []
     for number in range(RUNS):

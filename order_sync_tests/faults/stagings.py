@@ -43,7 +43,7 @@ class Stagings:
         with ground.opened():
             self._first = set_board(ground.http, ground.emulator.url)
             scenario = the_scenario(self._first)
-            make_database(ground.settings, ground.tables, scenario.orders)
+            make_database(ground.settings, scenario.orders)
             make_instance(ground.home)
             shutil.copytree(ground.home, self._whole)
             ground.warm_up()

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
-from order_sync.demo.samples import SampleOrders
+from order_sync.demo.samples import SampleOrders, insert_orders
 from order_sync_tests.faults.cases import Around, Mode, Way, during
 from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, unforeseen
 from order_sync_tests.faults.person import MOST_RUNS, Person
@@ -21,7 +21,6 @@ from order_sync_tests.faults.scenario import (
     GOOD_LINK,
     GROUPS,
     Expected,
-    insert,
     late_line,
     make_database,
     order,
@@ -67,7 +66,7 @@ class World:
         self._open.close()
         self._open.enter_context(self._ground.opened())
         self._clear()
-        make_database(self._ground.settings, self._ground.tables, [])
+        make_database(self._ground.settings, [])
         return self._answer([])
 
     def close(self) -> Answer:
@@ -98,7 +97,7 @@ class World:
 
     def _insert(self, made: SampleOrders) -> None:
         with self._ground.database() as database:
-            insert(database, self._ground.tables, made)
+            insert_orders(database, self._ground.tables, made)
 
     # ---- runs
 

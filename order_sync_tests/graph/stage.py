@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,19 +28,23 @@ import sqlalchemy as sa
 import yaml
 
 from order_sync.cli import launch
+from order_sync.cli.access import connected
 from order_sync.cli.launch import Summary
 from order_sync.database.check import create_all
 from order_sync.database.claims import OrderQueue
 from order_sync.database.connection import WritableDatabase
 from order_sync.database.tables import Tables
+from order_sync.demo.board import board_seed
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
-from order_sync.emulator import Emulator
+from order_sync.emulator import BoardSeed, Emulator
+from order_sync.orders.mapping import load_mapping
 from order_sync.orders.states import Action
-from order_sync.settings import PREFIX, Settings, load_settings, tables_of
+from order_sync.settings import EMBEDDED_BOARD, PREFIX, Settings, load_settings, tables_of
 from order_sync_tests.graph.agreement import Agreement, compare
+from order_sync_tests.waiting import DUE
 
 ROOT = Path(__file__).resolve().parents[2]
-DUE = 60  # seconds; far more than anything here takes
+OTHER_BOARD = EMBEDDED_BOARD + 10
 
 Row = dict[str, Any]
 
@@ -104,11 +108,8 @@ class Stage:
 
     @contextmanager
     def database(self) -> Iterator[WritableDatabase]:
-        database = WritableDatabase(self.settings.database)
-        try:
+        with connected(WritableDatabase, self.settings) as (database, _):
             yield database
-        finally:
-            database.dispose()
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
@@ -211,6 +212,20 @@ def stage_in(
         yield stage
 
 
+@pytest.fixture
+def stage(board_process: Emulator, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A stage for each test, on the emulator process that all tests share."""
+    with stage_in(tmp_path, board_process, Record.for_test(request)) as stage:
+        yield stage
+
+
+def two_boards() -> tuple[BoardSeed, BoardSeed]:
+    """The embedded board and another one like it."""
+    seed = board_seed(load_mapping())
+    other = {"id": OTHER_BOARD, "subitem_board_id": OTHER_BOARD + 1, "name": "Another plan"}
+    return seed, seed.model_copy(update=other)
+
+
 def _in_memory(folder: Path) -> dg.DagsterInstance:
     """Dagster's own instance for tests, set as the project's dagster.yaml says but for where it stores."""
     settings = yaml.safe_load((folder / launch.INSTANCE_FILE).read_text(encoding="utf-8"))
@@ -281,23 +296,7 @@ def group_lives(process: subprocess.Popen[str]) -> bool:
     return True
 
 
-def until(is_so: Callable[[], object], what: str, *, within: float = DUE, every: float = 0.05) -> None:
-    """Waits for a state that others bring about; fails with `what` if it does not come."""
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(every)
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def pardon_dagster(items: list[pytest.Item], folder: Path) -> None:
-    """Dagster 1.13 calls a property of its own that it calls deprecated; every other warning fails a test."""
-    mark = pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run is deprecated:DeprecationWarning")
-    for item in items:
-        if folder in item.path.parents:
-            item.add_marker(mark)

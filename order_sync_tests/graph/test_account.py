@@ -9,26 +9,22 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from order_sync.demo.board import board_seed
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator, EmulatorSettings, Limits, start_emulator
-from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_BOARD
-from order_sync_tests.contract.site import make_order
-from order_sync_tests.graph.stage import DUE, Stage, stage_in, until
+from order_sync_tests.contract.site import make_order, together
+from order_sync_tests.graph.stage import OTHER_BOARD, Stage, stage_in, two_boards
+from order_sync_tests.waiting import DUE, until
 
 SPEED = 30  # of the clock: a minute is two seconds
 CREATES = 40  # a minute
-OTHER_BOARD = EMBEDDED_BOARD + 10
 CUSTOMERS = ("Weber & Co", "O'Malley & Daughters")
 
 
 @pytest.fixture
-def two_boards() -> Iterator[Emulator]:
-    seed = board_seed(load_mapping())
-    other = seed.model_copy(update={"id": OTHER_BOARD, "subitem_board_id": OTHER_BOARD + 1, "name": "Another plan"})
+def strict_monday() -> Iterator[Emulator]:
     settings = EmulatorSettings(
-        boards=(seed, other),
+        boards=two_boards(),
         clock_speed=SPEED,
         mutation_ms=100,
         enforce_limits=True,
@@ -39,19 +35,13 @@ def two_boards() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def stage(two_boards: Emulator, tmp_path: Path) -> Iterator[Stage]:
-    with stage_in(tmp_path, two_boards, ORDER_SYNC_CLOCK_SPEED=str(SPEED)) as stage:
+def stage(strict_monday: Emulator, tmp_path: Path) -> Iterator[Stage]:
+    with stage_in(tmp_path, strict_monday, ORDER_SYNC_CLOCK_SPEED=str(SPEED)) as stage:
         yield stage
 
 
 def orders(customer: str, count: int) -> SampleOrders:
-    made = [make_order(number=f"A-{n}", customer=customer, lines=3, minute=n) for n in range(count)]
-    return SampleOrders(
-        headers=[row for order in made for row in order.headers],
-        lines=[row for order in made for row in order.lines],
-        orders=[row for order in made for row in order.orders],
-        order_lines=[row for order in made for row in order.order_lines],
-    )
+    return together(make_order(number=f"A-{n}", customer=customer, lines=3, minute=n) for n in range(count))
 
 
 @pytest.mark.parametrize("writers", [1, 3])

@@ -21,7 +21,7 @@ from order_sync.monday import operations
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import OrderSyncError
-from order_sync_tests.contract.site import make_order, new_uuid
+from order_sync_tests.contract.site import make_order, new_uuid, together
 from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_recovery import assert_all_there
 
@@ -101,12 +101,7 @@ def add(stage: Stage, count: int, *, headers: int = 1) -> SampleOrders:
     ]
     for order in orders:
         stage.add(order)
-    return SampleOrders(
-        headers=[row for order in orders for row in order.headers],
-        lines=[row for order in orders for row in order.lines],
-        orders=[row for order in orders for row in order.orders],
-        order_lines=[row for order in orders for row in order.order_lines],
-    )
+    return together(orders)
 
 
 def items(stage: Stage) -> dict[str, dict[str, Any]]:

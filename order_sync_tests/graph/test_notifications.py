@@ -26,9 +26,10 @@ from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import ConfigurationError, Fatal
 from order_sync.settings import Settings, load_settings
 from order_sync_tests.contract.site import make_order
-from order_sync_tests.graph.stage import Stage, free_port, in_group, until
+from order_sync_tests.graph.stage import Stage, free_port, in_group
 from order_sync_tests.graph.test_changes import delete_item
 from order_sync_tests.graph.test_sensor import failed_run
+from order_sync_tests.waiting import until
 
 SECRETS = {"token": "xoxb-not-to-be-seen", "hook": "webhook-not-to-be-seen", "password": "mail-not-to-be-seen"}
 

@@ -20,7 +20,8 @@ from order_sync.demo.samples import SampleOrders, make_orders
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import load_settings
-from order_sync_tests.graph.stage import Row, Stage, until
+from order_sync_tests.graph.stage import Row, Stage
+from order_sync_tests.waiting import until
 
 
 def again(row: Row, **changes: object) -> Row:

@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from order_sync.cli import launch
 from order_sync.cli.launch import Summary
 from order_sync.definitions import build_definitions
-from order_sync.demo.board import board_seed
 from order_sync.demo.drafts import Size
 from order_sync.demo.samples import SampleOrders, make_orders
 from order_sync.emulator import EmulatorSettings, Fault, FaultKind, start_emulator
@@ -26,12 +25,11 @@ from order_sync.monday.client import MondayClient
 from order_sync.monday.setup import LABEL_LIMITS
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import OrderSyncError
-from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
-from order_sync.settings import EMBEDDED_BOARD
+from order_sync.orders.mapping import DEFAULT_MAPPING
 from order_sync.sync.decide import OLDER_VERSION, Happens
 from order_sync.sync.plan import NEW_ID, Plan, PlannedRow
 from order_sync_tests.contract.site import make_order, new_uuid
-from order_sync_tests.graph.stage import Record, Stage, free_port, stage_in
+from order_sync_tests.graph.stage import OTHER_BOARD, Record, Stage, free_port, stage_in, two_boards
 from order_sync_tests.graph.test_changes import (
     add,
     add_item,
@@ -46,7 +44,6 @@ from order_sync_tests.graph.test_odd_orders import again, queued
 
 # A forecast of calls is right within a tenth, or three calls where there are few.
 TOLERANCE, FEW = 0.1, 3
-OTHER_BOARD = EMBEDDED_BOARD + 10
 CUSTOMERS = ("Weber & Co", "O'Malley & Daughters")
 
 
@@ -355,22 +352,20 @@ def test_a_step_without_those_before_it_says_what_to_do(stage: Stage) -> None:
 
 
 @pytest.fixture
-def two_boards(tmp_path: Path) -> Iterator[Stage]:
+def by_customer(tmp_path: Path) -> Iterator[Stage]:
     """The orders of one customer go to a board of their own."""
-    seed = board_seed(load_mapping())
-    other = seed.model_copy(update={"id": OTHER_BOARD, "subitem_board_id": OTHER_BOARD + 1, "name": "Another plan"})
     mapping = tmp_path / "mapping.toml"
     rule = f'\n[[boards]]\nid = {OTHER_BOARD}\ncustomers = ["{CUSTOMERS[1]}"]\n'
     mapping.write_text(DEFAULT_MAPPING.read_text(encoding="utf-8") + rule, encoding="utf-8")
     with (
-        start_emulator(EmulatorSettings(boards=(seed, other))) as emulator,
+        start_emulator(EmulatorSettings(boards=two_boards())) as emulator,
         stage_in(tmp_path, emulator, Record.IN_MEMORY, ORDER_SYNC_MAPPING=str(mapping)) as stage,
     ):
         yield stage
 
 
-def test_several_boards_are_planned_each(two_boards: Stage) -> None:
-    stage = two_boards
+def test_several_boards_are_planned_each(by_customer: Stage) -> None:
+    stage = by_customer
     for number, customer in enumerate(CUSTOMERS * 2):
         season = {"CUSTOMER SEASON": f"S{number}"}
         stage.add(make_order(number=f"F-{number}", customer=customer, minute=number, columns=season))

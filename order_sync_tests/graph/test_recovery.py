@@ -17,7 +17,8 @@ from order_sync.definitions import build_definitions
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import QuotaExhausted
 from order_sync.settings import load_settings
-from order_sync_tests.graph.stage import DUE, Stage, until
+from order_sync_tests.graph.stage import Stage
+from order_sync_tests.waiting import DUE, until
 
 MONDAY_STEPS = ("monday_groups", "monday_items", "monday_subitems", "main_tables")
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -16,7 +16,8 @@ from order_sync.demo.samples import make_orders
 from order_sync.demo.words import COLOUR, STYLE, TYPE
 from order_sync.orders.errors import ConfigurationError, causes
 from order_sync.orders.naming import CUSTOMER
-from order_sync_tests.graph.stage import Row, Stage, until
+from order_sync_tests.graph.stage import Row, Stage
+from order_sync_tests.waiting import until
 
 
 def synced_records(stage: Stage) -> set[str]:

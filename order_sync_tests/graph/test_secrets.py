@@ -34,7 +34,8 @@ from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_BOARD, Settings, load_settings
 from order_sync.sync import bulk_import
 from order_sync_tests.graph.echo import Echo, EchoServer, echoing
-from order_sync_tests.graph.stage import Stage, free_port, in_group, until
+from order_sync_tests.graph.stage import Stage, free_port, in_group
+from order_sync_tests.waiting import until
 
 pytestmark = pytest.mark.on_disk
 

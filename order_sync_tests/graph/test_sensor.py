@@ -26,9 +26,10 @@ from order_sync.deployments import resources
 from order_sync.emulator import Emulator, Fault, FaultKind
 from order_sync.orders.errors import Fatal, OrderSyncError, QuotaExhausted
 from order_sync.orders.naming import CUSTOMER
-from order_sync_tests.graph.stage import DUE, Stage, in_group, stage_in, until
+from order_sync_tests.graph.stage import Stage, in_group, stage_in
 from order_sync_tests.graph.test_changes import before_mutation
 from order_sync_tests.graph.test_scope import late_line
+from order_sync_tests.waiting import DUE, until
 
 
 @pytest.fixture

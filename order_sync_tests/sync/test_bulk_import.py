@@ -24,8 +24,9 @@ from order_sync.sync.bulk_import import JOBS_AN_HOUR, ROWS_A_JOB, ROWS_AN_HOUR, 
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import NewRow
 from order_sync.sync.writer import BoardWriter
-from order_sync_tests.emulator.monday import MINUTE_MS, asleep, until
+from order_sync_tests.emulator.monday import MINUTE_MS, asleep
 from order_sync_tests.sync.stage import SHARED, Crash, QuickClock, Stage, with_variable
+from order_sync_tests.waiting import until
 
 LABELS = {"order_type": {"PRODUCTION": 0, "SAMPLE": 1}, "season": {"SS27": 1, "A, B": 2, "2027": 3, "SS28 ": 4}}
 SMALLEST = 5
