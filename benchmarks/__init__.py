@@ -1,1 +1,1 @@
-"""Benchmarks of order_sync: each module is a command of its own."""
+"""Benchmarks of order_sync; each module is a command."""

@@ -2,19 +2,20 @@
 
     python -m benchmarks.against_peers [--tool NAME] [--scenario NAME] [--quick] [--json FILE]
 
-in an environment with benchmarks/requirements.txt. Compared are `monday`, `monday-api-python-sdk` (the vendor's) and a
-custom destination of `dlt`, each in its own process with the script that its documentation suggests
-(benchmarks/peers/), on four scenarios (benchmarks/peers/scenarios.py).
+Run it in an environment with benchmarks/requirements.txt. It compares `monday`, `monday-api-python-sdk` (the vendor's)
+and a custom destination of `dlt`, each in its own process with the script that its documentation suggests
+(benchmarks/peers/), in four scenarios (benchmarks/peers/scenarios.py).
 
-Fair: every tool reads the same tables, writes the same columns, and its waits run on the emulator's clock (order_sync's
-by ORDER_SYNC_CLOCK_SPEED, the others' by a time.sleep that is as much faster). Wall seconds are those of the whole
-process, imports included. A record is a group, an item or a subitem.
+For a fair comparison, every tool reads the same tables, writes the same columns, and waits on the emulator's clock
+(order_sync by ORDER_SYNC_CLOCK_SPEED, the others by a faster time.sleep). Wall seconds are those of the whole process,
+imports included. A record is a group, an item or a subitem.
 
-The limits that order_sync is measured by:
+The limits against which order_sync is measured:
 
 - latency, one writer: for groups, then items, then subitems, each of N records,
-  `N * 150 ms + ceil(N / 100) * 50 ms`: a hundred creates a request, one request after the other. With w writers a w-th.
-- complexity: 10,000,000 points a minute / 30,000 a create = 333 creates a minute.
+  `N * 150 ms + ceil(N / 100) * 50 ms`: a hundred creates per request, one request after the other. With w writers,
+  1/w of it.
+- complexity: 10,000,000 points per minute / 30,000 per create = 333 creates per minute.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What claiming and committing costs a row, from a thousand to fifty thousand lines, on SQLite.
+"""The cost per row of claiming and committing, from a thousand to fifty thousand lines, on SQLite.
 
     python benchmarks/claim_and_commit.py
 
-Prints microseconds a row (headers and lines) for each size, and their ratio to the smallest. Ratios within one run are
-the result; the microseconds are this machine's.
+Prints microseconds per row (headers and lines) for each size, and the ratio to the smallest size. The ratios are the
+result; the microseconds depend on the machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LINES_AN_ORDER = 4.6  # of the sample orders
 
 
 def measure(lines: int, folder: Path) -> tuple[int, dict[str, float]]:
-    """Rows, and microseconds a row by step, for a queue of about so many lines."""
+    """Rows, and microseconds per row by step, for a queue of about this many lines."""
     database, tables = WritableDatabase(f"sqlite:///{folder / 'orders.db'}"), make_tables()
     try:
         create_all(database, tables)

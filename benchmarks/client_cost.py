@@ -1,13 +1,13 @@
-"""What order_sync itself costs a record, from a thousand to forty thousand records, on an emulator without latency.
+"""The cost per record of order_sync itself, from a thousand to forty thousand records, without latency.
 
     python -m benchmarks.client_cost [--quick] [--json FILE]
 
-Each size runs in a process of its own with a fresh database, a fresh emulator and a fresh DAGSTER_HOME. A record is a
-group, an item or a subitem. Cost is the wall time of the whole process, interpreter and imports included; marginal is
-what the records beyond those of the size before cost each.
+Each size runs in its own process with a new database, emulator and DAGSTER_HOME. A record is a group, an item or a
+subitem. Cost is the wall time of the whole process, including interpreter and imports; marginal cost is the cost of
+each record beyond the previous size.
 
-Where the time goes is found by sampling the stack every 5 ms (benchmarks/peers/sampler.py): "wait for the emulator" is
-the time inside a socket, that is the emulator's own work, at monday monday's; "HTTP client" is httpx around it;
+The stack is sampled every 5 ms to show where the time goes (benchmarks/peers/sampler.py): "wait for the emulator" is
+the time inside a socket, that is, the emulator's own work (in production monday's); "HTTP client" is httpx around it;
 "SQL of order_sync" is SQLAlchemy and SQLite for order_sync's tables; "Dagster" includes Dagster's own database. Memory
 is the process's peak.
 
@@ -55,8 +55,8 @@ class Cost:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="What order_sync itself costs a record.")
-    parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs")
+    parser = argparse.ArgumentParser(description="The cost per record of order_sync itself.")
+    parser.add_argument("--quick", action="store_true", help="use small sizes, to check that it runs")
     parser.add_argument("--json", type=Path, default=Path(".order_sync/benchmarks/client_cost.json"), metavar="FILE")
     options = parser.parse_args()
     costs: list[Cost] = []

@@ -1,10 +1,10 @@
-"""What years of SYNCED rows, and 200,000 waiting ones, cost the next order and a look at the queue.
+"""The cost of a new order and of queries with years of SYNCED rows, and with 200,000 waiting rows.
 
     python -m benchmarks.history [--quick] [--json FILE]
 
-For each size of history (that many SYNCED headers and lines, with their main tables and log, in a database of their
-own): the CPU of `sync` of one new order, of `status`, `report` and `trace`, each a process of its own, and of a tick of
-the sensor with nothing waiting. Then `status` and a tick with 200,000 waiting rows.
+For each size of history (SYNCED headers and lines with their main tables and log, in a separate database), it measures
+the CPU time of `sync` with one new order, of `status`, `report` and `trace`, each in its own process, and of a sensor
+tick without waiting rows. Then it measures `status` and a tick with 200,000 waiting rows.
 
 Targets: each costs at most 1.3 times as much with any history as with none; `status` with 200,000 waiting rows takes at
 most 3 s, a tick with nothing waiting at most 50 ms. The exit code is 1 if one is missed.
@@ -55,8 +55,8 @@ TRACKING = "'INSERT', '{state}', {run}, 0, datetime('now', '-40 days'), {complet
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="What years of SYNCED rows cost.")
-    parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs")
+    parser = argparse.ArgumentParser(description="The cost of years of SYNCED rows.")
+    parser.add_argument("--quick", action="store_true", help="use small sizes, to check that it runs")
     parser.add_argument("--json", type=Path, default=Path(".order_sync/benchmarks/history.json"), metavar="FILE")
     options = parser.parse_args()
     sizes = (0, 20_000) if options.quick else HISTORY
@@ -108,7 +108,7 @@ def _with_waiting(rows: int) -> dict[str, float]:
 
 
 def fill(path: Path, orders: int, *, done: bool) -> None:
-    """Adds orders, of five lines each, that are SYNCED or that wait, by the database itself: millions take a minute."""
+    """Adds SYNCED or waiting orders of five lines each with SQL alone: millions take a minute."""
     if not orders:
         return
     state, line_state = ("SYNCED", "SYNCED") if done else ("NEW", "PENDING")

@@ -1,9 +1,9 @@
-"""How soon an order is on the board, and what that costs: Dagster's real daemon at the defaults, and the commands.
+"""The latency of an order and the CPU cost: Dagster's real daemon with default settings, and the commands.
 
     python -m benchmarks.latency [--orders N] [--idle SECONDS] [--json FILE]
 
-Orders are inserted one by one, each when the one before is SYNCED and after a pause of its own, so that none meets the
-daemon at the same moment of its round. Idle: the CPU of the daemon and all its processes while nothing waits.
+Orders are inserted one by one, each after the previous one is SYNCED and after a different pause, so that they hit the
+daemon at different points of its loop. Idle is the CPU of the daemon and all its processes without waiting rows.
 
 Targets: the median from INSERT to SYNCED is at most 8 s; `--help`, `status` and `trace` take at most 0.7 s of CPU each;
 a tick with nothing waiting takes at most 50 ms. The exit code is 1 if one is missed.
@@ -47,7 +47,7 @@ console = Console(width=120, soft_wrap=True)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="How soon an order is on the board, and what that costs.")
+    parser = argparse.ArgumentParser(description="The latency of an order and the CPU cost.")
     parser.add_argument("--orders", type=int, default=11, metavar="N")
     parser.add_argument("--idle", type=float, default=60, metavar="SECONDS")
     parser.add_argument("--json", type=Path, default=Path(".order_sync/benchmarks/latency.json"), metavar="FILE")

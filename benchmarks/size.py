@@ -1,11 +1,11 @@
-"""What the odd sizes cost: a run in which every order is rejected, one order of 10,000 lines, 200 runs.
+"""The cost of unusual sizes: a run that rejects every order, one order of 10,000 lines, 200 runs.
 
     python -m benchmarks.size [--quick] [--json FILE]
 
-Rejected: 10,000 orders whose label the board lacks, against as many good ones. Lines: one order of 10,000 lines,
-against one of 1,000. Each of these runs is a process of its own with a fresh database, a fresh emulator and a fresh
-DAGSTER_HOME. Runs: 200 of one order each, and what Dagster's record then takes on the disk. Cost is CPU time without
-interpreter and imports, so another load on the machine changes little.
+Rejected: 10,000 orders whose label the board lacks, compared with as many valid ones. Lines: one order of 10,000 lines,
+compared with one of 1,000. Each of these runs has its own process, with a new database, emulator and DAGSTER_HOME.
+Runs: the disk space that Dagster uses after 200 runs of one order each. Cost is CPU time without interpreter and
+imports, so other load on the machine has little effect.
 
 Targets: rejected orders cost at most 1.5 times as much as good ones, a line of the large order at most 1.3 times as
 much as one of the small order; 200 runs leave at most 20 MB. The exit code is 1 if one is missed.
@@ -70,8 +70,8 @@ class Cost:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="What the odd sizes cost.")
-    parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs")
+    parser = argparse.ArgumentParser(description="The cost of unusual sizes.")
+    parser.add_argument("--quick", action="store_true", help="use small sizes, to check that it runs")
     parser.add_argument("--json", type=Path, default=Path(".order_sync/benchmarks/size.json"), metavar="FILE")
     options = parser.parse_args()
     sizes = QUICK if options.quick else FULL
@@ -146,7 +146,7 @@ def good_orders(count: int) -> SampleOrders:
 
 
 def rejected_orders(count: int) -> SampleOrders:
-    """The same with a label that the board lacks: one wrong word in an export is enough."""
+    """The same orders with a label that the board lacks: one wrong word in an export is enough."""
     good = good_orders(count)
     return SampleOrders(
         headers=[header | {"ORDER TYPE": UNKNOWN_LABEL} for header in good.headers],
@@ -167,7 +167,7 @@ def one_order(lines: int) -> SampleOrders:
 
 
 def _repeated(line: Row, count: int, **keys: int) -> Iterable[Row]:
-    """The line so many times, each with a size and with keys of its own."""
+    """Copies of the line, each with its own size and keys."""
     for number in range(count):
         own = {name: str(UUID(int=(kind << 96) + number)) for name, kind in keys.items()}
         yield line | own | {"size_code": f"S{number}"}

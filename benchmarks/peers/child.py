@@ -1,7 +1,7 @@
-"""One tool at work, once: python -m benchmarks.peers.child TOOL, in the folder with the orders.
+"""Runs one tool once: python -m benchmarks.peers.child TOOL, in the folder with the orders.
 
-In: BENCHMARK_URL, BENCHMARK_WAITS (how many times faster waits run), orders.db. Out: child.json, and exit code 0 if
-everything is over there, 1 if not. Everything that a tool prints goes where the parent wants it.
+In: BENCHMARK_URL, BENCHMARK_WAITS (the speed-up of waits), orders.db. Out: child.json, and exit code 0 if everything
+is on the board, else 1. The parent decides where the tool's output goes.
 """
 
 from __future__ import annotations

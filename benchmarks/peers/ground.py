@@ -1,6 +1,6 @@
-"""One tool in one scenario: a fresh database, a fresh emulator and a child process, and then the count.
+"""Runs one tool in one scenario with a new database, a new emulator and a child process, and counts the result.
 
-In: a scenario and a tool. Out: a `Result`. The emulator is the only judge: what is on its board, what it was asked.
+In: a scenario and a tool. Out: a `Result`, taken only from the emulator: its board and its request log.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ITEMS_LIMIT = 1_000_000  # of a board: a benchmark is not about it
 
 
 class ChildFailed(Exception):
-    """The child did not come to its end; its last words."""
+    """The child process failed; the message is the end of its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def run(scenario: Scenario, tool: str, *, label: str, records: int, environment:
 
 @contextmanager
 def stage(of: int | SampleOrders, settings: Mapping[str, Any]) -> Iterator[tuple[Path, Emulator, SampleOrders]]:
-    """A folder with the orders, or with so many records, and a DAGSTER_HOME in it; an emulator with an empty board."""
+    """A folder with the orders, or this many records, and a DAGSTER_HOME; an emulator with an empty board."""
     with tempfile.TemporaryDirectory(prefix="order_sync_benchmark_") as name:
         folder = Path(name)
         sample = orders.make(of) if isinstance(of, int) else of
@@ -218,8 +218,8 @@ def _count(
 def _window_share(emulator: Emulator) -> dict[str, float]:
     """How many creates a minute a tool made, and what was refused to it after its first minute.
 
-    The minutes are those that the emulator counts: each begins with the first request after the one before is over. The
-    last one, begun and not used up, is left out, with its creates; idle time between two minutes is not.
+    The minutes are the emulator's: each begins with the first request after the previous minute. The last, incomplete
+    minute and its creates are left out; idle time between two minutes is not.
     """
     requests = sorted(emulator.requests(), key=lambda request: request["at"])
     began: list[float] = []

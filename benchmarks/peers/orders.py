@@ -1,6 +1,6 @@
-"""The orders of a benchmark: in the tables, and as the rows that ought to be on the board.
+"""The orders of a benchmark, in the tables and as the rows expected on the board.
 
-In: how many records, and a seed. Out: a filled SQLite database, and the same rows for tools that know no tables.
+In: the number of records, and a seed. Out: a filled SQLite database, and the same rows for tools without tables.
 Names and column values come from order_sync's own naming, mapping and encoding: every tool writes the same.
 """
 
@@ -42,7 +42,7 @@ class Subitem:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What ought to be on the board, in the order in which it has to be made."""
+    """The rows expected on the board, in the order of creation."""
 
     groups: list[str]
     items: list[Item]
@@ -54,7 +54,7 @@ class Rows:
 
 
 def make(records: int, *, seed: int = SEED) -> SampleOrders:
-    """Good orders of about so many records (groups, items and subitems).
+    """Valid orders of about this many records (groups, items and subitems).
 
     Customers with a quotation mark are left out: `monday` 2.2.1 writes a group's title, and the SDK an item's
     name, into the query as it is, and what these lose by that is not what is measured here.

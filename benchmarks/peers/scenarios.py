@@ -1,6 +1,6 @@
-"""The four situations that every tool is put into: what the emulator does, and how many records there are.
+"""The four scenarios for every tool: the emulator's settings and the number of records.
 
-`peer_records` is smaller where a record a call would take all day; figures are compared by record and by call.
+`peer_records` is smaller where one record per call would take all day; figures are compared per record and per call.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The script that one writes around a client package: groups, then items, then subitems, one call each.
+"""The typical script around a client package: groups, then items, then subitems, one call each.
 
 In: the rows wanted and a package's documented calls. Out: the ids in a file, and the failures.
-A call that raises is a failure and the next row's turn; after ten failures in a row the script gives up. Started again,
-it goes on with what it has no id for.
+If a call raises, the script counts a failure and continues with the next row; it gives up after ten failures in a row.
+Started again, it continues with the rows that have no id.
 """
 
 from __future__ import annotations

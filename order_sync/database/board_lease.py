@@ -87,7 +87,7 @@ class BoardLease:
         if holder == self.run_id:
             return None
         if holder == before:
-            raise lost(f"board {self.board_id} was nobody's")
+            raise lost(f"board {self.board_id} had no lease")
         return "another run"
 
     def _is_held_by_another(self, run_id: str | None, leased_until: datetime, now: datetime) -> bool:
@@ -128,8 +128,8 @@ class BoardLease:
         kept = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(here)).first()
         if kept is None or kept.run_id != self.run_id:
             raise LeaseLost(
-                f"Run {self.run_id} has lost board {self.board_id} to another run. Nothing is lost: that run, "
-                "or the next one, resolves what was in flight. Let it finish, then start again."
+                f"Run {self.run_id} has lost the lease on board {self.board_id} to another run. Nothing is lost: that "
+                "run, or the next one, resolves the requests in flight. Let it finish, then start a new run."
             )
         if kept.leased_until <= now:
             raise lost(f"the lease on board {self.board_id} was not renewed")

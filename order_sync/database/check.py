@@ -80,10 +80,10 @@ def check_tables(database: Database, tables: Tables) -> Found:
     check_version(database, tables, found)
     problems = missing(database, tables, found)
     if problems and not any(found.values()):
-        unseen = ", or this user has no right on them" if database.dialect == "mssql" else ""
+        unseen = ", or this user has no rights on them" if database.dialect == "mssql" else ""
         raise ConfigurationError(
-            f"The database {database.shown} has none of the tables{unseen}. Are ORDER_SYNC_DATABASE_URL and "
-            "ORDER_SYNC_DATABASE_SCHEMA right? In a database of your own, `order-sync db init` makes all of them."
+            f"The database {database.shown} has none of the tables{unseen}. Check ORDER_SYNC_DATABASE_URL and "
+            "ORDER_SYNC_DATABASE_SCHEMA. In your own database, `order-sync db init` creates all of them."
         )
     if problems:
         raise ConfigurationError(
@@ -147,7 +147,7 @@ def _readable(table: sa.Table, what: str, findings: Iterable[Finding]) -> list[F
 
 def _missing(table: sa.Table, found: Mapping[str, FoundColumn], dialect: str) -> Iterator[Finding]:
     if not found:
-        unseen = " (or this user has no right on it)" if dialect == "mssql" else ""
+        unseen = " (or this user has no rights on it)" if dialect == "mssql" else ""
         yield Finding(
             table=table.fullname, problem=f"the table does not exist{unseen}", remedy=ddl.create_table(table, dialect)
         )
@@ -195,8 +195,8 @@ def _index_findings(database: Database, table: sa.Table) -> Iterator[Finding]:
         if not any(found[: len(names)] == tuple(name.lower() for name in names) for found in there):
             yield Finding(
                 table=table.fullname,
-                problem=f"no index begins with {', '.join(f'[{name}]' for name in names)}, so look-ups by "
-                f"{'it' if len(names) == 1 else 'them'} read the whole table",
+                problem=f"no index begins with {', '.join(f'[{name}]' for name in names)}, so lookups by "
+                f"{'it' if len(names) == 1 else 'them'} scan the whole table",
                 remedy=remedy,
                 blocks=False,
             )
@@ -243,7 +243,7 @@ def _check_finding(
     what = f"CHECK {check.name or '(without a name)'}"
     allowed = allowed_values(check.clause, column.name) if check.clause is not None else None
     if allowed is None:
-        unread = "is not shown to this user (it needs VIEW DEFINITION)" if check.clause is None else "is not a list"
+        unread = "is not visible to this user (grant VIEW DEFINITION)" if check.clause is None else "is not a list"
         yield Finding(
             table=table.fullname,
             problem=f"{what} on [{column.name}] {unread}: make sure that it allows {', '.join(needed)}",
@@ -274,7 +274,7 @@ def _trigger_findings(database: Database, table: sa.Table) -> Iterator[Finding]:
     for name in catalog.triggers(database, table):
         yield Finding(
             table=table.fullname,
-            problem=f"trigger {name} fires when order_sync updates rows: see that it queues no row again",
+            problem=f"trigger {name} fires when order_sync updates rows: make sure that it does not queue rows again",
             blocks=False,
         )
 
@@ -296,9 +296,9 @@ def _rights_findings(database: Database, tables: Tables, found: Found, *, only: 
         for each in lacking
         if each.known
     ]
-    return findings + ([_unknown_rights("are not shown by this server")] if any(not e.known for e in lacking) else [])
+    return findings + ([_unknown_rights("are not visible on this server")] if any(not e.known for e in lacking) else [])
 
 
 def _unknown_rights(why: str) -> Finding:
-    problem = f"the rights of this user {why}: `order-sync db grant USER` prints those that it needs"
+    problem = f"the rights of this user {why}: `order-sync db grant USER` prints the rights it needs"
     return Finding(table="rights", problem=problem, blocks=False)

@@ -311,8 +311,8 @@ class OrderQueue(QueueReader):
 
 
 def _names_no_order(record_uuid: str | None) -> str:
-    value = "is NULL" if record_uuid is None else f"is {shown(record_uuid)}, which is no uuid"
-    return f"record_uuid {value}: the row names no order"
+    value = "is NULL" if record_uuid is None else f"is {shown(record_uuid)}, which is not a uuid"
+    return f"record_uuid {value}: the row belongs to no order"
 
 
 def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:

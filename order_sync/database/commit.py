@@ -215,6 +215,6 @@ def _expect_as_many(table: str, found: int, expected: int, records: list[str]) -
     if found != expected:
         of = records[0] if len(records) == 1 else f"{counted(len(records), 'record_uuid')} from {records[0]}"
         raise LeaseLost(
-            f"{table} has {counted(found, 'row')} to commit for {of}, and {expected} were expected: another run or "
-            "person changed them meanwhile. The order is left as it is; the next run takes it up."
+            f"{table} has {counted(found, 'row')} to commit for {of}, but {expected} were expected: another run or a "
+            "person changed them meanwhile. The order is not changed; the next run claims it."
         )

@@ -149,8 +149,9 @@ class Database:
         path = self.url.database
         if self.dialect == "sqlite" and path not in (None, "", ":memory:") and not Path(path).exists():
             raise ConfigurationError(
-                f"There is no database at {path}. `order-sync db init` makes one with empty tables (in the embedded "
-                "deployment, `order-sync demo` makes one with sample orders); or set ORDER_SYNC_DATABASE_URL to yours."
+                f"There is no database at {path}. Create one with empty tables by `order-sync db init` (in the "
+                "embedded deployment, with sample orders by `order-sync demo`), or set ORDER_SYNC_DATABASE_URL to "
+                "your own."
             )
         # SQLite looks at a file only when it is asked for something in it.
         there = sa.select(sa.func.count()).select_from(sa.table("sqlite_master"))
@@ -170,7 +171,7 @@ class Database:
         text = f"The database {self.shown} cannot be reached: {reason(error)}"
         if is_transient(error):
             return DatabaseUnavailable(
-                f"{text.rstrip('.')}. It may be starting, paused or failing over: try again in a minute."
+                f"{text.rstrip('.')}. It may be starting, paused or failing over: retry in a minute."
             )
         return ConfigurationError(text)
 
@@ -259,7 +260,7 @@ def retrying(*, seconds: float = RETRY_SECONDS) -> Retrying:
 def _log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     if error is not None:
-        log.warning("the database asks to try again (attempt %d): %s", state.attempt_number, reason(error))
+        log.warning("transient database error, retrying (attempt %d): %s", state.attempt_number, reason(error))
 
 
 def to_rows(result: sa.CursorResult[Any]) -> list[Row]:
@@ -284,16 +285,16 @@ def _url(url: str | sa.URL) -> sa.URL:
     if not known:
         # Never the URL itself: it may hold a password.
         raise ConfigurationError(
-            "ORDER_SYNC_DATABASE_URL (or --url) is not the URL of a database that order_sync knows: "
-            "write mssql+pyodbc://user:password@server/database or sqlite:///file."
+            "ORDER_SYNC_DATABASE_URL (or --url) is not a supported database URL: "
+            "use mssql+pyodbc://user:password@server/database or sqlite:///file."
         )
     if is_misread(made):
         raise ConfigurationError(f"ORDER_SYNC_DATABASE_URL (or --url) {MISREAD}.")
     has_options = made.query or (isinstance(url, str) and "?" in url)  # one without a value is not in the query
     if made.get_backend_name() == "sqlite" and (has_options or (made.database or "").startswith("file:")):
         raise ConfigurationError(
-            "ORDER_SYNC_DATABASE_URL names a SQLite file with options: write sqlite:///path alone, "
-            "and in the path %3F for ?, %23 for # and %25 for %."
+            "ORDER_SYNC_DATABASE_URL names a SQLite file with options: use sqlite:///path without options, "
+            "and in the path write %3F for ?, %23 for # and %25 for %."
         )
     return made
 

@@ -29,13 +29,13 @@ CODE_PAGE = frozenset({"varchar", "char", "text"})
 
 # What becomes of a row without a value, and whether that stands in a sync's way.
 WITHOUT = {
-    "delta_uuid": ("no run can claim a row without one", True),
-    "record_uuid": ("a row without one belongs to no order and cannot be synced", False),
-    "line_uuid": ("a line without one cannot be synced", False),
-    "sync_state": ("a row without one is not claimed", False),
-    "action_type": ("a row without one is not claimed", False),
-    "created_at": ("a row without one counts as the oldest", False),
-    "retry_count": ("the rejections of a row without one are not counted", False),
+    "delta_uuid": ("no run can claim a row without it", True),
+    "record_uuid": ("a row without it belongs to no order and cannot be synced", False),
+    "line_uuid": ("a line without it cannot be synced", False),
+    "sync_state": ("a row without it is not claimed", False),
+    "action_type": ("a row without it is not claimed", False),
+    "created_at": ("a row without it counts as the oldest", False),
+    "retry_count": ("the rejections of a row without it are not counted", False),
 }
 
 
@@ -85,13 +85,13 @@ def _type(column: sa.Column[Any], there: FoundColumn, *, ours: bool) -> _Wrong |
         return None
     wanted = _accepted(column)
     if there.type not in wanted:
-        return _Wrong(f"is {there.type}, it must be one of {', '.join(sorted(wanted))}", True, sql_type(column))
+        return _Wrong(f"is {there.type}, but must be one of {', '.join(sorted(wanted))}", True, sql_type(column))
     written = ours or column.name in WRITTEN
     if written and _too_short(column, there):
         length = getattr(column.type, "length", None)
         needed = length or f"{there.type}(max)"
         longer = f"{there.type.upper()}({length or 'max'})"
-        return _Wrong(f"holds {there.length} characters, {needed} are needed", True, longer)
+        return _Wrong(f"holds {there.length} characters, but {needed} are needed", True, longer)
     if isinstance(column.type, sa.DateTime) and (written or column.name == "created_at"):
         return _coarse(column, there, ours=ours)
     return None
@@ -125,12 +125,12 @@ def _coarse(column: sa.Column[Any], there: FoundColumn, *, ours: bool) -> _Wrong
     better = sql_type(column)
     if there.type == "smalldatetime":
         is_lease = ours or column.name == "sync_attempted_at"
-        what = "a lease needs the seconds" if is_lease else "rows of one minute have no order"
-        return _Wrong(f"is smalldatetime, which rounds to a minute: {what}; datetime2 has them", is_lease, better)
+        what = "a lease needs seconds" if is_lease else "rows of the same minute have no order"
+        return _Wrong(f"is smalldatetime, which rounds to a minute: {what}; use datetime2", is_lease, better)
     if there.type == "datetime":
-        return _Wrong("is datetime, which rounds to 3 ms; datetime2 does not", False, better)
+        return _Wrong("is datetime, which rounds to 3 ms; use datetime2", False, better)
     if there.scale is not None and there.scale < 3:
-        rounded = f"is {there.type}({there.scale}), which rounds to 1/{10**there.scale} s; datetime2 does not"
+        rounded = f"is {there.type}({there.scale}), which rounds to 1/{10**there.scale} s; use datetime2"
         return _Wrong(rounded, False, better)
     return None
 
@@ -144,10 +144,10 @@ def _nullability(column: sa.Column[Any], there: FoundColumn, *, ours: bool) -> _
     if there.nullable:
         if ours:
             return None  # order_sync alone fills it
-        what, blocks = WITHOUT.get(column.name, ("a row without one is not found", False))
+        what, blocks = WITHOUT.get(column.name, ("a row without it is not found", False))
         return _Wrong(f"allows NULL: {what}", blocks)
     if ours or column.name in EMPTIED:
-        return _Wrong("does not allow NULL, which order_sync writes to it", True)
+        return _Wrong("does not allow NULL, but order_sync writes NULL to it", True)
     return None
 
 
@@ -172,6 +172,6 @@ def _notes_on_text(column: sa.Column[Any], there: FoundColumn, *, ours: bool) ->
     if holds_messages and written and there.type in CODE_PAGE and "_UTF8" not in there.collation.upper():
         yield Misfit(
             problem=f"column [{column.name}] is {there.type} in the collation {there.collation}: "
-            "letters that its code page lacks become question marks",
+            "characters missing in its code page become question marks",
             blocks=False,
         )

@@ -169,7 +169,7 @@ def _keyed(value: Any) -> Any:
     """The other side of a comparison: a column by its key, a value as SQLAlchemy binds it."""
     if isinstance(value, sa.SelectBase):
         raise TypeError(
-            "Compare a uuid with a sub-query by EXISTS: IN would compare spellings, and NULL empties NOT IN."
+            "Compare a uuid with a subquery by EXISTS: IN would compare spellings, and a NULL makes NOT IN empty."
         )
     if isinstance(value, sa.BindParameter) or not isinstance(getattr(value, "type", None), Guid):
         return value

@@ -34,7 +34,7 @@ from order_sync.database.unreadable import shown
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
 from order_sync.orders.states import Action, State
 
-_BY_ITSELF = "the next run goes on with it by itself"
+_BY_ITSELF = "the next run then claims it"
 
 
 class Cause(StrEnum):
@@ -55,51 +55,51 @@ class Cause(StrEnum):
 
     NO_RECORD_UUID = (
         "no_record_uuid",
-        "by a row that names no order",
-        "the next run makes it ERROR; give it the record_uuid of its order, then run `order-sync retry`",
+        "by a row without a record_uuid",
+        "the next run makes it ERROR; set its record_uuid to that of its order, then run `order-sync retry`",
     )
     UNKNOWN_STATE = (
         "unknown_state",
         "by a row whose sync_state is unknown",
-        f"correct the sync_state as the reason says; {_BY_ITSELF}",
+        f"correct sync_state as the reason says; {_BY_ITSELF}",
     )
     UNKNOWN_ACTION = (
         "unknown_action",
         "by a row whose action_type is unknown",
-        f"correct the action_type as the reason says; {_BY_ITSELF}",
+        f"correct action_type as the reason says; {_BY_ITSELF}",
     )
     # No delta_uuid or line_uuid, or one that several rows have.
     NO_KEY = (
         "no_key",
-        "by a row without a key of its own",
-        f"give each row a delta_uuid, and each line a line_uuid, of its own; {_BY_ITSELF}",
+        "by a row without a unique key",
+        f"give each row a unique delta_uuid, and each line a unique line_uuid; {_BY_ITSELF}",
     )
     CONTRADICTION = (
         "contradiction",
         "by headers that contradict each other",
-        f"delete the wrong one, or set its sync_state to {State.SYNCED}; {_BY_ITSELF}",
+        f"delete the wrong header, or set its sync_state to {State.SYNCED}; {_BY_ITSELF}",
     )
     REJECTED = (
         "rejected",
-        "by a row that was rejected before",
-        "correct what `order-sync status` lists, then run `order-sync retry`",
+        "by a rejected row",
+        "correct the rows that `order-sync status` lists, then run `order-sync retry`",
     )
     # The main table lacks it.
     NO_ORDER = (
         "no_order",
         "without a row in the table of orders",
-        f"see that the order system writes that row; {_BY_ITSELF}",
+        f"make sure that the order system writes that row; {_BY_ITSELF}",
     )
     # Lines whose header is nowhere.
     NO_HEADER = (
         "no_header",
-        "by lines that no header brings along",
-        f"do what the reason says; {_BY_ITSELF}",
+        "by lines without a header",
+        f"follow the reason; {_BY_ITSELF}",
     )
     HELD_BY_RUN = (
         "held_by_run",
         "by run {run}",
-        "wait for that run; once it has ended, or its lease has expired, the next run takes up what is left",
+        "wait for that run; when it has finished or its lease has expired, the next run claims the rest",
     )
 
 
@@ -126,7 +126,7 @@ class HeldOrder:
         return self.cause is not Cause.HELD_BY_RUN
 
     def __str__(self) -> str:
-        of = f"order {self.record_uuid}" if self.record_uuid else "a row that names no order"
+        of = f"order {self.record_uuid}" if self.record_uuid else "a row without a record_uuid"
         return f"{of} is held: {self.reason}"
 
 
@@ -183,7 +183,7 @@ class _Look:
             for row in self._unclear.headers if kind == "header" else self._unclear.lines:
                 if records is None or row["record_uuid"] in records:
                     of = f"delta_uuid {row['delta_uuid']} of one of its {kind}s"
-                    yield _held(row, Cause.NO_KEY, f"{of} is that of another row, too: correct it")
+                    yield _held(row, Cause.NO_KEY, f"{of} is also that of another row: correct it")
         for row in self._unclear.contradicting:
             if records is None or row["record_uuid"] in records:
                 yield _held(row, Cause.CONTRADICTION, row["reason"])
@@ -235,12 +235,14 @@ class _Look:
         cause, its = CAUSES[row["cause"]], f"its {kind} {row['delta_uuid']}"
         match cause:
             case Cause.NO_RECORD_UUID:
-                reason = f"record_uuid of {kind} {row['delta_uuid']} {_no_uuid(row['record_uuid'])}: it names no order"
+                reason = (
+                    f"record_uuid of {kind} {row['delta_uuid']} {_no_uuid(row['record_uuid'])}: it belongs to no order"
+                )
                 return _held(row | {"record_uuid": None}, cause, reason)
             case Cause.UNKNOWN_STATE:
                 first = State.NEW if kind == "header" else State.PENDING
                 reason = f"{its} has sync_state {shown(row['sync_state'])}, which order_sync does not know:"
-                return _held(row, cause, f"{reason} set it to {first}, or to {State.SYNCED} if there is nothing to do")
+                return _held(row, cause, f"{reason} set it to {first}, or to {State.SYNCED} if nothing is left to do")
             case Cause.UNKNOWN_ACTION:
                 reason = f"{its} has action_type {shown(row['action_type'])}, which order_sync does not know:"
                 return _held(row, cause, f"{reason} set it to {', '.join(Action)}")
@@ -285,11 +287,11 @@ class _Look:
             if row["done"] and not row["has_order"]:
                 yield _held(held, Cause.NO_ORDER, no_order(o.name))
             elif row["done"]:
-                reason = f"its header in {h.name} is SYNCED, and {o.name} has no monday_item_id of it: restore that"
+                reason = f"its header in {h.name} is SYNCED, but {o.name} lacks its monday_item_id: restore it"
                 yield _held(held, Cause.NO_HEADER, reason)
             else:
-                none = "only headers that are no INSERT" if row["any_header"] else "no header"
-                reason = f"it has lines that wait, and {h.name} has {none} for them: see that the order system writes"
+                none = "only headers that are not INSERT" if row["any_header"] else "no header"
+                reason = f"it has waiting lines, but {h.name} has {none} for them: make the order system write"
                 yield _held(held, Cause.NO_HEADER, f"{reason} both, or delete the lines")
 
 
@@ -298,7 +300,7 @@ def no_order(orders: str) -> str:
 
 
 def _no_uuid(value: Any) -> str:
-    return "is NULL" if value is None else f"is {shown(value)}, which is no uuid"
+    return "is NULL" if value is None else f"is {shown(value)}, which is not a uuid"
 
 
 def _held(row: Row, cause: Cause, reason: str) -> HeldOrder:

@@ -40,5 +40,5 @@ def first(names: Iterator[str]) -> str:
 
 def _what(cause: Cause, run_id: str | None, orders: Collection[HeldOrder]) -> str:
     if cause is Cause.NO_RECORD_UUID:
-        return counted(len(orders), "row that names no order", "rows that name no order")
+        return counted(len(orders), "row without a record_uuid", "rows without a record_uuid")
     return f"{counted(len(orders), 'order')} held {cause.by.format(run=run_id)}"

@@ -68,5 +68,5 @@ def tidy(what: str, work: Callable[[], T], warn: Callable[[str], object]) -> T |
     try:
         return work()
     except (SQLAlchemyError, WriteLost) as error:
-        warn(f"{what} did not work: {reason(error)} Nothing depends on it; the next run tries again.")
+        warn(f"{what} failed: {reason(error)} This does no harm; the next run tries again.")
         return None

@@ -191,7 +191,7 @@ class Journal(BoardLease):
             )
         for chunk in chunks(items):
             kept = sa.select(h.c.delta_uuid).where(h.c.monday_item_id.in_(chunk), h.c.sync_state == State.PENDING)
-            expect_none(connection, kept, "still had an item that is no more")
+            expect_none(connection, kept, "still had a deleted item")
         written.forget_items(connection, self._tables, items)
         return forgotten
 
@@ -210,7 +210,7 @@ class Journal(BoardLease):
         for chunk in chunks(removed):
             has_one = of_each_row(pending, line.c.monday_subitem_id.is_not(None))
             kept = sa.select(line.c.delta_uuid).where(line.c.delta_uuid.in_(chunk), has_one)
-            expect_none(connection, kept, "still had a subitem that is no longer on the board")
+            expect_none(connection, kept, "still had a deleted subitem")
         written.forget_subitems(connection, self._tables, [int(subitem) for subitem in removed.values()])
 
     def reject(self, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
@@ -281,8 +281,8 @@ class Journal(BoardLease):
 
     def _resolved_by_another(self, entry: Entry) -> LeaseLost:
         return LeaseLost(
-            f"Request {entry.idempotency_key} was resolved by another run while run {self.run_id} "
-            "waited for its answer. Let that run finish, then start again."
+            f"Another run resolved request {entry.idempotency_key} while run {self.run_id} waited for its answer. "
+            "Let that run finish, then start a new run."
         )
 
     def _log(

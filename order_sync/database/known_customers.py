@@ -36,8 +36,8 @@ def check_customers(database: Database, tables: Tables, asked: Iterable[str]) ->
         named = ", ".join(f"'{name}'{_meant(name, waiting, every)}" for name in unknown)
         more = f" and {len(waiting) - SHOWN} more" if len(waiting) > SHOWN else ""
         raise ConfigurationError(
-            f"No order is of the customer {named}. "
-            f"Customers whose orders wait: {', '.join(waiting[:SHOWN]) or 'none'}{more}."
+            f"No order has the customer {named}. "
+            f"Customers with waiting orders: {', '.join(waiting[:SHOWN]) or 'none'}{more}."
         )
 
 

@@ -62,18 +62,18 @@ def _put_back(
     }
     for row in (row for rows in queued.values() for row in rows):
         if row.sync_state == State.PENDING and row.sync_run_id is not None:
-            return f"run {row.sync_run_id} has rows of it: try again when that run has finished"
+            return f"run {row.sync_run_id} holds rows of it: try again when that run has finished"
     headers = [row for row in queued[h] if row.monday_item_id in gone and row.sync_state == State.SYNCED]
     if not headers:
         waits = any(row.sync_state == State.NEW and row.monday_item_id is None for row in queued[h])
-        return None if waits else "none of its headers is SYNCED with a deleted item"
+        return None if waits else "it has no SYNCED header whose item was deleted"
     lines = [row for row in queued[line] if row.parent_item_id in gone and row.sync_state in UNDER_IT]
     line_uuids = {row.line_uuid for row in lines}
     under_it = connection.execute(
         sa.select(m.c.line_uuid).where(m.c.record_uuid == record_uuid, m.c.parent_item_id.in_(gone))
     ).scalars()
     if lost := sorted(set(under_it) - line_uuids):
-        return f"{len(lost)} of its lines, {lost[0]} first, have no row in {line.name} to recreate them from"
+        return f"{len(lost)} of its lines (first {lost[0]}) have no row in {line.name} to recreate them from"
     _write(connection, tables, record_uuid, gone, line_uuids)
     now = database.now(connection)
     logged = {"logged_at": now, "run_id": REQUEUED_BY, "outcome": "requeued"}

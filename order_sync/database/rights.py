@@ -32,8 +32,8 @@ class Lacking:
     known: bool = True
 
     def __str__(self) -> str:
-        of = f" of {', '.join(f'[{name}]' for name in self.columns)}" if self.columns else ""
-        return f"this user may not {self.right}{of}"
+        of = f" on {', '.join(f'[{name}]' for name in self.columns)}" if self.columns else ""
+        return f"this user lacks {self.right} permission{of}"
 
 
 def needed(tables: Tables) -> dict[sa.Table, tuple[str, ...]]:

@@ -30,7 +30,7 @@ class UnmatchedValue:
     meant: str
 
     def __str__(self) -> str:
-        return f"its rule asks for [{self.source}] '{self.value}'{self.meant}, which no order has"
+        return f"its rule matches [{self.source}] '{self.value}'{self.meant}, which no order has"
 
 
 def unmatched_values(

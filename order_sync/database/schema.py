@@ -91,12 +91,14 @@ def mismatch(database: Database, tables: Tables, version: int | None) -> str:
         return ""
     if version > CURRENT:
         return (
-            f"the tables in {database.shown} are of version {version}, and this program knows none after {CURRENT}: "
+            f"the tables in {database.shown} have version {version}, but this program supports only up to {CURRENT}: "
             "install the version of order_sync that upgraded them, or a newer one"
         )
-    unseen = f" (unless this user has no right on {tables.schema_versions.name})" if database.dialect == "mssql" else ""
+    unseen = (
+        f" (unless this user has no rights on {tables.schema_versions.name})" if database.dialect == "mssql" else ""
+    )
     return (
-        f"the tables in {database.shown} are of version {version}{unseen}, and this program needs version {CURRENT}: "
+        f"the tables in {database.shown} have version {version}{unseen}, but this program needs version {CURRENT}: "
         f"run {UPGRADE}"
     )
 

@@ -67,15 +67,15 @@ class _Reasons:
         if source in read and (not is_only_mapped(read[source]) or source.lower() in self._in_orders):
             return ""
         if source in QUEUE_SOURCES:
-            late = f"which is not a column of {orders}: a line that comes late has only those to go by"
+            late = f"which is not a column of {orders}: late lines have only those columns"
             return late if in_rule else ""
         if source.lower() in {name.lower() for name in WRITTEN | NOT_NEEDED}:
-            return "which is not a column of an order: order_sync keeps it for itself"
+            return "which is order_sync's own column and not one of an order"
         meant = did_you_mean(source, self._known(in_rule=in_rule))
         if source not in read:
-            return f"which has to be spelled as in the tables{meant}"
+            return f"which must be spelled as in the tables{meant}"
         if source.lower() in self._in_queue:
-            return f"which is a column of {queue} alone: beyond its own columns, order_sync reads those of {orders}"
+            return f"which is a column of {queue} only: order_sync reads order columns from {orders}"
         return f"which is a column of neither {queue} nor {orders}{meant}"
 
     def _known(self, *, in_rule: bool) -> Iterator[str]:

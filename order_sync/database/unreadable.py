@@ -68,7 +68,7 @@ def unreadable(row: Mapping[str, Any], columns: Mapping[str, str] | None = None)
     for name, value in row.items():
         if isinstance(value, Unreadable) and (columns is None or name in columns):
             column = (columns or {}).get(name, name)
-            return Rejected(f"column [{column}] has {value}, which is {value.wanted}", code=Rule.UNREADABLE)
+            return Rejected(f"column [{column}] contains {value}, which is {value.wanted}", code=Rule.UNREADABLE)
     return None
 
 
@@ -83,7 +83,7 @@ def read_text(value: Any) -> Any:
         return text if "".join(text.split()).isprintable() else Unreadable.of(value, "no text")
     if not isinstance(value, str) or value.isascii() or _is_text(value):
         return value
-    return Unreadable.of(_as_bytes(value), "no text in UTF-8")
+    return Unreadable.of(_as_bytes(value), "not UTF-8 text")
 
 
 def read_whole(value: Any) -> Any:
@@ -93,7 +93,7 @@ def read_whole(value: Any) -> Any:
         whole = int(value) if is_whole else value
     if isinstance(whole, int) and -_LARGEST <= whole < _LARGEST:
         return whole
-    return Unreadable.of(value, "no whole number, or too large for one")
+    return Unreadable.of(value, "not a whole number, or too large")
 
 
 def read_number(value: Any, scale: int | None) -> Any:

@@ -69,6 +69,6 @@ def expect_none(connection: sa.Connection, rows: sa.Select[Any], what: str) -> N
 
 def lost(what: str) -> WriteLost:
     return WriteLost(
-        f"The database reported no error, but at the end of the transaction {what}: it was rolled back on the server's "
-        "side. Nothing is lost; start the run again. If it happens again, ask who runs the database."
+        f"The database reported no error, but at the end of the transaction {what}: the server rolled it back. "
+        "Nothing is lost; start the run again. If it happens again, contact the database administrator."
     )

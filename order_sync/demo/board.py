@@ -1,4 +1,4 @@
-"""The emulator's boards for the embedded deployment: the columns and labels that the mapping asks for."""
+"""The emulator's boards for the embedded deployment, with the columns and labels of the mapping."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _seed(mapping: ColumnMapping, board_id: int, name: str, subitem_board_id: in
 
 
 def _columns(own: tuple[str, ...], mapped: tuple[ColumnMap, ...]) -> tuple[ColumnSeed, ...]:
-    """Mapped columns first, as people read them; the keys last."""
+    """Mapped columns first, then the key columns."""
     return (
         *(ColumnSeed(id=c.column, title=c.title or c.source, type=c.type, labels=c.labels) for c in mapped),
         *(ColumnSeed(id=column, title=column, type="text") for column in own),

@@ -1,5 +1,5 @@
 """In: a size, and a generator of random numbers.
-Out: one draft for each order: its group, how many headers and lines it has, and what is unusual about it.
+Out: one draft per order: its group, the number of its headers and lines, and its twist.
 Never: a row; samples.py writes those."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Size(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """The numbers of a size. Headers and lines count INSERT rows; updates and deletes come on top."""
+    """The numbers of a size. Headers and lines count INSERT rows; updates and deletes are extra."""
 
     customers: int
     groups: int
@@ -76,15 +76,15 @@ class Twist(Enum):
 
 
 REASONS = {
-    Twist.LONG_NAME: "item name over 255 characters",
-    Twist.UNKNOWN_TYPE: "order type that the board has no label for",
+    Twist.LONG_NAME: "item name longer than 255 characters",
+    Twist.UNKNOWN_TYPE: "order type without a label on the board",
     Twist.NO_NAME: "no style, colour, order number or PO number, so its item has no name",
     Twist.BLANK_SIZE: "line without size_code",
 }
 _BAD_HEADERS = (Twist.LONG_NAME, Twist.UNKNOWN_TYPE, Twist.NO_NAME)
 _LINES = {Twist.NO_LINES: 0, Twist.ONE_SIZE: 1, Twist.BLANK_SIZE: 5}  # any other order has 2 to 9
 
-# Share of all orders, and how many at least.
+# Share of all orders, and the minimum number.
 _SHARES = {
     Twist.NO_LINES: (0.004, 2),
     Twist.ONE_SIZE: (0.05, 2),
@@ -97,7 +97,7 @@ _SHARES = {
 
 
 class Says(Enum):
-    """Where an order says which group it belongs to."""
+    """The column that gives an order's group."""
 
     TITLE = auto()  # GroupMonday
     SEASON = auto()  # GroupMonday is blank; CUSTOMER SEASON
@@ -107,7 +107,7 @@ class Says(Enum):
 
 @dataclass(frozen=True)
 class Group:
-    """A group of the board; `season` is None where no order of the group has one."""
+    """A group of the board; `season` is None if no order of the group has one."""
 
     customer: str
     title: str
@@ -138,7 +138,7 @@ class Draft:
 def make_drafts(plan: _Plan, rng: random.Random) -> list[Draft]:
     """All record_uuids of a plan, in the order in which they were created."""
     drafts: list[Draft] = []
-    candidates: list[Draft] = []  # for a rejection: one header, and not all there is in its group
+    candidates: list[Draft] = []  # for a rejection: orders with one header, not alone in their group
     sizes = _headers_of_records(plan.headers, rng)
     groups = _groups(plan, rng)
     weights = [rng.uniform(0.3, 3.0) if group.season else 0.1 for group in groups]
@@ -156,7 +156,7 @@ def make_drafts(plan: _Plan, rng: random.Random) -> list[Draft]:
 
 
 def _headers_of_records(headers: int, rng: random.Random) -> list[int]:
-    """How many headers each record_uuid has: some have two or three, most have one."""
+    """The number of headers of each record_uuid: mostly one, sometimes two or three."""
     triples, doubles = headers // 60, headers // 30
     sizes = [3] * triples + [2] * doubles + [1] * (headers - 3 * triples - 2 * doubles)
     rng.shuffle(sizes)
@@ -164,7 +164,7 @@ def _headers_of_records(headers: int, rng: random.Random) -> list[int]:
 
 
 def _groups(plan: _Plan, rng: random.Random) -> list[Group]:
-    """Each customer has a group a season; those with four or more also have one without and one by name."""
+    """One group per customer and season; with four or more also one without a season and one by title."""
     groups = []
     customers = CUSTOMERS[: plan.customers]
     weights = [rng.uniform(0.5, 1.5) for _ in customers]

@@ -1,7 +1,7 @@
 """Sample orders of a garment maker with invented customers, for the embedded database.
 
-In: a size and a seed. Out: rows for the site's four tables, and which of them monday must reject and why.
-The same seed gives the same rows, uuids included; nothing here is random in any other way or calls anybody.
+In: a size and a seed. Out: rows for the site's four tables, and the expected rejections with their reasons.
+The same seed gives the same rows, uuids included. Never calls another system.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ BUSINESS = tuple(column.name for column in business_columns())
 class SampleOrders:
     """Rows for the site's four tables, oldest first.
 
-    TOTAL QTY of a header is the sum of the lines of its record_uuid, and NULL where there are none yet.
+    TOTAL QTY of a header is the sum of the lines of its record_uuid, NULL if there are none yet.
     """
 
     headers: list[Row] = field(default_factory=list)
@@ -77,7 +77,7 @@ def make_orders(size: Size, *, seed: int = 7, created_at: datetime | None = None
 
 
 def arriving_orders(count: int, *, seed: int, created_at: datetime | None = None) -> SampleOrders:
-    """`count` new good orders, one header and some lines each, that arrive at `created_at`."""
+    """`count` new valid orders, with one header and some lines each, created at `created_at`."""
     rng = random.Random(f"arriving {seed}")
     writer = _Writer(rng, created_at or _now())
     for customer in rng.choices(CUSTOMERS, k=count):
@@ -87,7 +87,7 @@ def arriving_orders(count: int, *, seed: int, created_at: datetime | None = None
 
 
 def insert_orders(database: WritableDatabase, tables: Tables, sample: SampleOrders) -> None:
-    """Inserts all rows in one transaction: all of the sample is there, or nothing of it."""
+    """Inserts all rows in one transaction."""
     with database.write() as connection:
         for table, rows in (
             (tables.orders, sample.orders),
@@ -109,7 +109,7 @@ class _Writer:
         self._order_numbers: list[str] = []
         # The last odd text (an emoji) is used once, the others as often as needed.
         self._odd_texts = itertools.chain(ODD_TEXTS, itertools.cycle(ODD_TEXTS[:-1]))
-        # What a later UPDATE or DELETE may be about.
+        # The rows that a later UPDATE or DELETE may refer to.
         self._good_headers: list[Row] = []
         self._good_lines: list[Row] = []
 

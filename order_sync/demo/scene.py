@@ -40,14 +40,14 @@ STATE_FILE = "board.jsonl"
 
 @contextmanager
 def only_demo(settings: Settings) -> Iterator[BaseFileLock]:
-    """A lock that is held until the block ends; ConfigurationError where another demo uses the same folder."""
+    """A lock held until the block ends. Raises ConfigurationError if another demo uses the same folder."""
     settings.home.mkdir(parents=True, exist_ok=True)
     lock = FileLock(settings.home / "demo.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
         raise ConfigurationError(
-            f"A demo runs in {settings.home}. Wait until it has ended, or set ORDER_SYNC_HOME to another folder and "
+            f"Another demo is running in {settings.home}. Stop it, or set ORDER_SYNC_HOME to another folder and "
             "ORDER_SYNC_MONDAY_URL to another port."
         ) from None
     try:
@@ -57,11 +57,11 @@ def only_demo(settings: Settings) -> Iterator[BaseFileLock]:
 
 
 def prepare_database(settings: Settings, size: str) -> bool:
-    """Makes the embedded database and adds the sample orders; False if it has them already."""
+    """Creates the embedded database and adds the sample orders; False if it already has them."""
     settings.home.mkdir(parents=True, exist_ok=True)
     database, tables = WritableDatabase(settings.database), tables_of(settings)
     try:
-        upgrade(database, tables)  # of a demo that an earlier version began
+        upgrade(database, tables)  # tables of a demo from an earlier version
         create_all(database, tables)
         check_tables(database, tables)
         sample = make_orders(Size(size))
@@ -74,7 +74,7 @@ def prepare_database(settings: Settings, size: str) -> bool:
 
 
 def add_arriving(settings: Settings, count: int) -> None:
-    """Adds new orders, different ones each time."""
+    """Adds new orders, different ones for each call."""
     database, tables = WritableDatabase(settings.database), tables_of(settings)
     try:
         check_tables(database, tables)
@@ -94,7 +94,7 @@ def _is_there(database: Database, tables: Tables, sample: SampleOrders) -> bool:
 
 @contextmanager
 def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
-    """The address of an emulator's page: of the one that runs there, or of one for as long as the block lasts."""
+    """The URL of an emulator's page: of one that is already running, or of one started for the block."""
     address = urlsplit(settings.api_url)
     if address.port is None:
         raise ConfigurationError("ORDER_SYNC_MONDAY_URL must name the emulator's port: http://127.0.0.1:8765/v2.")
@@ -107,7 +107,7 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigurationError(
-            f"Port {address.port} is taken by something that is not the monday emulator ({reason}). "
+            f"Port {address.port} is in use by another program than the monday emulator ({reason}). "
             "Set ORDER_SYNC_MONDAY_URL to http://127.0.0.1:ANOTHER_PORT/v2."
         ) from None
     else:
@@ -136,9 +136,9 @@ def serve_emulator(
     memory: bool,
     options: Mapping[str, Any],
 ) -> None:
-    """Serves in the foreground until Ctrl-C; `options` that are not None go before the file.
+    """Serves in the foreground until Ctrl-C; `options` that are not None take precedence over the file.
 
-    Raises ConfigurationError for a wrong setting or a taken port.
+    Raises ConfigurationError for an invalid setting or a port in use.
     """
     address = urlsplit(settings.api_url)
     given = read_toml(config, what="The emulator's file") if config else {}
@@ -158,4 +158,4 @@ def serve_emulator(
 
 def _wrong_settings(error: ValidationError, given: dict[str, Any]) -> ConfigurationError:
     found = (in_words(given, problem, ("name", "id")) for problem in problems(error, EmulatorSettings))
-    return ConfigurationError(f"The emulator's settings are wrong: {'; '.join(found)}")
+    return ConfigurationError(f"Invalid emulator settings: {'; '.join(found)}")

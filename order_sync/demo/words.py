@@ -1,5 +1,5 @@
 """In: nothing.
-Out: what the sample orders are written with: columns, invented customers, seasons, garments, colours, odd texts.
+Out: the vocabulary of the sample orders: columns, invented customers, seasons, garments, colours, odd texts.
 Never: a name of a real customer."""
 
 from __future__ import annotations

@@ -188,9 +188,13 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
     sql_server: dg.ResourceDependency[ReadOnlySqlServerResource]
     drafts: dg.ResourceDependency[Drafts]
 
-    writers: int = Field(default=1, description="Requests to a board at a time in a live run.")
-    bulk_rows: int = Field(default=0, description="From so many new items in a group on a live run may import them.")
-    board_checks: int = Field(default=0, description="Items that the checks of a live run look up on the board.")
+    writers: int = Field(default=1, description="Concurrent requests to one board in a live run.")
+    bulk_rows: int = Field(
+        default=0, description="A live run may import the new items of a group if there are at least this many."
+    )
+    board_checks: int = Field(
+        default=0, description="Number of items that the checks of a live run look up on the board."
+    )
 
     _draft: Draft = PrivateAttr()
     _planner: Planner = PrivateAttr()
@@ -235,7 +239,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
             "monday_subitems": self._planner.subitems,
         }
         if name not in steps:
-            raise OrderSyncError(f"Asset {name} is not kept by the monday IO manager.")
+            raise OrderSyncError(f"The monday IO manager does not store asset {name}.")
         rows = list(to_rows(obj))
         let_go(obj)
         self._planned[name] = steps[name](rows)
@@ -315,5 +319,5 @@ def rows_table(rows: Sequence[PlannedRow]) -> dg.MetadataValue[Any]:
 def kept(found: T | None, step: str) -> T:
     """What a step of this run has left in memory."""
     if found is None:
-        raise OrderSyncError(f"A dry run keeps nothing of an earlier one: {step} must be part of it. Start all of it.")
+        raise OrderSyncError(f"A dry run keeps nothing from an earlier run: it must include {step}. Run all steps.")
     return found

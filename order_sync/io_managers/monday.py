@@ -109,14 +109,14 @@ class MondayIOManager(dg.ConfigurableIOManager):
             return to_frame(items, ITEMS)
         if name == "monday_subitems":
             return to_frame(queue.run_lines(self._run_id), SUBITEMS)
-        raise OrderSyncError(f"Asset {name} is not loaded through the monday IO manager.")
+        raise OrderSyncError(f"The monday IO manager does not load asset {name}.")
 
     # ---- handling ---------------------------------------------------------------------------------
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
         if name not in STEPS:
-            raise OrderSyncError(f"Asset {name} is not kept by the monday IO manager.")
+            raise OrderSyncError(f"The monday IO manager does not store asset {name}.")
         rows = list(to_rows(obj))
         let_go(obj)
         client = self._connect()
@@ -162,7 +162,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 # The orders of the other boards need not wait for this one, nor do late lines in a later step.
                 self._refused = error
                 refused = str(error)
-                log.error("board %d takes nothing, its rows wait: %s", board_id, refused)
+                log.error("board %d accepts nothing, its rows wait: %s", board_id, refused)
                 done = Done()
                 done.outcome.waiting = {row.get("delta_uuid") or row["title"]: refused for row in mine}
             total.add(done)
@@ -203,7 +203,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         """Rows that an open request to another board may make: they must wait until that is known."""
         boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
         return {
-            key: f"a request to board {board_id} that may have made it is still in doubt"
+            key: f"a request to board {board_id} that may have created it is still in doubt"
             for board_id in self.sql_server.unsettled_boards(lambda run_id: True)[1]
             if set(boards.values()) - {board_id}
             for entry in self._journal(board_id).in_doubt()
@@ -323,9 +323,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     self._looked.add(board_id)
                     self._twins.add(writer.twins.look())
                 if resolved := writer.recover():
-                    context.log.info(f"looked at {counted(resolved, 'request')} that an earlier run left in doubt")
+                    context.log.info(f"resolved {counted(resolved, 'request')} that an earlier run left in doubt")
                 if not self._tidied:
-                    tidy("Removing what has expired from the log", self.sql_server.expire_log, context.log.warning)
+                    tidy("Removing expired log entries", self.sql_server.expire_log, context.log.warning)
                     self._tidied = True
                 yield BoardWork(
                     client,
@@ -353,7 +353,7 @@ def _open_sites(client: MondayClient, board_ids: Sequence[int]) -> dict[int, Sit
         try:
             sites |= read_sites(client, [board_id])
         except BoardRefused as error:
-            log.error("board %d may not be read, its rows wait: %s", board_id, error)
+            log.error("board %d cannot be read, its rows wait: %s", board_id, error)
     if not sites:
         raise refused
     return sites

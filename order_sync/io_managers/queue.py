@@ -103,7 +103,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     sql_server: dg.ResourceDependency[SqlServerResource]
     home: str = Field(description="Folder for run locks.")
-    runs_kept: int = Field(default=0, description="Newest runs of the job that Dagster's record keeps; 0: all.")
+    runs_kept: int = Field(
+        default=0, description="Number of runs of the job that Dagster keeps, the newest first; 0: all."
+    )
 
     _instance: dg.DagsterInstance = PrivateAttr()
     _registry: RunRegistry = PrivateAttr()
@@ -148,7 +150,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         if name == "pending_lines":
             mapping = self.sql_server.mapping
             return lines_frame(queue.claimed_lines(self._run_id, sources=mapping.board_sources), queue, mapping)
-        raise OrderSyncError(f"Asset {name} is not loaded through the queue IO manager.")
+        raise OrderSyncError(f"The queue IO manager does not load asset {name}.")
 
     def _claimable(self, read: Callable[[list[str]], list[Row]], columns: list[str]) -> pd.DataFrame:
         def look() -> list[Row]:
@@ -182,7 +184,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
             if run_id in before:
                 taken = self._queue.take_over(self._run_id, run_id, over)
                 if log is not None:
-                    log.info(f"took over {counted(taken, 'row')} of run {run_id}")
+                    log.info(f"took over {counted(taken, 'row')} from run {run_id}")
 
     # ---- handling ---------------------------------------------------------------------------------
 
@@ -197,7 +199,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         elif name == "order_list_lines":
             self._report_lines(context)
         else:
-            raise OrderSyncError(f"Asset {name} is not kept by the queue IO manager.")
+            raise OrderSyncError(f"The queue IO manager does not store asset {name}.")
         let_go(obj)
 
     def _claim_headers(self, context: dg.OutputContext, delta_uuids: list[str]) -> None:
@@ -208,7 +210,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         queue.claim_headers(self._run_id, delta_uuids, self._ended)
         for run_id in self._ended:
             # What this run does not want is nobody's any more.
-            tidy(f"Releasing what run {run_id} held", partial(queue.release, run_id), context.log.warning)
+            tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
         claimed, untouched = queue.database.together(lambda: (queue.claimed_headers(self._run_id), queue.untouched()))
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting headers")
         context.log_event(
@@ -252,7 +254,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         outcomes = self._queue.outcomes(self._run_id)  # before the rows are released
         release = partial(self._queue.release, self._run_id)
         expire = partial(expire_runs, self._instance, self._job_name, self.runs_kept, self._queue)
-        released = tidy("Releasing what is left to do", release, context.log.warning) or 0
+        released = tidy("Releasing unfinished rows", release, context.log.warning) or 0
         tidy(EXPIRING, expire, context.log.warning)
         missed = len(complete.difference(committed.ready))
         rejected = {row["record_uuid"] for row in errors}

@@ -60,8 +60,8 @@ def read_boards(reader: MondayReader, board_ids: Iterable[int]) -> dict[int, Boa
     found = visible_boards(reader, wanted)
     if missing := [board_id for board_id in wanted if board_id not in found]:
         raise ConfigurationError(
-            f"monday shows no board {missing[0]} to this token. Check ORDER_SYNC_MONDAY_BOARD_ID, the rules for boards "
-            "in the mapping, and the token."
+            f"This token cannot see board {missing[0]}. Check ORDER_SYNC_MONDAY_BOARD_ID, the board rules of the "
+            "mapping, and the token."
         )
     return found
 
@@ -94,7 +94,7 @@ def visible_boards(
     found: dict[int, Board] = {}
     for start in range(0, len(board_ids), BOARDS_A_CALL):
         ids = [str(board_id) for board_id in board_ids[start : start + BOARDS_A_CALL]]
-        what = f"what boards {', '.join(ids)} are like"
+        what = f"the boards {', '.join(ids)}"
         found |= {int(raw["id"]): _board(raw) for raw in ask(reader, text, {"board": ids}, boards_in, what)}
     return found
 
@@ -145,9 +145,8 @@ def unsupported(board: Board) -> str | None:
     if not board.is_multi_level:
         return None
     return (
-        f"board {board.id} ('{board.name}') is a multi-level board: it keeps items and subitems together, and "
-        "order_sync needs a classic board, which has a board of its own for subitems. Use one, such as "
-        "`order-sync board init` makes"
+        f"board {board.id} ('{board.name}') is a multi-level board, which stores items and subitems together. "
+        "order_sync needs a classic board, with a separate board for subitems. Create one with `order-sync board init`"
     )
 
 
@@ -274,8 +273,8 @@ def problem_of(board: Board, column_id: str, kind: str, column: ColumnMap | None
         meant = did_you_mean(column_id, board.columns)
         return f"board {board.id} ('{board.name}') has no column '{column_id}' ({kind}){meant}"
     if found.type != kind:
-        return f"column '{column_id}' of board {board.id} is {found.type}, the mapping says {kind}"
+        return f"column '{column_id}' of board {board.id} is {found.type}, but the mapping says {kind}"
     if column and column.type in LABELLED and not column.new_labels and not found.labels:
-        lacks = "no labels to choose from" if found.is_readable else "settings that monday gives in an unknown form"
+        lacks = "no labels" if found.is_readable else "settings in an unknown format"
         return f"column '{column_id}' of board {board.id} has {lacks}"
     return None

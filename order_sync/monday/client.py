@@ -34,7 +34,7 @@ SLICE_SECONDS = 60.0
 TOLD_SECONDS = 5.0  # a wait that people are told of
 SILENT_SECONDS = 30.0  # between two lines about waits
 BUDGET_SLICE_SECONDS = 5.0
-BUDGET = "monday's complexity budget or its calls of this minute"
+BUDGET = "monday's complexity budget or its calls per minute"
 _BACK_OFF = wait_exponential_jitter(multiplier=1, max=30, jitter=1)
 
 
@@ -217,7 +217,7 @@ def read_data(reply: Reply, document: str | None = None) -> dict[str, Any]:
     data = dict(reply.data or {})
     if document and (misfit := shapes.misfit(document, data)):
         raise Transient(
-            f"monday's answer to {operations.name(document)} is not what was asked for: {misfit} "
+            f"monday's answer to {operations.name(document)} does not match the request: {misfit} "
             f"(request {reply.request_id or '-'})",
             code="odd_answer",
             request_id=reply.request_id,
@@ -228,4 +228,4 @@ def read_data(reply: Reply, document: str | None = None) -> dict[str, Any]:
 def _log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     wait = state.next_action.sleep if state.next_action else 0
-    log.warning("attempt %d failed, the next in %.1f s: %s", state.attempt_number, wait, error)
+    log.warning("attempt %d failed, retrying in %.1f s: %s", state.attempt_number, wait, error)

@@ -1,6 +1,6 @@
-"""What an answer of monday means: per row Rejected, Transient or Fatal, in every shape it comes in.
+"""Classifies errors from monday as Rejected, Transient or Fatal.
 
-In: a `Reply`. Out: an error for the whole request, or one for each failed alias; siblings are left alone.
+In: a `Reply`. Out: one error for the whole request, or one for each failed alias; other aliases are not affected.
 Source: developer.monday.com, error handling, rate limits and idempotency pages (API 2026-10).
 """
 
@@ -19,25 +19,25 @@ from order_sync.orders.errors import BoardRefused, Fatal, NotMonday, OrderSyncEr
 
 
 class Kind(StrEnum):
-    """What a code of monday's is about."""
+    """The scope of an error code from monday."""
 
-    ROW = "row"  # this row, for good; if its board still is as the mapping says
-    BOARD = "board"  # every row of the board alike: going on would only reject them all
-    IDENTITY = "identity"  # who asks: every board
-    SCHEMA = "schema"  # the request, whose text is the same for all rows, as their values travel as variables
-    WAIT = "wait"  # a limit: later, and nothing was written
+    ROW = "row"  # this row, for good, provided that its board still matches the mapping
+    BOARD = "board"  # every row of the board: continuing would only reject them all
+    IDENTITY = "identity"  # the token: every board
+    SCHEMA = "schema"  # the query, which is the same for all rows: their values are variables
+    WAIT = "wait"  # a limit: retry later; nothing was written
     CONFLICT = "conflict"  # the same key is being executed right now
     LOCK = "lock"  # another request is writing to the board
-    INTERNAL = "internal"  # monday's own fault, whatever status it comes with: the effect is unknown
-    DAILY = "daily"  # the quota of calls a day
+    INTERNAL = "internal"  # a fault of monday, whatever the status; the effect is unknown
+    DAILY = "daily"  # the daily quota of calls
 
 
 _FULL = "The board is full: archive items, or send some customers to another board."
 _CLOSED = (
-    "The token's user lacks a permission: it may not write on this board, or not in one of its columns. Give it the "
-    "permission, or use another user's token; the orders of other boards go on."
+    "The token's user lacks permission to write to this board or to one of its columns. Grant the permission, or use "
+    "another user's token; orders of other boards continue."
 )
-_NO_BOARD = "Check ORDER_SYNC_MONDAY_BOARD_ID, and the rules for boards in the mapping."
+_NO_BOARD = "Check ORDER_SYNC_MONDAY_BOARD_ID and the board rules of the mapping."
 _ADVICE = {
     "InvalidBoardIdException": _NO_BOARD,
     "ItemsLimitationException": _FULL,
@@ -59,7 +59,7 @@ _CODES = {
         "JsonParseException",
         "ResourceNotFoundException",
         "BAD_USER_INPUT",  # a variable of the wrong type
-        "maxComplexityExceeded",  # a query that is too large: a smaller batch may do
+        "maxComplexityExceeded",  # a query that is too large: a smaller batch may succeed
     ),
     Kind.BOARD: tuple(_ADVICE),
     Kind.IDENTITY: ("Unauthorized", "NOT_AUTHENTICATED", "UNAUTHENTICATED", "Not Authenticated"),
@@ -81,7 +81,7 @@ _CODES = {
     Kind.INTERNAL: ("INTERNAL_SERVER_ERROR", "InternalError"),
     Kind.DAILY: ("DAILY_LIMIT_EXCEEDED",),
 }
-# Codes that may mean that the board has changed under the run: it is looked at again before a row is rejected for one.
+# Codes that may mean that the board has changed during the run: the board is read again before a row is rejected.
 BOARD_MAY_DIFFER = frozenset(
     {
         "ColumnValueException",
@@ -91,30 +91,30 @@ BOARD_MAY_DIFFER = frozenset(
         "InvalidColumnIdException",
     }
 )
-EXPIRED = ("expire", "invalid", "not found", "cursorexception")  # words about a cursor that no longer leads anywhere
+EXPIRED = ("expire", "invalid", "not found", "cursorexception")  # words about an expired cursor
 VALIDATIONS = "DATA_VALIDATIONS_ERROR"
 REJECTED_CODES = frozenset(_CODES[Kind.ROW])
 SCHEMA_CODES = frozenset(_CODES[Kind.SCHEMA])
-SLOW_WAIT = 30.0  # seconds, for API_TEMPORARILY_BLOCKED, which names no time
+SLOW_WAIT = 30.0  # seconds, for API_TEMPORARILY_BLOCKED, which gives no time
 LOCK_WAIT = 1.5  # seconds, for HTTP 423
-LIMIT_WAIT = 10.0  # seconds, for single rows that a limit refused without a word of how long
-# How codes and messages that nobody knows speak of what will pass (beginnings of words) ...
+LIMIT_WAIT = 10.0  # seconds, for single rows that a limit refused without giving a time
+# Word prefixes by which unknown codes and messages describe a transient condition ...
 _PASSING = ("rate", "complexit", "concurren", "throttl", "budget", "lock")
 _SOON = ("temporar",)
 _LIMITS = ("limit", "exceed", "quota", "many")
 _TIMES = ("minute", "second", "hour", "request", "call", "quer", "mutation")
-# ... and of what will not: a limit of these is a row's own, or its board's.
+# ... and a permanent one: a limit on these concerns the row or its board.
 _SIZES = (
     *("board", "byte", "capacity", "character", "column", "file", "group", "item", "label", "length", "long", "row"),
     *("size", "storage", "subitem", "user", "value"),
 )
 _DENIED = ("permission", "forbidden", "denied", "unauthorized")
-_NOT_THERE = (404, 405, 410)  # a server that does not know what is asked for at this address
+_NOT_THERE = (404, 405, 410)  # a server that has nothing at this URL
 _STATUS_ADVICE = {
-    400: "The request is malformed, which is a fault of order_sync: please report it.",
+    400: "The request is malformed, which is a bug in order_sync: please report it.",
     401: "Check ORDER_SYNC_MONDAY_TOKEN.",
 } | dict.fromkeys(_NOT_THERE, ADDRESS_ADVICE)
-_OTHER_STATUS = "Check ORDER_SYNC_MONDAY_URL; if it is right, ask monday's support and name the request id."
+_OTHER_STATUS = "Check ORDER_SYNC_MONDAY_URL; if it is right, contact monday's support with the request id."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> O
         resume_at = _next_midnight(now or datetime.now(UTC))
         return QuotaExhausted(
             f"monday's daily quota of calls is used up: {told}. "
-            f"Rows stay PENDING; go on after {resume_at:%Y-%m-%d %H:%M} UTC.",
+            f"Rows stay PENDING; resume after {resume_at:%Y-%m-%d %H:%M} UTC.",
             resume_at=resume_at,
         )
     if _passes(kind, status, reply):
@@ -224,7 +224,7 @@ def _final(error: ApiError, reply: Reply, told: str, *, kind: Kind | None) -> Or
     if kind is Kind.IDENTITY:
         return Fatal(f"{refuses}. {_STATUS_ADVICE[401]}")
     if kind is Kind.SCHEMA:
-        return Fatal(f"{refuses}. Its API has changed: update order_sync. No row was rejected for it.")
+        return Fatal(f"{refuses}. Its API has changed: update order_sync. No row was rejected.")
     if kind is None and reply.status != 422 and reply.status >= 300:
         return Fatal(f"{refuses}. {_STATUS_ADVICE.get(reply.status, _OTHER_STATUS)}")
     shown = f"{refuses}: {'; '.join(error.texts)}" if error.texts else refuses
@@ -233,12 +233,12 @@ def _final(error: ApiError, reply: Reply, told: str, *, kind: Kind | None) -> Or
 
 def _no_json(reply: Reply) -> str:
     """What came instead of an answer of monday's, in one line."""
-    what = f"a page ('{reply.page}')" if reply.page else "a page" if reply.page is not None else "nothing readable"
-    where = f" that leads to {_host(reply)}" if 300 <= reply.status < 400 and _host(reply) else ""
-    came = f"HTTP {reply.status} came with {what} instead of monday's answer{where} (request {reply.request_id or '-'})"
+    what = f"a page ('{reply.page}')" if reply.page else "a page" if reply.page is not None else "unreadable content"
+    where = f" that redirects to {_host(reply)}" if 300 <= reply.status < 400 and _host(reply) else ""
+    came = f"HTTP {reply.status} with {what} instead of monday's answer{where} (request {reply.request_id or '-'})"
     if reply.status in _NOT_THERE:
-        return f"{came}. {ADDRESS_ADVICE} If it is, a proxy answers in monday's place. Nothing was lost."
-    return f"{came}: a firewall, a proxy or a login page answers in its place. {PROXY_ADVICE}"
+        return f"{came}. {ADDRESS_ADVICE} If the URL is right, a proxy answers instead of monday. Nothing was lost."
+    return f"{came}: a firewall, a proxy or a login page answers instead of monday. {PROXY_ADVICE}"
 
 
 def _host(reply: Reply) -> str:

@@ -21,7 +21,7 @@ def read_again(reader: MondayReader, board_ids: Sequence[int]) -> list[Board]:
     try:
         boards = read_boards(reader, board_ids)
     except ConfigurationError as error:
-        raise BoardRefused(f"{error} It was there when the run began; the orders of other boards go on.") from error
+        raise BoardRefused(f"{error} It existed when the run began; orders of other boards continue.") from error
     return [boards[board_id] for board_id in board_ids]
 
 
@@ -37,7 +37,7 @@ def look_at_subitems(
     """The same for subitems, which live on a board of their own."""
     [board] = read_again(reader, [board_id])
     if board.subitem_board_id != subitem_board_id:
-        raise _refused(board, ["its subitems column was deleted, and with it the board of its subitems"], refused)
+        raise _refused(board, ["its subitems column was deleted, and with it the subitem board"], refused)
     [board] = read_again(reader, [subitem_board_id])
     _look(reader, board, mapping.subitems, refused)
 
@@ -47,8 +47,8 @@ def _look(reader: MondayReader, board: Board, mapping: ItemMap | SubitemMap, ref
     if any(breaks_a_rule(error) for error in refused):
         filled = {"name", *mapping.own_columns, *(column.column for column in mapping.columns)}
         problems += [
-            f"column '{board.columns[column].title}' ({column}) of board {board.id} is required, and the mapping fills "
-            "it with nothing: map a source to it, or make it optional"
+            f"column '{board.columns[column].title}' ({column}) of board {board.id} is required, but the mapping "
+            "does not fill it: map a source to it, or make it optional"
             for column in required_columns(reader, board.id)
             if column in board.columns and column not in filled
         ]
@@ -71,7 +71,7 @@ def required_columns(reader: MondayReader, board_id: int) -> list[str]:
 def _refused(board: Board, problems: Sequence[str], refused: Collection[Rejected]) -> BoardRefused:
     said = next((str(error) for error in refused), "")
     return BoardRefused(
-        f"Board {board.id} ('{board.name}') no longer fits the mapping: {'; '.join(problems)}. {said}. No row is "
-        "rejected for it: correct the board or the mapping (`order-sync board check` compares them), then start the "
-        "run again; the orders of other boards go on"
+        f"Board {board.id} ('{board.name}') no longer fits the mapping: {'; '.join(problems)}. {said}. No row was "
+        "rejected: correct the board or the mapping (`order-sync board check` compares them), then start the run "
+        "again; orders of other boards continue"
     )

@@ -28,15 +28,15 @@ def ask(reader: MondayReader, text: str, variables: Mapping[str, Any], read: Cal
     """What `read` finds in the answer, asked again while that is None. Raises Transient that names `what`."""
     for pause in PAUSES:
         if pause:
-            log.info("monday's answer does not hold %s: asking again in %.0f s", what, pause)
+            log.info("monday's answer lacks %s: asking again in %.0f s", what, pause)
             reader.wait(pause)
         found = read(reader.query(text, variables))
         if found is not None:
             return found
     raise Transient(
-        f"monday does not say {what}: {len(PAUSES)} answers lacked it, the last that to request "
-        f"{reader.request_id or '-'}. An answer without a list is no empty list, so nothing was decided by it. "
-        "Start the run again; if that stays so, ask monday's support."
+        f"monday does not return {what}: {len(PAUSES)} answers lacked it, the last one to request "
+        f"{reader.request_id or '-'}. A missing list is not an empty list, so nothing was decided from it. "
+        "Start the run again; if the problem persists, contact monday's support."
     )
 
 
@@ -100,7 +100,7 @@ def items_by_id(
         if missing and pause:
             reader.wait(pause)
         for some in hundreds(missing):
-            what = f"what there is of item {some[0]}" + (f" and {len(some) - 1} others" if some[1:] else "")
+            what = f"item {some[0]}" + (f" and {len(some) - 1} others" if some[1:] else "")
             rows = ask(
                 reader,
                 text,
@@ -153,8 +153,8 @@ def pages(
         yield from _unseen(_read(reader, listing, resize), seen)
     except CursorExpired as error:
         raise CursorExpired(
-            f"monday's cursor has expired twice while {listing.what} was read: it lives 60 minutes, and the read takes "
-            f"longer ({error}). Nothing is lost. Start again when other programs leave more of the account's budget"
+            f"monday's cursor expired twice while reading {listing.what}: it is valid for 60 minutes, and the read "
+            f"takes longer ({error}). Nothing is lost. Start again when other programs use less of the account's budget"
         ) from error
 
 
@@ -179,7 +179,7 @@ def _read(reader: MondayReader, listing: Listing, resize: Callable[[int], Mappin
         if not page.cursor:
             return
         if not page.rows and page.cursor == variables.get("cursor"):
-            raise Transient(f"monday gives the same empty page of {listing.what} again and again. Start the run again.")
+            raise Transient(f"monday keeps returning the same empty page of {listing.what}. Start the run again.")
         text, variables = listing.following, {"cursor": page.cursor, **listing.more, **resize(page.cost)}
 
 

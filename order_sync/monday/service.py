@@ -18,14 +18,14 @@ def next_step(error: Transient, url: str) -> str:
     code = error.code or ""
     if code == "unreachable":
         if local:
-            return "Start `order-sync emulator` if that is to be the local monday, else correct ORDER_SYNC_MONDAY_URL."
+            return "Start `order-sync emulator` if you use the local monday; otherwise correct ORDER_SYNC_MONDAY_URL."
         return "Check ORDER_SYNC_MONDAY_URL, the network and the firewall."
     if code == "no_answer":
-        return "Something is there and does not answer: check ORDER_SYNC_MONDAY_URL, then try again later."
+        return "The server accepts connections but does not answer: check ORDER_SYNC_MONDAY_URL, then try again later."
     if code in ("408", "423", "425", "429") or kind_of(code) in (Kind.WAIT, Kind.CONFLICT, Kind.LOCK):
-        return "monday asks to wait: try again in a few minutes."
+        return "monday asks clients to wait: try again in a few minutes."
     if code == "200" or not (code.isdigit() or kind_of(code)):
         return ADDRESS_ADVICE
     if local:
-        return "That is a fault of the server at this address: what `order-sync emulator` prints says more."
-    return f"That is a fault of monday's, not of the settings: try again later; {STATUS_PAGE} shows how it is."
+        return "The local server failed: see the output of `order-sync emulator`."
+    return f"This is a problem at monday, not in the settings: try again later; see {STATUS_PAGE}."

@@ -79,15 +79,13 @@ def inspect_board(
             problems.append(f"the board is full: {board.items_count:,} of {counted(board.items_limit, 'item')}")
         elif left < board.items_limit / 10:
             notes.append(
-                f"only {counted(left, 'more item fits', 'more items fit')}: archive some, or begin another board"
+                f"only {counted(left, 'more item fits', 'more items fit')}: archive some, or start another board"
             )
     notes += [*_label_notes(columns), *_spelling_notes(board, mapping.items.columns)]
     if subitems is not None:
         notes += _spelling_notes(subitems, mapping.subitems.columns)
     for same in one_in_several_spellings(board.group_titles.values()):
-        notes.append(
-            f"{counted(len(same), 'group')} read the same, '{same[0]}' first: new items go into that one, so merge them"
-        )
+        notes.append(f"{counted(len(same), 'group')} have the same title: new items go into '{same[0]}', so merge them")
     return BoardReport(
         id=board.id,
         name=board.name,
@@ -106,7 +104,7 @@ def _label_notes(columns: Iterable[ColumnReport]) -> Iterator[str]:
     for column in columns:
         most = LABEL_LIMITS.get(column.wanted)
         if column.labels and most and column.labels > most * 0.9:
-            yield f"column '{column.column}' has {counted(column.labels, 'label')} of about {most} that monday allows"
+            yield f"column '{column.column}' has {counted(column.labels, 'label')} of about {most} allowed by monday"
 
 
 def _spelling_notes(board: Board, columns: Iterable[ColumnMap]) -> Iterator[str]:
@@ -163,7 +161,7 @@ def make_board(client: MondayClient, name: str, mapping: ColumnMapping) -> NewBo
         return _make_columns(client, board, mapping)
     except OrderSyncError as error:
         said = str(error).rstrip(".")
-        raise Fatal(f"{said[:1].upper()}{said[1:]}. Delete board {board} on monday before you try again.") from error
+        raise Fatal(f"{said[:1].upper()}{said[1:]}. Delete board {board} on monday, then try again.") from error
 
 
 def _make_columns(client: MondayClient, board: int, mapping: ColumnMapping) -> NewBoard:

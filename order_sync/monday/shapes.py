@@ -178,5 +178,5 @@ def _leaf(name: str, parent: str) -> Callable[[Any], bool]:
 
 def _kind(value: Any) -> str:
     """What a value is, in JSON's words."""
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")

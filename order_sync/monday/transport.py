@@ -26,12 +26,12 @@ from order_sync.orders.errors import ConfigurationError, Fatal, NotMonday, Trans
 from order_sync.text.redaction import Redaction
 
 PROXY_ADVICE = (
-    "Nothing was lost. Let this machine reach monday: look at HTTPS_PROXY and NO_PROXY (with the proxy's user and "
-    "password, if it wants them), at the firewall and at ORDER_SYNC_MONDAY_URL, then start the run again."
+    "Nothing was lost. Check HTTPS_PROXY and NO_PROXY (with the proxy's user and password, if it needs them), the "
+    "firewall and ORDER_SYNC_MONDAY_URL, then start the run again."
 )
 ADDRESS_ADVICE = (
-    "ORDER_SYNC_MONDAY_URL is probably not the address of monday's API, which is https://api.monday.com/v2 (of the "
-    "local one http://127.0.0.1:8765/v2)."
+    "ORDER_SYNC_MONDAY_URL is probably not the URL of monday's API: https://api.monday.com/v2, or "
+    "http://127.0.0.1:8765/v2 for the local monday."
 )
 
 # It would log every URL, and that of a file is leave to read or write it.
@@ -113,7 +113,7 @@ class MondayTransport(HTTPXTransport):
             super().connect()  # type: ignore[no-untyped-call]
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             told = self._redaction.text(f"{type(error).__name__}: {error}")
-            raise ConfigurationError(f"No connection to {self.url} can be set up: {told}. {PROXY_ADVICE}") from None
+            raise ConfigurationError(f"Cannot set up a connection to {self.url}: {told}. {PROXY_ADVICE}") from None
 
     def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
         """Posts the body as it is. Raises Transient if no answer came back."""
@@ -136,8 +136,8 @@ class MondayTransport(HTTPXTransport):
         except (httpx.InvalidURL, ValueError) as error:
             self.usage.add(calls=1)
             # Not foreseen by the library: whether it has left, the next run asks the board.
-            told = self._redaction.text(f"the request to {self.url} broke ({type(error).__name__}: {error})")
-            raise Fatal(f"{told}. Look at ORDER_SYNC_MONDAY_URL and ORDER_SYNC_MONDAY_TOKEN.") from None
+            told = self._redaction.text(f"the request to {self.url} failed ({type(error).__name__}: {error})")
+            raise Fatal(f"{told}. Check ORDER_SYNC_MONDAY_URL and ORDER_SYNC_MONDAY_TOKEN.") from None
         self.usage.add(calls=1)
         headers = {name: self._redaction.text(value) for name, value in response.headers.items()}
         reply = read_reply(response.status_code, headers, response.content)

@@ -54,7 +54,7 @@ def _encode(column: ColumnMap, value: Any, labels: LabelSpelling | None) -> Any:
         return {"url": text.strip(), "text": text.strip()}
     if column.type == "long_text":
         if len(text) > LONG_TEXT_LIMIT:
-            raise _rejected(column, value, Rule.TEXT_TOO_LONG, f"long_text takes {LONG_TEXT_LIMIT} characters")
+            raise _rejected(column, value, Rule.TEXT_TOO_LONG, f"long_text allows {LONG_TEXT_LIMIT} characters")
         return {"text": text}
     return text
 
@@ -72,11 +72,11 @@ def _label(column: ColumnMap, label: str, labels: LabelSpelling | None) -> dict[
     found = labels.find(column.column, label)
     if len(found) > 1:
         spellings = ", ".join(f"'{each}'" for each in found)
-        reason = f"the board has it in several spellings, {spellings}: write it as one of them"
+        reason = f"the board has several spellings of it, {spellings}: use one of them"
         raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
     there = labels.there.get(column.column, {})
     if not found and not column.new_labels:
-        reason = f"the column has no such label and takes no new ones ({choices(label, there)})"
+        reason = f"the column has no such label and allows no new ones ({choices(label, there)})"
         raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
     spelled = found[0] if found else label
     if not spelled.isdigit():
@@ -85,7 +85,7 @@ def _label(column: ColumnMap, label: str, labels: LabelSpelling | None) -> dict[
         return _named(column, spelled)
     # monday reads digits as an index, so a label of digits can only be named by its id.
     if spelled not in there:
-        reason = "a new label of digits must be added on the board first"
+        reason = "a new label that consists of digits must be added on the board first"
         raise _rejected(column, label, Rule.UNKNOWN_LABEL, reason)
     return {"index": there[spelled]} if column.type == "status" else {"ids": [there[spelled]]}
 
@@ -97,4 +97,4 @@ def _named(column: ColumnMap, label: str) -> dict[str, Any]:
 def _rejected(column: ColumnMap, value: Any, rule: Rule, reason: str) -> Rejected:
     shown = text_of(value)
     shown = shown if len(shown) <= 60 else shown[:60] + "..."
-    return Rejected(f"column '{column.column}' ({column.source}) cannot take '{shown}': {reason}", code=rule)
+    return Rejected(f"column '{column.column}' ({column.source}) does not accept '{shown}': {reason}", code=rule)

@@ -26,7 +26,7 @@ class ApiVersion:
     current: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.value} ({self.kind or 'of unknown standing'})"
+        return f"{self.value} ({self.kind or 'of unknown status'})"
 
     @property
     def warning(self) -> str | None:
@@ -34,7 +34,7 @@ class ApiVersion:
         standing = self.kind.replace("_", " ").replace("  ", " ")
         if any(word in self.kind for word in RETIRING):
             said = f"in {standing}" if "maintenance" in self.kind else standing
-            ends = "monday will retire it, and then every sync stops"
+            ends = "monday will retire it, and every sync will then fail"
             return f"monday's API version {self.value} is {said}: {ends}. {_move_on(self.current)}"
         if self.kind in UNSTABLE:
             said = f"a {standing}" if self.kind != "dev" else "dev"
@@ -54,14 +54,14 @@ def read_version(data: Mapping[str, Any], wanted: str, served: str | None = None
     current = next((value for value, kind in kinds.items() if kind == CURRENT), None)
     if served != wanted or (kinds and wanted not in kinds):
         refused = (
-            f"monday serves API version {served} instead of {wanted}, which it has retired or never had"
+            f"monday serves API version {served} instead of {wanted}, which is retired or never existed"
             if served != wanted
-            else f"monday does not list API version {wanted} any more"
+            else f"monday no longer lists API version {wanted}"
         )
         there = ", ".join(f"{value} ({kind})" for value, kind in kinds.items())
         raise ConfigurationError(
             f"{refused}{f'; it has {there}' if there else ''}. Nothing was written. "
-            f"Set ORDER_SYNC_MONDAY_VERSION={current or '...'}, after a dry run with it, or update order_sync."
+            f"Try ORDER_SYNC_MONDAY_VERSION={current or '...'} in a dry run, then set it; or update order_sync."
         )
     return ApiVersion(value=wanted, kind=kinds.get(wanted) or str(version.get("kind") or ""), current=current)
 
@@ -74,5 +74,5 @@ def _kinds(versions: Any) -> dict[str, str]:
 
 def _move_on(current: str | None) -> str:
     if current is None:
-        return "Choose another version by ORDER_SYNC_MONDAY_VERSION, or update order_sync."
+        return "Set another version with ORDER_SYNC_MONDAY_VERSION, or update order_sync."
     return f"Try ORDER_SYNC_MONDAY_VERSION={current} in a dry run, then set it; or update order_sync."

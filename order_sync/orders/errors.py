@@ -221,7 +221,7 @@ class QuotaExhausted(Fatal):
     @staticmethod
     def resume_at_in(message: str) -> datetime | None:
         """`resume_at`, parsed from the message of such an error: Dagster keeps only the message."""
-        found = re.search(r"go on after (\d{4}-\d\d-\d\d \d\d:\d\d) UTC", message)
+        found = re.search(r"(?:resume|go on) after (\d{4}-\d\d-\d\d \d\d:\d\d) UTC", message)
         return datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if found else None
 
 

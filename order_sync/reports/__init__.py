@@ -1,1 +1,1 @@
-"""What people read afterwards: report, trace and plan, as tables and pages."""
+"""Reports for people: report, trace and plan, as data and as pages."""

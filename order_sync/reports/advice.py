@@ -1,6 +1,6 @@
-"""What a code means, and what to do about it, in words for who looks after the orders.
+"""Explains error codes to the people in charge of the orders.
 
-In: a code of monday's or a Rule of order_sync's own. Out: a title and the next step.
+In: a code of monday or a Rule of order_sync. Out: a title and the next step. Never sends anybody to a source file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from order_sync.orders.errors import Rule
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """`by` is who rejects such a row: order_sync does so before anything is sent."""
+    """`by` is who rejects the row; order_sync does so before anything is sent."""
 
     title: str
     next: str
@@ -23,39 +23,39 @@ class Advice:
 
 RETRY = "Then run `order-sync retry`."
 _VALUE = (
-    "Value that monday refuses",
-    "The reason says what is wrong with it. Correct the value in the order; if the value is right, the column on the "
-    "board is not what the mapping says: `order-sync board check` compares them.",
+    "Value refused by monday",
+    "See the reason. Correct the value in the order. If the value is right, the column on the board does not match the "
+    "mapping: `order-sync board check` compares them.",
 )
 _BOARD = (
-    "Column or request that monday refuses",
-    "Something about the board may have been changed: `order-sync board check` names what does not fit the mapping.",
+    "Column or request refused by monday",
+    "The board may have changed: `order-sync board check` lists what does not match the mapping.",
 )
 MONDAYS: Mapping[str, tuple[str, str]] = {
     "ColumnValueException": _VALUE,
     "CorrectedValueException": _VALUE,
     "DATA_VALIDATIONS_ERROR": (
-        "Value that a rule of the board forbids",
-        "The reason says which rule. Correct the value in the order, or change the rule on the board.",
+        "Value forbidden by a rule of the board",
+        "The reason names the rule. Correct the value in the order, or change the rule on the board.",
     ),
     "InvalidArgumentException": _BOARD,
     "InvalidColumnIdException": _BOARD,
     "ItemNameTooLongException": (Rule.NAME_TOO_LONG.heading, Rule.NAME_TOO_LONG.remedy),
     "ResourceNotFoundException": (
-        "Deleted on the board while the order was sent",
-        "The item or group was there a moment before. If it was deleted on purpose, the order needs no more; else "
-        "the next run makes what is missing.",
+        "Deleted on the board during the sync",
+        "The item or group was deleted while the order was sent. If that was intended, nothing is left to do. If not, "
+        "the next run recreates what is missing.",
     ),
 }
 OTHER = (
     "Another reason",
-    "Read the reason, and correct the order if it says how. If the same reason comes again, ask monday's support and "
-    "give them the request id, or report it to who looks after order_sync.",
+    "Correct the order as the reason says. If the same error occurs again, contact monday's support with the request "
+    "id, or the person in charge of order_sync.",
 )
 
 
 def advice(code: str | None, names: TableNames) -> Advice:
-    """The advice for a code, also for one that nobody has seen before; None is for no code at all."""
+    """The advice for a code, known or unknown; None means that there is no code."""
     own = next((rule for rule in Rule if rule == code), None)
     title, step = (own.heading, own.remedy) if own else MONDAYS.get(code or "", OTHER)
     step = step.format(

@@ -1,7 +1,7 @@
-"""Where to look at it: the addresses of boards, items and runs, made without asking monday or Dagster.
+"""URLs of boards, items and runs, built without calling monday or Dagster.
 
-In: ORDER_SYNC_BOARDS, which every run tells what monday calls the board, and where Dagster's UI is.
-Out: addresses, None for what is not known.
+In: ORDER_SYNC_BOARDS, where every run stores monday's URL of the board, and the URL of Dagster's UI.
+Out: URLs; None for what is not known.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class KnownBoard:
 
 @dataclass(frozen=True, kw_only=True)
 class Links:
-    """Addresses by id. Whatever is not http(s) is no link: it would be followed by whoever reads a report."""
+    """URLs by id. Anything but http(s) is dropped: readers of a report click on its links."""
 
     boards: Mapping[int, KnownBoard]
     dagster_url: str | None = None
 
     def or_only(self, board_id: int | None) -> int | None:
-        """The board, or for what was logged before the log named boards: the only one that there is."""
+        """The board; for old log entries without a board, the only board if there is just one."""
         return next(iter(self.boards)) if board_id is None and len(self.boards) == 1 else board_id
 
     def board_name(self, board_id: int | None) -> str | None:
@@ -41,12 +41,12 @@ class Links:
         return board.url.rstrip("/") if board and board.url and board.url.startswith(("http://", "https://")) else None
 
     def item(self, board_id: int | None, item_id: int | None) -> str | None:
-        """An item on its board. A subitem is seen with its item."""
+        """An item on its board; a subitem has the link of its item."""
         board = self.board(board_id)
         return f"{board}/pulses/{item_id}" if board and item_id else None
 
     def run(self, run_id: str | None) -> str | None:
-        """A run in Dagster's UI; `order-sync reconcile` is none."""
+        """A run in Dagster's UI; None for `order-sync reconcile`, which is not a run."""
         is_run = run_id and " " not in run_id
         return f"{self.dagster_url.rstrip('/')}/runs/{run_id}" if self.dagster_url and is_run else None
 

@@ -1,6 +1,6 @@
-"""The templates of the pages that people keep: HTML that needs nothing else.
+"""The templates of the HTML pages.
 
-In: a template's name. Out: the template. Every value is escaped; a page runs no script and loads nothing.
+In: a template's name. Out: the template. Every value is escaped; a page never runs a script or loads anything.
 """
 
 from __future__ import annotations

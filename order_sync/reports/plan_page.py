@@ -1,6 +1,6 @@
-"""The plan of a dry run as a file: one HTML page that needs nothing else, or JSON with every row.
+"""The plan of a dry run as a file: a self-contained HTML page, or JSON with every row.
 
-In: a `Plan`. Out: the file. Every value is escaped; the page runs no script and loads nothing.
+In: a `Plan`. Out: the file. Every value is escaped; the page never runs a script or loads anything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ORDERS_SHOWN = 500  # on the page; the JSON file has them all
 
 
 def write_page(plan: Plan, path: Path) -> None:
-    """Orders that need a person come first: those held back."""
+    """Orders that are held back come first: they need attention."""
     lines: dict[str, list[PlannedRow]] = {}
     for line in plan.of("line"):
         lines.setdefault(line.record_uuid, []).append(line)
@@ -40,7 +40,7 @@ def write_page(plan: Plan, path: Path) -> None:
 
 
 def _values(row: PlannedRow) -> list[tuple[str, str]]:
-    """Column values as they would be sent, for people."""
+    """Column values as they would be sent, in readable form."""
     sent: Mapping[str, Any] = json.loads(row.values) if row.values else {}
     return [(column, v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)) for column, v in sent.items()]
 

@@ -1,7 +1,7 @@
-"""How the orders stand: by customer, by kind of error, row by row where something was rejected, and run by run.
+"""The order report: by customer, by kind of error, every rejected row, and every run.
 
 In: the queue tables, the main tables and the log; a period or one run. Out: a `Report` of plain data. Reads only.
-SYNCED rows are counted by the database: only what is rejected or waits is looked at one by one.
+The database counts SYNCED rows; only rejected and waiting rows are read one by one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NO_UUID = "none"  # in place of a record_uuid that is NULL
 
 @dataclass(frozen=True, kw_only=True)
 class CustomerLine:
-    """A customer's orders (record_uuids). One with a rejected row is rejected, whatever else it has."""
+    """A customer's orders (record_uuids). An order with a rejected row counts as rejected."""
 
     customer: str
     synced: int = 0  # in the period
@@ -41,7 +41,7 @@ class CustomerLine:
 
 @dataclass(frozen=True, kw_only=True)
 class RejectedRow:
-    """A row that is in ERROR now. What the log knows of it is None where the log has expired."""
+    """A row in ERROR. The fields from the log are None if its entries have expired."""
 
     row: str  # header or line
     customer: str
@@ -59,12 +59,12 @@ class RejectedRow:
     board_id: int | None
     board: str | None
     board_url: str | None
-    item_url: str | None  # of a line: the item that it belongs under
+    item_url: str | None  # of a line: its parent item
 
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """Rejected rows with the same code, by an example, and what to do about them."""
+    """Rejected rows with the same code, with an example and the next step."""
 
     code: str | None
     title: str
@@ -78,7 +78,7 @@ class Category:
 
 @dataclass(frozen=True, kw_only=True)
 class RunLine:
-    """What a run did with rows, as the log has it; a row may be counted under several outcomes."""
+    """A run's outcomes from the log; a row may count under several outcomes."""
 
     run_id: str
     url: str | None
@@ -94,7 +94,7 @@ class RunLine:
 @dataclass(frozen=True, kw_only=True)
 class Report:
     made_at: datetime  # UTC, like every time here
-    since: datetime | None  # None where it is about one run
+    since: datetime | None  # None for the report of one run
     run_id: str | None
     customers: Sequence[CustomerLine]
     categories: Sequence[Category]
@@ -122,8 +122,8 @@ def make_report(
 ) -> Report:
     """The report of the last days, or of one run.
 
-    Rejected and waiting is what is so now, whenever it came to be so; synced and the runs are those of the period.
-    Of a run: the rows that bear its id, and its own line.
+    Rejected and waiting are current; synced and the runs are those of the period.
+    The report of a run has the rows with its id, and its own line.
     """
     now = database.current_time()
     since = None if run_id else now - timedelta(days=days)
@@ -191,7 +191,7 @@ def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) ->
 
 
 def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, ...]]:
-    """Orders with a row that waits and none that is rejected, by customer, and since when the oldest waits."""
+    """Orders with a waiting and no rejected row, by customer, with the time of the oldest."""
     h, o = tables.header_queue, tables.orders
     rows = sa.union_all(
         *(
@@ -201,7 +201,7 @@ def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, 
             for table in (tables.header_queue, tables.line_queue)
         )
     ).subquery()
-    # A header whose order is missing in ORDER_LIST has its customer in the queue only.
+    # If the order is missing in ORDER_LIST, only the queue has its customer.
     queued = sa.select(sa.func.max(h.c[CUSTOMER])).where(h.c.record_uuid == rows.c.record_uuid).scalar_subquery()
     orders = (
         sa.select(
@@ -224,16 +224,16 @@ def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, 
 def _has_row(
     tables: Tables, of: sa.FromClause, condition: Callable[[sa.FromClause], sa.ColumnElement[bool]]
 ) -> sa.ColumnElement[bool]:
-    """A row of the same order, in either queue table, meets the condition."""
+    """Whether a row of the same order, in either queue table, meets the condition."""
     others = [table.alias("other") for table in (tables.header_queue, tables.line_queue)]
     return sa.or_(*(sa.exists().where(same_order(other, of), condition(other)) for other in others))
 
 
-# ---- what was rejected --------------------------------------------------------------------------------
+# ---- rejected rows ------------------------------------------------------------------------------------
 
 
 def _rejected_queries(tables: Tables, run_id: str | None) -> dict[str, sa.Select[Any]]:
-    """Headers and lines in ERROR, each with what the log says of its last rejection."""
+    """Headers and lines in ERROR, each with the log entry of its last rejection."""
     h, line, o, log, items = tables.header_queue, tables.line_queue, tables.orders, tables.log, tables.items
     queries = {}
     for kind, table, own in (
@@ -346,7 +346,7 @@ def _runs_query(tables: Tables, since: datetime | None, run_id: str | None) -> s
         return sa.func.sum(sa.case((log.c.outcome == outcome, 1), else_=0)).label(outcome)
 
     began = sa.func.min(log.c.logged_at).label("began")
-    run = sa.func.rtrim(log.c.run_id, type_=log.c.run_id.type)  # grouped as it is, SQLite would read its index whole
+    run = sa.func.rtrim(log.c.run_id, type_=log.c.run_id.type)  # without this, SQLite would read the whole index
     query = sa.select(
         run.label("run_id"),
         began,

@@ -1,6 +1,6 @@
-"""The report as one HTML page: to be mailed, printed, read on a phone, without a network.
+"""The report as one self-contained HTML page, for mail, print and phones.
 
-In: a `Report`. Out: the page's text.
+In: a `Report`. Out: the page's text. Never loads anything from the network.
 """
 
 from __future__ import annotations

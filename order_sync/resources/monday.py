@@ -20,12 +20,12 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
 
     url: str = Field(description="API address.")
     token: str = Field(repr=False, description="API token, as ORDER_SYNC_MONDAY_TOKEN; empty for none.")
-    board_id: int = Field(description="The board for orders that no rule sends to another; 0 for none.")
-    first_batch: int = Field(description="Creates in the first request.")
-    largest_batch: int = Field(description="Most creates in one request.")
-    batch_seconds: float = Field(description="How long one request may take, as estimated.")
+    board_id: int = Field(description="The board for orders that match no board rule; 0 for none.")
+    first_batch: int = Field(description="Number of records to create in the first request.")
+    largest_batch: int = Field(description="Maximum number of records to create in one request.")
+    batch_seconds: float = Field(description="Maximum estimated duration of one request.")
     version: str = Field(default=API_VERSION, description="Version of monday's API.")
-    clock_speed: float = Field(default=1.0, description="How fast monday's clock runs; 1 but for the local one.")
+    clock_speed: float = Field(default=1.0, description="Speed of monday's clock; 1 except for the local monday.")
 
     @property
     def account(self) -> str:
@@ -55,11 +55,11 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
 class MondayResource(ReadOnlyMondayResource):
     """Reads and writes boards."""
 
-    settle_seconds: float = Field(description="When a request whose answer was lost can have no further effect.")
-    search_seconds: float = Field(description="When monday's search shows what was created.")
-    writers: int = Field(default=1, description="Requests to a board at a time.")
+    settle_seconds: float = Field(description="Time after which a request whose answer was lost has no further effect.")
+    search_seconds: float = Field(description="Time until monday's search finds a new item.")
+    writers: int = Field(default=1, description="Concurrent requests to one board.")
     bulk_rows: int = Field(
-        default=0, description="From so many new items in a group on they may be imported; 0: never."
+        default=0, description="Import the new items of a group if there are at least this many; 0: never."
     )
 
     @property

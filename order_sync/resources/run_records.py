@@ -23,7 +23,7 @@ from dagster._serdes import ConfigurableClassData
 from order_sync.database.housekeeping import runs_at_work
 from order_sync.database.queue import QueueReader
 
-EXPIRING = "Removing old runs from Dagster's record"
+EXPIRING = "Removing old runs from Dagster"
 AT_ONCE = 20  # removed by one run: an old installation comes down to its number of runs step by step
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 

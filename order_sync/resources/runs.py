@@ -54,7 +54,7 @@ class RunRegistry:
             return
         sleep(GRACE_SECONDS)
         for run in self._dead_and_going():
-            self._instance.report_run_failed(run, "The run's process died. Nothing is lost: the next run goes on.")
+            self._instance.report_run_failed(run, "The run's process died. Nothing is lost: the next run continues.")
             self._path(run.run_id).unlink(missing_ok=True)
 
     def _dead_and_going(self) -> list[dg.DagsterRun]:
@@ -84,8 +84,8 @@ class RunRegistry:
         asked = self._instance.get_job_snapshot(run.job_snapshot_id) if run.job_snapshot_id else None
         if asked and any(r.name == DRY_RUN_MARK for mode in asked.mode_def_snaps for r in mode.resource_def_snaps):
             raise Fatal(
-                "A dry run was asked for, but the daemon of this DAGSTER_HOME is a live one. Nothing was written. "
-                "Start the dry run's UI in a folder of its own (docs/ui.md), or use order-sync sync --dry-run."
+                "A dry run was requested, but the daemon of this DAGSTER_HOME is live. Nothing was written. "
+                "Start the dry run's UI in a separate folder (docs/ui.md), or use order-sync sync --dry-run."
             )
 
     def _path(self, run_id: str) -> Path:

@@ -20,16 +20,14 @@ class ScopeResource(dg.ConfigurableResource[None]):
 
     customers: list[str] = Field(default=[], description="Only these customers, by [CUSTOMER NAME]; empty = all.")
     limit: int | None = Field(default=None, description="At most this many orders (record_uuids), oldest first.")
-    plan: str = Field(default="", description="A plan's file: only its rows, and only as it says; empty = no plan.")
+    plan: str = Field(default="", description="Path of a plan file; the run does only what it says. Empty = no plan.")
 
     _plan: PlanFile | None = PrivateAttr(default=None)
 
     def check(self, database: Database, tables: Tables) -> None:
         """Raises ConfigurationError for a scope that can fit no order: a limit below 1, an unknown customer."""
         if self.limit is not None and self.limit < 1:
-            raise ConfigurationError(
-                f"resources > scope > limit is {self.limit}: it must be at least 1, or be left out."
-            )
+            raise ConfigurationError(f"resources > scope > limit is {self.limit}: it must be at least 1, or omitted.")
         check_customers(database, tables, self.customers)
 
     def select(self, rows: Iterable[dict[str, Any]], *, taken: Iterable[str] = ()) -> list[dict[str, Any]]:

@@ -43,14 +43,14 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
     """Reads the site's tables. Writes nothing."""
 
     url: str = Field(repr=False, description="SQLAlchemy URL, as ORDER_SYNC_DATABASE_URL; holds a password.")
-    access_token: str = Field(default="", repr=False, description="Entra ID token, in place of a password.")
+    access_token: str = Field(default="", repr=False, description="Entra ID token, instead of a password.")
     database_schema: str | None = Field(default=None, description="Schema of the tables.")
     header_queue: str = "ORDER_LIST_DELTA"
     line_queue: str = "ORDER_LIST_LINES_DELTA"
     orders: str = "ORDER_LIST"
     order_lines: str = "ORDER_LIST_LINES"
     mapping_file: str = Field(description="The TOML file of the column mapping.")
-    lease_seconds: float = Field(description="How long claimed rows stay a run's without renewal.")
+    lease_seconds: float = Field(description="How long a run's claim on rows lasts without renewal.")
 
     @cached_property
     def mapping(self) -> ColumnMapping:
@@ -105,10 +105,10 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
 class SqlServerResource(ReadOnlySqlServerResource):
     """Reads and writes the site's tables."""
 
-    board_lease_seconds: float = Field(description="How long a board stays a run's without renewal.")
-    log_days: int = Field(default=0, description="How long the log keeps its lines; 0: for ever.")
-    log_payloads: bool = Field(default=False, description="Keep in the log what is sent of each row.")
-    upgrades: bool = Field(default=False, description="Bring the tables of order_sync's own up to date first.")
+    board_lease_seconds: float = Field(description="How long a run's lease on a board lasts without renewal.")
+    log_days: int = Field(default=0, description="How long the log keeps its rows; 0: for ever.")
+    log_payloads: bool = Field(default=False, description="Store the values sent for each row in the log.")
+    upgrades: bool = Field(default=False, description="Upgrade order_sync's own tables first.")
 
     @cached_property
     def database(self) -> WritableDatabase:

@@ -144,7 +144,7 @@ class Batches:
                 return False
             if self.writers > 1:
                 self.writers //= 2
-                log.warning("monday locks the board: going on with %d writers", self.writers)
+                log.warning("monday locks the board: continuing with %d writers", self.writers)
             return True
 
     def _batch_is_back(self) -> None:

@@ -179,7 +179,9 @@ class BoardWork:
         mapping = self._mapping.subitems
         board = self._site.subitems
         if board is None:
-            raise Fatal(f"Board {self._site.board.id} has no board for subitems.")
+            raise Fatal(
+                f"Board {self._site.board.id} has no subitem board. Add a subitem on monday, then start the run again."
+            )
         labels = LabelSpelling(self._subitem_labels(board))
         rows = _still_held(rows, self._queue.held_lines(self._run_id))
         asked = askable(rows)
@@ -270,8 +272,7 @@ class BoardWork:
             if not missing:
                 return
         raise Fatal(
-            f"{counted(len(missing), 'group was', 'groups were')} created, and board {board.id} does not show: "
-            f"'{missing[0]}' first. "
+            f"Board {board.id} does not show {counted(len(missing), 'created group')}, first '{missing[0]}'. "
             "Nothing is lost: start the run again."
         )
 
@@ -322,7 +323,7 @@ def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:
     lost = [row["delta_uuid"] for row in rows if row["delta_uuid"] not in held]
     if lost:
         log.warning(
-            "%d rows, %s first, are no longer this run's: another run has taken them over. They are left to it.",
+            "another run has taken over %d rows, first %s; this run skips them",
             len(lost),
             lost[0],
         )

@@ -142,7 +142,7 @@ class BulkImport:
             job = self._start(entry, request, leave)
         except (Rejected, Transient) as error:
             # Without a file nothing has happened on the board, whatever became of the request.
-            log.warning("monday starts no import (%s): %d items are created one by one", error, len(rows))
+            log.warning("monday did not start the import (%s): creating %d items one by one", error, len(rows))
             self._smallest = 0  # nor would it start the next one
             self._journal.close(entry)
             return Outcome()
@@ -173,7 +173,7 @@ class BulkImport:
             return Outcome()  # its file never left
         progress = self._follow(entry, str(job["job_id"]), str(job["upload_url"]))
         if progress is None:
-            log.warning("monday took no file for job %s: its items are created one by one", job["job_id"])
+            log.warning("monday did not accept the file of job %s: creating its items one by one", job["job_id"])
             return self._found(entry, {})
         if progress["status"] != "COMPLETED":
             self._smallest = 0
@@ -197,7 +197,7 @@ class BulkImport:
                 wait = error.wait_seconds if error.wait_seconds is not None else 1.0
                 if not error.no_effect or wait > LONGEST_WAIT or attempt == STARTS:
                     raise
-                self._client.wait(wait, f"another try to start an import: {error}")
+                self._client.wait(wait, f"another attempt to start an import: {error}")
                 leave = self._delivery.admit(Operation.IMPORT, 1)
                 self._journal.sending_again(entry)
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -228,9 +228,9 @@ class BulkImport:
                     return None
                 self._noted(entry, watched=age)
                 raise Transient(
-                    f"monday's import job {job_id} of {counted(len(entry.keys), 'item')} stands still "
+                    f"monday's import job {job_id} of {counted(len(entry.keys), 'item')} makes no progress "
                     f"({progress['status']}, {max(shown, 0)} %). Nothing is lost: its rows wait, "
-                    "and the next run looks at it again"
+                    "and the next run checks it again"
                 )
             self._client.wait(POLL_SECONDS)
             self._journal.renew()
@@ -248,13 +248,13 @@ class BulkImport:
         try:
             progress = self._client.query(operations.JOB_STATUS, {"job": job_id}).get("fetch_job_status")
         except NotFound as error:
-            return {"status": "FAILED", "failure_message": f"monday does not know it any more ({error})"}
+            return {"status": "FAILED", "failure_message": f"monday no longer knows it ({error})"}
         except QuotaExhausted:
             raise
         except Fatal as error:
-            raise Transient(f"monday does not say how job {job_id} stands: {error}") from error
+            raise Transient(f"monday does not report the status of job {job_id}: {error}") from error
         if not isinstance(progress, dict) or not progress.get("status"):
-            raise Transient(f"monday does not say how job {job_id} stands")
+            raise Transient(f"monday does not report the status of job {job_id}")
         return progress
 
     def _upload(self, job_id: str, url: str, text: str) -> bool | None:
@@ -262,7 +262,7 @@ class BulkImport:
         try:
             self._client.upload(url, text.encode())
         except Transient as error:
-            log.warning("the file of job %s was not taken: %s", job_id, error)
+            log.warning("monday did not accept the file of job %s: %s", job_id, error)
             return None if error.no_effect else False
         return True
 
@@ -291,7 +291,7 @@ class BulkImport:
                 continue
             if report.keys() == set(range(1, len(entry.keys) + 1)) and self._is_true(entry, report):
                 return report
-            log.warning("the report of job %s does not fit its rows: they are looked up instead", job_id)
+            log.warning("the report of job %s does not match its rows: looking them up instead", job_id)
             break
         return {}
 
@@ -322,14 +322,14 @@ class BulkImport:
                 skipped.append(key)
         if failed:
             first = next(iter(failed.values()))
-            log.warning("%d items were not imported, the first because of: %s", len(failed), first)
+            log.warning("%d items were not imported, first reason: %s", len(failed), first)
         self._look_up(entry, outcome, set(failed))
         outcome.doubtful = len(outcome.created) + len(failed) < len(entry.keys)
         left = [key for key in skipped if key not in outcome.created]
         if left and not _is_long_over(entry):
             raise Transient(
-                f"monday skipped {counted(len(left), 'item')} of an import, delta_uuid {left[0]} first: its search "
-                "does not show yet what the board holds. The next run looks again"
+                f"monday skipped {counted(len(left), 'item')} of an import, first delta_uuid {left[0]}: its search "
+                "does not find them on the board yet. The next run searches again"
             )
         return outcome
 

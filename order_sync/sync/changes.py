@@ -39,7 +39,7 @@ class Changes:
     def tell_renamed(self, groups: Mapping[str, str], board: Board) -> None:
         """Groups of ours, with their ids, that somebody has given another title: they stay the same groups."""
         renamed = [
-            f"group '{title}' is called '{board.group_titles.get(group_id)}' on the board now: its items go there"
+            f"group '{title}' was renamed to '{board.group_titles.get(group_id)}' on the board: its items go there"
             for title, group_id in groups.items()
             if text_key(title) not in board.groups
         ]
@@ -50,8 +50,7 @@ class Changes:
         there = {title: board.groups[text_key(title)] for title in titles if text_key(title) in board.groups}
         missing = [title for title in titles if title not in there]
         created = [
-            f"group '{title}' is not on board '{board.name}' (any more): it is created for "
-            f"{counted(titles[title], 'item')}"
+            f"group '{title}' is missing on board '{board.name}': creating it for {counted(titles[title], 'item')}"
             for title in missing
         ]
         log_first(log.warning, created, ON_BOARD)
@@ -67,7 +66,7 @@ class Changes:
         forgotten = self._journal.forget_items(gone) if gone else {}
         self._awaited |= forgotten.keys()
         created = [
-            f"item {item} of order {record_uuid} was deleted on the board: it is created again"
+            f"item {item} of order {record_uuid} was deleted on the board: recreating it"
             for item, record_uuid in forgotten.items()
         ]
         log_first(log.warning, created, IN_TRACE)
@@ -82,7 +81,7 @@ class Changes:
         self._journal.forget_subitems({line["delta_uuid"]: str(line["monday_subitem_id"]) for line in lost})
         recreated = [
             f"subitem {line['monday_subitem_id']} of order {line['record_uuid']} (line {line['line_uuid']}) was "
-            "deleted on the board: it is recreated"
+            "deleted on the board: recreating it"
             for line in lost
         ]
         log_first(log.warning, recreated, IN_TRACE)
@@ -118,12 +117,12 @@ class Changes:
             Operation.ITEMS, {keys[record_uuid]: str(item) for record_uuid, item in found.on_board.items()}
         )
         adopted = [
-            f"item {item} was on the board already: adopted for order {record_uuid}"
+            f"item {item} was already on the board: adopted for order {record_uuid}"
             for record_uuid, item in found.on_board.items()
         ]
         log_first(log.warning, adopted, IN_TRACE)
         doubled = [
-            f"item {item} has the record_uuid of order {record_uuid}, too: it is left alone"
+            f"item {item} also has the record_uuid of order {record_uuid}: ignored"
             for record_uuid, items in found.doubled.items()
             for item in items
         ]

@@ -19,10 +19,10 @@ from order_sync.sync.rows import Row
 
 ITEM_REMOVED = "its item {} was deleted on the board"
 SUBITEM_REMOVED = "its subitem {} was deleted on the board"
-OLDER_VERSION = "an older version of the same: the newest one counts"
+OLDER_VERSION = "an older version of the same row: the newest one is synced"
 ITEM_DELETED = (
     "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
-    "and run `order-sync retry`, or have it made again: `order-sync reconcile --requeue`"
+    "and run `order-sync retry`, or recreate it with `order-sync reconcile --requeue`"
 )
 
 

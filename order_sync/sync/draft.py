@@ -110,7 +110,7 @@ class Draft:
         for board in boards:
             if board.overflow:
                 self.note(
-                    f"Board '{board.name}' takes {board.limit:,} {board.of} and has {board.there:,}: "
+                    f"Board '{board.name}' allows {board.limit:,} {board.of} and has {board.there:,}: "
                     f"{board.overflow:,} of the {board.new:,} new ones would be rejected. Archive some, or use "
                     "another board."
                 )
@@ -118,7 +118,7 @@ class Draft:
             if new.used_then > new.limit:
                 self.note(
                     f"Column '{new.column}' of board {new.board_id} would have {counted(new.used_then, 'label')}; "
-                    f"monday allows about {new.limit}, and rejects the rows with the others."
+                    f"monday allows about {new.limit}, and rejects rows with further labels."
                 )
         return Plan(
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -248,7 +248,7 @@ def _held_back(draft: Draft) -> dict[str, str]:
                 held.setdefault(judged.row["record_uuid"], f"its {what} {key} would be rejected: {judged.reason}")
     for key, line in (draft.lines or {}).items():
         if key not in draft.subitems:
-            held.setdefault(line["record_uuid"], f"its line {line['line_uuid']} has no item to go under")
+            held.setdefault(line["record_uuid"], f"its line {line['line_uuid']} has no parent item")
     return held
 
 

@@ -66,14 +66,14 @@ class PlanFile:
         new = [row for row in mine if row["delta_uuid"] not in self.rows]
         if new:
             raise self._changed(
-                [f"row {row['delta_uuid']} of order {row['record_uuid']} was queued since" for row in new]
+                [f"row {row['delta_uuid']} of order {row['record_uuid']} was queued after the plan" for row in new]
             )
         return mine
 
     def compare(self, rows: Sequence[PlannedRow]) -> None:
         """Raises PlanChanged if the rows as they are planned now are not those of the file."""
         now = {row.delta_uuid: row for row in rows}
-        found = [f"{row} no longer waits" for key, row in self.rows.items() if key not in now]
+        found = [f"{row} is no longer waiting" for key, row in self.rows.items() if key not in now]
         for key, row in now.items():
             if kept := self.rows.get(key):
                 said = _said(row.kind, row.happens, row.group, row.name, row.monday_id, json.loads(row.values or "{}"))
@@ -85,7 +85,7 @@ class PlanFile:
     def _changed(self, found: Sequence[str]) -> PlanChanged:
         more = f"; and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
         return PlanChanged(
-            f"The plan in {self.path} no longer holds: {counted(len(found), 'row differs', 'rows differ')}. "
+            f"The plan in {self.path} is out of date: {counted(len(found), 'row differs', 'rows differ')}. "
             f"{'; '.join(found[:NAMED])}{more}. Nothing was sent. Make a new plan: order-sync plan --out FILE"
         )
 
@@ -99,7 +99,7 @@ def read_plan_file(path: Path) -> PlanFile:
         raise ConfigurationError(f"The plan {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, ValidationError) as error:
         raise ConfigurationError(
-            f"{path} is no plan of order_sync's. Make one: order-sync plan --out FILE, with a name that ends in .json"
+            f"{path} is not an order_sync plan. Make one with: order-sync plan --out FILE.json"
         ) from error
     return PlanFile(path=path, rows={row.delta_uuid: row for row in rows})
 
@@ -110,7 +110,7 @@ def hold_to_plan(decided: Iterable[Decision]) -> None:
         planned = of.row.get("planned")
         if planned and planned != (now := _said_of(of)):
             raise PlanChanged(
-                f"The plan no longer holds: row {of.key} of order {of.row['record_uuid']} was planned {planned}; now "
+                f"The plan is out of date: row {of.key} of order {of.row['record_uuid']} was planned {planned}; now "
                 f"{now}. Nothing of this step was sent. Make a new plan: order-sync plan --out FILE"
             )
 

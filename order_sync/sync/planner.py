@@ -72,9 +72,9 @@ class Planner:
         """
         draft = self._draft
         if self._monday is None:
-            draft.note("No token or board is set: the board was not asked which groups and labels it has.")
+            draft.note("No token or board is set: existing groups and labels were not read.")
             return
-        with self._asking("which groups and labels it has"), self._monday as monday:
+        with self._asking("existing groups and labels"), self._monday as monday:
             if warning := monday.check_version().warning:
                 draft.note(warning)
             draft.sites = read_sites(monday, self._board_ids)
@@ -91,7 +91,7 @@ class Planner:
         except ConfigurationError:
             raise
         except (Transient, Fatal) as error:
-            self._draft.note(f"The board was not asked {what}: {error}")
+            self._draft.note(f"Could not read {what} from the board: {error}")
 
     def _found(self, board_id: int, query: Callable[[Facts], T], what: str, otherwise: T) -> T:
         """What a board is found to have, by the calls that a live run makes for it."""
@@ -113,11 +113,11 @@ class Planner:
         self._in_doubt[board_id] = rows
         if rows:
             self._draft.note(
-                f"{counted(len(rows), 'row is', 'rows are')} in requests to board {board_id} whose answer an earlier "
-                "run did not get. What the board shows is assumed to be there; the rest would be created."
+                f"{counted(len(rows), 'row is', 'rows are')} in doubt: an earlier run got no answer to its requests to "
+                f"board {board_id}. Rows found on the board count as created; the others would be created."
             )
         nothing: list[dict[str, str]] = []
-        made = self._found(board_id, lambda facts: [facts.made(of) for of in entries], "what is in doubt", nothing)
+        made = self._found(board_id, lambda facts: [facts.made(of) for of in entries], "rows in doubt", nothing)
         self._draft.made |= {key: int(of_entry[key]) for of_entry in made for key in of_entry.keys() & rows}
 
     # ---- the three steps --------------------------------------------------------------------------
@@ -166,7 +166,7 @@ class Planner:
         )
         known = {record_uuid: item for record_uuid, of in versions.items() if (item := item_of(of))}
         asked = {row["record_uuid"]: known.get(row["record_uuid"]) for row in askable(rows)}
-        found = self._found(board_id, lambda facts: facts.items(asked), "which items it has", ItemFacts())
+        found = self._found(board_id, lambda facts: facts.items(asked), "existing items", ItemFacts())
         draft.gone |= found.gone
         decided = decide_items(
             rows,

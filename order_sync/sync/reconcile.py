@@ -65,7 +65,7 @@ class Report:
             return f"Tables and boards agree: {counted(self.items, 'item')} and {counted(self.subitems, 'subitem')}."
         found = [Kind(kind).counted(count) for kind, count in self.counts.items() if Kind(kind).is_wrong]
         if self.not_asked:
-            found.append(f"{self.not_asked:,} more not found and not asked about")
+            found.append(f"{self.not_asked:,} more not found and not checked")
         return f"Tables and boards differ: {', '.join(found)}."
 
     def to_json(self) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Twins:
             found.add(self._look(Operation.ITEMS, items))
             found.add(self._look(Operation.SUBITEMS, subitems))
         except Transient as error:
-            log.warning("what was created in doubt could not be looked up again, the next run does so: %s", error)
+            log.warning("could not search for twins, the next run does so: %s", error)
             return found
         self._journal.watch_list.looked(entries, last=last)
         return found
@@ -144,7 +144,9 @@ class Twins:
             if monday_id in archived:
                 found.archived.setdefault(twin.own, []).append(monday_id)
             else:
-                found.left[monday_id] = f"{reasons[monday_id]} (its twin {twin.kept['id']} has the key {twin.own}, too)"
+                found.left[monday_id] = (
+                    f"{reasons[monday_id]} (its twin {twin.kept['id']} has the key {twin.own} as well)"
+                )
         self._tell(operation, twins, archived, found)
         return found
 
@@ -173,7 +175,7 @@ class Twins:
             raise classify(errors[0], reply)
         told = {error.alias: error.message for error in errors}
         aliases = {operations.alias(number): item for number, item in enumerate(items)}
-        return {item: told.get(alias, "no word of it") for alias, item in aliases.items() if not data.get(alias)}
+        return {item: told.get(alias, "no reason given") for alias, item in aliases.items() if not data.get(alias)}
 
     def _tell(self, operation: Operation, twins: Iterable[_Twin], archived: Collection[str], found: Found) -> None:
         keys = {str(twin.row["id"]): twin.key for twin in twins}
@@ -181,12 +183,14 @@ class Twins:
             self._journal.note(operation, outcome, {keys[monday_id]: monday_id for monday_id in ids})
         kind = "subitem" if operation is Operation.SUBITEMS else "item"
         healed = [
-            f"{kind} {monday_id} was created a second time, for key {own}: it is archived, nobody had touched it"
+            f"{kind} {monday_id} was an untouched twin with key {own}: archived"
             for own, ids in found.archived.items()
             for monday_id in ids
         ]
         log_first(log.warning, healed, ON_BOARD)
-        left = [f"{kind} {monday_id} is a second one and stays: {reason}" for monday_id, reason in found.left.items()]
+        left = [
+            f"{kind} {monday_id} is a twin but was not archived: {reason}" for monday_id, reason in found.left.items()
+        ]
         log_first(log.error, left, ON_BOARD)
 
 
@@ -198,7 +202,7 @@ def twins_left_by(reader: QueueReader, run_id: str) -> list[Finding]:
         found.append(
             Finding(
                 kind=Kind.SUBITEM_DOUBLED if of_line else Kind.ITEM_DOUBLED,
-                what=f"row {row['delta_uuid']} has also {row['monday_id']}, which was not archived: the log says why",
+                what=f"row {row['delta_uuid']} also has {row['monday_id']}, which was not archived; the log says why",
                 key=row["delta_uuid"] if of_line else None,
                 monday_id=row["monday_id"],
             )
@@ -212,7 +216,7 @@ def why_it_stays(row: Row, kept: Row, me: str, key_column: str) -> str:
         return touched
     subitems = rows_of(row["subitems"], ("column_values",)) if row.get("subitems") is not None else None
     if subitems is None and not row.get("parent_item"):
-        return "monday does not say what is under it"
+        return "monday does not return its subitems"
     known = {text_of(subitem, key_column) for subitem in kept.get("subitems") or [] if is_active(subitem)}
     for subitem in subitems or []:
         if not is_active(subitem):
@@ -226,14 +230,14 @@ def why_it_stays(row: Row, kept: Row, me: str, key_column: str) -> str:
 
 def _touched(row: Row, me: str) -> str:
     if str(row.get("creator_id")) != me:
-        return "somebody else has made it"
+        return "it was created by somebody else"
     if row.get("updates"):
-        return "somebody has written about it"
+        return "it has updates"
     try:
         between = _moment(row["updated_at"]) - _moment(row["created_at"])
     except (KeyError, TypeError, ValueError):
         return "monday does not say when it was changed"
-    return "" if between <= UNTOUCHED else "it was changed after it was made"
+    return "" if between <= UNTOUCHED else "it was changed after its creation"
 
 
 def _moment(text: str) -> datetime:

@@ -62,9 +62,9 @@ class Verdict:
         """Every row alike is refused: the board takes none."""
         first = next(iter(self._suspended.values()))
         return BoardRefused(
-            f"{first}. All of {counted(self._refused, 'row')} in a row are refused with such a reason, so it is the "
-            "board's, the token's or order_sync's, and no row is rejected for it. Look whether the board, or what the "
-            "token may do, was changed (`order-sync board check`), or ask monday's support with the request id; then "
+            f"{first}. monday refused {counted(self._refused, 'row')} in a row with such a reason, so the cause is the "
+            "board, the token or order_sync, and no row was rejected. Check whether the board or the token's "
+            "permissions changed (`order-sync board check`), or contact monday's support with the request id; then "
             "start the run again"
         )
 
@@ -77,9 +77,7 @@ class Verdict:
         if self._refused >= MOST_REFUSED or len(unknown) > 1:
             raise self.board_refused()
         for key in unknown:
-            log.warning(
-                "%s waits: %s. It is rejected if other rows of its board fare better", key, self._suspended[key]
-            )
+            log.warning("%s waits: %s. It is rejected if other rows of its board succeed", key, self._suspended[key])
         return {key: error for key, error in (self._suspended | self._tail).items() if key not in unknown}
 
     def _suspend(self, keys: Sequence[str], outcome: Outcome) -> dict[str, Rejected]:
@@ -92,7 +90,7 @@ class Verdict:
                 self._own_codes.add(error.code)
                 continue
             suspended[key] = outcome.rejected.pop(key)
-            outcome.waiting[key] = f"{error}. Other rows have to show whether it is this row's own fault"
+            outcome.waiting[key] = f"{error}. Other rows must show whether this row is the cause"
         return suspended
 
     def _is_own(self, error: Rejected) -> bool:

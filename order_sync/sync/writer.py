@@ -155,11 +155,11 @@ class BoardWriter:
                 total.created |= self._bulk.create(job).created
             except Transient as error:
                 self._leave_undecided([row.key for row in job], error)
-        total.waiting = dict.fromkeys(self._undecided, "its import job is not over")
+        total.waiting = dict.fromkeys(self._undecided, "its import job has not finished")
         return total
 
     def _leave_undecided(self, keys: Iterable[str], error: Transient) -> None:
-        log.warning("an import job is left to the next run: %s", error)
+        log.warning("leaving an import job to the next run: %s", error)
         self._undecided |= set(keys)
 
     def _create(self, plan: _Plan, rows: Batches) -> None:
@@ -207,7 +207,7 @@ class BoardWriter:
             batch = self._settled(batch, entry, outcome, plan, rows)
             if outcome.again:
                 longest = max(outcome.again.values(), key=lambda error: error.wait_seconds or 0)
-                self._client.wait(longest.wait_seconds or 0, f"another try: {longest}")
+                self._client.wait(longest.wait_seconds or 0, f"another attempt: {longest}")
             rows.done(batch, outcome, answered=answered)
             self._report(operation, rows)
 

@@ -227,7 +227,7 @@ def test_a_dry_run_shows_and_writes_nothing(ui: Ui, window: Any, tmp_path: Path)
         would.get_by_text(str(len(sample.lines)), exact=True).wait_for()
         window.get_by_text("would be rejected").first.evaluate("row => row.scrollIntoView()")
         window.goto(f"{dry.url}/assets/order_list")
-        for words in ("orders held back", "calls", "share of a day's calls", "plan"):
+        for words in ("orders held back", "calls", "share of the daily calls", "plan"):
             window.get_by_text(words, exact=True).first.wait_for()
         window.get_by_text("orders held back", exact=True).first.evaluate("row => row.scrollIntoView()")
         keep_picture(window, "dry-run.png")

@@ -34,7 +34,7 @@ def test_a_production_database_that_is_missing_is_made_by_db_init(
 ) -> None:
     file = stage.folder / "production" / "orders.db"
     set_up(monkeypatch, **PRODUCTION, DATABASE_URL=f"sqlite:///{file}")
-    assert "`order-sync db init` makes one with empty tables" in advice(order_sync(*command))
+    assert "Create one with empty tables by `order-sync db init`" in advice(order_sync(*command))
     made = order_sync("db", "init")
     assert (made.exit_code, file.exists()) == (0, True), made.output
     assert order_sync("status").exit_code == 0
@@ -48,8 +48,8 @@ def test_a_database_without_any_of_the_tables_is_filled_by_db_init(
     file.touch()
     set_up(monkeypatch, **(PRODUCTION if deployment == "production" else {}), DATABASE_URL=f"sqlite:///{file}")
     told = advice(order_sync("status"))
-    assert "has none of the tables. Are ORDER_SYNC_DATABASE_URL and ORDER_SYNC_DATABASE_SCHEMA right?" in told
-    assert "`order-sync db init` makes all of them" in told
+    assert "has none of the tables. Check ORDER_SYNC_DATABASE_URL and ORDER_SYNC_DATABASE_SCHEMA." in told
+    assert "`order-sync db init` creates all of them" in told
     assert order_sync("db", "init").exit_code == 0
     assert order_sync("status").exit_code == 0
 

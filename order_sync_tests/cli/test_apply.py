@@ -36,7 +36,7 @@ def test_a_plan_is_applied_and_what_came_since_is_left_alone(stage: Stage, order
     # Once is enough: the second time it has nothing left to do, and says so.
     twice = order_sync("apply", str(kept))
     assert twice.exit_code == 2
-    assert "no longer waits" in twice.stderr
+    assert "is no longer waiting" in twice.stderr
     assert len(items(stage)) == 3
 
 
@@ -60,8 +60,8 @@ def item_by_hand(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (header_again, "was queued since"),
-        (line_again, "was queued since"),
+        (header_again, "was queued after the plan"),
+        (line_again, "was queued after the plan"),
         (other_quantity, '"qty": "99"'),
         (item_by_hand, "now adopt"),
     ],
@@ -90,4 +90,4 @@ def test_a_file_that_is_no_plan_is_refused(stage: Stage, order_sync: OrderSync, 
     path.write_text(text, encoding="utf-8")
     refused = order_sync("apply", str(path))
     assert refused.exit_code == 2
-    assert "is no plan of order_sync's" in " ".join(refused.stderr.split())
+    assert "is not an order_sync plan" in " ".join(refused.stderr.split())

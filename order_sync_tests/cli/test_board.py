@@ -76,9 +76,9 @@ def test_what_a_rule_asks_for_and_no_order_has_is_noted(
     assert result.exit_code == 0, result.output
     (report,) = json.loads(result.stdout)
     assert report["notes"] == [
-        "its rule asks for [CUSTOMER NAME] 'Moonpenny' (did you mean 'Moonpenny & Sons'?), which no order has",
-        "its rule asks for [ORDER TYPE] 'REPAET' (did you mean 'REPEAT'?), which no order has",
-        "its rule asks for [TOTAL QTY] '-7', which no order has",
+        "its rule matches [CUSTOMER NAME] 'Moonpenny' (did you mean 'Moonpenny & Sons'?), which no order has",
+        "its rule matches [ORDER TYPE] 'REPAET' (did you mean 'REPEAT'?), which no order has",
+        "its rule matches [TOTAL QTY] '-7', which no order has",
     ]
     assert "did you mean 'Moonpenny & Sons'?" in order_sync("board", "check").stdout
 
@@ -104,7 +104,7 @@ def test_labels_and_groups_in_several_spellings_are_worth_knowing(stage: Stage, 
     [report] = json.loads(order_sync("board", "check", "--json").stdout)
     labels, groups = report["notes"]
     assert labels.startswith("column 'season' has one label in several spellings, 'Autumn 26', 'AUTUMN 26")
-    assert groups == "2 groups read the same, 'ELM ss27' first: new items go into that one, so merge them"
+    assert groups == "2 groups have the same title: new items go into 'ELM ss27', so merge them"
 
 
 def test_a_board_that_is_nearly_full(stage: Stage, order_sync: OrderSync) -> None:
@@ -142,7 +142,7 @@ def test_a_board_that_nobody_sees(order_sync: OrderSync, monkeypatch: pytest.Mon
     monkeypatch.setenv("ORDER_SYNC_MONDAY_BOARD_ID", "4711")
     result = order_sync("board", "check")
     assert result.exit_code == 2
-    assert "monday shows no board 4711 to this token" in result.stderr
+    assert "This token cannot see board 4711" in result.stderr
 
 
 def test_a_dry_run_makes_no_board(stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,4 +166,4 @@ def test_a_board_that_is_made_in_part_is_named(stage: Stage, order_sync: OrderSy
     assert done.exit_code == 2
     (line,) = done.stderr.strip().splitlines()
     (board,) = [board["id"] for board in stage.emulator.state()["boards"] if board["name"] == "In part"]
-    assert f"Delete board {board} on monday before you try again." in line
+    assert f"Delete board {board} on monday, then try again." in line

@@ -66,7 +66,7 @@ def test_the_second_demo_names_what_was_rejected_and_takes_up_nothing(folder: St
     second = folder.run("demo")
     assert second.returncode == 0, second.stderr
     assert ": kept." in second.stdout
-    assert "4 orders held by a row that was rejected before (" in second.stdout
+    assert "4 orders held by a rejected row (" in second.stdout
     assert f"Tables and board agree: {counts}" in second.stdout
     assert folder.site_rows() == rows
 
@@ -110,7 +110,7 @@ def test_a_demo_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_port:
     done = folder.run("demo", ORDER_SYNC_MONDAY_URL=f"http://127.0.0.1:{taken_port}/v2")
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith(f"order-sync: Port {taken_port} is taken by something that is not the monday emulator")
+    assert line.startswith(f"order-sync: Port {taken_port} is in use by another program than the monday emulator")
     assert "Set ORDER_SYNC_MONDAY_URL" in line
 
 
@@ -124,7 +124,7 @@ def test_an_emulator_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("latency_ms = -1\n", "The emulator's settings are wrong: latency_ms must be at least 0"),
+        ("latency_ms = -1\n", "Invalid emulator settings: latency_ms must be at least 0"),
         ("latency_ms =\n", "is not valid TOML"),
         (
             '[[boards]]\nid = 7\nnam = "A"\n[limits]\nconcurency = 2\n',
@@ -175,7 +175,7 @@ def test_a_port_where_nobody_answers_properly(folder: Stage) -> None:
         done = folder.run("demo", ORDER_SYNC_MONDAY_URL=f"http://127.0.0.1:{mute.getsockname()[1]}/v2")
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert "is taken by something that is not the monday emulator" in line
+    assert "is in use by another program than the monday emulator" in line
 
 
 def hang_up(server: socket.socket) -> None:
@@ -189,7 +189,7 @@ def test_a_second_demo_at_once_says_that_one_runs(folder: Stage) -> None:
         done = folder.run("demo")
         assert done.returncode == 2
         (line,) = done.stderr.strip().splitlines()
-        assert line.startswith(f"order-sync: A demo runs in {folder.settings.home}.")
+        assert line.startswith(f"order-sync: Another demo is running in {folder.settings.home}.")
         assert not folder.database_file.exists()
     assert folder.run("demo").returncode == 0
 
@@ -202,4 +202,6 @@ def test_of_two_demos_at_once_one_does_it_all(folder: Stage) -> None:
     assert len(done) + len(refused) == 2, ends
     assert all("Tables and board agree: 62 items" in out for out in done)
     assert done
-    assert all(len(errors.strip().splitlines()) == 1 and "A demo runs in" in errors for errors in refused), refused
+    assert all(
+        len(errors.strip().splitlines()) == 1 and "Another demo is running in" in errors for errors in refused
+    ), refused

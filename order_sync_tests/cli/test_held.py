@@ -216,7 +216,7 @@ def test_what_holds_an_order_is_the_same_everywhere(
     result = order_sync("sync")
     assert result.exit_code == 1, result.output
     assert "1 order SYNCED" in result.stdout.replace("1 orders", "1 order")
-    assert "record_uuid is 'of nobody', which is no uuid: the row names no order" in result.stdout
+    assert "record_uuid is 'of nobody', which is not a uuid: the row belongs to no order" in result.stdout
     for record_uuid, (cause, text) in wanted.items():
         assert text in result.stdout
         assert steps[cause] in result.stdout
@@ -259,7 +259,7 @@ def test_a_row_that_names_no_order_has_a_story(
     stage.sync()
     told = order_sync("trace", key).stdout
     assert "rejected" in told
-    assert "which is no uuid" in told
+    assert "which is not a uuid" in told
     assert "Row without a record_uuid" in order_sync("report").stdout
 
 

@@ -62,7 +62,7 @@ def test_nothing_could_be_done_ends_with_2_in_one_line(stage: Stage) -> None:
     done = stage.run("sync", ORDER_SYNC_MONDAY_BOARD_ID="4711")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("order-sync: monday shows no board 4711 to this token.")
+    assert line.startswith("order-sync: This token cannot see board 4711.")
 
 
 @pytest.mark.on_disk
@@ -241,9 +241,8 @@ def test_status_of_no_database_says_what_to_do(stage: Stage, order_sync: OrderSy
     stage.database_file.unlink()
     result = order_sync("status")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "`order-sync db init` makes one with empty tables (in the embedded deployment, `order-sync demo`" in (
-        result.stderr
-    )
+    assert "Create one with empty tables by `order-sync db init` (in the embedded deployment" in result.stderr
+    assert "with sample orders by `order-sync demo`" in result.stderr
 
 
 def test_retry_and_sync_finish_what_was_corrected(stage: Stage, order_sync: OrderSync) -> None:

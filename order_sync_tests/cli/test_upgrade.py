@@ -21,7 +21,7 @@ from order_sync_tests.contract.site import MORNING, Site, new_uuid
 from order_sync_tests.graph.stage import Row, Stage
 from order_sync_tests.graph.test_changes import add_group, add_item, add_subitem, monday
 
-RUN_IT = f"and this program needs version {VERSION}: run `order-sync db upgrade`."
+RUN_IT = f"but this program needs version {VERSION}: run `order-sync db upgrade`."
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_newer_database_is_refused_in_one_line(order_sync: OrderSync, old: Sit
     order_sync("db", "upgrade", "--url", url, "--yes")
     old.change(old.tables.schema_versions, {"version": VERSION + 1})
     told = advice(order_sync("db", "upgrade", "--url", url, "--yes"))
-    assert f"of version {VERSION + 1}, and this program knows none after {VERSION}" in told
+    assert f"have version {VERSION + 1}, but this program supports only up to {VERSION}" in told
 
 
 def test_an_upgrade_of_nothing_names_db_init(order_sync: OrderSync, tmp_path: Path) -> None:

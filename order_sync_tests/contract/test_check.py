@@ -65,7 +65,7 @@ def found(site: Site, tables: Tables) -> list[Finding]:
     return [
         finding
         for finding in inspect(site.database, tables)
-        if not any(word in finding.problem for word in ("cannot be read", "not shown by this server", "collation"))
+        if not any(word in finding.problem for word in ("cannot be read", "not visible on this server", "collation"))
     ]
 
 
@@ -170,7 +170,7 @@ def test_a_short_column_keeps_not_null_when_it_is_widened(site: Site, made: Made
 
     tables = made(shorten)
     [finding] = found(site, tables)
-    assert "holds 7 characters, 10 are needed" in finding.problem
+    assert "holds 7 characters, but 10 are needed" in finding.problem
     assert " NOT NULL;" in finding.remedy
     run(site, [finding])
     assert found(site, tables) == []

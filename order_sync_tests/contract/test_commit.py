@@ -180,7 +180,7 @@ def test_what_changes_under_the_commit_is_held_and_nothing_else(site: Site, chan
         patch.setattr(commit_module, "held_orders", lambda *_, **__: [])
         found = commit(site.database, queue, RUN)
     assert found.ready == [record(order) for order in orders if order is not orders[2]]
-    assert "another run or person changed them" in reasons(found)[record(orders[2])]
+    assert "another run or a person changed them" in reasons(found)[record(orders[2])]
     assert [is_synced(site, order) for order in orders] == [True, True, False, True, True]
 
 

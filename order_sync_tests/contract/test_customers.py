@@ -136,8 +136,8 @@ def refused(site: Site, *asked: str) -> str:
 def test_a_misspelt_customer_is_refused_with_the_nearest(spelled: tuple[Site, list[SampleOrders]]) -> None:
     site, _ = spelled
     assert refused(site, CAFE, "Caf\u00e9 Otto Ltd", "entirely different") == (
-        f"No order is of the customer 'Caf\u00e9 Otto Ltd' (did you mean '{CAFE}'?), 'entirely different'. "
-        f"Customers whose orders wait: {OTHER}, {CAFE}."
+        f"No order has the customer 'Caf\u00e9 Otto Ltd' (did you mean '{CAFE}'?), 'entirely different'. "
+        f"Customers with waiting orders: {OTHER}, {CAFE}."
     )
 
 
@@ -159,4 +159,4 @@ def test_a_customer_with_nothing_waiting_is_known(site: Site) -> None:
 
 
 def test_where_nobody_has_orders_that_is_said(site: Site) -> None:
-    assert refused(site, "A") == "No order is of the customer 'A'. Customers whose orders wait: none."
+    assert refused(site, "A") == "No order has the customer 'A'. Customers with waiting orders: none."

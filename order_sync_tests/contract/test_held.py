@@ -71,7 +71,7 @@ def test_a_row_without_record_uuid_is_rejected_once_and_for_good(loose_site: Sit
     assert [order.cause for order in held_orders(queue)] == [Cause.NO_RECORD_UUID] * 2
     assert queue.reject_without_order(RUN) == 2
     errors = queue.errors(RUN)
-    assert {row["reason"] for row in errors} == {"record_uuid is NULL: the row names no order"}
+    assert {row["reason"] for row in errors} == {"record_uuid is NULL: the row belongs to no order"}
     assert {row["row"] for row in errors} == {"header", "line"}
     assert {row["code"] for row in loose_site.rows(loose_site.tables.log)} == {Rule.NO_RECORD_UUID}
     assert queue.reject_without_order("run-2") == 0
@@ -244,8 +244,8 @@ def test_lines_whose_header_is_nowhere_are_held(site: Site) -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"action_type": Action.UPDATE}, "has only headers that are no INSERT for them"),
-        ({"sync_state": State.SYNCED}, "ORDER_LIST has no monday_item_id of it"),
+        ({"action_type": Action.UPDATE}, "has only headers that are not INSERT for them"),
+        ({"sync_state": State.SYNCED}, "ORDER_LIST lacks its monday_item_id"),
     ],
 )
 def test_lines_whose_header_is_of_no_use_are_held(site: Site, values: dict[str, Any], reason: str) -> None:
@@ -361,5 +361,5 @@ def test_text_that_is_no_uuid_names_no_order(site: Site, value: Any) -> None:
     assert only_held(site).cause is Cause.NO_RECORD_UUID
     assert site.queue().reject_without_order(RUN) == 1
     [error] = site.queue().errors(RUN)
-    assert "which is no uuid: the row names no order" in error["reason"]
+    assert "which is not a uuid: the row belongs to no order" in error["reason"]
     assert site.queue().retry() == 0

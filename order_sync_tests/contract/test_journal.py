@@ -81,7 +81,7 @@ def test_an_expired_board_is_taken_over_and_the_former_holder_stops(site: Site, 
     assert second._try_board() == "run-1"
     expire_board(site)
     with second.holding_board():
-        with pytest.raises(LeaseLost, match=f"Run run-1 has lost board {BOARD} to another run"):
+        with pytest.raises(LeaseLost, match=f"Run run-1 has lost the lease on board {BOARD} to another run"):
             journal.renew()
         second.renew()
 
@@ -342,7 +342,7 @@ def test_an_entry_that_another_run_resolved_is_not_closed_again(
         site.journal("run-2").close(entry(*keys), created={keys[0]: "1"})
     assert journal._try_board() is None
     before = site.rows(site.tables.header_queue)
-    with pytest.raises(LeaseLost, match="Request key-1 was resolved by another run"):
+    with pytest.raises(LeaseLost, match="Another run resolved request key-1"):
         journal.close(entry(*keys), created={keys[1]: "2"})
     assert site.rows(site.tables.header_queue) == before
 

@@ -275,15 +275,15 @@ def test_an_order_is_left_as_it_is(site: Site, case: str) -> None:
     if case == "a run has a row":
         late = order.lines[0] | {"delta_uuid": new_uuid(), "sync_run_id": "run-9", "sync_attempted_at": site.now()}
         site.insert(site.tables.line_queue, late)
-        reason = "run run-9 has rows of it"
+        reason = "run run-9 holds rows of it"
     elif case == "a line is not queued":
         with site.database.write() as connection:
             line = site.tables.line_queue
             connection.execute(line.delete().where(line.c.delta_uuid == order.lines[0]["delta_uuid"]))
-        reason = f"1 of its lines, {order.lines[0]['line_uuid']} first, have no row in ORDER_LIST_LINES_DELTA"
+        reason = f"1 of its lines (first {order.lines[0]['line_uuid']}) have no row in ORDER_LIST_LINES_DELTA"
     else:
         item = 4_711
-        reason = "none of its headers is SYNCED with a deleted item"
+        reason = "it has no SYNCED header whose item was deleted"
     before = rows_of(site, order)
     done = put_back(site, order, item)
     assert done.records == []

@@ -209,8 +209,8 @@ def test_a_trace_links_each_row_to_the_board_that_it_went_to(site: Site) -> None
 
 def test_a_report_of_nothing_is_a_page_too(site: Site) -> None:
     page = render(report_of(site))
-    assert "Nothing: no row is rejected." in page
-    assert "No run has touched a row." in page
+    assert "Nothing to do: no row is rejected." in page
+    assert "No run has processed a row." in page
 
 
 @pytest.mark.parametrize("url", [None, "", "javascript:alert(1)"])

@@ -82,22 +82,22 @@ def test_a_missing_column_comes_with_the_statement_that_adds_it() -> None:
     ("column", "changes", "problem", "blocks"),
     [
         ("record_uuid", {"type": "nvarchar", "length": 36}, "must be one of uniqueidentifier", True),
-        ("monday_item_id", {"type": "int"}, "is int, it must be one of bigint, decimal, numeric", True),
-        ("sync_state", {"length": 5}, "holds 5 characters, 10 are needed", True),
+        ("monday_item_id", {"type": "int"}, "is int, but must be one of bigint, decimal, numeric", True),
+        ("sync_state", {"length": 5}, "holds 5 characters, but 10 are needed", True),
         ("sync_error_message", {"type": "varchar", "length": 100}, "holds 100 characters", True),
         ("created_at", {"type": "datetime"}, "rounds to 3 ms", False),
-        ("created_at", {"type": "smalldatetime"}, "rounds to a minute: rows of one minute have no order", False),
-        ("sync_attempted_at", {"type": "smalldatetime"}, "rounds to a minute: a lease needs the seconds", True),
+        ("created_at", {"type": "smalldatetime"}, "rounds to a minute: rows of the same minute have no order", False),
+        ("sync_attempted_at", {"type": "smalldatetime"}, "rounds to a minute: a lease needs seconds", True),
         ("sync_attempted_at", {"scale": 0}, "is datetime2(0), which rounds to 1/1 s", False),
-        ("CUSTOMER NAME", {"type": "ntext", "length": 1_073_741_823}, "is ntext, it must be one of", True),
-        ("delta_uuid", {"nullable": True}, "allows NULL: no run can claim a row without one", True),
-        ("record_uuid", {"nullable": True}, "allows NULL: a row without one belongs to no order", False),
-        ("sync_state", {"nullable": True}, "allows NULL: a row without one is not claimed", False),
-        ("action_type", {"nullable": True}, "allows NULL: a row without one is not claimed", False),
-        ("created_at", {"nullable": True}, "allows NULL: a row without one counts as the oldest", False),
-        ("retry_count", {"nullable": True}, "allows NULL: the rejections of a row without one are not", False),
-        ("sync_run_id", {"nullable": False}, "does not allow NULL, which order_sync writes to it", True),
-        ("monday_item_id", {"nullable": False}, "does not allow NULL, which order_sync writes to it", True),
+        ("CUSTOMER NAME", {"type": "ntext", "length": 1_073_741_823}, "is ntext, but must be one of", True),
+        ("delta_uuid", {"nullable": True}, "allows NULL: no run can claim a row without it", True),
+        ("record_uuid", {"nullable": True}, "allows NULL: a row without it belongs to no order", False),
+        ("sync_state", {"nullable": True}, "allows NULL: a row without it is not claimed", False),
+        ("action_type", {"nullable": True}, "allows NULL: a row without it is not claimed", False),
+        ("created_at", {"nullable": True}, "allows NULL: a row without it counts as the oldest", False),
+        ("retry_count", {"nullable": True}, "allows NULL: the rejections of a row without it are not", False),
+        ("sync_run_id", {"nullable": False}, "does not allow NULL, but order_sync writes NULL to it", True),
+        ("monday_item_id", {"nullable": False}, "does not allow NULL, but order_sync writes NULL to it", True),
         ("created_at", {"type": "date"}, "is date", True),
     ],
 )
@@ -373,7 +373,7 @@ def test_a_check_that_this_user_may_not_see_is_a_note() -> None:
     """What a user without VIEW DEFINITION gets: the constraint, and NULL for what it says."""
     state, action = findings_of(checks=[("sync_state", "CK_state", None), ("action_type", "CK_action", None)])
     assert state.problem == (
-        "CHECK CK_state on [sync_state] is not shown to this user (it needs VIEW DEFINITION): "
+        "CHECK CK_state on [sync_state] is not visible to this user (grant VIEW DEFINITION): "
         "make sure that it allows NEW, PENDING, SYNCED, ERROR"
     )
     assert "CK_action on [action_type]" in action.problem
@@ -414,7 +414,7 @@ def test_a_check_in_small_letters_is_judged_as_its_collation_does() -> None:
 def test_messages_in_a_code_page_are_a_note() -> None:
     columns = changed("sync_error_message", type="varchar", collation="SQL_Latin1_General_CP1_CI_AS")
     (note,) = findings_of(columns=columns)
-    assert (note.blocks, "letters that its code page lacks" in note.problem) == (False, True)
+    assert (note.blocks, "characters missing in its code page" in note.problem) == (False, True)
     columns = changed("sync_error_message", type="varchar", collation="Latin1_General_100_CI_AS_SC_UTF8")
     assert findings_of(columns=columns) == []
 
@@ -503,10 +503,12 @@ def test_a_database_without_update_on_orders_is_not_ready() -> None:
     refused = [("dbo.[ORDER_LIST]", "UPDATE")]
     (finding,) = findings_of(refused=refused, refused_columns=WRITTEN)
     assert finding.blocks
-    assert str(finding) == "dbo.ORDER_LIST: this user may not UPDATE"
+    assert str(finding) == "dbo.ORDER_LIST: this user lacks UPDATE permission"
     assert finding.remedy == "GRANT UPDATE ON dbo.[ORDER_LIST] TO [sync]]user];"
     server = DescribedServer(Catalog(refused=refused, refused_columns=WRITTEN))
-    with pytest.raises(ConfigurationError, match=r"not ready: dbo\.ORDER_LIST: this user may not UPDATE\. .*db check"):
+    with pytest.raises(
+        ConfigurationError, match=r"not ready: dbo\.ORDER_LIST: this user lacks UPDATE permission\. .*db check"
+    ):
         check_tables(server, TABLES)
 
 
@@ -521,7 +523,7 @@ def test_rights_that_were_granted_by_column_are_enough() -> None:
     refused = [("dbo.[ORDER_LIST]", "UPDATE"), ("dbo.[ORDER_LIST]", "SELECT")]
     assert findings_of(refused=refused) == []
     (finding,) = findings_of(refused=refused, refused_columns=["CUSTOMER PRICE"])
-    assert finding.problem == "this user may not SELECT of [CUSTOMER PRICE]"
+    assert finding.problem == "this user lacks SELECT permission on [CUSTOMER PRICE]"
 
 
 def test_rights_on_hundreds_of_columns_fit_into_statements() -> None:
@@ -537,7 +539,7 @@ def test_rights_on_hundreds_of_columns_fit_into_statements() -> None:
 def test_each_right_of_db_grant_is_asked_for(table: str, right: str) -> None:
     every = [column.name for t in ALL_TABLES for column in t.columns]
     (finding,) = findings_of(refused=[(f"dbo.[{table}]", right)], refused_columns=every)
-    assert (finding.table, finding.problem) == (f"dbo.{table}", f"this user may not {right}")
+    assert (finding.table, finding.problem) == (f"dbo.{table}", f"this user lacks {right} permission")
 
 
 def test_a_server_that_denies_every_right_is_not_believed() -> None:
@@ -547,7 +549,7 @@ def test_a_server_that_denies_every_right_is_not_believed() -> None:
     refused = [(f"dbo.[{t.name}]", right) for t in ALL_TABLES for right in rights]
     (note,) = findings_of(refused=refused, refused_columns=every)
     assert (note.blocks, note.table) == (False, "rights")
-    assert note.problem.startswith("the rights of this user are not shown by this server")
+    assert note.problem.startswith("the rights of this user are not visible on this server")
     check_tables(DescribedServer(Catalog(refused=refused, refused_columns=every)), TABLES)
 
 
@@ -562,6 +564,6 @@ def test_a_server_that_knows_no_rights_or_indexes_says_so() -> None:
 def test_a_server_that_describes_columns_briefly_is_read_all_the_same() -> None:
     findings = findings_of(unknown="DATETIME_PRECISION", columns=changed("sync_state", length=5))
     assert [finding.problem for finding in findings] == [
-        "column [sync_state] holds 5 characters, 10 are needed",
+        "column [sync_state] holds 5 characters, but 10 are needed",
     ]
     assert "-- Add NOT NULL if the column is NOT NULL" in findings[0].remedy

@@ -306,7 +306,7 @@ def test_a_board_that_is_closed_to_the_token_stops_only_its_own_orders(
     with progress(quiet=False):
         check_that_only_mine_waits(stage)
     shown = " ".join(capfd.readouterr().err.split())
-    assert f"board {MINE} takes nothing, its rows wait: monday refuses: User unauthorized" in shown
+    assert f"board {MINE} accepts nothing, its rows wait: monday refuses: User unauthorized" in shown
     stage.emulator.configure(closed_boards=[])
     assert stage.sync().complete
     assert {board: records(stage, board) for board in expected(stage)} == expected(stage)
@@ -367,7 +367,7 @@ def test_a_firewall_s_page_ends_a_sync_with_one_line_within_seconds(stage: Stage
     assert done.returncode == 2
     told = [line for line in done.stderr.splitlines() if line.startswith("order-sync:")]
     assert len(told) == 1
-    assert "HTTP 403 came with a page ('Blocked by policy')" in told[0]
+    assert "HTTP 403 with a page ('Blocked by policy')" in told[0]
     assert "attempt" not in done.stderr
     assert time.monotonic() - started < 60  # it took 574 s; a start alone may take twenty on a busy machine
     assert {row["sync_state"] for row in stage.inserts(stage.tables.header_queue)} == {"NEW"}
@@ -387,7 +387,7 @@ def test_an_order_in_doubt_on_a_board_that_nobody_sees_waits(stage: Stage) -> No
 
     def as_long_as_it_is_seen(reader: MondayReader, boards: Sequence[int]) -> dict[int, Site]:
         if MINE in boards:
-            raise ConfigurationError(f"monday shows no board {MINE} to this token.")
+            raise ConfigurationError(f"This token cannot see board {MINE}.")
         return read(reader, boards)
 
     with mock.patch.object(monday_io, "read_sites", as_long_as_it_is_seen):

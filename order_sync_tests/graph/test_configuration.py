@@ -96,13 +96,13 @@ def no_emulator(_stage: Stage) -> Changes:
             r"the rule of board \d+ names \[ORDER TPYE\], .* \(did you mean 'ORDER TYPE'\?\)\. Correct the mapping: ",
         ),
         (missing_column, r"does not fit the board: .* has no column 'not_there' \(text\)"),
-        (wrong_board, r"shows no board 4711 to this token\. Check ORDER_SYNC_MONDAY_BOARD_ID"),
+        (wrong_board, r"This token cannot see board 4711\. Check ORDER_SYNC_MONDAY_BOARD_ID"),
         (missing_table, r"ORDER_LIST_LINES: the table does not exist"),
         (
             no_database,
-            r"no database at .*orders\.db\. `order-sync db init` makes one .*embedded deployment, `order-sync demo`",
+            r"no database at .*orders\.db\. Create one .*`order-sync db init` .*embedded .*`order-sync demo`",
         ),
-        (no_emulator, r"cannot be reached .*Start `order-sync emulator` if .* else correct ORDER_SYNC_MONDAY_URL"),
+        (no_emulator, r"cannot be reached .*Start `order-sync emulator` if .* otherwise correct ORDER_SYNC_MONDAY_URL"),
     ],
 )
 def test_it_stops_before_anything_is_written(stage: Stage, broken: Callable[[Stage], Changes], message: str) -> None:

@@ -134,8 +134,8 @@ def test_a_rejected_row_holds_back_its_order_and_no_other(ended: Ended) -> None:
 def test_a_rejected_row_says_why(ended: Ended) -> None:
     messages = {row["delta_uuid"]: row["reason"] for row in ended.summary.rejected}
     words = {
-        "item name over 255 characters": "monday allows 255",
-        "order type that the board has no label for": "no such label",
+        "item name longer than 255 characters": "monday allows 255",
+        "order type without a label on the board": "no such label",
         "no style, colour, order number or PO number, so its item has no name": "so its item has no name",
         "line without size_code": "no size_code",
     }

@@ -171,7 +171,7 @@ def test_a_failure_is_told_once_and_its_end_too_and_rejected_rows_each_time(
             assert receiver.titles() == ["order_sync: sync_orders failed"][:count]
             if count:
                 text = receiver.slack[0]["text"]
-                assert "Reason: monday shows no board 4711 to this token. Check ORDER_SYNC_MONDAY_BOARD_ID" in text
+                assert "Reason: This token cannot see board 4711. Check ORDER_SYNC_MONDAY_BOARD_ID" in text
                 assert "Nothing is lost" in text
                 (run,) = instance.get_runs(limit=1)
                 link = f"http://dagster.example:3000/runs/{run.run_id}"

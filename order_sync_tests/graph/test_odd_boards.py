@@ -129,9 +129,9 @@ def test_a_site_moves_on_to_another_version_by_a_setting(stage: Stage, monkeypat
     add(stage, 2)
     stage.emulator.configure(api_version="2027-04", api_versions=("2027-01", "2027-04"))
     before = stage.dump()
-    with pytest.raises(Fatal, match="Set ORDER_SYNC_MONDAY_VERSION=2027-04"):
+    with pytest.raises(Fatal, match="Try ORDER_SYNC_MONDAY_VERSION=2027-04"):
         stage.sync()
-    with pytest.raises(Fatal, match="Set ORDER_SYNC_MONDAY_VERSION=2027-04"):
+    with pytest.raises(Fatal, match="Try ORDER_SYNC_MONDAY_VERSION=2027-04"):
         launch.plan(stage.settings)
     assert stage.dump() == before
     monkeypatch.setenv("ORDER_SYNC_MONDAY_VERSION", "2027-04")

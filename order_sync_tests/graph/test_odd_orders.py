@@ -169,9 +169,9 @@ def test_the_embedded_deployment_takes_no_sql_server() -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("last_synced_at", "not a column of an order"),
-        ("row_hash", "not a column of an order"),
-        ("customer name", r"has to be spelled as in the tables \(did you mean 'CUSTOMER NAME'\?\)"),
+        ("last_synced_at", "order_sync's own column"),
+        ("row_hash", "order_sync's own column"),
+        ("customer name", r"must be spelled as in the tables \(did you mean 'CUSTOMER NAME'\?\)"),
     ],
 )
 def test_a_mapping_that_reads_nothing_is_refused(stage: Stage, source: str, reason: str) -> None:

@@ -195,7 +195,7 @@ def test_where_the_token_no_longer_sees_the_board_nothing_is_gone(stage: Stage, 
     stage.sync()
     settings: Settings = stage.settings.model_copy(update={"monday_board_id": 4_711})
     job = build_definitions(settings).resolve_job_def("reconcile")
-    with pytest.raises(Exception, match="monday shows no board 4711"):
+    with pytest.raises(Exception, match="This token cannot see board 4711"):
         job.execute_in_process(instance=instance)
 
 

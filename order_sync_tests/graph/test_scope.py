@@ -44,7 +44,7 @@ def test_only_the_customers_of_the_scope(stage: Stage) -> None:
 def test_an_unknown_customer_is_refused_before_a_run_begins(stage: Stage) -> None:
     stage.add_orders(2)
     before = stage.emulator.checksum(), stage.dump()
-    with pytest.raises(ConfigurationError, match="No order is of the customer 'Nobody & Sons'"):
+    with pytest.raises(ConfigurationError, match="No order has the customer 'Nobody & Sons'"):
         stage.sync(customers=["Nobody & Sons"])
     assert (stage.emulator.checksum(), stage.dump()) == before
     with stage.instance() as instance:
@@ -54,7 +54,7 @@ def test_an_unknown_customer_is_refused_before_a_run_begins(stage: Stage) -> Non
 @pytest.mark.parametrize(
     ("scope", "message"),
     [
-        ({"customers": ["Elm and Ash"]}, "No order is of the customer 'Elm and Ash'"),
+        ({"customers": ["Elm and Ash"]}, "No order has the customer 'Elm and Ash'"),
         ({"limit": 0}, "scope > limit is 0: it must be at least 1"),
     ],
 )

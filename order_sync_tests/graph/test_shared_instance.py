@@ -24,6 +24,6 @@ def test_a_live_daemon_refuses_what_was_asked_for_as_a_dry_run(stage: Stage, job
         with pytest.raises(dg.DagsterResourceFunctionError) as caught:
             execute_run(InMemoryJob(live), run, instance, raise_on_error=True)
     assert isinstance(caught.value.__cause__, Fatal)
-    assert "in a folder of its own" in str(caught.value.__cause__)
+    assert "in a separate folder" in str(caught.value.__cause__)
     assert (stage.site_rows(), stage.emulator.checksum()) == before
     assert stage.sync().orders_synced == 2

@@ -157,7 +157,7 @@ REFUSED = {
     "status": ("Smaple", "nearest: 'Sample'"),
     "date": ("24.11.2026", "it is not a date"),
     UTC: ("9999-12-31T23:30-05:00", "in UTC it is outside the range of dates"),
-    "long_text": ("x" * 2_001, "long_text takes 2000 characters"),
+    "long_text": ("x" * 2_001, "long_text allows 2000 characters"),
 }
 
 

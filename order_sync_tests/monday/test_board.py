@@ -72,7 +72,7 @@ def test_a_board_with_its_columns_labels_and_subitems(client: MondayClient, mapp
 
 
 def test_a_board_that_is_not_there_is_named(client: MondayClient) -> None:
-    with pytest.raises(ConfigurationError, match=r"no board 99 to this token\. Check ORDER_SYNC_MONDAY_BOARD_ID"):
+    with pytest.raises(ConfigurationError, match=r"This token cannot see board 99\. Check ORDER_SYNC_MONDAY_BOARD_ID"):
         read_board(client, 99)
 
 
@@ -169,8 +169,8 @@ def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: 
         "The mapping does not fit the board: "
         f"board {EMBEDDED_BOARD} ('Production planning') has no column 'no_such_key' (text); "
         f"board {EMBEDDED_BOARD} ('Production planning') has no column 'missing' (status); "
-        f"column 'total_qty' of board {EMBEDDED_BOARD} is numbers, the mapping says text; "
-        f"column 'season' of board {EMBEDDED_BOARD} has no labels to choose from; "
+        f"column 'total_qty' of board {EMBEDDED_BOARD} is numbers, but the mapping says text; "
+        f"column 'season' of board {EMBEDDED_BOARD} has no labels; "
         f"board {EMBEDDED_BOARD} ('Production planning') has no column 'po_nubmer' (text) (did you mean 'po_number'?)."
     )
 

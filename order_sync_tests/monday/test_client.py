@@ -70,9 +70,9 @@ def test_a_retired_version_stops_with_those_that_there_are(stage: Stage) -> None
     with stage.client() as client, pytest.raises(Fatal) as caught:
         client.check_version()
     assert str(caught.value) == (
-        "monday serves API version 2027-04 instead of 2026-10, which it has retired or never had; it has 2027-01 "
-        "(maintenance), 2027-04 (current). Nothing was written. Set ORDER_SYNC_MONDAY_VERSION=2027-04, after a dry run "
-        "with it, or update order_sync."
+        "monday serves API version 2027-04 instead of 2026-10, which is retired or never existed; it has 2027-01 "
+        "(maintenance), 2027-04 (current). Nothing was written. Try ORDER_SYNC_MONDAY_VERSION=2027-04 in a dry run, "
+        "then set it; or update order_sync."
     )
     with stage.client(MondayTransport(stage.emulator.url, "a-token", version="2027-01")) as client:
         assert client.check_version().kind == "maintenance"
@@ -96,7 +96,7 @@ def test_a_version_that_is_served_but_not_listed_stops(stage: Stage) -> None:
 
     with (
         stage.client(OddTransport(stage.emulator.url, change, times=1)) as client,
-        pytest.raises(Fatal, match=r"does not list API version 2026-10.*it has 2027-01 \(current\)"),
+        pytest.raises(Fatal, match=r"no longer lists API version 2026-10.*it has 2027-01 \(current\)"),
     ):
         client.check_version()
 
@@ -237,7 +237,7 @@ def test_a_firewall_s_page_is_one_clear_message_within_seconds(stage: Stage, sta
     page = b"<html><head><title>Blocked by policy</title></head><body>No.</body></html>"
     with served(status, page, "text/html") as url, stage.client(MondayTransport(url, "a-token")) as client:
         for ask in (client.check_version, lambda: client.query(operations.BOARD, {"board": ["1"]})):
-            with pytest.raises(NotMonday, match=rf"HTTP {status} came with a page \('Blocked by policy'\).*proxy"):
+            with pytest.raises(NotMonday, match=rf"HTTP {status} with a page \('Blocked by policy'\).*proxy"):
                 ask()
     assert stage.clock.sleeps == []
 

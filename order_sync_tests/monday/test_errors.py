@@ -85,10 +85,10 @@ def test_409_may_be_for_good() -> None:
     [
         ("InvalidBoardIdException", "Check ORDER_SYNC_MONDAY_BOARD_ID"),
         ("ItemsLimitationException", "The board is full"),
-        ("missingRequiredPermissions", "may not write on this board"),
-        ("UserUnauthorizedException", "may not write on this board"),
-        ("USER_UNAUTHORIZED", "may not write on this board"),
-        ("UserAccessDenied", "may not write on this board"),
+        ("missingRequiredPermissions", "lacks permission to write to this board"),
+        ("UserUnauthorizedException", "lacks permission to write to this board"),
+        ("USER_UNAUTHORIZED", "lacks permission to write to this board"),
+        ("UserAccessDenied", "lacks permission to write to this board"),
         ("BOARD_CAPACITY_EXCEEDED", "The board is full"),
     ],
 )
@@ -321,7 +321,7 @@ def test_the_daily_quota_lasts_until_midnight_utc(status: int) -> None:
     stop = classify(found, answer, now=datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
     assert isinstance(stop, QuotaExhausted)
     assert stop.resume_at == datetime(2027, 1, 1, tzinfo=UTC)
-    assert "go on after 2027-01-01 00:00 UTC" in str(stop)
+    assert "resume after 2027-01-01 00:00 UTC" in str(stop)
 
 
 # ---- shapes ---------------------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ def test_a_list_that_is_null_is_asked_for_again_and_never_empty(
     assert odd.left == 0
     with (
         stage.client(OddTransport(stage.emulator.url, without(*path), times=99)) as client,
-        pytest.raises(Transient, match="monday does not say"),
+        pytest.raises(Transient, match="monday does not return"),
     ):
         read(client, there, mapping)
     assert client.usage.calls <= 4
@@ -227,7 +227,7 @@ def test_a_read_begins_again_once_where_its_cursor_expires(
         assert read(client, mapping) == crowded
     with stage.client() as client:
         expiring(stage, client, 2, 99)
-        with pytest.raises(Fatal, match=r"expired twice while .* was read: it lives 60 minutes"):
+        with pytest.raises(Fatal, match=r"expired twice while reading .*: it is valid for 60 minutes"):
             read(client, mapping)
 
 

@@ -156,14 +156,14 @@ def test_an_odd_answer_names_its_request_and_place(recorded: Recorded) -> None:
         ({"boards": [{"id": "4700000001", "name": 7}]}, r"boards\[0\]\.name is a number"),
     ):
         recorded.odd = ("Board", {"data": data, "extensions": {"request_id": "req-7"}})
-        with pytest.raises(Transient, match=rf"answer to Board is not what was asked for: {place} \(request req-7\)"):
+        with pytest.raises(Transient, match=rf"answer to Board does not match the request: {place} \(request req-7\)"):
             read_board(quick(recorded), BOARD)
 
 
 def test_what_an_answer_lacks_names_its_request(recorded: Recorded) -> None:
     read_board(quick(recorded), BOARD)
     recorded.odd = ("Board", {"data": {"boards": None}, "extensions": {"request_id": "req-8"}})
-    with pytest.raises(Transient, match=r"monday does not say what boards 4700000001 are like: .* request req-8"):
+    with pytest.raises(Transient, match=r"monday does not return the boards 4700000001: .* request req-8"):
         read_board(quick(recorded), BOARD)
 
 

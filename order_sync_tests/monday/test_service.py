@@ -15,8 +15,8 @@ from order_sync.monday.service import next_step
 from order_sync.monday.transport import MondayTransport
 from order_sync.orders.errors import Fatal, Transient
 
-ADDRESS = "is probably not the address of monday's API, which is https://api.monday.com/v2"
-FAULT = "That is a fault of the server at this address: what `order-sync emulator` prints says more."
+ADDRESS = "is probably not the URL of monday's API: https://api.monday.com/v2"
+FAULT = "The local server failed: see the output of `order-sync emulator`."
 NETWORK = ("network", "HTTPS_PROXY", "firewall")  # what has nothing to do with a server that answers
 PAGE, JSON = "<html><title>No</title></html>", '{"detail": "no"}'
 INTERNAL = '{"errors": [{"message": "no", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]}'
@@ -70,8 +70,8 @@ def refusal(url: str) -> str:
         (500, INTERNAL, FAULT),
         (200, INTERNAL, FAULT),
         (503, PAGE, FAULT),
-        (429, '{"error_message": "Rate limit"}', "monday asks to wait: try again in a few minutes."),
-        (423, JSON, "monday asks to wait"),
+        (429, '{"error_message": "Rate limit"}', "monday asks clients to wait: try again in a few minutes."),
+        (423, JSON, "monday asks clients to wait"),
     ],
 )
 def test_the_next_step_is_right_for_the_answer(status: int, body: str, step: str) -> None:
@@ -84,17 +84,17 @@ def test_the_next_step_is_right_for_the_answer(status: int, body: str, step: str
 def test_nobody_listens() -> None:
     with server(200, "") as url:
         pass
-    assert "Start `order-sync emulator` if that is to be the local monday, else correct" in refusal(url)
+    assert "Start `order-sync emulator` if you use the local monday; otherwise correct" in refusal(url)
 
 
 @pytest.mark.parametrize(
     ("code", "step"),
     [
         ("unreachable", "Check ORDER_SYNC_MONDAY_URL, the network and the firewall."),
-        ("no_answer", "Something is there and does not answer"),
-        ("500", "That is a fault of monday's, not of the settings: try again later; https://status.monday.com"),
-        ("INTERNAL_SERVER_ERROR", "That is a fault of monday's"),
-        ("maxConcurrencyExceeded", "monday asks to wait"),
+        ("no_answer", "The server accepts connections but does not answer"),
+        ("500", "This is a problem at monday, not in the settings: try again later; see https://status.monday.com"),
+        ("INTERNAL_SERVER_ERROR", "This is a problem at monday"),
+        ("maxConcurrencyExceeded", "monday asks clients to wait"),
         ("odd_answer", ADDRESS),
     ],
 )

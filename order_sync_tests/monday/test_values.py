@@ -91,29 +91,29 @@ def test_nothing_is_left_out(kind: str, value: Any) -> None:
         ("numbers", Decimal("Infinity"), "it is not a number"),
         ("date", "28.02.2026", "it is not a date"),
         ("date", "2026-02-30", "it is not a date"),
-        ("long_text", "x" * 2_001, "long_text takes 2000 characters"),
+        ("long_text", "x" * 2_001, "long_text allows 2000 characters"),
         ("numbers", "1,234", "the comma may separate thousands or decimals"),
         (
             "status",
             "Dne",
-            r"no such label and takes no new ones \(nearest: 'Done'; it has: 44, Caf\u00e9 , Done, In work",
+            r"no such label and allows no new ones \(nearest: 'Done'; it has: 44, Caf\u00e9 , Done, In work",
         ),
-        ("dropdown", "entirely different", r"takes no new ones \(it has: 44, "),
-        ("status", "twin", "the board has it in several spellings, 'Twin', 'TWIN': write it as one of them"),
+        ("dropdown", "entirely different", r"allows no new ones \(it has: 44, "),
+        ("status", "twin", "the board has several spellings of it, 'Twin', 'TWIN': use one of them"),
         ("dropdown", "45", "no such label"),
     ],
 )
 def test_what_monday_would_refuse_is_rejected_with_column_value_and_reason(kind: str, value: Any, reason: str) -> None:
     with pytest.raises(Rejected, match=reason) as caught:
         encode(kind, value)
-    assert f"column 'c' (S) cannot take '{str(value)[:60]}" in str(caught.value)
+    assert f"column 'c' (S) does not accept '{str(value)[:60]}" in str(caught.value)
     assert len(str(caught.value)) < 300
 
 
 def test_new_labels_are_allowed_column_by_column() -> None:
     assert encode("status", "New one", new_labels=True) == {"label": "New one"}
     assert encode("dropdown", "New one", new_labels=True) == {"labels": ["New one"]}
-    with pytest.raises(Rejected, match="label of digits must be added on the board first"):
+    with pytest.raises(Rejected, match="label that consists of digits must be added on the board first"):
         encode("dropdown", "45", new_labels=True)
 
 

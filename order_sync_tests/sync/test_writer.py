@@ -297,7 +297,7 @@ def test_attempts_come_to_an_end_and_the_request_stays_in_doubt(stage: Stage) ->
 def test_the_daily_quota_stops_the_run_and_leaves_nothing_in_doubt(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS)
     strike(stage, "daily_limit", Operation.ITEMS)
-    with pytest.raises(QuotaExhausted, match="Rows stay PENDING; go on after"):
+    with pytest.raises(QuotaExhausted, match="Rows stay PENDING; resume after"):
         stage.create(Operation.ITEMS, rows, first_batch=3)
     stage.check_once(Operation.ITEMS, rows[:3])
     assert {row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)} == {State.PENDING}
