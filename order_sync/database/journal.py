@@ -28,7 +28,6 @@ from order_sync.database.entries import (
     Sent,
     body_without_job,
     entries_in_doubt,
-    known_groups,
     payloads,
     recent_imports,
     sent_rows,
@@ -242,10 +241,6 @@ class Journal(BoardLease):
     def recent_imports(self, age: timedelta) -> tuple[int, int]:
         """How many import jobs were started since then, on any board, and of how many rows."""
         return recent_imports(self._database, self._tables, age)
-
-    def known_groups(self, among: Collection[str] | None = None) -> dict[str, str]:
-        """Groups that this project made on the board, or those of them whose id is `among` these: id by title."""
-        return known_groups(self._database, self._tables, self.board_id, among)
 
     def _write_ids(
         self,

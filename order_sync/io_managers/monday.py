@@ -27,7 +27,8 @@ from order_sync.orders.naming import TextKey, text_key
 from order_sync.resources.monday import MondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
-from order_sync.sync.board_work import BoardWork, Done, Step
+from order_sync.sync.board_work import BoardWork, Step
+from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Group, Site, groups_of, read_sites
 from order_sync.sync.rows import Row
 from order_sync.sync.twins import Found
@@ -138,16 +139,16 @@ class MondayIOManager(dg.ConfigurableIOManager):
             }
         )
 
-    def _work(self, context: dg.OutputContext, rows: Sequence[Row], step: Step) -> tuple[Done, list[Row]]:
+    def _work(self, context: dg.OutputContext, rows: Sequence[Row], step: Step) -> tuple[Outcome, list[Row]]:
         """The step on one board after the other; what became of all rows, and of those of each board."""
         first = next(iter(self._sites))
         by_board: defaultdict[int, list[Row]] = defaultdict(list)
         for row in rows:
             by_board[row["board_id"] or first].append(row)  # without a board a row is only to be rejected
         self._resolve_elsewhere(context, by_board)
-        total, boards = Done(), []
+        total, boards = Outcome(), []
         doubtful = self._still_in_doubt(rows)
-        total.outcome.waiting = dict(doubtful)
+        total.waiting = dict(doubtful)
         for board_id in (*(b for b in self._sites if b in by_board), *(b for b in by_board if b not in self._sites)):
             mine = [row for row in by_board[board_id] if row.get("delta_uuid") not in doubtful]
             if not mine:
@@ -163,8 +164,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 self._refused = error
                 refused = str(error)
                 log.error("board %d accepts nothing, its rows wait: %s", board_id, refused)
-                done = Done()
-                done.outcome.waiting = {row.get("delta_uuid") or row["title"]: refused for row in mine}
+                done = Outcome(waiting={row.get("delta_uuid") or row["title"]: refused for row in mine})
             total.add(done)
             site = self._sites.get(board_id)
             boards.append(
@@ -172,9 +172,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     "board": site.board.name if site else str(board_id),
                     "url": site.board.url if site else "",
                     "rows": len(mine),
-                    "created": len(done.outcome.created),
-                    "rejected": len(done.outcome.rejected),
-                    "waiting": len(done.outcome.waiting),
+                    "created": len(done.created),
+                    "rejected": len(done.rejected),
+                    "waiting": len(done.waiting),
                     "problem": refused,
                 }
             )
@@ -239,8 +239,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             lines.append(f"| ... and {len(rows) - SHOWN:,} more | {sum(row['headers'] for row in rows[SHOWN:])} |")
         return dg.MetadataValue.md("\n".join(lines))
 
-    def _tell_rows(self, context: dg.OutputContext, rows: Sequence[Row], done: Done) -> dict[str, Any]:
-        outcome = done.outcome
+    def _tell_rows(self, context: dg.OutputContext, rows: Sequence[Row], outcome: Outcome) -> dict[str, Any]:
         rejected = [
             f"rejected: {row['name'] or row['delta_uuid']} (record_uuid {row['record_uuid']}): {reason}"
             for row in rows
@@ -250,8 +249,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
         return {
             "dagster/row_count": len(rows),
             "created": len(outcome.created),
-            "adopted": done.adopted,
-            "recreated": done.recreated,
+            "adopted": outcome.adopted,
+            "recreated": outcome.recreated,
             "rejected": len(outcome.rejected),
             "waiting": len(outcome.waiting),
             "already there": len(rows) - len(outcome.created) - len(outcome.rejected) - len(outcome.waiting),

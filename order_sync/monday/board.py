@@ -188,14 +188,11 @@ def find_all_items(reader: MondayReader, board_id: int, column: str, keys: Itera
 
 
 def find_subitems(reader: MondayReader, parents: Iterable[str], column: str) -> dict[str, str]:
-    """Subitem ids by the text in `column`, for all subitems of these items.
+    """Subitem ids by the text in `column`, for all subitems of these items; of several the oldest.
 
     Read through the parents, not searched for: a search may come late. A parent that was deleted has none.
     """
-    found: dict[str, str] = {}
-    for item in items_by_id(reader, operations.SUBITEMS, parents, {"ids": [column]}, parts=SUBITEM_PARTS).values():
-        _collect(found, item.get("subitems") or [], column)
-    return found
+    return {key: ids[0] for key, ids in find_all_subitems(reader, parents, column).items()}
 
 
 def find_all_subitems(reader: MondayReader, parents: Iterable[str], column: str) -> dict[str, list[str]]:
@@ -250,13 +247,6 @@ def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[
     """The text in `column` of each item that monday shows."""
     there = items_by_id(reader, operations.ITEM_TEXTS, items, {"ids": [column]}, parts=("column_values",))
     return {item_id: text_of(item, column) or "" for item_id, item in there.items()}
-
-
-def _collect(found: dict[str, str], items: Iterable[Mapping[str, Any]], column: str) -> None:
-    """Adds the active items by the text in `column`; of two with the same text the first stays."""
-    for item in items:
-        if is_active(item) and (text := text_of(item, column)):
-            found.setdefault(text, item["id"])
 
 
 def problems_of(board: Board, own: Iterable[str], mapped: Iterable[ColumnMap]) -> list[str]:

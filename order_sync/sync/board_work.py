@@ -1,6 +1,6 @@
 """One board's share of a step: what an asset wants there and the board lacks is created, and what is there is adopted.
 
-In: desired groups, items or subitems of one board, whose lease the run holds. Out: ids in the queue rows, and a `Done`.
+In: desired groups, items or subitems of one board, held by the run. Out: ids in the queue rows, and an `Outcome`.
 What people did on the board meanwhile is put right first (monday/changes.py); every create goes through the journal.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from order_sync.database.claims import OrderQueue
 from order_sync.database.entries import Operation
@@ -44,22 +44,6 @@ log = logging.getLogger("order_sync.monday")
 CONFIRM_SECONDS = (0.5, 1, 2, 4, 8)  # between looks for groups that were just created
 
 
-@dataclass(kw_only=True)
-class Done:
-    """What became of a step's rows."""
-
-    outcome: Outcome = field(default_factory=Outcome)
-    adopted: int = 0
-    recreated: int = 0  # those of the created that somebody had deleted before their order was SYNCED
-
-    def add(self, other: Done) -> None:
-        self.outcome.created |= other.outcome.created
-        self.outcome.rejected |= other.outcome.rejected
-        self.outcome.waiting |= other.outcome.waiting
-        self.adopted += other.adopted
-        self.recreated += other.recreated
-
-
 class BoardWork:
     """The work of one run on one board, while it holds the board's lease."""
 
@@ -85,7 +69,7 @@ class BoardWork:
 
     # ---- the three steps --------------------------------------------------------------------------
 
-    def create_groups(self, rows: Sequence[Row]) -> Done:
+    def create_groups(self, rows: Sequence[Row]) -> Outcome:
         """`rows` have title."""
         board = self._read()
         here = groups_of(self._queue, board)
@@ -100,9 +84,9 @@ class BoardWork:
         )
         self._confirm_groups(outcome.created)
         log_not_created(outcome.rejected)
-        return Done(outcome=outcome)
+        return outcome
 
-    def create_items(self, rows: Sequence[Row]) -> Done:
+    def create_items(self, rows: Sequence[Row]) -> Outcome:
         """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection, rule and the keys."""
         board = self._read()
         # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
@@ -150,8 +134,9 @@ class BoardWork:
             if of.key in outcome.created or of.happens in (Happens.THERE, Happens.ADOPT)
         }
         self._share(items, versions, outcome.created.keys() | adopted)
-        recreated = sum(of.key in outcome.created for of in created if of.reason)
-        return Done(outcome=outcome, adopted=len(adopted), recreated=recreated)
+        outcome.adopted = len(adopted)
+        outcome.recreated = sum(of.key in outcome.created for of in created if of.reason)
+        return outcome
 
     def _decide_items(
         self, rows: Sequence[Row], versions: Mapping[str, Mapping[str, int | None]], board: Board
@@ -174,7 +159,7 @@ class BoardWork:
         _forget_values(rows)
         return decided
 
-    def create_subitems(self, rows: Sequence[Row]) -> Done:
+    def create_subitems(self, rows: Sequence[Row]) -> Outcome:
         """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
         mapping = self._mapping.subitems
         board = self._site.subitems
@@ -224,7 +209,8 @@ class BoardWork:
         self._changes.forget_again()
         outcome.rejected |= rejected
         outcome.waiting |= {of.key: of.reason or "" for of in share if of.row["line_uuid"] not in ids}
-        return Done(outcome=outcome, recreated=sum(of.key in outcome.created for of in new if of.reason))
+        outcome.recreated = sum(of.key in outcome.created for of in new if of.reason)
+        return outcome
 
     # ---- versions of an order ---------------------------------------------------------------------
 
@@ -331,4 +317,4 @@ def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:
 
 
 # What a step does with its rows on one board.
-Step = Callable[[BoardWork, Sequence[Row]], Done]
+Step = Callable[[BoardWork, Sequence[Row]], Outcome]

@@ -43,6 +43,16 @@ class Outcome:
     fatal: OrderSyncError | None = None
     request_id: str | None = None
     doubtful: bool = False  # it was in doubt: what was created may turn up a second time
+    adopted: int = 0
+    recreated: int = 0  # those of the created that somebody had deleted before their order was SYNCED
+
+    def add(self, other: Outcome) -> None:
+        """Takes in what became of the rows of another board."""
+        self.created |= other.created
+        self.rejected |= other.rejected
+        self.waiting |= other.waiting
+        self.adopted += other.adopted
+        self.recreated += other.recreated
 
 
 @dataclass(frozen=True, kw_only=True)

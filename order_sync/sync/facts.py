@@ -170,7 +170,7 @@ def made_by(
     of_subitems = entry.operation is Operation.SUBITEMS
     column = mapping.subitems.key_column if of_subitems else mapping.items.key_column
     sent = {key: json.loads(row) for key, row in payloads(entry).items() if among is None or key in among}
-    on_board = keys_on_board(entry, column)
+    on_board = {key: own.lower() for key, own in keys_on_board(entry, column).items()}
     if of_subitems:
         found = find_subitems(reader, [row["parent"] for row in sent.values()], column)
     else:

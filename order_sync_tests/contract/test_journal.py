@@ -10,7 +10,7 @@ import pytest
 
 from order_sync.database import board_lease
 from order_sync.database.connection import Row
-from order_sync.database.entries import Entry, Operation, boards_in_doubt
+from order_sync.database.entries import Entry, Operation, boards_in_doubt, known_groups
 from order_sync.database.housekeeping import expire
 from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
@@ -295,8 +295,8 @@ def test_groups_are_remembered_once(site: Site, journal: Journal) -> None:
     journal.open(sent)
     journal.close(sent, created={title: "group_1"}, failed={"Other": Rejected("no")})
     journal.adopt(Operation.GROUPS, {title: "group_1", "Second": "group_2"})
-    assert journal.known_groups() == {title: "group_1", "Second": "group_2"}
-    assert site.journal(board_id=BOARD + 1).known_groups() == {}
+    assert known_groups(site.database, site.tables, BOARD) == {title: "group_1", "Second": "group_2"}
+    assert known_groups(site.database, site.tables, BOARD + 1) == {}
 
 
 # ---- the lease is lost ----------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from order_sync.database import audit, catalog, check, expected, rights, schema
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
-from order_sync.database.entries import Entry, EntryState, Operation, boards_in_doubt
+from order_sync.database.entries import Entry, EntryState, Operation, boards_in_doubt, known_groups
 from order_sync.database.held import Cause, held_orders
 from order_sync.database.housekeeping import expire, runs_at_work
 from order_sync.database.journal import Journal
@@ -189,7 +189,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "journal_close_items": close_items,
         "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: Rejected("no")}),
         "journal_reject_line": lambda: journal.reject(Operation.SUBITEMS, {its_line: Rejected("no")}),
-        "journal_known_groups": journal.known_groups,
+        "journal_known_groups": lambda: known_groups(database, tables, journal.board_id),
         "budget_reserve": lambda: budget.reserve(30_000, 10, 1e7),
         "budget_settle": lambda: budget.settle(budget.reserve(30_000, 10, 1e7), 200_000, None),
         "item_boards": lambda: queue.item_boards([headers[0]["record_uuid"], "of nobody"]),

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from order_sync.database.connection import WritableDatabase
-from order_sync.database.entries import Operation
+from order_sync.database.entries import Operation, known_groups
 from order_sync.database.journal import Journal
 from order_sync.database.tables import make_tables
 from order_sync.demo.samples import SampleOrders
@@ -175,6 +175,9 @@ class Stage:
     def journal(self, run_id: str = "run-1") -> Journal:
         return self.site.journal(run_id, board_id=EMBEDDED_BOARD, is_over=lambda _: True)
 
+    def known_groups(self) -> dict[str, str]:
+        return known_groups(self.site.database, self.site.tables, EMBEDDED_BOARD)
+
     def create(self, operation: Operation, rows: Sequence[NewRow], **how: Any) -> Outcome:
         with self.writer(**how) as writer:
             return writer.create(operation, rows, SHARED[operation])
@@ -250,7 +253,7 @@ class Stage:
             there = Counter(group["title"] for group in self.board()["groups"])
             assert {title: there[title] for title in wanted} == dict.fromkeys(wanted, 1)
             by_title = {group["title"]: group["id"] for group in self.board()["groups"]}
-            assert self.journal().known_groups() == {title: by_title[title] for title in wanted}
+            assert self.known_groups() == {title: by_title[title] for title in wanted}
         elif operation is Operation.ITEMS:
             known = {r["delta_uuid"]: [str(r["monday_item_id"])] for r in self.site.rows(self.site.tables.header_queue)}
             assert self.items() == {key: known[key] for key in wanted}

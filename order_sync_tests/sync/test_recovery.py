@@ -33,7 +33,7 @@ def create_missing(stage: Stage, operation: Operation, rows: list[NewRow]) -> No
         Operation.SUBITEMS: (stage.site.tables.line_queue, "monday_subitem_id"),
     }.get(operation, (None, ""))
     if table is None:
-        known = set(stage.journal().known_groups())
+        known = set(stage.known_groups())
     else:
         known = {row["delta_uuid"] for row in stage.site.rows(table) if row[column] is not None}
     stage.create(operation, [row for row in rows if row.key not in known], run_id="run-2")
