@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from order_sync.emulator.faults import FaultKind
 from order_sync.emulator.refusals import Refusal
 
 _JSON = "application/json; charset=utf-8"
@@ -91,13 +92,19 @@ class Frame:
         return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def html(status: int, title: str) -> Answer:
+def _html(status: int, title: str) -> Answer:
     page = f"<html><head><title>{status} {title}</title></head><body><h1>{status} {title}</h1></body></html>"
     return Answer(status=status, body=page.encode(), content_type="text/html")
 
 
-def empty(status: int) -> Answer:
-    return Answer(status=status, body=b"", content_type="text/plain")
+BAD_GATEWAY, GATEWAY_TIMEOUT = _html(502, "Bad Gateway"), _html(504, "Gateway Time-out")
+#: What something between a caller and monday answers by itself.
+BY_GATEWAY: Mapping[FaultKind, Answer] = {
+    FaultKind.HTTP_502_HTML: BAD_GATEWAY,
+    FaultKind.HTTP_503_EMPTY: Answer(status=503, body=b"", content_type="text/plain"),
+    FaultKind.HTTP_504_BEFORE: GATEWAY_TIMEOUT,
+    FaultKind.HTTP_504_AFTER: GATEWAY_TIMEOUT,
+}
 
 
 def garbage() -> Answer:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from order_sync.emulator import answers, bounds, limits, refusals
 from order_sync.emulator.answers import Answer, Frame
-from order_sync.emulator.connection import NoResponse, cut, hold
+from order_sync.emulator.connection import NoResponse, interrupt
 from order_sync.emulator.effects import ResponseKept
 from order_sync.emulator.emulation import Account, Emulation, RequestRecord
 from order_sync.emulator.errors import MondayError
@@ -151,9 +151,9 @@ class Api:
         else:
             await asyncio.wait({task})
         if not task.done():
-            return answers.html(504, "Gateway Time-out")
+            return answers.GATEWAY_TIMEOUT
         # A reset ends what runs, and answers it like any gateway that has lost its server.
-        return answers.html(502, "Bad Gateway") if task.cancelled() else task.result()
+        return answers.BAD_GATEWAY if task.cancelled() else task.result()
 
     async def _read(self, exchange: Exchange) -> Call | Answer:
         frame, settings, request = exchange.frame, exchange.settings, exchange.request
@@ -276,21 +276,13 @@ class Api:
     async def _end(self, exchange: Exchange, fault: Fault, call: Call) -> Answer | None:
         """The fault's own answer; None after it cut the connection."""
         frame, wait = exchange.frame, fault.retry_in_seconds
+        if await interrupt(exchange.request, fault, self._emulation.clock):
+            return None
+        if fault.kind in answers.BY_GATEWAY:
+            return answers.BY_GATEWAY[fault.kind]
         match fault.kind:
-            case FaultKind.RESET_BEFORE | FaultKind.RESET_AFTER:
-                await cut(exchange.request)
-                return None
-            case FaultKind.TIMEOUT_BEFORE | FaultKind.TIMEOUT_AFTER:
-                await hold(exchange.request, self._emulation.clock.real(fault.delay_s))
-                return None
             case FaultKind.HTTP_500:
                 refusal = refusals.internal_error()
-            case FaultKind.HTTP_502_HTML:
-                return answers.html(502, "Bad Gateway")
-            case FaultKind.HTTP_503_EMPTY:
-                return answers.empty(503)
-            case FaultKind.HTTP_504_BEFORE | FaultKind.HTTP_504_AFTER:
-                return answers.html(504, "Gateway Time-out")
             case FaultKind.GARBAGE:
                 return answers.garbage()
             case FaultKind.COMPLEXITY_LEGACY:

@@ -14,6 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from order_sync.emulator.clock import Clock
+from order_sync.emulator.faults import Fault, FaultKind
+
 #: The HTTP protocol puts the connection's transport here, in the `extensions` of the ASGI scope.
 TRANSPORT = "order_sync.emulator.transport"
 
@@ -38,13 +41,13 @@ def reset(transport: asyncio.WriteTransport) -> None:
         transport.abort()
 
 
-async def cut(request: Request) -> None:
+async def interrupt(request: Request, fault: Fault, clock: Clock) -> bool:
+    """Resets the connection if the fault says so, at once or after a silence; False for a fault that has an answer."""
+    if fault.kind in (FaultKind.TIMEOUT_BEFORE, FaultKind.TIMEOUT_AFTER):
+        with suppress(TimeoutError):  # the caller may give up earlier
+            await asyncio.wait_for(disconnected(request), clock.real(fault.delay_s))
+    elif fault.kind not in (FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER):
+        return False
     reset(request.scope["extensions"][TRANSPORT])
     await disconnected(request)
-
-
-async def hold(request: Request, seconds: float) -> None:
-    """Until the caller gives up or that time, which is real, has passed."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(disconnected(request), seconds)
-    await cut(request)
+    return True

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from order_sync.emulator import answers
 from order_sync.emulator.answers import Answer
 from order_sync.emulator.bounds import read_start
-from order_sync.emulator.connection import NoResponse, cut, hold
+from order_sync.emulator.connection import NoResponse, interrupt
 from order_sync.emulator.emulation import Account, Emulation, RequestRecord
 from order_sync.emulator.faults import Fault, FaultKind, Strike
 
@@ -100,23 +100,12 @@ class Files:
         return await read_start(request, self._emulation.settings.bulk_max_bytes + 1)
 
     async def _end(self, request: Request, fault: Fault) -> Answer | None:
-        match fault.kind:
-            case FaultKind.RESET_BEFORE | FaultKind.RESET_AFTER:
-                await cut(request)
-                return None
-            case FaultKind.TIMEOUT_BEFORE | FaultKind.TIMEOUT_AFTER:
-                await hold(request, self._emulation.clock.real(fault.delay_s))
-                return None
-            case FaultKind.HTTP_502_HTML:
-                return answers.html(502, "Bad Gateway")
-            case FaultKind.HTTP_503_EMPTY:
-                return answers.empty(503)
-            case FaultKind.HTTP_504_BEFORE | FaultKind.HTTP_504_AFTER:
-                return answers.html(504, "Gateway Time-out")
-            case FaultKind.GARBAGE:
-                return Answer(status=200, body=b"serialNo,status,itemId,error\r\n1,success,1", content_type=_CSV)
-            case _:
-                return _error(500, "InternalError", "We encountered an internal error. Please try again.")
+        if await interrupt(request, fault, self._emulation.clock):
+            return None
+        if fault.kind is FaultKind.GARBAGE:
+            return Answer(status=200, body=b"serialNo,status,itemId,error\r\n1,success,1", content_type=_CSV)
+        broken = _error(500, "InternalError", "We encountered an internal error. Please try again.")
+        return answers.BY_GATEWAY.get(fault.kind, broken)
 
 
 def _upload(exchange: Exchange) -> Answer:

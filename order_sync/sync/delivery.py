@@ -110,46 +110,13 @@ class Delivery:
             self._journal.renew()
         return leave
 
-    def deliver(self, entry: Entry, leave: Leave) -> Outcome:
-        """Sends an entry that was just opened until its outcome is known.
+    def deliver(self, entry: Entry, leave: Leave | None = None, *, doubted_since: float | None = None) -> Outcome:
+        """Sends an entry until its outcome is known: with `leave` for the first time, else an earlier run may have.
 
         Raises Rejected if the whole request is refused, Locked if another of our writers is in the way, Spent if only
         a new key can go on, Fatal, and Transient once the attempts are used up: the entry then stays open, in doubt,
         for the next run.
         """
-        return self._deliver(entry, leave)
-
-    def resolve(self, entry: Entry, since: float) -> Outcome:
-        """The outcome of a request of which an earlier run knew no answer; what it lacks is to be created anew.
-
-        `since`, by our own clock, this run is the only one that may send it. When it was sent is not asked: only the
-        database's clock could say so, and that may have jumped.
-        """
-        try:
-            return self._deliver(entry, doubted_since=since)
-        except (Rejected, Spent):
-            return Outcome(doubtful=True)  # nothing took effect; the rows get requests of their own
-
-    def settle(self, entry: Entry, since: float) -> None:
-        """Waits until monday can no longer be executing what was last sent at `since`, and shows all that it did."""
-        remaining = self._unsettled_seconds(entry, since)
-        if remaining > 0:
-            self._client.wait(remaining, f"request {entry.idempotency_key} to settle: its answer was lost")
-            self._journal.renew()
-
-    def _unsettled_seconds(self, entry: Entry, since: float) -> float:
-        return since + self._manner.settle + self._lateness(entry.operation) - self._client.clock.now()
-
-    def _lateness(self, operation: Operation) -> float:
-        """How much later than a row is made a look-up may show it."""
-        return self._manner.search if operation in SEARCHED else 0.0
-
-    def find(self, entry: Entry, among: Collection[str] | None = None) -> dict[str, str]:
-        """The entry's rows that are on the board, or those `among` them: monday's id by key."""
-        return made_by(entry, self._client, self._journal.board_id, self._mapping, among)
-
-    def _deliver(self, entry: Entry, leave: Leave | None = None, *, doubted_since: float | None = None) -> Outcome:
-        """With leave: for the first time. Else in doubt since then: an earlier run may have sent it."""
         for attempt in self._client.retrying():
             with attempt:
                 if doubted_since is not None and (outcome := self._look_twice(entry, doubted_since)):
@@ -176,6 +143,35 @@ class Delivery:
                 outcome.doubtful = doubted_since is not None
                 return self._without_doubts(entry, outcome)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def resolve(self, entry: Entry, since: float) -> Outcome:
+        """The outcome of a request of which an earlier run knew no answer; what it lacks is to be created anew.
+
+        `since`, by our own clock, this run is the only one that may send it. When it was sent is not asked: only the
+        database's clock could say so, and that may have jumped.
+        """
+        try:
+            return self.deliver(entry, doubted_since=since)
+        except (Rejected, Spent):
+            return Outcome(doubtful=True)  # nothing took effect; the rows get requests of their own
+
+    def settle(self, entry: Entry, since: float) -> None:
+        """Waits until monday can no longer be executing what was last sent at `since`, and shows all that it did."""
+        remaining = self._unsettled_seconds(entry, since)
+        if remaining > 0:
+            self._client.wait(remaining, f"request {entry.idempotency_key} to settle: its answer was lost")
+            self._journal.renew()
+
+    def _unsettled_seconds(self, entry: Entry, since: float) -> float:
+        return since + self._manner.settle + self._lateness(entry.operation) - self._client.clock.now()
+
+    def _lateness(self, operation: Operation) -> float:
+        """How much later than a row is made a look-up may show it."""
+        return self._manner.search if operation in SEARCHED else 0.0
+
+    def find(self, entry: Entry, among: Collection[str] | None = None) -> dict[str, str]:
+        """The entry's rows that are on the board, or those `among` them: monday's id by key."""
+        return made_by(entry, self._client, self._journal.board_id, self._mapping, among)
 
     def _send(self, entry: Entry, leave: Leave) -> Outcome:
         reply = self._client.mutate(
