@@ -71,7 +71,7 @@ class Budgets:
         window = self._complexity["mutation" if limits.complexity_shared else kind]
         if settings.enforce_limits:
             refusal = (
-                refusals.concurrency_exceeded()
+                refusals.concurrency_exceeded(1)
                 if in_flight > limits.concurrency
                 else self._refusal(limits, window, now, cost, boards, bulk_jobs)
             )

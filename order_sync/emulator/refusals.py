@@ -28,31 +28,15 @@ class Refusal:
     data: Mapping[str, Any] | None = None
 
 
-def minute_limit_exceeded(retry_in_seconds: int) -> Refusal:
-    return Refusal(
-        status=429,
-        code="Rate Limit Exceeded",
-        message="Minute limit rate exceeded",
-        retry_in_seconds=retry_in_seconds,
-    )
+def _later(status: int, code: str, message: str) -> Callable[[int], Refusal]:
+    """One that names the seconds to wait, and nothing else."""
+    return lambda wait: Refusal(status=status, code=code, message=message, retry_in_seconds=wait)
 
 
-def concurrency_exceeded(retry_in_seconds: int = 1) -> Refusal:
-    return Refusal(
-        status=429,
-        code="maxConcurrencyExceeded",
-        message="Max concurrent queries exceeded",
-        retry_in_seconds=retry_in_seconds,
-    )
-
-
-def ip_rate_limit_exceeded(retry_in_seconds: int) -> Refusal:
-    return Refusal(
-        status=429,
-        code="IP_RATE_LIMIT_EXCEEDED",
-        message="Your IP address sent too many requests",
-        retry_in_seconds=retry_in_seconds,
-    )
+minute_limit_exceeded = _later(429, "Rate Limit Exceeded", "Minute limit rate exceeded")
+concurrency_exceeded = _later(429, "maxConcurrencyExceeded", "Max concurrent queries exceeded")
+board_locked = _later(423, "RESOURCE_LOCKED", "The board is locked by another mutation")
+idempotency_conflict = _later(409, "IDEMPOTENCY_CONFLICT", "A request with this Idempotency-Key is still running")
 
 
 def daily_limit_exceeded(status: int, now: float) -> Refusal:
@@ -119,41 +103,16 @@ def internal_error() -> Refusal:
     return Refusal(status=500, code="INTERNAL_SERVER_ERROR", message="Internal server error")
 
 
-def board_locked(retry_in_seconds: int) -> Refusal:
-    return Refusal(
-        status=423,
-        code="RESOURCE_LOCKED",
-        message="The board is locked by another mutation",
-        retry_in_seconds=retry_in_seconds,
-    )
-
-
-def idempotency_conflict(retry_in_seconds: int) -> Refusal:
-    return Refusal(
-        status=409,
-        code="IDEMPOTENCY_CONFLICT",
-        message="A request with this Idempotency-Key is still running",
-        retry_in_seconds=retry_in_seconds,
-    )
-
-
-def api_blocked(retry_in_seconds: int) -> Refusal:
-    return Refusal(
-        status=200,
-        code="API_TEMPORARILY_BLOCKED",
-        message="There is a temporary issue with this part of the API",
-        retry_in_seconds=retry_in_seconds,
-    )
-
-
 _REFUSALS: dict[FaultKind, Callable[[int], Refusal]] = {
     FaultKind.RATE_LIMIT_MINUTE: minute_limit_exceeded,
     FaultKind.CONCURRENCY_429: concurrency_exceeded,
-    FaultKind.IP_RATE_LIMIT: ip_rate_limit_exceeded,
+    FaultKind.IP_RATE_LIMIT: _later(429, "IP_RATE_LIMIT_EXCEEDED", "Your IP address sent too many requests"),
     FaultKind.FIELD_LIMIT: lambda wait: field_limit_exceeded(wait, "items"),
     FaultKind.BOARD_LOCK_423: board_locked,
     FaultKind.IDEMPOTENCY_409: idempotency_conflict,
-    FaultKind.API_BLOCKED: api_blocked,
+    FaultKind.API_BLOCKED: _later(
+        200, "API_TEMPORARILY_BLOCKED", "There is a temporary issue with this part of the API"
+    ),
 }
 
 
