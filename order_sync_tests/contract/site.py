@@ -42,7 +42,7 @@ def make_order(
     columns: Mapping[str, Any] = MappingProxyType({}),
     name: Callable[..., str] = lambda *_: new_uuid(),
 ) -> SampleOrders:
-    """One record_uuid with its rows in all four tables, created so many minutes after eight.
+    """One record_uuid with its rows in all four tables, created at this minute after eight.
 
     `lines` are how many, or their sizes. `name` gives each row its uuid, from its kind and its number.
     """
