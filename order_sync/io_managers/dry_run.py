@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from order_sync.database.held import held_orders
-from order_sync.io_managers.frames import by_customer, let_go, preview, table, to_frame, to_rows
+from order_sync.io_managers.frames import by_customer, preview, table, to_frame, to_rows
 from order_sync.io_managers.monday import GROUPS, ITEMS, SUBITEMS
 from order_sync.io_managers.queue import (
     CLAIMABLE_HEADERS,
@@ -110,7 +110,6 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
         rows = list(to_rows(obj))
-        let_go(obj)
         if name == "pending_headers":
             metadata = self._headers([row["delta_uuid"] for row in rows])
         elif name == "pending_lines":
@@ -241,7 +240,6 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
         if name not in steps:
             raise OrderSyncError(f"The monday IO manager does not store asset {name}.")
         rows = list(to_rows(obj))
-        let_go(obj)
         self._planned[name] = steps[name](rows)
         metadata = self._tell_groups() if name == "monday_groups" else self._tell_rows(name)
         note = {"note": " ".join(self._draft.notes)} if self._draft.notes else {}

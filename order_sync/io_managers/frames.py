@@ -39,12 +39,6 @@ def is_on_board(row: Mapping[str, Any], id_column: str) -> bool:
     return row[id_column] is not None and row["sync_state"] != State.ERROR
 
 
-def let_go(output: pd.DataFrame) -> None:
-    """Empties an output that has been taken in: Dagster may keep it until the run ends, and nobody reads it again."""
-    for name in list(output.columns):
-        del output[name]
-
-
 def by_customer(rows: Iterable[Mapping[str, Any]], key: str = "customer") -> dg.MetadataValue[Any]:
     """Rows counted by customer, as a table."""
     customers = Customers()

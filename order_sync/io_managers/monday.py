@@ -18,7 +18,7 @@ from pydantic import Field, PrivateAttr
 
 from order_sync.database.housekeeping import tidy
 from order_sync.database.journal import Journal
-from order_sync.io_managers.frames import by_customer, let_go, preview, table, to_frame, to_rows
+from order_sync.io_managers.frames import by_customer, preview, table, to_frame, to_rows
 from order_sync.monday.board import check_mapping
 from order_sync.monday.budget import Budget
 from order_sync.monday.client import MondayClient
@@ -119,7 +119,6 @@ class MondayIOManager(dg.ConfigurableIOManager):
         if name not in STEPS:
             raise OrderSyncError(f"The monday IO manager does not store asset {name}.")
         rows = list(to_rows(obj))
-        let_go(obj)
         client = self._connect()
         started = perf_counter()
         done, boards = self._work(context, rows, STEPS[name])

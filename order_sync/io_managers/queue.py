@@ -21,7 +21,7 @@ from order_sync.database.counts import OUTCOMES
 from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.database.housekeeping import tidy
 from order_sync.database.queue import QueueReader
-from order_sync.io_managers.frames import by_customer, let_go, preview, table, to_frame
+from order_sync.io_managers.frames import by_customer, preview, table, to_frame
 from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
@@ -200,7 +200,6 @@ class QueueIOManager(dg.ConfigurableIOManager):
             self._report_lines(context)
         else:
             raise OrderSyncError(f"The queue IO manager does not store asset {name}.")
-        let_go(obj)
 
     def _claim_headers(self, context: dg.OutputContext, delta_uuids: list[str]) -> None:
         queue = self._queue
