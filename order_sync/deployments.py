@@ -12,6 +12,7 @@ from order_sync.io_managers.dry_run import Drafts, DryRunMondayIOManager, DryRun
 from order_sync.io_managers.monday import MondayIOManager
 from order_sync.io_managers.queue import QueueIOManager
 from order_sync.resources.monday import MondayResource, ReadOnlyMondayResource
+from order_sync.resources.run_report import RunReports
 from order_sync.resources.runs import DRY_RUN_MARK, RunsResource
 from order_sync.resources.scope import ScopeResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource, SqlServerResource
@@ -19,7 +20,7 @@ from order_sync.settings import PREFIX, Settings
 
 
 def resources(settings: Settings) -> dict[str, Any]:
-    """The resources by key: sql_server, monday, scope, runs, queue_io, monday_io."""
+    """The resources by key: sql_server, monday, scope, runs, reports, queue_io, monday_io."""
     home = str(settings.home)
     sql_config, monday_config = _sql_config(settings), _monday_config(settings)
     if settings.dry_run:
@@ -31,6 +32,7 @@ def resources(settings: Settings) -> dict[str, Any]:
             "monday": board,
             "scope": ScopeResource(),
             "runs": RunsResource(home=home),
+            "reports": RunReports(),
             "drafts": drafts,
             "queue_io": DryRunQueueIOManager(sql_server=reads, drafts=drafts, home=home),
             "monday_io": DryRunMondayIOManager(
@@ -59,13 +61,15 @@ def resources(settings: Settings) -> dict[str, Any]:
         writers=settings.writers,
         bulk_rows=settings.bulk_rows,
     )
+    reports = RunReports()
     return {
         "sql_server": sql_server,
         "monday": monday,
         "scope": ScopeResource(),
         "runs": RunsResource(home=home),
-        "queue_io": QueueIOManager(sql_server=sql_server, home=home, runs_kept=settings.runs_kept),
-        "monday_io": MondayIOManager(sql_server=sql_server, monday=monday, home=home),
+        "reports": reports,
+        "queue_io": QueueIOManager(sql_server=sql_server, reports=reports, home=home, runs_kept=settings.runs_kept),
+        "monday_io": MondayIOManager(sql_server=sql_server, monday=monday, reports=reports, home=home),
     }
 
 

@@ -32,6 +32,7 @@ from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import group_title
 from order_sync.orders.states import State
 from order_sync.resources.monday import ReadOnlyMondayResource
+from order_sync.resources.run_report import RunReport, RunReports
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.compare import Finding, Findings, Kind, doubled_groups, missing_groups
 from order_sync.sync.reconcile import look_up
@@ -254,13 +255,16 @@ def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServer
 
 @dg.multi_asset_check(specs=[check.spec for check in BEFORE_ITEMS], can_subset=True)
 def board_before_items(
-    context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
+    context: dg.AssetCheckExecutionContext,
+    sql_server: ReadOnlySqlServerResource,
+    monday: ReadOnlyMondayResource,
+    reports: dg.ResourceParam[RunReports],
 ) -> Results:
     """Checks of the boards between groups and items; one call answers all of them."""
     asked, mapping, reader, usage = _asked(context, BEFORE_ITEMS), sql_server.mapping, sql_server.reader, Usage()
     ids = mapping.board_ids(monday.board_id)
     try:
-        with _asking(monday, sql_server, usage) as client:
+        with _asking(monday, sql_server, usage, reports.of(context.run.run_id)) as client:
             boards, version = boards_and_version(client, ids)
     except OrderSyncError as error:
         yield from (check.not_known(error, usage) for check in asked)
@@ -288,7 +292,10 @@ def board_before_items(
 def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(specs=[check.spec for check in ON_BOARD], can_subset=True)
     def board_after_run(
-        context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
+        context: dg.AssetCheckExecutionContext,
+        sql_server: ReadOnlySqlServerResource,
+        monday: ReadOnlyMondayResource,
+        reports: dg.ResourceParam[RunReports],
     ) -> Results:
         """Compares the run's items on the boards with the queue tables, once the orders are SYNCED."""
         asked, mapping, reader, usage = _asked(context, ON_BOARD), sql_server.mapping, sql_server.reader, Usage()
@@ -306,7 +313,7 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         found = Findings()
         try:
             if chosen:
-                with _asking(monday, sql_server, usage) as client:
+                with _asking(monday, sql_server, usage, reports.of(context.run.run_id)) as client:
                     found = look_up(client, mapping.board_ids(monday.board_id), mapping, chosen, subitems)
         except OrderSyncError as error:
             yield from (check.not_known(error, usage) for check in asked)
@@ -344,9 +351,9 @@ def _unknown_labels(columns: Sequence[ColumnMap], labels: LabelSpelling, header:
 
 @contextmanager
 def _asking(
-    monday: ReadOnlyMondayResource, sql_server: ReadOnlySqlServerResource, usage: Usage
+    monday: ReadOnlyMondayResource, sql_server: ReadOnlySqlServerResource, usage: Usage, report: RunReport
 ) -> Iterator[MondayReader]:
-    """A client for reading; its calls are added to `usage`, even if it fails."""
+    """A client for reading; its calls are added to `usage` and the report, even if it fails."""
     budget = sql_server.budget(monday.account, clock_speed=monday.clock_speed)
     budget.share()
     client = monday.reader(budget)
@@ -357,6 +364,7 @@ def _asking(
             yield client
         finally:
             usage.add(calls=client.usage.calls)
+            report.calls += client.usage.calls
 
 
 def _run_id(context: dg.AssetCheckExecutionContext) -> str:

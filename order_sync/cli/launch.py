@@ -29,9 +29,9 @@ from order_sync.database.known_customers import check_customers
 from order_sync.database.queue import QueueReader
 from order_sync.definitions import build_definitions
 from order_sync.io_managers.dry_run import Drafts
-from order_sync.io_managers.queue import CUSTOMERS, LEFT
 from order_sync.orders.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError
 from order_sync.resources.run_records import UncapturedLogManager
+from order_sync.resources.run_report import RunReport, RunReports
 from order_sync.resources.scope import ScopeResource
 from order_sync.settings import Settings
 from order_sync.sync.plan import Plan
@@ -137,11 +137,13 @@ def sync(
     """
     started = time.monotonic()
     _check_customers(settings, customers)
+    definitions = build_definitions(settings)
     with dagster_instance(settings.home) as instance:
-        result = _run(build_definitions(settings), instance, _scope(customers, limit, plan_file))
+        result = _run(definitions, instance, _scope(customers, limit, plan_file))
+    reports: RunReports = (definitions.resources or {})["reports"]
     with connected(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
-        summary = _summary(result, reader, time.monotonic() - started)
+        summary = _summary(result, reports.take(result.run_id), reader, time.monotonic() - started)
         return replace(summary, **_left(summary, reader, customers))
 
 
@@ -226,48 +228,21 @@ def _own_error(error: BaseException) -> OrderSyncError:
     return Fatal(f"The run failed: {type(error).__name__}: {first}. Nothing is lost; Dagster's UI has the details.")
 
 
-def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
-    """Each asset's metadata values by asset name."""
-    return {
-        event.materialization.asset_key.path[-1]: {
-            name: value.value for name, value in event.materialization.metadata.items()
-        }
-        for event in result.get_asset_materialization_events()
-    }
-
-
-def _records(table: Any) -> list[dict[str, Any]]:
-    """The rows of a metadata table; an empty one is a text."""
-    return [] if isinstance(table, str) else [dict(record.data) for record in table.records]
-
-
-def _calls_of_checks(result: dg.ExecuteInProcessResult) -> dict[str, int]:
-    """Calls by step: the checks of one step share one read of the board, and each reports the calls of that read."""
-    return {
-        event.step_key: int(check.metadata["calls"].value)  # type: ignore[arg-type]
-        for event in result.all_events
-        if event.step_key and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
-        if "calls" in (check := event.asset_check_evaluation_data).metadata
-    }
-
-
-def _summary(result: dg.ExecuteInProcessResult, reader: QueueReader, seconds: float) -> Summary:
-    metadata, looks = _metadata(result), _calls_of_checks(result)
-    steps = [metadata[step] for step in ("monday_groups", "monday_items", "monday_subitems")]
+def _summary(result: dg.ExecuteInProcessResult, report: RunReport, reader: QueueReader, seconds: float) -> Summary:
     return Summary(
         run_id=result.run_id,
-        headers_claimed=metadata["pending_headers"]["dagster/row_count"],
-        lines_claimed=metadata["pending_lines"]["dagster/row_count"],
-        orders_synced=metadata["order_list"]["dagster/row_count"],
-        orders_held_back=metadata["order_list"]["held back"],
+        headers_claimed=report.headers_claimed,
+        lines_claimed=report.lines_claimed,
+        orders_synced=report.orders_synced,
+        orders_held_back=report.orders_held_back,
         rejected=reader.errors(result.run_id),
-        customers=_records(metadata["order_list"][CUSTOMERS]),
-        left=_records(metadata["order_list"][LEFT]),
-        refused={row["board"]: row["problem"] for step in steps for row in _records(step["boards"]) if row["problem"]},
-        groups_created=steps[0]["created"],
-        items_created=steps[1]["created"],
-        subitems_created=steps[2]["created"],
-        calls=sum(step["calls"] for step in steps) + sum(looks.values()),
-        complexity=sum(step["complexity"] for step in steps),
+        customers=report.customers,
+        left=[asdict(held) for held in report.left],
+        refused=report.refused,
+        groups_created=report.created["monday_groups"],
+        items_created=report.created["monday_items"],
+        subitems_created=report.created["monday_subitems"],
+        calls=report.calls,
+        complexity=report.complexity,
         seconds=round(seconds, 2),
     )

@@ -25,6 +25,7 @@ from order_sync.monday.client import MondayClient
 from order_sync.orders.errors import BoardRefused, ConfigurationError, OrderSyncError
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.resources.monday import MondayResource
+from order_sync.resources.run_report import RunReports
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
 from order_sync.sync.board_work import BoardWork, Step
@@ -55,6 +56,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
     monday: dg.ResourceDependency[MondayResource]
     sql_server: dg.ResourceDependency[SqlServerResource]
+    reports: dg.ResourceDependency[RunReports]
     home: str = Field(description="Folder for run locks.")
 
     _client: MondayClient | None = PrivateAttr(default=None)
@@ -124,6 +126,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
         done, boards = self._work(context, rows, STEPS[name])
         metadata = self._tell_groups(rows, boards) if name == "monday_groups" else self._tell_rows(context, rows, done)
         metadata |= self._tell_twins()
+        report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
+        report.created[name] = sum(board["created"] for board in boards)
+        report.refused |= {board["board"]: board["problem"] for board in boards if board["problem"]}
+        report.calls, report.complexity = report.calls + spent["calls"], report.complexity + spent["complexity"]
         if name == "monday_groups" and client.api_version is not None:
             metadata["API version"] = str(client.api_version)
             if client.api_version.warning:
@@ -133,7 +139,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 **metadata,
                 "boards": table(boards),
                 "board": dg.MetadataValue.url(next(iter(self._sites.values())).board.url),
-                **client.usage.since_last_time(),  # the first step's have those that opened the boards
+                **spent,  # the first step's have those that opened the boards
                 "seconds": round(perf_counter() - started, 2),
             }
         )

@@ -27,13 +27,13 @@ from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import State
 from order_sync.resources.run_records import EXPIRING, expire_runs
+from order_sync.resources.run_report import RunReports
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
 from order_sync.sync.rows import Row
 from order_sync.text.counted import counted
 from order_sync.text.excerpt import IN_TRACE, log_first
 
-CUSTOMERS = "customers"
 LEFT = "held back with no row rejected"
 HELD = "orders that no run can take up"
 STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
@@ -102,6 +102,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     """Claims, commits and reads in the site's tables."""
 
     sql_server: dg.ResourceDependency[SqlServerResource]
+    reports: dg.ResourceDependency[RunReports]
     home: str = Field(description="Folder for run locks.")
     runs_kept: int = Field(
         default=0, description="Number of runs of the job that Dagster keeps, the newest first; 0: all."
@@ -211,6 +212,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
             # What this run does not want is nobody's any more.
             tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
         claimed, untouched = queue.database.together(lambda: (queue.claimed_headers(self._run_id), queue.untouched()))
+        self.reports.of(self._run_id).headers_claimed = len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting headers")
         context.log_event(
             dg.AssetMaterialization(
@@ -232,6 +234,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         queue.claim_lines(self._run_id, delta_uuids, self._ended)
         shown = ["record_uuid", "line_uuid", "customer", "size_code", "qty"]
         claimed = queue.claimed_lines(self._run_id, *shown)
+        self.reports.of(self._run_id).lines_claimed = len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting lines")
         context.log_event(
             dg.AssetMaterialization(
@@ -271,6 +274,10 @@ class QueueIOManager(dg.ConfigurableIOManager):
         log_first(context.log.warning, [str(order) for order in unexpected(others)], "`order-sync status` lists them")
         if missed:
             context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")
+        customers = _per_customer(outcomes)
+        report = self.reports.of(self._run_id)
+        report.orders_synced, report.orders_held_back = len(committed.ready), len(committed.held)
+        report.customers, report.left = customers, left
         context.add_output_metadata(
             {
                 "dagster/row_count": len(committed.ready),
@@ -279,7 +286,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "rejected": len(errors),
                 "held back": len(committed.held),
                 "given back": released,
-                CUSTOMERS: table(_per_customer(outcomes)),
+                "customers": table(customers),
                 "rejected rows": table(errors[:200]),
                 "record_uuids held back": _held(committed.held),
                 LEFT: _held(left),

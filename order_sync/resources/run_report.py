@@ -1,0 +1,43 @@
+"""What a run has done, by type, for the process that started it: `order-sync sync` prints it.
+
+In: what each step and each check that asks monday adds. Out: one report a run, in the memory of this process.
+Nothing is decided by it, and no later run reads it: the tables say what is true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from order_sync.database.commit import Held
+from order_sync.sync.rows import Row
+
+
+@dataclass(kw_only=True)
+class RunReport:
+    """The numbers of one run so far."""
+
+    headers_claimed: int = 0
+    lines_claimed: int = 0
+    orders_synced: int = 0
+    orders_held_back: int = 0
+    created: dict[str, int] = field(default_factory=dict)  # by asset
+    refused: dict[str, str] = field(default_factory=dict)  # boards that accepted nothing, with the reason
+    customers: list[Row] = field(default_factory=list)  # customer, and the OUTCOMES of database/counts.py
+    left: list[Held] = field(default_factory=list)  # orders held back although none of their rows was rejected
+    calls: int = 0
+    complexity: int = 0
+
+
+class RunReports:
+    """The reports of this process's runs."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[str, RunReport] = {}
+
+    def of(self, run_id: str) -> RunReport:
+        """The run's report; a new one at its first step."""
+        return self._by_run.setdefault(run_id, RunReport())
+
+    def take(self, run_id: str) -> RunReport:
+        """The same for the last time."""
+        return self._by_run.pop(run_id, RunReport())
