@@ -180,6 +180,7 @@ class BoardWork:
         # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
         found = self._facts.subitems(asked, known)
         self._changes.forget_removed(there, found.gone)
+        self._changes.tell_found({line: found.known[line] for line in found.known.keys() & lines - known.keys()})
         gone = replace(found.gone, remade=self._changes.remade)
         decided = decide_subitems(rows, mapping, known=found.known, gone=gone, labels=labels)
         hold_to_plan(decided)

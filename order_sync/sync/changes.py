@@ -15,7 +15,7 @@ from order_sync.database.journal import Journal
 from order_sync.monday.board import Board
 from order_sync.orders.errors import Rejected
 from order_sync.orders.naming import text_key
-from order_sync.sync.decide import ITEM_REMOVED, Gone, item_deleted
+from order_sync.sync.decide import ITEM_REMOVED, Gone, KnownSubitem, item_deleted
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts, ItemFacts
 from order_sync.sync.rows import Mended, NewRow
@@ -85,6 +85,11 @@ class Changes:
             for line in lost
         ]
         log_first(log.warning, recreated, IN_TRACE)
+
+    def tell_found(self, subitems: Mapping[str, KnownSubitem]) -> None:
+        """Subitems that the tables did not know, by line_uuid: their lines get them."""
+        found = [f"subitem {of.id} was already on the board: adopted for line {line}" for line, of in subitems.items()]
+        log_first(log.warning, found, IN_TRACE)
 
     @property
     def remade(self) -> set[int]:

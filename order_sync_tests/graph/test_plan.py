@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -247,7 +248,9 @@ def test_a_request_in_doubt_is_looked_up(stage: Stage, operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", ["create_item", "create_subitem"])
-def test_what_is_in_doubt_is_found_for_rows_queued_anew(stage: Stage, operation: str) -> None:
+def test_what_is_in_doubt_is_found_for_rows_queued_anew(
+    stage: Stage, operation: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """The lines of a request without an answer were deleted, and came once more; so did headers that have no item."""
     sample = add(stage, 3)
     with losing_the_answer(stage, operation):
@@ -261,6 +264,8 @@ def test_what_is_in_doubt_is_found_for_rows_queued_anew(stage: Stage, operation:
     assert (live.items_created, live.orders_synced) == (0, 3)
     assert plan.total["adopted" if operation == "create_item" else "already there"] >= 3
     assert [len(item["subitems"]) for item in items(stage).values()] == [3, 3, 3]
+    what = "item" if operation == "create_item" else "subitem"
+    assert re.search(rf"\b{what} \d+ was already on the board: adopted for", caplog.text)
 
 
 def test_a_board_or_a_column_that_would_overflow_is_told(stage: Stage) -> None:
