@@ -20,9 +20,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from order_sync.database.sql_server import MISREAD, is_misread, placeholders
 from order_sync.database.tables import TableNames, Tables, make_tables
 from order_sync.monday import API_VERSION
+from order_sync.orders.config_errors import problems
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
-from order_sync.orders.validation import problems
 from order_sync.text.known_secrets import remember
 from order_sync.variables import PREFIX as PREFIX
 from order_sync.variables import doubled_variables, unknown_variables

@@ -17,7 +17,7 @@ from order_sync.cli.options import as_json, print_json
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.sources import unknown_sources
-from order_sync.database.watch import boards_watched
+from order_sync.database.watch_list import boards_watched
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import ColumnMapping, UnknownSource, load_mapping
 from order_sync.orders.toml_file import read_text

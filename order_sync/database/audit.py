@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from order_sync.database.conditions import blocks_its_order, is_claimed, same_order, waits
 from order_sync.database.connection import Row
 from order_sync.database.queue import QueueReader
-from order_sync.database.watch import LEFT
+from order_sync.database.watch_list import LEFT
 
 
 def past_lease(reader: QueueReader, table: sa.Table) -> list[Row]:

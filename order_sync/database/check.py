@@ -16,9 +16,9 @@ from sqlalchemy.schema import CreateIndex
 
 from order_sync.database import catalog, ddl, rights
 from order_sync.database.catalog import Found, FoundCheck, FoundColumn
+from order_sync.database.column_fit import is_case_sensitive, misfits
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.ddl import DIALECTS, Alteration
-from order_sync.database.fit import is_case_sensitive, misfits
 from order_sync.database.schema import (
     CURRENT,
     check_version,

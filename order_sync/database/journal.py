@@ -41,7 +41,7 @@ from order_sync.database.queue_rows import (
     write_rejections,
 )
 from order_sync.database.run_log import RunLog
-from order_sync.database.watch import WatchList
+from order_sync.database.watch_list import WatchList
 from order_sync.database.writes import expect_none, lost
 from order_sync.orders.errors import LeaseLost, Rejected, Transient
 from order_sync.orders.states import State

@@ -26,10 +26,10 @@ from order_sync.demo.board import board_seeds
 from order_sync.demo.drafts import Size
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders, make_orders
 from order_sync.emulator import EmulatorError, EmulatorSettings, serve, start_emulator
+from order_sync.orders.config_errors import problems
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.toml_file import in_words, read_toml
-from order_sync.orders.validation import problems
 from order_sync.settings import Settings, tables_of
 
 STATE_FILE = "board.jsonl"

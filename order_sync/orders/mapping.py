@@ -16,11 +16,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from order_sync.orders.config_errors import Place, Problem, problems
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.naming import CUSTOMER, TextKey, customer_key, one_in_several_spellings, text_key
 from order_sync.orders.nearest import did_you_mean
 from order_sync.orders.toml_file import entries, entry_name, in_words, read_toml
-from order_sync.orders.validation import Place, Problem, problems
 
 ColumnType = Literal["text", "long_text", "numbers", "status", "dropdown", "date", "link"]
 LABELLED = ("status", "dropdown")

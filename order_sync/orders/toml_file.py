@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from order_sync.orders.config_errors import NOT_A_LIST, Place, Problem
 from order_sync.orders.errors import ConfigurationError
-from order_sync.orders.validation import NOT_A_LIST, Place, Problem
 
 
 def read_toml(path: Path, *, what: str) -> dict[str, Any]:

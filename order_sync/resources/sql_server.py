@@ -27,7 +27,7 @@ from order_sync.database.schema import OtherVersion, upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.sql_server import is_transient
 from order_sync.database.tables import TableNames, Tables, make_tables
-from order_sync.database.watch import boards_watched
+from order_sync.database.watch_list import boards_watched
 from order_sync.monday.budget import Budget
 from order_sync.orders.mapping import ColumnMapping, load_mapping
 from order_sync.sync.account_budget import AccountBudget

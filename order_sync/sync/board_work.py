@@ -15,8 +15,8 @@ from order_sync.database.claims import OrderQueue
 from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
 from order_sync.monday.board import Board
+from order_sync.monday.board_fit import look_at_items, look_at_subitems, read_again
 from order_sync.monday.client import MondayClient
-from order_sync.monday.fit import look_at_items, look_at_subitems, read_again
 from order_sync.monday.labels import Labels, LabelSpelling
 from order_sync.orders.errors import Fatal, Rejected, Rule
 from order_sync.orders.mapping import LABELLED, ColumnMapping

@@ -18,7 +18,7 @@ from order_sync.database.audit import twins_left
 from order_sync.database.entries import Entry, EntryState, Operation, payloads
 from order_sync.database.journal import Journal
 from order_sync.database.queue import QueueReader
-from order_sync.database.watch import ARCHIVED, LEFT
+from order_sync.database.watch_list import ARCHIVED, LEFT
 from order_sync.monday import operations
 from order_sync.monday.board import find_all_items, find_all_subitems
 from order_sync.monday.client import MondayClient

@@ -34,7 +34,7 @@ from order_sync.database.known_customers import known_customers, waiting_custome
 from order_sync.database.requeue import requeue
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.tables import make_tables
-from order_sync.database.watch import boards_watched
+from order_sync.database.watch_list import boards_watched
 from order_sync.demo.samples import arriving_orders, insert_orders
 from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import ColumnMapping

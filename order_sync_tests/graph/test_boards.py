@@ -26,8 +26,8 @@ from order_sync.database.journal import Journal
 from order_sync.demo.board import board_seeds
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
 from order_sync.io_managers import monday as monday_io
+from order_sync.monday.board_fit import read_again
 from order_sync.monday.client import MondayReader
-from order_sync.monday.fit import read_again
 from order_sync.orders.errors import BoardRefused, ConfigurationError, Fatal, Transient
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.naming import customer_key

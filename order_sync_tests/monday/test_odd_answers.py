@@ -21,8 +21,8 @@ from order_sync.monday.board import (
     item_texts,
     read_board,
 )
+from order_sync.monday.board_fit import required_columns
 from order_sync.monday.client import MondayClient, MondayReader
-from order_sync.monday.fit import required_columns
 from order_sync.monday.pacing import Pacer
 from order_sync.monday.placed import places, whole_board, with_ids, with_keys
 from order_sync.monday.setup import make_board

@@ -11,7 +11,7 @@ import pytest
 from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.board import read_board
-from order_sync.monday.fit import look_at_items, look_at_subitems
+from order_sync.monday.board_fit import look_at_items, look_at_subitems
 from order_sync.orders.errors import BoardRefused, Rejected
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.states import State
