@@ -63,9 +63,7 @@ class Work:
     """What a live run would do on one board, in rows; `reads` are the calls that find out what is there."""
 
     groups: int = 0
-    group_step: bool = False  # are there rows for it at all
     items: int = 0  # created by request
-    item_step: bool = False
     jobs: tuple[int, ...] = ()  # items of each bulk import
     there: int = 0  # items that need not be created
     subitems: int = 0
@@ -105,16 +103,12 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
         run.read(1 + ceil(boards / BOARDS_A_CALL) + ceil(subitem_boards / BOARDS_A_CALL))
     for of in work:
         run.read(of.reads)
-        if of.group_step:
-            run.read(1)
-            run.create(Operation.GROUPS, of.groups)
-            run.read(1 if of.groups else 0)
+        run.create(Operation.GROUPS, of.groups)
+        run.read(1 if of.groups else 0)
     for of in work:
-        if of.item_step:
-            run.read(1)
-            for rows in of.jobs:
-                run.bulk(rows)
-            run.create(Operation.ITEMS, of.items)
+        for rows in of.jobs:
+            run.bulk(rows)
+        run.create(Operation.ITEMS, of.items)
     for of in work:
         run.create(Operation.SUBITEMS, of.subitems)
     if work and pace.board_checks:

@@ -126,10 +126,12 @@ class Planner:
         """`rows` are as GROUPS in assets/monday.py; returns them with group_id."""
         draft = self._draft
         here = {board_id: groups_of(self._queue, site.board) for board_id, site in draft.sites.items()}
+        for board in {row["board_id"] for row in rows}:
+            self._recover(board)
+            draft.work[board].reads += 1  # the live run reads the board again
         planned = []
         for row in rows:
             board = row["board_id"]
-            self._recover(board)
             group = here.get(board, {}).get(text_key(row["title"]))
             title, group_id = (group.title, group.id) if group else (row["title"], None)
             draft.groups.append(
@@ -137,9 +139,7 @@ class Planner:
                     board_id=board, title=title, customer=row["customer"], items=row["headers"], group_id=group_id
                 )
             )
-            work = draft.work[board]
-            work.group_step = True
-            work.groups += group_id is None
+            draft.work[board].groups += group_id is None
             planned.append(row | {"title": title, "group_id": group_id or NEW_ID})
         return planned
 
@@ -180,7 +180,7 @@ class Planner:
         groups = {of.key: of.row["group"] for of in new}
         jobs = self._jobs(site.board, new) if site else []
         draft.jobs += [Job(board_id=board_id, group=groups[job[0].key], items=len(job)) for job in jobs]
-        work.item_step = True
+        work.reads += 1  # the live run reads the board again
         work.jobs = tuple(len(job) for job in jobs)
         work.items = len(new) - sum(work.jobs)
         work.there = sum(of.happens in (Happens.THERE, Happens.ADOPT) for of in decided)

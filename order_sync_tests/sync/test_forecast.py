@@ -24,14 +24,14 @@ def test_nothing_to_do_costs_nothing() -> None:
 
 
 def test_requests_grow_as_those_of_a_live_run() -> None:
-    told = of(Work(items=250, item_step=True), pace=replace(PACE, minute_points=1e9))
+    told = of(Work(items=250, reads=1), pace=replace(PACE, minute_points=1e9))
     assert told.calls - told.reads == 5  # of 10, 20, 40, 80 and 100 items
     assert told.reads == 3 + 1  # version, the two boards; the board again
     assert told.complexity == 250 * FIRST_COST
 
 
 def test_the_budget_of_a_minute_is_waited_for() -> None:
-    many = Work(items=MINUTE_COMPLEXITY // FIRST_COST * 3, item_step=True)
+    many = Work(items=MINUTE_COMPLEXITY // FIRST_COST * 3, reads=1)
     assert 120 < of(many).seconds < 240
     assert of(many, pace=replace(PACE, minute_points=1e9)).seconds < of(many).seconds
 
@@ -44,8 +44,8 @@ def test_several_writers_take_less_time() -> None:
 
 def test_an_import_is_few_calls() -> None:
     rich = replace(PACE, minute_points=1e9)
-    imported = of(Work(jobs=(5_000,), item_step=True), pace=rich)
-    assert imported.calls < of(Work(items=5_000, item_step=True), pace=rich).calls
+    imported = of(Work(jobs=(5_000,), reads=1), pace=rich)
+    assert imported.calls < of(Work(items=5_000, reads=1), pace=rich).calls
     assert imported.complexity == FIRST_COST
 
 
@@ -67,7 +67,7 @@ def test_it_is_what_a_writer_takes_where_the_budget_is_short(stage: Stage, write
     stage.create(Operation.GROUPS, rows, clock=Clock(speed), writers=writers)
     requests = [request for request in stage.emulator.requests() if request["kind"] == "mutation"]
     pace = replace(PACE, minute_points=points, writers=writers)
-    told = of(Work(groups=70, group_step=True), pace=pace)
+    told = of(Work(groups=70, reads=1), pace=pace)
     assert abs(told.calls - told.reads - len(requests)) <= 2, (told, len(requests))
     assert told.complexity == sum(request["cost"] for request in requests)
     took = max(request["at"] for request in requests) - min(request["at"] for request in requests)
