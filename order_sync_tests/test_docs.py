@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def anchors(page: Path) -> set[str]:
     """Of each heading, as GitHub and the site make them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("kind", ["header", "line"])
+def test_the_walk_has_at_most_40_stops_that_exist(kind: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    walk = page.partition(f"## One {kind} through the code")[2].partition("\n## ")[0]
+    stops = re.findall(r"^\| (\d+) \| `([\w.]+)` \|", walk, re.MULTILINE)
+    assert [int(number) for number, _ in stops] == list(range(1, len(stops) + 1))
+    assert 30 < len(stops) <= 40
+    for _, stop in stops:
+        path = re.match(r"[a-z_]+\.[a-z_]+", stop)
+        assert path is not None, stop
+        found: object = importlib.import_module(f"order_sync.{path[0]}")
+        for name in stop[path.end() + 1 :].split("."):
+            assert hasattr(found, name), stop
+            found = getattr(found, name)
 
 
 def test_the_emulators_example_is_valid() -> None:

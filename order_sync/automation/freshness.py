@@ -47,7 +47,7 @@ def build_empty_queue_sensor(window: timedelta) -> dg.SensorDefinition:
             return dg.SkipReason(f"{error} {NEXT_TICK}")
         if rows:
             return dg.SkipReason(f"{counted(rows, 'row is', 'rows are')} waiting: a run must update the main tables.")
-        told = "No row is waiting in the queue tables: the main tables are up to date."
-        return dg.SensorResult(asset_events=[dg.AssetMaterialization(name, description=told) for name in MAIN_TABLES])
+        report = "No row is waiting in the queue tables: the main tables are up to date."
+        return dg.SensorResult(asset_events=[dg.AssetMaterialization(name, description=report) for name in MAIN_TABLES])
 
     return empty_queue

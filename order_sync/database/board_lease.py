@@ -51,8 +51,8 @@ class BoardLease:
 
         `on_wait` is called with the holder's run id about once a second. `name` and `url` are monday's, kept for links.
         """
-        told = {column: value for column, value in (("name", name), ("url", url)) if value}
-        while holder := self._holder(told):
+        reported = {column: value for column, value in (("name", name), ("url", url)) if value}
+        while holder := self._holder(reported):
             on_wait(holder)
             sleep(1.0)
         try:
@@ -60,14 +60,14 @@ class BoardLease:
         finally:
             self._release_board()
 
-    def _holder(self, told: Mapping[str, str] = NOTHING) -> str | None:
+    def _holder(self, reported: Mapping[str, str] = NOTHING) -> str | None:
         try:
-            return self._try_board(told)
+            return self._try_board(reported)
         except IntegrityError:
             return "another run"  # which added the board's row at the same moment
 
     @in_transaction
-    def _try_board(self, connection: sa.Connection, told: Mapping[str, str] = NOTHING) -> str | None:
+    def _try_board(self, connection: sa.Connection, reported: Mapping[str, str] = NOTHING) -> str | None:
         """None if the board is ours now, else the run that holds it. `told` is what monday says of the board."""
         boards = self._tables.boards
         mine = boards.c.board_id == self.board_id
@@ -81,7 +81,9 @@ class BoardLease:
         before = row.run_id if row and row.run_id else None
         unchanged = boards.c.run_id == before if before else boards.c.run_id.is_(None)
         connection.execute(
-            sa.update(boards).where(mine, unchanged).values(run_id=self.run_id, leased_until=now + self._lease, **told)
+            sa.update(boards)
+            .where(mine, unchanged)
+            .values(run_id=self.run_id, leased_until=now + self._lease, **reported)
         )
         holder = connection.execute(sa.select(boards.c.run_id).where(mine)).scalar()
         if holder == self.run_id:

@@ -80,7 +80,7 @@ def read_text(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         text = bytes(value).decode(errors="surrogateescape")
         # Printable: bytes of a picture or a number may happen to be UTF-8.
-        return text if "".join(text.split()).isprintable() else Unreadable.of(value, "no text")
+        return text if "".join(text.split()).isprintable() else Unreadable.of(value, "not text")
     if not isinstance(value, str) or value.isascii() or _is_text(value):
         return value
     return Unreadable.of(_as_bytes(value), "not UTF-8 text")
@@ -101,8 +101,8 @@ def read_number(value: Any, scale: int | None) -> Any:
     try:
         number = Decimal(f"{value:.{scale or 10}f}") if isinstance(value, float) else Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
-        return Unreadable.of(value, "no number")
-    return number if number.is_finite() else Unreadable.of(value, "no number")
+        return Unreadable.of(value, "not a number")
+    return number if number.is_finite() else Unreadable.of(value, "not a number")
 
 
 def read_moment(value: Any) -> Any:
@@ -111,7 +111,7 @@ def read_moment(value: Any) -> Any:
             return datetime.fromisoformat(value.strip())
         except ValueError:
             pass
-    return Unreadable.of(value, "no date")
+    return Unreadable.of(value, "not a date")
 
 
 def _is_text(value: str) -> bool:

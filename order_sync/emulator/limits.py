@@ -1,6 +1,6 @@
 """In: each request with its complexity, and the virtual time.
-Out: leave to go on or a refusal in monday's words, and what is left for the RateLimit headers.
-Never: a refusal unless limits are enforced; then the figures count a request against itself only."""
+Out: admission or a refusal in monday's words, and the remaining budgets for the RateLimit headers.
+Never: a refusal unless limits are enforced; otherwise the figures count only the request itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Left:
 
 
 class Window:
-    """A budget that is whole again some time after the first call that drew on it."""
+    """A budget that is reset some time after the first call that used it."""
 
     def __init__(self, seconds: float = WINDOW_S) -> None:
         self._seconds = seconds
@@ -48,7 +48,7 @@ class Window:
             self._since, self._used = now, 0
         self._used += amount
 
-    def give_back(self, amount: int) -> None:
+    def release(self, amount: int) -> None:
         self._used = max(0, self._used - amount)
 
 
@@ -91,7 +91,7 @@ class Budgets:
         )
 
     def look(self, settings: EmulatorSettings, *, kind: str, in_flight: int) -> Left:
-        """What is left, for an answer that draws on nothing (refused, replayed, faulty)."""
+        """The remaining budgets, for an answer that uses none (refused, replayed, faulty)."""
         limits, now = settings.limits, self._clock.now()
         window = self._complexity["mutation" if limits.complexity_shared else kind]
         left = max(0, limits.complexity_per_minute - window.used(now))
@@ -105,7 +105,7 @@ class Budgets:
         )
 
     def reserve_rows(self, settings: EmulatorSettings, rows: int) -> bool:
-        """Of a bulk import; False: it has to be refused."""
+        """Reserves rows for a bulk import; False if it must be refused."""
         now = self._clock.now()
         if settings.enforce_limits and self._bulk_rows.used(now) + rows > settings.limits.bulk_rows_per_hour:
             return False
@@ -113,8 +113,8 @@ class Budgets:
         return True
 
     def release_rows(self, rows: int) -> None:
-        """Those of the reserved that nothing was written for."""
-        self._bulk_rows.give_back(rows)
+        """Releases reserved rows that were not written."""
+        self._bulk_rows.release(rows)
 
     def _refusal(
         self, limits: Limits, window: Window, now: float, cost: int, boards: int, bulk_jobs: int

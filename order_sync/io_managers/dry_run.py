@@ -35,7 +35,7 @@ from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.decide import Decision, Happens
 from order_sync.sync.draft import Draft
 from order_sync.sync.forecast import Pace
-from order_sync.sync.plan import Plan, PlannedRow, told, write_json
+from order_sync.sync.plan import Plan, PlannedRow, table_rows, write_json
 from order_sync.sync.planner import Planner
 from order_sync.sync.rows import Row
 
@@ -311,7 +311,7 @@ def decided_table(decided: Sequence[Decision]) -> dg.MetadataValue[Any]:
 
 def rows_table(rows: Sequence[PlannedRow]) -> dg.MetadataValue[Any]:
     """The first rows, for metadata."""
-    return table(told(rows[:SHOWN]))
+    return table(table_rows(rows[:SHOWN]))
 
 
 def kept(found: T | None, step: str) -> T:

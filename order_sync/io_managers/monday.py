@@ -228,8 +228,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def _tell_twins(self) -> dict[str, Any]:
         """What was created twice although it was looked for first, and what became of it; mostly nothing."""
         found, self._twins = self._twins, Found()
-        told = {"twins archived": sum(map(len, found.archived.values())), "twins left": len(found.left)}
-        return {name: count for name, count in told.items() if count}
+        counts = {"twins archived": sum(map(len, found.archived.values())), "twins left": len(found.left)}
+        return {name: count for name, count in counts.items() if count}
 
     def _links(self, rows: Sequence[Row]) -> dg.MetadataValue[Any]:
         """The groups with their items wanted, each a link to its board at the group."""
@@ -309,13 +309,13 @@ class MondayIOManager(dg.ConfigurableIOManager):
         client, site, journal = self._connect(), self._site(board_id), self._journal(board_id)
         mapping = self.sql_server.mapping
 
-        told = float("-inf")
+        logged_at = float("-inf")
 
         def waiting(holder: str) -> None:
-            nonlocal told
+            nonlocal logged_at
             self._heartbeat()
-            if monotonic() - told > 30:
-                told = monotonic()
+            if monotonic() - logged_at > 30:
+                logged_at = monotonic()
                 log.info("board %d is held by run %s: waiting for it", board_id, holder, extra={"waits": True})
 
         writer = BoardWriter(client, journal, mapping, self.monday.manner, site.board.labels)

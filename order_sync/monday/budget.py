@@ -1,7 +1,7 @@
-"""The complexity budget of one monday account: how many points are left in the minute that is going on.
+"""The complexity budget of one monday account: the points left in the current minute.
 
-In: what a request is about to cost, later what monday says is left. Out: how much of it may be sent now, or how long
-to wait. `Budget` is one process's; sync/account_budget.py shares it among all runs that use the same token.
+In: the estimated cost of a request, later the points left as reported by monday. Out: a grant, or how long to wait.
+`Budget` belongs to one process; sync/account_budget.py shares it among all runs that use the same token.
 Source: developer.monday.com, complexity and rate limits (API 2026-10): a window is 60 s from its first call.
 """
 
@@ -15,17 +15,17 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 WINDOW_SECONDS = 60.0
-UNTOLD_SECONDS = 2 * WINDOW_SECONDS  # of a window of which monday has told nothing yet
-UNKNOWN_QUOTA = 1e15  # points a minute, before monday has told any
+UNREPORTED_SECONDS = 2 * WINDOW_SECONDS  # the assumed length of a window before monday reports it
+UNKNOWN_QUOTA = 1e15  # points a minute, before monday reports the quota
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A budget minute: points left, and seconds until it ends. One that has ended is whole again.
+    """A budget minute: points left, and seconds until it ends. When it ends, the full quota is available again.
 
-    `in_flight` are points of requests that are not answered yet; monday may have counted them or not. `taken` counts
-    every point that was ever reserved: the difference of two readings is what was taken in between, and what was
-    taken before the window began is `before`. `ends_in` is never too short: going on too early would be refused.
+    `in_flight` are points of requests without an answer yet; monday may or may not have counted them. `taken` counts
+    every point ever reserved, so the difference of two readings is what was taken in between; `before` is its value at
+    the start of the window. `ends_in` is never too short: monday would refuse a request that comes too early.
     """
 
     left: float
@@ -36,78 +36,78 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leave:
-    """So many rows may be sent; they are paid for with so many points. No rows: wait so many seconds first."""
+class Grant:
+    """Permission to send `rows` rows, for which `points` are reserved. Without rows: wait `wait_seconds` first."""
 
     rows: int
     points: float = 0.0
     wait_seconds: float = 0.0
-    others: float = 0.0  # the window's points in flight at that moment, without these
-    taken: float = 0.0  # the window's count, with these
+    others: float = 0.0  # the window's points in flight at that moment, without this grant's
+    taken: float = 0.0  # the window's count, including this grant's points
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """What an answer says: points left, seconds until the window ends, and how long ago its request was sent."""
+class Reported:
+    """The budget in an answer: points left, seconds until the window ends, and the age of the request."""
 
     left: float
     ends_in: float
     sent_ago: float = 0.0
 
 
-NOTHING = Leave(rows=0)
+NOTHING = Grant(rows=0)
 
 
 def reserve(
     window: Window | None, each: float, rows: int, quota: float, *, whole: bool = False
-) -> tuple[Window, Leave]:
-    """Takes points for as many of `rows` as are left, or for all or none of them.
+) -> tuple[Window, Grant]:
+    """Reserves points for as many of `rows` as the budget allows; if `whole`, for all of them or none.
 
-    A row, or a whole, that is dearer than the quota gets leave when the window is untouched: it will never fit better.
+    A request that exceeds the quota is granted while the window is unused: it will never fit better.
     """
     if window is None or window.ends_in <= 0:
         taken = window.taken if window else 0.0
-        window = Window(left=quota, ends_in=UNTOLD_SECONDS, taken=taken, before=taken)
+        window = Window(left=quota, ends_in=UNREPORTED_SECONDS, taken=taken, before=taken)
     affordable = rows if each * rows <= window.left else int(window.left // each)
     if window.left >= quota:
         affordable = rows if whole else max(1, affordable)
     if affordable < (rows if whole else 1):
-        return window, Leave(rows=0, wait_seconds=window.ends_in)
-    points = float(ceil(affordable * each))  # whole ones, as the database keeps them
-    leave = Leave(rows=affordable, points=points, others=window.in_flight, taken=window.taken + points)
+        return window, Grant(rows=0, wait_seconds=window.ends_in)
+    points = float(ceil(affordable * each))  # integers, as the database stores them
+    grant = Grant(rows=affordable, points=points, others=window.in_flight, taken=window.taken + points)
     left, in_flight = window.left - points, window.in_flight + points
-    return replace(window, left=left, in_flight=in_flight, taken=leave.taken), leave
+    return replace(window, left=left, in_flight=in_flight, taken=grant.taken), grant
 
 
-def settle(window: Window | None, leave: Leave, cost: float, told: Told | None) -> Window | None:
-    """The window after the answer to a request that cost so many points.
+def settle(window: Window | None, grant: Grant, cost: float, reported: Reported | None) -> Window | None:
+    """The window after the answer to a request that cost `cost` points.
 
-    Our own count is right but for what others take with the same token, and for what monday never saw. An answer tells
-    what was left when its request was admitted: after some of ours that were in flight, before some that came later.
-    What lies outside of that is news.
+    Our own count is right except for points that others use with the same token, and for requests that monday never
+    received. An answer reports the points left when its request was admitted: after some of our requests in flight and
+    before later ones. Only a value outside that range corrects our count.
     """
     if window is None or window.ends_in <= 0:
         taken = window.taken if window else 0.0
-        return Window(left=told.left, ends_in=told.ends_in, taken=taken, before=taken) if told else window
-    if leave.rows and leave.taken <= window.before:
-        return window  # an answer to the window before
-    in_flight = max(0.0, window.in_flight - leave.points)
-    left = window.left + leave.points - cost
-    if told is None:
+        return Window(left=reported.left, ends_in=reported.ends_in, taken=taken, before=taken) if reported else window
+    if grant.rows and grant.taken <= window.before:
+        return window  # the answer belongs to the previous window
+    in_flight = max(0.0, window.in_flight - grant.points)
+    left = window.left + grant.points - cost
+    if reported is None:
         return replace(window, left=left, in_flight=in_flight)
     if left > UNKNOWN_QUOTA / 2:
-        return replace(window, left=told.left - in_flight, ends_in=told.ends_in, in_flight=in_flight)
-    others, since = (leave.others, window.taken - leave.taken) if leave.rows else (window.in_flight, 0.0)
+        return replace(window, left=reported.left - in_flight, ends_in=reported.ends_in, in_flight=in_flight)
+    others, since = (grant.others, window.taken - grant.taken) if grant.rows else (window.in_flight, 0.0)
     most, least = left + since + others, left
-    left += max(0.0, told.left - most) - max(0.0, least - told.left)
-    # Rounded, and counted by monday from a request's beginning or end: too long, if anything, so the shortest is right.
-    another = told.ends_in - told.sent_ago > window.ends_in
-    ends_in = told.ends_in if another else min(window.ends_in, told.ends_in)
+    left += max(0.0, reported.left - most) - max(0.0, least - reported.left)
+    # monday rounds up, and counts from a request's start or end: never too short, so the shortest value is right.
+    another = reported.ends_in - reported.sent_ago > window.ends_in
+    ends_in = reported.ends_in if another else min(window.ends_in, reported.ends_in)
     return replace(window, left=left, ends_in=ends_in, in_flight=in_flight)
 
 
 class Budget:
-    """The budget as one process knows it. Safe to use from several threads."""
+    """The budget within one process. Thread-safe."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -116,28 +116,28 @@ class Budget:
         self._seen_at = 0.0
 
     def share(self) -> None:
-        """From now on every run of the account is to know; what only one process knows of has nobody to share with."""
+        """Shares the budget with every run of the account. No-op here: this budget belongs to one process."""
 
     def close(self) -> None:
-        """The process needs no more of it; what others ought to know is written."""
+        """Called when the process no longer needs the budget; a shared one writes what other runs need."""
 
     def left(self, quota: float) -> float:
-        """Points left as last known: the whole quota before the first answer and after the window has ended."""
+        """Points left as last known; the full quota before the first answer and after the window has ended."""
         with self._lock:
             window = self._current()
         return quota if window is None or window.ends_in <= 0 else window.left
 
-    def reserve(self, each: float, rows: int, quota: float, *, whole: bool = False) -> Leave:
-        """Takes points for up to `rows` rows, `each` so dear, or says how long to wait."""
+    def reserve(self, each: float, rows: int, quota: float, *, whole: bool = False) -> Grant:
+        """Reserves points for up to `rows` rows at `each` points, or returns how long to wait."""
         with self._lock:
-            window, leave = reserve(self._current(), each, rows, quota, whole=whole)
+            window, grant = reserve(self._current(), each, rows, quota, whole=whole)
             self._keep(window)
-        return leave
+        return grant
 
-    def settle(self, leave: Leave, cost: float, told: Told | None) -> None:
-        """The answer is in: what it cost, and what monday says is left."""
+    def settle(self, grant: Grant, cost: float, reported: Reported | None) -> None:
+        """Settles a grant with the cost of its request and the points left as reported by monday."""
         with self._lock:
-            self._keep(settle(self._current(), leave, cost, told))
+            self._keep(settle(self._current(), grant, cost, reported))
 
     def _current(self) -> Window | None:
         if self._window is None:
@@ -149,5 +149,5 @@ class Budget:
 
 
 def account_name(url: str, token: str) -> str:
-    """What tells accounts apart in the database without keeping a token there."""
+    """The key of an account in the database: a hash, so that no token is stored."""
     return hashlib.sha256(f"{url}\n{token}".encode()).hexdigest()[:32]

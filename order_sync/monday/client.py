@@ -20,7 +20,7 @@ from tenacity import (
 )
 
 from order_sync.monday import operations, shapes
-from order_sync.monday.budget import NOTHING, Leave
+from order_sync.monday.budget import NOTHING, Grant
 from order_sync.monday.errors import classify, is_expired_cursor, parse_errors
 from order_sync.monday.pacing import Clock, Pacer, spent
 from order_sync.monday.service import next_step
@@ -31,7 +31,7 @@ from order_sync.orders.errors import BoardRefused, CursorExpired, Fatal, NotFoun
 log = logging.getLogger("order_sync.monday")
 
 SLICE_SECONDS = 60.0
-TOLD_SECONDS = 5.0  # a wait that people are told of
+NOTICEABLE_SECONDS = 5.0  # a wait that is logged
 SILENT_SECONDS = 30.0  # between two lines about waits
 BUDGET_SLICE_SECONDS = 5.0
 BUDGET = "monday's complexity budget or its calls per minute"
@@ -41,8 +41,8 @@ _BACK_OFF = wait_exponential_jitter(multiplier=1, max=30, jitter=1)
 def wait_told(state: RetryCallState) -> float:
     """The wait that monday asked for, else an exponential back-off of 1 to 30 s."""
     error = state.outcome.exception() if state.outcome else None
-    told = error.wait_seconds if isinstance(error, Transient) else None
-    return told if told is not None else _BACK_OFF(state)
+    reported = error.wait_seconds if isinstance(error, Transient) else None
+    return reported if reported is not None else _BACK_OFF(state)
 
 
 class MondayReader:
@@ -77,20 +77,20 @@ class MondayReader:
         It waits for the account's budget like a create: one that goes over it gets another run's request refused too.
         """
         operation = operations.name(text)
-        return self._repeated(text, variables, operation, leave=lambda: self._admitted(operation))
+        return self._repeated(text, variables, operation, grant=lambda: self._admitted(operation))
 
     def ask_budget(self) -> None:
         """Lets monday tell what is left of its minute, which costs nothing worth counting."""
-        self._repeated(operations.BUDGET, None, "", leave=lambda: NOTHING)
+        self._repeated(operations.BUDGET, None, "", grant=lambda: NOTHING)
 
     def _repeated(
-        self, text: str, variables: Mapping[str, Any] | None, operation: str, *, leave: Callable[[], Leave]
+        self, text: str, variables: Mapping[str, Any] | None, operation: str, *, grant: Callable[[], Grant]
     ) -> dict[str, Any]:
         body = operations.body(text, variables)
 
         def once() -> dict[str, Any]:
             self.beat()
-            paid = leave()
+            paid = grant()
             started = self.clock.now()
             try:
                 reply = self._transport.send(body)
@@ -98,17 +98,17 @@ class MondayReader:
                 self.pacer.lost(paid)
                 raise
             self.request_id = reply.request_id
-            self.pacer.learn(reply, operation=operation, seconds=self.clock.now() - started, leave=paid)
+            self.pacer.learn(reply, operation=operation, seconds=self.clock.now() - started, grant=paid)
             return read_data(reply, text)
 
         return self.retrying()(once)
 
-    def _admitted(self, operation: str) -> Leave:
-        while not (leave := self.pacer.admit(operation, 1, whole=True)).rows:
+    def _admitted(self, operation: str) -> Grant:
+        while not (grant := self.pacer.admit(operation, 1, whole=True)).rows:
             # In slices: an answer to another request, or another run, may bring news.
-            self.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=leave.wait_seconds)
+            self.wait(min(grant.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=grant.wait_seconds)
             self.beat()
-        return leave
+        return grant
 
     def retrying(self, attempts: int | None = None) -> Retrying:
         """Repeats a call that raises Transient, waiting as monday tells, else longer each time."""
@@ -139,7 +139,7 @@ class MondayReader:
     def _say(self, seconds: float, what: str) -> None:
         """One line each half minute at most."""
         now = self.clock.now()
-        if what and seconds >= TOLD_SECONDS and now - self._said_at >= SILENT_SECONDS:
+        if what and seconds >= NOTICEABLE_SECONDS and now - self._said_at >= SILENT_SECONDS:
             self._said_at = now
             log.info("waiting %.0f s for %s", seconds, what, extra={"waits": True})
 
@@ -175,16 +175,16 @@ class MondayReader:
 class MondayClient(MondayReader):
     """Queries and mutations."""
 
-    def mutate(self, body: str, *, idempotency_key: str, operation: str, rows: int, leave: Leave = NOTHING) -> Reply:
+    def mutate(self, body: str, *, idempotency_key: str, operation: str, rows: int, grant: Grant = NOTHING) -> Reply:
         """Sends a mutation once. Raises Transient if no answer came; the reply may hold any error."""
         started = self.clock.now()
         try:
             reply = self._transport.send(body, idempotency_key=idempotency_key)
         except Transient:
-            self.pacer.lost(leave)
+            self.pacer.lost(grant)
             raise
         seconds = self.clock.now() - started
-        self.pacer.learn(reply, operation=operation, rows=rows, seconds=seconds, leave=leave)
+        self.pacer.learn(reply, operation=operation, rows=rows, seconds=seconds, grant=grant)
         self.usage.add(complexity=int(spent(reply)))
         return reply
 

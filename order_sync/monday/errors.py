@@ -147,21 +147,21 @@ def parse_errors(reply: Reply) -> list[ApiError]:
 
 def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> OrderSyncError:
     """The error's meaning. `no_effect` is set only where monday refuses before it executes."""
-    told = f"{error.message} ({error.code or 'HTTP ' + str(error.status)}, request {reply.request_id or '-'})"
+    text = f"{error.message} ({error.code or 'HTTP ' + str(error.status)}, request {reply.request_id or '-'})"
     status = reply.status if reply.status >= 400 else error.status
     kind = kind_of(error.code) or _kind_in_words(error, reply)
     if kind is Kind.DAILY:
         resume_at = _next_midnight(now or datetime.now(UTC))
         return QuotaExhausted(
-            f"monday's daily quota of calls is used up: {told}. "
+            f"monday's daily quota of calls is used up: {text}. "
             f"Rows stay PENDING; resume after {resume_at:%Y-%m-%d %H:%M} UTC.",
             resume_at=resume_at,
         )
     if _passes(kind, status, reply):
-        return _transient(error, reply, told, kind=kind, status=status)
+        return _transient(error, reply, text, kind=kind, status=status)
     if reply.body is None:
         return NotMonday(_no_json(reply))
-    return _final(error, reply, told, kind=kind)
+    return _final(error, reply, text, kind=kind)
 
 
 def kind_of(code: str) -> Kind | None:
@@ -176,8 +176,8 @@ def is_locked(error: Transient) -> bool:
 
 def is_expired_cursor(error: ApiError) -> bool:
     """monday no longer knows the cursor of a page, which it gave us itself."""
-    told = f"{error.code} {error.message}".casefold()
-    return error.code not in SCHEMA_CODES and "cursor" in told and any(word in told for word in EXPIRED)
+    text = f"{error.code} {error.message}".casefold()
+    return error.code not in SCHEMA_CODES and "cursor" in text and any(word in text for word in EXPIRED)
 
 
 def may_differ(error: Rejected) -> bool:
@@ -201,7 +201,7 @@ def _passes(kind: Kind | None, status: int, reply: Reply) -> bool:
     return status >= 500
 
 
-def _transient(error: ApiError, reply: Reply, told: str, *, kind: Kind | None, status: int) -> Transient:
+def _transient(error: ApiError, reply: Reply, text: str, *, kind: Kind | None, status: int) -> Transient:
     refused = kind in (Kind.WAIT, Kind.LOCK) or status in (423, 429)
     # What will pass soon may have begun; a conflict says that the same key is being executed right now.
     unsure = kind in (Kind.CONFLICT, Kind.INTERNAL) or status in (408, 409) or _is_vague(error)
@@ -209,7 +209,7 @@ def _transient(error: ApiError, reply: Reply, told: str, *, kind: Kind | None, s
     if wait is None and refused:
         wait = _default_wait(error, kind, status)
     return Transient(
-        told,
+        text,
         code=error.code or str(status),
         wait_seconds=wait,
         no_effect=refused and not unsure,
@@ -217,8 +217,8 @@ def _transient(error: ApiError, reply: Reply, told: str, *, kind: Kind | None, s
     )
 
 
-def _final(error: ApiError, reply: Reply, told: str, *, kind: Kind | None) -> OrderSyncError:
-    refuses = f"monday refuses: {told}"
+def _final(error: ApiError, reply: Reply, text: str, *, kind: Kind | None) -> OrderSyncError:
+    refuses = f"monday refuses: {text}"
     if kind is Kind.BOARD or (kind is None and reply.status == 403):
         return BoardRefused(f"{refuses}. {_BOARD_ADVICE.get(_plain(error.code), _CLOSED)}")
     if kind is Kind.IDENTITY:
@@ -282,9 +282,9 @@ def _texts(data: list[Any]) -> list[str]:
     return [shapes.text(one or entry) for one, entry in zip(found, data, strict=True) if entry is not None]
 
 
-def _status(told: Any, reply: Reply) -> int:
+def _status(text: Any, reply: Reply) -> int:
     """An error's own HTTP status, else the reply's."""
-    status = shapes.number(told)
+    status = shapes.number(text)
     return int(status) if status and 100 <= status < 600 else reply.status
 
 

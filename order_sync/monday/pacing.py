@@ -1,6 +1,6 @@
 """How much to send now: learned from what monday answers, never guessed twice.
 
-In: every reply. Out: the size of the next batch, or how long to wait before it. Never waits longer than told.
+In: every reply. Out: the size of the next batch, or how long to wait before it. Never waits longer than monday asks.
 Source: developer.monday.com, rate limits and complexity pages (API 2026-10).
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from order_sync.monday import shapes
-from order_sync.monday.budget import NOTHING, UNKNOWN_QUOTA, WINDOW_SECONDS, Budget, Leave, Told
+from order_sync.monday.budget import NOTHING, UNKNOWN_QUOTA, WINDOW_SECONDS, Budget, Grant, Reported
 from order_sync.monday.transport import Reply
 
 FIRST_COST = 30_000  # complexity of a create, or a query, before one has been seen; 10,000 to 30,000 are reported
@@ -88,14 +88,14 @@ class Pacer:
         self._size: dict[str, int] = {}
         self._row_seconds: dict[str, float] = {}
         self._quota = UNKNOWN_QUOTA  # complexity a minute; a batch above it would be refused for ever
-        self.minute_calls: int | None = None  # that the account may make; None before monday has told
+        self.minute_calls: int | None = None  # the account's limit; None before monday reports it
         self._told_late = 0.0  # seconds between sending the last mutation and its answer
         self._calls_left: int | None = None
         self._calls_reset_at = 0.0
 
     @property
     def quota(self) -> float | None:
-        """Complexity a minute; None before monday has told."""
+        """Complexity per minute; None before monday reports it."""
         return None if self._quota == UNKNOWN_QUOTA else self._quota
 
     def cost(self, operation: str) -> float:
@@ -107,12 +107,12 @@ class Pacer:
         size = min(self._size.get(operation, self._first_batch), self._largest_batch)
         return max(1, min(size, int(min(QUERY_COMPLEXITY, self._quota) // self.cost(operation))))
 
-    def admit(self, operation: str, most: int, *, whole: bool = False) -> Leave:
-        """Leave to send up to `most` rows (or all of them) now, within the account's budget, or how long to wait."""
+    def admit(self, operation: str, most: int, *, whole: bool = False) -> Grant:
+        """A grant for up to `most` rows (or all of them), within the account's budget, or how long to wait."""
         with self._lock:
             wait = self._calls_reset_at - self.clock.now()
             if self._calls_left is not None and self._calls_left < 1 and wait > 0:
-                return Leave(rows=0, wait_seconds=wait)
+                return Grant(rows=0, wait_seconds=wait)
         rows = most if whole else min(most, self.batch_size(operation))
         return self._budget.reserve(self.cost(operation), rows, self._quota, whole=whole)
 
@@ -134,7 +134,7 @@ class Pacer:
         operation: str = "",
         rows: int = 0,
         seconds: float = 0.0,
-        leave: Leave = NOTHING,
+        grant: Grant = NOTHING,
     ) -> None:
         """Takes in what a reply says of limits and cost, and how long its rows took, for which there was this leave.
 
@@ -148,27 +148,27 @@ class Pacer:
             if calls := limits.get("minuteRate"):
                 self._calls_left = calls.left
                 self._calls_reset_at = self.clock.now() + min(calls.reset_seconds or 0, shapes.LONGEST_WAIT)
-        told, cost = None, 0.0
+        reported, cost = None, 0.0
         if complexity := limits.get("complexityMinute"):
-            told = Told(left=complexity.left, ends_in=_ends_in(complexity.reset_seconds), sent_ago=seconds)
+            reported = Reported(left=complexity.left, ends_in=_ends_in(complexity.reset_seconds), sent_ago=seconds)
         # A replayed answer tells of an earlier request: only its headers are of now.
         if not reply.replayed:
             body, cost = _complexity(reply), spent(reply)
             left = shapes.number(body.get("after"))
             if left is not None:
                 ends_in = _ends_in(shapes.number(body.get("reset_in_x_seconds")))
-                told = Told(left=left, ends_in=ends_in, sent_ago=seconds)
+                reported = Reported(left=left, ends_in=ends_in, sent_ago=seconds)
             if operation and cost:
                 with self._lock:
                     self._cost[operation] = max(1.0, cost / rows if rows else max(cost, self._cost.get(operation, 0)))
-        if told or leave.points:
-            self._budget.settle(leave, cost, told)
+        if reported or grant.points:
+            self._budget.settle(grant, cost, reported)
         if rows and reply.data and not reply.replayed:
             self._grow(operation, rows, seconds)
 
-    def lost(self, leave: Leave) -> None:
+    def lost(self, grant: Grant) -> None:
         """No answer came: its points are taken as spent."""
-        self._budget.settle(leave, leave.points, None)
+        self._budget.settle(grant, grant.points, None)
 
     def shrink(self, operation: str) -> None:
         """A request's answer was lost, perhaps to the time-out: halve the batch."""
@@ -197,6 +197,6 @@ def _complexity(reply: Reply) -> Mapping[str, Any]:
     return shapes.mapping((reply.data or {}).get("complexity"))
 
 
-def _ends_in(told: float | None) -> float:
+def _ends_in(reported: float | None) -> float:
     """Where monday does not say when its minute ends, it is a whole one."""
-    return WINDOW_SECONDS if told is None else min(told, shapes.LONGEST_WAIT)
+    return WINDOW_SECONDS if reported is None else min(reported, shapes.LONGEST_WAIT)

@@ -112,8 +112,8 @@ class MondayTransport(HTTPXTransport):
         try:
             super().connect()  # type: ignore[no-untyped-call]
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-            told = self._redaction.text(f"{type(error).__name__}: {error}")
-            raise ConfigurationError(f"Cannot set up a connection to {self.url}: {told}. {PROXY_ADVICE}") from None
+            text = self._redaction.text(f"{type(error).__name__}: {error}")
+            raise ConfigurationError(f"Cannot set up a connection to {self.url}: {text}. {PROXY_ADVICE}") from None
 
     def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
         """Posts the body as it is. Raises Transient if no answer came back."""
@@ -126,18 +126,18 @@ class MondayTransport(HTTPXTransport):
             # It has let nothing through: monday knows of no request.
             raise self._no_way(error) from None
         except httpx.ConnectError as error:
-            told = self._redaction.text(f"monday cannot be reached at {self.url}: {error}")
-            raise Transient(told, code="unreachable", no_effect=True) from None
+            text = self._redaction.text(f"monday cannot be reached at {self.url}: {error}")
+            raise Transient(text, code="unreachable", no_effect=True) from None
         except httpx.RequestError as error:
             # The request may have taken effect: only its journal row and the board can tell.
             self.usage.add(calls=0 if isinstance(error, httpx.ConnectTimeout) else 1)
-            told = self._redaction.text(f"no answer from monday ({type(error).__name__}: {error})")
-            raise Transient(told, code="no_answer") from None
+            text = self._redaction.text(f"no answer from monday ({type(error).__name__}: {error})")
+            raise Transient(text, code="no_answer") from None
         except (httpx.InvalidURL, ValueError) as error:
             self.usage.add(calls=1)
             # Not foreseen by the library: whether it has left, the next run asks the board.
-            told = self._redaction.text(f"the request to {self.url} failed ({type(error).__name__}: {error})")
-            raise Fatal(f"{told}. Check ORDER_SYNC_MONDAY_URL and ORDER_SYNC_MONDAY_TOKEN.") from None
+            text = self._redaction.text(f"the request to {self.url} failed ({type(error).__name__}: {error})")
+            raise Fatal(f"{text}. Check ORDER_SYNC_MONDAY_URL and ORDER_SYNC_MONDAY_TOKEN.") from None
         self.usage.add(calls=1)
         headers = {name: self._redaction.text(value) for name, value in response.headers.items()}
         reply = read_reply(response.status_code, headers, response.content)
@@ -146,10 +146,10 @@ class MondayTransport(HTTPXTransport):
         return reply
 
     def _no_way(self, error: httpx.ProxyError) -> NotMonday | Transient:
-        told = self._redaction.text(f"the proxy on the way to {self.url} answers: {shapes.text(error)}")
+        text = self._redaction.text(f"the proxy on the way to {self.url} answers: {shapes.text(error)}")
         if re.match(r"\s*4\d\d\b", str(error)):
-            return NotMonday(f"{told}. {PROXY_ADVICE}")
-        return Transient(told, code="unreachable", no_effect=True)
+            return NotMonday(f"{text}. {PROXY_ADVICE}")
+        return Transient(text, code="unreachable", no_effect=True)
 
     def upload(self, url: str, content: bytes) -> None:
         """Puts a CSV file where monday said. Raises Transient if it was not taken, or that is unknown."""

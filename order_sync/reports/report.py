@@ -320,13 +320,13 @@ def _categories(rejected: Iterable[RejectedRow], names: TableNames) -> list[Cate
         by_code[row.code].append(row)
     found = []
     for code, rows in by_code.items():
-        told = advice(code, names)
+        advised = advice(code, names)
         found.append(
             Category(
                 code=code,
-                title=told.title,
-                by=told.by,
-                next=told.next,
+                title=advised.title,
+                by=advised.by,
+                next=advised.next,
                 rows=len(rows),
                 orders=len({row.record_uuid for row in rows}),
                 sample=rows[0].reason,

@@ -22,10 +22,10 @@ from order_sync.database.writes import lost
 from order_sync.monday.budget import (
     NOTHING,
     UNKNOWN_QUOTA,
-    UNTOLD_SECONDS,
+    UNREPORTED_SECONDS,
     Budget,
-    Leave,
-    Told,
+    Grant,
+    Reported,
     Window,
     reserve,
     settle,
@@ -34,7 +34,7 @@ from order_sync.monday.budget import (
 AHEAD = 0.05  # of a minute's points: what a run takes beyond a smaller request; another run may lack it meanwhile
 NEWS_SECONDS = 10.0  # by which a minute ends sooner than its row says
 
-Answer = tuple[Leave, float, Told | None, float]  # of a request: its leave, its cost, what monday said, and when
+Answer = tuple[Grant, float, Reported | None, float]  # of a request: its grant, its cost, the reported budget, and when
 
 
 class AccountBudget(Budget):
@@ -64,35 +64,37 @@ class AccountBudget(Budget):
     def share(self) -> None:
         self._shared = True
 
-    def reserve(self, each: float, rows: int, quota: float, *, whole: bool = False) -> Leave:
+    def reserve(self, each: float, rows: int, quota: float, *, whole: bool = False) -> Grant:
         if not self._shared:
             return super().reserve(each, rows, quota, whole=whole)
         with self._lock:
-            if leave := self._given(each, rows):
-                return leave
+            if grant := self._given(each, rows):
+                return grant
             answers = self._take_answers()
-        leave = ahead = NOTHING
+        grant = ahead = NOTHING
 
         def take(window: Window | None) -> Window:
-            nonlocal leave, ahead
-            window, leave = reserve(_settled(window, answers, self._now()), each, rows, quota, whole=whole)
-            window, ahead = _taken_ahead(window, quota * AHEAD - leave.points if leave.rows else 0.0, quota)
+            nonlocal grant, ahead
+            window, grant = reserve(_settled(window, answers, self._now()), each, rows, quota, whole=whole)
+            window, ahead = _taken_ahead(window, quota * AHEAD - grant.points if grant.rows else 0.0, quota)
             return window
 
         self._change(take)
         with self._lock:
             self._answers = [*self._take_ahead(), *self._answers]  # another thread may have taken some meanwhile
             self._ahead = ahead
-        return leave
+        return grant
 
-    def settle(self, leave: Leave, cost: float, told: Told | None) -> None:
+    def settle(self, grant: Grant, cost: float, reported: Reported | None) -> None:
         if not self._shared:
-            super().settle(leave, cost, told)
+            super().settle(grant, cost, reported)
             return
         with self._lock:
-            self._answers.append((leave, cost, told, self._now()))
+            self._answers.append((grant, cost, reported, self._now()))
             known = self._current()
-        if told and (known is None or told.left < known.left or told.ends_in < known.ends_in - NEWS_SECONDS):
+        if reported and (
+            known is None or reported.left < known.left or reported.ends_in < known.ends_in - NEWS_SECONDS
+        ):
             self.close()  # every run should know at once
 
     def close(self) -> None:
@@ -101,14 +103,14 @@ class AccountBudget(Budget):
         if answers:
             self._change(lambda window: _settled(window, answers, self._now()))
 
-    def _given(self, each: float, rows: int) -> Leave | None:
-        """Leave from what was taken ahead, if that is enough and its minute goes on."""
+    def _given(self, each: float, rows: int) -> Grant | None:
+        """A grant from the points taken ahead, if they suffice and their minute has not ended."""
         points, window = float(ceil(each * rows)), self._current()
         if window is None or window.ends_in <= 0 or points > self._ahead.points:
             return None
-        leave = replace(self._ahead, rows=rows, points=points, others=self._ahead.others - points)
+        grant = replace(self._ahead, rows=rows, points=points, others=self._ahead.others - points)
         self._ahead = replace(self._ahead, points=self._ahead.points - points)
-        return leave
+        return grant
 
     def _take_answers(self) -> list[Answer]:
         """What the row is to know: what was taken ahead and not needed, and then the answers so far."""
@@ -137,10 +139,10 @@ class AccountBudget(Budget):
         known, is_endless = None, False
         if row is not None:
             ends_in = (row.ends_at - now).total_seconds() * self._clock_speed
-            is_endless = ends_in > UNTOLD_SECONDS  # the clock has been set back since
+            is_endless = ends_in > UNREPORTED_SECONDS  # the clock has been set back since
             known = Window(
                 left=float(row.points_left),
-                ends_in=min(ends_in, UNTOLD_SECONDS),
+                ends_in=min(ends_in, UNREPORTED_SECONDS),
                 in_flight=float(row.points_in_flight),
                 taken=float(row.points_taken),
                 before=float(row.points_before),
@@ -168,18 +170,18 @@ class AccountBudget(Budget):
 
 def _settled(window: Window | None, answers: Sequence[Answer], now: float) -> Window | None:
     """The window after these answers, of which each came some time ago."""
-    for leave, cost, told, at in answers:
-        if told is not None:
-            told = replace(told, ends_in=told.ends_in - (now - at), sent_ago=told.sent_ago + (now - at))
-        window = settle(window, leave, cost, told if told and told.ends_in > 0 else None)
+    for grant, cost, reported, at in answers:
+        if reported is not None:
+            reported = replace(reported, ends_in=reported.ends_in - (now - at), sent_ago=reported.sent_ago + (now - at))
+        window = settle(window, grant, cost, reported if reported and reported.ends_in > 0 else None)
     return window
 
 
-def _taken_ahead(window: Window, points: float, quota: float) -> tuple[Window, Leave]:
+def _taken_ahead(window: Window, points: float, quota: float) -> tuple[Window, Grant]:
     """The window without so many points, or what it has of them, and leave for them; none of an unknown quota."""
     points = float(int(min(points, window.left)))
     if points <= 0 or quota >= UNKNOWN_QUOTA:
         return window, NOTHING
     in_flight, taken = window.in_flight + points, window.taken + points
     window = replace(window, left=window.left - points, in_flight=in_flight, taken=taken)
-    return window, Leave(rows=0, points=points, others=in_flight, taken=taken)
+    return window, Grant(rows=0, points=points, others=in_flight, taken=taken)

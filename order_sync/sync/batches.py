@@ -59,7 +59,7 @@ class Batches:
         with self._changed:
             self._waiting.extendleft(reversed(rows))
 
-    def give_back(self, batch: Sequence[NewRow]) -> None:
+    def requeue(self, batch: Sequence[NewRow]) -> None:
         """A batch that was not executed."""
         with self._changed:
             self._waiting.extendleft(reversed(batch))
@@ -69,7 +69,7 @@ class Batches:
         """The whole request was refused: narrow down to the row that spoils it."""
         with self._changed:
             self._cap = max(1, len(batch) // 2)
-        self.give_back(batch)
+        self.requeue(batch)
 
     def failed(self) -> bool:
         """monday answers, but not this: the next requests hold one row each. False if that goes on for too long."""

@@ -22,7 +22,7 @@ from order_sync.database.entries import Entry, Operation
 from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import item_texts
-from order_sync.monday.budget import Leave
+from order_sync.monday.budget import Grant
 from order_sync.monday.client import MondayClient, read_data
 from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.labels import Labels
@@ -133,11 +133,11 @@ class BulkImport:
             keys=tuple(row.key for row in rows),
             body=json.dumps(body, ensure_ascii=False),
         )
-        leave = self._delivery.admit(Operation.IMPORT, 1)
+        grant = self._delivery.admit(Operation.IMPORT, 1)
         self._journal.open(entry)
         started = self._client.clock.now()
         try:
-            job = self._start(entry, request, leave)
+            job = self._start(entry, request, grant)
         except (Rejected, Transient) as error:
             # Without a file nothing has happened on the board, whatever became of the request.
             log.warning("monday did not start the import (%s): creating %d items one by one", error, len(rows))
@@ -183,12 +183,12 @@ class BulkImport:
 
     # ---- the job ----------------------------------------------------------------------------------
 
-    def _start(self, entry: Entry, request: str, leave: Leave) -> dict[str, str]:
+    def _start(self, entry: Entry, request: str, grant: Grant) -> dict[str, str]:
         """Starts the job; a short refusal is waited out."""
         for attempt in range(1, STARTS + 1):
             try:
                 reply = self._client.mutate(
-                    request, idempotency_key=entry.idempotency_key, operation=Operation.IMPORT, rows=1, leave=leave
+                    request, idempotency_key=entry.idempotency_key, operation=Operation.IMPORT, rows=1, grant=grant
                 )
                 return _job(reply)
             except Transient as error:
@@ -196,7 +196,7 @@ class BulkImport:
                 if not error.no_effect or wait > LONGEST_WAIT or attempt == STARTS:
                     raise
                 self._client.wait(wait, f"another attempt to start an import: {error}")
-                leave = self._delivery.admit(Operation.IMPORT, 1)
+                grant = self._delivery.admit(Operation.IMPORT, 1)
                 self._journal.sending_again(entry)
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -15,7 +15,7 @@ from typing import Any
 from order_sync.database.entries import Entry, Operation
 from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
-from order_sync.monday.budget import Leave
+from order_sync.monday.budget import Grant
 from order_sync.monday.client import BUDGET, BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
 from order_sync.monday.transport import Reply
@@ -95,23 +95,23 @@ class Delivery:
 
     def admit(
         self, operation: str, rows: int, *, whole: bool = False, stopped: Callable[[], bool] = lambda: False
-    ) -> Leave:
+    ) -> Grant:
         """Waits until some of the rows, or all of them, are within the account's budget; no rows if it is stopped."""
-        told = False
-        while not (leave := self._client.pacer.admit(operation, rows, whole=whole)).rows:
+        asked = False
+        while not (grant := self._client.pacer.admit(operation, rows, whole=whole)).rows:
             if stopped():
-                return leave
-            if not told and self._client.pacer.is_vague:
-                told = True
+                return grant
+            if not asked and self._client.pacer.is_vague:
+                asked = True
                 self._client.ask_budget()
                 continue
             # In slices: an answer to another writer, or another run, may bring news.
-            self._client.wait(min(leave.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=leave.wait_seconds)
+            self._client.wait(min(grant.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=grant.wait_seconds)
             self._journal.renew()
-        return leave
+        return grant
 
-    def deliver(self, entry: Entry, leave: Leave | None = None, *, doubted_since: float | None = None) -> Outcome:
-        """Sends an entry until its outcome is known: with `leave` for the first time, else an earlier run may have.
+    def deliver(self, entry: Entry, grant: Grant | None = None, *, doubted_since: float | None = None) -> Outcome:
+        """Sends an entry until its outcome is known: with a `grant` for the first time, else an earlier run may have.
 
         Raises Rejected if the whole request is refused, Locked if another of our writers is in the way, Spent if only
         a new key can go on, Fatal, and Transient once the attempts are used up: the entry then stays open, in doubt,
@@ -121,10 +121,10 @@ class Delivery:
             with attempt:
                 if doubted_since is not None and (outcome := self._look_twice(entry, doubted_since)):
                     return outcome
-                if leave is None:
-                    leave = self.admit(entry.operation, len(entry.keys), whole=True)
+                if grant is None:
+                    grant = self.admit(entry.operation, len(entry.keys), whole=True)
                     self._journal.sending_again(entry)
-                paid, leave = leave, None
+                paid, grant = grant, None
                 try:
                     outcome = self._send(entry, paid)
                 except Transient as error:
@@ -173,13 +173,13 @@ class Delivery:
         """The entry's rows that are on the board, or those `among` them: monday's id by key."""
         return made_by(entry, self._client, self._journal.board_id, self._mapping, among)
 
-    def _send(self, entry: Entry, leave: Leave) -> Outcome:
+    def _send(self, entry: Entry, grant: Grant) -> Outcome:
         reply = self._client.mutate(
             entry.body,
             idempotency_key=entry.idempotency_key,
             operation=entry.operation,
             rows=len(entry.keys),
-            leave=leave,
+            grant=grant,
         )
         return read_outcome(entry, reply)
 

@@ -149,7 +149,7 @@ class _Time(Clock):
 
 
 class _Run:
-    """A run that sends nothing: it asks the pacer for leave, and answers itself as monday would."""
+    """A run that sends nothing: it asks the pacer for grant, and answers itself as monday would."""
 
     def __init__(self, pace: Pace) -> None:
         self.clock = _Time()
@@ -179,19 +179,19 @@ class _Run:
     def _send(self, operation: str, most: int, writers: int) -> int:
         """One request, and its waiting before; returns how many rows it held."""
         told = False
-        while not (leave := self._pacer.admit(operation, most)).rows:
+        while not (grant := self._pacer.admit(operation, most)).rows:
             if self._pacer.is_vague and not told:
                 self.read(1)  # the live run asks how much is left, as it was told late
                 told = True
-            self.clock.sleep(max(leave.wait_seconds, 0.1))
-        cost = leave.rows * FIRST_COST
-        seconds = leave.rows * FIRST_ROW_SECONDS
+            self.clock.sleep(max(grant.wait_seconds, 0.1))
+        cost = grant.rows * FIRST_COST
+        seconds = grant.rows * FIRST_ROW_SECONDS
         answer = self._answer(cost)
         self.clock.sleep(seconds / max(1, writers))
-        self._pacer.learn(answer, operation=operation, rows=leave.rows, seconds=seconds, leave=leave)
+        self._pacer.learn(answer, operation=operation, rows=grant.rows, seconds=seconds, grant=grant)
         self.writes += 1
         self.complexity += cost
-        return leave.rows
+        return grant.rows
 
     def _answer(self, cost: float) -> Reply:
         """What monday says of its minute, which began with the first call after the last one had ended."""

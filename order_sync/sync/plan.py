@@ -224,7 +224,7 @@ class Plan:
         yield " ]\n}\n"
 
 
-def told(rows: Sequence[PlannedRow]) -> list[Row]:
+def table_rows(rows: Sequence[PlannedRow]) -> list[Row]:
     """Rows as a table for people."""
     return [
         {
@@ -234,7 +234,7 @@ def told(rows: Sequence[PlannedRow]) -> list[Row]:
             "group": row.group,
             "happens": row.happens.value,
             "why": row.reason or row.held_back,
-            "changes": told_changes(row),
+            "changes": changes_text(row),
             "sent": row.values,
             "record_uuid": row.record_uuid,
         }
@@ -242,7 +242,7 @@ def told(rows: Sequence[PlannedRow]) -> list[Row]:
     ]
 
 
-def told_changes(row: PlannedRow) -> str:
+def changes_text(row: PlannedRow) -> str:
     return "; ".join(f"{c.table}.{c.column} {_shown(c.before)} -> {_shown(c.after)}" for c in row.changes)
 
 

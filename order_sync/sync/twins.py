@@ -165,17 +165,17 @@ class Twins:
 
     def _send(self, body: str, items: list[str]) -> dict[str, str]:
         """Returns the items that monday did not archive, with the reason."""
-        leave = self._delivery.admit(ARCHIVE, len(items), whole=True)
+        grant = self._delivery.admit(ARCHIVE, len(items), whole=True)
         self._journal.renew()
         key = str(uuid.uuid4())
-        reply = self._client.mutate(body, idempotency_key=key, operation=ARCHIVE, rows=len(items), leave=leave)
+        reply = self._client.mutate(body, idempotency_key=key, operation=ARCHIVE, rows=len(items), grant=grant)
         data = reply.data or {}
         errors = parse_errors(reply)
         if errors and not any(data.get(operations.alias(number)) for number in range(len(items))):
             raise classify(errors[0], reply)
-        told = {error.alias: error.message for error in errors}
+        messages = {error.alias: error.message for error in errors}
         aliases = {operations.alias(number): item for number, item in enumerate(items)}
-        return {item: told.get(alias, "no reason given") for alias, item in aliases.items() if not data.get(alias)}
+        return {item: messages.get(alias, "no reason given") for alias, item in aliases.items() if not data.get(alias)}
 
     def _tell(self, operation: Operation, twins: Iterable[_Twin], archived: Collection[str], found: Found) -> None:
         keys = {str(twin.row["id"]): twin.key for twin in twins}

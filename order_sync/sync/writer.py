@@ -21,7 +21,7 @@ from graphql import DocumentNode
 from order_sync.database.entries import Entry, Operation
 from order_sync.database.journal import Journal
 from order_sync.monday import operations
-from order_sync.monday.budget import Leave
+from order_sync.monday.budget import Grant
 from order_sync.monday.client import MondayClient
 from order_sync.monday.errors import LOCK_WAIT, may_differ
 from order_sync.monday.labels import Labels
@@ -188,10 +188,10 @@ class BoardWriter:
         operation = plan.operation
         while batch := rows.take(writer, self._client.pacer.batch_size(operation)):
             self._client.beat()
-            leave = self.delivery.admit(operation, len(batch), stopped=lambda: rows.stopped)
+            grant = self.delivery.admit(operation, len(batch), stopped=lambda: rows.stopped)
             if rows.stopped:
                 return
-            fitting, body = _fit(operation, batch[: leave.rows], plan.shared)
+            fitting, body = _fit(operation, batch[: grant.rows], plan.shared)
             rows.put_back(batch[len(fitting) :])
             batch = fitting
             entry = Entry(
@@ -201,7 +201,7 @@ class BoardWriter:
                 body=body,
             )
             self._journal.open(entry)
-            outcome, answered = self._attempt(entry, leave, batch, rows)
+            outcome, answered = self._attempt(entry, grant, batch, rows)
             if outcome is None:
                 continue
             batch = self._settled(batch, entry, outcome, plan, rows)
@@ -211,10 +211,10 @@ class BoardWriter:
             rows.done(batch, outcome, answered=answered)
             self._report(operation, rows)
 
-    def _attempt(self, entry: Entry, leave: Leave, batch: list[NewRow], rows: Batches) -> tuple[Outcome | None, bool]:
+    def _attempt(self, entry: Entry, grant: Grant, batch: list[NewRow], rows: Batches) -> tuple[Outcome | None, bool]:
         """What became of a request, and whether monday answered; no outcome where its rows wait anew."""
         try:
-            return self.delivery.deliver(entry, leave), True
+            return self.delivery.deliver(entry, grant), True
         except Rejected as error:
             if len(batch) > 1:
                 self._journal.close(entry)
@@ -223,7 +223,7 @@ class BoardWriter:
             return Outcome(rejected={batch[0].key: error}), True
         except Locked:
             self._journal.close(entry)
-            rows.give_back(batch)
+            rows.requeue(batch)
             self._client.wait(LOCK_WAIT)
             return None, True
         except Spent:

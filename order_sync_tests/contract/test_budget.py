@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from order_sync.monday.budget import UNKNOWN_QUOTA, Told
+from order_sync.monday.budget import UNKNOWN_QUOTA, Reported
 from order_sync.sync.account_budget import AccountBudget
 from order_sync_tests.contract.site import Site, set_clock
 
@@ -23,7 +23,7 @@ def budget(site: Site, account: str = "a" * 32, *, clock_speed: float = 1.0) -> 
 
 def test_what_is_not_shared_leaves_the_database_alone(site: Site) -> None:
     alone = AccountBudget(site.database, site.tables, account="a" * 32)
-    alone.settle(alone.reserve(30_000, 300, QUOTA), 9_000_000, Told(left=1_000_000, ends_in=60))
+    alone.settle(alone.reserve(30_000, 300, QUOTA), 9_000_000, Reported(left=1_000_000, ends_in=60))
     assert alone.left(QUOTA) == 1_000_000
     assert budget(site).reserve(30_000, 300, QUOTA).rows == 300
 
@@ -40,8 +40,8 @@ def test_two_runs_share_what_is_left(site: Site) -> None:
 
 def test_what_monday_tells_one_run_all_know(site: Site) -> None:
     first, second = budget(site), budget(site)
-    leave = first.reserve(30_000, 10, QUOTA)
-    first.settle(leave, 100_000, Told(left=60_000, ends_in=30))
+    grant = first.reserve(30_000, 10, QUOTA)
+    first.settle(grant, 100_000, Reported(left=60_000, ends_in=30))
     refused = second.reserve(30_000, 3, QUOTA, whole=True)
     assert refused.rows == 0
     assert 25 < refused.wait_seconds <= 30
@@ -60,8 +60,8 @@ def test_small_requests_share_points_taken_ahead(site: Site) -> None:
 
 def test_what_was_taken_ahead_is_given_back_at_the_end(site: Site) -> None:
     first, second = budget(site), budget(site)
-    leave = first.reserve(30_000, 1, QUOTA)
-    first.settle(leave, 30_000, Told(left=QUOTA - 30_000, ends_in=60))
+    grant = first.reserve(30_000, 1, QUOTA)
+    first.settle(grant, 30_000, Reported(left=QUOTA - 30_000, ends_in=60))
     first.close()
     assert second.reserve(30_000, 333, QUOTA).rows == 332
 
@@ -74,7 +74,7 @@ def test_before_monday_has_told_a_quota_there_is_no_end_to_it(site: Site) -> Non
 
 def test_a_clock_set_back_costs_one_minute_of_the_account(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     first = budget(site)
-    first.settle(first.reserve(30_000, 333, QUOTA), 9_990_000, Told(left=10_000, ends_in=60))
+    first.settle(first.reserve(30_000, 333, QUOTA), 9_990_000, Reported(left=10_000, ends_in=60))
     set_clock(monkeypatch, timedelta(hours=-1))
     assert budget(site).reserve(30_000, 1, QUOTA).wait_seconds <= 120
     # And from then on it passes.
@@ -83,7 +83,7 @@ def test_a_clock_set_back_costs_one_minute_of_the_account(site: Site, monkeypatc
 
 def test_the_window_ends_by_the_databases_clock(site: Site) -> None:
     first = budget(site)
-    first.settle(first.reserve(30_000, 333, QUOTA), 9_990_000, Told(left=10_000, ends_in=60))
+    first.settle(first.reserve(30_000, 333, QUOTA), 9_990_000, Reported(left=10_000, ends_in=60))
     row = site.row(site.tables.budgets)
     assert 55 < (row["ends_at"] - site.now()).total_seconds() <= 60
     site.change(site.tables.budgets, {"ends_at": site.now()}, account="a" * 32)

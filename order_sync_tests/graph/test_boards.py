@@ -246,7 +246,7 @@ def test_an_order_that_no_rule_fits_is_rejected_where_there_is_no_other_board(st
 def test_a_rule_for_a_board_that_nobody_sees_stops_before_anything_is_claimed(stage: Stage) -> None:
     stage.add_orders(3)
     stage = with_rules(stage, RULES.replace(str(SAMPLES), "4711"))
-    with pytest.raises(ConfigurationError, match=r"no board 4711 .* rules for boards"):
+    with pytest.raises(ConfigurationError, match=r"cannot see board 4711.* board rules"):
         stage.sync()
     assert {row["sync_state"] for row in stage.inserts(stage.tables.header_queue)} == {"NEW"}
 

@@ -167,7 +167,7 @@ def test_a_value_that_is_none_of_its_type_is_rejected_by_plan_and_run(typed: Sta
     assert summary.orders_synced == 0
     reasons = [row.reason or "" for row in plan.rejected]
     for column, (value, reason) in REFUSED.items():
-        [told] = [each for each in reasons if each.startswith(f"column '{column}' (V {column}) cannot take")]
+        [told] = [each for each in reasons if each.startswith(f"column '{column}' (V {column}) does not accept")]
         assert value[:60] in told
         assert reason in told
 

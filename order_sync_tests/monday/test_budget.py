@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_sync.monday.budget import NOTHING, Budget, Leave, Told, Window, account_name, reserve, settle
+from order_sync.monday.budget import NOTHING, Budget, Grant, Reported, Window, account_name, reserve, settle
 
 QUOTA = 10_000.0
 
@@ -44,7 +44,7 @@ def test_what_is_dearer_than_the_quota_goes_alone() -> None:
 def test_a_window_that_has_ended_is_whole_again() -> None:
     time = Time()
     budget = Budget(time)
-    budget.settle(budget.reserve(30, 333, QUOTA), 9_990, Told(left=10, ends_in=60))
+    budget.settle(budget.reserve(30, 333, QUOTA), 9_990, Reported(left=10, ends_in=60))
     time.now += 59.9
     assert budget.reserve(30, 1, QUOTA).rows == 0
     time.now += 0.1
@@ -53,8 +53,8 @@ def test_a_window_that_has_ended_is_whole_again() -> None:
 
 def test_what_was_reserved_in_vain_comes_back_with_the_answer() -> None:
     budget = Budget(Time())
-    leave = budget.reserve(30, 100, QUOTA)
-    budget.settle(leave, 1_000, None)
+    grant = budget.reserve(30, 100, QUOTA)
+    budget.settle(grant, 1_000, None)
     assert budget.left(QUOTA) == 9_000
 
 
@@ -64,16 +64,16 @@ def test_an_answer_that_tells_of_long_ago_does_not_hide_what_was_reserved_since(
     slow = budget.reserve(30, 100, QUOTA)
     quick = budget.reserve(30, 50, QUOTA)
     time.now += 5
-    budget.settle(quick, 1_500, Told(left=5_500, ends_in=55, sent_ago=5))
+    budget.settle(quick, 1_500, Reported(left=5_500, ends_in=55, sent_ago=5))
     time.now += 10
-    budget.settle(slow, 3_000, Told(left=7_000, ends_in=60, sent_ago=15))
+    budget.settle(slow, 3_000, Reported(left=7_000, ends_in=60, sent_ago=15))
     assert budget.left(QUOTA) == 5_500
 
 
 def test_another_program_with_the_same_token_is_seen() -> None:
     budget = Budget(Time())
-    leave = budget.reserve(30, 100, QUOTA)
-    budget.settle(leave, 3_000, Told(left=100, ends_in=30))
+    grant = budget.reserve(30, 100, QUOTA)
+    budget.settle(grant, 3_000, Reported(left=100, ends_in=30))
     assert budget.reserve(30, 100, QUOTA).rows == 3
 
 
@@ -83,7 +83,7 @@ def test_an_answer_to_the_window_before_says_nothing_of_this_one() -> None:
     late = budget.reserve(30, 333, QUOTA)
     time.now += 121
     budget.reserve(30, 100, QUOTA)
-    budget.settle(late, 9_990, Told(left=10, ends_in=60, sent_ago=121))
+    budget.settle(late, 9_990, Reported(left=10, ends_in=60, sent_ago=121))
     assert budget.left(QUOTA) == 7_000
 
 
@@ -91,17 +91,17 @@ def test_answers_that_overtake_one_another_do_not_add_up_to_too_much() -> None:
     """Reserved first, admitted last: the other's answer knows nothing of it."""
     budget = Budget(Time())
     first, second = budget.reserve(30, 100, QUOTA), budget.reserve(30, 100, QUOTA)
-    budget.settle(second, 3_000, Told(left=7_000, ends_in=60))
+    budget.settle(second, 3_000, Reported(left=7_000, ends_in=60))
     assert budget.left(QUOTA) == 4_000
-    budget.settle(first, 3_000, Told(left=4_000, ends_in=60))
+    budget.settle(first, 3_000, Reported(left=4_000, ends_in=60))
     assert budget.left(QUOTA) == 4_000
 
 
 def test_costs_that_were_guessed_too_high_are_given_back_once() -> None:
     budget = Budget(Time())
     first, second = budget.reserve(30, 100, QUOTA), budget.reserve(30, 100, QUOTA)
-    budget.settle(first, 1_000, Told(left=9_000, ends_in=60))
-    budget.settle(second, 1_000, Told(left=8_000, ends_in=60))
+    budget.settle(first, 1_000, Reported(left=9_000, ends_in=60))
+    budget.settle(second, 1_000, Reported(left=8_000, ends_in=60))
     assert budget.left(QUOTA) == 8_000
 
 
@@ -109,28 +109,28 @@ def test_what_monday_never_saw_comes_back() -> None:
     budget = Budget(Time())
     lost = budget.reserve(30, 100, QUOTA)
     budget.settle(lost, lost.points, None)
-    leave = budget.reserve(30, 10, QUOTA)
-    budget.settle(leave, 300, Told(left=9_700, ends_in=60))
+    grant = budget.reserve(30, 10, QUOTA)
+    budget.settle(grant, 300, Reported(left=9_700, ends_in=60))
     assert budget.left(QUOTA) == 9_700
 
 
 def test_the_shortest_end_that_was_told_is_the_right_one() -> None:
     """monday may count from the beginning of a slow request: its window then ends before its answer says."""
     window = Window(left=7_000, ends_in=40, in_flight=3_000, taken=3_000)
-    leave = Leave(rows=100, points=3_000, taken=3_000)
-    after = settle(window, leave, 3_000, Told(left=7_000, ends_in=55, sent_ago=20))
+    grant = Grant(rows=100, points=3_000, taken=3_000)
+    after = settle(window, grant, 3_000, Reported(left=7_000, ends_in=55, sent_ago=20))
     assert after == Window(left=7_000, ends_in=40, taken=3_000)
 
 
 def test_monday_may_have_begun_a_new_window_earlier_than_we_knew() -> None:
     window = Window(left=10, ends_in=30, in_flight=30, taken=3_000)
-    leave = Leave(rows=1, points=30, taken=3_000)
-    assert settle(window, leave, 30, Told(left=9_970, ends_in=59)) == Window(left=9_970, ends_in=59, taken=3_000)
+    grant = Grant(rows=1, points=30, taken=3_000)
+    assert settle(window, grant, 30, Reported(left=9_970, ends_in=59)) == Window(left=9_970, ends_in=59, taken=3_000)
 
 
 def test_an_answer_to_a_query_gives_nothing_back_that_is_in_flight() -> None:
     window = Window(left=100, ends_in=30, in_flight=3_000, taken=3_000)
-    assert settle(window, NOTHING, 0, Told(left=3_100, ends_in=30)) == window
+    assert settle(window, NOTHING, 0, Reported(left=3_100, ends_in=30)) == window
 
 
 @given(
@@ -140,19 +140,19 @@ def test_an_answer_to_a_query_gives_nothing_back_that_is_in_flight() -> None:
 )
 def test_in_no_window_more_is_granted_than_there_is(acts: list[tuple[str, int, float]]) -> None:
     window: Window | None = None
-    out: list[Leave] = []
+    out: list[Grant] = []
     spent = 0.0
     for act, rows, seconds in acts:
         if act == "wait" and window:
             window = replace(window, ends_in=window.ends_in - seconds)
         elif act == "reserve":
             spent = spent if window and window.ends_in > 0 else 0.0
-            window, leave = reserve(window, 30, rows, QUOTA)
-            spent += leave.points
-            out += [leave] if leave.rows else []
+            window, grant = reserve(window, 30, rows, QUOTA)
+            spent += grant.points
+            out += [grant] if grant.rows else []
         elif act == "settle" and out:
-            leave = out.pop(0)
-            window = settle(window, leave, leave.points, None)
+            grant = out.pop(0)
+            window = settle(window, grant, grant.points, None)
         assert spent <= QUOTA
 
 
