@@ -164,7 +164,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             "calls": cost.calls,
             "complexity": cost.complexity,
             "seconds": cost.seconds,
-            "share of a day's calls": table([{"plan": s.plan, "share": f"{s.share:.1%}"} for s in cost.shares]),
+            "share of the daily calls": table([{"plan": s.plan, "share": f"{s.share:.1%}"} for s in cost.shares]),
             "calls of this dry run": plan.calls_made,
             "note": " ".join(plan.notes) or "none",
             **self._file_of(plan),

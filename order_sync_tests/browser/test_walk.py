@@ -158,7 +158,7 @@ def test_a_failed_run_goes_on_from_its_failure(ui: Ui, window: Any) -> None:
     relaunched = shown_run(window)
     wait_for_status(window, "Success")
     filter_log(window, "took over")
-    window.get_by_text(f"took over {len(held)} rows of run {failed.run_id}").wait_for()
+    window.get_by_text(f"took over {len(held)} rows from run {failed.run_id}").wait_for()
     run = ended(stage, relaunched)
     assert run.parent_run_id == failed.run_id
     after = stage.emulator.stats()
