@@ -68,7 +68,7 @@ class BoardLease:
 
     @in_transaction
     def _try_board(self, connection: sa.Connection, reported: Mapping[str, str] = NOTHING) -> str | None:
-        """None if the board is ours now, else the run that holds it. `told` is what monday says of the board."""
+        """None if this run now holds the board, else the run that holds it. `reported`: its name and URL."""
         boards = self._tables.boards
         mine = boards.c.board_id == self.board_id
         now = self._database.now(connection)

@@ -36,7 +36,7 @@ from order_sync.orders.states import Action, State
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that stands in the way (`blocks`) or may surprise, and the statement that corrects it."""
+    """A problem that blocks a sync (`blocks`) or a recommendation, and the statement that corrects it."""
 
     table: str
     problem: str
@@ -126,7 +126,7 @@ def _create(database: WritableDatabase, tables: Tables) -> list[str]:
 
 
 def _version_findings(database: Database, tables: Tables) -> list[Finding]:
-    """What is wrong with the version of our tables; with the statements of the upgrade, if there is one."""
+    """Problems with the version of order_sync's own tables, with the statements of the upgrade, if there is one."""
     table = tables.schema_versions
     if not (problem := mismatch(database, tables, version_of(database, tables))):
         return []

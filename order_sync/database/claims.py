@@ -69,12 +69,12 @@ class OrderQueue(QueueReader):
             .where(*these)
             .values(sync_state=State.PENDING, sync_run_id=run_id, sync_attempted_at=now, sync_error_message=sa.null())
         )
-        # Each is somebody's now, this run's or another's.
+        # Each row is now held, by this run or another.
         not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
         expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
 
     def _settle(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> set[str]:
-        """Releases the orders of these rows that another run has rows of, too; see holders.py. Returns what is held."""
+        """Releases the orders of these rows that another run also holds; see holders.py. Returns the held rows."""
 
         def look() -> tuple[dict[str, set[str]], set[str]]:
             return self._others(table, run_id, keys, over), self._held(table, run_id)
@@ -102,7 +102,7 @@ class OrderQueue(QueueReader):
 
     @in_transaction
     def _release_orders(self, connection: sa.Connection, run_id: str, records: list[str]) -> None:
-        """Everything that the run holds of these orders is nobody's any more."""
+        """Releases all rows of these orders that the run holds."""
         h, line = self.tables.header_queue, self.tables.line_queue
         for table, state in ((line, State.PENDING), (h, State.NEW)):
             mine = (table.c.record_uuid.in_(records), *self._of_run(table, run_id))
@@ -145,7 +145,7 @@ class OrderQueue(QueueReader):
         return int(held), late
 
     def take_over(self, run_id: str, from_run_id: str, over: Collection[str] = ()) -> int:
-        """Makes the rows of a run that is over the rows of this run; returns how many rows it took.
+        """Takes over the rows of a finished run; returns their number.
 
         Stopped half way, each row is one run's or the other's, and the next run may take up both. That run may have
         ended before it looked for others, so this one looks.

@@ -27,7 +27,7 @@ COMPARABLE = TEXT - {"ntext", "text"}  # nothing can be compared with the other 
 SHORTEST_MESSAGE = 500  # characters; less would lose the reason for a rejection
 CODE_PAGE = frozenset({"varchar", "char", "text"})
 
-# What becomes of a row without a value, and whether that stands in a sync's way.
+# What happens to a row without a value, and whether that blocks a sync.
 WITHOUT = {
     "delta_uuid": ("no run can claim a row without it", True),
     "record_uuid": ("a row without it belongs to no order and cannot be synced", False),
@@ -48,7 +48,7 @@ class _Wrong:
 
 @dataclass(frozen=True, kw_only=True)
 class Misfit:
-    """What is wrong with a column, and the change that corrects it, where one does."""
+    """A problem of a column, and the change that corrects it, if there is one."""
 
     problem: str
     blocks: bool

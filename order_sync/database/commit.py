@@ -1,4 +1,4 @@
-"""The last step: what is on the board becomes SYNCED in the queue tables and the main tables together.
+"""The last step: orders on the board become SYNCED in the queue tables and the main tables together.
 
 In: a run id. Out: which record_uuids were committed and which were held back, and why.
 A record_uuid is in exactly one transaction, whole; a main table is never ahead of its queue table.

@@ -100,7 +100,7 @@ def has_no_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def has_no_key(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """The row cannot be told from others, or found on a board: its delta_uuid or line_uuid is no uuid."""
+    """The row has no unique key: its delta_uuid or line_uuid is not a uuid."""
     return sa.or_(*(no_uuid(table.c[name]) for name in ("delta_uuid", "line_uuid") if name in table.c))
 
 

@@ -321,7 +321,7 @@ def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
 
     @event.listens_for(engine, "handle_error")
     def _on_error(context: sa.ExceptionContext) -> None:
-        # A driver may tell what it was asked to connect with.
+        # A driver's error may contain the connection string.
         redaction = Redaction(*secrets)
         redaction.error(context.original_exception)
         redaction.error(context.sqlalchemy_exception)

@@ -39,7 +39,7 @@ from order_sync.database.unreadable import shown
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, Customers, customer_key, text_key
 from order_sync.orders.states import State
 
-# What became of a run's rows of one customer: the numbers of a row of its table.
+# The outcomes of a run's rows of one customer: the columns of its table.
 OUTCOMES = ("items", "subitems", "headers synced", "lines synced", "rejected", "waiting")
 
 ROUNDING = timedelta(minutes=1)  # the most that a site's type for sync_attempted_at may round to

@@ -41,5 +41,5 @@ def merged(rows: Iterable[Row], *, add: Sequence[str], least: str, customers: Cu
 
 
 def _sortable(value: Any) -> str:
-    """Times as text sort as they are; what is empty comes first."""
+    """Times as text sort as they are; empty values come first."""
     return "" if value is None else str(value)

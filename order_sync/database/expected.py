@@ -114,7 +114,7 @@ class SyncedRows:
         return map(_subitem, self._pages(line, line.c.monday_subitem_id, *columns))
 
     def still_synced(self, items: Collection[Expected]) -> list[Expected]:
-        """Those of the items whose newest header is still SYNCED with them: a run may have gone on meanwhile."""
+        """Those of the items whose newest header is still SYNCED with them: a run may have changed it meanwhile."""
         headers = self._headers([item.record_uuid for item in items])
         now = {(key, row["monday_item_id"]) for key, row in headers.items() if row["sync_state"] == State.SYNCED}
         return [item for item in items if (item.key, item.monday_id) in now]

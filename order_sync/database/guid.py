@@ -28,7 +28,7 @@ _COMPARISONS = (operator.eq, operator.ne, operator.lt, operator.le, operator.gt,
 
 
 def canonical(value: Any) -> str:
-    """A uuid as lower-case text with dashes. What is no uuid stays the text that it is."""
+    """A uuid as lower-case text with dashes. Text that is not a uuid is unchanged."""
     text = str(value)
     if _CANONICAL.fullmatch(text):
         return text

@@ -122,7 +122,7 @@ class HeldOrder:
 
     @property
     def needs_a_person(self) -> bool:
-        """No run will take it up before somebody has done something. A rejected row is also reported on its own."""
+        """No run can claim it until somebody fixes the cause. A rejected row is also reported separately."""
         return self.cause is not Cause.HELD_BY_RUN
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What is tidied beside a run's work: old log lines and closed requests, and claims of runs that have ended.
+"""Housekeeping of a run: removes old log entries and closed requests, and releases claims of finished runs.
 
 In: how long to keep what. Out: less of it, in transactions of a thousand rows, as far as one run may go.
 Never fails a run: what did not work is reported and left to the next one, and nothing is tried twice.
@@ -28,7 +28,7 @@ SECONDS = 20.0  # after which no further thousand is begun: a board is held mean
 
 
 def expire(database: WritableDatabase, tables: Tables, age: timedelta) -> int:
-    """Deletes what is older from the log, and closed requests from the journal; returns how many rows."""
+    """Deletes older log entries, and closed requests from the journal; returns the number of rows."""
     log, journal = tables.log, tables.journal
     resolved = [state for state in EntryState if state is not EntryState.OPEN]
     with database.read() as connection:

@@ -86,7 +86,7 @@ class Journal(BoardLease):
         self._expect_entry(connection, entry, state=EntryState.OPEN)
 
     def sending_again(self, entry: Entry) -> None:
-        """The same body is about to leave once more, under the same key."""
+        """Records that the same body is about to be sent again, with the same key."""
         self._set(entry, run_id=self.run_id)
 
     def amend(self, entry: Entry) -> None:
@@ -196,7 +196,7 @@ class Journal(BoardLease):
 
     @in_transaction
     def forget_subitems(self, connection: sa.Connection, removed: Mapping[str, str]) -> None:
-        """Takes subitems that somebody has deleted from lines that wait; `removed` has their ids by delta_uuid."""
+        """Removes deleted subitems from waiting lines; `removed` has their ids by delta_uuid."""
         if not removed:
             return
         line = self._tables.line_queue
@@ -231,7 +231,7 @@ class Journal(BoardLease):
 
     @in_transaction
     def note(self, connection: sa.Connection, operation: Operation, outcome: str, ids: Mapping[str, str]) -> None:
-        """Logs what became of rows, monday's ids by their keys, where nothing else is written."""
+        """Logs an outcome of rows (monday's ids by key) without writing anything else."""
         self._log(connection, self._renew(connection), operation).add(outcome, ids)
 
     def in_doubt(self) -> list[Entry]:

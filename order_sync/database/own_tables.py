@@ -75,7 +75,7 @@ def _boards(metadata: sa.MetaData) -> sa.Table:
 
 
 def _budgets(metadata: sa.MetaData) -> sa.Table:
-    """What is left of an account's complexity, for all runs that use its token; see budget.py."""
+    """The remaining complexity of an account, for all runs that use its token; see budget.py."""
     return sa.Table(
         "ORDER_SYNC_BUDGETS",
         metadata,
@@ -90,7 +90,7 @@ def _budgets(metadata: sa.MetaData) -> sa.Table:
 
 
 def _log(metadata: sa.MetaData) -> sa.Table:
-    """What became of every row, each time that monday was asked or a run decided: `order-sync trace` shows it."""
+    """The history of every row: each answer of monday and each decision of a run, for `order-sync trace`."""
     log = sa.Table(
         "ORDER_SYNC_LOG",
         metadata,

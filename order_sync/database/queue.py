@@ -150,7 +150,7 @@ class QueueReader(QueueCounts):
         return self.database.rows(query)
 
     def run_headers(self, run_id: str, sources: Collection[str] = ()) -> list[Row]:
-        """What became of a run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at.
+        """A run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at.
 
         And the order's columns that are named by `sources`.
         """
@@ -188,7 +188,7 @@ class QueueReader(QueueCounts):
         return found
 
     def run_lines(self, run_id: str) -> list[Row]:
-        """What became of a run's lines.
+        """A run's lines with their outcome.
 
         As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, sync_state, created_at.
         """

@@ -34,7 +34,7 @@ class Requeued:
 
 
 def requeue(database: WritableDatabase, tables: Tables, gone: Mapping[str, Collection[int]]) -> Requeued:
-    """Puts orders back into the queue whose items were deleted: `gone` has the item ids by record_uuid.
+    """Requeues orders whose items were deleted: `gone` has the item ids by record_uuid.
 
     Each order is one transaction and goes back whole. Items of it that are still there keep their place.
     """

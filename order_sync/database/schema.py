@@ -86,7 +86,7 @@ def check_upgradable(database: Database, tables: Tables) -> None:
 
 
 def mismatch(database: Database, tables: Tables, version: int | None) -> str:
-    """What is wrong with the version, and what to do about it; empty if nothing is."""
+    """The problem with the version and the next step; empty if there is none."""
     if version is None or version == CURRENT:
         return ""
     if version > CURRENT:

@@ -76,7 +76,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             raise OrderSyncError("The dry run needs a Dagster instance and a run.")
         self._registry = RunRegistry(Path(self.home), context.instance)
         self._draft = self.drafts.of(context.run.run_id)
-        # A run of which Dagster keeps no record leaves no file either.
+        # A run that Dagster does not record writes no file either.
         if not context.instance.is_ephemeral:
             self._file = Path(self.home) / "dry_runs" / f"{context.run.run_id}.json"
         self.sql_server.check()

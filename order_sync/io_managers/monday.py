@@ -79,7 +79,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         self._run_id = context.run.run_id
         self._registry = RunRegistry(Path(self.home), context.instance)
         try:
-            self._connect()  # before the first step: what is set wrongly stops the run before it claims a row
+            self._connect()  # before the first step: a wrong setting stops the run before it claims a row
         except Exception:
             self.teardown_after_execution(context)
             raise
@@ -145,7 +145,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         )
 
     def _work(self, context: dg.OutputContext, rows: Sequence[Row], step: Step) -> tuple[Outcome, list[Row]]:
-        """The step on one board after the other; what became of all rows, and of those of each board."""
+        """Runs the step on one board after the other; returns the outcome of all rows, and a summary of each board."""
         first = next(iter(self._sites))
         by_board: defaultdict[int, list[Row]] = defaultdict(list)
         for row in rows:
@@ -189,7 +189,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         return total, boards
 
     def _resolve_elsewhere(self, context: dg.OutputContext, by_board: Mapping[int, Sequence[Row]]) -> None:
-        """Resolves what is in doubt on boards where this step has nothing to do.
+        """Resolves requests in doubt on boards where this step has nothing to do.
 
         A rule may have changed since: an order that an earlier run sent to another board must not be sent twice.
         """
@@ -226,7 +226,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         }
 
     def _tell_twins(self) -> dict[str, Any]:
-        """What was created twice although it was looked for first, and what became of it; mostly nothing."""
+        """The number of twins that were archived or kept; usually empty."""
         found, self._twins = self._twins, Found()
         counts = {"twins archived": sum(map(len, found.archived.values())), "twins left": len(found.left)}
         return {name: count for name, count in counts.items() if count}

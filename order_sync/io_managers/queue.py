@@ -1,4 +1,4 @@
-"""The queue IO manager: claims what an asset selects, commits what is complete, reads back what is.
+"""The queue IO manager: claims the rows that an asset selects, commits complete orders, and reads the result back.
 
 In: frames of queue rows that ought to be claimed or SYNCED. Out: the rows that are, from the tables.
 Loading never depends on what a step kept in memory, so a run can be re-executed from any step.
@@ -70,7 +70,7 @@ def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: ColumnMappin
 
 
 def _per_customer(outcomes: list[Row]) -> list[Row]:
-    """What became of a run's rows, by customer. Rows that are neither on the board nor rejected wait."""
+    """The outcomes of a run's rows, by customer. Rows that are neither on the board nor rejected are waiting."""
     counts: dict[str, Row] = {}
     for found in outcomes:
         of = counts.setdefault(found["customer"] or NO_CUSTOMER, dict.fromkeys(OUTCOMES, 0))
@@ -169,7 +169,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         return self._registry.over(holders)
 
     def _take_over(self, run: dg.DagsterRun, log: dg.DagsterLogManager | None) -> None:
-        """Goes on with the rows of the run before, if that one is over.
+        """Takes over the rows of the previous run, if that run has finished.
 
         That is the run that this one re-executes from failure or, for somebody who materializes step by step, the run
         that made the step before. Before the first step: which input a step loads first is Dagster's choice.
@@ -209,7 +209,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
             context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
         queue.claim_headers(self._run_id, delta_uuids, self._ended)
         for run_id in self._ended:
-            # What this run does not want is nobody's any more.
+            # Release the rows that this run does not claim.
             tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
         claimed, untouched = queue.database.together(lambda: (queue.claimed_headers(self._run_id), queue.untouched()))
         self.reports.of(self._run_id).headers_claimed = len(claimed)
@@ -285,7 +285,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "lines synced": _synced(outcomes, "line"),
                 "rejected": len(errors),
                 "held back": len(committed.held),
-                "given back": released,
+                "released": released,
                 "customers": table(customers),
                 "rejected rows": table(errors[:200]),
                 "record_uuids held back": _held(committed.held),

@@ -206,7 +206,7 @@ def find_all_subitems(reader: MondayReader, parents: Iterable[str], column: str)
 
 
 def find_gone(reader: MondayReader, items: Iterable[str]) -> set[str]:
-    """Those of the items that somebody has deleted or archived."""
+    """Those of the items that were deleted or archived."""
     wanted = set(items)
     there = items_by_id(reader, operations.ITEM_STATES, sorted(wanted))
     return wanted - {item_id for item_id, item in there.items() if is_active(item)}
@@ -257,7 +257,7 @@ def problems_of(board: Board, own: Iterable[str], mapped: Iterable[ColumnMap]) -
 
 
 def problem_of(board: Board, column_id: str, kind: str, column: ColumnMap | None = None) -> str | None:
-    """What is wrong with one column of the board for the mapping, None if nothing is."""
+    """How one column of the board differs from the mapping; None if it does not."""
     found = board.columns.get(column_id)
     if found is None:
         meant = did_you_mean(column_id, board.columns)

@@ -80,7 +80,7 @@ class MondayReader:
         return self._repeated(text, variables, operation, grant=lambda: self._admitted(operation))
 
     def ask_budget(self) -> None:
-        """Lets monday tell what is left of its minute, which costs nothing worth counting."""
+        """Asks monday for the points left in its minute, at negligible cost."""
         self._repeated(operations.BUDGET, None, "", grant=lambda: NOTHING)
 
     def _repeated(
@@ -111,7 +111,7 @@ class MondayReader:
         return grant
 
     def retrying(self, attempts: int | None = None) -> Retrying:
-        """Repeats a call that raises Transient, waiting as monday tells, else longer each time."""
+        """Retries a call that raises Transient, waiting as long as monday asks, else longer each time."""
         return Retrying(
             retry=retry_if_exception_type(Transient),
             wait=wait_told,

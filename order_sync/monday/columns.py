@@ -21,7 +21,7 @@ class Column:
     type: str
     labels: Mapping[str, int]  # label -> label id; empty for columns without labels
     subitem_board_id: int | None = None  # of the column of the subitems
-    is_readable: bool = True  # False: monday's settings have a form that nobody knows
+    is_readable: bool = True  # False: monday's settings have an unknown format
 
 
 def read_column(raw: Mapping[str, Any]) -> Column:

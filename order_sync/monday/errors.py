@@ -322,9 +322,9 @@ def _speaks_of(words: list[str], beginnings: tuple[str, ...]) -> bool:
 
 
 def _kind_in_words(error: ApiError, reply: Reply) -> Kind | None:
-    """What a code that nobody knows is about, by its words and those of its message."""
+    """The kind of an unknown code, by its words and those of its message."""
     code = _words(error.code)
-    # What stands in quotes is somebody's own text.
+    # Text in quotes is user data.
     words = code + _words(re.sub(r"'[^']*'|\"[^\"]*\"", "", error.message))
     if reply.status in (200, 401) and re.match(r"not authenticated", error.message, re.IGNORECASE):
         return Kind.IDENTITY

@@ -39,7 +39,7 @@ class LabelSpelling:
 
 
 def choices(label: str, labels: Collection[str]) -> str:
-    """The labels that somebody may have meant, for a message: "nearest: 'SAMPLE' (it has: REPEAT, SAMPLE)"."""
+    """The labels that were probably meant, for a message: "nearest: 'SAMPLE' (it has: REPEAT, SAMPLE)"."""
     if not labels:
         return "it has none"
     by_key = {text_key(known): known for known in sorted(labels, reverse=True)}

@@ -119,7 +119,7 @@ def items_by_id(
 class Listing:
     """Items that come in pages: the query for the first one, and that for all others, which has a $cursor."""
 
-    what: str  # for people: what is listed
+    what: str  # the listed objects, for messages
     first: str
     variables: Mapping[str, Any]
     following: str

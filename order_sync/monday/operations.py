@@ -115,7 +115,7 @@ query ItemPlaces($items: [ID!]) {
   complexity { before query after reset_in_x_seconds }
 }
 """
-# An item with its key, its place, and what is under it.
+# An item with its key, its place and its subitems.
 _PLACED = """
       id state group { id }
       column_values(ids: $ids) { id text }
@@ -150,7 +150,7 @@ query Subitems($items: [ID!], $ids: [String!]) {
 """
 ME = f"query Me {{ me {{ id }} {COMPLEXITY} }}"
 _TOUCHED = "id state creator_id created_at updated_at updates(limit: 1) { id }"
-# Whether anybody has touched an item, and what is under it.
+# The data that shows whether an item was changed, and its subitems.
 TWINS = f"""
 query Twins($items: [ID!], $ids: [String!], $own: [String!]) {{
   items(ids: $items, limit: 100) {{

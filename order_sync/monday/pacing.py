@@ -67,7 +67,7 @@ def parse_quotas(header: str) -> dict[str, int]:
 
 
 class Pacer:
-    """How fast one client may go, as the latest replies tell it. Safe to use from several threads."""
+    """The pace of one client, by the latest replies. Thread-safe."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Pacer:
         return self._told_late > VAGUE_SECONDS
 
     def seconds(self, operation: str, rows: int) -> float:
-        """How long so many rows take one writer: what requests take, or the budget where that is longer."""
+        """The time that this many rows take one writer: that of the requests, or of the budget if it is longer."""
         requests = rows * self._row_seconds.get(operation, FIRST_ROW_SECONDS)
         points = rows * self.cost(operation) - self._budget.left(self._quota)
         return max(requests, points / self._quota * WINDOW_SECONDS)
@@ -151,7 +151,7 @@ class Pacer:
         reported, cost = None, 0.0
         if complexity := limits.get("complexityMinute"):
             reported = Reported(left=complexity.left, ends_in=_ends_in(complexity.reset_seconds), sent_ago=seconds)
-        # A replayed answer tells of an earlier request: only its headers are of now.
+        # A replayed answer describes an earlier request: only its headers are current.
         if not reply.replayed:
             body, cost = _complexity(reply), spent(reply)
             left = shapes.number(body.get("after"))

@@ -98,7 +98,7 @@ def with_ids(
 
 
 def places(reader: MondayReader, ids: Iterable[int]) -> dict[int, Place]:
-    """The same of items and subitems, without what is in them or under them."""
+    """The same for items and subitems, without their contents."""
     return _places(items_by_id(reader, operations.ITEM_PLACES, (str(each) for each in ids), parts=("board",)))
 
 

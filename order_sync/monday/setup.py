@@ -27,7 +27,7 @@ KEY_TITLES = {"record_uuid": "Order key", "line_uuid": "Line key"}
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnReport:
-    """One mapped column: what the mapping wants, what the board has, and what is wrong, if anything."""
+    """One mapped column: its type in the mapping and on the board, and the problem, if any."""
 
     board: str
     column: str

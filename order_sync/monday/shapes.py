@@ -14,7 +14,7 @@ from typing import Any
 from graphql import FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode, parse
 
 LONGEST_WAIT = 900.0  # seconds; only the daily quota lasts longer, and that is not waited for
-LARGEST_NUMBER = 1e12  # of points or calls: what is above is nonsense, and too much for a column of the database
+LARGEST_NUMBER = 1e12  # of points or calls: larger values are invalid, and too large for a database column
 TEXT_LENGTH = 1_000  # characters of a message that are shown
 LARGEST_ID = 2**63 - 1  # as the database keeps it
 
@@ -37,7 +37,7 @@ def seconds(value: Any) -> float | None:
 
 
 def wait(asked: float) -> float:
-    """How long to sleep where somebody asks for so many seconds."""
+    """The time to sleep for a requested number of seconds."""
     return min(asked, LONGEST_WAIT) if asked > 0 else 0.0
 
 

@@ -34,7 +34,7 @@ ADDRESS_ADVICE = (
     "http://127.0.0.1:8765/v2 for the local monday."
 )
 
-# It would log every URL, and that of a file is leave to read or write it.
+# httpx would log every URL, and the URL of a file grants access to it.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
@@ -67,7 +67,7 @@ class Reply:
 
     @property
     def replayed(self) -> bool:
-        """monday kept this answer for its idempotency key: it tells of an earlier request."""
+        """monday kept this answer for its idempotency key: it describes an earlier request."""
         return self.headers.get("idempotency-replayed", "").lower() == "true"
 
     @property
@@ -160,12 +160,12 @@ class MondayTransport(HTTPXTransport):
         return self._file("GET", url).content.decode("utf-8", errors="replace")
 
     def _file(self, method: str, url: str, **more: Any) -> httpx.Response:
-        """A file's URL is leave in itself: a token must not go with it, and monday's storage would refuse it."""
+        """The URL of a file grants access by itself: no token must be sent with it, and storage would refuse it."""
         try:
             response = httpx.request(method, url, timeout=self._timeout, trust_env=is_elsewhere(url), **more)
             response.raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # Never the URL: whoever reads it could use it.
+            # Never the URL: anyone who reads it could use it.
             status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
             what = f"HTTP {status}" if status else type(error).__name__
             # Without a connection nothing has left, and with no address there is none.

@@ -1,4 +1,4 @@
-"""What is spent of the account: calls, complexity, and seconds waited.
+"""The usage of the account: calls, complexity, and seconds waited.
 
 In: one note for each request that leaves, from the transport. Out: sums. A call is one GraphQL request to monday's API,
 successful or not. Files of a bulk import are none; no other place counts calls.

@@ -49,7 +49,7 @@ class RunRegistry:
         return (run is not None and run.is_finished) or self._is_dead(run_id)
 
     def report_dead(self) -> None:
-        """Tells Dagster of runs that ended with their process: it takes them to be going on, and waits for them."""
+        """Reports dead runs to Dagster, which would otherwise consider them active and wait for them."""
         if not self._dead_and_going():
             return
         sleep(GRACE_SECONDS)
@@ -62,7 +62,7 @@ class RunRegistry:
         return [run for run in runs if run is not None and not run.is_finished and self._is_dead(run.run_id)]
 
     def _is_dead(self, run_id: str) -> bool:
-        """The run's lock is there and nobody holds it."""
+        """The run's lock file exists and no process holds it."""
         path = self._path(run_id)
         if not path.exists():
             return False

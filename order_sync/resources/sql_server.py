@@ -75,7 +75,7 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
         return QueueReader(self.database, self.tables, lease_seconds=self.lease_seconds)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Whoever read leaves no connection open: SQLite would write its file when the last one is closed."""
+        """Closes the connections of a reader: SQLite would write its file when the last one is closed."""
         if "database" in self.__dict__:
             self.database.dispose()
 
@@ -150,7 +150,7 @@ class SqlServerResource(ReadOnlySqlServerResource):
         return AccountBudget(self.database, self.tables, account=account, clock_speed=clock_speed)
 
     def expire_log(self) -> int:
-        """Removes what is older than `log_days` from the log and the journal; returns how many rows."""
+        """Removes rows older than `log_days` from the log and the journal; returns their number."""
         return expire(self.database, self.tables, timedelta(days=self.log_days)) if self.log_days else 0
 
     def commit(self, run_id: str) -> Readiness:

@@ -178,7 +178,7 @@ def _settled(window: Window | None, answers: Sequence[Answer], now: float) -> Wi
 
 
 def _taken_ahead(window: Window, points: float, quota: float) -> tuple[Window, Grant]:
-    """The window without so many points, or what it has of them, and leave for them; none of an unknown quota."""
+    """The window without `points` (or all it has), and a grant for them; none if the quota is unknown."""
     points = float(int(min(points, window.left)))
     if points <= 0 or quota >= UNKNOWN_QUOTA:
         return window, NOTHING

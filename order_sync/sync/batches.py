@@ -55,12 +55,12 @@ class Batches:
             return [self._waiting.popleft() for _ in range(size)]
 
     def put_back(self, rows: Sequence[NewRow]) -> None:
-        """Rows that did not fit into the request."""
+        """Returns rows that did not fit into the request to the queue."""
         with self._changed:
             self._waiting.extendleft(reversed(rows))
 
     def requeue(self, batch: Sequence[NewRow]) -> None:
-        """A batch that was not executed."""
+        """Returns a batch that was not executed to the queue."""
         with self._changed:
             self._waiting.extendleft(reversed(batch))
             self._batch_is_back()
@@ -79,7 +79,7 @@ class Batches:
             return self._failures <= MOST_FAILURES
 
     def done(self, batch: Sequence[NewRow], outcome: Outcome, *, answered: bool) -> None:
-        """Takes in what became of a batch; what has no result yet waits again, up to a number of attempts."""
+        """Records the outcome of a batch; rows without a result wait again, up to a number of attempts."""
         with self._changed:
             if answered:
                 self._failures = 0

@@ -1,4 +1,4 @@
-"""One board's share of a step: what an asset wants there and the board lacks is created, and what is there is adopted.
+"""One board's share of a step: creates the desired rows that the board lacks, and adopts those that it has.
 
 In: desired groups, items or subitems of one board, held by the run. Out: ids in the queue rows, and an `Outcome`.
 What people did on the board meanwhile is put right first (monday/changes.py); every create goes through the journal.
@@ -141,7 +141,7 @@ class BoardWork:
     def _decide_items(
         self, rows: Sequence[Row], versions: Mapping[str, Mapping[str, int | None]], board: Board
     ) -> list[Decision]:
-        """What becomes of the orders, once the tables know what is gone from the board and what is there."""
+        """Decides on the orders, after recording in the tables what was deleted on the board and what exists there."""
         known = {row["record_uuid"]: item for row in rows if (item := item_of(versions[row["record_uuid"]]))}
         asked = {row["record_uuid"]: row["delta_uuid"] for row in askable(rows)}
         found = self._facts.items({record_uuid: known.get(record_uuid) for record_uuid in asked})
@@ -216,7 +216,7 @@ class BoardWork:
     # ---- versions of an order ---------------------------------------------------------------------
 
     def _assign_groups(self, rows: Iterable[Row], versions: Mapping[str, Mapping[str, int | None]]) -> None:
-        """Writes down the group of each row's order, in all its headers."""
+        """Records the group of each row's order in all of its headers."""
         groups = {key: row["group_id"] for row in rows if row["group_id"] for key in versions[row["record_uuid"]]}
         self._queue.assign_groups(self._run_id, groups)
 
@@ -237,7 +237,7 @@ class BoardWork:
     # ---- the board --------------------------------------------------------------------------------
 
     def _read(self) -> Board:
-        """The board as it is now."""
+        """Reads the board again."""
         [self._site.board] = read_again(self._client, [self._site.board.id])
         return self._site.board
 
@@ -286,7 +286,7 @@ class BoardWork:
 
 
 def _waiting(rows: Iterable[Row]) -> dict[str, str]:
-    """The rows whose group is not there yet, with the reason."""
+    """The rows whose group does not exist yet, with the reason."""
     return {row["delta_uuid"]: row["waits"] for row in rows if row.get("waits")}
 
 
@@ -300,7 +300,7 @@ def _new_subitem(of: Decision) -> NewRow:
 
 
 def _forget_values(rows: Iterable[Row]) -> None:
-    """Of each row the JSON that is sent is enough: a large order has many."""
+    """Drops the values: the JSON to send is enough, and a large order has many rows."""
     for row in rows:
         row.pop("values", None)
 

@@ -242,7 +242,7 @@ class BulkImport:
         return progress
 
     def _status(self, job_id: str) -> dict[str, Any]:
-        """Raises Transient where monday does not say how the job stands."""
+        """Raises Transient if monday does not report the status of the job."""
         try:
             progress = self._client.query(operations.JOB_STATUS, {"job": job_id}).get("fetch_job_status")
         except NotFound as error:
@@ -302,7 +302,7 @@ class BulkImport:
         on_board = keys_on_board(entry, self._key_column)
         return all(texts.get(item, "").lower() == on_board[key].lower() for item, key in samples.items())
 
-    # ---- what became of it ------------------------------------------------------------------------
+    # ---- the result -------------------------------------------------------------------------------
 
     def _found(self, entry: Entry, report: Report) -> Outcome:
         """The ids of the rows that are on the board, from the report, and by look-up where it does not say.

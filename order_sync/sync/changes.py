@@ -1,4 +1,4 @@
-"""What people and other tools have done on the board: groups and items that are gone, and items that are there already.
+"""Changes by people and other tools on the board: deleted groups and items, and items that already exist.
 
 In: what order_sync knows, and what facts.py has found. Out: the tables put right, with a message for each change.
 The caller holds the board's lease.
@@ -37,7 +37,7 @@ class Changes:
         self._awaited: set[int] = set()  # those of them that the next run creates again
 
     def tell_renamed(self, groups: Mapping[str, str], board: Board) -> None:
-        """Groups of ours, with their ids, that somebody has given another title: they stay the same groups."""
+        """Logs groups that were renamed on the board: they stay the same groups."""
         renamed = [
             f"group '{title}' was renamed to '{board.group_titles.get(group_id)}' on the board: its items go there"
             for title, group_id in groups.items()
@@ -46,7 +46,7 @@ class Changes:
         log_first(log.info, renamed, ON_BOARD)
 
     def groups_again(self, titles: Mapping[str, int], board: Board) -> Outcome:
-        """Groups that are gone from the board, created again. `titles` counts the items for each."""
+        """Recreates groups that were deleted on the board. `titles` counts the items for each."""
         there = {title: board.groups[text_key(title)] for title in titles if text_key(title) in board.groups}
         missing = [title for title in titles if title not in there]
         created = [
@@ -62,7 +62,7 @@ class Changes:
         return outcome
 
     def forget(self, gone: Set[int]) -> None:
-        """Takes the ids of items that are gone, and of the subitems under them, from the rows that wait."""
+        """Removes the ids of deleted items, and of their subitems, from the waiting rows."""
         forgotten = self._journal.forget_items(gone) if gone else {}
         self._awaited |= forgotten.keys()
         created = [
@@ -93,11 +93,11 @@ class Changes:
 
     @property
     def remade(self) -> set[int]:
-        """Items that are gone, and that the next run creates again."""
+        """Logs deleted items that the next run recreates."""
         return self._awaited
 
     def orphans(self, parents: Mapping[str, int]) -> Mended:
-        """Lines that monday rejects, with their items: those whose item is gone need not be rejected.
+        """Lines that monday rejects, with their items: those whose item was deleted need not be rejected.
 
         They wait with their order, whose item is created again by the next run.
         """
@@ -109,12 +109,12 @@ class Changes:
         )
 
     def forget_again(self) -> None:
-        """Subitems that were made before their item was deleted, and recorded after it was missed, are gone as well."""
+        """Removes subitems created before their item was deleted, and recorded after that was noticed."""
         if self._gone:
             self._journal.forget_items(self._gone)
 
     def adopt(self, keys: Mapping[str, str], found: ItemFacts) -> None:
-        """Gives orders the items that the board has under their record_uuid, whoever made them.
+        """Gives orders the items that the board has under their record_uuid, by any author.
 
         `keys` has the delta_uuid of the order's header by record_uuid. Such an item keeps what is in it.
         """

@@ -1,4 +1,4 @@
-"""What becomes of each row of a step: created, adopted, left as it is, rejected, or left waiting.
+"""Decides the fate of each row of a step: create, adopt, already there, reject or wait.
 
 In: the rows that the step wants, what the tables know of them, and what the boards show. Out: a `Decision` for each.
 Pure: it reads nothing and writes nothing. A live run applies the decisions (board_work.py), a dry run prints them.
@@ -27,7 +27,7 @@ ITEM_DELETED = (
 
 
 class Happens(StrEnum):
-    """What becomes of a row on the board."""
+    """The fate of a row on the board."""
 
     CREATE = "create"
     ADOPT = "adopt"  # the board has it although the tables did not know
@@ -38,7 +38,7 @@ class Happens(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What becomes of a row, and why. `values` is the JSON that is sent of it, "" where nothing is."""
+    """The fate of a row, and the reason. `values` is the JSON to send, "" if nothing is sent."""
 
     row: Row
     happens: Happens
@@ -62,7 +62,7 @@ class KnownSubitem:
 
 @dataclass(frozen=True, kw_only=True)
 class Gone:
-    """What somebody has deleted or archived on the board, of what the tables know."""
+    """Items and subitems of the tables that were deleted or archived on the board."""
 
     items: Set[int] = frozenset()
     subitems: Set[int] = frozenset()
@@ -138,7 +138,7 @@ def askable(rows: Sequence[Row]) -> list[Row]:
 
 
 def versions_of(rows: Collection[Row], newest: Mapping[str, Decision]) -> list[Decision]:
-    """What becomes of the other headers of the orders decided on, by record_uuid: they share the newest one's fate."""
+    """Decisions on the other headers of the orders, by record_uuid: they share the fate of the newest one."""
     return [_older(row, newest[row["record_uuid"]]) for row in rows]
 
 

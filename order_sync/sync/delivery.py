@@ -30,7 +30,7 @@ SEARCHED = (Operation.ITEMS, Operation.IMPORT)  # looked up by a search, which m
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What became of the rows: monday's id, or why not, by key.
+    """The outcome of rows by key: monday's id, or the reason why there is none.
 
     `again` could not be created now and may be later; `waiting` must not be created now, and is no failure.
     `request_id` is what monday calls the request, where one answer says all of it.
@@ -44,10 +44,10 @@ class Outcome:
     request_id: str | None = None
     doubtful: bool = False  # it was in doubt: what was created may turn up a second time
     adopted: int = 0
-    recreated: int = 0  # those of the created that somebody had deleted before their order was SYNCED
+    recreated: int = 0  # created rows that had been deleted before their order was SYNCED
 
     def add(self, other: Outcome) -> None:
-        """Takes in what became of the rows of another board."""
+        """Adds the outcome of the rows of another board."""
         self.created |= other.created
         self.rejected |= other.rejected
         self.waiting |= other.waiting
@@ -145,7 +145,7 @@ class Delivery:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def resolve(self, entry: Entry, since: float) -> Outcome:
-        """The outcome of a request of which an earlier run knew no answer; what it lacks is to be created anew.
+        """The outcome of a request that an earlier run left in doubt; rows missing in it must be created.
 
         `since`, by our own clock, this run is the only one that may send it. When it was sent is not asked: only the
         database's clock could say so, and that may have jumped.
@@ -156,7 +156,7 @@ class Delivery:
             return Outcome(doubtful=True)  # nothing took effect; the rows get requests of their own
 
     def settle(self, entry: Entry, since: float) -> None:
-        """Waits until monday can no longer be executing what was last sent at `since`, and shows all that it did."""
+        """Waits until monday has finished the request last sent at `since`, and its search finds the result."""
         remaining = self._unsettled_seconds(entry, since)
         if remaining > 0:
             self._client.wait(remaining, f"request {entry.idempotency_key} to settle: its answer was lost")

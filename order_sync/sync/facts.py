@@ -82,7 +82,7 @@ def item_of(versions: Mapping[str, int | None]) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ItemFacts:
-    """What the board has of some orders. By record_uuid are the items `on_board` that were found by their key."""
+    """The items of some orders. `on_board` has those found by their key, by record_uuid."""
 
     gone: Set[int] = frozenset()  # of the items that the tables have
     on_board: Mapping[str, int] = field(default_factory=dict)  # of several the oldest
@@ -91,7 +91,7 @@ class ItemFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class SubitemFacts:
-    """What the tables and the board have of some lines, by line_uuid, and what of it is gone."""
+    """The subitems of some lines in the tables and on the board, by line_uuid, and those that were deleted."""
 
     known: Mapping[str, KnownSubitem]
     gone: Gone = field(default_factory=Gone)
@@ -124,7 +124,7 @@ class Facts:
         )
 
     def gone(self, items: Collection[int]) -> set[int]:
-        """Those of the items that somebody has deleted or archived."""
+        """Those of the items that were deleted or archived."""
         return {int(item) for item in find_gone(self._reader, [str(item) for item in items])}
 
     def subitems(self, asked: Iterable[Row], known: Mapping[str, KnownSubitem]) -> SubitemFacts:

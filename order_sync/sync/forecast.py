@@ -40,7 +40,7 @@ class Pace:
     writers: int = 1
     bulk_rows: int = 0  # the least items of a bulk import; 0: there is none
     board_checks: int = 0  # items that the checks look up after the run; 0: they ask nothing
-    minute_points: float | None = None  # complexity, as monday told; None: it was not asked
+    minute_points: float | None = None  # complexity, as reported by monday; None: not asked
     minute_calls: int | None = None  # the same of calls
 
     def pacer(self, clock: Clock | None = None) -> Pacer:
@@ -52,7 +52,7 @@ class Pace:
         )
 
     def item_seconds(self, rows: int) -> float:
-        """How long so many items take, one by one: what requests take, or the budget where that is longer."""
+        """The time that this many items take one by one: that of the requests, or of the budget if it is longer."""
         pacer = self.pacer()
         waits = (rows * pacer.cost(Operation.ITEMS) / self.minute_points - 1) * 60 if self.minute_points else 0.0
         return max(pacer.seconds(Operation.ITEMS, rows), waits) / self.writers
@@ -60,7 +60,7 @@ class Pace:
 
 @dataclass(kw_only=True)
 class Work:
-    """What a live run would do on one board, in rows; `reads` are the calls that find out what is there."""
+    """The work of a live run on one board, in rows; `reads` are the calls that read its current state."""
 
     groups: int = 0
     items: int = 0  # created by request
@@ -89,7 +89,7 @@ class Forecast:
     seconds: float
     cost: int  # complexity of one create, as assumed
     minute_points: int  # complexity that the account has a minute
-    told: bool  # by monday; else assumed
+    told: bool  # reported by monday, else assumed
     shares: tuple[Share, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -129,13 +129,13 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
 
 
 def shares(calls: int, minute_calls: int | None) -> tuple[Share, ...]:
-    """For each plan, or for those that allow as many calls a minute as monday told."""
+    """For each monday plan, or for those whose calls per minute match the reported limit."""
     fitting = [plan for plan in PLANS if plan[2] == minute_calls] or PLANS
     return tuple(Share(plan=name, daily_calls=daily, share=round(calls / daily, 4)) for name, daily, _ in fitting)
 
 
 class _Time(Clock):
-    """A clock that only moves when it is told to."""
+    """A clock that advances only by `sleep`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class _Run:
         self._quota = pace.minute_points or MINUTE_COMPLEXITY
         self._writers = pace.writers
         self._window_began, self._used = 0.0, 0.0
-        self._pacer.learn(self._answer(0))  # the first answer of a run, which tells the quota
+        self._pacer.learn(self._answer(0))  # the first answer of a run, which reports the quota
 
     def read(self, calls: int) -> None:
         self.reads += calls
@@ -181,7 +181,7 @@ class _Run:
         told = False
         while not (grant := self._pacer.admit(operation, most)).rows:
             if self._pacer.is_vague and not told:
-                self.read(1)  # the live run asks how much is left, as it was told late
+                self.read(1)  # the live run asks for the points left, since the report was late
                 told = True
             self.clock.sleep(max(grant.wait_seconds, 0.1))
         cost = grant.rows * FIRST_COST

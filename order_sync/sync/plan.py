@@ -104,7 +104,7 @@ class BoardRoom:
 
     @property
     def overflow(self) -> int:
-        """So many rows would not fit."""
+        """The number of rows that would not fit."""
         return max(0, self.there + self.new - self.limit) if self.limit is not None else 0
 
 

@@ -123,7 +123,7 @@ def _said_of(of: Decision) -> str:
 def _said(
     kind: str, happens: Happens, group: str | None, name: str | None, monday_id: int | None, values: Mapping[str, Any]
 ) -> str:
-    """What is to become of a row, in words that are the same for the same."""
+    """The planned fate of a row as text; equal for equal fates."""
     where = f" in group '{group}'" if kind == "header" else ""
     item = f" with id {monday_id}" if monday_id else ""
     sent = f": {json.dumps(values, sort_keys=True, ensure_ascii=False)}" if values else ""

@@ -39,7 +39,7 @@ MOST_ASKED = 5_000  # missing items that monday is asked about one by one, a hun
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a look at the boards found. `gone` has the ids of items that were deleted, by record_uuid."""
+    """The result of a comparison. `gone` has the ids of deleted items, by record_uuid."""
 
     boards: dict[int, str]  # address by id
     items: int
@@ -49,7 +49,7 @@ class Report:
     counts: dict[str, int]
     rows: dict[str, list[Row]]  # the first 200 of each kind
     wrong: int
-    not_asked: int  # missing rows beyond the number that monday is asked about: neither gone nor there
+    not_asked: int  # missing rows that were not looked up, beyond the limit
     calls: int
     complexity: int
     seconds: float
@@ -159,7 +159,7 @@ def _missing(comparison: Comparison, level: Level, expected: Iterable[Expected])
 def _ask(
     reader: MondayReader, found: Findings, level: Level, missing: Collection[Expected], boards: Collection[int]
 ) -> list[Finding]:
-    """Asks monday what became of rows that no page has shown; returns those that were deleted."""
+    """Looks up rows that no page contained; returns those that were deleted."""
     there = places(reader, (row.monday_id for row in missing if row.monday_id))
     findings = [each for row in missing for each in missed(level, row, there.get(row.monday_id or 0, DELETED), boards)]
     found.add(findings)

@@ -1,4 +1,4 @@
-"""What is to be created on a board, and what is done about rows that monday rejects.
+"""The rows to create on a board, and the handling of rows that monday rejects.
 
 In: nothing. Out: the row that an IO manager wants and a writer creates, whichever way.
 """

@@ -184,7 +184,7 @@ class BoardWriter:
                 rows.stop()  # whoever interrupts the run: requests on their way are waited for, no new one leaves
 
     def _work(self, writer: int, plan: _Plan, rows: Batches) -> None:
-        """One writer: batch after batch until there is nothing left."""
+        """Runs one writer, batch after batch, until no rows are left."""
         operation = plan.operation
         while batch := rows.take(writer, self._client.pacer.batch_size(operation)):
             self._client.beat()
@@ -212,7 +212,7 @@ class BoardWriter:
             self._report(operation, rows)
 
     def _attempt(self, entry: Entry, grant: Grant, batch: list[NewRow], rows: Batches) -> tuple[Outcome | None, bool]:
-        """What became of a request, and whether monday answered; no outcome where its rows wait anew."""
+        """The outcome of a request, and whether monday answered; None if its rows wait again."""
         try:
             return self.delivery.deliver(entry, grant), True
         except Rejected as error:
@@ -320,7 +320,7 @@ def _again(refused: Rejected) -> Transient:
 
 
 def _spare(outcome: Outcome) -> None:
-    """Rejects nothing that may have been refused for the board's sake."""
+    """Retries rows that may have been refused because of the board."""
     for key in [key for key, error in outcome.rejected.items() if may_differ(error)]:
         outcome.again[key] = _again(outcome.rejected.pop(key))
 
