@@ -1,6 +1,6 @@
 """In: `--config file.toml` and a few options, or settings from a parent process.
 Out: the emulator in the foreground, its addresses on standard output.
-Never: a traceback for what a user can mend (a taken port, a wrong setting): one line instead."""
+Never: a traceback for what a user can fix (a port in use, a wrong setting): one line instead."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from order_sync.sync.decide import (
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts, Site, groups_of, item_of, versions_of_orders
 from order_sync.sync.plan_file import hold_to_plan
-from order_sync.sync.rows import Mended, NewRow, Row
+from order_sync.sync.rows import NewRow, Repaired, Row
 from order_sync.sync.writer import BoardWriter
 from order_sync.text.counted import counted
 
@@ -97,7 +97,7 @@ class BoardWork:
         decided = self._decide_items(rows, versions, board)
         created = [of for of in decided if of.happens is Happens.CREATE]
         adopted = {of.key for of in decided if of.happens is Happens.ADOPT}
-        self._rehome([of.row for of in created], board)
+        self._move_to_existing_group([of.row for of in created], board)
         self._assign_groups((of.row for of in decided if of.happens is not Happens.THERE), versions)
         rejected = _rejected(decided) | {of.key: refusal(of.row) for of in created if of.row["rejection"]}
         waiting = _waiting(of.row for of in created)
@@ -111,20 +111,20 @@ class BoardWork:
         }
         self._journal.reject(Operation.ITEMS, rejected)
 
-        def mend(refused: Mapping[str, str]) -> Mended:
+        def repair(refused: Mapping[str, str]) -> Repaired:
             """Their group may have been deleted a moment ago."""
-            moved = self._rehome([by_key[key] for key in refused], self._read())
+            moved = self._move_to_existing_group([by_key[key] for key in refused], self._read())
             self._assign_groups(moved, versions)
             groups = {row["delta_uuid"]: row["group_id"] for row in moved if row["group_id"]}
             again = {key: new[key].with_variables(group=group) for key, group in groups.items()}
-            return Mended(again=again, waiting=_waiting(moved))
+            return Repaired(again=again, waiting=_waiting(moved))
 
         def look(refused: Collection[Rejected]) -> None:
             look_at_items(self._client, board.id, self._mapping, refused)
 
         columns = self._mapping.items.columns
         shared = {"board": str(board.id), "labels": any(column.new_labels for column in columns)}
-        outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, mend=mend, look=look)
+        outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, repair=repair, look=look)
         self._site.new_items |= {int(item) for item in outcome.created.values()}
         outcome.rejected |= rejected
         outcome.waiting |= waiting
@@ -189,7 +189,7 @@ class BoardWork:
         new = [of for of in decided if of.happens is Happens.CREATE]
         self._journal.reject(Operation.SUBITEMS, rejected)
 
-        def mend(refused: Mapping[str, str]) -> Mended:
+        def repair(refused: Mapping[str, str]) -> Repaired:
             """Their item may have been deleted a moment ago."""
             return self._changes.orphans({key: parents[key] for key in refused})
 
@@ -198,7 +198,7 @@ class BoardWork:
 
         shared = {"labels": any(column.new_labels for column in mapping.columns)}
         outcome = self._writer.create(
-            Operation.SUBITEMS, [_new_subitem(of) for of in new], shared, mend=mend, look=look
+            Operation.SUBITEMS, [_new_subitem(of) for of in new], shared, repair=repair, look=look
         )
         ids = {of.row["line_uuid"]: str(of.monday_id) for of in decided if of.happens is Happens.THERE and of.monday_id}
         ids |= {of.row["line_uuid"]: outcome.created[of.key] for of in new if of.key in outcome.created}
@@ -263,7 +263,7 @@ class BoardWork:
             "Nothing is lost: start the run again."
         )
 
-    def _rehome(self, rows: Iterable[Row], board: Board) -> list[Row]:
+    def _move_to_existing_group(self, rows: Iterable[Row], board: Board) -> list[Row]:
         """Gives rows whose group is not on the board its successor; returns those rows.
 
         The group may have been deleted since the last step, or monday may have rejected it, and then it does so again.

@@ -18,7 +18,7 @@ from order_sync.orders.naming import text_key
 from order_sync.sync.decide import ITEM_REMOVED, Gone, KnownSubitem, item_deleted
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts, ItemFacts
-from order_sync.sync.rows import Mended, NewRow
+from order_sync.sync.rows import NewRow, Repaired
 from order_sync.sync.writer import BoardWriter
 from order_sync.text.counted import counted
 from order_sync.text.excerpt import IN_REPORT, IN_TRACE, ON_BOARD, log_first
@@ -96,14 +96,14 @@ class Changes:
         """Logs deleted items that the next run recreates."""
         return self._awaited
 
-    def orphans(self, parents: Mapping[str, int]) -> Mended:
+    def orphans(self, parents: Mapping[str, int]) -> Repaired:
         """Lines that monday rejects, with their items: those whose item was deleted need not be rejected.
 
         They wait with their order, whose item is created again by the next run.
         """
         self.forget(self._facts.gone(set(parents.values()) - self._gone))
         lines = {key: item for key, item in parents.items() if item in self._gone}
-        return Mended(
+        return Repaired(
             waiting={key: ITEM_REMOVED.format(item) for key, item in lines.items() if item in self._awaited},
             rejected={key: item_deleted(item) for key, item in lines.items() if item not in self._awaited},
         )

@@ -26,7 +26,7 @@ class NewRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mended:
+class Repaired:
     """Rejected rows that need not be, by key: `again` as they are to be sent now, `waiting` with what they wait for.
 
     `rejected` are better reasons for some that stay rejected.
@@ -40,4 +40,4 @@ class Mended:
 # Shown refusals that may be the board's own: raises BoardRefused if the board is no longer as the mapping says.
 Look = Callable[[Collection[Rejected]], None]
 # Asked about rows that monday rejects, with the reasons by key, before they are recorded as rejected.
-Mend = Callable[[Mapping[str, str]], Mended]
+Repair = Callable[[Mapping[str, str]], Repaired]

@@ -31,7 +31,7 @@ from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.batches import SMALLEST_SHARE, Batches
 from order_sync.sync.bulk_import import BulkImport
 from order_sync.sync.delivery import USUAL, Delivery, Locked, Manner, Outcome, Spent
-from order_sync.sync.rows import Look, Mend, NewRow
+from order_sync.sync.rows import Look, NewRow, Repair
 from order_sync.sync.twins import Twins
 from order_sync.text.excerpt import IN_TRACE, log_first
 
@@ -50,7 +50,7 @@ class _Plan:
 
     operation: Operation
     shared: Mapping[str, Any]
-    mend: Mend | None
+    repair: Repair | None
     look: Look | None
 
 
@@ -73,7 +73,7 @@ class BoardWriter:
         self._bulk = BulkImport(client, journal, self.delivery, mapping.items.key_column, labels, manner.bulk_rows)
         self._writers = manner.writers
         self._rows: Batches | None = None
-        self._mending = threading.RLock()
+        self._repairing = threading.RLock()
         self._undecided: set[str] = set()  # rows of import jobs whose end nobody knows yet: they must wait
         self._told_at = float("-inf")
 
@@ -116,12 +116,12 @@ class BoardWriter:
         rows: Sequence[NewRow],
         shared: Mapping[str, Any],
         *,
-        mend: Mend | None = None,
+        repair: Repair | None = None,
         look: Look | None = None,
     ) -> Outcome:
         """Creates the rows. What is in the outcome's `again` could not be created now and may be later.
 
-        `mend` is asked about rejected rows before they are recorded as such, and `look` before that whether the
+        `repair` is asked about rejected rows before they are recorded as such, and `look` before that whether the
         board still is as it was.
         Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. Whatever was
         created before it raises is recorded.
@@ -131,7 +131,7 @@ class BoardWriter:
         outer, self._rows = self._rows, Batches(rows, self._writers, imported)
         del rows  # a row that is done need not be kept
         try:
-            plan = _Plan(operation=operation, shared=shared, mend=mend, look=look)
+            plan = _Plan(operation=operation, shared=shared, repair=repair, look=look)
             self._create(plan, self._rows)
             self._journal.reject(operation, self._rows.last_judgement())
             total = self._rows.total
@@ -249,9 +249,9 @@ class BoardWriter:
             self._look_again(outcome, plan.look)
         if outcome.fatal:
             _spare(outcome)  # what stops the others may have refused these, too
-        elif plan.mend and outcome.rejected:
+        elif plan.repair and outcome.rejected:
             try:
-                batch = self._mended(batch, outcome, plan.mend)
+                batch = self._repaired(batch, outcome, plan.repair)
             except BoardRefused as error:  # a group is refused as the items are; first what was created
                 outcome.fatal = error
                 _spare(outcome)
@@ -267,23 +267,23 @@ class BoardWriter:
     def _look_again(self, outcome: Outcome, look: Look) -> None:
         doubtful = [error for error in outcome.rejected.values() if may_differ(error)]
         try:
-            with self._mending:
+            with self._repairing:
                 look(doubtful)
         except BoardRefused as error:
             outcome.fatal = outcome.fatal or error
 
-    def _mended(self, batch: Sequence[NewRow], outcome: Outcome, mend: Mend) -> list[NewRow]:
-        """The batch with its rejected rows as `mend` would have them sent again."""
-        with self._mending:
-            mended = mend({key: str(error) for key, error in outcome.rejected.items()})
-        outcome.rejected |= mended.rejected
-        for key in mended.again:
+    def _repaired(self, batch: Sequence[NewRow], outcome: Outcome, repair: Repair) -> list[NewRow]:
+        """The batch with its rejected rows as `repair` would have them sent again."""
+        with self._repairing:
+            repaired = repair({key: str(error) for key, error in outcome.rejected.items()})
+        outcome.rejected |= repaired.rejected
+        for key in repaired.again:
             refused = outcome.rejected.pop(key)
             outcome.again[key] = _again(refused)
-        for key, reason in mended.waiting.items():
+        for key, reason in repaired.waiting.items():
             del outcome.rejected[key]
             outcome.waiting[key] = reason
-        return [mended.again.get(row.key, row) for row in batch]
+        return [repaired.again.get(row.key, row) for row in batch]
 
     def _close(self, entry: Entry, outcome: Outcome) -> None:
         self._journal.close(

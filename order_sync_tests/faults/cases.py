@@ -163,7 +163,7 @@ class Case:
     way: Way = Way.REQUESTS
     driver: str = "bare"
     again: int | None = None  # the run after it dies, too, at this step of its own
-    mend: bool = False  # at the end the rejected rows are corrected and tried again
+    repair: bool = False  # at the end the rejected rows are corrected and tried again
     sabotage: Sabotage = Sabotage.NONE
     orders: int = 0  # of a soak
 

@@ -168,7 +168,7 @@ class Ground:
         """The database's clock is set wrong by that much, also under runs that go on."""
         (self.home / CLOCK_FILE).write_text(str(by.total_seconds()), encoding="utf-8")
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """A person corrects the rejected rows, and `order-sync retry` frees them."""
         t = self.tables
         with self.database() as database:

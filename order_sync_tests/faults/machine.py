@@ -81,7 +81,7 @@ class Orders(RuleBasedStateMachine):
 
     @rule()
     def rejected_rows_are_corrected(self) -> None:
-        self.act("mend")
+        self.act("repair")
 
     @precondition(lambda self: self.orders > 2)
     @rule(kind=st.sampled_from(("item", "subitem", "group")), number=st.integers(0, 20))

@@ -82,11 +82,11 @@ def runs() -> list[Case]:
 
 
 def every_case(steps: Steps) -> Iterator[Case]:
-    """The sweep: each step of each run, in each mode; every third also mends what was rejected."""
+    """The sweep: each step of each run, in each mode; every third also repairs rejected rows."""
     for part in PARTS:
         for offset, mode in enumerate(part.modes):
             for step in _fitting(part, mode, steps[part.way, part.around])[offset % part.every :: part.every]:
-                yield Case(step=step.number, mode=mode, way=part.way, around=part.around, mend=step.number % 3 == 0)
+                yield Case(step=step.number, mode=mode, way=part.way, around=part.around, repair=step.number % 3 == 0)
     plain = steps[Way.REQUESTS, Around.PLAIN]
     yield from _second_deaths(plain)
     for step in plain[::DAGSTER_EVERY]:
@@ -130,7 +130,7 @@ def a_few(steps: Steps) -> list[Case]:
         # Most of what can go wrong goes wrong around a create.
         writing = [step for step in fitting if step.writes]
         chosen = writing[number % len(writing)] if number % 2 else fitting[number * 37 % len(fitting)]
-        cases.append(Case(step=chosen.number, mode=mode, way=part.way, around=part.around, mend=number % 3 == 0))
+        cases.append(Case(step=chosen.number, mode=mode, way=part.way, around=part.around, repair=number % 3 == 0))
     return cases
 
 

@@ -97,8 +97,8 @@ class Stagings:
             verdict.wrong += unforeseen(ends[-1])
             verdict.add(ground.judge(expected, final=False))
         self._finish(case, expected, verdict, ends)
-        if case.mend:
-            ground.mend()
+        if case.repair:
+            ground.repair()
             self._finish(case, replace(expected, rejected=frozenset()), verdict, ends)
         healed = len(ground.emulator.effects(kind="item_removed")) if case.mode not in DELETES else 0
         steps = run.steps()

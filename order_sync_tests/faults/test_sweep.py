@@ -15,12 +15,12 @@ from order_sync_tests.faults.steps import Step, Where
 @pytest.fixture(scope="module")
 def whole(team: Crew) -> list[Result]:
     """Runs in which nothing else goes wrong, in all surroundings."""
-    return list(team.play(replace(case, mend=True) for case in runs()))
+    return list(team.play(replace(case, repair=True) for case in runs()))
 
 
 @pytest.fixture(scope="module")
 def steps(whole: list[Result]) -> list[Step]:
-    return next(result.steps for result in whole if result.case == Case(mend=True))
+    return next(result.steps for result in whole if result.case == Case(repair=True))
 
 
 def test_nothing_is_lost_or_doubled(team: Crew, whole: list[Result]) -> None:
@@ -59,7 +59,7 @@ def test_a_cut_answer_does_not_arrive(team: Crew, whole: list[Result], mode: Mod
 
 
 def _of(whole: list[Result], way: Way) -> list[Step]:
-    return next(result.steps for result in whole if result.case == Case(way=way, mend=True))
+    return next(result.steps for result in whole if result.case == Case(way=way, repair=True))
 
 
 def test_the_steps_are_those_of_the_real_job(team: Crew, steps: list[Step]) -> None:

@@ -1,7 +1,7 @@
 """A board and a queue that live on from act to act, for the state machine.
 
 In: acts: orders arrive, runs start, die, stop and go on, time passes,
-people mend, retry, delete, rename and add.
+people repair, retry, delete, rename and add.
 Out: after each act how its runs ended, and the verdict.
 """
 
@@ -53,7 +53,7 @@ class World:
             "late": self.late,
             "run": self.run,
             "wait": self.wait,
-            "mend": self.mend,
+            "repair": self.repair,
             "delete": self.delete,
             "rename": self.rename,
             "adopt": self.adopt,
@@ -138,8 +138,8 @@ class World:
         self._ground.pass_time(PAST_REPLAY if long else PAST_LEASES)
         return self._answer([])
 
-    def mend(self) -> Answer:
-        self._ground.mend()
+    def repair(self) -> Answer:
+        self._ground.repair()
         self._rejected.clear()
         return self._answer([])
 

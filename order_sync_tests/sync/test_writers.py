@@ -12,7 +12,7 @@ from order_sync.monday.pacing import Clock
 from order_sync.orders.errors import Fatal, QuotaExhausted, Rejected, Transient
 from order_sync.sync.batches import Batches
 from order_sync.sync.delivery import Outcome
-from order_sync.sync.rows import Mended, NewRow
+from order_sync.sync.rows import NewRow, Repaired
 from order_sync_tests.sync.stage import SHARED, QuickClock, Stage, with_variable
 
 
@@ -113,12 +113,12 @@ def test_rejected_rows_are_mended_before_they_are_recorded(stage: Stage) -> None
     spoilt = [with_variable(row, group="gone") if n % 2 else row for n, row in enumerate(rows)]
     asked: list[str] = []
 
-    def mend(rejected: Mapping[str, str]) -> Mended:
+    def repair(rejected: Mapping[str, str]) -> Repaired:
         asked.extend(rejected)
-        return Mended(again={row.key: row for row in rows if row.key in rejected})
+        return Repaired(again={row.key: row for row in rows if row.key in rejected})
 
     with stage.writer() as writer:
-        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], mend=mend)
+        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], repair=repair)
     assert outcome.created.keys() == {row.key for row in rows}
     assert sorted(asked) == sorted(row.key for row in rows[1::2])
     stage.check_once(Operation.ITEMS, rows)
@@ -134,7 +134,7 @@ def test_mending_in_vain_comes_to_an_end(stage: Stage) -> None:
             Operation.ITEMS,
             rows,
             SHARED[Operation.ITEMS],
-            mend=lambda rejected: Mended(again={key: by_key[key] for key in rejected}),
+            repair=lambda rejected: Repaired(again={key: by_key[key] for key in rejected}),
         )
     assert len(stage.mutations()) == 8
 
@@ -143,11 +143,11 @@ def test_what_has_to_wait_is_neither_rejected_nor_a_failure(stage: Stage) -> Non
     rows = stage.wanted(Operation.ITEMS, 4)
     spoilt = [with_variable(row, group="gone") if n < 2 else row for n, row in enumerate(rows)]
 
-    def mend(rejected: Mapping[str, str]) -> Mended:
-        return Mended(waiting={rows[0].key: "it waits"}, rejected={rows[1].key: Rejected("for a better reason")})
+    def repair(rejected: Mapping[str, str]) -> Repaired:
+        return Repaired(waiting={rows[0].key: "it waits"}, rejected={rows[1].key: Rejected("for a better reason")})
 
     with stage.writer() as writer:
-        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], mend=mend)
+        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], repair=repair)
     assert outcome.waiting == {rows[0].key: "it waits"}
     assert {key: str(error) for key, error in outcome.rejected.items()} == {rows[1].key: "for a better reason"}
     assert outcome.created.keys() == {rows[2].key, rows[3].key}
