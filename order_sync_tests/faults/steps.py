@@ -1,4 +1,4 @@
-"""The external steps of a run: each SQL COMMIT and each request to monday, before and after its effect.
+"""The external steps of a run: each SQL COMMIT of orders and each request to monday, before and after its effect.
 
 In: what a run does to its database and to monday. Out: a call of `reach` at every step, which may die, stop or raise.
 Hooks into the drivers (SQLAlchemy's dialect, httpx's transport): never into the product.
@@ -18,6 +18,7 @@ import httpx
 import sqlalchemy as sa
 
 DATABASE_FILE = "orders.db"
+BUDGETS = "ORDER_SYNC_BUDGETS"
 _OPERATION = re.compile(
     r"\b(create_\w+|change_\w+|ingest_items|fetch_job_status"
     r"|items_page_by_column_values|next_items_page|boards|items|version)\b"
@@ -115,6 +116,10 @@ def watching(steps: Steps) -> Iterator[Steps]:
             commit, roll_back = dialect.do_commit, dialect.do_rollback
 
             def do_commit(connection: Any) -> None:
+                if this_thread.is_of_the_budget:
+                    commit(connection)
+                    transactions.end()
+                    return
                 current[0].reach(Where.BEFORE_COMMIT)
                 commit(connection)
                 transactions.end()
@@ -126,7 +131,15 @@ def watching(steps: Steps) -> Iterator[Steps]:
 
             dialect.do_commit, dialect.do_rollback = do_commit, do_rollback
 
+    # How often a run writes the account's budget is a matter of how fast it goes, and no order depends on it: no step.
+    this_thread = threading.local()
+
+    def on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if BUDGETS in statement:
+            this_thread.is_of_the_budget = True
+
     def on_begin(_connection: Any) -> None:
+        this_thread.is_of_the_budget = False
         transactions.begin()  # before the product's own BEGIN, which listens to an engine and not to all
 
     send = httpx.HTTPTransport.handle_request
@@ -150,11 +163,13 @@ def watching(steps: Steps) -> Iterator[Steps]:
     current = [steps]
     sa.event.listen(sa.Engine, "do_connect", on_connect)
     sa.event.listen(sa.Engine, "begin", on_begin)
+    sa.event.listen(sa.Engine, "before_cursor_execute", on_statement)
     httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign]
     try:
         yield steps
     finally:
         sa.event.remove(sa.Engine, "do_connect", on_connect)
         sa.event.remove(sa.Engine, "begin", on_begin)
+        sa.event.remove(sa.Engine, "before_cursor_execute", on_statement)
         httpx.HTTPTransport.handle_request = send  # type: ignore[method-assign]
         current[0] = Steps()
