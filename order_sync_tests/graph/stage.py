@@ -26,6 +26,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 import yaml
+from filelock import FileLock
 
 from order_sync.cli import launch
 from order_sync.cli.access import connected
@@ -116,7 +117,10 @@ class Stage:
         if self.record:
             yield self.record
         else:
-            with launch.dagster_instance(self.settings.home) as instance:  # not while a process makes its tables
+            self.settings.home.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.settings.home / "dagster.lock"):  # two that make Dagster's tables at once would fail
+                instance = dg.DagsterInstance.get()
+            with instance:
                 yield instance
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[Row]:
