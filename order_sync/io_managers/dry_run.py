@@ -29,6 +29,7 @@ from order_sync.io_managers.queue import (
 from order_sync.monday.client import MondayReader
 from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
+from order_sync.resources.by_run import ByRun
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
@@ -44,19 +45,11 @@ SHOWN = 200  # rows of a table in metadata
 FILES_KEPT = 20  # plans in the folder; the oldest goes first
 
 
-class Drafts:
+class Drafts(ByRun[Draft]):
     """The drafts of this process's dry runs: what the steps of a run have found, and its plan at the end."""
 
     def __init__(self) -> None:
-        self._by_run: dict[str, Draft] = {}
-
-    def of(self, run_id: str) -> Draft:
-        """The run's draft; a new one at its first step."""
-        return self._by_run.setdefault(run_id, Draft())
-
-    def take(self, run_id: str) -> Draft:
-        """The same for the last time."""
-        return self._by_run.pop(run_id, Draft())
+        super().__init__(Draft)
 
 
 class DryRunQueueIOManager(dg.ConfigurableIOManager):

@@ -34,6 +34,10 @@ class Window:
     taken: float = 0.0
     before: float = 0.0
 
+    def reserving(self, points: float) -> Window:
+        """The window after these points are reserved."""
+        return replace(self, left=self.left - points, in_flight=self.in_flight + points, taken=self.taken + points)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
@@ -75,8 +79,7 @@ def reserve(
         return window, Grant(rows=0, wait_seconds=window.ends_in)
     points = float(ceil(affordable * each))  # integers, as the database stores them
     grant = Grant(rows=affordable, points=points, others=window.in_flight, taken=window.taken + points)
-    left, in_flight = window.left - points, window.in_flight + points
-    return replace(window, left=left, in_flight=in_flight, taken=grant.taken), grant
+    return window.reserving(points), grant
 
 
 def settle(window: Window | None, grant: Grant, cost: float, reported: Reported | None) -> Window | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from order_sync.database.commit import Held
+from order_sync.resources.by_run import ByRun
 from order_sync.sync.rows import Row
 
 
@@ -28,16 +29,8 @@ class RunReport:
     complexity: int = 0
 
 
-class RunReports:
+class RunReports(ByRun[RunReport]):
     """The reports of this process's runs."""
 
     def __init__(self) -> None:
-        self._by_run: dict[str, RunReport] = {}
-
-    def of(self, run_id: str) -> RunReport:
-        """The run's report; a new one at its first step."""
-        return self._by_run.setdefault(run_id, RunReport())
-
-    def take(self, run_id: str) -> RunReport:
-        """The same for the last time."""
-        return self._by_run.pop(run_id, RunReport())
+        super().__init__(RunReport)

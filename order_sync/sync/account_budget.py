@@ -2,7 +2,7 @@
 
 In and out as for `Budget`, of which this is the shared kind. Leaves the database alone until it is shared.
 A run takes points from the row for several small requests at once and keeps what answers say until it takes more, so
-most requests do without the database. Whatever it has not written counts as spent: others wait rather than overdraw.
+most requests do without the database. What it has not written counts as spent: other runs wait rather than overdraw.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class AccountBudget(Budget):
 
 
 def _settled(window: Window | None, answers: Sequence[Answer], now: float) -> Window | None:
-    """The window after these answers, of which each came some time ago."""
+    """The window after these answers, each with the time at which it came."""
     for grant, cost, reported, at in answers:
         if reported is not None:
             reported = replace(reported, ends_in=reported.ends_in - (now - at), sent_ago=reported.sent_ago + (now - at))
@@ -182,6 +182,5 @@ def _taken_ahead(window: Window, points: float, quota: float) -> tuple[Window, G
     points = float(int(min(points, window.left)))
     if points <= 0 or quota >= UNKNOWN_QUOTA:
         return window, NOTHING
-    in_flight, taken = window.in_flight + points, window.taken + points
-    window = replace(window, left=window.left - points, in_flight=in_flight, taken=taken)
-    return window, Grant(rows=0, points=points, others=in_flight, taken=taken)
+    window = window.reserving(points)
+    return window, Grant(rows=0, points=points, others=window.in_flight, taken=window.taken)
