@@ -221,7 +221,7 @@ class HasDatabase(Protocol):
 
 
 def in_one_read(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
-    """A method that reads in one transaction, whatever it calls to read; see `Database.together`."""
+    """A method whose reads all run in one transaction; see `Database.together`."""
 
     @wraps(method)
     def call(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:

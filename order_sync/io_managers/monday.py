@@ -193,7 +193,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
         A rule may have changed since: an order that an earlier run sent to another board must not be sent twice.
         """
-        watched, doubtful = self.sql_server.unsettled_boards(self._registry.is_over)
+        sql_server = self.sql_server
+        watched, doubtful = sql_server.database.together(
+            lambda: (sql_server.boards_watched(), sql_server.boards_in_doubt(self._registry.is_over))
+        )
         for board_id in sorted((watched - self._looked) | doubtful):
             if board_id in by_board:
                 continue
@@ -209,7 +212,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
         return {
             key: f"a request to board {board_id} that may have created it is still in doubt"
-            for board_id in self.sql_server.unsettled_boards(lambda run_id: True)[1]
+            for board_id in sorted(self.sql_server.boards_in_doubt(lambda run_id: True))
             if set(boards.values()) - {board_id}
             for entry in self._journal(board_id).in_doubt()
             for key in entry.keys

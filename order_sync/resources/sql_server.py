@@ -137,13 +137,13 @@ class SqlServerResource(ReadOnlySqlServerResource):
             log_payloads=self.log_payloads,
         )
 
-    def unsettled_boards(self, is_over: Callable[[str], bool]) -> tuple[set[int], set[int]]:
-        """Boards on which something that was created in doubt may turn up again, and those with requests in doubt."""
-        lease = timedelta(seconds=self.board_lease_seconds)
-        given = (self.database, self.tables)
-        return self.database.together(
-            lambda: (set(boards_watched(*given)), set(boards_in_doubt(*given, is_over, lease)))
-        )
+    def boards_in_doubt(self, is_over: Callable[[str], bool]) -> set[int]:
+        """Boards with requests whose outcome is not known."""
+        return set(boards_in_doubt(self.database, self.tables, is_over, timedelta(seconds=self.board_lease_seconds)))
+
+    def boards_watched(self) -> set[int]:
+        """Boards on which something that was created in doubt may turn up a second time."""
+        return set(boards_watched(self.database, self.tables))
 
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
         """The complexity that is left to an account, shared by every run on this database."""
