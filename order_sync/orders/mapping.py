@@ -7,6 +7,7 @@ Raises one ConfigurationError that lists every problem in the file; nothing is g
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import abc
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from order_sync.orders.config_errors import Place, Problem, problems
 from order_sync.orders.errors import ConfigurationError
@@ -24,6 +25,8 @@ from order_sync.orders.toml_file import entries, entry_name, in_words, read_toml
 
 ColumnType = Literal["text", "long_text", "numbers", "status", "dropdown", "date", "link"]
 LABELLED = ("status", "dropdown")
+Edits = Literal["overwrite", "keep", "fill"]  # what becomes of a person's edit on the board
+CancelBy = Literal["archive", "delete", "move", "label"]
 
 
 def _column_id(text: str) -> str:
@@ -40,8 +43,16 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _not_filled(value: object) -> object:
+    if value == "fill":
+        raise ValueError("must be 'overwrite' or 'keep': a name or a group is never empty, so there is nothing to fill")
+    return value
+
+
 ColumnId = Annotated[str, AfterValidator(_column_id)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # a single string is a list of one
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+SHARE_ERROR = 1e-9  # 0.29 * 100 is a little less than 29
 
 
 class _Model(BaseModel):
@@ -58,10 +69,39 @@ class ColumnMap(_Model):
     new_labels: bool = False
     labels: Texts = ()  # used to create a board; on a live board its own labels apply
     zone: Literal["own", "utc"] = "own"  # for a date with an offset: the day as written, or the day in UTC
+    edits: Edits = "overwrite"
+
+
+class Ownership(_Model):
+    """Who owns an item's name or group: the order system, or the person who last edited it on the board."""
+
+    edits: Annotated[Literal["overwrite", "keep"], BeforeValidator(_not_filled)] = "keep"
+
+
+class Cancel(_Model):
+    """What becomes of the item of a cancelled order, or of the subitem of a cancelled line.
+
+    `group` is used if `by` is "move", `column` and `label` if it is "label". For items only: `move`, `group`, and the
+    guard against mass cancels, `most` and `most_share`.
+    """
+
+    by: CancelBy = "archive"
+    group: Title = "Cancelled"
+    column: ColumnId | None = None
+    label: Title | None = None
+    most: int = Field(default=50, ge=0)
+    most_share: float = Field(default=0.1, ge=0, le=1)
+
+    def allowed(self, on_board: int) -> int:
+        """How many orders a run may cancel on a board with this number of items; of more it cancels none."""
+        return max(self.most, math.floor(on_board * self.most_share + SHARE_ERROR))
 
 
 class ItemMap(_Model):
     key_column: ColumnId = "record_uuid"
+    name: Ownership = Ownership()
+    group: Ownership = Ownership()
+    cancel: Cancel = Cancel()
     columns: tuple[ColumnMap, ...] = ()
 
     @property
@@ -74,6 +114,8 @@ LINE_SOURCES = ("size_code", "qty", "line_uuid", "record_uuid")
 
 class SubitemMap(_Model):
     key_column: ColumnId = "line_uuid"
+    name: Ownership = Ownership()
+    cancel: Cancel = Cancel()
     columns: tuple[ColumnMap, ...] = ()
 
     @property
@@ -203,6 +245,7 @@ def _contradictions(read: dict[str, Any]) -> Iterator[Problem]:
             if kind in get_args(ColumnType) and kind != "date" and _any(column, "zone"):
                 yield Problem(place=place, what=f"type is '{kind}', but only date has a zone")
             yield from _spelled_twice(place, column.get("labels"))
+        yield from _cancel_contradictions(read, table, model)
     for place, column in entries(read, "subitems", "columns"):
         source = column.get("source")
         if source and isinstance(source, str) and source not in LINE_SOURCES:
@@ -230,11 +273,14 @@ def _any(entry: dict[str, Any], *keys: str) -> bool:
     return any(entry.get(key) for key in keys)
 
 
+def _key_column(read: dict[str, Any], table: str, model: type[BaseModel]) -> Any:
+    given = read.get(table, {})
+    return given.get("key_column", model.model_fields["key_column"].default) if isinstance(given, dict) else None
+
+
 def _filled_twice(read: dict[str, Any], table: str, model: type[BaseModel]) -> Iterator[Problem]:
     """monday columns that two sources, or a source and a key, would fill."""
-    given = read.get(table, {})
-    keys = [name for name in model.model_fields if name != "columns"] if isinstance(given, dict) else []
-    fillers = [(given.get(key, model.model_fields[key].default), key) for key in keys]
+    fillers = [(_key_column(read, table, model), "key_column")]
     fillers += [
         (column.get("column"), entry_name(read, place, NAMED_BY)) for place, column in entries(read, table, "columns")
     ]
@@ -245,3 +291,46 @@ def _filled_twice(read: dict[str, Any], table: str, model: type[BaseModel]) -> I
     for column_id, names in by_column.items():
         if len(names) > 1:
             yield Problem(place=(table,), what=f"monday column '{column_id}' is mapped twice: {' and '.join(names)}")
+
+
+def _cancel_contradictions(read: dict[str, Any], table: str, model: type[BaseModel]) -> Iterator[Problem]:
+    """Keys of a cancel rule that the rule does not use, or lacks."""
+    place = (table, "cancel")
+    given = read.get(table, {})
+    rule = given.get("cancel") if isinstance(given, dict) else None
+    if not isinstance(rule, dict):
+        return
+    by = rule.get("by", "archive")
+    if by not in get_args(CancelBy):
+        return
+    if table == "subitems":
+        yield from _not_for_subitems(place, rule, by)
+    elif by != "move" and "group" in rule:
+        yield Problem(place=place, what=f"by is '{by}', but group is only used if by is 'move'")
+    column, label = rule.get("column"), rule.get("label")
+    if by != "label" and (given_keys := [key for key in ("column", "label") if key in rule]):
+        used = "is only used" if len(given_keys) == 1 else "are only used"
+        yield Problem(place=place, what=f"by is '{by}', but {' and '.join(given_keys)} {used} if by is 'label'")
+    if by != "label":
+        return
+    if column is None:
+        yield Problem(place=place, what="by is 'label', so column must name a status column of the board")
+    if label is None:
+        yield Problem(place=place, what="by is 'label', so label must name the label of a cancelled order")
+    if column is not None and column == _key_column(read, table, model):
+        yield Problem(place=place, what=f"column '{column}' holds the keys, but a label needs a status column")
+    for _, mapped in entries(read, table, "columns"):
+        kind = mapped.get("type")
+        if column is not None and mapped.get("column") == column and kind in get_args(ColumnType) and kind != "status":
+            yield Problem(place=place, what=f"column '{column}' is mapped as {kind}, but a label needs a status column")
+
+
+def _not_for_subitems(place: Place, rule: dict[str, Any], by: str) -> Iterator[Problem]:
+    if by == "move":
+        what = "by is 'move', but monday cannot move a subitem: use 'archive', 'delete' or 'label'"
+        yield Problem(place=place, what=what)
+    elif "group" in rule:
+        yield Problem(place=place, what="group is only used for items: monday cannot move a subitem")
+    if guards := [key for key in ("most", "most_share") if key in rule]:
+        counts = "count" if len(guards) > 1 else "counts"
+        yield Problem(place=place, what=f"{' and '.join(guards)} {counts} orders: set them in [items.cancel]")

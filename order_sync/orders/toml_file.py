@@ -79,8 +79,8 @@ def in_words(read: dict[str, Any], problem: Problem, named_by: Sequence[str]) ->
             f"[[{'.'.join(map(str, place[:at]))}]] {entry_name(read, place[: at + 1], named_by)}",
             place[at + 1 :],
         )
-    elif len(place) > 1 or isinstance(_at(read, place), dict):
-        head, rest = f"[{place[0]}]" if place else "", place[1:]
+    elif tables := [n for n in range(1, len(place) + 1) if isinstance(_at(read, place[:n]), dict)]:
+        head, rest = f"[{'.'.join(map(str, place[: tables[-1]]))}]", place[tables[-1] :]
     else:
         head, rest = "", place
     tail = f"{_dotted(rest)} {what}" if rest else what

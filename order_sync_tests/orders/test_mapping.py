@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from order_sync.database.tables import make_tables
 from order_sync.orders.errors import ConfigurationError
-from order_sync.orders.mapping import ColumnMap, ColumnMapping, load_mapping
+from order_sync.orders.mapping import Cancel, ColumnMap, ColumnMapping, load_mapping
 
 GOOD = """
 [items]
@@ -77,6 +77,52 @@ def test_a_good_file(path: Path) -> None:
 def test_a_file_without_columns_maps_the_keys_only(path: Path) -> None:
     path.write_text("[items]\n")
     assert load_mapping(path) == ColumnMapping()
+
+
+def test_an_edit_of_a_name_or_group_is_kept_unless_the_mapping_says_otherwise(path: Path) -> None:
+    path.write_text(GOOD, encoding="utf-8")
+    plain = load_mapping(path)
+    assert {column.edits for column in plain.items.columns} == {"overwrite"}
+    assert (plain.items.name.edits, plain.items.group.edits, plain.subitems.name.edits) == ("keep", "keep", "keep")
+    owned = (
+        '[items.name]\nedits = "overwrite"\n[items.group]\nedits = "overwrite"\n[subitems.name]\nedits = "overwrite"\n'
+    )
+    path.write_text(owned + column(edits='"fill"') + column("subitems", edits='"keep"'))
+    mapping = load_mapping(path)
+    assert {owner.edits for owner in (mapping.items.name, mapping.items.group, mapping.subitems.name)} == {"overwrite"}
+    assert (mapping.items.columns[0].edits, mapping.subitems.columns[0].edits) == ("fill", "keep")
+
+
+def test_a_cancelled_order_is_archived_unless_the_mapping_says_otherwise(path: Path) -> None:
+    path.write_text(GOOD, encoding="utf-8")
+    assert load_mapping(path).items.cancel == load_mapping(path).subitems.cancel == Cancel(by="archive")
+    path.write_text(
+        """
+        [items]
+        cancel = { by = "label", column = "order_type", label = "Cancelled", most = 7 }
+        [subitems.cancel]
+        by = "delete"
+        [[items.columns]]
+        source = "ORDER TYPE"
+        column = "order_type"
+        type = "status"
+        """
+    )
+    mapping = load_mapping(path)
+    assert mapping.items.cancel == Cancel(by="label", column="order_type", label="Cancelled", most=7)
+    assert mapping.subitems.cancel == Cancel(by="delete")
+    path.write_text('[items.cancel]\nby = "move"\n')
+    assert load_mapping(path).items.cancel.group == "Cancelled"
+
+
+@pytest.mark.parametrize(
+    ("most", "share", "on_board", "allowed"),
+    [(50, 0.1, 0, 50), (50, 0.1, 500, 50), (50, 0.1, 519, 51), (0, 0.29, 100, 29), (0, 0.0, 9_000, 0), (3, 1, 7, 7)],
+)
+def test_a_run_may_cancel_a_number_or_a_share_of_the_board(
+    most: int, share: float, on_board: int, allowed: int
+) -> None:
+    assert Cancel(most=most, most_share=share).allowed(on_board) == allowed
 
 
 def test_a_mapping_cannot_be_changed(path: Path) -> None:
@@ -223,6 +269,61 @@ WRONG = {
         '[[boards]]\nid = 5\ncustomers = ["A"]\nwhere = { "CUSTOMER NAME" = ["B"] }\n',
         "id 5: customers are given twice: in `customers` and in `where`$",
     ),
+    "edits of nobody": (column(edits='"never"'), QTY + "edits must be 'overwrite', 'keep' or 'fill'$"),
+    "a name that is filled": (
+        '[items.name]\nedits = "fill"\n',
+        r"invalid: \[items\.name\]: edits must be 'overwrite' or 'keep': a name or a group is never empty, so there is "
+        "nothing to fill$",
+    ),
+    "a group that is filled": ('[items.group]\nedits = "fill"\n', r"\[items\.group\]: edits must be 'overwrite' or"),
+    "a group of subitems": ('[subitems.group]\nedits = "keep"\n', r"\[subitems\]: unknown key 'group'$"),
+    "a rule nobody knows": (
+        '[items.cancel]\nby = "archiv"\n',
+        r"invalid: \[items\.cancel\]: by must be 'archive', 'delete', 'move' or 'label' \(did you mean 'archive'\?\)$",
+    ),
+    "a misspelt key of a rule": (
+        "[items.cancel]\nmots = 5\n",
+        r"\[items\.cancel\]: unknown key 'mots' \(did you mean 'most'\?\)$",
+    ),
+    "a label without a column": (
+        '[items.cancel]\nby = "label"\nlabel = "Cancelled"\n',
+        r"\[items\.cancel\]: by is 'label', so column must name a status column of the board$",
+    ),
+    "a column without a label": (
+        '[items.cancel]\nby = "label"\ncolumn = "state"\n',
+        r"\[items\.cancel\]: by is 'label', so label must name the label of a cancelled order$",
+    ),
+    "a label of an archived order": (
+        '[items.cancel]\ncolumn = "state"\nlabel = "x"\n',
+        r"\[items\.cancel\]: by is 'archive', but column and label are only used if by is 'label'$",
+    ),
+    "a group of a labelled order": (
+        '[items.cancel]\nby = "label"\ncolumn = "state"\nlabel = "x"\ngroup = "Cancelled"\n',
+        r"\[items\.cancel\]: by is 'label', but group is only used if by is 'move'$",
+    ),
+    "a group without a title": (
+        '[items.cancel]\nby = "move"\ngroup = " "\n',
+        r"\[items\.cancel\]: group must not be empty$",
+    ),
+    "a label of a key": (
+        '[subitems.cancel]\nby = "label"\ncolumn = "line_uuid"\nlabel = "x"\n',
+        r"\[subitems\.cancel\]: column 'line_uuid' holds the keys, but a label needs a status column$",
+    ),
+    "a label of a text": (
+        '[items.cancel]\nby = "label"\ncolumn = "c"\nlabel = "x"\n' + column(),
+        r"\[items\.cancel\]: column 'c' is mapped as text, but a label needs a status column$",
+    ),
+    "a subitem that is moved": (
+        '[subitems.cancel]\nby = "move"\n',
+        r"\[subitems\.cancel\]: by is 'move', but monday cannot move a subitem: use 'archive', 'delete' or 'label'$",
+    ),
+    "a guard of subitems": (
+        "[subitems.cancel]\nmost = 5\nmost_share = 0.5\n",
+        r"\[subitems\.cancel\]: most and most_share count orders: set them in \[items\.cancel\]$",
+    ),
+    "a share above all": ("[items.cancel]\nmost_share = 10\n", r"\[items\.cancel\]: most_share must be at most 1$"),
+    "a number below none": ("[items.cancel]\nmost = -1\n", r"\[items\.cancel\]: most must be at least 0$"),
+    "no table of a name": ('[items]\nname = "keep"\n', r"\[items\]: name must be a table \(name = value\)$"),
     "a source that lines lack": (
         column("subitems", source='"QTY"'),
         r"source 'QTY': source is none of a line's columns \(did you mean 'qty'\?\): size_code, qty",
