@@ -56,10 +56,37 @@ CREATE_SUBITEM = gql(
     }}
     """
 ).document
+# The title is the key "name" in the values. A subitem is changed on the board of the subitems.
+CHANGE_ITEM = gql(
+    f"""
+    mutation ChangeItems($board: ID!, $labels: Boolean!, $item: ID!, $values: JSON!) {{
+      change_multiple_column_values(
+        board_id: $board, item_id: $item, column_values: $values, create_labels_if_missing: $labels
+      ) {{ id }}
+      {COMPLEXITY}
+    }}
+    """
+).document
+MOVE_ITEM = gql(
+    f"""
+    mutation MoveItems($item: ID!, $group: String!) {{
+      move_item_to_group(item_id: $item, group_id: $group) {{ id }}
+      {COMPLEXITY}
+    }}
+    """
+).document
 ARCHIVE_ITEM = gql(
     f"""
     mutation ArchiveItems($item: ID!) {{
       archive_item(item_id: $item) {{ id }}
+      {COMPLEXITY}
+    }}
+    """
+).document
+DELETE_ITEM = gql(
+    f"""
+    mutation DeleteItems($item: ID!) {{
+      delete_item(item_id: $item) {{ id }}
       {COMPLEXITY}
     }}
     """
@@ -138,6 +165,18 @@ query ItemTexts($items: [ID!], $ids: [String!]) {
   items(ids: $items, limit: 100) { id state column_values(ids: $ids) { id text } }
   complexity { before query after reset_in_x_seconds }
 }
+"""
+# What is written on an item or a subitem, and where it is.
+ITEM_VALUES = f"""
+query ItemValues($items: [ID!], $ids: [String!]) {{
+  items(ids: $items, limit: 100) {{
+    id state name
+    board {{ id }}
+    group {{ id }}
+    column_values(ids: $ids) {{ id text }}
+  }}
+  {COMPLEXITY}
+}}
 """
 SUBITEMS = """
 query Subitems($items: [ID!], $ids: [String!]) {

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from order_sync.monday.labels import LabelSpelling, choices
 from order_sync.orders.errors import Rejected, Rule
-from order_sync.orders.mapping import LABELLED, ColumnMap
+from order_sync.orders.mapping import LABELLED, Cancel, ColumnMap
 from order_sync.orders.readable import date_of, number_of, text_of
 
 LONG_TEXT_LIMIT = 2_000  # characters
@@ -26,18 +26,36 @@ def encode_row(columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: Lab
     Without `labels`, those of the board are not known, and every label is taken to be one of them.
     Raises Rejected with the column, the value and the reason.
     """
-    encoded: dict[str, Any] = {}
-    for column in columns:
-        value = row.get(column.column)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            continue
-        encoded[column.column] = _encode(column, value, labels)
-    return encoded
+    return {column: value for column, value in encode_changes(columns, row, labels).items() if value is not None}
+
+
+def encode_changes(
+    columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: LabelSpelling | None
+) -> dict[str, Any]:
+    """The same with every column, to change an item: None for an empty source value, which clears the column."""
+    return {column.column: _encode_or_clear(column, row.get(column.column), labels) for column in columns}
+
+
+def cancel_values(cancel: Cancel, labels: LabelSpelling | None) -> dict[str, Any]:
+    """The values that label an item or a subitem as cancelled; empty unless the rule is a label.
+
+    Raises Rejected if the column lacks the label.
+    """
+    if cancel.by != "label" or cancel.column is None or cancel.label is None:
+        return {}
+    column = ColumnMap(source="label of cancelled orders", column=cancel.column, type="status")
+    return {cancel.column: _encode(column, cancel.label, labels)}
 
 
 def to_json(values: Mapping[str, Any]) -> str:
     """`column_values` is JSON inside a string, also when it travels as a variable."""
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def _encode_or_clear(column: ColumnMap, value: Any, labels: LabelSpelling | None) -> Any:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return _encode(column, value, labels)
 
 
 def _encode(column: ColumnMap, value: Any, labels: LabelSpelling | None) -> Any:

@@ -56,9 +56,12 @@ def test_no_document_is_forgotten() -> None:
     }
     queries |= {"ITEM_STATES", "ITEM_TEXTS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
-    queries |= {"BOARD_ITEMS", "ITEM_PLACES", "ME", "TWINS"}
+    queries |= {"BOARD_ITEMS", "ITEM_PLACES", "ITEM_VALUES", "ME", "TWINS"}
     assert names == queries | {
         "ARCHIVE_ITEM",
+        "CHANGE_ITEM",
+        "DELETE_ITEM",
+        "MOVE_ITEM",
         "INGEST_ITEMS",
         "CREATE_BOARD",
         "CREATE_COLUMN",
@@ -96,6 +99,26 @@ def test_each_row_has_its_alias_and_its_variables() -> None:
     variables = [definition.variable.name.value for definition in operation.variable_definitions]
     own = [f"{name}{number}" for number in range(3) for name in ("group", "name", "values")]
     assert variables == ["board", "labels", *own]
+
+
+@pytest.mark.parametrize(
+    ("template", "field", "own", "shared"),
+    [
+        (operations.CHANGE_ITEM, "change_multiple_column_values", ("item", "values"), ("board", "labels")),
+        (operations.MOVE_ITEM, "move_item_to_group", ("item", "group"), ()),
+        (operations.ARCHIVE_ITEM, "archive_item", ("item",), ()),
+        (operations.DELETE_ITEM, "delete_item", ("item",), ()),
+    ],
+)
+def test_a_change_has_its_item_in_its_own_variable(
+    template: DocumentNode, field: str, own: tuple[str, ...], shared: tuple[str, ...]
+) -> None:
+    [operation] = parse(operations.many(template, 2)).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    fields = [each for each in operation.selection_set.selections if isinstance(each, FieldNode)]
+    assert [each.name.value for each in fields] == [field, field, "complexity"]
+    variables = {definition.variable.name.value for definition in operation.variable_definitions}
+    assert variables == {*shared, *(f"{name}{number}" for number in range(2) for name in own)}
 
 
 def test_the_same_number_of_rows_is_the_same_text() -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from order_sync.emulator import Emulator
 from order_sync.monday.labels import LabelSpelling
-from order_sync.monday.values import encode_row, to_json
+from order_sync.monday.values import cancel_values, encode_changes, encode_row, to_json
 from order_sync.orders.errors import Rejected
-from order_sync.orders.mapping import ColumnMap, ColumnMapping
+from order_sync.orders.mapping import Cancel, ColumnMap, ColumnMapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.emulator.monday import Monday
 
@@ -80,6 +80,30 @@ def test_each_type_has_its_form(kind: str, value: Any, expected: Any) -> None:
 def test_nothing_is_left_out(kind: str, value: Any) -> None:
     """monday would write 0 for an empty number."""
     assert encode(kind, value) is None
+
+
+@pytest.mark.parametrize("value", [None, "", "  \t\n"])
+def test_a_change_names_every_column_and_clears_the_empty_ones(value: Any) -> None:
+    kinds = ("text", "long_text", "numbers", "status", "dropdown", "date", "link")
+    columns = [ColumnMap(source="S", column=kind, type=kind) for kind in kinds]  # type: ignore[arg-type]
+    row = {kind: value for kind in kinds if kind != "text"}
+    assert encode_changes(columns, row, LabelSpelling({})) == dict.fromkeys(kinds)
+    assert to_json(encode_changes(columns[:1], row, None)) == '{"text":null}'
+    assert encode_changes(columns[:1], {"text": 5}, None) == {"text": "5"}
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"), [("done", {"label": "Done"}), ("44", {"index": 7}), (" Twin ", {"label": "Twin"})]
+)
+def test_a_cancelled_order_gets_the_label_as_the_board_spells_it(label: str, expected: dict[str, Any]) -> None:
+    cancel = Cancel(by="label", column="c", label=label)
+    assert cancel_values(cancel, LabelSpelling(LABELS)) == {"c": expected}
+
+
+@pytest.mark.parametrize("label", ["Stopped", "twin"])
+def test_a_label_that_the_board_lacks_cancels_no_order(label: str) -> None:
+    with pytest.raises(Rejected, match=r"column 'c' .*cancel.* does not accept"):
+        cancel_values(Cancel(by="label", column="c", label=label), LabelSpelling(LABELS))
 
 
 @pytest.mark.parametrize(
