@@ -307,6 +307,11 @@ def _read_long_text(column: Column, raw: Any, _: NewLabels) -> Value | None:
 
 
 def _read_link(column: Column, raw: Any, _: NewLabels) -> Value | None:
+    if isinstance(raw, str):
+        url, _sep, label = raw.partition(" ")
+        raw = {"url": url, "text": label} if raw else None
+    if raw is None:
+        return None
     if not isinstance(raw, Mapping) or raw.keys() - {"url", "text"} or not isinstance(raw.get("url"), str):
         raise _invalid(column, 'invalid value: a link column takes {"url": "https://...", "text": "..."}')
     label = raw.get("text") or raw["url"]

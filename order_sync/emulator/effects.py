@@ -132,6 +132,14 @@ class ItemRemoved(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRestored(Effect):
+    """An archived or deleted item is back, with the subitems that went with it."""
+
+    board_id: int
+    item_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseKept(Effect):
     """The answer to a mutation with an Idempotency-Key, kept so that a restart still replays it."""
 
@@ -191,6 +199,7 @@ _KINDS: dict[str, type[Effect]] = {
         ItemChanged,
         ItemMoved,
         ItemRemoved,
+        ItemRestored,
         ResponseKept,
         JobStarted,
         JobUploaded,

@@ -13,7 +13,7 @@ from order_sync.emulator import columns
 from order_sync.emulator.boards import Boards, active_group, number
 from order_sync.emulator.bounds import read_json
 from order_sync.emulator.columns import NewLabels, Value
-from order_sync.emulator.effects import ItemChanged, ItemMoved, ItemRemoved, LabelCreated
+from order_sync.emulator.effects import ItemChanged, ItemMoved, ItemRemoved, ItemRestored, LabelCreated
 from order_sync.emulator.errors import MondayError, invalid_argument, invalid_board, invalid_column, not_found
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import Board, Group, Item, State
@@ -76,25 +76,91 @@ class Items:
         item_id: str | None = None,
         create_labels_if_missing: bool | None = None,
     ) -> Item:
-        board, item = self.boards.open_board(board_id), self.item(item_id)
-        if item.board is not board:
-            raise not_found("Item", item_id)
-        raw = _column_values(column_values)
-        name = raw.pop("name", None)
-        if name is not None:
-            _check_name(name)
-        new_labels = NewLabels(allowed=bool(create_labels_if_missing))
+        item = self._changeable(board_id, item_id)
+        return self.change(item, _column_values(column_values), labels_allowed=bool(create_labels_if_missing))
+
+    def change_column_value(
+        self,
+        board_id: str,
+        column_id: str,
+        value: str,
+        item_id: str | None = None,
+        create_labels_if_missing: bool | None = None,
+    ) -> Item:
+        item = self._changeable(board_id, item_id)
+        try:
+            raw = read_json(value)
+        except ValueError:
+            raise invalid_argument("value is not JSON") from None
+        return self.change(item, {column_id: raw}, labels_allowed=bool(create_labels_if_missing))
+
+    def change_simple_column_value(
+        self,
+        board_id: str,
+        column_id: str,
+        value: str | None = None,
+        item_id: str | None = None,
+        create_labels_if_missing: bool | None = None,
+    ) -> Item:
+        item = self._changeable(board_id, item_id)
+        return self.change(item, {column_id: value}, labels_allowed=bool(create_labels_if_missing))
+
+    def move_item_to_group(self, group_id: str, item_id: str | None = None) -> Item:
+        return self.move(self._open(item_id), group_id)
+
+    def _remove_item(self, item_id: str | None = None, *, state: str) -> Item:
+        return self.remove(self._open(item_id), state)
+
+    archive_item = partialmethod(_remove_item, state="archived")
+    delete_item = partialmethod(_remove_item, state="deleted")
+
+    def change(self, item: Item, raw: Mapping[str, Any], *, labels_allowed: bool = False) -> Item:
+        """What `column_values` holds, the name among it; all of it or, where anything is refused, nothing."""
+        board, raw = item.board, dict(raw)
+        name = _checked_name(raw.pop("name")) if "name" in raw else None
+        new_labels = NewLabels(allowed=labels_allowed)
         values = _read_values(board, raw, new_labels)
+        self._check_rules(board, values, written_only=True)
         self._create_labels(board, new_labels)
         self._state.record(ItemChanged(board_id=board.id, item_id=item.id, name=name, values=values))
         return item
 
-    def move_item_to_group(self, group_id: str, item_id: str | None = None) -> Item:
-        item = self.item(item_id)
+    def move(self, item: Item, group_id: str) -> Item:
         if item.state != "active":
-            raise not_found("Item", item_id)
+            raise not_found("Item", item.id)
         group = active_group(item.board, group_id)
-        self._state.record(ItemMoved(board_id=item.board.id, item_id=item.id, group_id=group.id))
+        if group is not item.group:
+            self._state.record(ItemMoved(board_id=item.board.id, item_id=item.id, group_id=group.id))
+        return item
+
+    def remove(self, item: Item, state: str) -> Item:
+        """Archived twice is archived once."""
+        if item.state != state:
+            self._state.record(ItemRemoved(board_id=item.board.id, item_id=item.id, state=state))
+        return item
+
+    def restore(self, item: Item) -> Item:
+        """Brings an archived or deleted item back with the subitems that went with it; no mutation does that."""
+        if item.state == "active":
+            return item
+        if item.parent is not None and item.parent.state != "active":
+            raise invalid_argument("its item is archived or deleted: restore that", item_id=str(item.id))
+        self._check_room(item.board)
+        self._state.record(ItemRestored(board_id=item.board.id, item_id=item.id))
+        return item
+
+    def _open(self, item_id: str | None) -> Item:
+        """The item, if the token's user may write on its board."""
+        item = self.item(item_id)
+        self.boards.opened(item.board)
+        return item
+
+    def _changeable(self, board_id: str, item_id: str | None) -> Item:
+        """A subitem is on a board of its own, whose id must be given."""
+        board, item = self.boards.open_board(board_id), self.item(item_id)
+        writable = item.state == "active" or self._settings().archived_items == "writable"
+        if item.board is not board or not writable:
+            raise not_found("Item", item_id)
         return item
 
     def add_row(self, board: Board, group_id: str, name: str, values: Mapping[str, Value]) -> Item:
@@ -109,18 +175,10 @@ class Items:
             raise not_found("Item", item.id)
         self._state.record(ItemChanged(board_id=item.board.id, item_id=item.id, name=name, values=values))
 
-    def _remove_item(self, item_id: str | None = None, *, state: str) -> Item:
-        item = self.item(item_id)
-        self._state.record(ItemRemoved(board_id=item.board.id, item_id=item.id, state=state))
-        return item
-
-    archive_item = partialmethod(_remove_item, state="archived")
-    delete_item = partialmethod(_remove_item, state="deleted")
-
     def _create_item(
         self, group: Group, parent: Item | None, name: str, column_values: str | None, new_labels_allowed: bool
     ) -> Item:
-        _check_name(name)
+        _checked_name(name)
         board = self.boards.opened(group.board)
         self._check_room(board)
         new_labels = NewLabels(allowed=new_labels_allowed)
@@ -139,12 +197,12 @@ class Items:
                 data={"board_id": str(board.id), "items_limit": limit},
             )
 
-    def _check_rules(self, board: Board, values: Mapping[str, Value | None]) -> None:
-        """monday names every rule that is broken, as one text for each."""
+    def _check_rules(self, board: Board, values: Mapping[str, Value | None], *, written_only: bool = False) -> None:
+        """monday names every rule that is broken, as one text for each; a change is held to those it writes to."""
         broken = []
         for rule in self._settings().rules:
             column = board.columns.get(rule.column_id)
-            if rule.board_id != board.id or column is None:
+            if rule.board_id != board.id or column is None or (written_only and column.id not in values):
                 continue
             text = columns.text(column, values.get(column.id)) or ""
             if (rule.required and not text) or (rule.pattern and text and not re.fullmatch(rule.pattern, text)):
@@ -164,9 +222,10 @@ class Items:
             )
 
 
-def _check_name(name: object) -> None:
+def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or len(name) > 255:
         raise MondayError("ItemNameTooLongException", "Item name must have 1 to 255 characters")
+    return name
 
 
 def _column_values(text: str) -> dict[str, Any]:

@@ -353,8 +353,8 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
                 *("create_group", "update_group", "archive_group", "delete_group"),
             ),
             "items": (
-                *("create_item", "create_subitem", "change_multiple_column_values"),
-                *("move_item_to_group", "archive_item", "delete_item"),
+                *("create_item", "create_subitem", "change_multiple_column_values", "change_column_value"),
+                *("change_simple_column_value", "move_item_to_group", "archive_item", "delete_item"),
             ),
         }.items()
         for name in names

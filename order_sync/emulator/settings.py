@@ -148,6 +148,8 @@ class EmulatorSettings(_Model):
     items_limit: int = Field(default=10_000, ge=1)
     subitems_limit: int = Field(default=100_000, ge=1)
     lock_boards: bool = False
+    #: Whether the values of an archived item may be changed: no page of monday's documentation says.
+    archived_items: Literal["refused", "writable"] = "refused"
     #: A bulk import begins this long after its upload, and takes this long for each row.
     bulk_start_ms: float = Field(default=0.0, ge=0)
     bulk_row_ms: float = Field(default=0.0, ge=0)

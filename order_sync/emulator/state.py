@@ -28,6 +28,7 @@ from order_sync.emulator.effects import (
     ItemCreated,
     ItemMoved,
     ItemRemoved,
+    ItemRestored,
     JobBegun,
     JobFinished,
     JobStarted,
@@ -65,6 +66,9 @@ class Item:
     state: str = "active"
     #: Active ones, oldest first.
     subitems: list[Item] = field(default_factory=list)
+    removed_subitems: list[Item] = field(default_factory=list)
+    #: When it was archived or deleted: what went with it has the same moment.
+    removed: float | None = None
 
     @property
     def main(self) -> Item:
@@ -233,7 +237,9 @@ class State:
                 self._move_item(self.items[effect.item_id], effect.group_id)
                 self.items[effect.item_id].updated = effect.at
             case ItemRemoved():
-                self._remove_item(self.items[effect.item_id], effect.state)
+                self._remove_item(self.items[effect.item_id], effect)
+            case ItemRestored():
+                self._restore_item(self.items[effect.item_id])
             case GroupCreated():
                 board = self.boards[effect.board_id]
                 board.groups[effect.group_id] = Group(
@@ -246,7 +252,7 @@ class State:
                 group = self.boards[effect.board_id].groups[effect.group_id]
                 group.state = effect.state
                 for item in list(group.items.values()):
-                    self._remove_item(item, effect.state)
+                    self._remove_item(item, effect)
             case LabelCreated():
                 column = self.boards[effect.board_id].columns[effect.column_id]
                 column.add_label(effect.label_id, effect.label)
@@ -301,16 +307,34 @@ class State:
         item.group = item.board.groups[group_id]
         item.group.items[item.id] = item
 
-    def _remove_item(self, item: Item, state: str) -> None:
-        for subitem in list(item.subitems):
-            self._remove_item(subitem, state)
+    def _remove_item(self, item: Item, effect: ItemRemoved | GroupRemoved) -> None:
+        archived = item.removed_subitems if effect.state == "deleted" else ()
+        for subitem in [*item.subitems, *(subitem for subitem in archived if subitem.state == "archived")]:
+            self._remove_item(subitem, effect)
         if item.state == "active":
             item.board.items_count -= 1
             item.group.items.pop(item.id, None)
             if item.parent is not None:
                 item.parent.subitems.remove(item)
+                item.parent.removed_subitems.append(item)
                 item.parent.group.subitem_count -= 1
-        item.state = state
+        item.state, item.removed = effect.state, effect.at
+        item.main.group.revision += 1
+
+    def _restore_item(self, item: Item) -> None:
+        went_with_it = [subitem for subitem in item.removed_subitems if subitem.removed == item.removed]
+        item.state, item.removed = "active", None
+        if item.group.state != "active":
+            item.group = item.board.active_groups[0]
+        item.group.items[item.id] = item
+        item.board.items_count += 1
+        if item.parent is not None:
+            item.parent.removed_subitems.remove(item)
+            item.parent.subitems.append(item)
+            item.parent.subitems.sort(key=lambda subitem: subitem.id)
+            item.parent.group.subitem_count += 1
+        for subitem in went_with_it:
+            self._restore_item(subitem)
         item.main.group.revision += 1
 
 
