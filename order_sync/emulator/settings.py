@@ -135,6 +135,8 @@ class EmulatorSettings(_Model):
     mutation_ms: float = Field(default=0.0, ge=0)
     #: items_page* and items_page_by_column_values see a created row only after this time.
     lookup_lag_s: float = Field(default=0.0, ge=0)
+    #: And they still see an archived or deleted item for this time.
+    removal_lag_s: float = Field(default=0.0, ge=0)
     #: How columns show their settings: labels as a list, by their index as in the older form, or that as JSON text.
     column_settings: Literal["list", "by_index", "text"] = "list"
     #: After its first page a list's cursor lives this long.

@@ -140,3 +140,109 @@ def test_a_row_just_created_is_not_seen_at_once(emulator: Emulator, monday: Mond
     while monday.found("u-1") == []:
         pass
     assert monday.found("u-1") == ["Old", "New"]
+
+
+LAST = "__last_updated__"
+ORDERED = """query ($q: ItemsQuery, $n: Int!) { boards(ids: [101]) {
+    items_page(query_params: $q, limit: $n) { cursor items { id name } } } }"""
+
+
+def ordered(monday: Monday, *columns: str, limit: int = 25, **query: Any) -> dict[str, Any]:
+    """A page in the order of these columns; a minus before its id for the other direction."""
+    order = [
+        {"column_id": column.lstrip("-"), "direction": "desc"} if "-" in column else {"column_id": column}
+        for column in columns
+    ]
+    page: dict[str, Any] = monday.data(ORDERED, {"q": {"order_by": order, **query}, "n": limit})["boards"][0][
+        "items_page"
+    ]
+    return page
+
+
+def touch(emulator: Emulator, monday: Monday, item: str) -> None:
+    emulator.advance(60)
+    query = """mutation ($i: ID) {
+        change_simple_column_value(board_id: 101, item_id: $i, column_id: "note", value: "x") { id } }"""
+    monday.data(query, {"i": item})
+
+
+def test_items_come_in_the_order_of_their_last_update(emulator: Emulator, monday: Monday) -> None:
+    one, two, three = (monday.item(name) for name in ("One", "Two", "Three"))
+    for item in (two, one):
+        touch(emulator, monday, item)
+    assert names(ordered(monday, LAST)) == ["Three", "Two", "One"]
+    assert names(ordered(monday, f"-{LAST}")) == ["One", "Two", "Three"]
+    assert names(ordered(monday, "-__creation_log__")) == ["Three", "Two", "One"]
+    monday.data("mutation ($i: ID) { archive_item(item_id: $i) { id } }", {"i": three})
+    assert names(ordered(monday, LAST)) == ["Two", "One"]
+
+
+def test_ordered_pages_follow_each_other(emulator: Emulator, monday: Monday) -> None:
+    items = [monday.item(f"I{number}") for number in range(5)]
+    page = ordered(monday, f"-{LAST}", limit=2)
+    assert names(page) == ["I4", "I3"]
+    touch(emulator, monday, items[0])  # which puts it on the page that was already read
+    page = monday.data(NEXT, {"c": page["cursor"], "n": 2})["next_items_page"]
+    assert names(page) == ["I2", "I1"]
+    assert page["cursor"] is None
+    page = ordered(monday, LAST, limit=3)
+    assert names(page) == ["I1", "I2", "I3"]
+    assert names(monday.data(NEXT, {"c": page["cursor"], "n": 3})["next_items_page"]) == ["I4", "I0"]
+
+
+def test_items_come_in_the_order_of_columns(monday: Monday) -> None:
+    monday.item("B", qty="10", eta={"date": "2026-11-02"})
+    monday.item("A", qty="9", eta={"date": "2026-11-03"})
+    monday.item("C", qty="9")
+    assert names(ordered(monday, "name")) == ["A", "B", "C"]
+    assert names(ordered(monday, "qty", "-name")) == ["C", "A", "B"]
+    page = ordered(monday, "-qty", "name", limit=2)
+    assert names(page) == ["B", "A"]
+    assert names(monday.data(NEXT, {"c": page["cursor"], "n": 2})["next_items_page"]) == ["C"]
+    assert names(ordered(monday, "eta")) == ["C", "B", "A"]
+    assert monday.code(ORDERED, {"q": {"order_by": [{"column_id": "nope"}]}, "n": 5}) == "InvalidColumnIdException"
+    assert monday.code(ORDERED, {"q": {"order_by": [{"column_id": "kind"}]}, "n": 5}) == "InvalidArgumentException"
+
+
+def test_rules_compare_days_and_numbers(emulator: Emulator, monday: Monday) -> None:
+    old = monday.item("Old", qty="9", eta={"date": "2026-11-02"})
+    emulator.advance(86_400)
+    monday.item("New", qty="10", eta={"date": "2026-11-03"})
+    query = "query ($i: [ID!]) { items(ids: $i) { updated_at } }"
+    day = monday.data(query, {"i": [old]})["items"][0]["updated_at"][:10]
+
+    def found(column: str, operator: str, *values: Any) -> list[str]:
+        rule = {"column_id": column, "compare_value": list(values), "operator": operator}
+        return by_rules(monday, {"rules": [rule | ({"compare_attribute": "UPDATED_AT"} if column == LAST else {})]})
+
+    assert found(LAST, "any_of", "TODAY") == found(LAST, "greater_than", "EXACT", day) == ["New"]
+    assert found(LAST, "any_of", "YESTERDAY") == found(LAST, "lower_than_or_equal", "EXACT", day) == ["Old"]
+    assert found(LAST, "not_any_of", "EXACT", day) == ["New"]
+    assert found(LAST, "greater_than_or_equals", "EXACT", day) == ["Old", "New"]
+    assert found(LAST, "lower_than", "EXACT", day) == []
+    assert found("eta", "between", "2026-11-01", "2026-11-02") == found("qty", "lower_than", 10) == ["Old"]
+
+
+@pytest.mark.parametrize(
+    ("column", "operator", "values"),
+    [
+        (LAST, "greater_than", ["EXACT", "2026-11-27T10:00:00Z"]),
+        (LAST, "any_of", ["THIS_DECADE"]),
+        (LAST, "contains_text", ["2026"]),
+        ("qty", "greater_than", ["ten"]),
+        ("qty", "greater_than", ["NaN"]),
+        ("eta", "between", ["2026-11-01"]),
+        ("note", "greater_than", ["x"]),
+    ],
+)
+def test_a_rule_that_compares_nothing(monday: Monday, column: str, operator: str, values: list[str]) -> None:
+    rule = {"column_id": column, "compare_value": values, "operator": operator}
+    assert monday.code(ORDERED, {"q": {"rules": [rule]}, "n": 5}) == "InvalidArgumentException"
+
+
+def test_a_removed_item_may_be_found_for_a_while(emulator: Emulator, monday: Monday) -> None:
+    emulator.configure(removal_lag_s=60)
+    monday.data("mutation ($i: ID) { archive_item(item_id: $i) { id } }", {"i": monday.item("One", uuid="u-1")})
+    assert monday.found("u-1") == ["One"]
+    emulator.advance(61)
+    assert monday.found("u-1") == []
