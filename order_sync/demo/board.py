@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from order_sync.emulator import BoardSeed, ColumnSeed
-from order_sync.orders.mapping import ColumnMap, ColumnMapping
+from order_sync.orders.mapping import BoardMap, ColumnMapping
 from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
 
 
@@ -26,16 +26,16 @@ def _seed(mapping: ColumnMapping, board_id: int, name: str, subitem_board_id: in
         name=name,
         columns=(
             ColumnSeed(id="subitems", title="Subitems", type="subtasks"),
-            *_columns(mapping.items.own_columns, mapping.items.columns),
+            *_columns(mapping.items),
         ),
         subitem_board_id=subitem_board_id,
-        subitem_columns=_columns(mapping.subitems.own_columns, mapping.subitems.columns),
+        subitem_columns=_columns(mapping.subitems),
     )
 
 
-def _columns(own: tuple[str, ...], mapped: tuple[ColumnMap, ...]) -> tuple[ColumnSeed, ...]:
+def _columns(of: BoardMap) -> tuple[ColumnSeed, ...]:
     """Mapped columns first, then the key columns."""
     return (
-        *(ColumnSeed(id=c.column, title=c.title or c.source, type=c.type, labels=c.labels) for c in mapped),
-        *(ColumnSeed(id=column, title=column, type="text") for column in own),
+        *(ColumnSeed(id=c.column, title=c.title or c.source, type=c.type, labels=c.labels) for c in of.new_columns),
+        *(ColumnSeed(id=column, title=column, type="text") for column in of.own_columns),
     )

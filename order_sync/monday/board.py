@@ -12,10 +12,11 @@ from typing import Any
 from order_sync.monday import operations
 from order_sync.monday.client import MondayReader
 from order_sync.monday.columns import SUBTASKS, Column, read_column
+from order_sync.monday.labels import LabelSpelling, choices
 from order_sync.monday.lists import Listing, Row, ask, hundreds, is_active, items_by_id, rows_in, rows_of, text_of
 from order_sync.monday.version import ApiVersion, read_version
 from order_sync.orders.errors import ConfigurationError
-from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
+from order_sync.orders.mapping import LABELLED, BoardMap, Cancel, ColumnMap, ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.nearest import did_you_mean
 
@@ -131,11 +132,11 @@ def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) 
     """
     if problem := unsupported(board):
         raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.")
-    problems = problems_of(board, mapping.items.own_columns, mapping.items.columns)
+    problems = problems_of(board, mapping.items)
     if subitems is None:
         problems.append(f"board {board.id} has no subitems column, so it has no board for subitems")
     else:
-        problems += problems_of(subitems, mapping.subitems.own_columns, mapping.subitems.columns)
+        problems += problems_of(subitems, mapping.subitems)
     if problems:
         raise ConfigurationError("The mapping does not fit the board: " + "; ".join(problems) + ".")
 
@@ -154,7 +155,7 @@ def check_items_mapping(board: Board, mapping: ColumnMapping) -> list[str]:
     """What of the items' columns does not fit the board."""
     if problem := unsupported(board):
         return [problem]
-    return problems_of(board, mapping.items.own_columns, mapping.items.columns)
+    return problems_of(board, mapping.items)
 
 
 def find_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[str]) -> dict[str, str]:
@@ -249,11 +250,29 @@ def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[
     return {item_id: text_of(item, column) or "" for item_id, item in there.items()}
 
 
-def problems_of(board: Board, own: Iterable[str], mapped: Iterable[ColumnMap]) -> list[str]:
+def problems_of(board: Board, of: BoardMap) -> list[str]:
     """What of the mapped columns does not fit the board."""
-    found = [problem_of(board, column_id, "text") for column_id in own]
-    found += [problem_of(board, column.column, column.type, column) for column in mapped]
-    return [problem for problem in found if problem]
+    found = [problem_of(board, column_id, "text") for column_id in of.own_columns]
+    found += [problem_of(board, column.column, column.type, column) for column in of.columns]
+    found.append(cancel_problem(board, of.cancel))
+    return list(dict.fromkeys(problem for problem in found if problem))
+
+
+def cancel_problem(board: Board, cancel: Cancel) -> str | None:
+    """Why the board cannot label what is cancelled; None if it can, or need not."""
+    if cancel.by != "label" or cancel.column is None or cancel.label is None:
+        return None
+    if problem := problem_of(board, cancel.column, "status"):
+        return problem
+    found = LabelSpelling(board.labels).find(cancel.column, cancel.label)
+    if len(found) == 1:
+        return None
+    what = f"label '{cancel.label}', which the mapping's cancel rule uses"
+    if found:
+        spellings = ", ".join(f"'{each}'" for each in found)
+        return f"column '{cancel.column}' of board {board.id} has several spellings of the {what}: {spellings}"
+    known = choices(cancel.label, board.labels.get(cancel.column, {}))
+    return f"column '{cancel.column}' of board {board.id} has no {what} ({known})"
 
 
 def problem_of(board: Board, column_id: str, kind: str, column: ColumnMap | None = None) -> str | None:

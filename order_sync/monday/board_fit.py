@@ -13,7 +13,7 @@ from order_sync.monday.board import Board, problems_of, read_boards
 from order_sync.monday.client import MondayReader
 from order_sync.monday.errors import breaks_a_rule
 from order_sync.orders.errors import BoardRefused, ConfigurationError, Fatal, QuotaExhausted, Rejected, Transient
-from order_sync.orders.mapping import ColumnMapping, ItemMap, SubitemMap
+from order_sync.orders.mapping import BoardMap, ColumnMapping
 
 
 def read_again(reader: MondayReader, board_ids: Sequence[int]) -> list[Board]:
@@ -42,8 +42,8 @@ def look_at_subitems(
     _look(reader, board, mapping.subitems, refused)
 
 
-def _look(reader: MondayReader, board: Board, mapping: ItemMap | SubitemMap, refused: Collection[Rejected]) -> None:
-    problems = problems_of(board, mapping.own_columns, mapping.columns)
+def _look(reader: MondayReader, board: Board, mapping: BoardMap, refused: Collection[Rejected]) -> None:
+    problems = problems_of(board, mapping)
     if any(breaks_a_rule(error) for error in refused):
         filled = {"name", *mapping.own_columns, *(column.column for column in mapping.columns)}
         problems += [

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.monday import operations
-from order_sync.monday.board import Board, problem_of, read_board, unsupported
+from order_sync.monday.board import Board, cancel_problem, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
 from order_sync.orders.errors import Fatal, OrderSyncError
-from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping, UnknownSource
+from order_sync.orders.mapping import LABELLED, BoardMap, ColumnMap, ColumnMapping, UnknownSource
 from order_sync.orders.naming import one_in_several_spellings
 from order_sync.text.counted import counted
 
@@ -64,14 +64,14 @@ def inspect_board(
     board = read_board(reader, board_id)
     subitem_id = board.subitem_board_id
     subitems = read_board(reader, subitem_id) if subitem_id else None
-    columns = _columns(board, mapping.items.own_columns, mapping.items.columns, unknown)
+    columns = _columns(board, mapping.items, unknown)
     problems, notes = [str(source) for source in unknown if source.board == board_id], []
     if problem := unsupported(board):
         problems.append(problem)
     elif subitems is None:
         problems.append("the board has no subitems column, so it has no board for subitems")
     else:
-        columns += _columns(subitems, mapping.subitems.own_columns, mapping.subitems.columns, ())
+        columns += _columns(subitems, mapping.subitems, ())
     problems += [column.problem for column in columns if column.problem]
     if board.items_limit is not None and board.items_count is not None:
         left = board.items_limit - board.items_count
@@ -116,14 +116,17 @@ def _spelling_notes(board: Board, columns: Iterable[ColumnMap]) -> Iterator[str]
             yield f"column '{column.column}' has one label in several spellings, {listed}: merge them"
 
 
-def _columns(
-    board: Board, own: Iterable[str], mapped: Sequence[ColumnMap], unknown: Sequence[UnknownSource]
-) -> list[ColumnReport]:
+def _columns(board: Board, of: BoardMap, unknown: Sequence[UnknownSource]) -> list[ColumnReport]:
     no_source = {each.source: str(each) for each in unknown if each.board is None}
-    wanted = [*((column, "(key)", "text", None) for column in own), *((c.column, c.source, c.type, c) for c in mapped)]
+    mapped = {column.column: column for column in of.columns}
+    wanted = [*((column, "(key)", "text") for column in of.own_columns)]
+    wanted += ((column.column, column.source, column.type) for column in of.new_columns)
     reports = []
-    for column_id, source, kind, column in wanted:
+    for column_id, source, kind in wanted:
         found = board.columns.get(column_id)
+        problems = [no_source.get(source), problem_of(board, column_id, kind, mapped.get(column_id))]
+        if column_id == of.cancel.column:
+            problems.append(cancel_problem(board, of.cancel))
         reports.append(
             ColumnReport(
                 board=board.name,
@@ -132,8 +135,7 @@ def _columns(
                 wanted=kind,
                 found=found.type if found else None,
                 labels=len(found.labels) if found and kind in LABELLED else None,
-                problem="; ".join(filter(None, [no_source.get(source), problem_of(board, column_id, kind, column)]))
-                or None,
+                problem="; ".join(dict.fromkeys(filter(None, problems))) or None,
             )
         )
     return reports
@@ -172,7 +174,7 @@ def _make_columns(client: MondayClient, board: int, mapping: ColumnMapping) -> N
         raise Fatal(unsupported(made) or f"monday made board {board} without a board for its subitems")
     ids = {}
     for where, of in ((board, mapping.items), (subitem_board, mapping.subitems)):
-        for column in of.columns:
+        for column in of.new_columns:
             ids[column.column] = _make_column(
                 client, where, column.column, column.title or column.source, column.type, column.labels
             )
@@ -187,7 +189,7 @@ def renamed(text: str, ids: Mapping[str, str]) -> str:
     def new(match: re.Match[str]) -> str:
         return f"{match[1]}{ids.get(match[2], match[2])}{match[3]}"
 
-    return re.sub(r'^(\s*(?:column|key_column)\s*=\s*")([^"]+)(")', new, text, flags=re.MULTILINE)
+    return re.sub(r'^([^#\n]*?\b(?:column|key_column)\s*=\s*")([^"]+)(")', new, text, flags=re.MULTILINE)
 
 
 def _make_column(client: MondayClient, board: int, column_id: str, title: str, kind: str, labels: Sequence[str]) -> str:

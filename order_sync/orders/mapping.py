@@ -97,30 +97,49 @@ class Cancel(_Model):
         return max(self.most, math.floor(on_board * self.most_share + SHARE_ERROR))
 
 
-class ItemMap(_Model):
-    key_column: ColumnId = "record_uuid"
+class BoardMap(_Model):
+    """What the rows of one board get: items, or subitems, which have a board of their own."""
+
+    key_column: ColumnId
     name: Ownership = Ownership()
-    group: Ownership = Ownership()
     cancel: Cancel = Cancel()
     columns: tuple[ColumnMap, ...] = ()
 
     @property
     def own_columns(self) -> tuple[str, ...]:
         return (self.key_column,)
+
+    @property
+    def new_columns(self) -> tuple[ColumnMap, ...]:
+        """The columns that a new board gets beside the key: the mapped ones, and the one for cancelled orders."""
+        cancel = self.cancel
+        if cancel.by != "label" or cancel.column is None or cancel.label is None:
+            return self.columns
+        title = cancel.column.replace("_", " ").capitalize()
+        own = ColumnMap(source=CANCEL_SOURCE, column=cancel.column, type="status", title=title, labels=(cancel.label,))
+        if all(column.column != own.column for column in self.columns):
+            return (*self.columns, own)
+        return tuple(
+            _with_label(column, cancel.label) if column.column == own.column else column for column in self.columns
+        )
+
+
+class ItemMap(BoardMap):
+    key_column: ColumnId = "record_uuid"
+    group: Ownership = Ownership()
 
 
 LINE_SOURCES = ("size_code", "qty", "line_uuid", "record_uuid")
+CANCEL_SOURCE = "(cancelled)"  # where the source of a column is shown
 
 
-class SubitemMap(_Model):
+class SubitemMap(BoardMap):
     key_column: ColumnId = "line_uuid"
-    name: Ownership = Ownership()
-    cancel: Cancel = Cancel()
-    columns: tuple[ColumnMap, ...] = ()
 
-    @property
-    def own_columns(self) -> tuple[str, ...]:
-        return (self.key_column,)
+
+def _with_label(column: ColumnMap, label: str) -> ColumnMap:
+    known = {text_key(each) for each in column.labels}
+    return column if text_key(label) in known else column.model_copy(update={"labels": (*column.labels, label)})
 
 
 class BoardRule(_Model):

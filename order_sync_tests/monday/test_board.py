@@ -12,7 +12,7 @@ import pytest
 from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
 from order_sync.monday.board import check_items_mapping, check_mapping, find_items, find_subitems, read_board
 from order_sync.monday.client import MondayClient
-from order_sync.monday.setup import inspect_board
+from order_sync.monday.setup import inspect_board, make_board, renamed
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import text_key
@@ -172,6 +172,86 @@ def test_every_column_that_does_not_fit_is_named(client: MondayClient, mapping: 
         f"column 'total_qty' of board {EMBEDDED_BOARD} is numbers, but the mapping says text; "
         f"column 'season' of board {EMBEDDED_BOARD} has no labels; "
         f"board {EMBEDDED_BOARD} ('Production planning') has no column 'po_nubmer' (text) (did you mean 'po_number'?)."
+    )
+
+
+def labelled(column: str, label: str) -> dict[str, str]:
+    return {"by": "label", "column": column, "label": label}
+
+
+@pytest.mark.parametrize("label", ["CANCELLED", " cancelled"])
+def test_a_label_of_cancelled_orders_is_found_as_the_board_spells_it(
+    client: MondayClient, mapping: ColumnMapping, label: str
+) -> None:
+    board, subitems = read_board(client, EMBEDDED_BOARD), read_board(client, EMBEDDED_SUBITEM_BOARD)
+    fits = changed(mapping, cancel=labelled("order_type", label))
+    check_mapping(board, subitems, fits)
+    report = inspect_board(client, EMBEDDED_BOARD, fits)
+    assert (report.problems, [column.column for column in report.columns].count("order_type")) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "label", "problem"),
+    [
+        (
+            "order_type",
+            "CANCELED",
+            f"column 'order_type' of board {EMBEDDED_BOARD} has no label 'CANCELED', which the mapping's cancel rule "
+            "uses (nearest: 'CANCELLED'; it has: CANCELLED, PRODUCTION, REPEAT, SAMPLE)",
+        ),
+        (
+            "order_typ",
+            "CANCELLED",
+            f"board {EMBEDDED_BOARD} ('Production planning') has no column 'order_typ' (status) (did you mean "
+            "'order_type'?)",
+        ),
+        ("colour", "CANCELLED", f"column 'colour' of board {EMBEDDED_BOARD} is text, but the mapping says status"),
+    ],
+)
+def test_a_label_of_cancelled_orders_that_the_board_lacks_is_named(
+    client: MondayClient, mapping: ColumnMapping, column: str, label: str, problem: str
+) -> None:
+    board, subitems = read_board(client, EMBEDDED_BOARD), read_board(client, EMBEDDED_SUBITEM_BOARD)
+    columns = [each.model_dump() for each in mapping.items.columns if each.column != "colour"]
+    wrong = changed(mapping, columns=columns, cancel=labelled(column, label))
+    with pytest.raises(ConfigurationError) as caught:
+        check_mapping(board, subitems, wrong)
+    assert str(caught.value) == f"The mapping does not fit the board: {problem}."
+    report = inspect_board(client, EMBEDDED_BOARD, wrong)
+    assert report.problems == [problem]
+    [named] = [each for each in report.columns if each.problem]
+    assert (named.column, named.wanted) == (column, "status")
+
+
+def test_a_column_that_is_mapped_and_labels_cancelled_orders_is_named_once(
+    client: MondayClient, mapping: ColumnMapping
+) -> None:
+    board = read_board(client, EMBEDDED_BOARD)
+    wrong = changed(
+        mapping,
+        columns=[{"source": "A", "column": "missing", "type": "status"}],
+        cancel=labelled("missing", "CANCELLED"),
+    )
+    assert len(check_items_mapping(board, wrong)) == 1
+    assert len(inspect_board(client, EMBEDDED_BOARD, wrong).problems) == 1
+
+
+def test_a_new_board_has_the_label_of_cancelled_orders(client: MondayClient, mapping: ColumnMapping) -> None:
+    plain = changed(mapping, cancel=labelled("order_type", "STOPPED")).model_dump()
+    plain["subitems"]["cancel"] = labelled("line_state", "Cancelled")
+    wanted = ColumnMapping.model_validate(plain)
+    made = make_board(client, "New", wanted)
+    board, subitems = read_board(client, made.id), read_board(client, made.subitem_board_id)
+    check_mapping(board, subitems, wanted)
+    assert list(board.labels["order_type"]) == ["PRODUCTION", "SAMPLE", "REPEAT", "CANCELLED", "STOPPED"]
+    assert (subitems.columns["line_state"].title, list(subitems.labels["line_state"])) == ("Line state", ["Cancelled"])
+    assert inspect_board(client, made.id, wanted).problems == []
+
+
+def test_a_new_id_replaces_the_old_one_in_every_form() -> None:
+    text = 'key_column = "a"\n  column = "b"\ncancel = { by = "label", column = "b", label = "b" }\n# column = "b"\n'
+    assert renamed(text, {"a": "x1", "b": "x2"}) == (
+        'key_column = "x1"\n  column = "x2"\ncancel = { by = "label", column = "x2", label = "b" }\n# column = "b"\n'
     )
 
 
