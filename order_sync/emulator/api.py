@@ -201,7 +201,7 @@ class Api:
     async def _admitted(self, exchange: Exchange, call: Call, key: str | None = None) -> Answer:
         account, settings, document = exchange.account, exchange.settings, call.document
         boards = _touched_boards(account, call) if settings.lock_boards else set()
-        if boards & account.locked_boards:
+        if account.locks.is_taken(boards):
             return exchange.frame.refusal(refusals.board_locked(1))
         leave = account.budgets.admit(
             settings,
@@ -215,12 +215,9 @@ class Api:
             return exchange.frame.refusal(leave)
         exchange.left = leave
         exchange.record.cost = leave.complexity_query
-        account.locked_boards |= boards
-        try:
+        with account.locks.held(boards):
             await self._delay(exchange)
             answer = await self._execute(exchange, call)
-        finally:
-            account.locked_boards -= boards
         if key is not None:
             self._keep(exchange, key, answer)
         return answer
@@ -245,6 +242,7 @@ class Api:
             page_url=self._emulation.page_url,
             base_url=str(exchange.request.base_url),
             bulk=account.bulk,
+            removals=account.removals,
             job_faults=exchange.strike.of_jobs,
             failures=_failures(exchange.strike, document),
         )

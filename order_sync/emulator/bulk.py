@@ -9,8 +9,7 @@ import hmac
 import logging
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from types import SimpleNamespace
@@ -25,6 +24,7 @@ from order_sync.emulator.errors import MondayError, invalid_board, invalid_colum
 from order_sync.emulator.faults import Fault, FaultKind
 from order_sync.emulator.items import Items
 from order_sync.emulator.limits import Budgets
+from order_sync.emulator.locks import BoardLocks
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import Board, Item, State
 
@@ -156,13 +156,13 @@ class Bulk:
         state: State,
         items: Items,
         budgets: Budgets,
-        locked_boards: set[int],
+        locks: BoardLocks,
         clock: Clock,
         settings: Callable[[], EmulatorSettings],
     ) -> None:
         self._items = items
         self._budgets = budgets
-        self._locked_boards = locked_boards
+        self._locks = locks
         self._clock = clock
         self._settings = settings
         self._jobs = Jobs(state)
@@ -253,7 +253,7 @@ class Bulk:
 
     async def _run(self, job: Job) -> None:
         await self._clock.sleep(self._settings().bulk_start_ms / 1_000)
-        async with self._board_held(job.start.board_id):
+        async with self._locks.awaited(job.start.board_id):
             self._jobs.record(JobBegun(job_id=job.id))
             try:
                 await self._process(job)
@@ -262,19 +262,6 @@ class Bulk:
             except Exception:
                 _log.exception("a bulk import failed in a way monday does not know")
                 self._jobs.finish(job, JobState.FAILED, FailureReason.INTERNAL_ERROR)
-
-    @asynccontextmanager
-    async def _board_held(self, board_id: int) -> AsyncIterator[None]:
-        if not self._settings().lock_boards:
-            yield
-            return
-        while board_id in self._locked_boards:
-            await asyncio.sleep(0.01)
-        self._locked_boards.add(board_id)
-        try:
-            yield
-        finally:
-            self._locked_boards.discard(board_id)
 
     async def _process(self, job: Job) -> None:
         if job.fault(FaultKind.JOB_REJECTED) is not None:

@@ -7,6 +7,12 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
+
+
+def iso_moment(at: float) -> str:
+    """As monday writes a moment."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Clock:

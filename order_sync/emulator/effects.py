@@ -184,6 +184,33 @@ class JobFinished(Effect):
     report: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalStarted(Effect):
+    """A job that archives or deletes items of one board, in this order."""
+
+    job_id: str
+    board_id: int
+    item_ids: list[int]
+    #: What becomes of them.
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalFinished(Effect):
+    job_id: str
+    status: str
+    removed: list[int]
+    failed: list[int]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalUndone(Effect):
+    """What the job removed comes back from now on."""
+
+    job_id: str
+
+
 _KINDS: dict[str, type[Effect]] = {
     effect.kind: effect
     for effect in (
@@ -205,6 +232,9 @@ _KINDS: dict[str, type[Effect]] = {
         JobUploaded,
         JobBegun,
         JobFinished,
+        RemovalStarted,
+        RemovalFinished,
+        RemovalUndone,
     )
 }
 _FIELDS = {effect: tuple(field.name for field in dataclasses.fields(effect)) for effect in _KINDS.values()}

@@ -19,7 +19,9 @@ from order_sync.emulator.idempotency import IdempotencyStore
 from order_sync.emulator.items import Items
 from order_sync.emulator.journal import EffectJournal, hold
 from order_sync.emulator.limits import Budgets
+from order_sync.emulator.locks import BoardLocks
 from order_sync.emulator.lookup import Lookup
+from order_sync.emulator.removals import Removals
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import State
 
@@ -98,8 +100,9 @@ class Account:
         self.budgets = Budgets(clock)
         self.idempotency = IdempotencyStore(clock, journal.effects, settings.idempotency_retention_s)
         self.faults = FaultEngine(settings.faults)
-        self.locked_boards: set[int] = set()
-        self.bulk = Bulk(self.state, self.items, self.budgets, self.locked_boards, clock, lambda: emulation.settings)
+        self.locks = BoardLocks(lambda: emulation.settings)
+        self.bulk = Bulk(self.state, self.items, self.budgets, self.locks, clock, lambda: emulation.settings)
+        self.removals = Removals(self.state, self.items, self.locks, clock, lambda: emulation.settings)
         self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
         self.totals = Totals()
         #: Executions, also those that go on though their answer was cut off.
@@ -107,6 +110,7 @@ class Account:
 
     def close(self) -> None:
         self.bulk.close()
+        self.removals.close()
         for task in self.running:
             task.cancel()
         self.journal.clear()

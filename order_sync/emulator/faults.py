@@ -42,7 +42,7 @@ class FaultKind(StrEnum):
     NOT_KEPT = "not_kept"
     SLOW = "slow"
     WRONG_VERSION = "wrong_version"
-    #: Of a bulk import's ingest_items or upload: how the job goes on.
+    #: Of a bulk import's ingest_items or upload, the first and third of bulk_*_items too: how the job goes on.
     JOB_FAILED = "job_failed"
     JOB_REJECTED = "job_rejected"
     JOB_STUCK = "job_stuck"
@@ -71,6 +71,13 @@ _FILE_KINDS = frozenset(
 )
 #: What can strike the files of bulk imports, which are no calls of the API, by operation.
 FILE_KINDS = {"upload": _FILE_KINDS | JOB_KINDS, "report": _FILE_KINDS | {FaultKind.GARBAGE}}
+_REMOVAL_KINDS = frozenset({FaultKind.JOB_FAILED, FaultKind.JOB_STUCK})
+_JOB_OPERATIONS = {
+    "ingest_items": JOB_KINDS,
+    "upload": JOB_KINDS,
+    "bulk_archive_items": _REMOVAL_KINDS,
+    "bulk_delete_items": _REMOVAL_KINDS,
+}
 
 
 class Fault(BaseModel):
@@ -98,7 +105,7 @@ class Fault(BaseModel):
     #: partial_batch: an error worth a retry, or one for good; `code` overrides monday's code.
     failure: Literal["retryable", "final"] = "retryable"
     code: str | None = None
-    #: job_failed: after so many rows were written.
+    #: job_failed: after so many rows were written, or items removed.
     rows: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -109,8 +116,9 @@ class Fault(BaseModel):
             raise ValueError(f"after does not apply to {self.kind}")
         if self.kind not in FILE_KINDS.get(self.operation, FaultKind):
             raise ValueError(f"{self.kind} does not apply to {self.operation}")
-        if self.kind in JOB_KINDS and self.operation not in ("ingest_items", "upload"):
-            raise ValueError(f"{self.kind} needs the operation ingest_items or upload")
+        if self.kind in JOB_KINDS and self.kind not in _JOB_OPERATIONS.get(self.operation, ()):
+            jobs = [operation for operation, kinds in _JOB_OPERATIONS.items() if self.kind in kinds]
+            raise ValueError(f"{self.kind} needs one of the operations {', '.join(jobs)}")
         return self
 
     @property

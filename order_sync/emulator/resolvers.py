@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,30 +15,22 @@ from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema, build_schem
 from graphql.language import StringValueNode, ValueNode
 from graphql.utilities import value_from_ast_untyped
 
-from order_sync.emulator import columns
+from order_sync.emulator import cells
 from order_sync.emulator.boards import Boards
 from order_sync.emulator.bounds import whole
 from order_sync.emulator.bulk import Bulk
-from order_sync.emulator.clock import Clock
-from order_sync.emulator.columns import Column, Value
+from order_sync.emulator.cells import Cell
+from order_sync.emulator.clock import Clock, iso_moment
+from order_sync.emulator.columns import Column
 from order_sync.emulator.errors import MondayError, invalid_argument, unauthorized
 from order_sync.emulator.faults import Fault
 from order_sync.emulator.items import Items
 from order_sync.emulator.limits import Left
 from order_sync.emulator.lookup import Lookup, Page, Search
+from order_sync.emulator.removals import Removals
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import Board, Group, Item, State, user
 
-_TYPE_NAMES = {
-    "text": "TextValue",
-    "numbers": "NumbersValue",
-    "status": "StatusValue",
-    "dropdown": "DropdownValue",
-    "date": "DateValue",
-    "long_text": "LongTextValue",
-    "link": "LinkValue",
-    "subtasks": "SubtasksValue",
-}
 IDS_LIMIT = 100
 
 T = TypeVar("T")
@@ -54,6 +45,7 @@ class RequestContext:
     items: Items
     lookup: Lookup
     bulk: Bulk
+    removals: Removals
     settings: EmulatorSettings
     clock: Clock
     left: Left
@@ -67,16 +59,6 @@ class RequestContext:
     job_faults: tuple[Fault, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    item: Item
-    column: Column
-
-    @property
-    def value(self) -> Value | None:
-        return self.item.values.get(self.column.id)
-
-
 @lru_cache(maxsize=1)
 def executable_schema() -> GraphQLSchema:
     sdl = (Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8")
@@ -84,10 +66,7 @@ def executable_schema() -> GraphQLSchema:
     for path, resolve in _RESOLVERS.items():
         type_name, field_name = path.split(".")
         schema.type_map[type_name].fields[field_name].resolve = resolve  # type: ignore[attr-defined]
-    for type_name in _TYPE_NAMES.values():
-        for field_name, resolve in _CELL_RESOLVERS.items():
-            schema.type_map[type_name].fields[field_name].resolve = resolve  # type: ignore[attr-defined]
-    schema.type_map["ColumnValue"].resolve_type = lambda cell, *_: _TYPE_NAMES[cell.column.type]  # type: ignore[attr-defined]
+    schema.type_map["ColumnValue"].resolve_type = lambda cell, *_: cells.TYPE_NAMES[cell.column.type]  # type: ignore[attr-defined]
     schema.type_map["JobStatus"].resolve_type = lambda *_: "ItemsJobStatus"  # type: ignore[attr-defined]
     json_scalar = schema.type_map["JSON"]
     json_scalar.parse_value = _json_text  # type: ignore[attr-defined]
@@ -116,6 +95,15 @@ def _operation(part: str, name: str) -> Callable[..., Any]:
 def _ingest_items(context: RequestContext, arguments: dict[str, Any]) -> SimpleNamespace:
     job = context.bulk.start(**arguments, faults=context.job_faults)
     return SimpleNamespace(job_id=job.id, upload_url=f"{context.base_url}_uploads/{job.start.secret}")
+
+
+def _bulk_removal(state: str) -> Callable[..., Any]:
+    """An `archived` or `deleted` for many items, in the background."""
+
+    def start(context: RequestContext, given: dict[str, Any]) -> SimpleNamespace:
+        return SimpleNamespace(job_id=context.removals.start(state, **given, faults=context.job_faults).id)
+
+    return _mutation(start)
 
 
 def _mutation(do: Callable[[RequestContext, dict[str, Any]], Any]) -> Callable[..., Any]:
@@ -269,6 +257,11 @@ def _fetch_job_status(_root: None, info: GraphQLResolveInfo, job_id: str) -> Sim
     return context.bulk.status(job_id, context.base_url)
 
 
+def _job_status(_root: None, info: GraphQLResolveInfo, job_id: str) -> SimpleNamespace:
+    removals: Removals = info.context.removals
+    return removals.status(job_id)
+
+
 def _validations(_root: None, info: GraphQLResolveInfo, id: str, type: str) -> SimpleNamespace:
     return SimpleNamespace(required_column_ids=info.context.boards.required_columns(id), rules=[])
 
@@ -301,38 +294,6 @@ def _complexity(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
     )
 
 
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _cell_text(cell: Cell, _info: GraphQLResolveInfo) -> str | None:
-    if cell.column.type == "subtasks":
-        return ", ".join(subitem.name for subitem in cell.item.subitems)
-    return columns.text(cell.column, cell.value)
-
-
-def _date_part(part: int) -> Callable[[Cell, GraphQLResolveInfo], str | None]:
-    def resolve(cell: Cell, _info: GraphQLResolveInfo) -> str | None:
-        return None if cell.value is None else [*str(cell.value).split(" "), None][part]
-
-    return resolve
-
-
-def _link_part(part: int) -> Callable[[Cell, GraphQLResolveInfo], Any]:
-    return lambda cell, _info: None if cell.value is None else cell.value[part]
-
-
-def _dropdown_values(cell: Cell, _info: GraphQLResolveInfo) -> list[dict[str, Any]]:
-    return [{"id": key, "label": cell.column.labels[key]} for key in cell.value or ()]
-
-
-_CELL_RESOLVERS: dict[str, Callable[..., Any]] = {
-    "id": lambda cell, _info: cell.column.id,
-    "type": lambda cell, _info: cell.column.type,
-    "text": _cell_text,
-    "value": lambda cell, _info: columns.value_json(cell.column, cell.value),
-}
-
 _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.boards": _boards,
     "Query.items": _items,
@@ -341,6 +302,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.validations": _validations,
     "Query.complexity": _complexity,
     "Query.fetch_job_status": _fetch_job_status,
+    "Query.job_status": _job_status,
     "Query.me": _me,
     "Query.version": _version,
     "Query.versions": _versions,
@@ -360,6 +322,9 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
         for name in names
     },
     "Mutation.ingest_items": _mutation(_ingest_items),
+    "Mutation.bulk_archive_items": _bulk_removal("archived"),
+    "Mutation.bulk_delete_items": _bulk_removal("deleted"),
+    "Mutation.undo_action": _mutation(lambda context, given: context.removals.undo(**given)),
     "Board.columns": _board_columns,
     "Column.settings": _column_settings,
     "Board.groups": _board_groups,
@@ -372,19 +337,9 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     # monday says nothing of subitems on such a board.
     "Item.subitems": lambda item, _info: item.subitems if item.board.hierarchy_type == "classic" else None,
     "Item.parent_item": lambda item, _info: item.parent,
-    "Item.created_at": lambda item, _info: _moment(item.created),
-    "Item.updated_at": lambda item, _info: _moment(item.updated),
+    "Item.created_at": lambda item, _info: iso_moment(item.created),
+    "Item.updated_at": lambda item, _info: iso_moment(item.updated),
     "Item.creator_id": lambda item, _info: str(item.creator_id),
     "Item.updates": lambda _item, _info, **_: [],
-    "NumbersValue.number": lambda cell, _info: None if cell.value is None else float(cell.value),
-    "StatusValue.index": lambda cell, _info: cell.value,
-    "StatusValue.label": _cell_text,
-    "DropdownValue.values": _dropdown_values,
-    "DateValue.date": _date_part(0),
-    "DateValue.time": _date_part(1),
-    "LinkValue.url": _link_part(0),
-    "LinkValue.url_text": _link_part(1),
-    "SubtasksValue.display_value": _cell_text,
-    "SubtasksValue.subitems": lambda cell, _info: cell.item.subitems,
-    "SubtasksValue.subitems_ids": lambda cell, _info: [item.id for item in cell.item.subitems],
+    **cells.RESOLVERS,
 }

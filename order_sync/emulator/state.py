@@ -34,6 +34,9 @@ from order_sync.emulator.effects import (
     JobStarted,
     JobUploaded,
     LabelCreated,
+    RemovalFinished,
+    RemovalStarted,
+    RemovalUndone,
     ResponseKept,
 )
 from order_sync.emulator.journal import EffectJournal
@@ -272,6 +275,8 @@ class State:
                 self.boards[effect.board_id] = board
             case ResponseKept() | JobStarted() | JobUploaded() | JobBegun() | JobFinished():
                 pass  # Not a board's affair: the idempotency store and the bulk imports read these.
+            case RemovalStarted() | RemovalFinished() | RemovalUndone():
+                pass  # The removals' own, beside the effects on their items.
             case _:
                 raise TypeError(f"no rule for {effect.kind}")
 

@@ -578,10 +578,11 @@ def test_other_faults_leave_files_alone(emulator: Emulator, bulk: Bulk) -> None:
         {"kind": "garbage", "operation": "upload"},
         {"kind": "job_stuck", "operation": "any"},
         {"kind": "report_missing", "operation": "create_item"},
+        {"kind": "report_missing", "operation": "bulk_archive_items"},
     ],
 )
 def test_faults_that_cannot_be(fault: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"does not apply to|needs the operation"):
+    with pytest.raises(ValueError, match=r"does not apply to|needs one of the operations"):
         Fault.model_validate(fault)
 
 
