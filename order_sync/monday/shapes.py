@@ -78,7 +78,8 @@ def text_id(value: Any) -> str | None:
 _NUMBERED = frozenset(
     {
         *("boards", "board", "items", "subitems", "parent_item"),
-        *("create_board", "create_item", "create_subitem", "archive_item"),
+        *("create_board", "create_item", "create_subitem"),
+        *("change_multiple_column_values", "move_item_to_group", "archive_item", "delete_item"),
     }
 )
 _LISTS = frozenset({"boards", "columns", "groups", "items", "subitems", "column_values", "updates"})

@@ -23,6 +23,7 @@ from order_sync.monday.board import (
 )
 from order_sync.monday.board_fit import required_columns
 from order_sync.monday.client import MondayClient, MondayReader
+from order_sync.monday.item_values import read_values
 from order_sync.monday.pacing import Pacer
 from order_sync.monday.placed import places, whole_board, with_ids, with_keys
 from order_sync.monday.setup import make_board
@@ -109,6 +110,7 @@ READS: dict[str, Callable[[MondayReader, Stage, dict[str, list[str]]], Any]] = {
     "ItemStates": lambda reader, stage, items: find_gone(reader, [ids[0] for ids in items.values()]),
     "ItemPlaces": lambda reader, stage, items: places(reader, [int(ids[0]) for ids in items.values()]),
     "ItemTexts": lambda reader, stage, items: item_texts(reader, [ids[0] for ids in items.values()], "record_uuid"),
+    "ItemValues": lambda reader, stage, items: read_values(reader, [int(ids[0]) for ids in items.values()], ["style"]),
     "Subitems": lambda reader, stage, items: find_subitems(reader, [ids[0] for ids in items.values()], "line_uuid"),
     "BoardItems": lambda reader, stage, items: list(whole_board(reader, BOARD, MAPPING)),
     "PlacedByKey": lambda reader, stage, items: with_keys(reader, BOARD, MAPPING, items),
@@ -185,7 +187,6 @@ def test_every_field_that_is_asked_for_has_a_type() -> None:
         "validations",
         "create_group",
         "create_column",
-        "change_multiple_column_values",
         "ingest_items",
     }
     assert asked - objects <= shapes.KNOWN_FIELDS
