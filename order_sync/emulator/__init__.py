@@ -4,7 +4,7 @@ Never: imported by anything but demo/, tests and benchmarks, nor reachable from 
 
 from order_sync.emulator.errors import EmulatorError
 from order_sync.emulator.faults import Fault, FaultKind
-from order_sync.emulator.process import Emulator, start_emulator
+from order_sync.emulator.process import Emulator, Person, start_emulator
 from order_sync.emulator.proxy import Proxy, ProxyCounts, cut_request_after, cut_response_after, refuse, stall_response
 from order_sync.emulator.server import Addresses, serve
 from order_sync.emulator.settings import BoardSeed, ColumnSeed, Costs, EmulatorSettings, Limits
@@ -20,6 +20,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Limits",
+    "Person",
     "Proxy",
     "ProxyCounts",
     "cut_request_after",

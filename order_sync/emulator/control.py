@@ -36,6 +36,7 @@ class Control:
             Route("/settings", self.configure, methods=["POST"]),
             Route("/clock", self.advance, methods=["POST"]),
             Route("/column", self.retype, methods=["POST"]),
+            Route("/person", self.act, methods=["POST"]),
             Route("/reset", self.reset, methods=["POST"]),
         ]
 
@@ -71,6 +72,10 @@ class Control:
     async def retype(self, request: Request) -> Response:
         """`{"board_id": 1, "column_id": "eta", "type": "text"}`: a person gives a column another type."""
         return await self._change(request, self._retype)
+
+    async def act(self, request: Request) -> Response:
+        """`{"do": "edit", "item_id": 1, "column_id": "note", "text": "x"}`: somebody edits a cell; see people.py."""
+        return await self._change(request, self._act)
 
     async def reset(self, request: Request) -> Response:
         return await self._change(request, self._reset)
@@ -110,6 +115,10 @@ class Control:
         except MondayError as error:
             raise ValueError(str(error)) from None
         return {}
+
+    def _act(self, sent: dict[str, Any]) -> dict[str, str]:
+        item = self._emulation.account.people.do(sent)
+        return {"item_id": str(item.id)}
 
     def _reset(self, _sent: dict[str, Any]) -> dict[str, Any]:
         self._emulation.reset()

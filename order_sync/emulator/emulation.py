@@ -21,6 +21,7 @@ from order_sync.emulator.journal import EffectJournal, hold
 from order_sync.emulator.limits import Budgets
 from order_sync.emulator.locks import BoardLocks
 from order_sync.emulator.lookup import Lookup
+from order_sync.emulator.people import People
 from order_sync.emulator.removals import Removals
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import State
@@ -93,6 +94,7 @@ class Account:
         self.state = State(journal, clock)
         self.boards = Boards(self.state, lambda: emulation.settings)
         self.items = Items(self.state, self.boards, lambda: emulation.settings)
+        self.people = People(self.state, self.items)
         self.lookup = Lookup(self.state, clock, lambda: emulation.settings)
         for board in settings.boards:
             if board.id not in self.state.boards:

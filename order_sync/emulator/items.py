@@ -27,11 +27,18 @@ class Items:
         self.boards = boards
         self._settings = settings
 
+    def any_item(self, item_id: str | int) -> Item:
+        item = self._state.items.get(number(item_id))
+        if item is None:
+            raise not_found("Item", item_id)
+        return item
+
     def item(self, item_id: str | int | None) -> Item:
+        """One that is not deleted."""
         if item_id is None:
             raise invalid_argument("item_id is missing")
-        item = self._state.items.get(number(item_id))
-        if item is None or item.state == "deleted":
+        item = self.any_item(item_id)
+        if item.state == "deleted":
             raise not_found("Item", item_id)
         return item
 
@@ -43,11 +50,11 @@ class Items:
         column_values: str | None = None,
         create_labels_if_missing: bool | None = None,
     ) -> Item:
-        board = self.boards.board(board_id)
+        board = self.boards.open_board(board_id)
         if board.parent is not None:
             raise invalid_board(board_id)
         group = active_group(board, group_id) if group_id is not None else board.active_groups[0]
-        return self._create_item(group, None, item_name, column_values, bool(create_labels_if_missing))
+        return self.create(group, None, item_name, column_values, labels_allowed=bool(create_labels_if_missing))
 
     def create_subitem(
         self,
@@ -56,18 +63,21 @@ class Items:
         column_values: str | None = None,
         create_labels_if_missing: bool | None = None,
     ) -> Item:
-        parent = self.item(parent_item_id)
+        parent = self._open(parent_item_id)
         if parent.state != "active":
             raise not_found("Item", parent_item_id)
+        group, allowed = self.subitem_group(parent), bool(create_labels_if_missing)
+        return self.create(group, parent, item_name, column_values, labels_allowed=allowed)
+
+    def subitem_group(self, parent: Item) -> Group:
+        """Where the item's subitems are: on the same board, or on one of their own."""
         if parent.board.hierarchy_type == "multi_level":
-            group = parent.group
-        elif parent.parent is not None:
-            raise invalid_argument("a subitem cannot have subitems", parent_item_id=parent_item_id)
-        elif parent.board.subitem_board_id is None:
+            return parent.group
+        if parent.parent is not None:
+            raise invalid_argument("a subitem cannot have subitems", parent_item_id=str(parent.id))
+        if parent.board.subitem_board_id is None:
             raise invalid_argument("the board has no subitems column: create it first")
-        else:
-            group = self._state.boards[parent.board.subitem_board_id].active_groups[0]
-        return self._create_item(group, parent, item_name, column_values, bool(create_labels_if_missing))
+        return self._state.boards[parent.board.subitem_board_id].active_groups[0]
 
     def change_multiple_column_values(
         self,
@@ -145,7 +155,7 @@ class Items:
             return item
         if item.parent is not None and item.parent.state != "active":
             raise invalid_argument("its item is archived or deleted: restore that", item_id=str(item.id))
-        self._check_room(item.board)
+        self.check_room(item.board)
         self._state.record(ItemRestored(board_id=item.board.id, item_id=item.id))
         return item
 
@@ -166,7 +176,7 @@ class Items:
     def add_row(self, board: Board, group_id: str, name: str, values: Mapping[str, Value]) -> Item:
         """A row of a bulk import, whose name and values are checked already."""
         group = active_group(board, group_id)
-        self._check_room(board)
+        self.check_room(board)
         self._check_rules(board, values)
         return self._state.add_item(group, name, values)
 
@@ -175,19 +185,25 @@ class Items:
             raise not_found("Item", item.id)
         self._state.record(ItemChanged(board_id=item.board.id, item_id=item.id, name=name, values=values))
 
-    def _create_item(
-        self, group: Group, parent: Item | None, name: str, column_values: str | None, new_labels_allowed: bool
+    def create(
+        self,
+        group: Group,
+        parent: Item | None,
+        name: str,
+        column_values: str | None = None,
+        *,
+        labels_allowed: bool = False,
     ) -> Item:
         _checked_name(name)
-        board = self.boards.opened(group.board)
-        self._check_room(board)
-        new_labels = NewLabels(allowed=new_labels_allowed)
+        board = group.board
+        self.check_room(board)
+        new_labels = NewLabels(allowed=labels_allowed)
         values = _read_values(board, _column_values(column_values), new_labels) if column_values else {}
         self._check_rules(board, values)
         self._create_labels(board, new_labels)
         return self._state.add_item(group, name, values, parent)
 
-    def _check_room(self, board: Board) -> None:
+    def check_room(self, board: Board) -> None:
         settings = self._settings()
         limit = settings.items_limit if board.parent is None else settings.subitems_limit
         if board.items_count >= limit:

@@ -26,6 +26,43 @@ FROM_PARENT = "--from-parent"
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
+class Person:
+    """Somebody at the boards' pages, other than the user of the token. A ValueError says what is refused."""
+
+    def __init__(self, act: Callable[[dict[str, Any]], str]) -> None:
+        self._act = act
+
+    def edit(self, item_id: str | int, column_id: str, text: str | list[str] = "") -> None:
+        """A cell as it is typed, or the labels of a dropdown; empty clears it."""
+        self._act({"do": "edit", "item_id": item_id, "column_id": column_id, "text": text})
+
+    def rename(self, item_id: str | int, name: str) -> None:
+        self._act({"do": "rename", "item_id": item_id, "name": name})
+
+    def move(self, item_id: str | int, group_id: str) -> None:
+        self._act({"do": "move", "item_id": item_id, "group_id": group_id})
+
+    def archive(self, item_id: str | int) -> None:
+        self._act({"do": "archive", "item_id": item_id})
+
+    def delete(self, item_id: str | int) -> None:
+        self._act({"do": "delete", "item_id": item_id})
+
+    def restore(self, item_id: str | int) -> None:
+        """From the archive or the bin, with the subitems that went with it."""
+        self._act({"do": "restore", "item_id": item_id})
+
+    def duplicate(self, item_id: str | int, *, with_subitems: bool = True) -> str:
+        """The id of the copy, which has all values: those of key columns, too."""
+        return self._act({"do": "duplicate", "item_id": item_id, "with_subitems": with_subitems})
+
+    def add_item(self, board_id: str | int, group_id: str, name: str) -> str:
+        return self._act({"do": "add_item", "board_id": board_id, "group_id": group_id, "name": name})
+
+    def add_subitem(self, item_id: str | int, name: str) -> str:
+        return self._act({"do": "add_subitem", "item_id": item_id, "name": name})
+
+
 class Emulator:
     """A running emulator process; a context manager that stops it."""
 
@@ -42,6 +79,7 @@ class Emulator:
             raise
         self.url = addresses.url
         self.page_url = addresses.page_url
+        self.person = Person(lambda sent: str(self._post("person", sent)["item_id"]))
         self._http = httpx.Client(base_url=f"{self.page_url}_emulator/", timeout=60, trust_env=False)
 
     @property
