@@ -14,8 +14,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from order_sync.monday import shapes
+from order_sync.monday.error_words import missing_resource, plain, speaks_of, without_quoted, words_of
 from order_sync.monday.transport import ADDRESS_ADVICE, PROXY_ADVICE, Reply
-from order_sync.orders.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
+from order_sync.orders.errors import (
+    BoardRefused,
+    Fatal,
+    Missing,
+    NotMonday,
+    OrderSyncError,
+    QuotaExhausted,
+    Rejected,
+    Transient,
+)
 
 
 class Kind(StrEnum):
@@ -55,6 +65,7 @@ _CODES = {
         "DeleteLastGroupException",
         "InvalidArgumentException",
         "InvalidColumnIdException",
+        "InvalidItemIdException",
         "ItemNameTooLongException",
         "JsonParseException",
         "ResourceNotFoundException",
@@ -127,6 +138,7 @@ class ApiError:
     alias: str | None = None
     wait_seconds: float | None = None
     texts: tuple[str, ...] = ()  # of the rules that a row breaks
+    resource: str = ""  # the kind of what does not exist
 
 
 def parse_errors(reply: Reply) -> list[ApiError]:
@@ -166,7 +178,7 @@ def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> O
 
 def kind_of(code: str) -> Kind | None:
     """What a code is about, in any of monday's spellings; None for one that order_sync does not know."""
-    return _KINDS.get(_plain(code)) if code else None
+    return _KINDS.get(plain(code)) if code else None
 
 
 def is_locked(error: Transient) -> bool:
@@ -182,12 +194,22 @@ def is_expired_cursor(error: ApiError) -> bool:
 
 def may_differ(error: Rejected) -> bool:
     """The board may have changed under the run: the row need not be at fault."""
-    return not error.known or _plain(error.code or "") in _BOARD_MAY_DIFFER
+    if error.missing in (Missing.COLUMN, Missing.BOARD):
+        return True
+    return not error.known or plain(error.code or "") in _BOARD_MAY_DIFFER
+
+
+def is_item_gone(error: Rejected) -> bool:
+    """monday does not find the item that a request changes: it is unknown, deleted, archived or on another board.
+
+    Read the item before acting on it, which says which of these it is. It may also be hidden from the token's user.
+    """
+    return error.missing is Missing.ITEM
 
 
 def breaks_a_rule(error: Rejected) -> bool:
     """The board's own rules for values refuse the row."""
-    return _plain(error.code or "") == _plain(VALIDATIONS)
+    return plain(error.code or "") == plain(VALIDATIONS)
 
 
 def _passes(kind: Kind | None, status: int, reply: Reply) -> bool:
@@ -220,7 +242,7 @@ def _transient(error: ApiError, reply: Reply, text: str, *, kind: Kind | None, s
 def _final(error: ApiError, reply: Reply, text: str, *, kind: Kind | None) -> OrderSyncError:
     refuses = f"monday refuses: {text}"
     if kind is Kind.BOARD or (kind is None and reply.status == 403):
-        return BoardRefused(f"{refuses}. {_BOARD_ADVICE.get(_plain(error.code), _CLOSED)}")
+        return BoardRefused(f"{refuses}. {_BOARD_ADVICE.get(plain(error.code), _CLOSED)}")
     if kind is Kind.IDENTITY:
         return Fatal(f"{refuses}. {_STATUS_ADVICE[401]}")
     if kind is Kind.SCHEMA:
@@ -228,7 +250,9 @@ def _final(error: ApiError, reply: Reply, text: str, *, kind: Kind | None) -> Or
     if kind is None and reply.status != 422 and reply.status >= 300:
         return Fatal(f"{refuses}. {_STATUS_ADVICE.get(reply.status, _OTHER_STATUS)}")
     shown = f"{refuses}: {'; '.join(error.texts)}" if error.texts else refuses
-    return Rejected(shown, code=error.code or None, request_id=reply.request_id, known=kind is not None)
+    known = kind is not None
+    missing = missing_resource(error.code, error.message, error.resource, known=known)
+    return Rejected(shown, code=error.code or None, request_id=reply.request_id, known=known, missing=missing)
 
 
 def _no_json(reply: Reply) -> str:
@@ -268,6 +292,7 @@ def _parse_error(entry: Any, reply: Reply) -> ApiError:
         alias=_alias(entry.get("path")),
         wait_seconds=wait,
         texts=tuple(_texts(data)) if isinstance(data, list) else (),
+        resource=shapes.name(shapes.mapping(data).get("resource_type")),
     )
 
 
@@ -293,7 +318,7 @@ def _wait_in_data(data: Any) -> float | None:
 
 
 def _default_wait(error: ApiError, kind: Kind | None, status: int) -> float | None:
-    if _plain(error.code) == _plain("API_TEMPORARILY_BLOCKED"):
+    if plain(error.code) == plain("API_TEMPORARILY_BLOCKED"):
         return SLOW_WAIT
     if status == 423 or kind is Kind.LOCK:
         return LOCK_WAIT
@@ -308,49 +333,35 @@ def _wait_in_text(message: str) -> float | None:
 # ---- codes and words --------------------------------------------------------------------------------------
 
 
-def _plain(code: str) -> str:
-    """A code without what its spellings differ in: RESOURCE_LOCKED and resourceLocked are one."""
-    return re.sub(r"[^a-z0-9]|(exception|error)s?$", "", code.lower())
-
-
-def _words(text: str) -> list[str]:
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", text)]
-
-
-def _speaks_of(words: list[str], beginnings: tuple[str, ...]) -> bool:
-    return any(word.startswith(beginnings) for word in words)
-
-
 def _kind_in_words(error: ApiError, reply: Reply) -> Kind | None:
     """The kind of an unknown code, by its words and those of its message."""
-    code = _words(error.code)
-    # Text in quotes is user data.
-    words = code + _words(re.sub(r"'[^']*'|\"[^\"]*\"", "", error.message))
+    code = words_of(error.code)
+    words = code + words_of(without_quoted(error.message))
     if reply.status in (200, 401) and re.match(r"not authenticated", error.message, re.IGNORECASE):
         return Kind.IDENTITY
-    if _speaks_of(code, _DENIED):
+    if speaks_of(code, _DENIED):
         return Kind.BOARD
-    limited = _speaks_of(words, _LIMITS)
-    if limited and _speaks_of(words, ("daily",)):
+    limited = speaks_of(words, _LIMITS)
+    if limited and speaks_of(words, ("daily",)):
         return Kind.DAILY
-    if _speaks_of(words, ("lock",)):
+    if speaks_of(words, ("lock",)):
         return Kind.LOCK
-    if _speaks_of(words, (*_PASSING, *_SOON)):
+    if speaks_of(words, (*_PASSING, *_SOON)):
         return Kind.WAIT
-    of_size = _speaks_of(words, _SIZES) and not _speaks_of(words, _TIMES)
+    of_size = speaks_of(words, _SIZES) and not speaks_of(words, _TIMES)
     return Kind.WAIT if limited and not of_size else None
 
 
 def _is_vague(error: ApiError) -> bool:
     """A message of what will pass soon, by a code that order_sync does not know, does not say that nothing was done."""
-    words = _words(error.code) + _words(error.message)
-    return kind_of(error.code) is None and _speaks_of(words, _SOON)
+    words = words_of(error.code) + words_of(error.message)
+    return kind_of(error.code) is None and speaks_of(words, _SOON)
 
 
 def _next_midnight(now: datetime) -> datetime:
     return (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-_KINDS = {_plain(code): kind for kind, codes in _CODES.items() for code in codes}
-_BOARD_ADVICE = {_plain(code): advice for code, advice in _ADVICE.items()}
-_BOARD_MAY_DIFFER = frozenset(_plain(code) for code in BOARD_MAY_DIFFER)
+_KINDS = {plain(code): kind for kind, codes in _CODES.items() for code in codes}
+_BOARD_ADVICE = {plain(code): advice for code, advice in _ADVICE.items()}
+_BOARD_MAY_DIFFER = frozenset(plain(code) for code in BOARD_MAY_DIFFER)

@@ -129,20 +129,36 @@ class Rule(StrEnum):
 REGARDLESS = frozenset({Rule.NO_ORDER, Rule.NO_ORDER_LINE, Rule.UNREADABLE})
 
 
+class Missing(StrEnum):
+    """What monday does not find, or finds archived or deleted, of all that a request names."""
+
+    ITEM = "item"  # or a subitem
+    GROUP = "group"
+    COLUMN = "column"
+    BOARD = "board"
+
+
 class Rejected(OrderSyncError):
     """This row cannot be synced as it is. It becomes ERROR; correct it and run `order-sync retry`.
 
     `code` is monday's code or order_sync's Rule. An error that is not `known` may concern the whole board: it is the
-    row's own only if other rows of the board succeed.
+    row's own only if other rows of the board succeed. `missing` is set if monday names what it does not find.
     """
 
     def __init__(
-        self, message: str, *, code: str | None = None, request_id: str | None = None, known: bool = True
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        request_id: str | None = None,
+        known: bool = True,
+        missing: Missing | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.request_id = request_id
         self.known = known
+        self.missing = missing
 
 
 class Transient(OrderSyncError):

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from order_sync.emulator import Emulator, Fault, FaultKind
 from order_sync.monday import operations
-from order_sync.monday.errors import classify, parse_errors
+from order_sync.monday.errors import breaks_a_rule, classify, is_item_gone, is_locked, may_differ, parse_errors
 from order_sync.monday.transport import MondayTransport, Reply, read_reply
-from order_sync.orders.errors import BoardRefused, Fatal, NotMonday, OrderSyncError, QuotaExhausted, Rejected, Transient
+from order_sync.orders.errors import (
+    BoardRefused,
+    Fatal,
+    Missing,
+    NotMonday,
+    OrderSyncError,
+    QuotaExhausted,
+    Rejected,
+    Transient,
+)
+from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
+from order_sync_tests.emulator.monday import Monday
+from order_sync_tests.monday.test_board import create_items
 
 FINAL = [
     "ColumnValueException",
@@ -149,6 +162,79 @@ def test_a_page_without_a_title_is_quoted_shortly() -> None:
     told = str(meaning(page(403, "  <!doctype html> <p>" + "blocked by Elm & Ash " * 100)))
     assert "blocked by Elm & Ash" in told
     assert len(told) < 600
+
+
+# ---- what is missing ------------------------------------------------------------------------------------
+
+LOST = [
+    # code, message, resource_type: what monday does not find
+    ("ResourceNotFoundException", "Item not found", "item", Missing.ITEM),
+    ("ResourceNotFoundException", "Some words", "Item", Missing.ITEM),
+    ("ResourceNotFoundException", "Item 5 not found on board 7", None, Missing.ITEM),
+    ("RESOURCE_NOT_FOUND", "Pulse not found", None, Missing.ITEM),
+    ("ResourceNotFoundException", "Subitem does not exist", None, Missing.ITEM),
+    ("InvalidItemIdException", "Some words", None, Missing.ITEM),
+    ("InvalidArgumentException", "The item is archived", None, Missing.ITEM),
+    ("SomethingNew", "This item is inactive", None, Missing.ITEM),
+    ("", "Item was deleted", None, Missing.ITEM),
+    ("ResourceNotFoundException", "Group not found", "group", Missing.GROUP),
+    ("ResourceNotFoundException", "Group not found for the item", None, Missing.GROUP),
+    ("InvalidArgumentException", "group_id does not exist", None, Missing.GROUP),
+    ("ResourceNotFoundException", "Column not found", None, Missing.COLUMN),
+    ("InvalidColumnIdException", "This column ID doesn't exist for the board", None, Missing.COLUMN),
+    ("ResourceNotFoundException", "Board not found", "board", Missing.BOARD),
+    ("ResourceNotFoundException", "User not found", "user", None),
+    ("ResourceNotFoundException", "The ID is invalid", None, Missing.ITEM),  # the only id without a name of its kind
+    ("InvalidArgumentException", "item_id is missing", None, None),
+    ("ColumnValueException", "The label 'item not found' does not exist", None, None),
+    ("DATA_VALIDATIONS_ERROR", "Item not found", None, None),
+    ("ItemNameTooLongException", "Item name must have 1 to 255 characters", None, None),
+    ("SomethingNew", "The text 'item not found' exceeds the limit of characters", None, None),
+]
+
+
+def lost(code: str, message: str, resource: str | None, status: int = 200) -> Rejected:
+    data = {"resource_type": resource, "resource_id": "5"} if resource else {}
+    body = error(code, path=["a0"], status=status, error_data=data)
+    body["errors"][0]["message"] = message
+    found = meaning(reply(body, status))
+    assert isinstance(found, Rejected)
+    return found
+
+
+@pytest.mark.parametrize(("code", "message", "resource", "missing"), LOST)
+def test_what_monday_does_not_find_is_named(
+    code: str, message: str, resource: str | None, missing: Missing | None
+) -> None:
+    found = lost(code, message, resource)
+    assert found.missing is missing
+    assert is_item_gone(found) is (missing is Missing.ITEM)
+
+
+def test_a_resource_that_is_not_found_may_come_with_404() -> None:
+    assert is_item_gone(lost("ResourceNotFoundException", "Item not found", "item", 404))
+
+
+@pytest.mark.parametrize(
+    ("code", "resource", "differs"),
+    [
+        ("ResourceNotFoundException", "item", False),
+        ("ResourceNotFoundException", "group", False),
+        ("ResourceNotFoundException", "column", True),
+        ("ResourceNotFoundException", "board", True),
+    ],
+)
+def test_a_missing_column_or_board_is_looked_for_before_a_row_is_rejected(
+    code: str, resource: str, differs: bool
+) -> None:
+    assert may_differ(lost(code, "Not found", resource)) is differs
+
+
+@pytest.mark.parametrize("data", [["item"], {"resource_type": ["item"]}, {"resource_type": None}, "item", 7, None])
+def test_odd_data_of_a_missing_resource_raises_nothing(data: Any) -> None:
+    found = meaning(reply(error("ResourceNotFoundException", path=["a0"], error_data=data)))
+    assert isinstance(found, Rejected)
+    assert found.missing is Missing.ITEM
 
 
 # ---- again ----------------------------------------------------------------------------------------------
@@ -381,6 +467,93 @@ def test_an_answer_without_errors_has_none() -> None:
 
 
 # ---- from the wire --------------------------------------------------------------------------------------
+
+
+BOARD = str(EMBEDDED_BOARD)
+CHANGES = {
+    "change": (operations.CHANGE_ITEM, {"values": '{"order_number":"A"}'}, {"board": BOARD, "labels": False}),
+    "move": (operations.MOVE_ITEM, {"group": "topics"}, {}),
+    "archive": (operations.ARCHIVE_ITEM, {}, {}),
+    "delete": (operations.DELETE_ITEM, {}, {}),
+}
+
+
+def send(emulator: Emulator, how: str, items: list[str], **changed: Any) -> dict[str, OrderSyncError | None]:
+    """The meaning of the answer to a change of these items, for each; None where it was done."""
+    template, own, shared = CHANGES[how]
+    rows = [{"item": item, **own, **{key: changed[key] for key in own.keys() & changed.keys()}} for item in items]
+    shared = {key: changed.get(key, value) for key, value in shared.items()}
+    transport = MondayTransport(emulator.url, "a-token")
+    transport.connect()
+    try:
+        answer = transport.send(operations.body_of_many(template, rows, shared), idempotency_key=uuid4().hex)
+    finally:
+        transport.close()  # type: ignore[no-untyped-call]
+    errors = {found.alias: classify(found, answer) for found in parse_errors(answer)}
+    return {item: errors.get(operations.alias(number), errors.get(None)) for number, item in enumerate(items)}
+
+
+def is_gone(found: OrderSyncError | None) -> bool:
+    return isinstance(found, Rejected) and is_item_gone(found)
+
+
+@pytest.fixture
+def items(emulator: Emulator) -> dict[str, str]:
+    """An item that is there, one that was archived and one that was deleted; and an id that never was."""
+    with Monday(emulator.url) as monday:
+        there, archived, deleted = create_items(monday, ["k1", "k2", "k3"])
+        for how, item in (("archive_item", archived), ("delete_item", deleted)):
+            monday.data(f"mutation ($i: ID!) {{ {how}(item_id: $i) {{ id }} }}", {"i": item})
+    return {"there": there, "archived": archived, "deleted": deleted, "unknown": "77"}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_an_item_that_cannot_be_changed_any_more_is_gone(emulator: Emulator, items: dict[str, str], how: str) -> None:
+    found = send(emulator, how, list(items.values()))
+    gone = {name for name, item in items.items() if is_gone(found[item])}
+    assert found[items["there"]] is None
+    assert gone == ({"deleted", "unknown"} if how in ("archive", "delete") else {"archived", "deleted", "unknown"})
+
+
+@pytest.mark.parametrize(
+    ("how", "changed", "code", "missing"),
+    [
+        ("move", {"group": "no_such_group"}, "ResourceNotFoundException", Missing.GROUP),
+        ("change", {"values": '{"no_such_column":"A"}'}, "InvalidColumnIdException", Missing.COLUMN),
+        ("change", {"values": '{"total_qty":"many"}'}, "ColumnValueException", None),
+        ("change", {"values": '{"order_type":{"label":"None such"}}'}, "ColumnValueException", None),
+        ("change", {"values": '{"name":""}'}, "ItemNameTooLongException", None),
+    ],
+)
+def test_a_change_that_is_refused_is_not_of_a_missing_item(
+    emulator: Emulator, items: dict[str, str], how: str, changed: dict[str, Any], code: str, missing: Missing | None
+) -> None:
+    found = send(emulator, how, [items["there"]], **changed)[items["there"]]
+    assert isinstance(found, Rejected)
+    assert (found.code, found.missing, is_item_gone(found)) == (code, missing, False)
+
+
+def test_an_item_on_another_board_is_gone_from_this_one(emulator: Emulator, items: dict[str, str]) -> None:
+    assert is_gone(send(emulator, "change", [items["there"]], board=str(EMBEDDED_SUBITEM_BOARD))[items["there"]])
+
+
+def test_a_board_that_is_unknown_stops_its_changes(emulator: Emulator, items: dict[str, str]) -> None:
+    assert isinstance(send(emulator, "change", [items["there"]], board="99")[items["there"]], BoardRefused)
+
+
+def test_a_value_that_breaks_a_rule_of_the_board_is_of_its_item(emulator: Emulator, items: dict[str, str]) -> None:
+    emulator.configure(rules=[{"board_id": EMBEDDED_BOARD, "column_id": "order_number", "pattern": "x", "text": "x!"}])
+    found = send(emulator, "change", [items["there"]])[items["there"]]
+    assert isinstance(found, Rejected)
+    assert (breaks_a_rule(found), is_item_gone(found)) == (True, False)
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_a_locked_board_is_worth_another_try(emulator: Emulator, items: dict[str, str], how: str) -> None:
+    emulator.configure(faults=[Fault(kind=FaultKind.BOARD_LOCK_423)])
+    found = send(emulator, how, [items["there"]])[items["there"]]
+    assert isinstance(found, Transient)
+    assert (is_locked(found), found.no_effect) == (True, True)
 
 
 @pytest.mark.parametrize(
