@@ -6,12 +6,13 @@ Never takes a board from a run that may be alive: only a free, an expired or an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic, sleep
 from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -70,32 +71,34 @@ class BoardLease:
     def _try_board(self, connection: sa.Connection, reported: Mapping[str, str] = NOTHING) -> str | None:
         """None if this run now holds the board, else the run that holds it. `reported`: its name and URL."""
         boards = self._tables.boards
-        mine = boards.c.board_id == self.board_id
         now = self._database.now(connection)
-        row = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(mine)).first()
-        if row is None:
+        taken = {"run_id": self.run_id, "leased_until": now + self._lease, **reported}
+        free = sa.or_(boards.c.run_id.is_(None), boards.c.run_id == self.run_id, boards.c.leased_until <= now)
+        before = self._take(connection, free, taken)
+        if before is None:
             connection.execute(sa.insert(boards).values(board_id=self.board_id))
-        elif self._is_held_by_another(row.run_id, row.leased_until, now):
-            return str(row.run_id)
-        # Conditional on what was read: two runs may have read the same free board.
-        before = row.run_id if row and row.run_id else None
-        unchanged = boards.c.run_id == before if before else boards.c.run_id.is_(None)
-        connection.execute(
-            sa.update(boards)
-            .where(mine, unchanged)
-            .values(run_id=self.run_id, leased_until=now + self._lease, **reported)
-        )
-        holder = connection.execute(sa.select(boards.c.run_id).where(mine)).scalar()
-        if holder == self.run_id:
+        elif before.run_id == self.run_id:
             return None
-        if holder == before:
+        elif self._is_held_by_another(before.run_id, before.leased_until, now):
+            return str(before.run_id)
+        # Conditional on what was read: two runs may have read the same board of a run that has ended.
+        seen = before.run_id if before else None
+        after = self._take(connection, boards.c.run_id == seen if seen else boards.c.run_id.is_(None), taken)
+        if after is None or after.run_id == seen:
             raise lost(f"board {self.board_id} had no lease")
-        return "another run"
+        return None if after.run_id == self.run_id else str(after.run_id)
 
-    def _is_held_by_another(self, run_id: str | None, leased_until: datetime, now: datetime) -> bool:
-        if run_id in (None, self.run_id) or leased_until <= now or self.is_over(str(run_id)):
+    def _take(self, connection: sa.Connection, free: sa.ColumnElement[bool], taken: Mapping[str, Any]) -> Any:
+        """Takes the board if it is free; returns who then holds it, and until when. None if it has no row yet."""
+        boards = self._tables.boards
+        here = boards.c.board_id == self.board_id
+        connection.execute(sa.update(boards).where(here, free).values(taken))
+        return connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(here)).first()
+
+    def _is_held_by_another(self, run_id: str | None, leased_until: datetime | None, now: datetime) -> bool:
+        if run_id is None or leased_until is None or leased_until <= now or self.is_over(run_id):
             return False
-        return not self._has_run_out(str(run_id), leased_until)
+        return not self._has_run_out(run_id, leased_until)
 
     def _has_run_out(self, run_id: str, leased_until: datetime) -> bool:
         """Whether its holder has not renewed the lease for as long as one lasts, by our own clock.
@@ -121,18 +124,30 @@ class BoardLease:
         self._renew(connection)
 
     def _renew(self, connection: sa.Connection) -> datetime:
+        now = self._extend(connection)
+        boards = self._tables.boards
+        here = boards.c.board_id == self.board_id
+        kept = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(here)).first()
+        self._expect_lease(kept, now)
+        return now
+
+    def _extend(self, connection: sa.Connection) -> datetime:
+        """Extends the lease, if it is this run's; `_expect_lease` has to see that before the transaction ends."""
         boards = self._tables.boards
         now = self._database.now(connection)
-        here = boards.c.board_id == self.board_id
         connection.execute(
-            sa.update(boards).where(here, boards.c.run_id == self.run_id).values(leased_until=now + self._lease)
+            sa.update(boards)
+            .where(boards.c.board_id == self.board_id, boards.c.run_id == self.run_id)
+            .values(leased_until=now + self._lease)
         )
-        kept = connection.execute(sa.select(boards.c.run_id, boards.c.leased_until).where(here)).first()
-        if kept is None or kept.run_id != self.run_id:
+        return now
+
+    def _expect_lease(self, kept: Sequence[Any] | None, now: datetime) -> None:
+        """`kept` begins with the holder and the end of its lease."""
+        if kept is None or kept[0] != self.run_id:
             raise LeaseLost(
                 f"Run {self.run_id} has lost the lease on board {self.board_id} to another run. Nothing is lost: that "
                 "run, or the next one, resolves the requests in flight. Let it finish, then start a new run."
             )
-        if kept.leased_until <= now:
+        if kept[1] <= now:
             raise lost(f"the lease on board {self.board_id} was not renewed")
-        return now

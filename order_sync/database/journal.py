@@ -69,7 +69,7 @@ class Journal(BoardLease):
 
     @in_transaction
     def _open(self, connection: sa.Connection, entry: Entry) -> None:
-        now = self._renew(connection)
+        now = self._extend(connection)
         connection.execute(
             sa.insert(self._tables.journal).values(
                 idempotency_key=entry.idempotency_key,
@@ -83,7 +83,7 @@ class Journal(BoardLease):
                 sent_at=now,
             )
         )
-        self._expect_entry(connection, entry, state=EntryState.OPEN)
+        self._expect_entry(connection, entry, now, state=EntryState.OPEN)
 
     def sending_again(self, entry: Entry) -> None:
         """Records that the same body is about to be sent again, with the same key."""
@@ -96,10 +96,10 @@ class Journal(BoardLease):
     @in_transaction
     def _set(self, connection: sa.Connection, /, entry: Entry, **values: str) -> None:
         journal = self._tables.journal
-        now = self._renew(connection)
+        now = self._extend(connection)
         mine = journal.c.idempotency_key == entry.idempotency_key
         connection.execute(sa.update(journal).where(mine).values(sent_at=now, **values))
-        self._expect_entry(connection, entry, **values)
+        self._expect_entry(connection, entry, now, **values)
 
     @in_transaction
     def close(
@@ -122,10 +122,10 @@ class Journal(BoardLease):
         """
         journal = self._tables.journal
         mine = journal.c.idempotency_key == entry.idempotency_key
-        now = self._renew(connection)
-        before = connection.execute(sa.select(journal.c.state, journal.c.run_id).where(mine)).first()
-        if before is None or before.state != EntryState.OPEN:
-            if before is not None and before.run_id == self.run_id:
+        now = self._extend(connection)
+        before = self._recorded(connection, entry, now)
+        if before.state != EntryState.OPEN:
+            if before.run_id == self.run_id:
                 return  # closed by this run: the answer to its COMMIT was lost
             raise self._resolved_by_another(entry)
         state = EntryState.WATCHED if watch else EntryState.CLOSED
@@ -143,9 +143,7 @@ class Journal(BoardLease):
         log.add("created", created)
         log.add("rejected", rejected)
         log.add("unsettled", {key: error for key, error in failed.items() if key not in rejected})
-        self._expect_entry(connection, entry, state=state)
-        if entry.operation is Operation.GROUPS:  # the ids of others were looked at where they went on record
-            expect_groups(connection, self._tables, self.board_id, created)
+        self._expect_entry(connection, entry, now, state=state)
         expect_rejections(connection, self._tables, entry.operation, rejected)
 
     def adopt(self, operation: Operation, found: Mapping[str, str]) -> None:
@@ -262,16 +260,25 @@ class Journal(BoardLease):
     def _stamp(self, now: datetime) -> written.Stamp:
         return written.Stamp(board_id=self.board_id, run_id=self.run_id, written_at=now)
 
-    def _expect_entry(self, connection: sa.Connection, entry: Entry, **values: str) -> None:
-        """Raises if the request's row is not this run's, with these values, at the end of a transaction."""
-        journal = self._tables.journal
-        columns = [journal.c[name] for name in {"state": None, "run_id": None, **values}]
-        found = connection.execute(
-            sa.select(*columns).where(journal.c.idempotency_key == entry.idempotency_key)
-        ).first()
-        if found is not None and found.state != EntryState.OPEN and found.run_id != self.run_id:
+    def _recorded(self, connection: sa.Connection, entry: Entry, now: datetime, *names: str) -> Any:
+        """The request's row, with these of its columns. Raises LeaseLost if this run no longer holds the board."""
+        boards, journal = self._tables.boards, self._tables.journal
+        columns = [journal.c[name] for name in dict.fromkeys(("state", "run_id", *names))]
+        query = (
+            sa.select(boards.c.run_id.label("holder"), boards.c.leased_until, *columns)
+            .select_from(boards.outerjoin(journal, journal.c.idempotency_key == entry.idempotency_key))
+            .where(boards.c.board_id == self.board_id)
+        )
+        found = connection.execute(query).first()
+        self._expect_lease(found, now)
+        return found
+
+    def _expect_entry(self, connection: sa.Connection, entry: Entry, now: datetime, **values: str) -> None:
+        """Raises if the board or the request's row is not this run's, with these values, before a transaction ends."""
+        found = self._recorded(connection, entry, now, *values)
+        if found.state not in (None, EntryState.OPEN) and found.run_id != self.run_id:
             raise self._resolved_by_another(entry)
-        if found is None or any(getattr(found, name) != value for name, value in values.items()):
+        if any(getattr(found, name) != value for name, value in values.items()):
             raise lost(f"request {entry.idempotency_key} was not on record")
 
     def _resolved_by_another(self, entry: Entry) -> LeaseLost:

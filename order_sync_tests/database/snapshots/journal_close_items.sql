@@ -1,14 +1,10 @@
 UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id = ?;
 
-SELECT [ORDER_SYNC_BOARDS].run_id, [ORDER_SYNC_BOARDS].leased_until
-FROM [ORDER_SYNC_BOARDS]
-WHERE [ORDER_SYNC_BOARDS].board_id = ?;
-
 INSERT INTO [ORDER_SYNC_JOURNAL] (idempotency_key, board_id, operation, keys, body, state, run_id, opened_at, sent_at) VALUES (?, ...);
 
-SELECT [ORDER_SYNC_JOURNAL].state, [ORDER_SYNC_JOURNAL].run_id
-FROM [ORDER_SYNC_JOURNAL]
-WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ?;
+SELECT [ORDER_SYNC_BOARDS].run_id AS holder, [ORDER_SYNC_BOARDS].leased_until, [ORDER_SYNC_JOURNAL].state, [ORDER_SYNC_JOURNAL].run_id
+FROM [ORDER_SYNC_BOARDS] LEFT OUTER JOIN [ORDER_SYNC_JOURNAL] ON [ORDER_SYNC_JOURNAL].idempotency_key = ?
+WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 
 UPDATE [ORDER_SYNC_JOURNAL] SET body=NULL, state=?, run_id=?, closed_at=? WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ? AND [ORDER_SYNC_JOURNAL].state = ?;
 
