@@ -78,7 +78,7 @@ def _archive_twins(settings: Settings, mapping: ColumnMapping) -> None:
 
     states = (EntryState.WATCHED, EntryState.LISTED)
     with opened(WritableDatabase, settings) as (database, tables):
-        boards = boards_watched(database, tables, *states)
+        boards = boards_watched(database, tables, states)
         if not boards:
             return
         with monday(settings) as client:

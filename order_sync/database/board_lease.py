@@ -48,7 +48,17 @@ class BoardLease:
     def holding_board(
         self, on_wait: Callable[[str], None] = lambda holder: None, *, name: str | None = None, url: str | None = None
     ) -> Iterator[None]:
-        """Holds the board for this run, waiting until its present holder lets go, dies or expires.
+        """Holds the board for this run as long as the block lasts; see `take`."""
+        self.take(on_wait, name=name, url=url)
+        try:
+            yield
+        finally:
+            self.release()
+
+    def take(
+        self, on_wait: Callable[[str], None] = lambda holder: None, *, name: str | None = None, url: str | None = None
+    ) -> None:
+        """Takes the board for this run, waiting until its present holder releases it, dies or expires.
 
         `on_wait` is called with the holder's run id about once a second. `name` and `url` are monday's, kept for links.
         """
@@ -56,10 +66,6 @@ class BoardLease:
         while holder := self._holder(reported):
             on_wait(holder)
             sleep(1.0)
-        try:
-            yield
-        finally:
-            self._release_board()
 
     def _holder(self, reported: Mapping[str, str] = NOTHING) -> str | None:
         try:
@@ -110,7 +116,8 @@ class BoardLease:
         return monotonic() - self._seen_since >= self.lease_seconds
 
     @in_transaction
-    def _release_board(self, connection: sa.Connection) -> None:
+    def release(self, connection: sa.Connection) -> None:
+        """Lets other runs have the board; without effect if another one has it already."""
         boards = self._tables.boards
         connection.execute(
             sa.update(boards)

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -51,32 +51,49 @@ class Entry:
     age: timedelta | None = None  # since an earlier run opened it, as far as the database's clock can be trusted
 
 
-def boards_in_doubt(
+@dataclass(frozen=True, kw_only=True)
+class Unsettled:
+    """Boards with requests that are not done with."""
+
+    watched: Set[int] = frozenset()  # what was created in doubt may turn up a second time
+    open: Set[int] = frozenset()  # the outcome of a request is not on record
+    doubtful: Set[int] = frozenset()  # those of them where no run waits for the answer any more
+
+
+def unsettled(
     database: Database,
     tables: Tables,
     is_over: Callable[[str], bool] = lambda run_id: False,
     lease: timedelta = timedelta.max,
-) -> list[int]:
-    """Boards with open entries whose answer no run is waiting for any more.
+) -> Unsettled:
+    """Boards with open or watched requests.
 
     A board that is leased for longer than a `lease` was taken before the clock was set back: its holder is unknown.
     """
     journal, boards = tables.journal, tables.boards
     query = (
-        sa.select(journal.c.board_id, journal.c.run_id, boards.c.run_id.label("holder"), boards.c.leased_until)
+        sa.select(
+            journal.c.state,
+            journal.c.board_id,
+            journal.c.run_id,
+            boards.c.run_id.label("holder"),
+            boards.c.leased_until,
+        )
         .select_from(journal.outerjoin(boards, boards.c.board_id == journal.c.board_id))
-        .where(journal.c.state == EntryState.OPEN)
+        .where(journal.c.state.in_([EntryState.OPEN, EntryState.WATCHED]))
         .distinct()
     )
-    now = database.current_time()
-    doubtful = {
-        row["board_id"]
-        for row in database.rows(query)
-        if row["holder"] != row["run_id"]
-        or not timedelta(0) < row["leased_until"] - now <= lease
-        or is_over(row["run_id"])
-    }
-    return sorted(doubtful)
+    now, rows = database.reading(lambda connection: (database.now(connection), connection.execute(query).all()))
+    opened = [row for row in rows if row.state == EntryState.OPEN]
+    return Unsettled(
+        watched={row.board_id for row in rows if row.state == EntryState.WATCHED},
+        open={row.board_id for row in opened},
+        doubtful={
+            row.board_id
+            for row in opened
+            if row.holder != row.run_id or not timedelta(0) < row.leased_until - now <= lease or is_over(row.run_id)
+        },
+    )
 
 
 def entries_in_doubt(database: Database, tables: Tables, board_id: int) -> list[Entry]:

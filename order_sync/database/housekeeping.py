@@ -24,7 +24,7 @@ from order_sync.orders.errors import WriteLost
 T = TypeVar("T")
 
 MOST = 100_000  # rows of a table in a run: twice what a busy run adds
-SECONDS = 20.0  # after which no further thousand is begun: a board is held meanwhile
+SECONDS = 20.0  # after which no further thousand is begun: the run is held up meanwhile
 
 
 def expire(database: WritableDatabase, tables: Tables, age: timedelta) -> int:

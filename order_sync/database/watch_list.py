@@ -21,10 +21,10 @@ HALF = timedelta(minutes=30)
 ARCHIVED, LEFT = "twin archived", "twin left"  # what the log says became of a twin
 
 
-def boards_watched(database: Database, tables: Tables, *states: EntryState) -> list[int]:
-    """Boards with requests in one of these states, by default those that a run looks at."""
+def boards_watched(database: Database, tables: Tables, states: Collection[EntryState]) -> list[int]:
+    """Boards with requests in one of these states."""
     journal = tables.journal
-    query = sa.select(journal.c.board_id).where(journal.c.state.in_(states or [EntryState.WATCHED])).distinct()
+    query = sa.select(journal.c.board_id).where(journal.c.state.in_(list(states))).distinct()
     return sorted(database.column(query))
 
 

@@ -258,6 +258,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         expire = partial(expire_runs, self._instance, self._job_name, self.runs_kept, self._queue)
         released = tidy("Releasing unfinished rows", release, context.log.warning) or 0
         tidy(EXPIRING, expire, context.log.warning)
+        tidy("Removing expired log entries", self.sql_server.expire_log, context.log.warning)
         missed = len(complete.difference(committed.ready))
         rejected = {row["record_uuid"] for row in errors}
         left = [held for held in committed.held if held.record_uuid not in rejected]

@@ -19,7 +19,7 @@ from order_sync.database.check import check_tables
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Readiness, commit
 from order_sync.database.connection import Database, WritableDatabase
-from order_sync.database.entries import boards_in_doubt
+from order_sync.database.entries import Unsettled, unsettled
 from order_sync.database.housekeeping import expire
 from order_sync.database.journal import Journal
 from order_sync.database.queue import QueueReader
@@ -27,7 +27,6 @@ from order_sync.database.schema import OtherVersion, upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.sql_server import is_transient
 from order_sync.database.tables import TableNames, Tables, make_tables
-from order_sync.database.watch_list import boards_watched
 from order_sync.monday.budget import Budget
 from order_sync.orders.mapping import ColumnMapping, load_mapping
 from order_sync.sync.account_budget import AccountBudget
@@ -137,13 +136,9 @@ class SqlServerResource(ReadOnlySqlServerResource):
             log_payloads=self.log_payloads,
         )
 
-    def boards_in_doubt(self, is_over: Callable[[str], bool]) -> set[int]:
-        """Boards with requests whose outcome is not known."""
-        return set(boards_in_doubt(self.database, self.tables, is_over, timedelta(seconds=self.board_lease_seconds)))
-
-    def boards_watched(self) -> set[int]:
-        """Boards on which something that was created in doubt may turn up a second time."""
-        return set(boards_watched(self.database, self.tables))
+    def unsettled(self, is_over: Callable[[str], bool]) -> Unsettled:
+        """Boards with requests that are not done with."""
+        return unsettled(self.database, self.tables, is_over, timedelta(seconds=self.board_lease_seconds))
 
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
         """The complexity that is left to an account, shared by every run on this database."""

@@ -18,10 +18,10 @@ from order_sync.database.commit import readiness
 from order_sync.database.entries import (
     Entry,
     Operation,
-    boards_in_doubt,
     entries_in_doubt,
     known_groups,
     recent_imports,
+    unsettled,
 )
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import ConfigurationError, DatabaseUnavailable
@@ -78,7 +78,7 @@ READS: dict[str, Callable[[Site, SampleOrders], object]] = {
     "readiness": lambda site, order: readiness(site.queue(), "run-1"),
     "past_lease": lambda site, order: audit.past_lease(site.queue(), site.tables.line_queue),
     "headers": lambda site, order: site.queue().headers(uuids([order], "headers")),
-    "boards_in_doubt": lambda site, order: boards_in_doubt(site.database, site.tables, lambda run_id: True),
+    "unsettled": lambda site, order: unsettled(site.database, site.tables, lambda run_id: True),
     "entries_in_doubt": lambda site, order: len(entries_in_doubt(site.database, site.tables, BOARD)),
     "recent_imports": lambda site, order: recent_imports(site.database, site.tables, timedelta(hours=1)),
     "known_groups": lambda site, order: known_groups(site.database, site.tables, BOARD),

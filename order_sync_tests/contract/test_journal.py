@@ -10,7 +10,7 @@ import pytest
 
 from order_sync.database import board_lease
 from order_sync.database.connection import Row
-from order_sync.database.entries import Entry, Operation, boards_in_doubt, known_groups
+from order_sync.database.entries import Entry, Operation, known_groups, unsettled
 from order_sync.database.housekeeping import expire
 from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
@@ -64,7 +64,7 @@ def test_one_holder_at_a_time(site: Site, waits: list[float]) -> None:
     def on_wait(holder: str) -> None:
         told.append(holder)
         if len(told) == 3:
-            first._release_board()
+            first.release()
 
     with first.holding_board():
         with second.holding_board(on_wait):
@@ -126,9 +126,9 @@ def test_a_board_leased_before_the_clock_was_set_back_is_looked_at(
 ) -> None:
     journal.open(entry("a"))
     lease = timedelta(seconds=180)
-    assert boards_in_doubt(site.database, site.tables, lease=lease) == []
+    assert unsettled(site.database, site.tables, lease=lease).doubtful == set()
     set_clock(monkeypatch, timedelta(hours=-1))
-    assert boards_in_doubt(site.database, site.tables, lease=lease) == [BOARD]
+    assert unsettled(site.database, site.tables, lease=lease).doubtful == {BOARD}
 
 
 def test_a_board_whose_run_is_over_is_free_at_once(site: Site, journal: Journal) -> None:
@@ -193,14 +193,14 @@ def test_a_board_is_in_doubt_once_nobody_waits_for_an_answer_there(site: Site, j
     elsewhere = site.journal("run-2", board_id=BOARD + 1)
     assert elsewhere._try_board() is None
     elsewhere.open(entry("k2", key="key-3"))
-    assert boards_in_doubt(site.database, site.tables) == []
-    assert boards_in_doubt(site.database, site.tables, lambda run_id: run_id == "run-1") == [BOARD]
-    journal._release_board()
-    assert boards_in_doubt(site.database, site.tables) == [BOARD]
+    assert unsettled(site.database, site.tables).doubtful == set()
+    assert unsettled(site.database, site.tables, lambda run_id: run_id == "run-1").doubtful == {BOARD}
+    journal.release()
+    assert unsettled(site.database, site.tables).doubtful == {BOARD}
     assert site.journal("run-3")._try_board() is None  # which looks at what run-1 left before all else
-    assert boards_in_doubt(site.database, site.tables) == [BOARD]
+    assert unsettled(site.database, site.tables).doubtful == {BOARD}
     site.change(site.tables.boards, {"leased_until": site.now() - timedelta(seconds=1)}, board_id=BOARD + 1)
-    assert boards_in_doubt(site.database, site.tables) == [BOARD, BOARD + 1]
+    assert unsettled(site.database, site.tables).doubtful == {BOARD, BOARD + 1}
 
 
 def test_entries_come_oldest_first(site: Site, journal: Journal) -> None:

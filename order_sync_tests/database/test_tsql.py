@@ -26,7 +26,7 @@ from order_sync.database import audit, catalog, check, expected, rights, schema
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
-from order_sync.database.entries import Entry, EntryState, Operation, boards_in_doubt, known_groups
+from order_sync.database.entries import Entry, EntryState, Operation, known_groups, unsettled
 from order_sync.database.held import Cause, held_orders
 from order_sync.database.housekeeping import expire, runs_at_work
 from order_sync.database.journal import Journal
@@ -169,8 +169,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "journal_sending_again": lambda: journal.sending_again(entry("a", Operation.GROUPS)),
         "journal_amend": lambda: journal.amend(entry("a", Operation.GROUPS)),
         "journal_recent_imports": lambda: journal.recent_imports(timedelta(hours=1)),
-        "boards_in_doubt": lambda: boards_in_doubt(database, tables),
-        "boards_watched": lambda: boards_watched(database, tables),
+        "unsettled": lambda: unsettled(database, tables),
+        "boards_watched": lambda: boards_watched(database, tables, [EntryState.WATCHED]),
         "watch_list": lambda: watch.entries([EntryState.WATCHED, EntryState.LISTED]),
         "watch_named_items": lambda: watch.named(
             Operation.ITEMS, {headers[0]["delta_uuid"]: headers[0]["record_uuid"]}

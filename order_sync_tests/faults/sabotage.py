@@ -13,10 +13,10 @@ from unittest import mock
 
 from order_sync.database.entries import Entry
 from order_sync.database.journal import Journal
-from order_sync.io_managers.monday import MondayIOManager
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import Reply
 from order_sync.sync import changes
+from order_sync.sync.boards import Boards
 from order_sync.sync.bulk_import import BulkImport
 from order_sync.sync.delivery import Delivery, Outcome
 from order_sync.sync.twins import Found, Twins
@@ -45,7 +45,7 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
         elif part is Sabotage.GONE:
             stack.enter_context(mock.patch.object(changes, "find_gone", return_value=set()))
         elif part is Sabotage.ELSEWHERE:
-            stack.enter_context(mock.patch.object(MondayIOManager, "_resolve_elsewhere"))
+            stack.enter_context(mock.patch.object(Boards, "_resolve_elsewhere"))
         elif part is Sabotage.SECOND_LOOK:
             stack.enter_context(mock.patch.object(Delivery, "_unsettled_seconds", return_value=0.0))
         elif part is Sabotage.OLD_AGE:

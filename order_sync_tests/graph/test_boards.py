@@ -25,14 +25,13 @@ from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
 from order_sync.demo.board import board_seeds
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
-from order_sync.io_managers import monday as monday_io
 from order_sync.monday.board_fit import read_again
 from order_sync.monday.client import MondayReader
 from order_sync.orders.errors import BoardRefused, ConfigurationError, Fatal, Transient
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.orders.naming import customer_key
 from order_sync.settings import tables_of
-from order_sync.sync import board_work
+from order_sync.sync import board_work, boards
 from order_sync.sync.bulk_import import BulkImport
 from order_sync.sync.facts import Site, read_sites
 from order_sync.sync.writer import BoardWriter
@@ -385,12 +384,12 @@ def test_an_order_in_doubt_on_a_board_that_nobody_sees_waits(stage: Stage) -> No
     stage = all_to(stage, SAMPLES)
     read = read_sites
 
-    def as_long_as_it_is_seen(reader: MondayReader, boards: Sequence[int]) -> dict[int, Site]:
-        if MINE in boards:
+    def as_long_as_it_is_seen(reader: MondayReader, board_ids: Sequence[int]) -> dict[int, Site]:
+        if MINE in board_ids:
             raise ConfigurationError(f"This token cannot see board {MINE}.")
-        return read(reader, boards)
+        return read(reader, board_ids)
 
-    with mock.patch.object(monday_io, "read_sites", as_long_as_it_is_seen):
+    with mock.patch.object(boards, "read_sites", as_long_as_it_is_seen):
         summary = stage.sync()
     assert (summary.orders_held_back, records(stage, MINE)) == (len(made), made)
     assert not records(stage, SAMPLES) & made

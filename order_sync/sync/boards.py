@@ -1,0 +1,187 @@
+"""The boards of one run: opened once, and held by their leases from the first step that has rows for them to the last.
+
+In: a client, and how to open a board's journal. Out: `BoardWork` on a board that the run holds and on which nothing is
+in doubt. Never waits for a board while it holds another one: the run that has it may be waiting for ours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+
+from order_sync.database.claims import OrderQueue
+from order_sync.database.entries import Unsettled
+from order_sync.database.journal import Journal
+from order_sync.monday.board import check_mapping
+from order_sync.monday.client import MondayClient
+from order_sync.orders.errors import BoardRefused, ConfigurationError
+from order_sync.orders.mapping import ColumnMapping
+from order_sync.orders.naming import TextKey
+from order_sync.sync.board_work import BoardWork
+from order_sync.sync.delivery import Manner
+from order_sync.sync.facts import Group, Site, groups_of, read_sites
+from order_sync.sync.rows import Row
+from order_sync.sync.twins import Found
+from order_sync.sync.writer import BoardWriter
+from order_sync.text.counted import counted
+
+log = logging.getLogger("order_sync.monday")
+
+NOTED_SECONDS = 30  # between two lines that say that the run waits for a board
+
+
+@dataclass
+class _Hold:
+    """A board that the run holds."""
+
+    journal: Journal
+    renewed_at: float
+
+    @property
+    def is_fresh(self) -> bool:
+        """Most of the lease is left: it need not be renewed yet."""
+        return monotonic() - self.renewed_at <= self.journal.lease_seconds / 3
+
+
+@dataclass(eq=False, kw_only=True)
+class Boards:
+    """What a run knows of its boards, and which of them it holds."""
+
+    client: MondayClient
+    queue: OrderQueue
+    run_id: str
+    mapping: ColumnMapping
+    manner: Manner
+    journal: Callable[[int], Journal]  # of a board
+    unsettled: Callable[[], Unsettled]
+    sites: dict[int, Site] = field(default_factory=dict)
+    twins: Found = field(default_factory=Found)  # those that were found and not yet reported
+    _held: dict[int, _Hold] = field(default_factory=dict)
+    _looked: set[int] = field(default_factory=set)  # boards that were looked at for twins
+    _found: Unsettled = field(default_factory=Unsettled)  # at the beginning of the step
+    _rows_renewed_at: float = field(default_factory=monotonic)
+
+    def open(self, board_ids: Sequence[int]) -> None:
+        """Reads the boards, and checks them against the mapping. Raises BoardRefused if it may read none of them."""
+        self.sites = _open_sites(self.client, board_ids)
+        for site in self.sites.values():
+            check_mapping(site.board, site.subitems, self.mapping)
+
+    def groups(self, board_id: int) -> dict[TextKey, Group]:
+        return groups_of(self.queue, self.sites[board_id].board)
+
+    def begin_step(self, rows: Sequence[Row], busy: Collection[int]) -> dict[str, str]:
+        """Looks for requests in doubt; returns the rows that must wait, with the reason.
+
+        Those on boards that are not `busy` in this step are resolved now. A rule may have changed since: an order that
+        an earlier run sent to another board must not be sent twice.
+        """
+        self._found = self.unsettled()
+        if self._resolve_elsewhere(busy):
+            self._found = self.unsettled()
+        boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
+        return {
+            key: f"a request to board {board_id} that may have created it is still in doubt"
+            for board_id in sorted(self._found.open)
+            if set(boards.values()) - {board_id}
+            for entry in self.journal(board_id).in_doubt()
+            for key in entry.keys
+            if boards.get(key, board_id) != board_id
+        }
+
+    def _resolve_elsewhere(self, busy: Collection[int]) -> bool:
+        """Whether there was any board with something to resolve."""
+        there = ((self._found.watched - self._looked) | self._found.doubtful) - set(busy)
+        for board_id in sorted(there):
+            try:
+                with self.holding(board_id):
+                    pass
+            except BoardRefused as error:
+                self._looked.add(board_id)
+                log.warning("requests to board %d are in doubt and cannot be looked up: %s", board_id, error)
+        return bool(there)
+
+    @contextmanager
+    def holding(self, board_id: int) -> Iterator[BoardWork]:
+        """The work on the board, which the run holds. After an error it is released: who comes next looks again."""
+        site = self._site(board_id)
+        try:
+            hold = self._held.get(board_id)
+            kept = hold is not None and hold.is_fresh
+            journal = hold.journal if hold and kept else self._take(board_id, site)
+            writer = BoardWriter(self.client, journal, self.mapping, self.manner, site.board.labels)
+            if board_id not in self._looked:
+                self._looked.add(board_id)
+                self.twins.add(writer.twins.look() if board_id in self._found.watched else Found())
+            if (not kept or board_id in self._found.open) and (resolved := writer.recover()):
+                log.info("resolved %s that an earlier run left in doubt", counted(resolved, "request"))
+            yield BoardWork(self.client, site, journal=journal, writer=writer, mapping=self.mapping, queue=self.queue)
+        except BaseException:
+            self._release(board_id)
+            raise
+
+    def _take(self, board_id: int, site: Site) -> Journal:
+        journal, noted_at = self.journal(board_id), float("-inf")
+
+        def waiting(holder: str) -> None:
+            nonlocal noted_at
+            self.release()
+            self.heartbeat()
+            if monotonic() - noted_at > NOTED_SECONDS:
+                noted_at = monotonic()
+                log.info("board %d is held by run %s: waiting for it", board_id, holder, extra={"waits": True})
+
+        journal.take(waiting, name=site.board.name, url=site.board.url)
+        self._held[board_id] = _Hold(journal, monotonic())
+        return journal
+
+    def heartbeat(self) -> None:
+        """Renews the leases on the run's rows and on its boards, each once a third of it has passed."""
+        if monotonic() - self._rows_renewed_at > self.queue.lease.total_seconds() / 3:
+            self.queue.renew(self.run_id)
+            self._rows_renewed_at = monotonic()
+        for hold in self._held.values():
+            if not hold.is_fresh:
+                hold.journal.renew()
+                hold.renewed_at = monotonic()
+
+    def release(self) -> None:
+        """Lets other runs have the boards."""
+        for board_id in list(self._held):
+            self._release(board_id)
+
+    def _release(self, board_id: int) -> None:
+        if hold := self._held.pop(board_id, None):
+            hold.journal.release()
+
+    def _site(self, board_id: int) -> Site:
+        """The board, also one that no rule names any more. Raises BoardRefused if the token does not see it."""
+        if board_id not in self.sites:
+            try:
+                self.sites |= read_sites(self.client, [board_id])
+            except ConfigurationError as error:
+                raise BoardRefused(str(error)) from error
+        return self.sites[board_id]
+
+
+def _open_sites(client: MondayClient, board_ids: Sequence[int]) -> dict[int, Site]:
+    """The boards that the token may read; raises BoardRefused if it may read none of them.
+
+    Raises ConfigurationError for one that it does not see at all: that is a wrong id, not a missing permission.
+    """
+    try:
+        return read_sites(client, board_ids)
+    except BoardRefused as error:
+        refused = error
+    sites: dict[int, Site] = {}
+    for board_id in board_ids if len(board_ids) > 1 else ():
+        try:
+            sites |= read_sites(client, [board_id])
+        except BoardRefused as error:
+            log.error("board %d cannot be read, its rows wait: %s", board_id, error)
+    if not sites:
+        raise refused
+    return sites

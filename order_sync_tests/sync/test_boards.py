@@ -1,0 +1,72 @@
+"""How a run holds its boards: across its steps, never while it waits for another one, and not after an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from order_sync.database import board_lease
+from order_sync.database.entries import Unsettled
+from order_sync.orders.mapping import load_mapping
+from order_sync.settings import EMBEDDED_BOARD
+from order_sync.sync.boards import Boards
+from order_sync.sync.delivery import Manner
+from order_sync_tests.sync.stage import Stage
+
+OTHER = EMBEDDED_BOARD + 10
+
+
+@pytest.fixture
+def boards(stage: Stage) -> Iterator[Boards]:
+    """Those of run-1: the embedded one, and another like it."""
+    with stage.client() as client:
+        boards = Boards(
+            client=client,
+            queue=stage.site.queue(),
+            run_id="run-1",
+            mapping=load_mapping(),
+            manner=Manner(),
+            journal=lambda board_id: stage.site.journal("run-1", board_id=board_id),
+            unsettled=Unsettled,
+        )
+        boards.open([EMBEDDED_BOARD])
+        one = boards.sites[EMBEDDED_BOARD]
+        boards.sites[OTHER] = replace(one, board=replace(one.board, id=OTHER))
+        yield boards
+
+
+def taken(stage: Stage, board_id: int) -> str | None:
+    """Who has the board after run-2 has tried to take it."""
+    return stage.site.journal("run-2", board_id=board_id)._try_board()
+
+
+def test_a_board_is_held_from_one_step_to_the_next(stage: Stage, boards: Boards) -> None:
+    with boards.holding(EMBEDDED_BOARD), boards.holding(OTHER):
+        pass
+    assert (taken(stage, EMBEDDED_BOARD), taken(stage, OTHER)) == ("run-1", "run-1")
+    boards.release()
+    assert (taken(stage, EMBEDDED_BOARD), taken(stage, OTHER)) == (None, None)
+
+
+def test_a_run_that_waits_for_a_board_holds_none(stage: Stage, boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:
+    rival = stage.site.journal("run-2", board_id=OTHER)
+    with boards.holding(EMBEDDED_BOARD):
+        pass
+    rival.take()
+    free: list[str | None] = []
+
+    def rival_goes_on(_seconds: float) -> None:
+        free.append(taken(stage, EMBEDDED_BOARD))
+        rival.release()
+
+    monkeypatch.setattr(board_lease, "sleep", rival_goes_on)
+    with boards.holding(OTHER):
+        assert free == [None]
+
+
+def test_a_board_is_released_after_an_error(stage: Stage, boards: Boards) -> None:
+    with pytest.raises(ZeroDivisionError), boards.holding(EMBEDDED_BOARD):
+        raise ZeroDivisionError
+    assert taken(stage, EMBEDDED_BOARD) is None
