@@ -180,9 +180,7 @@ def labelled(column: str, label: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("label", ["CANCELLED", " cancelled"])
-def test_a_label_of_cancelled_orders_is_found_as_the_board_spells_it(
-    client: MondayClient, mapping: ColumnMapping, label: str
-) -> None:
+def test_a_cancel_label_is_found_in_any_spelling(client: MondayClient, mapping: ColumnMapping, label: str) -> None:
     board, subitems = read_board(client, EMBEDDED_BOARD), read_board(client, EMBEDDED_SUBITEM_BOARD)
     fits = changed(mapping, cancel=labelled("order_type", label))
     check_mapping(board, subitems, fits)
@@ -208,7 +206,7 @@ def test_a_label_of_cancelled_orders_is_found_as_the_board_spells_it(
         ("colour", "CANCELLED", f"column 'colour' of board {EMBEDDED_BOARD} is text, but the mapping says status"),
     ],
 )
-def test_a_label_of_cancelled_orders_that_the_board_lacks_is_named(
+def test_a_cancel_label_that_the_board_lacks_is_named(
     client: MondayClient, mapping: ColumnMapping, column: str, label: str, problem: str
 ) -> None:
     board, subitems = read_board(client, EMBEDDED_BOARD), read_board(client, EMBEDDED_SUBITEM_BOARD)
@@ -223,9 +221,7 @@ def test_a_label_of_cancelled_orders_that_the_board_lacks_is_named(
     assert (named.column, named.wanted) == (column, "status")
 
 
-def test_a_column_that_is_mapped_and_labels_cancelled_orders_is_named_once(
-    client: MondayClient, mapping: ColumnMapping
-) -> None:
+def test_a_mapped_cancel_column_is_named_once(client: MondayClient, mapping: ColumnMapping) -> None:
     board = read_board(client, EMBEDDED_BOARD)
     wrong = changed(
         mapping,

@@ -224,9 +224,7 @@ def test_a_resource_that_is_not_found_may_come_with_404() -> None:
         ("ResourceNotFoundException", "board", True),
     ],
 )
-def test_a_missing_column_or_board_is_looked_for_before_a_row_is_rejected(
-    code: str, resource: str, differs: bool
-) -> None:
+def test_a_missing_column_or_board_may_differ_from_the_mapping(code: str, resource: str, differs: bool) -> None:
     assert may_differ(lost(code, "Not found", resource)) is differs
 
 
@@ -525,7 +523,7 @@ def test_an_item_that_cannot_be_changed_any_more_is_gone(emulator: Emulator, ite
         ("change", {"values": '{"name":""}'}, "ItemNameTooLongException", None),
     ],
 )
-def test_a_change_that_is_refused_is_not_of_a_missing_item(
+def test_a_refused_change_does_not_mean_a_missing_item(
     emulator: Emulator, items: dict[str, str], how: str, changed: dict[str, Any], code: str, missing: Missing | None
 ) -> None:
     found = send(emulator, how, [items["there"]], **changed)[items["there"]]
@@ -541,7 +539,7 @@ def test_a_board_that_is_unknown_stops_its_changes(emulator: Emulator, items: di
     assert isinstance(send(emulator, "change", [items["there"]], board="99")[items["there"]], BoardRefused)
 
 
-def test_a_value_that_breaks_a_rule_of_the_board_is_of_its_item(emulator: Emulator, items: dict[str, str]) -> None:
+def test_a_changed_value_may_break_a_rule_of_the_board(emulator: Emulator, items: dict[str, str]) -> None:
     emulator.configure(rules=[{"board_id": EMBEDDED_BOARD, "column_id": "order_number", "pattern": "x", "text": "x!"}])
     found = send(emulator, "change", [items["there"]])[items["there"]]
     assert isinstance(found, Rejected)

@@ -95,7 +95,7 @@ def test_a_change_names_every_column_and_clears_the_empty_ones(value: Any) -> No
 @pytest.mark.parametrize(
     ("label", "expected"), [("done", {"label": "Done"}), ("44", {"index": 7}), (" Twin ", {"label": "Twin"})]
 )
-def test_a_cancelled_order_gets_the_label_as_the_board_spells_it(label: str, expected: dict[str, Any]) -> None:
+def test_a_cancelled_order_gets_the_board_s_spelling_of_the_label(label: str, expected: dict[str, Any]) -> None:
     cancel = Cancel(by="label", column="c", label=label)
     assert cancel_values(cancel, LabelSpelling(LABELS)) == {"c": expected}
 

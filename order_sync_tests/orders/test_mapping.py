@@ -79,7 +79,7 @@ def test_a_file_without_columns_maps_the_keys_only(path: Path) -> None:
     assert load_mapping(path) == ColumnMapping()
 
 
-def test_an_edit_of_a_name_or_group_is_kept_unless_the_mapping_says_otherwise(path: Path) -> None:
+def test_edits_of_names_and_groups_are_kept_by_default(path: Path) -> None:
     path.write_text(GOOD, encoding="utf-8")
     plain = load_mapping(path)
     assert {column.edits for column in plain.items.columns} == {"overwrite"}
@@ -93,7 +93,7 @@ def test_an_edit_of_a_name_or_group_is_kept_unless_the_mapping_says_otherwise(pa
     assert (mapping.items.columns[0].edits, mapping.subitems.columns[0].edits) == ("fill", "keep")
 
 
-def test_a_cancelled_order_is_archived_unless_the_mapping_says_otherwise(path: Path) -> None:
+def test_a_cancelled_order_is_archived_by_default(path: Path) -> None:
     path.write_text(GOOD, encoding="utf-8")
     assert load_mapping(path).items.cancel == load_mapping(path).subitems.cancel == Cancel(by="archive")
     path.write_text(
@@ -119,9 +119,7 @@ def test_a_cancelled_order_is_archived_unless_the_mapping_says_otherwise(path: P
     ("most", "share", "on_board", "allowed"),
     [(50, 0.1, 0, 50), (50, 0.1, 500, 50), (50, 0.1, 519, 51), (0, 0.29, 100, 29), (0, 0.0, 9_000, 0), (3, 1, 7, 7)],
 )
-def test_a_run_may_cancel_a_number_or_a_share_of_the_board(
-    most: int, share: float, on_board: int, allowed: int
-) -> None:
+def test_a_run_may_cancel_a_number_or_a_share(most: int, share: float, on_board: int, allowed: int) -> None:
     assert Cancel(most=most, most_share=share).allowed(on_board) == allowed
 
 
