@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -131,6 +132,37 @@ def test_an_edit_is_not_what_was_sent(
     texts = read_values(client, [item], TYPES)[item].texts
     shown = {column.column for column in COLUMNS if shows(column, sent[column.column], texts[column.column], labels)}
     assert shown == set(TYPES) - set(different)
+
+
+TYPED: dict[str, tuple[Any, str, str]] = {
+    # the order's value, what a person types instead, and how that person would type the order's value
+    "text": ("Caf\u00e9", "Cafe", "Cafe\u0301 "),
+    "long_text": ("one\ntwo", "one\ntwo three", "one\ntwo\n"),
+    "numbers": (Decimal("12.50"), "12.5001", "12.500"),
+    "status": ("44", "Done", "44"),
+    "dropdown": ("In work, now", "Done", "In work, now"),
+    "date": (date(2026, 12, 24), "2026-12-25", "2026-12-24"),
+    "link": ("https://x.example/a", "https://x.example/b", "https://x.example/a"),
+}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_person_s_edit_is_recognized_until_it_is_undone(
+    typed: Emulator, client: MondayClient, monday: Monday, kind: str
+) -> None:
+    value, edit, undo = TYPED[kind]
+    [column] = [column for column in COLUMNS if column.column == kind]
+    labels = read_board(client, BOARD).labels
+    sent = encode_changes([column], {kind: value}, LabelSpelling(labels))
+    [item] = create(monday, [sent])
+
+    def shown(written: Any) -> bool:
+        return shows(column, written, read_values(client, [item], [kind])[item].texts[kind], labels)
+
+    assert (shown(sent[kind]), shown(None)) == (True, False)
+    for typing, expected in ((edit, (False, False)), ("", (False, True)), (undo, (True, False))):
+        typed.person.edit(item, kind, [typing] if kind == "dropdown" and typing else typing)
+        assert (shown(sent[kind]), shown(None)) == expected, typing
 
 
 def plainly(value: Any) -> str:
