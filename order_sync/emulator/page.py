@@ -5,10 +5,10 @@ Never: a name or a value that is not escaped, and nothing from another host."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ register_url_convertor("digits", _Digits())
 class Cell:
     """What the page draws in one column of one row."""
 
+    column_id: str
     type: str
     text: str
     #: Of a status.
@@ -52,6 +53,18 @@ class Cell:
     chips: tuple[str, ...] = ()
     #: Of a link, where it leads to the web: `javascript:` and its like are text only.
     url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """What a person edits a cell with: a field with this text, or a choice of labels."""
+
+    column_id: str
+    title: str
+    kind: str
+    text: str = ""
+    labels: tuple[str, ...] = ()
+    chosen: frozenset[str] = frozenset()
 
 
 class Page:
@@ -78,6 +91,9 @@ class Page:
             Route("/boards/{board_id:digits}/groups/{group_id}/rows", self.rows),
             Route("/boards/{board_id:digits}/items/{item_id:digits}/subitems", self.subitems),
             Route("/boards/{board_id:digits}/search", self.search),
+            Route("/boards/{board_id:digits}/removed", self.removed),
+            Route("/items/{item_id:digits}/menu", self.menu),
+            Route("/items/{item_id:digits}/cells/{column_id}", self.editor),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ]
 
@@ -142,6 +158,32 @@ class Page:
         found = list(islice((item for item in board.active_items if _holds(item, needle)), _FOUND + 1))
         return self._render("search.html", board=board, items=found[:_FOUND], more=len(found) > _FOUND, needle=needle)
 
+    async def removed(self, request: Request) -> Response:
+        board = self._board(request)
+        subitem_board = self._emulation.account.state.boards.get(board.subitem_board_id or 0)
+        items = sorted(_removed(board, subitem_board), key=lambda item: item.removed or 0, reverse=True)
+        return self._render("removed.html", items=items[:_FOUND], more=len(items) > _FOUND)
+
+    async def menu(self, request: Request) -> Response:
+        item = self._item(request)
+        groups = [group for group in item.board.active_groups if group is not item.group]
+        return self._render("menu.html", item=item, groups=[] if item.parent else groups)
+
+    async def editor(self, request: Request) -> Response:
+        item, column_id = self._item(request), request.path_params["column_id"]
+        if column_id == "name":
+            return self._render("editor.html", editor=Editor(column_id, "Name", "text", item.name))
+        column = item.board.columns.get(column_id)
+        if column is None or column.type == "subtasks":
+            raise HTTPException(404, "No such cell")
+        return self._render("editor.html", editor=_editor(item, column))
+
+    def _item(self, request: Request) -> Item:
+        item = self._emulation.account.state.items.get(request.path_params["item_id"])
+        if item is None or item.state != "active":
+            raise HTTPException(404, "No such item")
+        return item
+
     def _boards(self) -> list[Board]:
         boards = self._emulation.account.state.boards.values()
         return [board for board in boards if board.parent is None and board.state == "active"]
@@ -168,16 +210,39 @@ def cells(item: Item) -> Iterable[Cell]:
         value, text = item.values.get(column.id), shown[column.id] or ""
         match column.type:
             case "status" if value is not None:
-                yield Cell(column.type, text, color=status_color(value))
+                yield Cell(column.id, column.type, text, color=status_color(value))
             case "dropdown":
-                yield Cell(column.type, text, chips=tuple(column.labels[key] for key in value or ()))
+                yield Cell(column.id, column.type, text, chips=tuple(column.labels[key] for key in value or ()))
             case "link" if value is not None:
-                yield Cell(column.type, value[1], url=value[0] if value[0].lower().startswith(_WEB) else None)
+                yield Cell(
+                    column.id, column.type, value[1], url=value[0] if value[0].lower().startswith(_WEB) else None
+                )
             case "date" if value is not None:
                 day = date.fromisoformat(text[:10])
-                yield Cell(column.type, f"{day:%b} {day.day}, {day.year}{text[10:16]}")
+                yield Cell(column.id, column.type, f"{day:%b} {day.day}, {day.year}{text[10:16]}")
             case _:
-                yield Cell(column.type, text)
+                yield Cell(column.id, column.type, text)
+
+
+def _editor(item: Item, column: Column) -> Editor:
+    value = item.values.get(column.id)
+    match column.type:
+        case "status" | "dropdown":
+            ids = [] if value is None else value if column.type == "dropdown" else [value]
+            chosen = frozenset(column.labels[key] for key in ids if key in column.labels)
+            return Editor(column.id, column.title, column.type, labels=tuple(column.labels.values()), chosen=chosen)
+        case "link":
+            return Editor(column.id, column.title, "text", "" if value is None else " ".join(value))
+        case _:
+            kind = "long_text" if column.type == "long_text" else "text"
+            return Editor(column.id, column.title, kind, "" if value is None else str(value))
+
+
+def _removed(board: Board, subitem_board: Board | None) -> Iterator[Item]:
+    """Archived and deleted ones, without the subitems that went with their item."""
+    for item in chain(board.items.values(), subitem_board.items.values() if subitem_board else ()):
+        if item.state != "active" and (item.parent is None or item.parent.removed != item.removed):
+            yield item
 
 
 def _holds(item: Item, needle: str) -> bool:

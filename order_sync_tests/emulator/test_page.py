@@ -52,7 +52,7 @@ def test_every_page_escapes(emulator: Emulator, monday: Monday) -> None:
 
 def test_no_resource_comes_from_elsewhere(emulator: Emulator) -> None:
     page = get(emulator, "boards/101").text
-    for path in ("static/style.css", "static/board.js"):
+    for path in ("static/style.css", "static/board.js", "static/person.js"):
         assert f'"/{path}"' in page
         content = get(emulator, path)
         assert content.status_code == 200

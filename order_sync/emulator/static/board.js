@@ -13,14 +13,14 @@ const revisions = new Map();
 
 const thousands = (number) => number.toLocaleString("en-US");
 
-async function get(path) {
+export async function get(path) {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response;
 }
 
 // The server escaped every name and value: parse it as a table's content.
-function rowsFrom(html) {
+export function rowsFrom(html) {
   const holder = document.createElement("template");
   holder.innerHTML = html;
   paint(holder.content);
@@ -64,7 +64,8 @@ async function loadMore(section, marker, count = 0) {
 }
 
 async function reload(section) {
-  if (section.dataset.loading) return;
+  // What a person is just typing stays; the next look loads the rest.
+  if (section.dataset.loading || section.querySelector(".editing")) return;
   section.dataset.loading = "1";
   try {
     const shown = section.querySelectorAll("tr.item").length;
@@ -73,6 +74,7 @@ async function reload(section) {
     const fresh = rowsFrom(html);
     const folds = [...fresh.querySelectorAll("tr.item")].filter((row) => openItems.has(row.dataset.item));
     await Promise.all(folds.map(unfold));
+    if (section.querySelector(".editing")) return;
     body.replaceChildren(fresh);
     delete section.dataset.stale;
     watch(section);
@@ -193,8 +195,29 @@ async function refresh() {
   setTimeout(refresh, REFRESH_MS);
 }
 
+// The board and the list beside it, after something was done on it.
+export async function refreshNow() {
+  if (page !== "board") return;
+  update(await (await get(`/boards/${boardId}/live`)).json());
+  await find();
+}
+
+const removedShown = () => document.getElementById("removed").getAttribute("aria-pressed") === "true";
+
+function showRemoved(shown) {
+  document.getElementById("removed").setAttribute("aria-pressed", String(shown));
+  document.getElementById("main-table").setAttribute("aria-pressed", String(!shown));
+  find().catch(lost);
+}
+
 async function find() {
   const needle = search.value.trim();
+  if (removedShown()) {
+    results.replaceChildren(rowsFrom(await (await get(`/boards/${boardId}/removed`)).text()));
+    results.hidden = false;
+    groups.hidden = true;
+    return;
+  }
   if (needle) {
     const html = await (await get(`/boards/${boardId}/search?q=${encodeURIComponent(needle)}`)).text();
     if (needle !== search.value.trim()) return; // An older answer came late.
@@ -235,7 +258,10 @@ async function start() {
   if (page === "board") {
     document.addEventListener("click", onClick);
     let waiting = 0;
+    document.getElementById("removed").addEventListener("click", () => showRemoved(true));
+    document.getElementById("main-table").addEventListener("click", () => showRemoved(false));
     search.addEventListener("input", () => {
+      if (removedShown()) showRemoved(false);
       clearTimeout(waiting);
       waiting = setTimeout(() => find().catch(lost), 200);
     });
