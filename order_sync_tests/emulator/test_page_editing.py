@@ -133,9 +133,9 @@ def test_an_item_comes_back_from_the_archive_and_the_bin(emulator: Emulator, mon
         board.choose(action)
         board.row().wait_for(state="detached")
         board.tab.get_by_role("button", name="Archive and bin").click()
-        assert board.tab.locator("#groups").is_hidden()
         removed = board.tab.locator("tr.removed")
         removed.wait_for()
+        assert board.tab.locator("#groups").is_hidden()
         assert removed.locator("td").all_inner_texts()[:3] == ["One", f"{action.lower()}d", "Group Title"]
         removed.get_by_role("button", name="Restore").click()
         board.tab.get_by_text("0 items archived or deleted").wait_for()
