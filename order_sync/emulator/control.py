@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from order_sync.emulator import snapshot
 from order_sync.emulator.bounds import BodyTooLarge, read_body, read_json, whole
 from order_sync.emulator.emulation import Emulation
 from order_sync.emulator.errors import MondayError
@@ -41,7 +42,7 @@ class Control:
         ]
 
     async def state(self, _request: Request) -> Response:
-        return _json(self._emulation.account.state.snapshot())
+        return _json(snapshot.snapshot(self._emulation.account.state))
 
     async def effects(self, request: Request) -> Response:
         """`?since=n` leaves out the first n, `?kind=item_created` all other kinds."""
@@ -56,7 +57,7 @@ class Control:
         return _json([record.to_json() for record in self._emulation.account.requests])
 
     async def checksum(self, _request: Request) -> Response:
-        return _json({"checksum": self._emulation.account.state.checksum()})
+        return _json({"checksum": snapshot.checksum(self._emulation.account.state)})
 
     async def stats(self, _request: Request) -> Response:
         stats = self._emulation.account.stats(self._emulation.connections)

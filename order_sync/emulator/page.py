@@ -23,7 +23,8 @@ from starlette.staticfiles import StaticFiles
 from order_sync.emulator.bounds import DIGITS, whole
 from order_sync.emulator.columns import Column, status_color
 from order_sync.emulator.emulation import Emulation
-from order_sync.emulator.state import Board, Group, Item, texts
+from order_sync.emulator.snapshot import texts
+from order_sync.emulator.state import Board, Group, Item
 
 _HERE = Path(__file__).parent
 _ROWS = 100

@@ -4,17 +4,15 @@ Never: a change without an effect, and no rule of monday's API: those are in boa
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 from zlib import crc32
 
 from order_sync.emulator.clock import Clock
-from order_sync.emulator.columns import Column, Value, text
+from order_sync.emulator.columns import Column, Value
 from order_sync.emulator.effects import (
     BoardCreated,
     ColumnCreated,
@@ -194,34 +192,6 @@ class State:
             digits = chr(ord("a") + digit) + digits
         return f"{prefix}_mk{digits}"
 
-    def snapshot(self) -> dict[str, Any]:
-        return {"boards": [_board_snapshot(board, self.boards) for board in self.boards.values()]}
-
-    def checksum(self) -> str:
-        """Of everything a caller can see but times: two states with one checksum are the same state."""
-        digest = hashlib.sha256()
-        for board in sorted(self.boards.values(), key=lambda board: board.id):
-            _digest(
-                digest,
-                board.id,
-                board.name,
-                board.type,
-                board.state,
-                [[c.id, c.title, c.type, list(c.labels.items())] for c in board.columns.values()],
-                [[g.id, g.title, g.color, g.order, g.state] for g in board.groups.values()],
-            )
-            for item in board.items.values():
-                _digest(
-                    digest,
-                    item.id,
-                    item.name,
-                    item.group.id,
-                    item.state,
-                    item.parent.id if item.parent else None,
-                    sorted(item.values.items()),
-                )
-        return digest.hexdigest()
-
     def _apply(self, effect: Effect) -> None:
         match effect:
             case ItemCreated():
@@ -341,56 +311,3 @@ class State:
         for subitem in went_with_it:
             self._restore_item(subitem)
         item.main.group.revision += 1
-
-
-def texts(item: Item) -> dict[str, str | None]:
-    """Column id to what monday shows, for all columns but the name and the subitems."""
-    return {
-        column.id: text(column, item.values.get(column.id))
-        for column in item.board.columns.values()
-        if column.type not in ("name", "subtasks")
-    }
-
-
-def _digest(digest: hashlib._Hash, *parts: object) -> None:
-    digest.update(json.dumps(parts, separators=(",", ":"), sort_keys=True).encode())
-
-
-def _board_snapshot(board: Board, boards: dict[int, Board]) -> dict[str, Any]:
-    subitem_board_id = board.subitem_board_id
-    return {
-        "id": str(board.id),
-        "name": board.name,
-        "type": board.type,
-        "state": board.state,
-        "items_count": board.items_count,
-        "parent_board_id": str(board.parent.id) if board.parent else None,
-        "subitem_board_id": str(subitem_board_id) if subitem_board_id else None,
-        "columns": [
-            {"id": c.id, "title": c.title, "type": c.type, "labels": list(c.labels.values())}
-            for c in board.columns.values()
-        ],
-        "groups": [
-            {"id": g.id, "title": g.title, "color": g.color, "state": g.state, "items_count": len(g.items)}
-            for g in board.groups.values()
-        ],
-        "items": [] if board.parent else _item_snapshots(item for item in board.active_items if not item.parent),
-        "removed": [
-            {"id": str(item.id), "name": item.name, "state": item.state}
-            for item in board.items.values()
-            if item.state != "active"
-        ],
-    }
-
-
-def _item_snapshots(items: Iterable[Item]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": str(item.id),
-            "name": item.name,
-            "group_id": item.group.id,
-            "columns": texts(item),
-            "subitems": _item_snapshots(item.subitems),
-        }
-        for item in items
-    ]

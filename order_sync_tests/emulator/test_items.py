@@ -168,6 +168,16 @@ def test_archiving_twice_is_no_effect(emulator: Emulator, monday: Monday) -> Non
     assert done(emulator) == ["item_removed"]
 
 
+def test_the_state_keeps_what_a_removed_item_held(emulator: Emulator, monday: Monday) -> None:
+    item = monday.item("One", group="topics", uuid="u-1")
+    subitem = monday.subitem(item, "Size M", line_uuid="l-1")
+    monday.data(write("archive", item))
+    boards = emulator.state()["boards"]
+    [found], [below] = boards[0]["removed"], boards[1]["removed"]
+    assert (found["id"], found["group_id"], found["columns"]["uuid"]) == (item, "topics", "u-1")
+    assert (below["id"], below["parent_id"], below["columns"]["line_uuid"]) == (subitem, item, "l-1")
+
+
 def test_moving_to_the_same_group_is_no_effect(emulator: Emulator, monday: Monday) -> None:
     item = monday.item("One", group="topics")
     monday.data(write("move", item))
