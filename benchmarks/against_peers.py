@@ -4,11 +4,12 @@
 
 Run it in an environment with benchmarks/requirements.txt. It compares `monday`, `monday-api-python-sdk` (the vendor's)
 and a custom destination of `dlt`, each in its own process with the script that its documentation suggests
-(benchmarks/peers/), in four scenarios (benchmarks/peers/scenarios.py).
+(benchmarks/peers/), in five scenarios (benchmarks/peers/scenarios.py).
 
 For a fair comparison, every tool reads the same tables, writes the same columns, and waits on the emulator's clock
 (order_sync by ORDER_SYNC_CLOCK_SPEED, the others by a faster time.sleep). Wall seconds are those of the whole process,
-imports included. A record is a group, an item or a subitem.
+imports included. A record is a group, an item or a subitem; in the scenario of changes, an item or a subitem that an
+update is to change, "lost" is one that shows an old value afterwards, and "writes" counts the changes that were made.
 
 The limits against which order_sync is measured:
 
@@ -34,6 +35,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.peers.changed import run_updates
 from benchmarks.peers.child import TOOLS
 from benchmarks.peers.ground import ChildFailed, Result, has_setting, run
 from benchmarks.peers.scenarios import CREATES_A_MINUTE, LATENCY_MS, MUTATION_MS, Scenario, scenarios
@@ -93,6 +95,11 @@ def _results(scenario: Scenario, only: str | None, notes: list[str]) -> Iterator
     for tool in TOOLS:
         if only not in (None, tool):
             continue
+        if scenario.updates:
+            records = scenario.records if tool == OURS else scenario.peer_records
+            with console.status(f"{tool}, {records:,} records"):
+                yield from run_updates(scenario, tool, label=tool, records=records, environment={})
+            continue
         if tool != OURS:
             with console.status(f"{tool}, {scenario.peer_records:,} records"):
                 yield run(scenario, tool, label=tool, records=scenario.peer_records, environment={})
@@ -135,11 +142,12 @@ def _latency_share(result: Result, writers: int) -> dict[str, float]:
 
 
 def _table(results: list[Result]) -> Table:
+    changes = any(r.writes is not None for r in results)
     table = Table()
     table.add_column("tool", no_wrap=True)
     for name in (
         "wanted", "on board", "lost", "doubled", "wall s", "ms a record", "calls", "calls a record", "records a call",
-        "connections", "refused", "cut", "starts",
+        "connections", "refused", "cut", "starts", *(["writes"] if changes else []),
     ):  # fmt: skip
         table.add_column(name, justify="right")
     for r in results:
@@ -158,6 +166,7 @@ def _table(results: list[Result]) -> Table:
             f"{r.refused:,}",
             f"{r.cut:,}",
             f"{r.starts}",
+            *([f"{r.writes:,}"] if changes else []),
         )
     return table
 

@@ -1,8 +1,9 @@
-"""A plain custom destination of dlt that creates one item a call.
+"""A plain custom destination of dlt that creates or changes one item a call.
 
-One pipeline each for groups, items and subitems, because subitems need the ids of items. Each call goes through dlt's
-requests helper (five attempts with a growing wait for a lost connection, 429 and 5xx); what still raises, dlt's loader
-tries again five times. `batch_size=1` makes dlt keep its place after every row, which is kinder than its default of 10.
+One pipeline each for groups, items, subitems and changes, because subitems and changes need the ids of items. Each call
+goes through dlt's requests helper (five attempts with a growing wait for a lost connection, 429 and 5xx); what still
+raises, dlt's loader tries again five times. `batch_size=1` makes dlt keep its place after every row, which is kinder
+than its default of 10.
 Started again, a pipeline goes on with the load that is pending.
 """
 
@@ -33,6 +34,13 @@ mutation ($parent: ID!, $name: String!, $values: JSON!) {
   create_subitem(parent_item_id: $parent, item_name: $name, column_values: $values) { id }
 }
 """
+CHANGE = """
+mutation ($board: ID!, $item: ID!, $values: JSON!) {
+  change_multiple_column_values(
+    board_id: $board, item_id: $item, column_values: $values, create_labels_if_missing: true
+  ) { id }
+}
+"""
 
 Row = dict[str, Any]
 
@@ -60,6 +68,14 @@ class DltDestination:
                 [
                     {"key": s.key, "item": s.item, "name": s.name, "values": _text(s.values)}
                     for s in self._rows.subitems
+                ],
+            ),
+            (
+                "changes",
+                self._change,
+                [
+                    {"key": c.key, "of": c.of, "board": str(c.board_id), "values": _text(c.values)}
+                    for c in self._rows.changes
                 ],
             ),
         )
@@ -98,6 +114,10 @@ class DltDestination:
     def _subitem(self, row: Row) -> None:
         variables = {"parent": self._ids.get(row["item"]), "name": row["name"], "values": row["values"]}
         self._ids.add(row["key"], self._post(SUBITEM, variables, "create_subitem"))
+
+    def _change(self, row: Row) -> None:
+        variables = {"board": row["board"], "item": self._ids.get(row["of"]), "values": row["values"]}
+        self._ids.add(row["key"], self._post(CHANGE, variables, "change_multiple_column_values"))
 
     def _post(self, query: str, variables: Row, field: str) -> str:
         response = requests.post(self._url, json={"query": query, "variables": variables}, headers=self._headers)

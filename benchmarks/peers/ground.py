@@ -68,6 +68,7 @@ class Result:
     failure_count: int = 0
     report: Mapping[str, Any] = field(default_factory=dict)  # of the last start
     share: dict[str, float] = field(default_factory=dict)  # of what the limits allow
+    writes: int | None = None  # of an update: how often something on the board was changed
 
     @property
     def calls_a_record(self) -> float:
@@ -87,11 +88,7 @@ def has_setting(name: str) -> bool:
 def run(scenario: Scenario, tool: str, *, label: str, records: int, environment: Mapping[str, str]) -> Result:
     with stage(records, scenario.emulator) as (folder, emulator, sample):
         starts: list[Start] = []
-        given = {
-            "BENCHMARK_WAITS": str(scenario.waits),
-            f"{PREFIX}CLOCK_SPEED": str(scenario.clock_speed),
-            **environment,
-        }
+        given = given_to(scenario, environment)
         began = time.perf_counter()
         while not starts or (starts[-1].failures and len(starts) < scenario.starts):
             if starts:
@@ -104,6 +101,15 @@ def run(scenario: Scenario, tool: str, *, label: str, records: int, environment:
         if emulator.log():
             raise ChildFailed(f"the emulator complains:\n{emulator.log()}")
         return result
+
+
+def given_to(scenario: Scenario, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a tool is started with."""
+    return {
+        "BENCHMARK_WAITS": str(scenario.waits),
+        f"{PREFIX}CLOCK_SPEED": str(scenario.clock_speed),
+        **environment,
+    }
 
 
 @contextmanager
@@ -176,17 +182,7 @@ def _count(
     seconds: float,
 ) -> Result:
     stats = emulator.stats()
-    mapping = load_mapping()
-    board = emulator.state()["boards"][0]
-    here = Counter(
-        [("group", group["title"]) for group in board["groups"]]
-        + [("item", item["columns"].get(mapping.items.key_column)) for item in board["items"]]
-        + [
-            ("subitem", subitem["columns"].get(mapping.subitems.key_column))
-            for item in board["items"]
-            for subitem in item["subitems"]
-        ]
-    )
+    here = keys_on(emulator.state()["boards"][0])
     wanted = {
         *(("group", header["GroupMonday"]) for header in sample.headers),
         *(("item", header["record_uuid"]) for header in sample.headers),
@@ -212,6 +208,20 @@ def _count(
         failures=last.failures[:3],
         failure_count=len(last.failures),
         report=last.report,
+    )
+
+
+def keys_on(board: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """Groups by title, items and subitems by their keys: as often as they are on the board."""
+    mapping = load_mapping()
+    return Counter(
+        [("group", group["title"]) for group in board["groups"]]
+        + [("item", item["columns"].get(mapping.items.key_column)) for item in board["items"]]
+        + [
+            ("subitem", subitem["columns"].get(mapping.subitems.key_column))
+            for item in board["items"]
+            for subitem in item["subitems"]
+        ]
     )
 
 

@@ -29,3 +29,9 @@ class MondayPackage:
     def create_subitem(self, parent_id: str, name: str, values: dict[str, Any]) -> str:
         answer = self._client.items.create_subitem(parent_id, name, column_values=values)
         return str(answer["data"]["create_subitem"]["id"])
+
+    def change(self, board_id: int, item_id: str, values: dict[str, Any]) -> str:
+        answer = self._client.items.change_multiple_column_values(
+            board_id, item_id, values, create_labels_if_missing=True
+        )
+        return str(answer["data"]["change_multiple_column_values"]["id"])

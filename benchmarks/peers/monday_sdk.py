@@ -35,6 +35,12 @@ class MondaySdk:
         answer = self._client.items.create_subitem(parent_item_id=parent_id, subitem_name=name, column_values=values)
         return _id(answer, "create_subitem")
 
+    def change(self, board_id: int, item_id: str, values: dict[str, Any]) -> str:
+        answer = self._client.items.change_multiple_column_values(
+            board_id=board_id, item_id=item_id, column_values=values, create_labels_if_missing=True
+        )
+        return _id(answer, "change_multiple_column_values")
+
 
 def _id(answer: Any, field: str) -> str:
     return str(answer.response_data["data"][field]["id"])

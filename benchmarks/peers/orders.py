@@ -6,6 +6,7 @@ Names and column values come from order_sync's own naming, mapping and encoding:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +16,12 @@ from order_sync.database.check import create_all
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.tables import make_tables
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
-from order_sync.monday.values import encode_row
+from order_sync.monday.labels import LabelSpelling
+from order_sync.monday.values import encode_changes, encode_row
 from order_sync.orders.mapping import ColumnMap, load_mapping
 from order_sync.orders.naming import CUSTOMER, group_title, item_name, subitem_name
+from order_sync.orders.states import Action
+from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
 
 MORNING = datetime(2026, 1, 5, 6)
 SEED = 7
@@ -41,12 +45,23 @@ class Subitem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """An UPDATE of an item or a subitem: all its values, whether they differ or not."""
+
+    key: str  # the row's delta_uuid
+    of: str  # the key of the item or subitem
+    board_id: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rows:
-    """The rows expected on the board, in the order of creation."""
+    """The rows expected on the board, in the order of creation, and the changes to them, oldest first."""
 
     groups: list[str]
     items: list[Item]
     subitems: list[Subitem]
+    changes: list[Change]
 
     @property
     def count(self) -> int:
@@ -108,7 +123,7 @@ def read(path: Path) -> Rows:
     finally:
         database.dispose()
     items = []
-    for header in {header["record_uuid"]: header for header in headers}.values():  # an order's newest one
+    for header in {row["record_uuid"]: row for row in headers if _creates(row)}.values():  # an order's newest one
         row = orders[header["record_uuid"]] | header
         own = {mapping.items.key_column: row["record_uuid"]}
         items.append(
@@ -127,10 +142,40 @@ def read(path: Path) -> Rows:
             values={mapping.subitems.key_column: line["line_uuid"]} | _values(mapping.subitems.columns, line),
         )
         for line in lines
+        if _creates(line)
     ]
-    return Rows(groups=list(dict.fromkeys(item.group for item in items)), items=items, subitems=subitems)
+    changes = [
+        Change(
+            key=header["delta_uuid"],
+            of=header["record_uuid"],
+            board_id=EMBEDDED_BOARD,
+            values=_values(mapping.items.columns, orders[header["record_uuid"]] | header, encode=encode_changes),
+        )
+        for header in headers
+        if not _creates(header)
+    ] + [
+        Change(
+            key=line["delta_uuid"],
+            of=line["line_uuid"],
+            board_id=EMBEDDED_SUBITEM_BOARD,
+            values=_values(mapping.subitems.columns, line, encode=encode_changes),
+        )
+        for line in lines
+        if not _creates(line)
+    ]
+    groups = list(dict.fromkeys(item.group for item in items))
+    return Rows(groups=groups, items=items, subitems=subitems, changes=changes)
 
 
-def _values(columns: tuple[ColumnMap, ...], row: dict[str, Any]) -> dict[str, Any]:
+def _creates(row: dict[str, Any]) -> bool:
+    return bool(row["action_type"] == Action.INSERT)
+
+
+def _values(
+    columns: tuple[ColumnMap, ...],
+    row: dict[str, Any],
+    *,
+    encode: Callable[[Iterable[ColumnMap], dict[str, Any], LabelSpelling], dict[str, Any]] = encode_row,
+) -> dict[str, Any]:
     labels = {column.column: {label: n for n, label in enumerate(column.labels)} for column in columns}
-    return encode_row(columns, {column.column: row.get(column.source) for column in columns}, labels)
+    return encode(columns, {column.column: row.get(column.source) for column in columns}, LabelSpelling(labels))

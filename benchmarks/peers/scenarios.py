@@ -1,4 +1,4 @@
-"""The four scenarios for every tool: the emulator's settings and the number of records.
+"""The five scenarios for every tool: the emulator's settings and the number of records.
 
 `peer_records` is smaller where one record per call would take all day; figures are compared per record and per call.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.peers.updates import Update
 from order_sync.emulator import Fault, FaultKind, Limits
 
 CREATE_COST = 30_000
@@ -48,6 +49,7 @@ class Scenario:
     starts: int = 1  # at most; a tool that stopped is started again
     pause_seconds: float = 0  # before it is, on the emulator's clock
     writers: tuple[int, ...] = (1,)  # order_sync is measured with each
+    updates: tuple[Update, ...] = ()  # measured one after another, on a board that the tool has filled before
 
     @property
     def clock_speed(self) -> float:
@@ -102,5 +104,17 @@ def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
             emulator={"clock_speed": speed, "faults": FAULTS},
             waits=speed,
             starts=4,
+        ),
+        Scenario(
+            name="changes",
+            title=f"Changes to orders on the board, {LATENCY_MS} ms a request and {MUTATION_MS} ms a mutation",
+            records=100 if quick else 2_000,
+            peer_records=30 if quick else 400,
+            emulator={"latency_ms": LATENCY_MS, "mutation_ms": MUTATION_MS, "limits": UNLIMITED},
+            updates=(
+                Update(name="1%", share=0.01),
+                Update(name="100%", share=1),
+                Update(name="nothing differs", share=1, differs=False),
+            ),
         ),
     )

@@ -1,4 +1,4 @@
-"""The typical script around a client package: groups, then items, then subitems, one call each.
+"""The typical script around a client package: groups, then items, then subitems, then changes, one call each.
 
 In: the rows wanted and a package's documented calls. Out: the ids in a file, and the failures.
 If a call raises, the script counts a failure and continues with the next row; it gives up after ten failures in a row.
@@ -26,6 +26,8 @@ class Calls(Protocol):
     def create_item(self, group_id: str, name: str, values: dict[str, Any]) -> str: ...
 
     def create_subitem(self, parent_id: str, name: str, values: dict[str, Any]) -> str: ...
+
+    def change(self, board_id: int, item_id: str, values: dict[str, Any]) -> str: ...
 
 
 class GaveUp(Exception):
@@ -60,6 +62,11 @@ class Script:
                 self._once(subitem.key, partial(calls.create_subitem, parent_id, subitem.name, subitem.values))
             else:
                 self.failures.append(f"subitem {subitem.key} has no item")
+        for change in rows.changes:
+            if item_id := ids.get(change.of):
+                self._once(change.key, partial(calls.change, change.board_id, item_id, change.values))
+            else:
+                self.failures.append(f"change {change.key} has no item")
 
     def _once(self, key: str, create: Callable[[], str]) -> None:
         if key in self._ids:
