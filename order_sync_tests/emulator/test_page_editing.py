@@ -127,6 +127,17 @@ def test_an_item_is_renamed_moved_duplicated(emulator: Emulator, monday: Monday,
 
 
 @pytest.mark.browser
+def test_a_long_name_leaves_room_for_its_actions(monday: Monday, board: Board) -> None:
+    long = monday.item("Long name " * 20, group="topics")
+    monday.subitem(long, "Long name " * 20)
+    board.row(long).locator("td.name").hover()
+    cell, button = (board.row(long).locator(what).bounding_box() for what in ("td.name", "button.actions"))
+    assert button["x"] + button["width"] <= cell["x"] + cell["width"]
+    board.choose("Archive", long)
+    board.row(long).wait_for(state="detached")
+
+
+@pytest.mark.browser
 def test_an_item_comes_back_from_the_archive_and_the_bin(emulator: Emulator, monday: Monday, board: Board) -> None:
     monday.subitem(board.item, "Size M")
     for action in ("Archive", "Delete"):
