@@ -125,6 +125,20 @@ class ItemMoved(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemTransferred(Effect):
+    """To another board, with its active subitems; what is not among the values stayed behind."""
+
+    board_id: int
+    item_id: int
+    to_board_id: int
+    group_id: str
+    values: Mapping[str, Value]
+    subitem_board_id: int | None
+    #: Pairs of an id and the values.
+    subitems: list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRemoved(Effect):
     board_id: int
     item_id: int
@@ -225,6 +239,7 @@ _KINDS: dict[str, type[Effect]] = {
         ItemCreated,
         ItemChanged,
         ItemMoved,
+        ItemTransferred,
         ItemRemoved,
         ItemRestored,
         ResponseKept,

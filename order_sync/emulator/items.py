@@ -17,6 +17,7 @@ from order_sync.emulator.effects import ItemChanged, ItemMoved, ItemRemoved, Ite
 from order_sync.emulator.errors import MondayError, invalid_argument, invalid_board, invalid_column, not_found
 from order_sync.emulator.settings import EmulatorSettings
 from order_sync.emulator.state import Board, Group, Item, State
+from order_sync.emulator.transfers import Sent, transfer
 
 
 class Items:
@@ -118,6 +119,18 @@ class Items:
     def move_item_to_group(self, group_id: str, item_id: str | None = None) -> Item:
         return self.move(self._open(item_id), group_id)
 
+    def move_item_to_board(
+        self,
+        board_id: str,
+        group_id: str,
+        item_id: str,
+        columns_mapping: Sent = None,
+        subitems_columns_mapping: Sent = None,
+    ) -> Item:
+        item = self._open(item_id)
+        self.boards.open_board(board_id)
+        return self.transfer(item, board_id, group_id, columns_mapping, subitems_columns_mapping)
+
     def _remove_item(self, item_id: str | None = None, *, state: str) -> Item:
         return self.remove(self._open(item_id), state)
 
@@ -141,6 +154,22 @@ class Items:
         group = active_group(item.board, group_id)
         if group is not item.group:
             self._state.record(ItemMoved(board_id=item.board.id, item_id=item.id, group_id=group.id))
+        return item
+
+    def transfer(self, item: Item, board_id: str, group_id: str, columns: Sent = None, below: Sent = None) -> Item:
+        """To a group of another board, with what the columns there take."""
+        if item.state != "active":
+            raise not_found("Item", item.id)
+        board = self.boards.board(board_id)
+        if board.parent is not None:
+            raise invalid_board(board_id)
+        group = active_group(board, group_id)
+        if board is item.board:
+            return self.move(item, group_id)
+        subitem_board = self._state.boards.get(board.subitem_board_id or 0)
+        effect = transfer(item, group, subitem_board, columns, below)
+        self.check_room(board)
+        self._state.record(effect)
         return item
 
     def remove(self, item: Item, state: str) -> Item:

@@ -57,6 +57,10 @@ class People:
     def move(self, item_id: str, group_id: str) -> Item:
         return self._items.move(self._active(item_id), group_id)
 
+    def move_to_board(self, item_id: str, board_id: str, group_id: str) -> Item:
+        """With the values of columns that the other board has, too."""
+        return self._items.transfer(self._active(item_id), board_id, group_id)
+
     def archive(self, item_id: str) -> Item:
         return self._items.remove(self._items.item(item_id), "archived")
 
@@ -100,6 +104,7 @@ _VERBS: Final[Mapping[str, Callable[..., Item]]] = {
         People.edit,
         People.rename,
         People.move,
+        People.move_to_board,
         People.archive,
         People.delete,
         People.restore,

@@ -42,6 +42,10 @@ class Person:
     def move(self, item_id: str | int, group_id: str) -> None:
         self._act({"do": "move", "item_id": item_id, "group_id": group_id})
 
+    def move_to_board(self, item_id: str | int, board_id: str | int, group_id: str) -> None:
+        """With its subitems, and the values of columns that the other board has, too."""
+        self._act({"do": "move_to_board", "item_id": item_id, "board_id": board_id, "group_id": group_id})
+
     def archive(self, item_id: str | int) -> None:
         self._act({"do": "archive", "item_id": item_id})
 

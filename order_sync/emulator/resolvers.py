@@ -316,7 +316,13 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
             ),
             "items": (
                 *("create_item", "create_subitem", "change_multiple_column_values", "change_column_value"),
-                *("change_simple_column_value", "move_item_to_group", "archive_item", "delete_item"),
+                *(
+                    "change_simple_column_value",
+                    "move_item_to_group",
+                    "move_item_to_board",
+                    "archive_item",
+                    "delete_item",
+                ),
             ),
         }.items()
         for name in names

@@ -27,6 +27,7 @@ from order_sync.emulator.effects import (
     ItemMoved,
     ItemRemoved,
     ItemRestored,
+    ItemTransferred,
     JobBegun,
     JobFinished,
     JobStarted,
@@ -209,6 +210,8 @@ class State:
             case ItemMoved():
                 self._move_item(self.items[effect.item_id], effect.group_id)
                 self.items[effect.item_id].updated = effect.at
+            case ItemTransferred():
+                self._transfer_item(self.items[effect.item_id], effect)
             case ItemRemoved():
                 self._remove_item(self.items[effect.item_id], effect)
             case ItemRestored():
@@ -281,6 +284,29 @@ class State:
         del item.group.items[item.id]
         item.group = item.board.groups[group_id]
         item.group.items[item.id] = item
+
+    def _transfer_item(self, item: Item, effect: ItemTransferred) -> None:
+        subitems = list(item.subitems)
+        item.group.subitem_count -= len(subitems)
+        item.group.revision += 1
+        self._put(item, self.boards[effect.to_board_id].groups[effect.group_id], effect.values)
+        item.updated = effect.at
+        item.group.subitem_count += len(subitems)
+        item.group.revision += 1
+        for item_id, values in effect.subitems:
+            self._put(self.items[item_id], self.boards[effect.subitem_board_id or 0].active_groups[0], values)
+
+    @staticmethod
+    def _put(item: Item, group: Group, values: Mapping[str, Value]) -> None:
+        """An active item, into a group of another board."""
+        for board, sign in ((item.board, -1), (group.board, 1)):
+            board.items_count += sign
+        del item.board.items[item.id]
+        del item.group.items[item.id]
+        item.board, item.group, item.values = group.board, group, dict(values)
+        group.items[item.id] = item
+        # Pages and cursors go by id.
+        group.board.items = dict(sorted([*group.board.items.items(), (item.id, item)]))
 
     def _remove_item(self, item: Item, effect: ItemRemoved | GroupRemoved) -> None:
         archived = item.removed_subitems if effect.state == "deleted" else ()
