@@ -126,7 +126,7 @@ class ItemMoved(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemTransferred(Effect):
-    """To another board, with its active subitems; what is not among the values stayed behind."""
+    """To another board, with all its subitems; what is not among the values stayed behind."""
 
     board_id: int
     item_id: int

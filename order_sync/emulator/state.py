@@ -298,13 +298,14 @@ class State:
 
     @staticmethod
     def _put(item: Item, group: Group, values: Mapping[str, Value]) -> None:
-        """An active item, into a group of another board."""
-        for board, sign in ((item.board, -1), (group.board, 1)):
-            board.items_count += sign
+        """Into a group of another board; only an active item counts in its group and on its board."""
+        if item.state == "active":
+            item.board.items_count -= 1
+            group.board.items_count += 1
+            del item.group.items[item.id]
+            group.items[item.id] = item
         del item.board.items[item.id]
-        del item.group.items[item.id]
         item.board, item.group, item.values = group.board, group, dict(values)
-        group.items[item.id] = item
         # Pages and cursors go by id.
         group.board.items = dict(sorted([*group.board.items.items(), (item.id, item)]))
 

@@ -19,13 +19,14 @@ Sent = Sequence[Mapping[str, Any]] | None
 def transfer(
     item: Item, group: Group, subitem_board: Board | None, columns: Sent = None, subitem_columns: Sent = None
 ) -> ItemTransferred:
-    """Subitems go along: to the target's board of subitems."""
+    """Subitems go along, the archived and deleted ones too: to the target's board of subitems."""
     if item.parent is not None:
         raise invalid_argument("a subitem moves with its item only", item_id=str(item.id))
-    if item.subitems and subitem_board is None:
+    subitems = [*item.subitems, *item.removed_subitems]
+    if subitems and subitem_board is None:
         raise invalid_argument("the board has no subitems column: create it first", board_id=str(group.board.id))
     mapping = _mapping(item.board, group.board, columns)
-    below = _mapping(item.subitems[0].board, subitem_board, subitem_columns) if subitem_board and item.subitems else {}
+    below = _mapping(subitems[0].board, subitem_board, subitem_columns) if subitem_board and subitems else {}
     return ItemTransferred(
         board_id=item.board.id,
         item_id=item.id,
@@ -33,7 +34,7 @@ def transfer(
         group_id=group.id,
         values=_carried(item, group.board, mapping),
         subitem_board_id=subitem_board.id if subitem_board else None,
-        subitems=[[sub.id, _carried(sub, subitem_board, below)] for sub in item.subitems if subitem_board],
+        subitems=[[sub.id, _carried(sub, subitem_board, below)] for sub in subitems if subitem_board],
     )
 
 

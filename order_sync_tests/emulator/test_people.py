@@ -129,7 +129,7 @@ def test_people_add_items_and_need_no_token(emulator: Emulator, monday: Monday) 
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "reported"),
     [
         ({"do": "edit", "item_id": "5", "column_id": "note", "text": "x"}, "Item not found"),
         ({"do": "fly", "item_id": "5"}, "do is one of"),
@@ -140,10 +140,10 @@ def test_people_add_items_and_need_no_token(emulator: Emulator, monday: Monday) 
         ({}, "do is one of"),
     ],
 )
-def test_what_a_person_cannot_do(emulator: Emulator, sent: dict[str, Any], told: str) -> None:
+def test_what_a_person_cannot_do(emulator: Emulator, sent: dict[str, Any], reported: str) -> None:
     answer = httpx.post(f"{emulator.page_url}_emulator/person", json=sent, trust_env=False)
     assert answer.status_code == 422
-    assert told in answer.json()["error"]
+    assert reported in answer.json()["error"]
 
 
 def test_a_cell_that_cannot_be_edited(emulator: Emulator, monday: Monday) -> None:

@@ -113,17 +113,17 @@ def test_items_go_one_after_another_and_a_job_can_be_cancelled(emulator: Emulato
     assert states(monday, items) == ["archived", "active", "active"]
 
 
-@pytest.mark.parametrize(("kind", "told"), [(FaultKind.JOB_FAILED, "FAILED"), (FaultKind.JOB_STUCK, "PENDING")])
-def test_a_job_that_goes_wrong(emulator: Emulator, monday: Monday, kind: FaultKind, told: str) -> None:
+@pytest.mark.parametrize(("kind", "reported"), [(FaultKind.JOB_FAILED, "FAILED"), (FaultKind.JOB_STUCK, "PENDING")])
+def test_a_job_that_goes_wrong(emulator: Emulator, monday: Monday, kind: FaultKind, reported: str) -> None:
     items = made(monday, 3)
     emulator.configure(faults=[Fault(kind=kind, operation="bulk_archive_items", rows=2)])
     job = start(monday, items)
-    if told == "FAILED":
+    if reported == "FAILED":
         report = ended(monday, job)
         assert report["error"]
         assert report["result"]["succeeded"] == 2
-    assert status(monday, job)["status"] == told
-    assert states(monday, items).count("archived") == (2 if told == "FAILED" else 0)
+    assert status(monday, job)["status"] == reported
+    assert states(monday, items).count("archived") == (2 if reported == "FAILED" else 0)
 
 
 def test_the_same_key_starts_one_job(emulator: Emulator, monday: Monday) -> None:
