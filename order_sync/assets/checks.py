@@ -7,7 +7,7 @@ WARN and stops nothing; a check blocks only if continuing would do harm.
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import TypeVar
 
@@ -16,12 +16,12 @@ import dagster as dg
 from order_sync.assets.question import WARN, Question, each_kind, of_kinds
 from order_sync.database import expected
 from order_sync.database.audit import past_lease
+from order_sync.database.commit import Held
 from order_sync.database.connection import Database, chunks
 from order_sync.database.held import held_orders, unexpected
 from order_sync.database.holdups import holdups
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import Tables
-from order_sync.io_managers.queue import LEFT
 from order_sync.monday.board import Board, boards_and_version, check_items_mapping
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
@@ -60,7 +60,7 @@ class AfterRun:
 
     reader: QueueReader
     run_id: str
-    instance: dg.DagsterInstance
+    left: list[Held]  # by the run itself: what it has released is nobody's
 
     @property
     def synced(self) -> tuple[Database, Tables, expected.Scope]:
@@ -326,9 +326,14 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
 
 
 @dg.multi_asset_check(specs=[check.spec for check in IN_TABLES], can_subset=True)
-def tables_after_run(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
-    """Checks of the run's rows, by the tables alone."""
-    facts = AfterRun(reader=sql_server.reader, run_id=_run_id(context), instance=context.instance)
+def tables_after_run(
+    context: dg.AssetCheckExecutionContext,
+    sql_server: ReadOnlySqlServerResource,
+    reports: dg.ResourceParam[RunReports],
+) -> Results:
+    """Checks of the run's rows, by the tables."""
+    run_id = _run_id(context)
+    facts = AfterRun(reader=sql_server.reader, run_id=run_id, left=reports.of(run_id).left)
     yield from _answers(sql_server.reader, facts, _asked(context, IN_TABLES))
 
 
@@ -386,8 +391,4 @@ def left_pending(run: AfterRun) -> list[Row]:
         for row in of
     ]
     # Orders that the run released although none of their rows is rejected: a board may refuse further rows.
-    latest = run.instance.get_latest_materialization_event(dg.AssetKey("order_list"))
-    if latest is None or latest.run_id != run.run_id or latest.asset_materialization is None:
-        return rows
-    left = latest.asset_materialization.metadata.get(LEFT)
-    return rows + [dict(record.data) for record in left.records] if isinstance(left, dg.TableMetadataValue) else rows
+    return rows + [asdict(held) for held in run.left]

@@ -24,7 +24,7 @@ from filelock import FileLock
 from order_sync.automation.jobs import JOB_NAME
 from order_sync.cli.access import check, connected
 from order_sync.database.connection import Database
-from order_sync.database.held import HeldOrder, held_orders, of_customers
+from order_sync.database.held import HeldOrder, of_customers
 from order_sync.database.known_customers import check_customers
 from order_sync.database.queue import QueueReader
 from order_sync.definitions import build_definitions
@@ -143,8 +143,9 @@ def sync(
     reports: RunReports = (definitions.resources or {})["reports"]
     with connected(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
-        summary = _summary(result, reports.take(result.run_id), reader, time.monotonic() - started)
-        return replace(summary, **_left(summary, reader, customers))
+        report = reports.take(result.run_id)
+        summary = _summary(result.run_id, report, time.monotonic() - started)
+        return replace(summary, **_left(summary, report.held, reader, customers))
 
 
 def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
@@ -175,10 +176,10 @@ def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | N
     return plan(settings, customers=customers, limit=limit).summary()
 
 
-def _left(summary: Summary, reader: QueueReader, customers: Sequence[str]) -> dict[str, Any]:
+def _left(summary: Summary, held: Sequence[HeldOrder], reader: QueueReader, customers: Sequence[str]) -> dict[str, Any]:
     """Orders of these customers that still wait after the run."""
     rejected = {row["record_uuid"] for row in summary.rejected}
-    held = [order for order in held_orders(reader) if order.record_uuid not in rejected]
+    held = [order for order in held if order.record_uuid not in rejected]
     if not summary.is_idle:
         reported = {order.record_uuid for order in held}
         left = [row for row in summary.left if row["record_uuid"] not in reported]
@@ -228,14 +229,14 @@ def _own_error(error: BaseException) -> OrderSyncError:
     return Fatal(f"The run failed: {type(error).__name__}: {first}. Nothing is lost; Dagster's UI has the details.")
 
 
-def _summary(result: dg.ExecuteInProcessResult, report: RunReport, reader: QueueReader, seconds: float) -> Summary:
+def _summary(run_id: str, report: RunReport, seconds: float) -> Summary:
     return Summary(
-        run_id=result.run_id,
+        run_id=run_id,
         headers_claimed=report.headers_claimed,
         lines_claimed=report.lines_claimed,
         orders_synced=report.orders_synced,
         orders_held_back=report.orders_held_back,
-        rejected=reader.errors(result.run_id),
+        rejected=report.rejected,
         customers=report.customers,
         left=[asdict(held) for held in report.left],
         refused=report.refused,

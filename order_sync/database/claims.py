@@ -6,14 +6,15 @@ Claims are conditional updates on named rows, so they are right even where a ser
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from time import sleep
 from typing import Any
 
 import sqlalchemy as sa
 
 from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
-from order_sync.database.connection import WritableDatabase, chunks, in_transaction
+from order_sync.database.connection import Row, WritableDatabase, chunks, in_transaction
 from order_sync.database.counts import ROUNDING
 from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
@@ -36,34 +37,38 @@ class OrderQueue(QueueReader):
         super().__init__(database, tables, lease_seconds=lease_seconds)
         self._database = database
 
-    def claim_headers(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
-        """Claims these headers for the run; returns how many it now holds of them.
+    def claim_headers(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> list[Row]:
+        """Claims these headers for the run; returns all that it now holds, as `claimed_headers`.
 
         A record_uuid has one holder: where another run has rows of it, this one releases what it got.
         """
-        return self._claim(self.tables.header_queue, run_id, list(delta_uuids), over)
+        read = partial(self.claimed_headers, run_id)
+        return self._claim(self.tables.header_queue, run_id, list(delta_uuids), over, read)
 
-    def claim_lines(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> int:
-        """Claims these lines for the run, in the same way; returns how many it now holds of them."""
-        return self._claim(self.tables.line_queue, run_id, list(delta_uuids), over)
+    def claim_lines(
+        self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = (), *, sources: Collection[str] = ()
+    ) -> list[Row]:
+        """Claims these lines for the run, in the same way; returns all that it now holds, as `claimed_lines`."""
+        read = partial(self.claimed_lines, run_id, sources=sources)
+        return self._claim(self.tables.line_queue, run_id, list(delta_uuids), over, read)
 
-    def _claim(self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]) -> int:
+    def _claim(
+        self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str], read: Callable[[], list[Row]]
+    ) -> list[Row]:
         for chunk in chunks(wanted):
             self._take(table, run_id, chunk, over)
         # Read back, for a trigger may hide how many rows a statement changed.
-        held = self._settle(table, run_id, wanted, over)
-        return len(held.intersection(key.lower() for key in wanted))
+        return self._settle(table, run_id, wanted, over, read)
 
     @in_transaction
     def _take(
         self, connection: sa.Connection, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]
     ) -> None:
-        """Makes those rows the run's that are free, of orders that no other run is seen to hold."""
+        """Makes those rows the run's that are free; of what order they are is looked at afterwards."""
         now = self._database.now(connection)
         claimable = self.claimable(over, now)
         free = claimable.header() if table is self.tables.header_queue else claimable.line()
-        keys = _not_held(connection, Holders(claimable=claimable, run_id=run_id), table, wanted)
-        these = (table.c.delta_uuid.in_(keys), of_each_row(free))
+        these = (table.c.delta_uuid.in_(wanted), of_each_row(free))
         connection.execute(
             sa.update(table)
             .where(*these)
@@ -73,11 +78,18 @@ class OrderQueue(QueueReader):
         not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
         expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
 
-    def _settle(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> set[str]:
-        """Releases the orders of these rows that another run also holds; see holders.py. Returns the held rows."""
+    def _settle(
+        self,
+        table: sa.Table,
+        run_id: str,
+        keys: list[str],
+        over: Collection[str],
+        read: Callable[[], list[Row]] = list,
+    ) -> list[Row]:
+        """Releases the orders of these rows that another run also holds; see holders.py. Returns what it then reads."""
 
-        def look() -> tuple[dict[str, set[str]], set[str]]:
-            return self._others(table, run_id, keys, over), self._held(table, run_id)
+        def look() -> tuple[dict[str, set[str]], list[Row]]:
+            return self._others(table, run_id, keys, over), read()
 
         for looks_left in range(LOOKS, -1, -1):
             others, held = self.database.together(look)
@@ -86,7 +98,7 @@ class OrderQueue(QueueReader):
             for chunk in chunks(lost):
                 self._release_orders(run_id, chunk)
             if Verdict.LOOK_AGAIN not in verdicts.values():
-                return self._held(table, run_id) if lost else held
+                return read() if lost else held
             sleep(PAUSE)
         raise AssertionError("the last look decides")
 
@@ -317,11 +329,3 @@ def _names_no_order(record_uuid: str | None) -> str:
 
 def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one())
-
-
-def _not_held(connection: sa.Connection, holders: Holders, table: sa.Table, wanted: list[str]) -> list[str]:
-    """Those of the rows whose order no other run is seen to hold."""
-    orders = {row.delta_uuid: row.record_uuid for row in connection.execute(holders.orders(table, wanted))}
-    records = list(dict.fromkeys(orders.values()))
-    held = {row.record_uuid for query in holders.others(records) for row in connection.execute(query)}
-    return [key for key, record in orders.items() if record not in held]

@@ -48,6 +48,10 @@ class Readiness:
 
 def readiness(reader: QueueReader, run_id: str) -> Readiness:
     """Which of the run's record_uuids are complete on the board. Reads only."""
+    return reader.database.together(lambda: _readiness(reader, run_id))
+
+
+def _readiness(reader: QueueReader, run_id: str) -> Readiness:
     rows = reader.run_records(run_id)
     headers = {row["record_uuid"]: row for row in rows if row["row"] == "header"}
     lines = {row["record_uuid"]: row for row in rows if row["row"] == "line"}

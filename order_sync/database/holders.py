@@ -49,10 +49,6 @@ class Holders:
     claimable: Claimable
     run_id: str
 
-    def orders(self, table: sa.Table, keys: Collection[str]) -> sa.Select[Any]:
-        """The orders of these rows, as delta_uuid, record_uuid."""
-        return sa.select(table.c.delta_uuid, table.c.record_uuid).where(table.c.delta_uuid.in_(keys))
-
     def claimed_orders(self, table: sa.Table, keys: Collection[str]) -> sa.Select[Any]:
         """The orders of these rows, as record_uuid, where they are the run's.
 

@@ -1,11 +1,11 @@
 """The queue IO manager: claims the rows that an asset selects, commits complete orders, and reads the result back.
 
 In: frames of queue rows that ought to be claimed or SYNCED. Out: the rows that are, from the tables.
-Loading never depends on what a step kept in memory, so a run can be re-executed from any step.
+What a step keeps in memory only spares the next one a look at the tables: a run can be re-executed from any step.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,6 @@ from order_sync.sync.rows import Row
 from order_sync.text.counted import counted
 from order_sync.text.excerpt import IN_TRACE, log_first
 
-LEFT = "held back with no row rejected"
 HELD = "orders that no run can take up"
 STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
 CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
@@ -98,6 +97,15 @@ def _synced(outcomes: list[Row], row: str) -> int:
     return sum(found["rows"] for found in outcomes if found["row"] == row and found["state"] == State.SYNCED)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _AfterCommit:
+    """How a run has ended, by the tables."""
+
+    errors: list[Row]
+    outcomes: list[Row]
+    held: list[HeldOrder]
+
+
 class QueueIOManager(dg.ConfigurableIOManager):
     """Claims, commits and reads in the site's tables."""
 
@@ -113,9 +121,12 @@ class QueueIOManager(dg.ConfigurableIOManager):
     _run_id: str = PrivateAttr()
     _job_name: str = PrivateAttr()
     _lock: FileLock = PrivateAttr()
-    _ended: list[str] = PrivateAttr(default_factory=list)  # runs that hold rows although they have ended
+    _ended: list[str] | None = PrivateAttr(default=None)  # runs that hold rows although they have ended
     _nameless: int = PrivateAttr(default=0)  # rows that name no order
+    _untouched: list[Row] = PrivateAttr(default_factory=list)  # UPDATE and DELETE rows, counted
     _waiting: int = PrivateAttr(default=0)  # rows that the present step could claim
+    _headers: list[Row] | None = PrivateAttr(default=None)  # as they were claimed; every write names the run again
+    _lines: list[Row] | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
@@ -143,25 +154,32 @@ class QueueIOManager(dg.ConfigurableIOManager):
         name = context.asset_key.path[-1]
         queue = self._queue
         if name == "ORDER_LIST_DELTA":
-            return self._claimable(queue.claimable_headers, CLAIMABLE_HEADERS)
+            return self._claimable(self._look_at_headers, CLAIMABLE_HEADERS)
         if name == "ORDER_LIST_LINES_DELTA":
             return self._claimable(queue.claimable_lines, CLAIMABLE_LINES)
         if name == "pending_headers":
-            return to_frame(queue.claimed_headers(self._run_id), header_columns(queue))
+            headers = self._headers if self._headers is not None else queue.claimed_headers(self._run_id)
+            return to_frame(headers, header_columns(queue))
         if name == "pending_lines":
-            mapping = self.sql_server.mapping
-            return lines_frame(queue.claimed_lines(self._run_id, sources=mapping.board_sources), queue, mapping)
+            mapping, (lines, self._lines) = self.sql_server.mapping, (self._lines, None)
+            if lines is None:
+                lines = queue.claimed_lines(self._run_id, sources=mapping.board_sources)
+            return lines_frame(lines, queue, mapping)
         raise OrderSyncError(f"The queue IO manager does not load asset {name}.")
 
     def _claimable(self, read: Callable[[list[str]], list[Row]], columns: list[str]) -> pd.DataFrame:
         def look() -> list[Row]:
-            self._ended = self._over()
-            self._nameless = self._queue.count_without_order()
+            if self._ended is None:
+                self._ended = self._over()
             return read(self._ended)
 
         rows = self._queue.database.together(look)
         self._waiting = len(rows)
         return to_frame(rows, columns)
+
+    def _look_at_headers(self, ended: list[str]) -> list[Row]:
+        self._nameless, self._untouched = self._queue.count_without_order(), self._queue.untouched()
+        return self._queue.claimable_headers(ended)
 
     def _over(self) -> list[str]:
         """Runs that hold rows although they have ended."""
@@ -207,11 +225,11 @@ class QueueIOManager(dg.ConfigurableIOManager):
         if self._nameless and (nameless := queue.reject_without_order(self._run_id)):
             rows = counted(nameless, "row names", "rows name")
             context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
-        queue.claim_headers(self._run_id, delta_uuids, self._ended)
-        for run_id in self._ended:
+        ended = self._ended or []
+        claimed = self._headers = queue.claim_headers(self._run_id, delta_uuids, ended)
+        for run_id in ended:
             # Release the rows that this run does not claim.
             tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
-        claimed, untouched = queue.database.together(lambda: (queue.claimed_headers(self._run_id), queue.untouched()))
         self.reports.of(self._run_id).headers_claimed = len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting headers")
         context.log_event(
@@ -225,15 +243,14 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "record_uuids": len({row["record_uuid"] for row in claimed}),
                 "customers": by_customer(claimed, CUSTOMER),
                 "preview": preview(claimed, ["record_uuid", ORDER_NUMBER, CUSTOMER, "GroupMonday", "created_at"]),
-                "untouched UPDATE and DELETE rows": table(untouched),
+                "untouched UPDATE and DELETE rows": table(self._untouched),
             }
         )
 
     def _claim_lines(self, context: dg.OutputContext, delta_uuids: list[str], *, late: int) -> None:
-        queue = self._queue
-        queue.claim_lines(self._run_id, delta_uuids, self._ended)
-        shown = ["record_uuid", "line_uuid", "customer", "size_code", "qty"]
-        claimed = queue.claimed_lines(self._run_id, *shown)
+        sources = self.sql_server.mapping.board_sources
+        claimed = self._queue.claim_lines(self._run_id, delta_uuids, self._ended or [], sources=sources)
+        self._lines = claimed
         self.reports.of(self._run_id).lines_claimed = len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting lines")
         context.log_event(
@@ -246,19 +263,21 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "dagster/row_count": len(claimed),
                 "late lines": late,
                 "customers": by_customer(claimed),
-                "preview": preview(claimed, shown),
+                "preview": preview(claimed, ["record_uuid", "line_uuid", "customer", "size_code", "qty"]),
             }
         )
 
     def _commit(self, context: dg.OutputContext, complete: set[str]) -> None:
-        errors = self._queue.errors(self._run_id)
+        queue = self._queue
         committed = self.sql_server.commit(self._run_id)
-        outcomes = self._queue.outcomes(self._run_id)  # before the rows are released
-        release = partial(self._queue.release, self._run_id)
-        expire = partial(expire_runs, self._instance, self._job_name, self.runs_kept, self._queue)
-        released = tidy("Releasing unfinished rows", release, context.log.warning) or 0
+        after = queue.database.together(self._look_after_commit)
+        release, released = partial(queue.release, self._run_id), 0
+        if any(row["state"] == State.PENDING for row in after.outcomes):
+            released = tidy("Releasing unfinished rows", release, context.log.warning) or 0
+        expire = partial(expire_runs, self._instance, self._job_name, self.runs_kept, queue)
         tidy(EXPIRING, expire, context.log.warning)
         tidy("Removing expired log entries", self.sql_server.expire_log, context.log.warning)
+        errors, outcomes = after.errors, after.outcomes
         missed = len(complete.difference(committed.ready))
         rejected = {row["record_uuid"] for row in errors}
         left = [held for held in committed.held if held.record_uuid not in rejected]
@@ -270,8 +289,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         unsynced = [f"record_uuid {held.record_uuid} stays unsynced: {held.reason}" for held in left]
         log_first(context.log.warning, unsynced, IN_TRACE)
         known = {held.record_uuid for held in committed.held}
-        held = self._queue.database.together(lambda: held_orders(self._queue, over=self._over()))
-        others = [order for order in held if order.record_uuid not in known]
+        others = [order for order in after.held if order.record_uuid not in known]
         log_first(context.log.warning, [str(order) for order in unexpected(others)], "`order-sync status` lists them")
         if missed:
             context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")
@@ -279,6 +297,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         report = self.reports.of(self._run_id)
         report.orders_synced, report.orders_held_back = len(committed.ready), len(committed.held)
         report.customers, report.left = customers, left
+        report.rejected, report.held = errors, after.held
         context.add_output_metadata(
             {
                 "dagster/row_count": len(committed.ready),
@@ -290,10 +309,19 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "customers": table(customers),
                 "rejected rows": table(errors[:200]),
                 "record_uuids held back": _held(committed.held),
-                LEFT: _held(left),
+                "held back with no row rejected": _held(left),
                 "other orders held": len(others),
                 HELD: held_table(others),
             }
+        )
+
+    def _look_after_commit(self) -> _AfterCommit:
+        """Before the run releases what it still holds, which counts as free already."""
+        queue = self._queue
+        return _AfterCommit(
+            errors=queue.errors(self._run_id),
+            outcomes=queue.outcomes(self._run_id),
+            held=held_orders(queue, over=[*self._over(), self._run_id]),
         )
 
     def _report_lines(self, context: dg.OutputContext) -> None:

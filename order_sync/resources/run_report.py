@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from order_sync.database.commit import Held
+from order_sync.database.held import HeldOrder
 from order_sync.resources.by_run import ByRun
 from order_sync.sync.rows import Row
 
@@ -25,6 +26,8 @@ class RunReport:
     refused: dict[str, str] = field(default_factory=dict)  # boards that accepted nothing, with the reason
     customers: list[Row] = field(default_factory=list)  # customer, and the OUTCOMES of database/counts.py
     left: list[Held] = field(default_factory=list)  # orders held back although none of their rows was rejected
+    rejected: list[Row] = field(default_factory=list)  # as QueueReader.errors
+    held: list[HeldOrder] = field(default_factory=list)  # every order that no run can take up, of other runs too
     calls: int = 0
     complexity: int = 0
 

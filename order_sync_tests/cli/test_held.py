@@ -278,7 +278,7 @@ def test_an_order_that_another_run_holds_is_no_reason_to_say_nothing_waits(stage
     stage.add(order)
     with stage.database() as database:
         queue = OrderQueue(database, stage.tables, lease_seconds=600)
-        assert queue.claim_headers("run-of-another-machine", [order.headers[0]["delta_uuid"]]) == 1
+        assert len(queue.claim_headers("run-of-another-machine", [order.headers[0]["delta_uuid"]])) == 1
     result = order_sync("sync")
     assert result.exit_code == 1, result.output
     assert "Nothing was claimed, although orders are waiting." in result.stdout

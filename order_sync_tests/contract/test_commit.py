@@ -222,7 +222,7 @@ def test_a_late_line_keeps_the_item_of_its_order(site: Site) -> None:
     site.insert(site.tables.order_lines, {k: late[k] for k in ("line_uuid", "record_uuid", "size_code", "qty")})
     queue = site.queue()
     assert [row["late"] for row in queue.claimable_lines()] == [True]
-    assert queue.claim_lines("run-2", [late["delta_uuid"]]) == 1
+    assert len(queue.claim_lines("run-2", [late["delta_uuid"]])) == 1
     site.change(site.tables.line_queue, {"monday_subitem_id": 9, "parent_item_id": item_id}, sync_run_id="run-2")
     found = commit(site.database, queue, "run-2")
     assert (found.ready, found.headers, found.lines) == ([record(order)], {}, {record(order): 1})

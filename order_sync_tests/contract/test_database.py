@@ -312,5 +312,5 @@ def test_chunks(count: int, sizes: list[int]) -> None:
 
 def test_an_unknown_record_is_nobodys(site: Site) -> None:
     assert site.queue().headers([new_uuid()]) == []
-    assert site.queue().claim_headers("run-1", [new_uuid()]) == 0
+    assert len(site.queue().claim_headers("run-1", [new_uuid()])) == 0
     assert commit(site.database, site.queue(), "run-1").ready == []

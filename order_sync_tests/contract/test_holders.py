@@ -12,7 +12,7 @@ import pytest
 
 from order_sync.database import claims
 from order_sync.database.claims import OrderQueue
-from order_sync.database.connection import WritableDatabase
+from order_sync.database.connection import Row, WritableDatabase
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import Site, make_order, uuids
@@ -63,9 +63,8 @@ class SteppedQueue(OrderQueue):
 
 
 @pytest.fixture(autouse=True)
-def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with row versioning: what another transaction has not committed yet is not seen while rows are claimed."""
-    monkeypatch.setattr(claims, "_not_held", lambda connection, holders, table, wanted: wanted)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two looks, one after the other."""
     monkeypatch.setattr(claims, "LOOKS", 1)
     monkeypatch.setattr(claims, "sleep", lambda seconds: None)
 
@@ -93,7 +92,7 @@ def nth(turns: tuple[str, ...], name: str, number: int) -> int:
     return [n for n, turn in enumerate(turns) if turn == name][number - 1]
 
 
-Claim = Callable[[OrderQueue, str, SampleOrders], int]
+Claim = Callable[[OrderQueue, str, SampleOrders], list[Row]]
 
 
 def header(number: int) -> Claim:
@@ -139,30 +138,30 @@ def test_parts_of_an_order_claimed_at_once_have_one_holder(
 def test_who_held_a_part_first_keeps_it(site: Site, order: SampleOrders) -> None:
     one, two = uuids([order], "headers")
     queue = site.queue()
-    assert queue.claim_headers("run-2", [one]) == 1
-    assert queue.claim_headers("run-1", [two]) == 0  # it waits for run-2, in vain
-    assert queue.claim_headers("run-3", [two]) == 0
-    assert queue.claim_lines("run-1", uuids([order], "lines")) == 0
-    assert queue.claim_lines("run-2", uuids([order], "lines")) == 2
+    assert len(queue.claim_headers("run-2", [one])) == 1
+    assert len(queue.claim_headers("run-1", [two])) == 0  # it waits for run-2, in vain
+    assert len(queue.claim_headers("run-3", [two])) == 0
+    assert len(queue.claim_lines("run-1", uuids([order], "lines"))) == 0
+    assert len(queue.claim_lines("run-2", uuids([order], "lines"))) == 2
     assert holders_of(site) == {"run-2"}
 
 
 def test_an_order_whose_lines_another_run_holds_is_not_claimed(site: Site, order: SampleOrders) -> None:
-    assert site.queue().claim_lines("run-2", uuids([order], "lines")[:1]) == 1
+    assert len(site.queue().claim_lines("run-2", uuids([order], "lines")[:1])) == 1
     assert site.queue().claimable_headers() == []
-    assert site.queue().claim_headers("run-1", uuids([order], "headers")) == 0
+    assert len(site.queue().claim_headers("run-1", uuids([order], "headers"))) == 0
     assert holders_of(site) == {"run-2"}
     assert len(site.queue().claimable_headers(["run-2"])) == 2
-    assert site.queue().claim_headers("run-1", uuids([order], "headers"), over=["run-2"]) == 2
+    assert len(site.queue().claim_headers("run-1", uuids([order], "headers"), over=["run-2"])) == 2
 
 
 def test_a_lease_that_was_renewed_too_late_gives_way(site: Site, order: SampleOrders) -> None:
     """run-1 slept past its lease, and run-2 has a part of the order since."""
     one, two = uuids([order], "headers")
     queue = site.queue()
-    assert queue.claim_headers("run-1", [one]) == 1
+    assert len(queue.claim_headers("run-1", [one])) == 1
     site.age_claims("run-1", 601)
-    assert queue.claim_headers("run-2", [two]) == 1
+    assert len(queue.claim_headers("run-2", [two])) == 1
     assert queue.renew("run-1") == 0
     assert holders_of(site) == {"run-2"}
     assert queue.renew("run-2") == 1
@@ -191,7 +190,7 @@ def test_whole_orders_that_are_claimed_at_once_go_to_one_each(site: Site) -> Non
         queue = OrderQueue(WritableDatabase(site.database.url), site.tables, lease_seconds=600)
         together.wait(30)
         try:
-            return queue.claim_headers(run_id, [order.headers[number]["delta_uuid"] for order in orders])
+            return len(queue.claim_headers(run_id, [order.headers[number]["delta_uuid"] for order in orders]))
         finally:
             queue.database.dispose()
 
