@@ -5,7 +5,7 @@ Never writes; the checks' queries count in the account's budget. A problem that 
 WARN and stops nothing; a check blocks only if continuing would do harm.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from random import Random
@@ -17,7 +17,7 @@ from order_sync.assets.question import WARN, Question, each_kind, of_kinds
 from order_sync.database import expected
 from order_sync.database.audit import past_lease
 from order_sync.database.commit import Held
-from order_sync.database.connection import Database, chunks
+from order_sync.database.connection import Database
 from order_sync.database.held import held_orders, unexpected
 from order_sync.database.holdups import holdups
 from order_sync.database.queue import QueueReader
@@ -273,17 +273,20 @@ def board_before_items(
     spelling = {board_id: LabelSpelling(board.labels) for board_id, board in boards.items()}
     titles: dict[int, set[str]] = {}
     labels: list[Row] = []
-    for some in chunks(row["delta_uuid"] for row in reader.run_headers(_run_id(context))):
-        for row in reader.headers(some):
-            board_id = mapping.board_of(row, monday.board_id)
-            if board_id in boards:
-                titles.setdefault(board_id, set()).update(_title(row))
-                labels += _unknown_labels(labelled, spelling[board_id], row)
+    run_id, given = _run_id(context), (reader.database, reader.tables)
+    headers, own = reader.database.together(
+        lambda: (reader.headers_of(run_id), {of: expected.own_groups(*given, of) for of in boards})
+    )
+    for row in headers:
+        board_id = mapping.board_of(row, monday.board_id)
+        if board_id in boards:
+            titles.setdefault(board_id, set()).update(_title(row))
+            labels += _unknown_labels(labelled, spelling[board_id], row)
     unseen = [f"this token cannot see board {board_id}" for board_id in ids if board_id not in boards]
     facts = BeforeItems(
         misfits=unseen + [problem for board in boards.values() for problem in check_items_mapping(board, mapping)],
         warnings=[version.warning] if version and version.warning else [],
-        groups=[each for board_id, wanted in titles.items() for each in _groups(reader, boards[board_id], wanted)],
+        groups=[each for of, wanted in titles.items() for each in _groups(boards[of], own[of], wanted)],
         labels=labels,
     )
     yield from (check.answer(facts, {"boards": len(boards), "calls": usage.calls}) for check in asked)
@@ -300,8 +303,12 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         """Compares the run's items on the boards with the queue tables, once the orders are SYNCED."""
         asked, mapping, reader, usage = _asked(context, ON_BOARD), sql_server.mapping, sql_server.reader, Usage()
         given = (reader.database, reader.tables, run_id := _run_id(context))
-        subitems, orders = reader.database.together(
-            lambda: (expected.run_subitems(*given), list(expected.run_items(*given, mapping.board_sources)))
+        subitems, orders, twins = reader.database.together(
+            lambda: (
+                expected.run_subitems(*given),
+                expected.run_items(*given, mapping.board_sources),
+                twins_left_by(reader, run_id),
+            )
         )
         # Items of earlier runs, which got late lines, may be in any group.
         late = (replace(row, key=row.record_uuid, monday_id=row.parent_id, parent_id=None) for row in subitems)
@@ -318,7 +325,7 @@ def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         except OrderSyncError as error:
             yield from (check.not_known(error, usage) for check in asked)
             return
-        found.add(twins_left_by(reader, run_id))
+        found.add(twins)
         looked = {"items looked up": len(chosen), "items of the run": len(made), "calls": usage.calls}
         yield from (check.answer(found, looked) for check in asked)
 
@@ -337,8 +344,7 @@ def tables_after_run(
     yield from _answers(sql_server.reader, facts, _asked(context, IN_TABLES))
 
 
-def _groups(reader: QueueReader, board: Board, wanted: Collection[str]) -> list[Finding]:
-    own = expected.own_groups(reader.database, reader.tables, board.id)
+def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> list[Finding]:
     return [*missing_groups(board, own, wanted), *doubled_groups(board, own, wanted)]
 
 
@@ -359,7 +365,7 @@ def _asking(
     monday: ReadOnlyMondayResource, sql_server: ReadOnlySqlServerResource, usage: Usage, report: RunReport
 ) -> Iterator[MondayReader]:
     """A client for reading; its calls are added to `usage` and the report, even if it fails."""
-    budget = sql_server.budget(monday.account, clock_speed=monday.clock_speed)
+    budget = report.budget or sql_server.budget(monday.account, clock_speed=monday.clock_speed)
     budget.share()
     client = monday.reader(budget)
     if client is None:

@@ -22,6 +22,7 @@ from order_sync.database.ddl import DIALECTS, Alteration
 from order_sync.database.schema import (
     CURRENT,
     check_version,
+    expect_version,
     mismatch,
     pending,
     script,
@@ -75,9 +76,13 @@ def missing(database: Database, tables: Tables, found: Found | None = None) -> l
 
 def check_tables(database: Database, tables: Tables) -> Found:
     """The tables' columns. Raises ConfigurationError that names everything in the way; `db check` says more."""
-    database.check_reachable()
-    found = catalog.columns(database, *tables.site, *tables.ours)
-    check_version(database, tables, found)
+
+    def look() -> tuple[Found, int | None]:
+        found = catalog.columns(database, *tables.site, *tables.ours)
+        return found, version_of(database, tables, found)
+
+    found, version = database.first_look(look)
+    expect_version(database, tables, version)
     problems = missing(database, tables, found)
     if problems and not any(found.values()):
         unseen = ", or this user has no rights on them" if database.dialect == "mssql" else ""

@@ -96,7 +96,7 @@ class Database:
         """A connection for SELECTs; its transaction is rolled back at the end. Nothing here is tried again."""
         return self.engine.connect().execution_options(**_READ)
 
-    def reading(self, work: Callable[[sa.Connection], T]) -> T:
+    def reading(self, work: Callable[[sa.Connection], T], *, seconds: float = RETRY_SECONDS) -> T:
         """`work` on a connection for SELECTs, which is tried again as a whole after a transient error."""
         shared = getattr(self._shared, "connection", None)
         if shared is not None:
@@ -106,9 +106,9 @@ class Database:
             with self.read() as connection:
                 return work(connection)
 
-        return retrying()(once)
+        return retrying(seconds=seconds)(once)
 
-    def together(self, work: Callable[[], T]) -> T:
+    def together(self, work: Callable[[], T], *, seconds: float = RETRY_SECONDS) -> T:
         """All reads of `work` in one transaction, tried again as a whole. What `work` writes, it would not see."""
 
         def once(connection: sa.Connection) -> T:
@@ -118,7 +118,7 @@ class Database:
             finally:
                 self._shared.connection = outer
 
-        return self.reading(once)
+        return self.reading(once, seconds=seconds)
 
     def rows(self, *queries: sa.Executable) -> list[Row]:
         """All rows of the queries, one after the other, by column name."""
@@ -142,7 +142,13 @@ class Database:
         return self.reading(self.now)
 
     def check_reachable(self) -> None:
-        """Raises ConfigurationError, in one line and without the password, if nobody answers.
+        """Raises ConfigurationError, in one line and without the password, if nobody answers."""
+        # SQLite looks at a file only when it is asked for something in it.
+        there = sa.select(sa.func.count()).select_from(sa.table("sqlite_master"))
+        self.first_look(lambda: self.rows(there if self.dialect == "sqlite" else sa.select(sa.literal(1))))
+
+    def first_look(self, work: Callable[[], T]) -> T:
+        """The reads of `work`, as `together`. Raises ConfigurationError if nobody answers.
 
         DatabaseUnavailable, which is one, where the database will likely answer by itself after a while.
         """
@@ -153,16 +159,8 @@ class Database:
                 "embedded deployment, with sample orders by `order-sync demo`), or set ORDER_SYNC_DATABASE_URL to "
                 "your own."
             )
-        # SQLite looks at a file only when it is asked for something in it.
-        there = sa.select(sa.func.count()).select_from(sa.table("sqlite_master"))
-        question = there if self.dialect == "sqlite" else sa.select(sa.literal(1))
-
-        def ask() -> None:
-            with self.read() as connection:
-                connection.execute(question)
-
         try:
-            retrying(seconds=REACH_SECONDS)(ask)
+            return self.together(work, seconds=REACH_SECONDS)
         except SQLAlchemyError as error:
             raise self.unreachable(error) from None
 

@@ -129,6 +129,10 @@ class QueueReader(QueueCounts):
         found = (row for keys in chunks(delta_uuids) for row in self._headers(h.c.delta_uuid.in_(keys), *states))
         return _in_order(found)
 
+    def headers_of(self, run_id: str) -> list[Row]:
+        """The same columns of a run's headers, whatever their state."""
+        return self._headers(is_of_run(self.tables.header_queue, run_id))
+
     def _headers(self, where: sa.ColumnElement[bool], *more: sa.ColumnElement[Any]) -> list[Row]:
         h, o = self.tables.header_queue, self.tables.orders
         query = (

@@ -68,9 +68,14 @@ def version_of(database: Database, tables: Tables, found: Found | None = None) -
     return FIRST if any(columns[table] for table in tables.ours if table is not versions) else None
 
 
-def check_version(database: Database, tables: Tables, found: Found | None = None) -> None:
+def check_version(database: Database, tables: Tables) -> None:
     """Raises ConfigurationError if the tables are of another version than this program's."""
-    if problem := mismatch(database, tables, version_of(database, tables, found)):
+    expect_version(database, tables, version_of(database, tables))
+
+
+def expect_version(database: Database, tables: Tables, version: int | None) -> None:
+    """The same for a version that was read already."""
+    if problem := mismatch(database, tables, version):
         raise OtherVersion(f"{tables.schema_versions.fullname}: {problem}.")
 
 

@@ -6,7 +6,8 @@ One board after the other, each while the run holds it; what is done there is bo
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -39,11 +40,6 @@ GROUPS = ["board_id", "title", "group_id"]
 ITEMS = ["board_id", "delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at"]
 SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state"]
 SHOWN = 200  # rows of a table in metadata
-STEPS: Mapping[str, Step] = {
-    "monday_groups": BoardWork.create_groups,
-    "monday_items": BoardWork.create_items,
-    "monday_subitems": BoardWork.create_subitems,
-}
 
 
 class MondayIOManager(dg.ConfigurableIOManager):
@@ -58,6 +54,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     _budget: Budget = PrivateAttr()
     _boards: Boards = PrivateAttr()
     _run_id: str = PrivateAttr()
+    _rows: tuple[list[Row], list[Row]] | None = PrivateAttr(default=None)  # the run's headers and lines
     _worked_on: set[int] = PrivateAttr(default_factory=set)  # boards that had rows in any step
     _refused: BoardRefused | None = PrivateAttr(default=None)  # the last board that took no rows
 
@@ -81,48 +78,48 @@ class MondayIOManager(dg.ConfigurableIOManager):
     # ---- loading ----------------------------------------------------------------------------------
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        name = context.asset_key.path[-1]
-        queue, mapping = self.sql_server.queue, self.sql_server.mapping
-        if name == "monday_groups":
-            groups = (
-                {"board_id": board_id, "title": group.title, "group_id": group.id}
-                for board_id in self._boards.sites
-                for group in self._boards.groups(board_id).values()
-            )
-            return to_frame(groups, GROUPS)
-        if name == "monday_items":
-            headers = queue.run_headers(self._run_id, mapping.board_sources)
-            there = {row["record_uuid"] for row in headers if row["monday_item_id"] is not None}
-            boards = queue.item_boards(there) if mapping.boards else {}
-            items = (
-                row | {"board_id": boards.get(row["monday_item_id"]) or mapping.board_of(row, self.monday.board_id)}
-                for row in headers
-            )
-            return to_frame(items, ITEMS)
-        if name == "monday_subitems":
-            return to_frame(queue.run_lines(self._run_id), SUBITEMS)
-        raise OrderSyncError(f"The monday IO manager does not load asset {name}.")
+        kind = _kind(context.asset_key)
+        return to_frame(kind.read(self), kind.columns)
+
+    def _read_groups(self) -> Iterator[Row]:
+        for board_id in self._boards.sites:
+            for group in self._boards.groups(board_id).values():
+                yield {"board_id": board_id, "title": group.title, "group_id": group.id}
+
+    def _read_items(self) -> Iterator[Row]:
+        mapping, (headers, _) = self.sql_server.mapping, self._run_rows()
+        there = {row["record_uuid"] for row in headers if row["monday_item_id"] is not None}
+        boards = self.sql_server.queue.item_boards(there) if mapping.boards else {}
+        for row in headers:
+            board_id = boards.get(row["monday_item_id"]) or mapping.board_of(row, self.monday.board_id)
+            yield row | {"board_id": board_id}
+
+    def _read_subitems(self) -> list[Row]:
+        return self._run_rows()[1]
+
+    def _run_rows(self) -> tuple[list[Row], list[Row]]:
+        """The run's headers and lines as they are: read together, and again after each step."""
+        if self._rows is None:
+            queue, run_id, sources = self.sql_server.queue, self._run_id, self.sql_server.mapping.board_sources
+            self._rows = queue.database.together(lambda: (queue.run_headers(run_id, sources), queue.run_lines(run_id)))
+        return self._rows
 
     # ---- handling ---------------------------------------------------------------------------------
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        name = context.asset_key.path[-1]
-        if name not in STEPS:
-            raise OrderSyncError(f"The monday IO manager does not store asset {name}.")
+        kind, name = _kind(context.asset_key), context.asset_key.path[-1]
         rows, client = list(to_rows(obj)), self._boards.client
         started = perf_counter()
         self._budget.share()
-        done, boards = self._work(rows, STEPS[name])
-        metadata = self._tell_groups(rows, boards) if name == "monday_groups" else self._tell_rows(context, rows, done)
-        metadata |= self._tell_twins()
+        self._rows = None
+        done, boards = self._work(rows, kind.step)
+        if kind.is_last:
+            self._boards.release()
+        metadata = kind.tell(self, context, rows, done, boards) | self._tell_twins()
         report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
         report.created[name] = sum(board["created"] for board in boards)
         report.refused |= {board["board"]: board["problem"] for board in boards if board["problem"]}
         report.calls, report.complexity = report.calls + spent["calls"], report.complexity + spent["complexity"]
-        if name == "monday_groups" and client.api_version is not None:
-            metadata["API version"] = str(client.api_version)
-            if client.api_version.warning:
-                log.warning(client.api_version.warning)
         context.add_output_metadata(
             {
                 **metadata,
@@ -172,20 +169,25 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 }
             )
         self._worked_on |= by_board.keys()
-        if step is BoardWork.create_subitems:
-            self._boards.release()  # the last step that needs them
-            if self._refused and len(self._worked_on) == 1:
-                raise self._refused  # there was no other board to go on with
+        if self._refused and step is BoardWork.create_subitems and len(self._worked_on) == 1:
+            raise self._refused  # there was no other board to go on with
         return total, boards
 
-    def _tell_groups(self, rows: Sequence[Row], boards: Sequence[Row]) -> dict[str, Any]:
-        return {
+    def _tell_groups(
+        self, _context: dg.OutputContext, rows: Sequence[Row], _outcome: Outcome, boards: Sequence[Row]
+    ) -> dict[str, Any]:
+        told = {
             "dagster/row_count": len(rows),
             # Counted by board: a title may be a group on several.
             "created": sum(board["created"] for board in boards),
             "rejected": sum(board["rejected"] for board in boards),
             "groups": self._links(rows),
         }
+        if version := self._boards.client.api_version:
+            told["API version"] = str(version)
+            if version.warning:
+                log.warning(version.warning)
+        return told
 
     def _tell_twins(self) -> dict[str, Any]:
         """The number of twins that were archived or kept; usually empty."""
@@ -206,7 +208,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
             lines.append(f"| ... and {len(rows) - SHOWN:,} more | {sum(row['headers'] for row in rows[SHOWN:])} |")
         return dg.MetadataValue.md("\n".join(lines))
 
-    def _tell_rows(self, context: dg.OutputContext, rows: Sequence[Row], outcome: Outcome) -> dict[str, Any]:
+    def _tell_rows(
+        self, context: dg.OutputContext, rows: Sequence[Row], outcome: Outcome, _boards: Sequence[Row]
+    ) -> dict[str, Any]:
         rejected = [
             f"rejected: {row['name'] or row['delta_uuid']} (record_uuid {row['record_uuid']}): {reason}"
             for row in rows
@@ -229,6 +233,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         """Checks version, boards, columns and labels."""
         sql_server = self.sql_server
         self._budget = sql_server.budget(self.monday.account, clock_speed=self.monday.clock_speed)
+        self.reports.of(self._run_id).budget = self._budget
         client = self.monday.client(self._budget)
         client.__enter__()
         self._client = client
@@ -244,3 +249,43 @@ class MondayIOManager(dg.ConfigurableIOManager):
         client.beat = self._boards.heartbeat
         client.check_version()
         self._boards.open(sql_server.mapping.board_ids(self.monday.board_id))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What makes the rows of an asset real, tells of them, and reads them back."""
+
+    step: Step
+    columns: Sequence[str]
+    read: Callable[[MondayIOManager], Iterable[Row]]
+    tell: Callable[[MondayIOManager, dg.OutputContext, Sequence[Row], Outcome, Sequence[Row]], dict[str, Any]]
+    is_last: bool = False  # no later step needs the boards
+
+
+KINDS: Mapping[str, Kind] = {
+    "monday_groups": Kind(
+        step=BoardWork.create_groups,
+        columns=GROUPS,
+        read=MondayIOManager._read_groups,
+        tell=MondayIOManager._tell_groups,
+    ),
+    "monday_items": Kind(
+        step=BoardWork.create_items,
+        columns=ITEMS,
+        read=MondayIOManager._read_items,
+        tell=MondayIOManager._tell_rows,
+    ),
+    "monday_subitems": Kind(
+        step=BoardWork.create_subitems,
+        columns=SUBITEMS,
+        read=MondayIOManager._read_subitems,
+        tell=MondayIOManager._tell_rows,
+        is_last=True,
+    ),
+}
+
+
+def _kind(asset: dg.AssetKey) -> Kind:
+    if kind := KINDS.get(asset.path[-1]):
+        return kind
+    raise OrderSyncError(f"The monday IO manager does not know asset {asset.to_user_string()}.")

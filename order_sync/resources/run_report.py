@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from order_sync.database.commit import Held
 from order_sync.database.held import HeldOrder
+from order_sync.monday.budget import Budget
 from order_sync.resources.by_run import ByRun
 from order_sync.sync.rows import Row
 
@@ -30,6 +31,7 @@ class RunReport:
     held: list[HeldOrder] = field(default_factory=list)  # every order that no run can take up, of other runs too
     calls: int = 0
     complexity: int = 0
+    budget: Budget | None = None  # which the run's checks use as well
 
 
 class RunReports(ByRun[RunReport]):

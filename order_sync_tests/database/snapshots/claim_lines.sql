@@ -1,15 +1,3 @@
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].record_uuid
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...);
-
-SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_DELTA] AS theirs
-WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
-
-SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
-FROM [ORDER_LIST_LINES_DELTA] AS theirs
-WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
-
 UPDATE [ORDER_LIST_LINES_DELTA] SET sync_state=?, sync_run_id=?, sync_attempted_at=?, sync_error_message=NULL WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ? OR [ORDER_LIST_LINES_DELTA].sync_attempted_at > ? OR [ORDER_LIST_LINES_DELTA].sync_run_id IN (NULL) AND (1 != 1)) OR CASE WHEN (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ?) THEN CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_LIST_LINES_DELTA] AS newer
 WHERE newer.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND newer.line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND (newer.sync_state < ? OR newer.sync_state > ? OR (newer.sync_state IS NULL)) AND (newer.sync_state IN (?, ?) OR (newer.sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim(newer.sync_state))) IN (?, ?)) AND (newer.action_type IN (?) OR (newer.action_type NOT IN (?, ?)) AND upper(ltrim(rtrim(newer.action_type))) IN (?)) AND (coalesce(newer.created_at, ?) > coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) OR coalesce(newer.created_at, ?) = coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AND newer.delta_uuid > [ORDER_LIST_LINES_DELTA].delta_uuid))) THEN ? ELSE ? END ELSE ? END = ?)) THEN ? ELSE ? END = ?;
@@ -27,6 +15,6 @@ WHERE mine.delta_uuid IN (?, ...) AND CASE WHEN (mine.sync_run_id = ? AND mine.s
 FROM [ORDER_LIST_DELTA] AS own
 WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
 
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].sync_run_id = ?;
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST_LINES_DELTA].size_code, [ORDER_LIST_LINES_DELTA].qty, coalesce([ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES].monday_subitem_id) AS monday_subitem_id, coalesce([ORDER_LIST_LINES_DELTA].parent_item_id, [ORDER_LIST_LINES].parent_item_id) AS parent_item_id, [ORDER_LIST].monday_item_id AS order_item_id, coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AS created_at, CASE WHEN ([ORDER_LIST_LINES].line_uuid IS NULL) THEN ? ELSE ? END AS has_line
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid LEFT OUTER JOIN [ORDER_LIST_LINES] ON [ORDER_LIST_LINES].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND [ORDER_LIST_LINES].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? ORDER BY [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].created_at, [ORDER_LIST_LINES_DELTA].delta_uuid;

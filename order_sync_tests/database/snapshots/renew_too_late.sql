@@ -25,10 +25,6 @@ SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
 FROM [ORDER_LIST_LINES_DELTA] AS theirs
 WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
 
-SELECT [ORDER_LIST_DELTA].delta_uuid
-FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].sync_run_id = ?;
-
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_DELTA]
@@ -54,10 +50,6 @@ FROM [ORDER_LIST_LINES_DELTA] AS mine
 WHERE mine.delta_uuid IN (?, ...) AND CASE WHEN (mine.sync_run_id = ? AND mine.sync_state = ?) THEN ? ELSE ? END = ? AND NOT (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS own
 WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
-
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].sync_run_id = ?;
 
 SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
