@@ -16,7 +16,6 @@ import dagster as dg
 from order_sync.assets.question import WARN, Question, each_kind, of_kinds
 from order_sync.database import expected
 from order_sync.database.audit import past_lease
-from order_sync.database.commit import Held
 from order_sync.database.connection import Database
 from order_sync.database.held import held_orders, unexpected
 from order_sync.database.holdups import holdups
@@ -32,7 +31,7 @@ from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import group_title
 from order_sync.orders.states import State
 from order_sync.resources.monday import ReadOnlyMondayResource
-from order_sync.resources.run_report import RunReport, RunReports
+from order_sync.resources.run_report import Ending, RunReport, RunReports
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.compare import Finding, Findings, Kind, doubled_groups, missing_groups
 from order_sync.sync.reconcile import look_up
@@ -60,7 +59,7 @@ class AfterRun:
 
     reader: QueueReader
     run_id: str
-    left: list[Held]  # by the run itself: what it has released is nobody's
+    ending: Ending  # as the run itself has found, or else the tables
 
     @property
     def synced(self) -> tuple[Database, Tables, expected.Scope]:
@@ -183,7 +182,7 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
         "nothing_rejected",
         "order_list",
         "No header or line of this run was rejected by monday.",
-        lambda run: run.reader.errors(run.run_id),
+        lambda run: run.ending.rejected,
         "{row was|rows were} rejected. Correct the rows, then run `order-sync retry`.",
         WARN,
         right="No row was rejected.",
@@ -201,7 +200,7 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
         "no_order_held",
         "order_list",
         "No order is held: every row is valid, and has its order and its header.",
-        lambda run: unexpected(held_orders(run.reader)),
+        lambda run: unexpected(run.ending.held),
         lambda held: (
             f"{counted(len(held), 'order is', 'orders are')} held: no run can claim them. First: {held[0]}. "
             f"{' '.join(holdups(held))} `order-sync status` lists them."
@@ -212,18 +211,14 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
         "queue_and_orders_agree",
         "order_list",
         "ORDER_LIST is SYNCED and has the item id of every order that this run made SYNCED.",
-        lambda run: expected.differing_orders(
-            run.reader.database, run.reader.tables, expected.of_run(run.run_id, State.SYNCED)
-        ),
+        lambda run: expected.differing_orders(*run.synced),
         f"{{header is|headers are}} SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST, {OTHER_WRITER}",
     ),
     Question(
         "queue_and_lines_agree",
         "order_list_lines",
         "ORDER_LIST_LINES is SYNCED and has the subitem id of every line that this run made SYNCED.",
-        lambda run: expected.differing_lines(
-            run.reader.database, run.reader.tables, expected.of_run(run.run_id, State.SYNCED)
-        ),
+        lambda run: expected.differing_lines(*run.synced),
         f"{{line is|lines are}} SYNCED in ORDER_LIST_LINES_DELTA and not in the main table, {OTHER_WRITER}",
     ),
 )
@@ -242,15 +237,11 @@ def _asked(context: dg.AssetCheckExecutionContext, checks: Sequence[Question[F]]
     return [check for check in checks if check.spec.key in context.selected_asset_check_keys]
 
 
-def _answers(reader: QueueReader, facts: F, asked: Sequence[Question[F]]) -> list[dg.AssetCheckResult]:
-    """The answers that the tables give, all of one moment."""
-    return reader.database.together(lambda: [check.answer(facts, {}) for check in asked])
-
-
 @dg.multi_asset_check(specs=[check.spec for check in LEASES], can_subset=True)
 def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
     """Rows of dead runs that no run has claimed since."""
-    yield from _answers(sql_server.reader, sql_server.reader, _asked(context, LEASES))
+    reader, asked = sql_server.reader, _asked(context, LEASES)
+    yield from reader.database.together(lambda: [check.answer(reader, {}) for check in asked])
 
 
 @dg.multi_asset_check(specs=[check.spec for check in BEFORE_ITEMS], can_subset=True)
@@ -338,10 +329,16 @@ def tables_after_run(
     sql_server: ReadOnlySqlServerResource,
     reports: dg.ResourceParam[RunReports],
 ) -> Results:
-    """Checks of the run's rows, by the tables."""
-    run_id = _run_id(context)
-    facts = AfterRun(reader=sql_server.reader, run_id=run_id, left=reports.of(run_id).left)
-    yield from _answers(sql_server.reader, facts, _asked(context, IN_TABLES))
+    """Checks of the run's rows, by the tables, all of one moment."""
+    reader, run_id, asked = sql_server.reader, _run_id(context), _asked(context, IN_TABLES)
+    known = reports.of(run_id).ending
+
+    def answers() -> list[dg.AssetCheckResult]:
+        ending = known or Ending(rejected=reader.errors(run_id), held=held_orders(reader), left=[])
+        facts = AfterRun(reader=reader, run_id=run_id, ending=ending)
+        return [check.answer(facts, {}) for check in asked]
+
+    yield from reader.database.together(answers)
 
 
 def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> list[Finding]:
@@ -397,4 +394,4 @@ def left_pending(run: AfterRun) -> list[Row]:
         for row in of
     ]
     # Orders that the run released although none of their rows is rejected: a board may refuse further rows.
-    return rows + [asdict(held) for held in run.left]
+    return rows + [asdict(held) for held in run.ending.left]

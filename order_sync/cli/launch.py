@@ -31,7 +31,7 @@ from order_sync.definitions import build_definitions
 from order_sync.io_managers.dry_run import Drafts
 from order_sync.orders.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError
 from order_sync.resources.run_records import UncapturedLogManager
-from order_sync.resources.run_report import RunReport, RunReports
+from order_sync.resources.run_report import NOTHING_LEFT, RunReport, RunReports
 from order_sync.resources.scope import ScopeResource
 from order_sync.settings import Settings
 from order_sync.sync.plan import Plan
@@ -145,7 +145,7 @@ def sync(
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         report = reports.take(result.run_id)
         summary = _summary(result.run_id, report, time.monotonic() - started)
-        return replace(summary, **_left(summary, report.held, reader, customers))
+        return replace(summary, **_left(summary, reader, customers))
 
 
 def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
@@ -176,10 +176,10 @@ def dry_run(settings: Settings, *, customers: Sequence[str] = (), limit: int | N
     return plan(settings, customers=customers, limit=limit).summary()
 
 
-def _left(summary: Summary, held: Sequence[HeldOrder], reader: QueueReader, customers: Sequence[str]) -> dict[str, Any]:
+def _left(summary: Summary, reader: QueueReader, customers: Sequence[str]) -> dict[str, Any]:
     """Orders of these customers that still wait after the run."""
     rejected = {row["record_uuid"] for row in summary.rejected}
-    held = [order for order in held if order.record_uuid not in rejected]
+    held = [order for order in summary.held if order.record_uuid not in rejected]
     if not summary.is_idle:
         reported = {order.record_uuid for order in held}
         left = [row for row in summary.left if row["record_uuid"] not in reported]
@@ -230,15 +230,17 @@ def _own_error(error: BaseException) -> OrderSyncError:
 
 
 def _summary(run_id: str, report: RunReport, seconds: float) -> Summary:
+    ending = report.ending or NOTHING_LEFT
     return Summary(
         run_id=run_id,
         headers_claimed=report.headers_claimed,
         lines_claimed=report.lines_claimed,
         orders_synced=report.orders_synced,
         orders_held_back=report.orders_held_back,
-        rejected=report.rejected,
+        rejected=ending.rejected,
+        held=ending.held,
         customers=report.customers,
-        left=[asdict(held) for held in report.left],
+        left=[asdict(held) for held in ending.left],
         refused=report.refused,
         groups_created=report.created["monday_groups"],
         items_created=report.created["monday_items"],

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.database.connection import WritableDatabase, chunks
+from order_sync.database.connection import WritableDatabase
 from order_sync.database.guid import canonical, uuid_key
 from order_sync.database.held import held_orders
 from order_sync.database.queue import QueueReader
@@ -159,22 +159,19 @@ def _write(
     subitems = _subitems(connection, line, records, run_id)
     ids = {row.line_uuid: {"monday_subitem_id": row.subitem_id, "parent_item_id": row.parent_id} for row in subitems}
     set_by_key(connection, m.c.line_uuid, ids, alike={"sync_state": State.SYNCED, "last_synced_at": now})
-    # Counted at the end, all of it: a server that rolls back without saying so goes on with what follows.
-    for table, claimed in ((h, plan.headers), (line, plan.lines)):
-        _expect(connection, _synced(table, records, run_id), sum(claimed.get(r, 0) for r in records), records)
     synced_orders = sa.select(o.c.record_uuid).where(
         o.c.record_uuid.in_(records), o.c.sync_state == State.SYNCED, o.c.monday_item_id.is_not(None)
     )
-    _expect(connection, synced_orders, len(records), records)
+    of_run = _synced(line, records, run_id)
     # A line in the queue that the main table lacks, or has under another order, would be lost from sight.
-    wanted = {(row.record_uuid, row.line_uuid) for row in subitems}
-    in_main = sa.select(m.c.record_uuid, m.c.line_uuid).where(m.c.sync_state == State.SYNCED)
-    found = sum(
-        (row.record_uuid, row.line_uuid) in wanted
-        for some in chunks(ids)
-        for row in connection.execute(in_main.where(m.c.line_uuid.in_(some)))
+    in_main = of_run.join(m, sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid))
+    expected = (
+        (h.name, _synced(h, records, run_id), sum(plan.headers.get(r, 0) for r in records)),
+        (line.name, of_run, sum(plan.lines.get(r, 0) for r in records)),
+        (o.name, synced_orders, len(records)),
+        (m.name, in_main.where(m.c.sync_state == State.SYNCED), sum(plan.lines.get(r, 0) for r in records)),
     )
-    _expect_as_many(m.name, found, len(wanted), records)
+    _expect(connection, expected, records)
 
 
 def _subitems(
@@ -205,14 +202,15 @@ def _synced(table: sa.Table, records: list[str], run_id: str) -> sa.Select[Any]:
     )
 
 
-def _expect(connection: sa.Connection, rows: sa.Select[Any], expected: int, records: list[str]) -> None:
-    """Rolls the transaction back unless the query finds as many rows as expected.
+def _expect(connection: sa.Connection, expected: Sequence[tuple[str, sa.Select[Any], int]], records: list[str]) -> None:
+    """Rolls the transaction back unless each table's query finds as many rows as expected.
 
-    Counted by a query and not by what an update reports: a trigger may hide that, and after a lost COMMIT the update
-    finds nothing left to do.
+    Counted by queries at the end, and not by what an update reports: a trigger may hide that, after a lost COMMIT the
+    update finds nothing left to do, and a server that rolls back without saying so goes on with what follows.
     """
-    found = connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one()
-    _expect_as_many(getattr(rows.get_final_froms()[0], "name", ""), found, expected, records)
+    counts = (sa.select(sa.func.count()).select_from(rows.subquery()).scalar_subquery() for _, rows, _ in expected)
+    for (table, _, wanted), found in zip(expected, connection.execute(sa.select(*counts)).one(), strict=True):
+        _expect_as_many(table, found, wanted, records)
 
 
 def _expect_as_many(table: str, found: int, expected: int, records: list[str]) -> None:

@@ -128,7 +128,7 @@ class Database:
         """The values of a query of one column."""
         return self.reading(lambda connection: list(connection.execute(query).scalars()))
 
-    def count(self, query: sa.Select[Any]) -> int:
+    def count(self, query: sa.SelectBase) -> int:
         """How many rows the query finds. It must not be ordered."""
         return int(self.column(sa.select(sa.func.count()).select_from(query.subquery()))[0])
 

@@ -266,7 +266,8 @@ class QueueCounts:
     def count_without_order(self) -> int:
         """Waiting rows that name no order: a run makes them ERROR."""
         tables = (self.tables.header_queue, self.tables.line_queue)
-        return sum(self.database.count(sa.select(t.c.sync_state).where(waits(t), has_no_order(t))) for t in tables)
+        nameless = (sa.select(t.c.delta_uuid).where(waits(t), has_no_order(t)) for t in tables)
+        return self.database.count(sa.union_all(*nameless))
 
     @in_one_read
     def unclear(self) -> Unclear:

@@ -6,7 +6,7 @@ Never fails a run: what did not work is reported and left to the next one, and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any, TypeVar
@@ -27,15 +27,21 @@ MOST = 100_000  # rows of a table in a run: twice what a busy run adds
 SECONDS = 20.0  # after which no further thousand is begun: the run is held up meanwhile
 
 
-def expire(database: WritableDatabase, tables: Tables, age: timedelta) -> int:
-    """Deletes older log entries, and closed requests from the journal; returns the number of rows."""
+Expired = Mapping[sa.Column[Any], Sequence[Any]]  # keys of rows
+
+
+def expired(database: Database, tables: Tables, age: timedelta) -> Expired:
+    """The log entries, and the closed requests of the journal, that are older."""
     log, journal = tables.log, tables.journal
     resolved = [state for state in EntryState if state is not EntryState.OPEN]
-    with database.read() as connection:
-        before = database.now(connection) - age
-        closed = sa.and_(journal.c.state.in_(resolved), journal.c.closed_at < before)
-        expired = ((log.c.log_id, log.c.logged_at < before), (journal.c.idempotency_key, closed))
-        keys = {key: connection.execute(sa.select(key).where(old).limit(MOST)).scalars().all() for key, old in expired}
+    before = database.current_time() - age
+    closed = sa.and_(journal.c.state.in_(resolved), journal.c.closed_at < before)
+    old = ((log.c.log_id, log.c.logged_at < before), (journal.c.idempotency_key, closed))
+    return {key: database.column(sa.select(key).where(is_old).limit(MOST)) for key, is_old in old}
+
+
+def remove_expired(database: WritableDatabase, keys: Expired) -> int:
+    """Deletes these rows, as many as there is time for; returns their number."""
     until = monotonic() + SECONDS
     return sum(_delete(database, key, of_table, until) for key, of_table in keys.items())
 

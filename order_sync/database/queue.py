@@ -213,7 +213,6 @@ class QueueReader(QueueCounts):
         )
         return self.database.rows(query)
 
-    @in_one_read
     def run_records(self, run_id: str) -> list[Row]:
         """What a run still holds, by record_uuid and kind of row, oldest first.
 
@@ -221,23 +220,23 @@ class QueueReader(QueueCounts):
         without an item, or the line_uuid of a line without a subitem; None if each has one.
         """
         h, line = self.tables.header_queue, self.tables.line_queue
-        found: list[Row] = []
-        for kind, table, key, id_column in (
-            ("header", h, h.c.delta_uuid, h.c.monday_item_id),
-            ("line", line, line.c.line_uuid, line.c.monday_subitem_id),
-        ):
-            query = (
-                sa.select(
-                    table.c.record_uuid,
-                    sa.func.count().label("rows"),
-                    sa.func.min(created(table).element).label("oldest"),
-                    sa.func.min(sa.case((id_column.is_(None), sa.cast(key, sa.String(36))))).label("lacking"),
-                )
-                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-                .group_by(uuid_key(table.c.record_uuid))
+        queries = (
+            sa.select(
+                sa.literal_column(f"'{kind}'").label("row"),
+                table.c.record_uuid,
+                sa.func.count().label("rows"),
+                sa.func.min(created(table).element).label("oldest"),
+                sa.func.min(sa.case((id_column.is_(None), sa.cast(key, sa.String(36))))).label("lacking"),
             )
-            found += [{"row": kind} | row for row in self.database.rows(query)]
-        return sorted(found, key=lambda row: (row["oldest"], row["record_uuid"]))
+            .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+            .group_by(uuid_key(table.c.record_uuid))
+            for kind, table, key, id_column in (
+                ("header", h, h.c.delta_uuid, h.c.monday_item_id),
+                ("line", line, line.c.line_uuid, line.c.monday_subitem_id),
+            )
+        )
+        rows = self.database.rows(sa.union_all(*queries))
+        return sorted(rows, key=lambda row: (row["oldest"], row["record_uuid"]))
 
     def claimed_lines(self, run_id: str, *names: str, sources: Collection[str] = ()) -> list[Row]:
         """The lines a run holds, by record_uuid, then oldest first.
@@ -248,27 +247,15 @@ class QueueReader(QueueCounts):
         """
         line = self.tables.line_queue
         held = sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING)
-        return self._lines(held, *names, more=[self.tables.orders.c[source] for source in sources])
+        # By what the index of a run's rows has: without statistics SQLite would read all that waits.
+        by = uuid_key(line.c.record_uuid)
+        return self._lines(held, *names, more=[self.tables.orders.c[source] for source in sources], by=by)
 
-    def lines_on_board(self, run_id: str) -> list[Row]:
-        """Those of the claimed lines that have a subitem: its ids, with those of the line and of its order."""
-        line, m = self.tables.line_queue, self.tables.order_lines
-        return self._lines(
-            sa.and_(
-                line.c.sync_run_id == run_id,
-                line.c.sync_state == State.PENDING,
-                sa.func.coalesce(line.c.monday_subitem_id, m.c.monday_subitem_id).is_not(None),
-            ),
-            "delta_uuid",
-            "line_uuid",
-            "record_uuid",
-            "monday_subitem_id",
-            "parent_item_id",
+    def held_lines(self, run_id: str) -> list[Row]:
+        """The lines a run holds: delta_uuid, line_uuid, record_uuid, monday_subitem_id, parent_item_id."""
+        return self.claimed_lines(
+            run_id, "delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "parent_item_id"
         )
-
-    def held_lines(self, run_id: str) -> set[str]:
-        """The delta_uuids of the lines a run holds."""
-        return self._held(self.tables.line_queue, run_id)
 
     def _held(self, table: sa.Table, run_id: str) -> set[str]:
         query = sa.select(table.c.delta_uuid).where(table.c.sync_state == State.PENDING, table.c.sync_run_id == run_id)
@@ -295,7 +282,11 @@ class QueueReader(QueueCounts):
         return [row for keys in chunks(delta_uuids) for row in self._lines(line.c.delta_uuid.in_(keys), more=states)]
 
     def _lines(
-        self, where: sa.ColumnElement[bool], *names: str, more: Iterable[sa.ColumnElement[Any]] = ()
+        self,
+        where: sa.ColumnElement[bool],
+        *names: str,
+        more: Iterable[sa.ColumnElement[Any]] = (),
+        by: sa.ColumnElement[Any] | None = None,
     ) -> list[Row]:
         line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
         query = (
@@ -321,7 +312,7 @@ class QueueReader(QueueCounts):
                 )
             )
             .where(where)
-            .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
+            .order_by(line.c.record_uuid if by is None else by, line.c.created_at, line.c.delta_uuid)
         )
         if names:
             query = query.with_only_columns(*(query.selected_columns[name] for name in names))

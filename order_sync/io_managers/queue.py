@@ -4,11 +4,11 @@ In: frames of queue rows that ought to be claimed or SYNCED. Out: the rows that 
 What a step keeps in memory only spares the next one a look at the tables: a run can be re-executed from any step.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 import pandas as pd
@@ -19,7 +19,7 @@ from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Held
 from order_sync.database.counts import OUTCOMES
 from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
-from order_sync.database.housekeeping import tidy
+from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
 from order_sync.io_managers.frames import by_customer, preview, table, to_frame
 from order_sync.orders.errors import OrderSyncError
@@ -27,7 +27,7 @@ from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import State
 from order_sync.resources.run_records import EXPIRING, expire_runs
-from order_sync.resources.run_report import RunReports
+from order_sync.resources.run_report import Ending, RunReports
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
 from order_sync.sync.rows import Row
@@ -101,9 +101,11 @@ def _synced(outcomes: list[Row], row: str) -> int:
 class _AfterCommit:
     """How a run has ended, by the tables."""
 
-    errors: list[Row]
     outcomes: list[Row]
+    errors: list[Row]
     held: list[HeldOrder]
+    lines: list[Row]
+    expired: Expired
 
 
 class QueueIOManager(dg.ConfigurableIOManager):
@@ -151,21 +153,23 @@ class QueueIOManager(dg.ConfigurableIOManager):
     # ---- loading ----------------------------------------------------------------------------------
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        name = context.asset_key.path[-1]
-        queue = self._queue
-        if name == "ORDER_LIST_DELTA":
-            return self._claimable(self._look_at_headers, CLAIMABLE_HEADERS)
-        if name == "ORDER_LIST_LINES_DELTA":
-            return self._claimable(queue.claimable_lines, CLAIMABLE_LINES)
-        if name == "pending_headers":
-            headers = self._headers if self._headers is not None else queue.claimed_headers(self._run_id)
-            return to_frame(headers, header_columns(queue))
-        if name == "pending_lines":
-            mapping, (lines, self._lines) = self.sql_server.mapping, (self._lines, None)
-            if lines is None:
-                lines = queue.claimed_lines(self._run_id, sources=mapping.board_sources)
-            return lines_frame(lines, queue, mapping)
-        raise OrderSyncError(f"The queue IO manager does not load asset {name}.")
+        return _of_asset(context.asset_key, LOADS)(self)
+
+    def _waiting_headers(self) -> pd.DataFrame:
+        return self._claimable(self._look_at_headers, CLAIMABLE_HEADERS)
+
+    def _waiting_lines(self) -> pd.DataFrame:
+        return self._claimable(self._queue.claimable_lines, CLAIMABLE_LINES)
+
+    def _claimed_headers(self) -> pd.DataFrame:
+        headers = self._headers if self._headers is not None else self._queue.claimed_headers(self._run_id)
+        return to_frame(headers, header_columns(self._queue))
+
+    def _claimed_lines(self) -> pd.DataFrame:
+        mapping, (lines, self._lines) = self.sql_server.mapping, (self._lines, None)
+        if lines is None:
+            lines = self._queue.claimed_lines(self._run_id, sources=mapping.board_sources)
+        return lines_frame(lines, self._queue, mapping)
 
     def _claimable(self, read: Callable[[list[str]], list[Row]], columns: list[str]) -> pd.DataFrame:
         def look() -> list[Row]:
@@ -208,25 +212,15 @@ class QueueIOManager(dg.ConfigurableIOManager):
     # ---- handling ---------------------------------------------------------------------------------
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        name = context.asset_key.path[-1]
-        if name == "pending_headers":
-            self._claim_headers(context, list(obj["delta_uuid"]))
-        elif name == "pending_lines":
-            self._claim_lines(context, list(obj["delta_uuid"]), late=int(obj["late"].sum()))
-        elif name == "order_list":
-            self._commit(context, set(obj["record_uuid"]))
-        elif name == "order_list_lines":
-            self._report_lines(context)
-        else:
-            raise OrderSyncError(f"The queue IO manager does not store asset {name}.")
+        _of_asset(context.asset_key, STORES)(self, context, obj)
 
-    def _claim_headers(self, context: dg.OutputContext, delta_uuids: list[str]) -> None:
+    def _claim_headers(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         queue = self._queue
         if self._nameless and (nameless := queue.reject_without_order(self._run_id)):
             rows = counted(nameless, "row names", "rows name")
             context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
         ended = self._ended or []
-        claimed = self._headers = queue.claim_headers(self._run_id, delta_uuids, ended)
+        claimed = self._headers = queue.claim_headers(self._run_id, list(wanted["delta_uuid"]), ended)
         for run_id in ended:
             # Release the rows that this run does not claim.
             tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
@@ -247,10 +241,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
             }
         )
 
-    def _claim_lines(self, context: dg.OutputContext, delta_uuids: list[str], *, late: int) -> None:
-        sources = self.sql_server.mapping.board_sources
-        claimed = self._queue.claim_lines(self._run_id, delta_uuids, self._ended or [], sources=sources)
-        self._lines = claimed
+    def _claim_lines(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
+        keys, sources = list(wanted["delta_uuid"]), self.sql_server.mapping.board_sources
+        claimed = self._lines = self._queue.claim_lines(self._run_id, keys, self._ended or [], sources=sources)
         self.reports.of(self._run_id).lines_claimed = len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting lines")
         context.log_event(
@@ -261,13 +254,13 @@ class QueueIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata(
             {
                 "dagster/row_count": len(claimed),
-                "late lines": late,
+                "late lines": int(wanted["late"].sum()),
                 "customers": by_customer(claimed),
                 "preview": preview(claimed, ["record_uuid", "line_uuid", "customer", "size_code", "qty"]),
             }
         )
 
-    def _commit(self, context: dg.OutputContext, complete: set[str]) -> None:
+    def _commit(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         queue = self._queue
         committed = self.sql_server.commit(self._run_id)
         after = queue.database.together(self._look_after_commit)
@@ -276,9 +269,10 @@ class QueueIOManager(dg.ConfigurableIOManager):
             released = tidy("Releasing unfinished rows", release, context.log.warning) or 0
         expire = partial(expire_runs, self._instance, self._job_name, self.runs_kept, queue)
         tidy(EXPIRING, expire, context.log.warning)
-        tidy("Removing expired log entries", self.sql_server.expire_log, context.log.warning)
+        remove = partial(remove_expired, self.sql_server.database, after.expired)
+        tidy("Removing expired log entries", remove, context.log.warning)
         errors, outcomes = after.errors, after.outcomes
-        missed = len(complete.difference(committed.ready))
+        missed = len(set(wanted["record_uuid"]).difference(committed.ready))
         rejected = {row["record_uuid"] for row in errors}
         left = [held for held in committed.held if held.record_uuid not in rejected]
         context.log.info(
@@ -296,8 +290,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
         customers = _per_customer(outcomes)
         report = self.reports.of(self._run_id)
         report.orders_synced, report.orders_held_back = len(committed.ready), len(committed.held)
-        report.customers, report.left = customers, left
-        report.rejected, report.held = errors, after.held
+        report.customers = customers
+        report.ending = Ending(rejected=errors, held=after.held, left=left)
+        self._lines = after.lines
         context.add_output_metadata(
             {
                 "dagster/row_count": len(committed.ready),
@@ -317,18 +312,43 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _look_after_commit(self) -> _AfterCommit:
         """Before the run releases what it still holds, which counts as free already."""
-        queue = self._queue
+        queue, outcomes = self._queue, self._queue.outcomes(self._run_id)
+        any_rejected = any(row["state"] == State.ERROR for row in outcomes)
         return _AfterCommit(
-            errors=queue.errors(self._run_id),
-            outcomes=queue.outcomes(self._run_id),
-            held=held_orders(queue, over=[*self._over(), self._run_id]),
+            outcomes=outcomes,
+            errors=queue.errors(self._run_id) if any_rejected else [],
+            held=held_orders(queue, over=[*(self._ended or []), self._run_id]),
+            lines=queue.run_lines(self._run_id),
+            expired=self.sql_server.expired_log(),
         )
 
-    def _report_lines(self, context: dg.OutputContext) -> None:
-        synced = [row for row in self._queue.run_lines(self._run_id) if row["sync_state"] == State.SYNCED]
+    def _report_lines(self, context: dg.OutputContext, _wanted: pd.DataFrame) -> None:
+        lines = self._lines if self._lines is not None else self._queue.run_lines(self._run_id)
+        synced = [row for row in lines if row["sync_state"] == State.SYNCED]
         context.add_output_metadata(
             {
                 "dagster/row_count": len(synced),
                 "preview": preview(synced, ["record_uuid", "line_uuid", "monday_subitem_id"]),
             }
         )
+
+
+T = TypeVar("T")
+LOADS: Mapping[str, Callable[[QueueIOManager], pd.DataFrame]] = {
+    "ORDER_LIST_DELTA": QueueIOManager._waiting_headers,
+    "ORDER_LIST_LINES_DELTA": QueueIOManager._waiting_lines,
+    "pending_headers": QueueIOManager._claimed_headers,
+    "pending_lines": QueueIOManager._claimed_lines,
+}
+STORES: Mapping[str, Callable[[QueueIOManager, dg.OutputContext, pd.DataFrame], None]] = {
+    "pending_headers": QueueIOManager._claim_headers,
+    "pending_lines": QueueIOManager._claim_lines,
+    "order_list": QueueIOManager._commit,
+    "order_list_lines": QueueIOManager._report_lines,
+}
+
+
+def _of_asset(asset: dg.AssetKey, of_assets: Mapping[str, T]) -> T:
+    if asset.path[-1] not in of_assets:
+        raise OrderSyncError(f"The queue IO manager does not know asset {asset.to_user_string()}.")
+    return of_assets[asset.path[-1]]

@@ -15,6 +15,18 @@ from order_sync.resources.by_run import ByRun
 from order_sync.sync.rows import Row
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What has not become SYNCED, as the tables said after the commit."""
+
+    rejected: list[Row]  # as QueueReader.errors
+    held: list[HeldOrder]  # every order that no run can take up, of other runs too
+    left: list[Held]  # orders held back although none of their rows was rejected
+
+
+NOTHING_LEFT = Ending(rejected=[], held=[], left=[])
+
+
 @dataclass(kw_only=True)
 class RunReport:
     """The numbers of one run so far."""
@@ -26,9 +38,7 @@ class RunReport:
     created: dict[str, int] = field(default_factory=dict)  # by asset
     refused: dict[str, str] = field(default_factory=dict)  # boards that accepted nothing, with the reason
     customers: list[Row] = field(default_factory=list)  # customer, and the OUTCOMES of database/counts.py
-    left: list[Held] = field(default_factory=list)  # orders held back although none of their rows was rejected
-    rejected: list[Row] = field(default_factory=list)  # as QueueReader.errors
-    held: list[HeldOrder] = field(default_factory=list)  # every order that no run can take up, of other runs too
+    ending: Ending | None = None  # once the orders are committed
     calls: int = 0
     complexity: int = 0
     budget: Budget | None = None  # which the run's checks use as well

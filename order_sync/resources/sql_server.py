@@ -20,7 +20,7 @@ from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Readiness, commit
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.entries import Unsettled, unsettled
-from order_sync.database.housekeeping import expire
+from order_sync.database.housekeeping import Expired, expired
 from order_sync.database.journal import Journal
 from order_sync.database.queue import QueueReader
 from order_sync.database.schema import OtherVersion, upgrade
@@ -144,9 +144,9 @@ class SqlServerResource(ReadOnlySqlServerResource):
         """The complexity that is left to an account, shared by every run on this database."""
         return AccountBudget(self.database, self.tables, account=account, clock_speed=clock_speed)
 
-    def expire_log(self) -> int:
-        """Removes rows older than `log_days` from the log and the journal; returns their number."""
-        return expire(self.database, self.tables, timedelta(days=self.log_days)) if self.log_days else 0
+    def expired_log(self) -> Expired:
+        """The rows of the log and the journal that are older than `log_days`."""
+        return expired(self.database, self.tables, timedelta(days=self.log_days)) if self.log_days else {}
 
     def commit(self, run_id: str) -> Readiness:
         return commit(self.database, self.queue, run_id)

@@ -168,14 +168,18 @@ class BoardWork:
                 f"Board {self._site.board.id} has no subitem board. Add a subitem on monday, then start the run again."
             )
         labels = LabelSpelling(self._subitem_labels(board))
-        rows = _still_held(rows, self._queue.held_lines(self._run_id))
+        held = self._queue.held_lines(self._run_id)
+        rows = _still_held(rows, {row["delta_uuid"] for row in held})
         asked = askable(rows)
         parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in asked}
         self._queue.assign_parents(self._run_id, parents)
         lines = {row["line_uuid"] for row in asked}
-        there = [row for row in self._queue.lines_on_board(self._run_id) if row["line_uuid"] in lines]
+        there = [row for row in held if row["line_uuid"] in lines and row["monday_subitem_id"] is not None]
         known = {
-            row["line_uuid"]: KnownSubitem(id=row["monday_subitem_id"], item=row["parent_item_id"]) for row in there
+            row["line_uuid"]: KnownSubitem(
+                id=row["monday_subitem_id"], item=parents.get(row["delta_uuid"]) or row["parent_item_id"]
+            )
+            for row in there
         }
         # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
         found = self._facts.subitems(asked, known)

@@ -73,7 +73,7 @@ class Changes:
         self._gone |= gone
 
     def forget_removed(self, lines: Sequence[Mapping[str, Any]], gone: Gone) -> None:
-        """The same for these lines, as QueueReader.lines_on_board gives them, and for the subitems themselves."""
+        """The same for these lines, as QueueReader.held_lines gives them, and for the subitems themselves."""
         self.forget(gone.items)
         lost = [line for line in lines if line["monday_subitem_id"] in gone.subitems]
         if not lost:

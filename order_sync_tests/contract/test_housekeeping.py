@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from order_sync.database import housekeeping
 from order_sync.database.counts import Lease
-from order_sync.database.housekeeping import expire
+from order_sync.database.housekeeping import expired, remove_expired
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import Site, make_order, new_uuid
 
@@ -115,29 +115,33 @@ def old(site: Site) -> Site:
     return site
 
 
+def expire(old: Site) -> int:
+    return remove_expired(old.database, expired(old.database, old.tables, AGE))
+
+
 def test_the_log_expires_a_thousand_rows_at_a_time(old: Site) -> None:
     with writes(old) as seen:
-        assert expire(old.database, old.tables, AGE) == 2 * (ROWS - 1)
+        assert expire(old) == 2 * (ROWS - 1)
     assert len(seen) == 6
     assert len(old.rows(old.tables.log)) == 1
     assert [row["state"] for row in old.rows(old.tables.journal)] == ["OPEN"]
-    assert expire(old.database, old.tables, AGE) == 0
+    assert expire(old) == 0
 
 
 def test_more_than_a_run_may_remove_waits_for_the_next(old: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(housekeeping, "MOST", 1_500)
-    assert expire(old.database, old.tables, AGE) == 3_000
-    assert expire(old.database, old.tables, AGE) == 2 * (ROWS - 1) - 3_000
+    assert expire(old) == 3_000
+    assert expire(old) == 2 * (ROWS - 1) - 3_000
 
 
 def test_an_expiry_that_takes_too_long_is_left_to_the_next_run(old: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(housekeeping, "SECONDS", 0)
-    assert expire(old.database, old.tables, AGE) == 2_000  # one thousand of each table
+    assert expire(old) == 2_000  # one thousand of each table
     assert len(old.rows(old.tables.log)) == ROWS - 1_000
 
 
 def test_an_expiry_that_was_stopped_goes_on_later(old: Site) -> None:
     with writes(old, stop_after=1), pytest.raises(Stopped):
-        expire(old.database, old.tables, AGE)
+        expire(old)
     assert len(old.rows(old.tables.log)) == ROWS - 1_000
-    assert expire(old.database, old.tables, AGE) == 2 * (ROWS - 1) - 1_000
+    assert expire(old) == 2 * (ROWS - 1) - 1_000

@@ -11,7 +11,7 @@ import pytest
 from order_sync.database import board_lease
 from order_sync.database.connection import Row
 from order_sync.database.entries import Entry, Operation, known_groups, unsettled
-from order_sync.database.housekeeping import expire
+from order_sync.database.housekeeping import expired, remove_expired
 from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import LeaseLost, Rejected, Rule, Transient
@@ -486,7 +486,7 @@ def test_the_log_and_closed_requests_expire(site: Site, journal: Journal, order:
     site.change(site.tables.log, {"logged_at": old}, delta_uuid=one)
     site.change(site.tables.journal, {"closed_at": old}, idempotency_key="key-0")
     site.change(site.tables.journal, {"opened_at": old}, idempotency_key="in doubt")
-    expire(site.database, site.tables, timedelta(days=90))
+    remove_expired(site.database, expired(site.database, site.tables, timedelta(days=90)))
     assert [row[0] for row in logged(site)] == [two]
     assert {row["idempotency_key"] for row in site.rows(site.tables.journal)} == {"key-1", "in doubt"}
 

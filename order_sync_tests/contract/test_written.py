@@ -11,7 +11,7 @@ import pytest
 
 from order_sync.database.connection import Row
 from order_sync.database.entries import Entry, Operation
-from order_sync.database.housekeeping import expire
+from order_sync.database.housekeeping import expired, remove_expired
 from order_sync.database.journal import Journal
 from order_sync.database.requeue import requeue
 from order_sync.demo.samples import SampleOrders
@@ -258,7 +258,7 @@ def test_what_is_gone_from_the_board_is_forgotten(site: Site, journal: Journal, 
 def test_the_board_of_an_item_does_not_expire_with_the_log(site: Site, journal: Journal, there: SampleOrders) -> None:
     site.insert(site.tables.boards, {"board_id": BOARD + 1, "name": "Another", "url": "https://another"})
     site.change(site.tables.boards, {"url": "https://b"}, board_id=BOARD)
-    expire(site.database, site.tables, timedelta(days=-1))
+    remove_expired(site.database, expired(site.database, site.tables, timedelta(days=-1)))
     assert site.rows(site.tables.log) == []
     assert site.queue().item_boards([record(there)]) == {11: BOARD}
     [story] = trace(site.database, site.tables, read_links(site.database, site.tables, None), record(there))

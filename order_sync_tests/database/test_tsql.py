@@ -28,7 +28,7 @@ from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
 from order_sync.database.entries import Entry, EntryState, Operation, known_groups, unsettled
 from order_sync.database.held import Cause, held_orders
-from order_sync.database.housekeeping import expire, runs_at_work
+from order_sync.database.housekeeping import expired, remove_expired, runs_at_work
 from order_sync.database.journal import Journal
 from order_sync.database.known_customers import known_customers, waiting_customers
 from order_sync.database.requeue import requeue
@@ -151,7 +151,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "claimed_lines": lambda: queue.claimed_lines("run-1"),
         "due_late_lines": queue.due,
         "held_lines": lambda: queue.held_lines("run-1"),
-        "lines_on_board": lambda: queue.lines_on_board("run-1"),
         "headers": lambda: queue.headers(list(item_ids)),
         "lines": lambda: queue.lines(list(subitem_ids)),
         "untouched": queue.untouched,
@@ -222,7 +221,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "known_customers": lambda: known_customers(database, tables),
         "rule_values": lambda: unmatched_values(database, tables, RULES),
         "runs_at_work": lambda: runs_at_work(database, tables),
-        "expire": lambda: expire(database, tables, timedelta(days=-1)),
+        "expire": lambda: remove_expired(database, expired(database, tables, timedelta(days=-1))),
     }
     with stack:
         for step, action in steps.items():  # noqa: B007 - the recorder reads `step`
