@@ -67,6 +67,15 @@ class AfterRun:
         return self.reader.database, self.reader.tables, expected.of_run(self.run_id, State.SYNCED)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a run has on the boards, by the tables: items with their board, subitems, and the twins that it found."""
+
+    items: list[tuple[int, expected.Expected]]
+    subitems: list[expected.Expected]
+    twins: list[Finding]
+
+
 # ---- the questions --------------------------------------------------------------------------------------------
 
 LEASE = (
@@ -229,8 +238,7 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
 
 def build_checks(*, board_checks: int) -> list[dg.AssetChecksDefinition]:
     """The checks of a deployment; `board_checks` is the number of items to look up on the board, 0 for none."""
-    on_the_board = [board_before_items, build_board_after_run(board_checks)] if board_checks else []
-    return [leases, *on_the_board, tables_after_run]
+    return [leases, *([board_before_items] if board_checks else []), build_after_run(board_checks)]
 
 
 def _asked(context: dg.AssetCheckExecutionContext, checks: Sequence[Question[F]]) -> list[Question[F]]:
@@ -283,62 +291,57 @@ def board_before_items(
     yield from (check.answer(facts, {"boards": len(boards), "calls": usage.calls}) for check in asked)
 
 
-def build_board_after_run(board_checks: int) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(specs=[check.spec for check in ON_BOARD], can_subset=True)
-    def board_after_run(
+def build_after_run(board_checks: int) -> dg.AssetChecksDefinition:
+    on_board = ON_BOARD if board_checks else ()
+    specs = [*(check.spec for check in IN_TABLES), *(check.spec for check in on_board)]
+
+    @dg.multi_asset_check(specs=specs, can_subset=True)
+    def after_run(
         context: dg.AssetCheckExecutionContext,
         sql_server: ReadOnlySqlServerResource,
         monday: ReadOnlyMondayResource,
         reports: dg.ResourceParam[RunReports],
     ) -> Results:
-        """Compares the run's items on the boards with the queue tables, once the orders are SYNCED."""
-        asked, mapping, reader, usage = _asked(context, ON_BOARD), sql_server.mapping, sql_server.reader, Usage()
-        given = (reader.database, reader.tables, run_id := _run_id(context))
-        subitems, orders, twins = reader.database.together(
-            lambda: (
-                expected.run_subitems(*given),
-                expected.run_items(*given, mapping.board_sources),
-                twins_left_by(reader, run_id),
-            )
-        )
-        # Items of earlier runs, which got late lines, may be in any group.
-        late = (replace(row, key=row.record_uuid, monday_id=row.parent_id, parent_id=None) for row in subitems)
-        items = {item.monday_id: (monday.board_id, item) for item in late}
-        for item, order in orders:
-            items[item.monday_id] = mapping.board_of(order, monday.board_id), item
-        made = list(items.values())
-        chosen = made if len(made) <= board_checks else Random(run_id).sample(made, board_checks)
-        found = Findings()
+        """Checks of the run's rows once the orders are SYNCED: in the tables, all of one moment, and on the boards."""
+        reader, run_id, asked = sql_server.reader, _run_id(context), _asked(context, on_board)
+        known = reports.of(run_id).ending
+
+        def look() -> tuple[list[dg.AssetCheckResult], Made | None]:
+            ending = known or Ending(rejected=reader.errors(run_id), held=held_orders(reader), left=[])
+            facts = AfterRun(reader=reader, run_id=run_id, ending=ending)
+            answers = [check.answer(facts, {}) for check in _asked(context, IN_TABLES)]
+            return answers, _made(sql_server, monday, run_id) if asked else None
+
+        answers, made = reader.database.together(look)
+        yield from answers
+        if made is None:
+            return
+        few = made.items if len(made.items) <= board_checks else Random(run_id).sample(made.items, board_checks)
+        found, usage, mapping = Findings(), Usage(), sql_server.mapping
         try:
-            if chosen:
+            if few:
                 with _asking(monday, sql_server, usage, reports.of(context.run.run_id)) as client:
-                    found = look_up(client, mapping.board_ids(monday.board_id), mapping, chosen, subitems)
+                    found = look_up(client, mapping.board_ids(monday.board_id), mapping, few, made.subitems)
         except OrderSyncError as error:
             yield from (check.not_known(error, usage) for check in asked)
             return
-        found.add(twins)
-        looked = {"items looked up": len(chosen), "items of the run": len(made), "calls": usage.calls}
+        found.add(made.twins)
+        looked = {"items looked up": len(few), "items of the run": len(made.items), "calls": usage.calls}
         yield from (check.answer(found, looked) for check in asked)
 
-    return board_after_run
+    return after_run
 
 
-@dg.multi_asset_check(specs=[check.spec for check in IN_TABLES], can_subset=True)
-def tables_after_run(
-    context: dg.AssetCheckExecutionContext,
-    sql_server: ReadOnlySqlServerResource,
-    reports: dg.ResourceParam[RunReports],
-) -> Results:
-    """Checks of the run's rows, by the tables, all of one moment."""
-    reader, run_id, asked = sql_server.reader, _run_id(context), _asked(context, IN_TABLES)
-    known = reports.of(run_id).ending
-
-    def answers() -> list[dg.AssetCheckResult]:
-        ending = known or Ending(rejected=reader.errors(run_id), held=held_orders(reader), left=[])
-        facts = AfterRun(reader=reader, run_id=run_id, ending=ending)
-        return [check.answer(facts, {}) for check in asked]
-
-    yield from reader.database.together(answers)
+def _made(sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource, run_id: str) -> Made:
+    mapping, reader = sql_server.mapping, sql_server.reader
+    given = (reader.database, reader.tables, run_id)
+    subitems = expected.run_subitems(*given)
+    # Items of earlier runs, which got late lines, may be in any group.
+    late = (replace(row, key=row.record_uuid, monday_id=row.parent_id, parent_id=None) for row in subitems)
+    items = {item.monday_id: (monday.board_id, item) for item in late}
+    for item, order in expected.run_items(*given, mapping.board_sources):
+        items[item.monday_id] = mapping.board_of(order, monday.board_id), item
+    return Made(items=list(items.values()), subitems=subitems, twins=twins_left_by(reader, run_id))
 
 
 def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> list[Finding]:

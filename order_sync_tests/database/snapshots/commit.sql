@@ -1,8 +1,6 @@
-SELECT [ORDER_LIST_DELTA].record_uuid, count(*) AS rows, min(coalesce([ORDER_LIST_DELTA].created_at, ?)) AS oldest, min(CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NULL) THEN CAST([ORDER_LIST_DELTA].delta_uuid AS VARCHAR(36)) END) AS lacking
+SELECT 'header' AS row, [ORDER_LIST_DELTA].record_uuid, count(*) AS rows, min(coalesce([ORDER_LIST_DELTA].created_at, ?)) AS oldest, min(CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NULL) THEN CAST([ORDER_LIST_DELTA].delta_uuid AS VARCHAR(36)) END) AS lacking
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? GROUP BY [ORDER_LIST_DELTA].record_uuid;
-
-SELECT [ORDER_LIST_LINES_DELTA].record_uuid, count(*) AS rows, min(coalesce([ORDER_LIST_LINES_DELTA].created_at, ?)) AS oldest, min(CASE WHEN ([ORDER_LIST_LINES_DELTA].monday_subitem_id IS NULL) THEN CAST([ORDER_LIST_LINES_DELTA].line_uuid AS VARCHAR(36)) END) AS lacking
+WHERE [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ? GROUP BY [ORDER_LIST_DELTA].record_uuid UNION ALL SELECT 'line' AS row, [ORDER_LIST_LINES_DELTA].record_uuid, count(*) AS rows, min(coalesce([ORDER_LIST_LINES_DELTA].created_at, ?)) AS oldest, min(CASE WHEN ([ORDER_LIST_LINES_DELTA].monday_subitem_id IS NULL) THEN CAST([ORDER_LIST_LINES_DELTA].line_uuid AS VARCHAR(36)) END) AS lacking
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? GROUP BY [ORDER_LIST_LINES_DELTA].record_uuid;
 
@@ -61,21 +59,16 @@ WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DEL
 
 UPDATE [ORDER_LIST_LINES] SET sync_state=?, monday_subitem_id=CASE [ORDER_LIST_LINES].line_uuid WHEN ? THEN ? ... END, parent_item_id=CASE [ORDER_LIST_LINES].line_uuid WHEN ? THEN ? ... END, last_synced_at=? WHERE [ORDER_LIST_LINES].line_uuid IN (?, ...);
 
-SELECT count(*) AS count_1
+SELECT (SELECT count(*) AS count_1
 FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ?) AS anon_1;
-
-SELECT count(*) AS count_1
+WHERE [ORDER_LIST_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ?) AS anon_2) AS anon_1, (SELECT count(*) AS count_2
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1;
-
-SELECT count(*) AS count_1
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_4) AS anon_3, (SELECT count(*) AS count_3
 FROM (SELECT [ORDER_LIST].record_uuid AS record_uuid
 FROM [ORDER_LIST]
-WHERE [ORDER_LIST].record_uuid IN (?, ...) AND [ORDER_LIST].sync_state = ? AND [ORDER_LIST].monday_item_id IS NOT NULL) AS anon_1;
-
-SELECT [ORDER_LIST_LINES].record_uuid, [ORDER_LIST_LINES].line_uuid
-FROM [ORDER_LIST_LINES]
-WHERE [ORDER_LIST_LINES].sync_state = ? AND [ORDER_LIST_LINES].line_uuid IN (?, ...);
+WHERE [ORDER_LIST].record_uuid IN (?, ...) AND [ORDER_LIST].sync_state = ? AND [ORDER_LIST].monday_item_id IS NOT NULL) AS anon_6) AS anon_5, (SELECT count(*) AS count_4
+FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
+FROM [ORDER_LIST_LINES_DELTA] JOIN [ORDER_LIST_LINES] ON [ORDER_LIST_LINES].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND [ORDER_LIST_LINES].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES].sync_state = ?) AS anon_8) AS anon_7;

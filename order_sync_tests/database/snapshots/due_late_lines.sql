@@ -50,11 +50,8 @@ FROM [ORDER_LIST_DELTA] AS of_order
 WHERE of_order.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND (of_order.sync_state < ? OR of_order.sync_state > ? OR (of_order.sync_state IS NULL)) AND (of_order.sync_state IN (?, ...) OR (of_order.sync_state NOT IN (?)) AND upper(ltrim(rtrim(of_order.sync_state))) IN (?, ...)) AND (of_order.action_type IN (?) OR (of_order.action_type NOT IN (?, ?)) AND upper(ltrim(rtrim(of_order.action_type))) IN (?))))) AS anon_1 GROUP BY CAST(anon_1.customer AS VARBINARY(8000));
 
 SELECT count(*) AS count_1
-FROM (SELECT [ORDER_LIST_DELTA].sync_state AS sync_state
+FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_DELTA]
-WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1)) AS anon_1;
-
-SELECT count(*) AS count_1
-FROM (SELECT [ORDER_LIST_LINES_DELTA].sync_state AS sync_state
+WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) UNION ALL SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) AND ([ORDER_LIST_LINES_DELTA].record_uuid IS NULL OR 0 = 1)) AS anon_1;

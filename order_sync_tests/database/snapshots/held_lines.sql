@@ -1,3 +1,3 @@
-SELECT [ORDER_LIST_LINES_DELTA].delta_uuid
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].sync_run_id = ?;
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, coalesce([ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES].monday_subitem_id) AS monday_subitem_id, coalesce([ORDER_LIST_LINES_DELTA].parent_item_id, [ORDER_LIST_LINES].parent_item_id) AS parent_item_id
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid LEFT OUTER JOIN [ORDER_LIST_LINES] ON [ORDER_LIST_LINES].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND [ORDER_LIST_LINES].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? ORDER BY [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].created_at, [ORDER_LIST_LINES_DELTA].delta_uuid;
