@@ -33,7 +33,7 @@ from order_sync.sync.decide import (
     refusal,
 )
 from order_sync.sync.delivery import Outcome
-from order_sync.sync.facts import Facts, Site, groups_of, item_of, versions_of_orders
+from order_sync.sync.facts import Facts, Group, Site, groups_of, item_of, versions_of_orders
 from order_sync.sync.plan_file import hold_to_plan
 from order_sync.sync.rows import NewRow, Repaired, Row
 from order_sync.sync.writer import BoardWriter
@@ -83,6 +83,8 @@ class BoardWork:
             {"board": str(board.id)},
         )
         self._confirm_groups(outcome.created)
+        made = {text_key(title): Group(id=group_id, title=title) for title, group_id in outcome.created.items()}
+        self._site.groups = here | made
         log_not_created(outcome.rejected)
         return outcome
 

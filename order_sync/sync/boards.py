@@ -60,7 +60,6 @@ class Boards:
     sites: dict[int, Site] = field(default_factory=dict)
     twins: Found = field(default_factory=Found)  # those that were found and not yet reported
     _held: dict[int, _Hold] = field(default_factory=dict)
-    _groups: dict[int, dict[TextKey, Group]] = field(default_factory=dict)
     _looked: set[int] = field(default_factory=set)  # boards that were looked at for twins
     _found: Unsettled = field(default_factory=Unsettled)  # at the beginning of the step
     _rows_renewed_at: float = field(default_factory=monotonic)
@@ -72,10 +71,8 @@ class Boards:
             check_mapping(site.board, site.subitems, self.mapping)
 
     def groups(self, board_id: int) -> dict[TextKey, Group]:
-        """The board's groups as the last step left them."""
-        if board_id not in self._groups:
-            self._groups[board_id] = groups_of(self.queue, self.sites[board_id].board)
-        return self._groups[board_id]
+        site = self.sites[board_id]
+        return groups_of(self.queue, site.board) if site.groups is None else site.groups
 
     def begin_step(self, rows: Sequence[Row], busy: Collection[int]) -> dict[str, str]:
         """Looks for requests in doubt; returns the rows that must wait, with the reason.
@@ -112,7 +109,6 @@ class Boards:
     def holding(self, board_id: int) -> Iterator[BoardWork]:
         """The work on the board, which the run holds. After an error it is released: who comes next looks again."""
         site = self._site(board_id)
-        self._groups.pop(board_id, None)
         try:
             hold = self._held.get(board_id)
             kept = hold is not None and hold.is_fresh

@@ -35,6 +35,7 @@ class Site:
 
     board: Board
     subitems: Board | None
+    groups: dict[TextKey, Group] | None = None  # once this run has made those that it needs
     new_items: set[int] = field(default_factory=set)  # made by this run: nothing is under them but what it has made
 
 
