@@ -15,7 +15,7 @@ from time import monotonic
 from order_sync.database.claims import OrderQueue
 from order_sync.database.entries import Unsettled
 from order_sync.database.journal import Journal
-from order_sync.monday.board import check_mapping
+from order_sync.monday.board import Board, check_mapping
 from order_sync.monday.client import MondayClient
 from order_sync.orders.errors import BoardRefused, ConfigurationError
 from order_sync.orders.mapping import ColumnMapping
@@ -39,6 +39,7 @@ class _Hold:
 
     journal: Journal
     renewed_at: float
+    looked: bool = False  # what is in doubt has been asked for since
 
     @property
     def is_fresh(self) -> bool:
@@ -80,9 +81,12 @@ class Boards:
         Those on boards that are not `busy` in this step are resolved now. A rule may have changed since: an order that
         an earlier run sent to another board must not be sent twice.
         """
-        self._found = self.unsettled()
+        first = next((board_id for board_id in self.sites if board_id in busy), None)
+        if first is not None:
+            self._hold(first)  # before the look, which then says what is in doubt there, too
+        self._look()
         if self._resolve_elsewhere(busy):
-            self._found = self.unsettled()
+            self._look()
         boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
         return {
             key: f"a request to board {board_id} that may have created it is still in doubt"
@@ -92,6 +96,11 @@ class Boards:
             for key in entry.keys
             if boards.get(key, board_id) != board_id
         }
+
+    def _look(self) -> None:
+        self._found = self.unsettled()
+        for hold in self._held.values():
+            hold.looked = True
 
     def _resolve_elsewhere(self, busy: Collection[int]) -> bool:
         """Whether there was any board with something to resolve."""
@@ -110,21 +119,24 @@ class Boards:
         """The work on the board, which the run holds. After an error it is released: who comes next looks again."""
         site = self._site(board_id)
         try:
-            hold = self._held.get(board_id)
-            kept = hold is not None and hold.is_fresh
-            journal = hold.journal if hold and kept else self._take(board_id, site)
+            hold = self._hold(board_id)
+            journal = hold.journal
             writer = BoardWriter(self.client, journal, self.mapping, self.manner, site.board.labels)
             if board_id not in self._looked:
                 self._looked.add(board_id)
                 self.twins.add(writer.twins.look() if board_id in self._found.watched else Found())
-            if (not kept or board_id in self._found.open) and (resolved := writer.recover()):
+            if (not hold.looked or board_id in self._found.open) and (resolved := writer.recover()):
                 log.info("resolved %s that an earlier run left in doubt", counted(resolved, "request"))
             yield BoardWork(self.client, site, journal=journal, writer=writer, mapping=self.mapping, queue=self.queue)
         except BaseException:
             self._release(board_id)
             raise
 
-    def _take(self, board_id: int, site: Site) -> Journal:
+    def _hold(self, board_id: int) -> _Hold:
+        hold = self._held.get(board_id)
+        return hold if hold and hold.is_fresh else self._take(board_id, self._site(board_id).board)
+
+    def _take(self, board_id: int, board: Board) -> _Hold:
         journal, noted_at = self.journal(board_id), float("-inf")
 
         def waiting(holder: str) -> None:
@@ -135,9 +147,9 @@ class Boards:
                 noted_at = monotonic()
                 log.info("board %d is held by run %s: waiting for it", board_id, holder, extra={"waits": True})
 
-        journal.take(waiting, name=site.board.name, url=site.board.url)
-        self._held[board_id] = _Hold(journal, monotonic())
-        return journal
+        journal.take(waiting, name=board.name, url=board.url)
+        hold = self._held[board_id] = _Hold(journal, monotonic())
+        return hold
 
     def heartbeat(self) -> None:
         """Renews the leases on the run's rows and on its boards, each once a third of it has passed."""
