@@ -5,7 +5,7 @@ In: the same frames as in a live run. Out: the rows that would be, kept in memor
 written: they hold read-only resources, which have no method that writes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from order_sync.database.held import held_orders
-from order_sync.io_managers.frames import by_customer, preview, table, to_frame, to_rows
+from order_sync.io_managers.frames import by_customer, of_asset, preview, table, to_frame, to_rows
 from order_sync.io_managers.monday import GROUPS, ITEMS, SUBITEMS
 from order_sync.io_managers.queue import (
     CLAIMABLE_HEADERS,
@@ -82,16 +82,21 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
     # ---- loading ----------------------------------------------------------------------------------
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        name = context.asset_key.path[-1]
-        reader = self.sql_server.reader
-        if name == "ORDER_LIST_DELTA":
-            return to_frame(reader.claimable_headers(self._over()), CLAIMABLE_HEADERS)
-        if name == "ORDER_LIST_LINES_DELTA":
-            return to_frame(reader.claimable_lines(self._over()), CLAIMABLE_LINES)
-        if name == "pending_headers":
-            return to_frame(kept(self._draft.headers, name).values(), header_columns(reader))
-        lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, name).values())
-        return lines_frame(lines, reader, self.sql_server.mapping)
+        return of_asset(context.asset_key, LOADS)(self)
+
+    def _waiting_headers(self) -> pd.DataFrame:
+        return to_frame(self.sql_server.reader.claimable_headers(self._over()), CLAIMABLE_HEADERS)
+
+    def _waiting_lines(self) -> pd.DataFrame:
+        return to_frame(self.sql_server.reader.claimable_lines(self._over()), CLAIMABLE_LINES)
+
+    def _claimed_headers(self) -> pd.DataFrame:
+        headers = kept(self._draft.headers, "pending_headers")
+        return to_frame(headers.values(), header_columns(self.sql_server.reader))
+
+    def _claimed_lines(self) -> pd.DataFrame:
+        lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, "pending_lines").values())
+        return lines_frame(lines, self.sql_server.reader, self.sql_server.mapping)
 
     def _over(self) -> list[str]:
         """Every run that holds rows and does not live on this machine: a live run would take those rows up."""
@@ -101,23 +106,12 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
     # ---- handling ---------------------------------------------------------------------------------
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        name = context.asset_key.path[-1]
-        rows = list(to_rows(obj))
-        if name == "pending_headers":
-            metadata = self._headers([row["delta_uuid"] for row in rows])
-        elif name == "pending_lines":
-            metadata = self._lines([row["delta_uuid"] for row in rows])
-        elif name == "order_list":
-            metadata = self._tell(context)
-        else:
-            plan = kept(self._draft.plan, "order_list")
-            synced = [row for row in plan.of("line") if not row.held_back]
-            metadata = {"dagster/row_count": len(synced), "lines": rows_table(synced)}
+        metadata = of_asset(context.asset_key, STORES)(self, context, obj)
         context.add_output_metadata({"dry_run": True, **metadata})
 
-    def _headers(self, keys: list[str]) -> dict[str, Any]:
+    def _headers(self, _context: dg.OutputContext, wanted: pd.DataFrame) -> dict[str, Any]:
         reader = self.sql_server.reader
-        claimed = reader.headers(keys)
+        claimed = reader.headers(list(wanted["delta_uuid"]))
         self._draft.headers = {row["delta_uuid"]: row for row in claimed}
         return {
             "dagster/row_count": len(claimed),
@@ -126,7 +120,8 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             "untouched UPDATE and DELETE rows": table(reader.untouched()),
         }
 
-    def _lines(self, keys: list[str]) -> dict[str, Any]:
+    def _lines(self, _context: dg.OutputContext, wanted: pd.DataFrame) -> dict[str, Any]:
+        keys = list(wanted["delta_uuid"])
         claimed = self.sql_server.reader.lines(keys, sources=self.sql_server.mapping.board_sources)
         self._draft.lines = {row["delta_uuid"]: row for row in claimed}
         return {
@@ -135,7 +130,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             "preview": preview(claimed, ["record_uuid", "line_uuid", "size_code", "qty"]),
         }
 
-    def _tell(self, context: dg.OutputContext) -> dict[str, Any]:
+    def _tell(self, context: dg.OutputContext, _wanted: pd.DataFrame) -> dict[str, Any]:
         """The whole plan: this is the last step."""
         cost = kept(self._draft.forecast, "monday_subitems")
         made = self._draft.make_plan(self.sql_server.reader.tables, self.sql_server.mapping, cost)
@@ -163,6 +158,10 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             **self._file_of(plan),
         }
 
+    def _tell_lines(self, _context: dg.OutputContext, _wanted: pd.DataFrame) -> dict[str, Any]:
+        synced = [row for row in kept(self._draft.plan, "order_list").of("line") if not row.held_back]
+        return {"dagster/row_count": len(synced), "lines": rows_table(synced)}
+
     def _file_of(self, plan: Plan) -> dict[str, Any]:
         if self._file is None:
             return {}
@@ -171,6 +170,20 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             for old in sorted(self._file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-FILES_KEPT]:
                 old.unlink()
         return {"plan": dg.MetadataValue.path(self._file.resolve())}
+
+
+LOADS: Mapping[str, Callable[[DryRunQueueIOManager], pd.DataFrame]] = {
+    "ORDER_LIST_DELTA": DryRunQueueIOManager._waiting_headers,
+    "ORDER_LIST_LINES_DELTA": DryRunQueueIOManager._waiting_lines,
+    "pending_headers": DryRunQueueIOManager._claimed_headers,
+    "pending_lines": DryRunQueueIOManager._claimed_lines,
+}
+STORES: Mapping[str, Callable[[DryRunQueueIOManager, dg.OutputContext, pd.DataFrame], dict[str, Any]]] = {
+    "pending_headers": DryRunQueueIOManager._headers,
+    "pending_lines": DryRunQueueIOManager._lines,
+    "order_list": DryRunQueueIOManager._tell,
+    "order_list_lines": DryRunQueueIOManager._tell_lines,
+}
 
 
 class DryRunMondayIOManager(dg.ConfigurableIOManager):
@@ -220,25 +233,19 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         name = context.asset_key.path[-1]
-        columns = {"monday_groups": GROUPS, "monday_items": ITEMS, "monday_subitems": SUBITEMS}[name]
+        columns, _, _ = of_asset(context.asset_key, STEPS)
         return to_frame(kept(self._planned.get(name), name), columns)
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
-        steps = {
-            "monday_groups": self._planner.groups,
-            "monday_items": self._planner.items,
-            "monday_subitems": self._planner.subitems,
-        }
-        if name not in steps:
-            raise OrderSyncError(f"The monday IO manager does not store asset {name}.")
+        _, step, tell = of_asset(context.asset_key, STEPS)
         rows = list(to_rows(obj))
-        self._planned[name] = steps[name](rows)
-        metadata = self._tell_groups() if name == "monday_groups" else self._tell_rows(name)
+        self._planned[name] = step(self._planner, rows)
+        metadata = tell(self, name)
         note = {"note": " ".join(self._draft.notes)} if self._draft.notes else {}
         context.add_output_metadata({"dry_run": True, "dagster/row_count": len(rows), **metadata, **note})
 
-    def _tell_groups(self) -> dict[str, Any]:
+    def _tell_groups(self, _name: str) -> dict[str, Any]:
         groups = self._draft.groups
         shown = [
             {
@@ -281,6 +288,21 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
                 ]
             ),
         }
+
+
+# Of each asset: the columns that are read back, what plans it, and what tells of it.
+STEPS: Mapping[
+    str,
+    tuple[
+        Sequence[str],
+        Callable[[Planner, list[Row]], list[Row]],
+        Callable[[DryRunMondayIOManager, str], dict[str, Any]],
+    ],
+] = {
+    "monday_groups": (GROUPS, Planner.groups, DryRunMondayIOManager._tell_groups),
+    "monday_items": (ITEMS, Planner.items, DryRunMondayIOManager._tell_rows),
+    "monday_subitems": (SUBITEMS, Planner.subitems, DryRunMondayIOManager._tell_rows),
+}
 
 
 def decided_table(decided: Sequence[Decision]) -> dg.MetadataValue[Any]:

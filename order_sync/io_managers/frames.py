@@ -5,17 +5,26 @@ In: plain rows. Out: frames of Python objects: None stays None, an id stays an i
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 import pandas as pd
 
+from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.naming import Customers
 from order_sync.orders.states import State
 from order_sync.sync.rows import Row
 from order_sync.text.plain_text import line
 
 PREVIEW_ROWS = 10
+T = TypeVar("T")
+
+
+def of_asset(asset: dg.AssetKey, handlers: Mapping[str, T]) -> T:
+    """What an IO manager has for an asset."""
+    if asset.path[-1] not in handlers:
+        raise OrderSyncError(f"This IO manager does not know asset {asset.to_user_string()}.")
+    return handlers[asset.path[-1]]
 
 
 def to_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:

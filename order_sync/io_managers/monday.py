@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import Field, PrivateAttr
 
 from order_sync.database.housekeeping import tidy
-from order_sync.io_managers.frames import by_customer, preview, table, to_frame, to_rows
+from order_sync.io_managers.frames import by_customer, of_asset, preview, table, to_frame, to_rows
 from order_sync.monday.budget import Budget
 from order_sync.monday.client import MondayClient
 from order_sync.orders.errors import BoardRefused, OrderSyncError
@@ -78,7 +78,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     # ---- loading ----------------------------------------------------------------------------------
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        kind = _kind(context.asset_key)
+        kind = of_asset(context.asset_key, KINDS)
         return to_frame(kind.read(self), kind.columns)
 
     def _read_groups(self) -> Iterator[Row]:
@@ -107,7 +107,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     # ---- handling ---------------------------------------------------------------------------------
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        kind, name = _kind(context.asset_key), context.asset_key.path[-1]
+        kind, name = of_asset(context.asset_key, KINDS), context.asset_key.path[-1]
         rows, client = list(to_rows(obj)), self._boards.client
         started = perf_counter()
         self._budget.share()
@@ -283,9 +283,3 @@ KINDS: Mapping[str, Kind] = {
         is_last=True,
     ),
 }
-
-
-def _kind(asset: dg.AssetKey) -> Kind:
-    if kind := KINDS.get(asset.path[-1]):
-        return kind
-    raise OrderSyncError(f"The monday IO manager does not know asset {asset.to_user_string()}.")

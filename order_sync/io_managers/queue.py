@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -21,7 +21,7 @@ from order_sync.database.counts import OUTCOMES
 from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
-from order_sync.io_managers.frames import by_customer, preview, table, to_frame
+from order_sync.io_managers.frames import by_customer, of_asset, preview, table, to_frame
 from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
@@ -153,7 +153,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     # ---- loading ----------------------------------------------------------------------------------
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        return _of_asset(context.asset_key, LOADS)(self)
+        return of_asset(context.asset_key, LOADS)(self)
 
     def _waiting_headers(self) -> pd.DataFrame:
         return self._claimable(self._look_at_headers, CLAIMABLE_HEADERS)
@@ -212,7 +212,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     # ---- handling ---------------------------------------------------------------------------------
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        _of_asset(context.asset_key, STORES)(self, context, obj)
+        of_asset(context.asset_key, STORES)(self, context, obj)
 
     def _claim_headers(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         queue = self._queue
@@ -333,7 +333,6 @@ class QueueIOManager(dg.ConfigurableIOManager):
         )
 
 
-T = TypeVar("T")
 LOADS: Mapping[str, Callable[[QueueIOManager], pd.DataFrame]] = {
     "ORDER_LIST_DELTA": QueueIOManager._waiting_headers,
     "ORDER_LIST_LINES_DELTA": QueueIOManager._waiting_lines,
@@ -346,9 +345,3 @@ STORES: Mapping[str, Callable[[QueueIOManager, dg.OutputContext, pd.DataFrame], 
     "order_list": QueueIOManager._commit,
     "order_list_lines": QueueIOManager._report_lines,
 }
-
-
-def _of_asset(asset: dg.AssetKey, of_assets: Mapping[str, T]) -> T:
-    if asset.path[-1] not in of_assets:
-        raise OrderSyncError(f"The queue IO manager does not know asset {asset.to_user_string()}.")
-    return of_assets[asset.path[-1]]
