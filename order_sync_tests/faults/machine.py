@@ -107,6 +107,11 @@ class Orders(RuleBasedStateMachine):
         self.act("rename", number=number)
 
     @precondition(lambda self: self.orders)
+    @rule(number=st.integers(0, 20))
+    def a_person_edits_an_item(self, number: int) -> None:
+        self.act("edit", number=number)
+
+    @precondition(lambda self: self.orders)
     @rule(number=st.integers(0, 7), line=st.booleans())
     def a_person_adds_an_item(self, number: int, line: bool) -> None:
         self.act("adopt", number=number, line=line)

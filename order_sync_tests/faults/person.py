@@ -1,4 +1,4 @@
-"""A person at the board: deletes, renames and adds, before a run, after it or in the middle of one.
+"""A person at the board: deletes, archives, edits, renames and adds, before a run, after it or in the middle of one.
 
 In: which of the things on the board. Out: changes of the board, and what they mean for what must come of the orders.
 """
@@ -15,6 +15,7 @@ from order_sync_tests.faults.ground import Ground
 from order_sync_tests.faults.scenario import People
 from order_sync_tests.faults.verdict import Held, Row
 
+KEYS = ("record_uuid", "line_uuid")
 MOST_RUNS = 3  # until what was deleted is there again, as the sensor starts them
 
 
@@ -36,8 +37,9 @@ class Person:
         )
 
     def delete(self, kind: str, number: int, *, in_a_run: bool = False) -> None:
-        """A person deletes an item, a subitem or a group."""
-        held = self._ground.look()
+        """A person deletes an item, a subitem or a group; with an odd number an item or a subitem is archived."""
+        person, held = self._ground.emulator.person, self._ground.look()
+        remove = person.archive if number % 2 else person.delete
         items = held.board["items"]  # the newest ones come last, and are chosen first
         if kind == "group":
             groups = [group["id"] for group in held.board["groups"] if group["state"] == "active"][1:]
@@ -48,11 +50,22 @@ class Person:
         elif kind == "item" and items:
             chosen = items[-1 - number % len(items)]
             self._delete(held, [chosen], in_a_run)
-            self._monday(f'delete_item(item_id: "{chosen["id"]}")')
+            remove(chosen["id"])
         elif kind == "subitem" and (subitems := [subitem for item in items for subitem in item["subitems"]]):
             chosen = subitems[-1 - number % len(subitems)]
             self._forfeited.add(chosen["columns"].get("line_uuid") or "")
-            self._monday(f'delete_item(item_id: "{chosen["id"]}")')
+            remove(chosen["id"])
+
+    def edit(self, number: int) -> None:
+        """A person renames an item or a subitem, or types into a cell of it that is no key."""
+        person, items = self._ground.emulator.person, self._ground.look().board["items"]
+        there = [*items, *(subitem for item in items for subitem in item["subitems"])]
+        if there:
+            chosen = there[number % len(there)]
+            cells = [column for column in chosen["columns"] if column not in KEYS]
+            person.rename(chosen["id"], f"edited {number}")
+            if cells:
+                person.edit(chosen["id"], cells[number % len(cells)], "")
 
     def _delete(self, held: Held, items: list[Row], in_a_run: bool) -> None:
         """What is promised of an order depends on whether it was SYNCED."""

@@ -56,6 +56,7 @@ class World:
             "repair": self.repair,
             "delete": self.delete,
             "rename": self.rename,
+            "edit": self.edit,
             "adopt": self.adopt,
             "finish": self.finish,
             "close": self.close,
@@ -149,6 +150,10 @@ class World:
 
     def rename(self, number: int) -> Answer:
         self._person.rename(number)
+        return self._answer([])
+
+    def edit(self, number: int) -> Answer:
+        self._person.edit(number)
         return self._answer([])
 
     def adopt(self, number: int, line: bool) -> Answer:
