@@ -235,8 +235,6 @@ class MondayIOManager(dg.ConfigurableIOManager):
         self._budget = sql_server.budget(self.monday.account, clock_speed=self.monday.clock_speed)
         self.reports.of(self._run_id).budget = self._budget
         client = self.monday.client(self._budget)
-        client.__enter__()
-        self._client = client
         self._boards = Boards(
             client=client,
             queue=sql_server.queue,
@@ -247,6 +245,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
             unsettled=lambda: sql_server.unsettled(registry.is_over),
         )
         client.beat = self._boards.heartbeat
+        client.__enter__()
+        self._client = client
         client.check_version()
         self._boards.open(sql_server.mapping.board_ids(self.monday.board_id))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from order_sync.database import board_lease
-from order_sync.database.entries import Unsettled
+from order_sync.database.entries import Operation, Unsettled
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync.sync.boards import Boards
@@ -70,3 +70,23 @@ def test_a_board_is_released_after_an_error(stage: Stage, boards: Boards) -> Non
     with pytest.raises(ZeroDivisionError), boards.holding(EMBEDDED_BOARD):
         raise ZeroDivisionError
     assert taken(stage, EMBEDDED_BOARD) is None
+
+
+def test_what_is_in_doubt_is_asked_for_once_the_board_is_held(stage: Stage, boards: Boards) -> None:
+    holders: list[str | None] = []
+
+    def look() -> Unsettled:
+        holders.append(taken(stage, EMBEDDED_BOARD))
+        return Unsettled()
+
+    boards.unsettled = look
+    assert boards.begin_step([], [EMBEDDED_BOARD]) == {}
+    assert holders == ["run-1"]
+
+
+def test_what_was_left_open_after_the_look_is_resolved(stage: Stage, boards: Boards) -> None:
+    boards.begin_step([], [])
+    stage.crash(Operation.GROUPS, stage.wanted(Operation.GROUPS, 1), after=True)
+    assert stage.journal().in_doubt()
+    with boards.holding(EMBEDDED_BOARD):
+        assert stage.journal().in_doubt() == []
