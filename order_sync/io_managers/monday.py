@@ -54,7 +54,6 @@ class MondayIOManager(dg.ConfigurableIOManager):
     _budget: Budget = PrivateAttr()
     _boards: Boards = PrivateAttr()
     _run_id: str = PrivateAttr()
-    _rows: tuple[list[Row], list[Row]] | None = PrivateAttr(default=None)  # the run's headers and lines
     _worked_on: set[int] = PrivateAttr(default_factory=set)  # boards that had rows in any step
     _refused: BoardRefused | None = PrivateAttr(default=None)  # the last board that took no rows
 
@@ -87,22 +86,16 @@ class MondayIOManager(dg.ConfigurableIOManager):
                 yield {"board_id": board_id, "title": group.title, "group_id": group.id}
 
     def _read_items(self) -> Iterator[Row]:
-        mapping, (headers, _) = self.sql_server.mapping, self._run_rows()
+        mapping, queue = self.sql_server.mapping, self.sql_server.queue
+        headers = queue.run_headers(self._run_id, mapping.board_sources)
         there = {row["record_uuid"] for row in headers if row["monday_item_id"] is not None}
-        boards = self.sql_server.queue.item_boards(there) if mapping.boards else {}
+        boards = queue.item_boards(there) if mapping.boards else {}
         for row in headers:
             board_id = boards.get(row["monday_item_id"]) or mapping.board_of(row, self.monday.board_id)
             yield row | {"board_id": board_id}
 
     def _read_subitems(self) -> list[Row]:
-        return self._run_rows()[1]
-
-    def _run_rows(self) -> tuple[list[Row], list[Row]]:
-        """The run's headers and lines as they are: read together, and again after each step."""
-        if self._rows is None:
-            queue, run_id, sources = self.sql_server.queue, self._run_id, self.sql_server.mapping.board_sources
-            self._rows = queue.database.together(lambda: (queue.run_headers(run_id, sources), queue.run_lines(run_id)))
-        return self._rows
+        return self.sql_server.queue.run_lines(self._run_id)
 
     # ---- handling ---------------------------------------------------------------------------------
 
@@ -111,7 +104,6 @@ class MondayIOManager(dg.ConfigurableIOManager):
         rows, client = list(to_rows(obj)), self._boards.client
         started = perf_counter()
         self._budget.share()
-        self._rows = None
         done, boards = self._work(rows, kind.step)
         if kind.is_last:
             self._boards.release()
