@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Unsettled:
-    """Boards with requests that are not done with."""
+    """Boards with requests that are open or watched."""
 
     watched: Set[int] = frozenset()  # what was created in doubt may turn up a second time
     open: Set[int] = frozenset()  # the outcome of a request is not on record

@@ -130,7 +130,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             "preview": preview(claimed, ["record_uuid", "line_uuid", "size_code", "qty"]),
         }
 
-    def _tell(self, context: dg.OutputContext, _wanted: pd.DataFrame) -> dict[str, Any]:
+    def _report_plan(self, context: dg.OutputContext, _wanted: pd.DataFrame) -> dict[str, Any]:
         """The whole plan: this is the last step."""
         cost = kept(self._draft.forecast, "monday_subitems")
         made = self._draft.make_plan(self.sql_server.reader.tables, self.sql_server.mapping, cost)
@@ -158,7 +158,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             **self._file_of(plan),
         }
 
-    def _tell_lines(self, _context: dg.OutputContext, _wanted: pd.DataFrame) -> dict[str, Any]:
+    def _report_lines(self, _context: dg.OutputContext, _wanted: pd.DataFrame) -> dict[str, Any]:
         synced = [row for row in kept(self._draft.plan, "order_list").of("line") if not row.held_back]
         return {"dagster/row_count": len(synced), "lines": rows_table(synced)}
 
@@ -181,8 +181,8 @@ LOADS: Mapping[str, Callable[[DryRunQueueIOManager], pd.DataFrame]] = {
 STORES: Mapping[str, Callable[[DryRunQueueIOManager, dg.OutputContext, pd.DataFrame], dict[str, Any]]] = {
     "pending_headers": DryRunQueueIOManager._headers,
     "pending_lines": DryRunQueueIOManager._lines,
-    "order_list": DryRunQueueIOManager._tell,
-    "order_list_lines": DryRunQueueIOManager._tell_lines,
+    "order_list": DryRunQueueIOManager._report_plan,
+    "order_list_lines": DryRunQueueIOManager._report_lines,
 }
 
 
@@ -238,14 +238,14 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         name = context.asset_key.path[-1]
-        _, step, tell = of_asset(context.asset_key, STEPS)
+        _, step, report = of_asset(context.asset_key, STEPS)
         rows = list(to_rows(obj))
         self._planned[name] = step(self._planner, rows)
-        metadata = tell(self, name)
+        metadata = report(self, name)
         note = {"note": " ".join(self._draft.notes)} if self._draft.notes else {}
         context.add_output_metadata({"dry_run": True, "dagster/row_count": len(rows), **metadata, **note})
 
-    def _tell_groups(self, _name: str) -> dict[str, Any]:
+    def _report_groups(self, _name: str) -> dict[str, Any]:
         groups = self._draft.groups
         shown = [
             {
@@ -259,7 +259,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
         ]
         return {"would create": sum(group.group_id is None for group in groups), "groups": table(shown)}
 
-    def _tell_rows(self, name: str) -> dict[str, Any]:
+    def _report_rows(self, name: str) -> dict[str, Any]:
         decided = self._draft.decided(name)
         happens = {kind: [of for of in decided if of.happens is kind] for kind in Happens}
         return {
@@ -290,7 +290,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
         }
 
 
-# Of each asset: the columns that are read back, what plans it, and what tells of it.
+# Of each asset: the columns that are read back, what plans it, and what reports on it.
 STEPS: Mapping[
     str,
     tuple[
@@ -299,9 +299,9 @@ STEPS: Mapping[
         Callable[[DryRunMondayIOManager, str], dict[str, Any]],
     ],
 ] = {
-    "monday_groups": (GROUPS, Planner.groups, DryRunMondayIOManager._tell_groups),
-    "monday_items": (ITEMS, Planner.items, DryRunMondayIOManager._tell_rows),
-    "monday_subitems": (SUBITEMS, Planner.subitems, DryRunMondayIOManager._tell_rows),
+    "monday_groups": (GROUPS, Planner.groups, DryRunMondayIOManager._report_groups),
+    "monday_items": (ITEMS, Planner.items, DryRunMondayIOManager._report_rows),
+    "monday_subitems": (SUBITEMS, Planner.subitems, DryRunMondayIOManager._report_rows),
 }
 
 

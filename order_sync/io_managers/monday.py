@@ -107,7 +107,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         done, boards = self._work(rows, kind.step)
         if kind.is_last:
             self._boards.release()
-        metadata = kind.tell(self, context, rows, done, boards) | self._tell_twins()
+        metadata = kind.report(self, context, rows, done, boards) | self._report_twins()
         report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
         report.created[name] = sum(board["created"] for board in boards)
         report.refused |= {board["board"]: board["problem"] for board in boards if board["problem"]}
@@ -165,10 +165,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
             raise self._refused  # there was no other board to go on with
         return total, boards
 
-    def _tell_groups(
+    def _report_groups(
         self, _context: dg.OutputContext, rows: Sequence[Row], _outcome: Outcome, boards: Sequence[Row]
     ) -> dict[str, Any]:
-        told = {
+        metadata: dict[str, Any] = {
             "dagster/row_count": len(rows),
             # Counted by board: a title may be a group on several.
             "created": sum(board["created"] for board in boards),
@@ -176,12 +176,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
             "groups": self._links(rows),
         }
         if version := self._boards.client.api_version:
-            told["API version"] = str(version)
+            metadata["API version"] = str(version)
             if version.warning:
                 log.warning(version.warning)
-        return told
+        return metadata
 
-    def _tell_twins(self) -> dict[str, Any]:
+    def _report_twins(self) -> dict[str, Any]:
         """The number of twins that were archived or kept; usually empty."""
         found, self._boards.twins = self._boards.twins, Found()
         counts = {"twins archived": sum(map(len, found.archived.values())), "twins left": len(found.left)}
@@ -200,7 +200,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             lines.append(f"| ... and {len(rows) - SHOWN:,} more | {sum(row['headers'] for row in rows[SHOWN:])} |")
         return dg.MetadataValue.md("\n".join(lines))
 
-    def _tell_rows(
+    def _report_rows(
         self, context: dg.OutputContext, rows: Sequence[Row], outcome: Outcome, _boards: Sequence[Row]
     ) -> dict[str, Any]:
         rejected = [
@@ -245,12 +245,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What makes the rows of an asset real, tells of them, and reads them back."""
+    """What makes the rows of an asset real, reports on them, and reads them back."""
 
     step: Step
     columns: Sequence[str]
     read: Callable[[MondayIOManager], Iterable[Row]]
-    tell: Callable[[MondayIOManager, dg.OutputContext, Sequence[Row], Outcome, Sequence[Row]], dict[str, Any]]
+    report: Callable[[MondayIOManager, dg.OutputContext, Sequence[Row], Outcome, Sequence[Row]], dict[str, Any]]
     is_last: bool = False  # no later step needs the boards
 
 
@@ -259,19 +259,19 @@ KINDS: Mapping[str, Kind] = {
         step=BoardWork.create_groups,
         columns=GROUPS,
         read=MondayIOManager._read_groups,
-        tell=MondayIOManager._tell_groups,
+        report=MondayIOManager._report_groups,
     ),
     "monday_items": Kind(
         step=BoardWork.create_items,
         columns=ITEMS,
         read=MondayIOManager._read_items,
-        tell=MondayIOManager._tell_rows,
+        report=MondayIOManager._report_rows,
     ),
     "monday_subitems": Kind(
         step=BoardWork.create_subitems,
         columns=SUBITEMS,
         read=MondayIOManager._read_subitems,
-        tell=MondayIOManager._tell_rows,
+        report=MondayIOManager._report_rows,
         is_last=True,
     ),
 }

@@ -137,7 +137,7 @@ class SqlServerResource(ReadOnlySqlServerResource):
         )
 
     def unsettled(self, is_over: Callable[[str], bool]) -> Unsettled:
-        """Boards with requests that are not done with."""
+        """Boards with requests that are open or watched."""
         return unsettled(self.database, self.tables, is_over, timedelta(seconds=self.board_lease_seconds))
 
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:

@@ -116,7 +116,7 @@ class Boards:
 
     @contextmanager
     def holding(self, board_id: int) -> Iterator[BoardWork]:
-        """The work on the board, which the run holds. After an error it is released: who comes next looks again."""
+        """The work on the board, held by the run; released after an error, so that the next holder looks again."""
         site = self._site(board_id)
         try:
             hold = self._hold(board_id)
