@@ -257,10 +257,6 @@ class QueueReader(QueueCounts):
             run_id, "delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "parent_item_id"
         )
 
-    def _held(self, table: sa.Table, run_id: str) -> set[str]:
-        query = sa.select(table.c.delta_uuid).where(table.c.sync_state == State.PENDING, table.c.sync_run_id == run_id)
-        return set(self.database.column(query))
-
     def lines(self, delta_uuids: Collection[str], *, sources: Collection[str] = ()) -> list[Row]:
         """The same columns for named lines, whatever their state.
 

@@ -243,9 +243,9 @@ class MondayIOManager(dg.ConfigurableIOManager):
         self._boards.open(sql_server.mapping.board_ids(self.monday.board_id))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Kind:
-    """What makes the rows of an asset real, reports on them, and reads them back."""
+    """What makes the rows of an asset real, reads them back, and reports on them."""
 
     step: Step
     columns: Sequence[str]
@@ -254,24 +254,11 @@ class Kind:
     is_last: bool = False  # no later step needs the boards
 
 
+_This = MondayIOManager
 KINDS: Mapping[str, Kind] = {
-    "monday_groups": Kind(
-        step=BoardWork.create_groups,
-        columns=GROUPS,
-        read=MondayIOManager._read_groups,
-        report=MondayIOManager._report_groups,
-    ),
-    "monday_items": Kind(
-        step=BoardWork.create_items,
-        columns=ITEMS,
-        read=MondayIOManager._read_items,
-        report=MondayIOManager._report_rows,
-    ),
+    "monday_groups": Kind(BoardWork.create_groups, GROUPS, _This._read_groups, _This._report_groups),
+    "monday_items": Kind(BoardWork.create_items, ITEMS, _This._read_items, _This._report_rows),
     "monday_subitems": Kind(
-        step=BoardWork.create_subitems,
-        columns=SUBITEMS,
-        read=MondayIOManager._read_subitems,
-        report=MondayIOManager._report_rows,
-        is_last=True,
+        BoardWork.create_subitems, SUBITEMS, _This._read_subitems, _This._report_rows, is_last=True
     ),
 }
