@@ -21,6 +21,7 @@ from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import load_settings
 from order_sync_tests.graph.stage import Row, Stage
+from order_sync_tests.graph.test_scope import late_line
 from order_sync_tests.waiting import until
 
 
@@ -35,34 +36,25 @@ def queued(*, headers: Sequence[Row] = (), lines: Sequence[Row] = ()) -> SampleO
     return SampleOrders(headers=[*headers], lines=[*lines], orders=[], order_lines=[], expected_rejections={})
 
 
-def take_free_board(stage: Stage, *, after: str) -> int:
-    """Takes the board for a run that does not exist, once a step is done and nobody holds it; 1 if that worked."""
-    t = stage.tables
-    done: sa.ColumnElement[bool] = sa.exists().where(t.groups.c.board_id == t.boards.c.board_id)
-    if after == "monday_items":
-        done = ~sa.exists().where(t.header_queue.c.monday_item_id.is_(None))
-    with stage.database() as database, database.write() as connection:
-        taken = connection.execute(
-            sa.update(t.boards)
-            .where(t.boards.c.run_id.is_(None), done)
-            .values(run_id="nobody", leased_until=datetime(2099, 1, 1))
-        )
-        return taken.rowcount
-
-
 @pytest.mark.on_disk
 @pytest.mark.skipif(os.name != "posix", reason="Windows cannot stop and continue a process")
-@pytest.mark.parametrize("after", ["monday_groups", "monday_items"])
-def test_a_run_that_slept_while_another_took_its_rows_over_doubles_nothing(stage: Stage, after: str) -> None:
-    """It sleeps where it knows already what to create and waits for the board."""
+@pytest.mark.parametrize("step", ["monday_groups", "monday_subitems"])
+def test_a_run_that_slept_while_another_took_its_rows_over_doubles_nothing(stage: Stage, step: str) -> None:
+    """It sleeps where it already knows what to create and waits for the board, in the first step that needs it."""
+    boards = stage.tables.boards
     stage.add_orders(10)
-    short = {"ORDER_SYNC_LEASE_SECONDS": "1", "ORDER_SYNC_BOARD_LEASE_SECONDS": "1"}
+    if step == "monday_subitems":
+        assert stage.run("sync").returncode == 0
+        late_line(stage, stage.rows(stage.tables.orders)[0], "9XL")
+    stage.execute(sa.delete(boards))
+    held = {"run_id": "nobody", "leased_until": datetime(2099, 1, 1)}
+    stage.execute(sa.insert(boards).values(board_id=stage.settings.board_id, **held))
+    short = {"ORDER_SYNC_LEASE_SECONDS": "1"}
     with stage.started("sync", **short) as sleeper:
-        until(lambda: take_free_board(stage, after=after), f"{after} to be done", every=0.002)
-        next_step = {"monday_groups": "monday_items", "monday_items": "monday_subitems"}[after]
-        until(lambda: next_step in stage.steps_waiting(), f"{next_step} to ask for the board, its rows computed")
+        until(stage.runs_waiting, "the run to ask for the board, its rows computed")
+        assert stage.steps_waiting() == {step}
         os.kill(sleeper.pid, signal.SIGSTOP)
-        stage.execute(sa.update(stage.tables.boards).values(run_id=None, leased_until=None))
+        stage.execute(sa.update(boards).values(run_id=None, leased_until=None))
         until(lambda: stage.run("sync", **short).returncode == 0 and stage.unsynced() == 0, "another run to finish")
         created = stage.emulator.stats()["mutations"]
         os.kill(sleeper.pid, signal.SIGCONT)
