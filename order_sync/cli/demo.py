@@ -18,7 +18,6 @@ import click
 from order_sync.cli.access import compared
 from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
-from order_sync.text.counted import counted
 
 
 @click.command()
@@ -36,8 +35,14 @@ from order_sync.text.counted import counted
     metavar="N",
     help="Only add N new orders to the queue, for the sensor or the next sync.",
 )
+@click.option(
+    "--change", type=click.IntRange(min=1), metavar="N", help="Only change N orders that are on the board, likewise."
+)
+@click.option(
+    "--cancel", type=click.IntRange(min=1), metavar="N", help="Only cancel N orders that are on the board, likewise."
+)
 @click.option("--ui-port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of Dagster's UI.")
-def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
+def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
     """Create a sample database, start the emulator, sync, and show the result."""
     from order_sync.cli import launch
     from order_sync.cli.output.boards import print_agreement
@@ -51,12 +56,9 @@ def demo(orders: str, ui: bool, arrive: int | None, ui_port: int) -> None:
         raise ConfigurationError("The demo needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
     settings.check()
     settings.check_may_write()
-    if arrive:
-        scene.add_arriving(settings, arrive)
-        out.print(
-            f"{counted(arrive, 'new order waits', 'new orders wait')} in ORDER_LIST_DELTA. "
-            "Next: order-sync sync, or wait for the sensor."
-        )
+    if any(later.values()):
+        queued = scene.queue_orders(settings, **{name: count or 0 for name, count in later.items()})
+        out.print(f"Queued {', '.join(queued)} in ORDER_LIST_DELTA. Next: order-sync sync, or wait for the sensor.")
         return
     if ui:
         _check_port_is_free(ui_port)
@@ -93,7 +95,9 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
     from order_sync.cli.output.console import console
 
     console.print(f"Board: {page_url}   Dagster: http://127.0.0.1:{port}/asset-groups   (Ctrl-C stops both)")
-    console.print("In another terminal, run order-sync demo --arrive 5 to add orders; the sensor picks them up.")
+    console.print(
+        "In another terminal, run order-sync demo --arrive 5, --change 10 or --cancel 5; the sensor picks them up."
+    )
     environment = os.environ | {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(Path.cwd())}
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     if not any((Path.cwd() / name).exists() for name in ("pyproject.toml", "workspace.yaml")):

@@ -24,6 +24,7 @@ from order_sync.database.schema import upgrade
 from order_sync.database.tables import Tables
 from order_sync.demo.board import board_seeds
 from order_sync.demo.drafts import Size
+from order_sync.demo.later import cancel_orders, change_orders
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders, make_orders
 from order_sync.emulator import EmulatorError, EmulatorSettings, serve, start_emulator
 from order_sync.orders.config_errors import problems
@@ -31,6 +32,7 @@ from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.toml_file import in_words, read_toml
 from order_sync.settings import Settings, tables_of
+from order_sync.text.counted import counted
 
 STATE_FILE = "board.jsonl"
 
@@ -73,13 +75,21 @@ def prepare_database(settings: Settings, size: str) -> bool:
         database.dispose()
 
 
-def add_arriving(settings: Settings, count: int) -> None:
-    """Adds new orders, different ones for each call."""
+def queue_orders(settings: Settings, *, arrive: int = 0, change: int = 0, cancel: int = 0) -> list[str]:
+    """Queues new orders, changes and cancels, different ones for each call; returns what was queued, for people."""
     database, tables = WritableDatabase(settings.database), tables_of(settings)
+    queued = []
     try:
         check_tables(database, tables)
-        now = datetime.now(UTC).replace(tzinfo=None)
-        insert_orders(database, tables, arriving_orders(count, seed=time.time_ns(), created_at=now))
+        if arrive:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            insert_orders(database, tables, arriving_orders(arrive, seed=time.time_ns(), created_at=now))
+            queued.append(counted(arrive, "new order"))
+        if change:
+            queued.append(counted(change_orders(database, tables, change), "changed order"))
+        if cancel:
+            queued.append(counted(cancel_orders(database, tables, cancel), "cancelled order"))
+        return queued
     finally:
         database.dispose()
 

@@ -83,4 +83,4 @@ def test_retry_and_demo_count_in_words(stage: Stage, order_sync: OrderSync, numb
     assert "Requeued 0 rows" in said
     if number:
         added = order_sync("demo", "--arrive", str(number)).stdout
-        assert added.startswith("1 new order waits" if number == 1 else "2 new orders wait")
+        assert added.startswith("Queued 1 new order " if number == 1 else "Queued 2 new orders ")

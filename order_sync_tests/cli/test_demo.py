@@ -71,11 +71,17 @@ def test_the_second_demo_names_what_was_rejected_and_takes_up_nothing(folder: St
     assert folder.site_rows() == rows
 
     arrived = folder.run("demo", "--arrive", "3")
-    assert (arrived.returncode, arrived.stdout.split(".")[0]) == (0, "3 new orders wait in ORDER_LIST_DELTA")
+    assert (arrived.returncode, arrived.stdout.split(".")[0]) == (0, "Queued 3 new orders in ORDER_LIST_DELTA")
     third = folder.run("demo")
     assert third.returncode == 0, third.stderr
     assert "3 orders SYNCED, 0 held back." in third.stdout
     assert "Tables and board agree: 65 items and " in third.stdout
+
+    later = folder.run("demo", "--change", "10", "--cancel", "5")
+    assert later.stdout.startswith("Queued 10 changed orders, 5 cancelled orders in ORDER_LIST_DELTA")
+    fourth = folder.run("demo")
+    assert fourth.returncode == 0, fourth.stderr
+    assert "Tables and board agree: 60 items and " in fourth.stdout
 
 
 def test_the_demo_uses_the_emulator_that_runs(stage: Stage) -> None:
