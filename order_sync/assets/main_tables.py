@@ -12,7 +12,7 @@ import pandas as pd
 
 from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
-from order_sync.io_managers.frames import is_on_board, to_frame, to_rows
+from order_sync.io_managers.frames import is_done, to_frame, to_rows
 
 
 @dg.multi_asset(
@@ -40,8 +40,8 @@ from order_sync.io_managers.frames import is_on_board, to_frame, to_rows
 )
 def main_tables(monday_items: pd.DataFrame, monday_subitems: pd.DataFrame) -> Iterator[dg.Output[pd.DataFrame]]:
     """Writes state and monday ids to the main tables."""
-    incomplete = {row["record_uuid"] for row in to_rows(monday_items) if not is_on_board(row, "monday_item_id")}
-    incomplete |= {row["record_uuid"] for row in to_rows(monday_subitems) if not is_on_board(row, "monday_subitem_id")}
+    incomplete = {row["record_uuid"] for row in to_rows(monday_items) if not is_done(row)}
+    incomplete |= {row["record_uuid"] for row in to_rows(monday_subitems) if not is_done(row)}
     records = dict.fromkeys(chain(monday_items["record_uuid"], monday_subitems["record_uuid"]))
     complete = ({"record_uuid": record} for record in records if record not in incomplete)
     # order_list first: its commit covers the lines too, and order_list_lines reports what that commit did.

@@ -13,10 +13,11 @@ from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
 from order_sync.database.held import no_order
 from order_sync.database.unreadable import unreadable
-from order_sync.io_managers.frames import is_on_board, to_frame, to_rows
+from order_sync.io_managers.frames import is_done, to_frame, to_rows
 from order_sync.orders.errors import Rejected, Rule
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, TextKey, group_title, item_name, subitem_name, text_key
+from order_sync.orders.states import Action
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.scope import ScopeResource
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
@@ -26,8 +27,10 @@ from order_sync.sync.rows import Row
 POOL = "monday_board"
 
 GROUPS = ["board_id", "title", "customer", "headers"]
+VERSION = ("action", "outdated", "is_off", "created_at")  # what a row wants, and whether it still counts
 ITEMS = [
     "board_id",
+    "ruled_board_id",
     "delta_uuid",
     "record_uuid",
     "customer",
@@ -35,14 +38,17 @@ ITEMS = [
     "group_id",
     "name",
     "values",
+    *VERSION,
     "rejection",
     "rule",
     "planned",
+    "cancel",
 ]
 ITEM_COLUMNS = ("board_id", "delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at")
 SUBITEM_COLUMNS = ("delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state")
 SUBITEMS = [
     "board_id",
+    "ruled_board_id",
     "delta_uuid",
     "line_uuid",
     "record_uuid",
@@ -50,6 +56,7 @@ SUBITEMS = [
     "parent_item_id",
     "name",
     "values",
+    *VERSION,
     "rejection",
     "rule",
     "planned",
@@ -74,8 +81,9 @@ def monday_groups(
     """The groups of all claimed headers, created and confirmed before the first item."""
     groups: dict[tuple[int, TextKey], Row] = {}
     for row in newest(to_rows(pending_headers)):
-        title, _ = _or_rejection(group_title, row) if _hopeless(row) is None else (None, None)
-        board = sql_server.mapping.board_of(row, monday.board_id)
+        needs_none = row["action"] == Action.DELETE or _hopeless(row) is not None
+        title, _ = (None, None) if needs_none else _or_rejection(group_title, row)
+        board = row["item_board_id"] or sql_server.mapping.board_of(row, monday.board_id)
         if title and not _no_board(board, sql_server.mapping):
             first = {"board_id": board, "title": title, "customer": row[CUSTOMER], "headers": 0}
             groups.setdefault((board, text_key(title)), first)["headers"] += 1
@@ -103,8 +111,9 @@ def monday_items(
 
     def desired() -> Iterator[Row]:
         for row in newest(to_rows(pending_headers)):
-            item = _item(row, mapping, mapping.board_of(row, monday.board_id), groups)
-            yield item | {"planned": scope.planned(row["delta_uuid"])}
+            ruled = mapping.board_of(row, monday.board_id)
+            item = _item(row, mapping, row["item_board_id"] or ruled, groups) | {"ruled_board_id": ruled}
+            yield item | {"planned": scope.planned(row["delta_uuid"]), "cancel": scope.cancel}
 
     return to_frame(desired(), ITEMS)
 
@@ -124,14 +133,16 @@ def monday_subitems(
     monday: ReadOnlyMondayResource,
     scope: ScopeResource,
 ) -> pd.DataFrame:
-    """One subitem per line, under its header's item. If the header is rejected, its lines wait."""
+    """One subitem per line, under its order's item. If the order is rejected, its lines wait."""
     mapping = sql_server.mapping
     parents: dict[str, int] = {}
     boards: dict[str, int] = {}
-    incomplete = set()
+    incomplete, cancelled = set(), set()
     for row in to_rows(monday_items):
-        if not is_on_board(row, "monday_item_id"):
+        if not is_done(row):
             incomplete.add(row["record_uuid"])
+        elif row["is_off"]:
+            cancelled.add(row["record_uuid"])
         else:
             parents[row["record_uuid"]] = row["monday_item_id"]
             boards[row["record_uuid"]] = row["board_id"]
@@ -143,7 +154,9 @@ def monday_subitems(
             parent = parents.get(row["record_uuid"]) or known or row["order_item_id"]
             if unreadable(row, LINE_VALUES):
                 parent = 0  # the line is rejected
-            if row["record_uuid"] not in incomplete and parent is not None:
+            if row["record_uuid"] in cancelled:  # its lines go with it
+                row |= {"action": str(Action.DELETE), "is_off": True}
+            if row["record_uuid"] not in incomplete and (parent is not None or row["action"] == Action.DELETE):
                 # The board that has the item: the rules may have changed since it was created.
                 ruled = row["item_board_id"] or mapping.board_of(row, monday.board_id)
                 board = boards.get(row["record_uuid"]) or ruled
@@ -175,11 +188,12 @@ def _item(row: Row, mapping: ColumnMapping, board: int, groups: dict[tuple[int, 
         "group_id": group["group_id"],
         "name": name,
         "values": {column.column: row.get(column.source) for column in mapping.items.columns},
-        **_told(rejection),
+        **{column: row[column] for column in VERSION},
+        **_told(None if row["action"] == Action.DELETE else rejection),
     }
 
 
-def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
+def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int | None) -> Row:
     name, rejection = _or_rejection(lambda line: subitem_name(line["size_code"]), row)
     if not row["has_line"]:
         rejection = Rejected("ORDER_LIST_LINES has no row with this line_uuid", code=Rule.NO_ORDER_LINE)
@@ -194,7 +208,8 @@ def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int) -> Row:
         "parent_item_id": parent,
         "name": name,
         "values": {column.column: row.get(column.source) for column in mapping.subitems.columns},
-        **_told(rejection),
+        **{column: row[column] for column in VERSION},
+        **_told(None if row["action"] == Action.DELETE else rejection),
     }
 
 

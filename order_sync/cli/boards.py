@@ -31,6 +31,11 @@ from order_sync.settings import Settings, load_settings
     help="Requeue orders whose item was deleted, and archive duplicate items.",
 )
 @click.option(
+    "--repair",
+    is_flag=True,
+    help="The same, and requeue orders with deleted subitems, or with values that differ, to write all of them again.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     default=100,
@@ -39,16 +44,17 @@ from order_sync.settings import Settings, load_settings
     help="Requeue at most N orders: more may mean that the token no longer sees a board.",
 )
 @as_json
-def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
-    """Compare the boards with the tables: deleted, duplicate, misplaced and unknown items.
+def reconcile_boards(requeue: bool, repair: bool, limit: int, as_json: bool) -> None:
+    """Compare the boards with the tables: deleted, duplicate, misplaced and unknown items, and their values.
 
     The exit code is 1 if they differ.
     """
     from order_sync.cli.output.boards import print_reconcile, print_requeued
     from order_sync.database.requeue import Requeued
     from order_sync.database.requeue import requeue as put_back
+    from order_sync.database.resync import resync
 
-    settings = load_settings(checked=False)
+    settings, requeue = load_settings(checked=False), requeue or repair
     if requeue:
         settings.check_may_write()
     if not settings.board_ids:
@@ -56,16 +62,23 @@ def reconcile_boards(requeue: bool, limit: int, as_json: bool) -> None:
     if requeue:
         _archive_twins(settings, load_mapping(settings.mapping))
     report = compared(settings, days=settings.reconcile_days)
-    done = Requeued()
+    done, again = Requeued(), Requeued()
     if requeue and report.gone:
         with opened(WritableDatabase, settings) as (database, tables):
             done = put_back(database, tables, dict(list(report.gone.items())[:limit]))
+    others = [record_uuid for record_uuid in report.repairable if record_uuid not in report.gone]
+    if repair and others:
+        with opened(WritableDatabase, settings) as (database, tables):
+            again = resync(database, tables, others[:limit])
     if as_json:
-        print_json(report.to_json() | {"requeued": done.records, "held": done.held})
+        requeued = {"requeued": [*done.records, *again.records], "held": done.held | again.held}
+        print_json(report.to_json() | requeued)
     else:
         print_reconcile(report)
         if report.gone:
-            print_requeued(done, len(report.gone), asked=requeue)
+            print_requeued(done, len(report.gone), "recreated", "" if requeue else "--requeue")
+        if others:
+            print_requeued(again, len(others), "written again", "" if repair else "--repair")
     sys.exit(0 if report.agrees else 1)
 
 

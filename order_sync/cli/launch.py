@@ -57,6 +57,10 @@ class Summary:
     groups_created: int = 0
     items_created: int = 0
     subitems_created: int = 0
+    changed: int = 0  # items and subitems that were there already
+    moved: int = 0
+    cancelled: int = 0
+    kept: int = 0  # edits of people that stayed on the boards
     calls: int = 0
     complexity: int = 0
     seconds: float = 0.0
@@ -75,7 +79,8 @@ class Summary:
     @property
     def records_per_call(self) -> float:
         created = self.groups_created + self.items_created + self.subitems_created
-        return round(created / self.calls, 1) if self.calls else 0.0
+        altered = self.changed + self.moved + self.cancelled
+        return round((created + altered) / self.calls, 1) if self.calls else 0.0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"complete": self.complete, "records_per_call": self.records_per_call}
@@ -129,17 +134,23 @@ def check_record_folder(dagster_home: Path) -> None:
 
 
 def sync(
-    settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None, plan_file: Path | None = None
+    settings: Settings,
+    *,
+    customers: Sequence[str] = (),
+    limit: int | None = None,
+    cancel: int | None = None,
+    plan_file: Path | None = None,
 ) -> Summary:
     """Runs the job. Raises OrderSyncError if it fails; nothing is lost then.
 
-    With `plan_file` it does only what that plan says, and raises PlanChanged if anything else would happen.
+    So many orders may it `cancel` on a board, if they are more than the mapping lets a run. With `plan_file` it does
+    only what that plan says, and raises PlanChanged if anything else would happen.
     """
     started = time.monotonic()
     _check_customers(settings, customers)
     definitions = build_definitions(settings)
     with dagster_instance(settings.home) as instance:
-        result = _run(definitions, instance, _scope(customers, limit, plan_file))
+        result = _run(definitions, instance, _scope(customers, limit, plan_file, cancel))
     reports: RunReports = (definitions.resources or {})["reports"]
     with connected(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
@@ -158,12 +169,17 @@ def _check_customers(settings: Settings, customers: Sequence[str]) -> None:
 
 
 def plan(
-    settings: Settings, *, customers: Sequence[str] = (), limit: int | None = None, plan_file: Path | None = None
+    settings: Settings,
+    *,
+    customers: Sequence[str] = (),
+    limit: int | None = None,
+    cancel: int | None = None,
+    plan_file: Path | None = None,
 ) -> Plan:
     """Plans a run. Writes nothing: no table, no board, no file, and no run in Dagster."""
     definitions = build_definitions(settings.model_copy(update={"dry_run": True}))
     with dg.DagsterInstance.ephemeral() as instance:
-        result = _run(definitions, instance, _scope(customers, limit, plan_file))
+        result = _run(definitions, instance, _scope(customers, limit, plan_file, cancel))
     drafts: Drafts = (definitions.resources or {})["drafts"]
     made = drafts.take(result.run_id).plan
     if made is None:
@@ -191,8 +207,9 @@ def _left(summary: Summary, reader: QueueReader, customers: Sequence[str]) -> di
     return {"held": of_customers(held, customers), "waiting": len(waiting)}
 
 
-def _scope(customers: Sequence[str], limit: int | None, plan_file: Path | None) -> dict[str, Any]:
+def _scope(customers: Sequence[str], limit: int | None, plan_file: Path | None, cancel: int | None) -> dict[str, Any]:
     scope = {"customers": list(customers), "limit": limit, "plan": str(plan_file) if plan_file else None}
+    scope["cancel"] = cancel
     return {name: value for name, value in scope.items() if value is not None}
 
 
@@ -245,6 +262,10 @@ def _summary(run_id: str, report: RunReport, seconds: float) -> Summary:
         groups_created=report.created["monday_groups"],
         items_created=report.created["monday_items"],
         subitems_created=report.created["monday_subitems"],
+        changed=report.changed,
+        moved=report.moved,
+        cancelled=report.cancelled,
+        kept=report.kept,
         calls=report.calls,
         complexity=report.complexity,
         seconds=round(seconds, 2),

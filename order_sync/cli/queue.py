@@ -33,20 +33,15 @@ def status(as_json: bool) -> None:
     with opened(Database, settings) as (database, tables):
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         now = database.current_time()
-        counts, rejected, untouched = reader.counts(), reader.errors(), reader.untouched()
+        counts, rejected = reader.counts(), reader.errors()
         leases = [{"run_id": lease.run_id, "rows": lease.rows} for lease in reader.leases()]
         held = unexpected(held_orders(reader))
     if as_json:
-        found = {"counts": counts, "rejected": rejected, "untouched": untouched, "leases": leases}
+        found = {"counts": counts, "rejected": rejected, "leases": leases}
         print_json(found | {"held": [asdict(order) for order in held]})
         return
     print_status(counts, rejected, now)
     print_held(held)
-    for row in untouched:
-        console.print(
-            f"{counted(int(str(row['rows'])), str(row['action']) + ' row')} in {row['table']} "
-            f"{'is' if row['rows'] == 1 else 'are'} ignored, for example record_uuid {row['sample']}."
-        )
     for lease in leases:
         rows = counted(int(str(lease["rows"])), "row")
         console.print(f"Run {lease['run_id']} holds {rows}. Next: {Cause.HELD_BY_RUN.step}.")

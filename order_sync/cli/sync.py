@@ -12,10 +12,12 @@ import click
 
 from order_sync.cli.access import opened
 from order_sync.cli.options import as_json, of_customer, print_json
-from order_sync.database.connection import Database
+from order_sync.database.connection import Database, WritableDatabase
+from order_sync.database.known_customers import check_customers
 from order_sync.database.queue import QueueReader
 from order_sync.orders.naming import Customers
 from order_sync.settings import Settings, load_settings
+from order_sync.text.counted import counted
 
 if TYPE_CHECKING:
     from order_sync.cli.launch import Summary
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 _limit = click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="At most N orders (record_uuids), oldest first."
+)
+_cancel = click.option(
+    "--cancel",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Let N orders be cancelled on a board, where that is more than a run may cancel at a time.",
 )
 _out = click.option(
     "--out",
@@ -35,18 +43,28 @@ _out = click.option(
 @click.command()
 @of_customer
 @_limit
+@_cancel
+@click.option(
+    "--resync",
+    is_flag=True,
+    help="First requeue SYNCED orders, to write all of their values again: those named by number or record_uuid, or "
+    "those of the customers.",
+)
+@click.argument("orders", nargs=-1, metavar="[ORDER]...")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; write nothing. The same as `order-sync plan`.")
 @_out
 @as_json
-def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, out: Path | None, as_json: bool) -> None:
+def sync(dry_run: bool, out: Path | None, as_json: bool, resync: bool, orders: tuple[str, ...], **scope: Any) -> None:
     """Sync pending orders to monday and mark them SYNCED."""
     settings = load_settings(**({"dry_run": True} if dry_run else {}))
+    if resync or orders:
+        _requeue(settings, orders, scope["customers"], asked=resync)
     if settings.dry_run:
-        _plan(settings, customers, limit, out, as_json)
+        _plan(settings, out, as_json, **scope)
         return
     if out:
         raise click.UsageError("--out is for a dry run: add --dry-run.")
-    summary = _live(settings, as_json, customers=customers, limit=limit)
+    summary, customers = _live(settings, as_json, **scope), scope["customers"]
     if customers and not summary.headers_claimed and not as_json:
         _name_who_waits(settings, customers)
     sys.exit(0 if summary.complete else 1)
@@ -55,11 +73,12 @@ def sync(customers: tuple[str, ...], limit: int | None, dry_run: bool, out: Path
 @click.command()
 @of_customer
 @_limit
+@_cancel
 @_out
 @as_json
-def plan(customers: tuple[str, ...], limit: int | None, out: Path | None, as_json: bool) -> None:
+def plan(out: Path | None, as_json: bool, **scope: Any) -> None:
     """Show what `order-sync sync` would do, without writing anything."""
-    _plan(load_settings(dry_run=True), customers, limit, out, as_json)
+    _plan(load_settings(dry_run=True), out, as_json, **scope)
 
 
 @click.command()
@@ -91,14 +110,31 @@ def _live(settings: Settings, as_json: bool, **scope: Any) -> Summary:
     return summary
 
 
-def _plan(settings: Settings, customers: tuple[str, ...], limit: int | None, out: Path | None, as_json: bool) -> None:
+def _requeue(settings: Settings, orders: tuple[str, ...], customers: tuple[str, ...], *, asked: bool) -> None:
+    """Requeues SYNCED orders, so that the run writes all of their values again."""
+    from order_sync.database.resync import resync, synced_orders
+
+    if not asked:
+        raise click.UsageError("An ORDER is for --resync: without it, a run takes up all orders that wait.")
+    if not (orders or customers):
+        raise click.UsageError("--resync needs an ORDER or a --customer.")
+    settings.check_may_write()
+    with opened(WritableDatabase, settings) as (database, tables):
+        check_customers(database, tables, customers)
+        done = resync(database, tables, synced_orders(database, tables, customers=customers, orders=orders))
+    click.echo(f"{counted(len(done.records), 'order')} requeued to be written again.", err=True)
+    for record_uuid, reason in done.held.items():
+        click.echo(f"  order {record_uuid} is left as it is: {reason}", err=True)
+
+
+def _plan(settings: Settings, out: Path | None, as_json: bool, **scope: Any) -> None:
     from order_sync.cli import launch
     from order_sync.cli.output.plan import print_dry_run
     from order_sync.reports import plan_page
 
     if out and out.suffix not in plan_page.WRITERS:
         raise click.UsageError(f"--out takes a file that ends in {' or '.join(plan_page.WRITERS)}.")
-    made = launch.plan(settings, customers=customers, limit=limit)
+    made, customers = launch.plan(settings, **scope), scope["customers"]
     print_json(made.summary()) if as_json else print_dry_run(made, customers)
     if out:
         plan_page.WRITERS[out.suffix](made, out)

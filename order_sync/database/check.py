@@ -236,7 +236,7 @@ def _check_findings(database: Database, table: sa.Table, found: Mapping[str, Fou
     """CHECK constraints that refuse what order_sync writes, or the only action that it syncs."""
     is_queue = "sync_run_id" in table.columns
     states = [str(state) for state in State] if is_queue else [str(State.SYNCED)]
-    for column, needed in (("sync_state", states), ("action_type", [str(Action.INSERT)])):
+    for column, needed in (("sync_state", states), ("action_type", [str(action) for action in Action])):
         if column in table.columns and column in found:
             for check in catalog.checks(database, table, column):
                 yield from _check_finding(table, found[column], check, needed, database.dialect)

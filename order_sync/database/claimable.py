@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from order_sync.database.conditions import (
     blocks_its_order,
     created,
+    has_known_action,
     has_no_order,
     in_states,
     is_claimed,
-    is_insert,
+    is_delete,
     is_superseded,
     same_order,
     state_of,
@@ -73,8 +74,8 @@ class Claimable:
                 self.line(),
                 ~has_no_order(line),
                 blocked.c.record_key.is_(None),
-                # A line whose order never was on the board and has no header waiting has nowhere to go yet.
-                sa.or_(self.has_header(line), o.c.monday_item_id.is_not(None)),
+                # A line whose order is not on the board and has no header waiting has nowhere to go, unless to go away.
+                sa.or_(self.has_header(line), o.c.monday_item_id.is_not(None), is_delete(line)),
             )
         )
 
@@ -109,7 +110,7 @@ class Claimable:
         Or ERROR, where a newer row of the same waits: the older one is taken up with it, and shares its outcome.
         """
         return sa.and_(
-            is_insert(table),
+            has_known_action(table),
             sa.or_(
                 state_of(table) == State.NEW,
                 sa.and_(

@@ -6,12 +6,14 @@ A record_uuid is in exactly one transaction, whole; a main table is never ahead 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.cancelled import is_done, is_off_the_board, marked
 from order_sync.database.connection import WritableDatabase
 from order_sync.database.guid import canonical, uuid_key
 from order_sync.database.held import held_orders
@@ -26,6 +28,8 @@ from order_sync.text.counted import counted
 # state takes a row's key out of an index and puts it in again. Only an order that alone has more rows exceeds it.
 ROWS_PER_TRANSACTION = 2_000
 RECORDS_PER_TRANSACTION = 500
+
+Subitems = Sequence[sa.Row[*tuple[Any, ...]]]  # record_uuid, line_uuid, subitem_id, parent_id, rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,87 +116,128 @@ def _transactions(plan: Readiness) -> Iterator[list[str]]:
 def _commit_records(
     database: WritableDatabase, tables: Tables, run_id: str, records: list[str], plan: Readiness
 ) -> None:
-    database.transaction(lambda connection: _write(connection, database, tables, run_id, records, plan))
+    def work(connection: sa.Connection) -> None:
+        _Commit(connection, tables, run_id, records, database.now(connection)).write(plan)
+
+    database.transaction(work)
 
 
-def _write(
-    connection: sa.Connection,
-    database: WritableDatabase,
-    tables: Tables,
-    run_id: str,
-    records: list[str],
-    plan: Readiness,
-) -> None:
-    h, line, o, m = tables.header_queue, tables.line_queue, tables.orders, tables.order_lines
-    now = database.now(connection)
-    for table, id_column in ((h, h.c.monday_item_id), (line, line.c.monday_subitem_id)):
-        # The update names the run: a row that another run has claimed since is not counted, and rolls back.
-        connection.execute(
-            sa.update(table)
-            .where(
-                table.c.record_uuid.in_(records),
-                table.c.sync_run_id == run_id,
-                table.c.sync_state == State.PENDING,
-                id_column.is_not(None),
+@dataclass(frozen=True)
+class _Commit:
+    """One transaction, of whole record_uuids."""
+
+    connection: sa.Connection
+    tables: Tables
+    run_id: str
+    records: list[str]
+    now: datetime
+
+    def write(self, plan: Readiness) -> None:
+        for table in (self.tables.header_queue, self.tables.line_queue):
+            # The update names the run: a row that another run has claimed since is not counted, and rolls back.
+            self.connection.execute(
+                sa.update(table)
+                .where(
+                    table.c.record_uuid.in_(self.records),
+                    table.c.sync_run_id == self.run_id,
+                    table.c.sync_state == State.PENDING,
+                    is_done(self.tables, table),
+                )
+                .values(sync_state=State.SYNCED, sync_completed_at=self.now, sync_error_message=sa.null())
             )
-            .values(sync_state=State.SYNCED, sync_completed_at=now, sync_error_message=sa.null())
+        subitems = _subitems(self.connection, self.tables, self.records, self.run_id)
+        off = marked(self.connection, self.tables, self.records)
+        # A line that is to go away may be all that there ever was of an order.
+        kept = plan.headers.keys() | {row.record_uuid for row in subitems if row.subitem_id is not None}
+        self._carry(subitems, [record for record in self.records if record in kept | off], off)
+        self._expect_all(plan, subitems, [record for record in self.records if record in kept - off])
+
+    def _carry(self, subitems: Subitems, records: list[str], off: Collection[str]) -> None:
+        """Carries state and ids to the main tables. What is `off` the board has no ids, and its lines go with it."""
+        h, o, m = self.tables.header_queue, self.tables.orders, self.tables.order_lines
+        item_id = (
+            sa.select(h.c.monday_item_id)
+            .where(h.c.record_uuid == o.c.record_uuid, h.c.sync_run_id == self.run_id, h.c.sync_state == State.SYNCED)
+            .order_by(h.c.created_at, h.c.delta_uuid)
+            .limit(1)
+            .scalar_subquery()
         )
-
-    item_id = (
-        sa.select(h.c.monday_item_id)
-        .where(h.c.record_uuid == o.c.record_uuid, h.c.sync_run_id == run_id, h.c.sync_state == State.SYNCED)
-        .order_by(h.c.created_at, h.c.delta_uuid)
-        .limit(1)
-        .scalar_subquery()
-    )
-    connection.execute(
-        sa.update(o)
-        .where(o.c.record_uuid.in_(records))
-        .values(
-            sync_state=State.SYNCED,
-            monday_item_id=sa.func.coalesce(item_id, o.c.monday_item_id),
-            last_synced_at=now,
-            sync_error_message=sa.null(),
+        known = sa.func.coalesce(item_id, o.c.monday_item_id)
+        synced = {"sync_state": State.SYNCED, "last_synced_at": self.now}
+        self.connection.execute(
+            sa.update(o)
+            .where(o.c.record_uuid.in_(records))
+            .values(
+                monday_item_id=sa.case((is_off_the_board(self.tables, o.c.record_uuid), sa.null()), else_=known),
+                sync_error_message=sa.null(),
+                **synced,
+            )
         )
-    )
+        if off:
+            gone = {"monday_subitem_id": sa.null(), "parent_item_id": sa.null()}
+            self.connection.execute(sa.update(m).where(m.c.record_uuid.in_(off)).values(gone | synced))
+        ids = {
+            row.line_uuid: {"monday_subitem_id": row.subitem_id, "parent_item_id": row.parent_id} for row in subitems
+        }
+        set_by_key(self.connection, m.c.line_uuid, ids, alike=synced)
 
-    subitems = _subitems(connection, line, records, run_id)
-    ids = {row.line_uuid: {"monday_subitem_id": row.subitem_id, "parent_item_id": row.parent_id} for row in subitems}
-    set_by_key(connection, m.c.line_uuid, ids, alike={"sync_state": State.SYNCED, "last_synced_at": now})
-    synced_orders = sa.select(o.c.record_uuid).where(
-        o.c.record_uuid.in_(records), o.c.sync_state == State.SYNCED, o.c.monday_item_id.is_not(None)
-    )
-    of_run = _synced(line, records, run_id)
-    # A line in the queue that the main table lacks, or has under another order, would be lost from sight.
-    in_main = of_run.join(m, sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid))
-    expected = (
-        (h.name, _synced(h, records, run_id), sum(plan.headers.get(r, 0) for r in records)),
-        (line.name, of_run, sum(plan.lines.get(r, 0) for r in records)),
-        (o.name, synced_orders, len(records)),
-        (m.name, in_main.where(m.c.sync_state == State.SYNCED), sum(plan.lines.get(r, 0) for r in records)),
-    )
-    _expect(connection, expected, records)
+    def _expect_all(self, plan: Readiness, subitems: Subitems, there: list[str]) -> None:
+        """Rolls the transaction back unless each table has as many rows as expected.
+
+        Counted by queries at the end, and not by what an update reports: a trigger may hide that, after a lost COMMIT
+        the update finds nothing left to do, and a server that rolls back without saying so goes on with what follows.
+        """
+        h, line, o, m = self.tables.site
+        synced_orders = sa.select(o.c.record_uuid).where(
+            o.c.record_uuid.in_(there), o.c.sync_state == State.SYNCED, o.c.monday_item_id.is_not(None)
+        )
+        of_run = _synced(line, self.records, self.run_id)
+        # A line in the queue that the main table lacks, or has under another order, would be lost from sight. Of what
+        # was cancelled the order system may have removed its own rows.
+        same = sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid)
+        in_main = of_run.join(m, same).where(m.c.sync_state == State.SYNCED, ~_is_off(self.tables))
+        expected = (
+            (h.name, _synced(h, self.records, self.run_id), sum(plan.headers.get(r, 0) for r in self.records)),
+            (line.name, of_run, sum(plan.lines.get(r, 0) for r in self.records)),
+            (o.name, synced_orders, len(there)),
+            (m.name, in_main, sum(row.rows for row in subitems if row.subitem_id is not None)),
+        )
+        counts = (sa.select(sa.func.count()).select_from(rows.subquery()).scalar_subquery() for _, rows, _ in expected)
+        for (table, _, wanted), found in zip(expected, self.connection.execute(sa.select(*counts)).one(), strict=True):
+            if found != wanted:
+                count = counted(len(self.records), "record_uuid")
+                of = self.records[0] if len(self.records) == 1 else f"{count} from {self.records[0]}"
+                raise LeaseLost(
+                    f"{table} has {counted(found, 'row')} to commit for {of}, but {wanted} were expected: another run "
+                    "or a person changed them meanwhile. The order is not changed; the next run claims it."
+                )
 
 
-def _subitems(
-    connection: sa.Connection, line: sa.Table, records: list[str], run_id: str
-) -> Sequence[sa.Row[Any, Any, Any, Any]]:
+def _subitems(connection: sa.Connection, tables: Tables, records: list[str], run_id: str) -> Subitems:
     """The lines that are SYNCED now: record_uuid, line_uuid, subitem_id, parent_id; one that is queued twice once.
+
+    One that was cancelled has no ids.
 
     Read here and written by key. A main table that looked each line up in the queue would, where that has no index of
     lines, read all lines of an order for each of them.
     """
-    keys = (line.c.record_uuid, line.c.line_uuid)
-    query = (
-        _synced(line, records, run_id)
-        .with_only_columns(
-            *keys,
-            sa.func.max(line.c.monday_subitem_id).label("subitem_id"),
-            sa.func.max(line.c.parent_item_id).label("parent_id"),
-        )
-        .group_by(*(uuid_key(key) for key in keys))
-    )
+    line = tables.line_queue
+    ids = (sa.case((~_is_off(tables), of)).label(of.name) for of in (line.c.monday_subitem_id, line.c.parent_item_id))
+    rows = _synced(line, records, run_id).with_only_columns(line.c.record_uuid, line.c.line_uuid, *ids).subquery()
+    keys = (rows.c.record_uuid, rows.c.line_uuid)
+    query = sa.select(
+        *keys,
+        sa.func.max(rows.c.monday_subitem_id).label("subitem_id"),
+        sa.func.max(rows.c.parent_item_id).label("parent_id"),
+        sa.func.count().label("rows"),
+    ).group_by(*(uuid_key(key) for key in keys))
     return connection.execute(query).all()
+
+
+def _is_off(tables: Tables) -> sa.ColumnElement[bool]:
+    """A line of the queue was cancelled, or its order was."""
+    line = tables.line_queue
+    return sa.or_(*(is_off_the_board(tables, key) for key in (line.c.line_uuid, line.c.record_uuid)))
 
 
 def _synced(table: sa.Table, records: list[str], run_id: str) -> sa.Select[Any]:
@@ -200,23 +245,3 @@ def _synced(table: sa.Table, records: list[str], run_id: str) -> sa.Select[Any]:
     return sa.select(table.c.delta_uuid).where(
         table.c.record_uuid.in_(records), table.c.sync_run_id == run_id, table.c.sync_state == State.SYNCED
     )
-
-
-def _expect(connection: sa.Connection, expected: Sequence[tuple[str, sa.Select[Any], int]], records: list[str]) -> None:
-    """Rolls the transaction back unless each table's query finds as many rows as expected.
-
-    Counted by queries at the end, and not by what an update reports: a trigger may hide that, after a lost COMMIT the
-    update finds nothing left to do, and a server that rolls back without saying so goes on with what follows.
-    """
-    counts = (sa.select(sa.func.count()).select_from(rows.subquery()).scalar_subquery() for _, rows, _ in expected)
-    for (table, _, wanted), found in zip(expected, connection.execute(sa.select(*counts)).one(), strict=True):
-        _expect_as_many(table, found, wanted, records)
-
-
-def _expect_as_many(table: str, found: int, expected: int, records: list[str]) -> None:
-    if found != expected:
-        of = records[0] if len(records) == 1 else f"{counted(len(records), 'record_uuid')} from {records[0]}"
-        raise LeaseLost(
-            f"{table} has {counted(found, 'row')} to commit for {of}, but {expected} were expected: another run or a "
-            "person changed them meanwhile. The order is not changed; the next run claims it."
-        )

@@ -40,9 +40,12 @@ def is_insert(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return _is_one_of(table.c.action_type, Action.INSERT)
 
 
-def is_left_alone(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Rows that want something else than order_sync does."""
-    return _is_one_of(table.c.action_type, Action.UPDATE, Action.DELETE)
+def is_delete(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return _is_one_of(table.c.action_type, Action.DELETE)
+
+
+def has_known_action(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return _is_one_of(table.c.action_type, *Action)
 
 
 def unsynced(table: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -52,12 +55,12 @@ def unsynced(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def in_states(table: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
-    """INSERT rows in these states, which must not be SYNCED."""
+    """Rows in these states, which must not be SYNCED, whose action is known."""
     return sa.and_(_is_elsewhere(table), _is_in(table, *states))
 
 
 def waits(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """INSERT rows that a run may want to take up, now or later."""
+    """Rows that a run may want to take up, now or later."""
     return in_states(table, *WAITING)
 
 
@@ -89,11 +92,6 @@ def has_unknown_action(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return _is_none_of(table.c.action_type, Action)
 
 
-def is_open(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Rows that are not done: waiting, rejected, or not understood. UPDATE and DELETE rows are left alone."""
-    return sa.and_(unsynced(table), sa.or_(is_insert(table), _is_unknown(table)))
-
-
 def has_no_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """record_uuid names no order."""
     return no_uuid(table.c.record_uuid)
@@ -106,19 +104,24 @@ def has_no_key(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 def is_superseded(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """A newer row of the same order, or of the same line, waits: what the older one said no longer counts."""
-    newer = (table.element if isinstance(table, sa.Alias) else table).alias("newer")
-    oldest = sa.literal(OLDEST, table.c.created_at.type)
-    here, there = sa.func.coalesce(table.c.created_at, oldest), sa.func.coalesce(newer.c.created_at, oldest)
+    newer, here, there = _newer(table)
     later = sa.or_(there > here, sa.and_(there == here, newer.c.delta_uuid > table.c.delta_uuid))
-    keys = [name for name in ("record_uuid", "line_uuid") if name in table.c]
-    same = (uuid_key(newer.c[name]) == uuid_key(table.c[name]) for name in keys)
-    return sa.exists().where(*same, waits(newer), later)
+    return sa.exists().where(*_same(newer, table), waits(newer), later)
+
+
+def is_outdated(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """A newer row of the same order, or of the same line, is SYNCED already: what this one says came too late.
+
+    Of two that were created at the same time the one that comes later counts, for that is all that is known of them.
+    """
+    newer, here, there = _newer(table)
+    return sa.exists().where(*_same(newer, table), is_synced(newer), there > here)
 
 
 def blocks_its_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Rows that hold their whole order back until a person has corrected them."""
     # Asked of each row of each order that waits: nearly all are as they should be, which two comparisons show.
-    usual = sa.and_(table.c.sync_state.in_(WAITING), table.c.action_type == Action.INSERT)
+    usual = sa.and_(table.c.sync_state.in_(WAITING), table.c.action_type.in_(list(Action)))
     rejected = sa.and_(_is_in(table, State.ERROR), ~is_superseded(table))
     wrong = sa.or_(rejected, sa.and_(unsynced(table), _is_unknown(table)))
     no_key = sa.and_(_is_in(table, *WAITING), has_no_key(table))
@@ -146,12 +149,28 @@ def twice(column: sa.Column[Any]) -> sa.Select[Any]:
 
 def created(table: sa.FromClause) -> sa.Label[datetime]:
     """created_at, which a site may have left empty or filled with something else: such rows are the oldest."""
-    moment = sa.func.coalesce(table.c.created_at, sa.literal(OLDEST, table.c.created_at.type))
-    return sa.type_coerce(moment, Since()).label("created_at")
+    return sa.type_coerce(moment(table), Since()).label("created_at")
+
+
+def moment(table: sa.FromClause) -> sa.ColumnElement[datetime]:
+    """The same, to compare and not to read."""
+    return sa.func.coalesce(table.c.created_at, sa.literal(OLDEST, table.c.created_at.type))
 
 
 def _folded(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     return sa.func.upper(sa.func.ltrim(sa.func.rtrim(column)), type_=column.type)
+
+
+def _newer(table: sa.FromClause) -> tuple[sa.FromClause, sa.ColumnElement[datetime], sa.ColumnElement[datetime]]:
+    """Another row of the queue, and the time of this row and of that."""
+    newer = (table.element if isinstance(table, sa.Alias) else table).alias("newer")
+    return newer, moment(table), moment(newer)
+
+
+def _same(one: sa.FromClause, other: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+    """Both are of the same order or, where they are lines, of the same line."""
+    keys = [name for name in ("record_uuid", "line_uuid") if name in other.c]
+    return [uuid_key(one.c[name]) == uuid_key(other.c[name]) for name in keys]
 
 
 def _flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
@@ -165,7 +184,7 @@ def _is_elsewhere(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def _is_in(table: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
-    return sa.and_(_is_one_of(table.c.sync_state, *states), is_insert(table))
+    return sa.and_(_is_one_of(table.c.sync_state, *states), has_known_action(table))
 
 
 def _is_unknown(table: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -176,7 +195,8 @@ def _is_unknown(table: sa.FromClause) -> sa.ColumnElement[bool]:
 def _is_one_of(column: sa.ColumnElement[Any], *values: StrEnum) -> sa.ColumnElement[bool]:
     """The value as it counts. Nearly all are spelled as they should be, which is looked at first: it costs less."""
     others = [other for other in type(values[0]) if other not in values]
-    return sa.or_(column.in_(values), sa.and_(column.not_in(others), _folded(column).in_(values)))
+    odd = [column.not_in(others)] if others else []
+    return sa.or_(column.in_(values), sa.and_(*odd, _folded(column).in_(values)))
 
 
 def _is_none_of(column: sa.ColumnElement[Any], kind: type[StrEnum]) -> sa.ColumnElement[bool]:

@@ -16,12 +16,10 @@ import sqlalchemy as sa
 
 from order_sync.database.claimable import Claimable
 from order_sync.database.conditions import (
-    action_of,
     folded,
     has_no_order,
     is_claimed,
     is_insert,
-    is_left_alone,
     is_of_run,
     is_rejected,
     is_synced,
@@ -206,7 +204,7 @@ class QueueCounts:
         return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"] or ""))
 
     def counts(self) -> list[Row]:
-        """INSERT rows by customer and state: customer, row (header, line), state, rows, oldest (created_at).
+        """Rows by customer and state: customer, row (header, line), state, rows, oldest (created_at).
 
         Of the SYNCED ones, which the queue keeps for years, those of the last day (RECENT).
         """
@@ -221,13 +219,13 @@ class QueueCounts:
         return found
 
     def _by_customer(self, table: sa.Table, which: sa.ColumnElement[bool]) -> sa.Select[Any]:
-        """INSERT rows by customer and spelling of the state: customer, state, rows, oldest."""
+        """Rows by customer and spelling of the state: customer, state, rows, oldest."""
         o = self.tables.orders
         state = sa.func.rtrim(
             table.c.sync_state, type_=table.c.sync_state.type
         )  # as it is, SQLite would read its index
         counted = (sa.func.count().label("rows"), sa.func.min(table.c.created_at).label("oldest"))
-        rows = sa.select(state.label("state"), *counted).where(which, is_insert(table)).group_by(state)
+        rows = sa.select(state.label("state"), *counted).where(which).group_by(state)
         if table is self.tables.header_queue:
             customer = table.c[CUSTOMER]
             return rows.add_columns(sa.func.max(customer).label("customer")).group_by(spelling(customer))
@@ -245,24 +243,6 @@ class QueueCounts:
             .group_by(spelling(o.c[CUSTOMER]), of.c.state)
         )
 
-    @in_one_read
-    def untouched(self) -> list[Row]:
-        """UPDATE and DELETE rows waiting: table, action, rows, sample (one order's record_uuid)."""
-        return [
-            {"table": table.name} | row | {"sample": canonical(row["sample"])}  # SQL Server casts to upper case
-            for table in (self.tables.header_queue, self.tables.line_queue)
-            for row in self.database.rows(
-                sa.select(
-                    action_of(table).label("action"),
-                    sa.func.count().label("rows"),
-                    sa.func.min(sa.cast(table.c.record_uuid, sa.String(36))).label("sample"),
-                )
-                .where(unsynced(table), is_left_alone(table))
-                .group_by(action_of(table))
-                .order_by(action_of(table))
-            )
-        ]
-
     def count_without_order(self) -> int:
         """Waiting rows that name no order: a run makes them ERROR."""
         tables = (self.tables.header_queue, self.tables.line_queue)
@@ -276,7 +256,7 @@ class QueueCounts:
         several = {
             "headers": twice(h.c.delta_uuid),
             "lines": twice(line.c.delta_uuid),
-            "orders": twice(h.c.record_uuid).where(~has_no_order(h)),
+            "orders": twice(h.c.record_uuid).where(~has_no_order(h), is_insert(h)),
         }
         keys: dict[str, list[str]] = {of: [] for of in several}
         marked = (query.add_columns(sa.literal_column(f"'{of}'").label("of")) for of, query in several.items())
@@ -295,7 +275,7 @@ class QueueCounts:
         ).order_by(h.c.created_at, h.c.delta_uuid)
         orders: dict[str, list[Row]] = {}
         for some in chunks(records):
-            for row in self.database.rows(query.where(of_each_row(waits(h)), h.c.record_uuid.in_(some))):
+            for row in self.database.rows(query.where(of_each_row(waits(h), is_insert(h)), h.c.record_uuid.in_(some))):
                 orders.setdefault(row["record_uuid"], []).append(row)
         return [rows[0] | {"reason": reason} for rows in orders.values() if (reason := _contradiction(rows))]
 

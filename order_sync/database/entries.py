@@ -23,12 +23,42 @@ from order_sync.database.tables import Tables
 
 
 class Operation(StrEnum):
-    """What a journalled request creates; its keys are group titles or delta_uuids of the queue rows."""
+    """What a journalled request does; its keys are group titles or delta_uuids of the queue rows."""
 
     GROUPS = "create_group"
     ITEMS = "create_item"
     SUBITEMS = "create_subitem"
-    IMPORT = "ingest_items"  # many items at once, as a job; see monday/bulk_import.py
+    IMPORT = "ingest_items"  # many items at once, as a job; see sync/bulk_import.py
+    CHANGE_ITEMS = "change_item"
+    CHANGE_SUBITEMS = "change_subitem"
+    MOVE_ITEMS = "move_item"
+    CANCEL_ITEMS = "cancel_item"  # by the mapping's rule: archived, deleted, moved or labelled
+    CANCEL_SUBITEMS = "cancel_subitem"
+
+    @property
+    def of_lines(self) -> bool:
+        return self in (Operation.SUBITEMS, Operation.CHANGE_SUBITEMS, Operation.CANCEL_SUBITEMS)
+
+    @property
+    def cancels(self) -> bool:
+        return self in (Operation.CANCEL_ITEMS, Operation.CANCEL_SUBITEMS)
+
+    @property
+    def is_absolute(self) -> bool:
+        """Sent twice it has the same effect; but late, it may undo something newer."""
+        return self.cancels or self in (Operation.CHANGE_ITEMS, Operation.CHANGE_SUBITEMS, Operation.MOVE_ITEMS)
+
+    @property
+    def may_double(self) -> bool:
+        """What it creates may turn up a second time. A group has a title, and is found by it."""
+        return self is not Operation.GROUPS and not self.is_absolute
+
+    @property
+    def outcome(self) -> str:
+        """What the log calls a row that it was done to."""
+        if self.cancels:
+            return "cancelled"
+        return {"change": "changed", "move": "moved"}.get(self.partition("_")[0], "created")
 
 
 class EntryState(StrEnum):
@@ -142,9 +172,9 @@ def known_groups(
 class Sent:
     """What a request says of one row. None: it does not say it."""
 
-    name: str | None
-    values: str | None  # column values by column id, as JSON
-    place: str | None  # the group of an item, or the item of a subitem
+    name: str | None = None
+    values: str | None = None  # column values by column id, as JSON
+    place: str | None = None  # the group of an item, or the item of a subitem
 
 
 def sent_rows(entry: Entry) -> dict[str, Sent]:
@@ -157,6 +187,8 @@ def sent_rows(entry: Entry) -> dict[str, Sent]:
         rows = zip(names, values, strict=True)
         return {key: Sent(name=name, values=of, place=group) for key, (name, of) in zip(entry.keys, rows, strict=True)}
     variables = body.get("variables", {})
+    if entry.operation in (Operation.CHANGE_ITEMS, Operation.CHANGE_SUBITEMS):
+        return {key: _changed(variables[f"values{number}"]) for number, key in enumerate(entry.keys)}
     place = "parent" if entry.operation is Operation.SUBITEMS else "group"
     return {
         key: Sent(
@@ -166,6 +198,13 @@ def sent_rows(entry: Entry) -> dict[str, Sent]:
         )
         for number, key in enumerate(entry.keys)
     }
+
+
+def _changed(values: str) -> Sent:
+    """A change names the item among its columns."""
+    changed = json.loads(values)
+    name = changed.pop("name", None)
+    return Sent(name=name, values=json.dumps(changed, ensure_ascii=False, separators=(",", ":")))
 
 
 def payloads(entry: Entry) -> dict[str, str]:

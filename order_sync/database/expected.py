@@ -14,10 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.cancelled import is_off_the_board
 from order_sync.database.connection import Database, Row, chunks
 from order_sync.database.guid import uuid_key
 from order_sync.database.tables import Tables
-from order_sync.orders.states import Action, State
+from order_sync.orders.states import State
 
 PAGE = 20_000  # rows of a table at a time
 MOST = 10_000  # rows of the tables that may differ from one another before it is no use to list more
@@ -67,7 +68,7 @@ def run_items(database: Database, tables: Tables, run_id: str, columns: Collecti
     named = [column for column in tables.order_columns if column.name in columns]
     query = sa.select(h.c.record_uuid, h.c.monday_item_id, h.c.monday_group_id, *named)
     query = query.select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
-    where = of_run(run_id, State.PENDING, State.SYNCED)(h), h.c.monday_item_id.is_not(None)
+    where = (of_run(run_id, State.PENDING, State.SYNCED)(h), h.c.monday_item_id.is_not(None), *_kept(tables, h))
     rows = database.rows(query.where(*where).order_by(h.c.created_at, h.c.delta_uuid))
     return [(_item(row, {row["monday_group_id"]} if row["monday_group_id"] else None), row) for row in rows]
 
@@ -76,7 +77,8 @@ def run_subitems(database: Database, tables: Tables, run_id: str) -> list[Expect
     """The subitems of the run's lines."""
     line = tables.line_queue
     query = sa.select(line.c.line_uuid, line.c.record_uuid, line.c.monday_subitem_id, line.c.parent_item_id)
-    where = of_run(run_id, State.PENDING, State.SYNCED)(line), line.c.monday_subitem_id.is_not(None)
+    made = line.c.monday_subitem_id.is_not(None)
+    where = (of_run(run_id, State.PENDING, State.SYNCED)(line), made, *_kept(tables, line))
     return [_subitem(row) for row in database.rows(query.where(*where).order_by(line.c.line_uuid))]
 
 
@@ -84,7 +86,7 @@ def run_subitems(database: Database, tables: Tables, run_id: str) -> list[Expect
 
 
 class SyncedRows:
-    """INSERT rows that were SYNCED before this look began: a run that goes on is in the middle of everything else."""
+    """Rows that were SYNCED before this look began: a run that goes on is in the middle of everything else."""
 
     def __init__(self, database: Database, tables: Tables, *, days: int) -> None:
         """`days`: expect an order on the board only if it was synced within the last `days` days; 0: always."""
@@ -98,7 +100,8 @@ class SyncedRows:
         records, lines = _uuids(records), _uuids(lines)
         headers = self._headers(records)
         subitems, line_uuids = self._lines(records, lines)
-        items = {key: _item(header, groups) for key, header in headers.items() if self._was_synced(header)}
+        there = {key: header for key, header in headers.items() if self._was_synced(header) and not header["is_off"]}
+        items = {key: _item(header, groups) for key, header in there.items()}
         orders = self._those_in(self.tables.orders.c.record_uuid, records)
         return Known(items=items, subitems=subitems, strangers=shown - headers.keys() - orders - line_uuids)
 
@@ -125,10 +128,11 @@ class SyncedRows:
         return differing_orders(*given, most=MOST), differing_lines(*given, most=MOST)
 
     def _headers(self, records: Collection[str]) -> dict[str, Row]:
-        """The newest header of each order."""
+        """The newest header of each order, and whether the order was cancelled (is_off)."""
         h = self.tables.header_queue
-        query = sa.select(h.c.record_uuid, h.c.sync_state, h.c.monday_item_id, h.c.sync_completed_at)
-        query = query.where(h.c.action_type == Action.INSERT).order_by(h.c.created_at, h.c.delta_uuid)
+        off = sa.case((is_off_the_board(self.tables, h.c.record_uuid), 1), else_=0).label("is_off")
+        query = sa.select(h.c.record_uuid, h.c.sync_state, h.c.monday_item_id, h.c.sync_completed_at, off)
+        query = query.order_by(h.c.created_at, h.c.delta_uuid)
         queries = (query.where(h.c.record_uuid.in_(chunk)) for chunk in chunks(records))
         return {row["record_uuid"]: row for each in queries for row in self.database.rows(each)}
 
@@ -144,10 +148,11 @@ class SyncedRows:
         def add(column: sa.Column[Any], values: Collection[str]) -> None:
             columns = (line.c.line_uuid, line.c.record_uuid, line.c.monday_subitem_id, line.c.parent_item_id)
             query = sa.select(*columns, line.c.sync_state, line.c.sync_completed_at)
+            off = sa.case((sa.and_(*_kept(self.tables, line)), 0), else_=1).label("is_off")
             for chunk in chunks(values):
-                for row in self.database.rows(query.where(column.in_(chunk))):
+                for row in self.database.rows(query.add_columns(off).where(column.in_(chunk))):
                     known.add(row["line_uuid"])
-                    if self._was_synced(row):
+                    if self._was_synced(row) and not row["is_off"]:
                         found[row["line_uuid"]] = _subitem(row)
 
         if lines:
@@ -168,7 +173,6 @@ class SyncedRows:
         """The same in SQL, and not so long ago that people may have cleared the board."""
         completed = table.c.sync_completed_at
         judged = [
-            table.c.action_type == Action.INSERT,
             table.c.sync_state == State.SYNCED,
             sa.or_(completed.is_(None), completed < self._began),
         ]
@@ -177,12 +181,19 @@ class SyncedRows:
     def _pages(self, table: sa.Table, own_id: sa.Column[Any], *columns: sa.Column[Any]) -> Iterator[Row]:
         """SYNCED rows with an id of monday's, by delta_uuid: a page at a time is all that is in memory."""
         key = table.c.delta_uuid
-        query = sa.select(key, own_id, *columns).where(self._scope(table), own_id.is_not(None))
+        query = sa.select(key, own_id, *columns).where(
+            self._scope(table), own_id.is_not(None), *_kept(self.tables, table)
+        )
         query = query.order_by(uuid_key(key)).limit(PAGE)
         rows = self.database.rows(query)
         while rows:
             yield from rows
             rows = self.database.rows(query.where(key > rows[-1]["delta_uuid"])) if len(rows) == PAGE else []
+
+
+def _kept(tables: Tables, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+    """Rows of what was not cancelled: that is on the board."""
+    return [~is_off_the_board(tables, table.c[key]) for key in ("record_uuid", "line_uuid") if key in table.c]
 
 
 def _item(row: Row, groups: Collection[str] | None = None) -> Expected:
@@ -227,7 +238,11 @@ def differing_orders(database: Database, tables: Tables, scope: Scope, *, most: 
             o.c.monday_item_id.label("order_item_id"),
         )
         .select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
-        .where(scope(h), sa.or_(o.c.sync_state.is_(None), o.c.sync_state != State.SYNCED, ~an_item_of_the_order))
+        .where(
+            scope(h),
+            *_kept(tables, h),
+            sa.or_(o.c.sync_state.is_(None), o.c.sync_state != State.SYNCED, ~an_item_of_the_order),
+        )
         .order_by(uuid_key(h.c.record_uuid), h.c.delta_uuid)
         .limit(most)
     )
@@ -255,6 +270,7 @@ def differing_lines(database: Database, tables: Tables, scope: Scope, *, most: i
         )
         .where(
             scope(line),
+            *_kept(tables, line),
             sa.or_(
                 m.c.sync_state.is_(None),
                 m.c.sync_state != State.SYNCED,

@@ -14,12 +14,13 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+from order_sync.database.cancelled import is_off_the_board
 from order_sync.database.conditions import (
     has_no_key,
     has_no_order,
     has_unknown_action,
     has_unknown_state,
-    is_insert,
+    is_delete,
     is_rejected,
     is_superseded,
     same_order,
@@ -214,7 +215,8 @@ class _Look:
         waiting.append((has_no_key(table), RANK[Cause.NO_KEY]))
         if table is self._tables.header_queue:
             in_main = sa.exists().where(same_order(self._tables.orders, table))
-            waiting.append((sa.and_(~has_no_order(table), ~in_main), RANK[Cause.NO_ORDER]))
+            missing = sa.and_(~has_no_order(table), ~is_delete(table), ~is_superseded(table), ~in_main)
+            waiting.append((missing, RANK[Cause.NO_ORDER]))
         waiting += [(held, RANK[Cause.HELD_BY_RUN]) for held in self._of_another_run(table)]
         return sa.case(
             (waits(table), sa.case(*waiting)),
@@ -262,13 +264,14 @@ class _Look:
         """Orders that have no item, and lines that no header will bring along."""
         h, line, o = self._tables.header_queue, self._tables.line_queue, self._tables.orders
         key = loose_key(line.c.record_uuid)
-        waiting = sa.select(key.label("record_uuid")).where(waits(line)).group_by(key)  # an order has many lines
+        # An order has many lines. One that is to go away needs no header.
+        waiting = sa.select(key.label("record_uuid")).where(waits(line), ~is_delete(line)).group_by(key)
         if records is not None:
             waiting = waiting.where(line.c.record_uuid.in_(records))
         of = waiting.subquery()
         was = h.alias("was")
         any_header = sa.exists().where(same_order(was, of))
-        done = sa.exists().where(same_order(was, of), is_insert(was), state_of(was) == State.SYNCED)
+        done = sa.exists().where(same_order(was, of), state_of(was) == State.SYNCED)
         query = (
             sa.select(
                 of.c.record_uuid,
@@ -277,6 +280,7 @@ class _Look:
                 sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
                 sa.case((any_header, 1), else_=0).label("any_header"),
                 sa.case((done, 1), else_=0).label("done"),
+                sa.case((is_off_the_board(self._tables, of.c.record_uuid), 1), else_=0).label("is_off"),
             )
             .select_from(of.outerjoin(o, same_order(o, of)))
             .where(~self._claimable.has_header(of), o.c.monday_item_id.is_(None))
@@ -284,13 +288,16 @@ class _Look:
         named = (row for row in self._rows(query) if is_uuid(row["record_uuid"]))  # the few rest have another cause
         for row in named:
             held = row | {"delta_uuid": None}
-            if row["done"] and not row["has_order"]:
+            if row["is_off"]:
+                reason = f"it was cancelled, but {line.name} has waiting lines for it: queue its header again,"
+                yield _held(held, Cause.NO_HEADER, f"{reason} or delete the lines")
+            elif row["done"] and not row["has_order"]:
                 yield _held(held, Cause.NO_ORDER, no_order(o.name))
             elif row["done"]:
                 reason = f"its header in {h.name} is SYNCED, but {o.name} lacks its monday_item_id: restore it"
                 yield _held(held, Cause.NO_HEADER, reason)
             else:
-                none = "only headers that are not INSERT" if row["any_header"] else "no header"
+                none = "no header that can be read" if row["any_header"] else "no header"
                 reason = f"it has waiting lines, but {h.name} has {none} for them: make the order system write"
                 yield _held(held, Cause.NO_HEADER, f"{reason} both, or delete the lines")
 

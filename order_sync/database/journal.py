@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from order_sync.database import written
+from order_sync.database import cancelled, written
 from order_sync.database.board_lease import BoardLease
 from order_sync.database.conditions import of_each_row
 from order_sync.database.connection import chunks, in_transaction
@@ -45,6 +45,7 @@ from order_sync.database.watch_list import WatchList
 from order_sync.database.writes import expect_none, lost
 from order_sync.orders.errors import LeaseLost, Rejected, Transient
 from order_sync.orders.states import State
+from order_sync.text.counted import counted
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -114,10 +115,11 @@ class Journal(BoardLease):
     ) -> None:
         """Writes ids and rejections into the queue rows and closes the entry, in one transaction.
 
-        What was created is on record in ORDER_SYNC_ITEMS or ORDER_SYNC_SUBITEMS from then on, as it was sent.
-        `created` maps a key to monday's id, `failed` a key to why it has none: Rejected for good, Transient not yet.
-        All of it is logged, with monday's `request_id`. Ids are written whether or not the rows' own lease has
-        expired: they are facts of the board, and the run that holds the board may record them.
+        What was created or changed is on record in ORDER_SYNC_ITEMS or ORDER_SYNC_SUBITEMS from then on, as it was
+        sent; what was cancelled in ORDER_SYNC_CANCELLED. `created` maps a key to monday's id, `failed` a key to why it
+        has none: Rejected for good, Transient not yet. All of it is logged, with monday's `request_id`.
+        Ids are written whether or not the rows' own lease has expired: they are facts of the board, and the run that
+        holds the board may record them.
         `watch` an entry that was in doubt: what it created may turn up a second time.
         """
         journal = self._tables.journal
@@ -140,7 +142,7 @@ class Journal(BoardLease):
         write_rejections(connection, self._tables, entry.operation, rejected)
         request = {"idempotency_key": entry.idempotency_key, "request_id": request_id}
         log = self._log(connection, now, entry.operation, request, payloads(entry) if self.log_payloads else NOTHING)
-        log.add("created", created)
+        log.add(entry.operation.outcome, created)
         log.add("rejected", rejected)
         log.add("unsettled", {key: error for key, error in failed.items() if key not in rejected})
         self._expect_entry(connection, entry, now, state=state)
@@ -210,6 +212,27 @@ class Journal(BoardLease):
             expect_none(connection, kept, "still had a deleted subitem")
         written.forget_subitems(connection, self._tables, [int(subitem) for subitem in removed.values()])
 
+    def leave_off(self, versions: Mapping[str, datetime]) -> None:
+        """Records orders, or lines, that are cancelled and on no board: created_at of the newest row of each."""
+        for chunk in chunks(versions.items()):
+            self._leave_off(dict(chunk))
+
+    @in_transaction
+    def _leave_off(self, connection: sa.Connection, versions: Mapping[str, datetime]) -> None:
+        stamp = self._stamp(self._renew(connection))
+        marks = {key: written.marker(stamp, of_version, None) for key, of_version in versions.items()}
+        cancelled.mark(connection, self._tables, marks)
+        if missing := versions.keys() - cancelled.marked(connection, self._tables, versions):
+            raise lost(f"{counted(len(missing), 'row')} had not been put on record as cancelled")
+
+    @in_transaction
+    def bring_back(self, connection: sa.Connection, keys: Collection[str]) -> None:
+        """Forgets that these orders, or lines, were cancelled: they are to be on the board again."""
+        self._renew(connection)
+        cancelled.unmark(connection, self._tables, keys)
+        if cancelled.marked(connection, self._tables, keys):
+            raise lost(f"{counted(len(keys), 'row')} were still on record as cancelled")
+
     def reject(self, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
         """Turns rows into ERROR that are rejected before anything is sent; a thousand in a transaction."""
         for chunk in chunks(rejected.items()):
@@ -227,9 +250,20 @@ class Journal(BoardLease):
         """What was resolved in doubt on this board."""
         return WatchList(self._database, self._tables, board_id=self.board_id)
 
+    def log_kept(self, operation: Operation, kept: Mapping[str, tuple[str, str]]) -> None:
+        """Logs edits that people keep: monday's id and what stays, by key."""
+        if kept:
+            self.note(operation, "kept", kept)
+
     @in_transaction
-    def note(self, connection: sa.Connection, operation: Operation, outcome: str, ids: Mapping[str, str]) -> None:
-        """Logs an outcome of rows (monday's ids by key) without writing anything else."""
+    def note(
+        self,
+        connection: sa.Connection,
+        operation: Operation,
+        outcome: str,
+        ids: Mapping[str, str] | Mapping[str, tuple[str, str]],
+    ) -> None:
+        """Logs an outcome of rows (monday's ids by key, or with a message each) without writing anything else."""
         self._log(connection, self._renew(connection), operation).add(outcome, ids)
 
     def in_doubt(self) -> list[Entry]:
@@ -254,7 +288,8 @@ class Journal(BoardLease):
         if operation is Operation.GROUPS:
             write_groups(connection, self._tables, self.board_id, ids, now)
             return
-        write_ids(connection, self._tables, operation, ids)
+        if operation is not Operation.MOVE_ITEMS:  # its row has the id once all of it is done
+            write_ids(connection, self._tables, operation, ids)
         written.record(connection, self._tables, operation, ids, self._stamp(now), sent)
 
     def _stamp(self, now: datetime) -> written.Stamp:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from order_sync.database.column_types import datetime2, index_uuids, text
 from order_sync.database.guid import Guid, uuid_key
 
-VERSION = 2  # of these definitions; schema.py has a step to each version after the first
+VERSION = 3  # of these definitions; schema.py has a step to each version after the first
 OF_VERSION = "order_sync_version"  # what the table of versions says of itself once it is created
 
 
@@ -24,6 +24,7 @@ def own_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:
         "log": _log(metadata),
         "items": _items(metadata),
         "subitems": _subitems(metadata),
+        "cancelled": _cancelled(metadata),
         "schema_versions": _schema_versions(metadata),
     }
 
@@ -155,6 +156,22 @@ def _subitems(metadata: sa.MetaData) -> sa.Table:
     )
     index_uuids(subitems, "line", primary=True)
     return subitems
+
+
+def _cancelled(metadata: sa.MetaData) -> sa.Table:
+    """Orders and lines that a DELETE row has taken off the board, or that were on none; see cancelled.py."""
+    cancelled = sa.Table(
+        "ORDER_SYNC_CANCELLED",
+        metadata,
+        sa.Column("key_uuid", Guid(), primary_key=True),  # a record_uuid or a line_uuid
+        sa.Column("of_version", datetime2(), nullable=False),  # created_at of the newest row that it was cancelled by
+        sa.Column("board_id", sa.BigInteger),
+        sa.Column("monday_id", sa.BigInteger),  # NULL: nothing was on a board
+        sa.Column("cancelled_at", datetime2(), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+    )
+    index_uuids(cancelled, "key", primary=True)
+    return cancelled
 
 
 def _schema_versions(metadata: sa.MetaData) -> sa.Table:

@@ -13,12 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.database.conditions import created, is_of_run, is_open
+from order_sync.database.cancelled import is_done, is_off_the_board
+from order_sync.database.conditions import created, is_of_run, is_outdated, moment, unsynced
 from order_sync.database.connection import Row, chunks, in_one_read
 from order_sync.database.counts import QueueCounts
 from order_sync.database.customers import spelling
 from order_sync.database.guid import uuid_key
-from order_sync.database.written import boards_of
+from order_sync.database.versions import flag, says, synced_lines
+from order_sync.database.written import items_on_record
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
 from order_sync.orders.states import State
 
@@ -58,7 +60,7 @@ class QueueReader(QueueCounts):
     def has_open_rows(self) -> bool:
         """Whether anything is to be looked at: one look into an index where nothing waits."""
         tables = (self.tables.header_queue, self.tables.line_queue)
-        return any(self.database.column(sa.select(t.c.sync_state).where(is_open(t)).limit(1)) for t in tables)
+        return any(self.database.column(sa.select(t.c.sync_state).where(unsynced(t)).limit(1)) for t in tables)
 
     @in_one_read
     def due(self, over: Collection[str] = ()) -> Due:
@@ -113,8 +115,9 @@ class QueueReader(QueueCounts):
         """The headers a run holds, in the order to send: by customer, then oldest first.
 
         Every order column that the mapping or a name needs, from the queue or else from ORDER_LIST, plus
-        delta_uuid, record_uuid, GroupMonday, monday_group_id, monday_item_id (None before it exists),
-        created_at and has_order (False: ORDER_LIST lacks the record_uuid).
+        delta_uuid, record_uuid, action, GroupMonday, monday_group_id, monday_item_id (None before it exists),
+        created_at, has_order (False: ORDER_LIST lacks the record_uuid), outdated (True: a newer version is SYNCED) and
+        is_off (True: the order was cancelled by this version or a newer one).
         """
         h = self.tables.header_queue
         return _in_order(self._headers(sa.and_(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING)))
@@ -143,6 +146,7 @@ class QueueReader(QueueCounts):
                 h.c.monday_group_id,
                 h.c.monday_item_id,
                 created(h),
+                *says(self.tables, h, is_outdated(h)),
                 sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
                 *self.tables.order_columns,
                 *more,
@@ -154,9 +158,10 @@ class QueueReader(QueueCounts):
         return self.database.rows(query)
 
     def run_headers(self, run_id: str, sources: Collection[str] = ()) -> list[Row]:
-        """A run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at.
+        """A run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at, done, is_off.
 
-        And the order's columns that are named by `sources`.
+        done: nothing is left to do on a board; is_off: the order was cancelled. And the order's columns that are named
+        by `sources`.
         """
         h, o = self.tables.header_queue, self.tables.orders
         columns = (
@@ -166,6 +171,8 @@ class QueueReader(QueueCounts):
             h.c.monday_item_id,
             h.c.sync_state,
             created(h),
+            flag(is_done(self.tables, h)).label("done"),
+            flag(is_off_the_board(self.tables, h.c.record_uuid)).label("is_off"),
             *(column for column in self.tables.order_columns if column.name in sources),
         )
         query = sa.select(*columns)
@@ -179,8 +186,8 @@ class QueueReader(QueueCounts):
         An order that the first version carried, and whose item nobody has written to since, is only in the log.
         """
         h, log = self.tables.header_queue, self.tables.log
-        on_record = boards_of(self.database, self.tables, record_uuids)
-        found = {place.item_id: place.board_id for place in on_record.values()}
+        on_record = items_on_record(self.database, self.tables, record_uuids)
+        found = {item.id: item.board_id for item in on_record.values()}
         query = (
             sa.select(log.c.monday_id, log.c.board_id)
             .select_from(h.join(log, log.c.delta_uuid == h.c.delta_uuid))
@@ -194,7 +201,7 @@ class QueueReader(QueueCounts):
     def run_lines(self, run_id: str) -> list[Row]:
         """A run's lines with their outcome.
 
-        As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, sync_state, created_at.
+        As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, sync_state, created_at, done (as above).
         """
         line, o = self.tables.line_queue, self.tables.orders
         query = (
@@ -206,6 +213,7 @@ class QueueReader(QueueCounts):
                 line.c.monday_subitem_id,
                 line.c.sync_state,
                 created(line),
+                flag(is_done(self.tables, line)).label("done"),
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
             .where(is_of_run(line, run_id))
@@ -220,30 +228,34 @@ class QueueReader(QueueCounts):
         without an item, or the line_uuid of a line without a subitem; None if each has one.
         """
         h, line = self.tables.header_queue, self.tables.line_queue
-        queries = (
-            sa.select(
-                sa.literal_column(f"'{kind}'").label("row"),
-                table.c.record_uuid,
-                sa.func.count().label("rows"),
-                sa.func.min(created(table).element).label("oldest"),
-                sa.func.min(sa.case((id_column.is_(None), sa.cast(key, sa.String(36))))).label("lacking"),
+        queries = []
+        for kind, table, key in (("header", h, h.c.delta_uuid), ("line", line, line.c.line_uuid)):
+            # In a query of its own: SQL Server aggregates nothing that asks another table.
+            lacks = sa.case((~is_done(self.tables, table), sa.cast(key, sa.String(36))))
+            held = (
+                sa.select(table.c.record_uuid, created(table), lacks.label("lacking"))
+                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
+                .subquery()
             )
-            .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-            .group_by(uuid_key(table.c.record_uuid))
-            for kind, table, key, id_column in (
-                ("header", h, h.c.delta_uuid, h.c.monday_item_id),
-                ("line", line, line.c.line_uuid, line.c.monday_subitem_id),
+            queries.append(
+                sa.select(
+                    sa.literal_column(f"'{kind}'").label("row"),
+                    held.c.record_uuid,
+                    sa.func.count().label("rows"),
+                    sa.func.min(held.c.created_at).label("oldest"),
+                    sa.func.min(held.c.lacking).label("lacking"),
+                ).group_by(uuid_key(held.c.record_uuid))
             )
-        )
         rows = self.database.rows(sa.union_all(*queries))
         return sorted(rows, key=lambda row: (row["oldest"], row["record_uuid"]))
 
     def claimed_lines(self, run_id: str, *names: str, sources: Collection[str] = ()) -> list[Row]:
         """The lines a run holds, by record_uuid, then oldest first.
 
-        As delta_uuid, line_uuid, record_uuid, customer, size_code, qty, monday_subitem_id and parent_item_id (known
-        from the queue or from ORDER_LIST_LINES), order_item_id (ORDER_LIST's item, for late lines), created_at,
-        has_line; or as those of them that are named. And the columns of ORDER_LIST that are named by `sources`.
+        As delta_uuid, line_uuid, record_uuid, customer, action, size_code, qty, monday_subitem_id and parent_item_id
+        (known from the queue or from ORDER_LIST_LINES), order_item_id (ORDER_LIST's item, for late lines), created_at,
+        has_line, outdated and is_off (as of a header); or as those of them that are named. And the columns of
+        ORDER_LIST that are named by `sources`.
         """
         line = self.tables.line_queue
         held = sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING)
@@ -285,6 +297,13 @@ class QueueReader(QueueCounts):
         by: sa.ColumnElement[Any] | None = None,
     ) -> list[Row]:
         line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
+        synced = synced_lines(line, where)
+        # A line that the main table has under another order is not this one.
+        same_line = sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid)
+        rows = line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(m, same_line)
+        if not names or "outdated" in names:
+            keys = (line.c.record_uuid, line.c.line_uuid)
+            rows = rows.outerjoin(synced, sa.and_(*(uuid_key(key) == synced.c[f"{key.name}_key"] for key in keys)))
         query = (
             sa.select(
                 line.c.delta_uuid,
@@ -297,16 +316,11 @@ class QueueReader(QueueCounts):
                 sa.func.coalesce(line.c.parent_item_id, m.c.parent_item_id).label("parent_item_id"),
                 o.c.monday_item_id.label("order_item_id"),
                 created(line),
+                *says(self.tables, line, synced.c.newest > moment(line)),
                 sa.case((m.c.line_uuid.is_(None), 0), else_=1).label("has_line"),
                 *more,
             )
-            .select_from(
-                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(
-                    # A line that the main table has under another order is not this one.
-                    m,
-                    sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid),
-                )
-            )
+            .select_from(rows)
             .where(where)
             .order_by(line.c.record_uuid if by is None else by, line.c.created_at, line.c.delta_uuid)
         )

@@ -88,6 +88,6 @@ def expect_rejections(
 
 def _target(tables: Tables, operation: Operation) -> tuple[sa.Table, sa.Column[Any]]:
     """The queue table that an operation writes back to, and its column for monday's id."""
-    if operation in (Operation.ITEMS, Operation.IMPORT):
-        return tables.header_queue, tables.header_queue.c.monday_item_id
-    return tables.line_queue, tables.line_queue.c.monday_subitem_id
+    if operation.of_lines:
+        return tables.line_queue, tables.line_queue.c.monday_subitem_id
+    return tables.header_queue, tables.header_queue.c.monday_item_id

@@ -18,7 +18,7 @@ from order_sync.database.run_log import write_lines
 from order_sync.database.tables import Tables
 from order_sync.database.writes import expect_none
 from order_sync.database.written import forget_items
-from order_sync.orders.states import Action, State
+from order_sync.orders.states import State
 
 UNDER_IT = (State.SYNCED, State.ERROR, State.PENDING)  # lines whose subitem may have been deleted with the item
 NULL = sa.null()
@@ -55,9 +55,7 @@ def _put_back(
     """None once the order waits again, else why it was left as it is."""
     h, line, m = tables.header_queue, tables.line_queue, tables.order_lines
     queued = {
-        table: connection.execute(
-            sa.select(table).where(table.c.record_uuid == record_uuid, table.c.action_type == Action.INSERT)
-        ).all()
+        table: connection.execute(sa.select(table).where(table.c.record_uuid == record_uuid)).all()
         for table in (h, line)
     }
     for row in (row for rows in queued.values() for row in rows):
@@ -98,7 +96,7 @@ def _write(
         (h, State.NEW, h.c.monday_item_id, ("monday_item_id",)),
         (line, State.PENDING, line.c.parent_item_id, ("monday_subitem_id", "parent_item_id")),
     ):
-        mine = (table.c.record_uuid == record_uuid, table.c.action_type == Action.INSERT)
+        mine = (table.c.record_uuid == record_uuid,)
         waits = dict.fromkeys(("sync_run_id", "sync_completed_at", "sync_error_message"), NULL) | {"sync_state": state}
         lost = (*mine, own.in_(gone), table.c.sync_state.in_(UNDER_IT))
         connection.execute(sa.update(table).where(*lost).values(waits | dict.fromkeys(ids, NULL)))

@@ -30,8 +30,10 @@ class RunLog:
     request: Mapping[str, str | None]  # idempotency_key, and monday's request_id
     sent: Mapping[str, str]  # payloads by row, where they are kept
 
-    def add(self, outcome: str, rows: Mapping[str, str] | Mapping[str, Rejected | Transient]) -> None:
-        """One line for each row: with monday's id, or with the error."""
+    def add(
+        self, outcome: str, rows: Mapping[str, str] | Mapping[str, tuple[str, str]] | Mapping[str, Rejected | Transient]
+    ) -> None:
+        """One line for each row: with monday's id, with that and a message, or with the error."""
         if self.operation is Operation.GROUPS or not rows:
             return
         common: dict[str, Any] = {name: short(text) for name, text in self.request.items() if text}
@@ -42,7 +44,9 @@ class RunLog:
             lines = [line | {"payload": self.sent.get(line["delta_uuid"])} for line in lines]
         write_lines(self.connection, self.tables, common, lines)
 
-    def _line(self, row: str, became: str | Rejected | Transient) -> dict[str, Any]:
+    def _line(self, row: str, became: str | tuple[str, str] | Rejected | Transient) -> dict[str, Any]:
+        if isinstance(became, tuple):
+            return {"delta_uuid": row, "monday_id": int(became[0]), "message": became[1]}
         if isinstance(became, str):
             return {"delta_uuid": row, "monday_id": int(became)}
         request_id = short(became.request_id or self.request.get("request_id"))

@@ -48,6 +48,7 @@ STEPS = (
         what="a version for the tables, and what is on the boards",
         creates=lambda tables: (tables.schema_versions, tables.items, tables.subitems),
     ),
+    Step(version=3, what="which orders and lines were cancelled", creates=lambda tables: (tables.cancelled,)),
 )
 CURRENT = VERSION
 

@@ -75,6 +75,7 @@ class Tables:
     log: sa.Table
     items: sa.Table
     subitems: sa.Table
+    cancelled: sa.Table
     schema_versions: sa.Table
 
     @property
@@ -84,7 +85,7 @@ class Tables:
     @property
     def ours(self) -> tuple[sa.Table, ...]:
         of_runs = (self.journal, self.groups, self.boards, self.budgets, self.log)
-        return (*of_runs, self.items, self.subitems, self.schema_versions)
+        return (*of_runs, self.items, self.subitems, self.cancelled, self.schema_versions)
 
     @property
     def order_columns(self) -> list[sa.Column[Any]]:

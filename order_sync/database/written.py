@@ -6,6 +6,7 @@ Works in the transaction that puts the ids into the queue; never keeps two rows 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +15,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database import cancelled
+from order_sync.database.conditions import created
 from order_sync.database.connection import Database, chunks
 from order_sync.database.entries import Operation, Sent
 from order_sync.database.guid import is_uuid
 from order_sync.database.tables import Tables
+from order_sync.database.unreadable import OLDEST
 from order_sync.database.writes import expect_none, lost
 
 NOTHING_SENT: Mapping[str, Sent] = MappingProxyType({})
-NOTHING = Sent(name=None, values=None, place=None)
+NOTHING = Sent()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,32 +47,50 @@ def record(
 ) -> None:
     """Sets the rows of the orders, or lines, whose queue rows have got an id in this transaction: `ids`, by their keys.
 
-    What was `sent` of a row replaces what is on record. A row of which nothing was sent is adopted: unless the very
-    same item is on record already, it has no values. Raises WriteLost if a queue row has no id.
+    What was `sent` of a row replaces what is on record, or, by a change, a part of it. A row of which nothing was sent
+    is adopted: unless the very same item is on record already, it has no values. What is cancelled leaves the record.
+    Raises WriteLost if a queue row has no id.
     """
-    kind = _Items(tables) if operation is not Operation.SUBITEMS else _Subitems(tables)
+    kind = _Subitems(tables) if operation.of_lines else _Items(tables)
     common = vars(stamp)
     for chunk in chunks(ids):
-        found = {row[0]: row for row in connection.execute(kind.queued.where(kind.key.in_(chunk)))}
+        found = {row.delta_uuid: row for row in connection.execute(kind.queued.where(kind.key.in_(chunk)))}
         rows: dict[str, dict[str, Any]] = {}
-        known = set()
+        known, off = set(), set()
+        marks: dict[str, dict[str, Any]] = {}
         for key in chunk:  # of two versions of an order the last one counts
-            if key not in found:
+            if key not in found or not is_uuid(found[key].own):
                 continue
-            _, own, monday_id, known_id, *place = found[key]
-            if monday_id is None:
+            row = found[key]
+            if row.monday_id is None and operation is not Operation.MOVE_ITEMS:
                 raise lost(f"row {key} had no id of monday's")
-            of_it = sent.get(key) if ids[key] == str(monday_id) else None
-            if (of_it or known_id != monday_id) and is_uuid(own):
-                rows[own] = kind.row(own, monday_id, *place) | common
+            if row.known_id is not None:
+                known.add(row.own)
+            if row.is_off:
+                off.add(row.own)
+            of_it = sent.get(key) if ids[key] == str(row.monday_id or row.known_id) else None
+            if operation.cancels:
+                marks[row.own] = marker(stamp, row.created_at, int(ids[key]))
+                if of_it in (None, NOTHING):  # it was archived or deleted; what is moved or labelled stays on record
+                    continue
+            if of_it and operation.is_absolute:
+                rows[row.own] = kind.changed(row, of_it, int(ids[key])) | common
+            elif of_it or row.known_id != row.monday_id:
+                rows[row.own] = kind.row(row, row.monday_id) | common
                 if sent:
-                    rows[own] |= kind.sent(of_it or NOTHING)
-            if known_id is not None:
-                known.add(own)
-        if replaced := known & rows.keys():
+                    rows[row.own] |= kind.sent(of_it or NOTHING)
+        if replaced := known & (rows.keys() | marks.keys()):
             connection.execute(sa.delete(kind.table).where(kind.own.in_(list(replaced))))
+        cancelled.unmark(connection, tables, off)
+        cancelled.mark(connection, tables, marks)
         if rows:
             connection.execute(sa.insert(kind.table).inline(), list(rows.values()))
+
+
+def marker(stamp: Stamp, of_version: datetime | None, monday_id: int | None) -> dict[str, Any]:
+    """A row of ORDER_SYNC_CANCELLED, without its key."""
+    columns = {"board_id": stamp.board_id, "run_id": stamp.run_id, "cancelled_at": stamp.written_at}
+    return columns | {"of_version": of_version or OLDEST, "monday_id": monday_id}
 
 
 def forget_items(connection: sa.Connection, tables: Tables, items: Collection[int]) -> None:
@@ -89,19 +111,45 @@ def _remove(connection: sa.Connection, column: sa.Column[Any], ids: Collection[i
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where an order's item is."""
+class OnRecord:
+    """An item or a subitem, and what was last written there: None where order_sync has never written it."""
 
-    item_id: int
+    id: int
     board_id: int
+    place: str | None  # the group of an item, the item of a subitem
+    name: str | None
+    values: Mapping[str, Any] | None  # by column id, as they were sent
 
 
-def boards_of(database: Database, tables: Tables, record_uuids: Collection[str]) -> dict[str, Place]:
-    """The item of each of these orders that is on record, with its board, by record_uuid."""
-    items = tables.items
-    query = sa.select(items.c.record_uuid, items.c.item_id, items.c.board_id)
-    rows = (row for chunk in chunks(record_uuids) for row in database.rows(query.where(items.c.record_uuid.in_(chunk))))
-    return {row["record_uuid"]: Place(item_id=row["item_id"], board_id=row["board_id"]) for row in rows}
+def items_on_record(database: Database, tables: Tables, record_uuids: Collection[str]) -> dict[str, OnRecord]:
+    """The items of these orders that are on record, by record_uuid."""
+    items = tables.items.c
+    return _on_record(database, items.record_uuid, items.item_id, items.group_id, record_uuids)
+
+
+def subitems_on_record(database: Database, tables: Tables, line_uuids: Collection[str]) -> dict[str, OnRecord]:
+    """The subitems of these lines that are on record, by line_uuid."""
+    subitems = tables.subitems.c
+    return _on_record(database, subitems.line_uuid, subitems.subitem_id, subitems.parent_item_id, line_uuids)
+
+
+def _on_record(
+    database: Database, own: sa.Column[Any], monday_id: sa.Column[Any], place: sa.Column[Any], keys: Collection[str]
+) -> dict[str, OnRecord]:
+    table = own.table.c
+    query = sa.select(own, monday_id, table.board_id, place, table.name, table.written)
+    found: dict[str, OnRecord] = {}
+    for chunk in chunks(keys):
+        for row in database.rows(query.where(own.in_(chunk))):
+            key, of_it, board_id, at, name, written = row.values()
+            found[key] = OnRecord(
+                id=of_it,
+                board_id=board_id,
+                place=None if at is None else str(at),
+                name=name,
+                values=None if written is None else json.loads(written),
+            )
+    return found
 
 
 class _Items:
@@ -111,17 +159,19 @@ class _Items:
         self.table: sa.Table = tables.items
         h = tables.header_queue
         self.key, self.own = h.c.delta_uuid, self.table.c.record_uuid
-        self.queued = sa.select(h.c.delta_uuid, h.c.record_uuid, h.c.monday_item_id, self.table.c.item_id).select_from(
-            h.outerjoin(self.table, self.own == h.c.record_uuid)
-        )
+        queued = _queued(tables, h, self.own, h.c.record_uuid, h.c.monday_item_id, self.table.c.item_id)
+        self.queued = queued.add_columns(self.table.c.group_id.label("place"))
 
     @staticmethod
-    def row(record_uuid: str, item_id: int) -> dict[str, Any]:
-        return {"record_uuid": record_uuid, "item_id": item_id}
+    def row(of: sa.Row[Any], item_id: int) -> dict[str, Any]:
+        return {"record_uuid": of.own, "item_id": item_id}
 
     @staticmethod
     def sent(of_it: Sent) -> dict[str, Any]:
         return {"group_id": of_it.place, "name": of_it.name, "written": of_it.values}
+
+    def changed(self, of: sa.Row[Any], by: Sent, item_id: int) -> dict[str, Any]:
+        return self.row(of, item_id) | self.sent(_merged(of, by))
 
 
 class _Subitems:
@@ -131,17 +181,54 @@ class _Subitems:
         self.table: sa.Table = tables.subitems
         line = tables.line_queue
         self.key, self.own = line.c.delta_uuid, self.table.c.line_uuid
-        place = (line.c.record_uuid, line.c.parent_item_id)
-        self.queued = sa.select(
-            line.c.delta_uuid, line.c.line_uuid, line.c.monday_subitem_id, self.table.c.subitem_id, *place
-        ).select_from(line.outerjoin(self.table, self.own == line.c.line_uuid))
+        place = (line.c.record_uuid, line.c.parent_item_id, self.table.c.parent_item_id.label("place"))
+        self.queued = _queued(
+            tables, line, self.own, line.c.line_uuid, line.c.monday_subitem_id, self.table.c.subitem_id
+        ).add_columns(*place)
 
     @staticmethod
-    def row(line_uuid: str, subitem_id: int, record_uuid: str, parent_item_id: int | None) -> dict[str, Any]:
-        columns = {"line_uuid": line_uuid, "subitem_id": subitem_id, "record_uuid": record_uuid}
-        return columns | {"parent_item_id": parent_item_id}
+    def row(of: sa.Row[Any], subitem_id: int) -> dict[str, Any]:
+        columns = {"line_uuid": of.own, "subitem_id": subitem_id, "record_uuid": of.record_uuid}
+        return columns | {"parent_item_id": of.parent_item_id}
 
     @staticmethod
     def sent(of_it: Sent) -> dict[str, Any]:
         parent = {"parent_item_id": int(of_it.place)} if of_it.place else {}
         return parent | {"name": of_it.name, "written": of_it.values}
+
+    def changed(self, of: sa.Row[Any], by: Sent, subitem_id: int) -> dict[str, Any]:
+        return self.row(of, subitem_id) | self.sent(_merged(of, by))
+
+
+def _queued(
+    tables: Tables,
+    queue: sa.Table,
+    recorded: sa.Column[Any],
+    own: sa.Column[Any],
+    monday_id: sa.Column[Any],
+    known_id: sa.Column[Any],
+) -> sa.Select[Any]:
+    """Queue rows with what is on record of their order or line."""
+    table = recorded.table
+    is_off = sa.case((cancelled.is_off_the_board(tables, own), 1), else_=0)
+    return sa.select(
+        queue.c.delta_uuid,
+        own.label("own"),
+        monday_id.label("monday_id"),
+        known_id.label("known_id"),
+        created(queue),
+        is_off.label("is_off"),
+        table.c.name,
+        table.c.written,
+    ).select_from(queue.outerjoin(table, recorded == own))
+
+
+def _merged(of: sa.Row[Any], by: Sent) -> Sent:
+    """What is on record of a row once a part of it has been changed."""
+    values = of.written if by.values is None else _to_json(json.loads(of.written or "{}") | json.loads(by.values))
+    place = str(of.place) if of.place is not None else None
+    return Sent(name=by.name or of.name, values=values, place=by.place or place)
+
+
+def _to_json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))

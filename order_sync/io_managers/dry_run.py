@@ -22,7 +22,7 @@ from order_sync.io_managers.queue import (
     CLAIMABLE_HEADERS,
     CLAIMABLE_LINES,
     HELD,
-    header_columns,
+    headers_frame,
     held_table,
     lines_frame,
 )
@@ -92,7 +92,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
 
     def _claimed_headers(self) -> pd.DataFrame:
         headers = kept(self._draft.headers, "pending_headers")
-        return to_frame(headers.values(), header_columns(self.sql_server.reader))
+        return headers_frame(headers.values(), self.sql_server.reader, self.sql_server.mapping)
 
     def _claimed_lines(self) -> pd.DataFrame:
         lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, "pending_lines").values())
@@ -117,7 +117,6 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
             "dagster/row_count": len(claimed),
             "customers": by_customer(claimed, CUSTOMER),
             "preview": preview(claimed, ["record_uuid", ORDER_NUMBER, CUSTOMER, "created_at"]),
-            "untouched UPDATE and DELETE rows": table(reader.untouched()),
         }
 
     def _lines(self, _context: dg.OutputContext, wanted: pd.DataFrame) -> dict[str, Any]:
@@ -265,6 +264,8 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
         return {
             "would create": len(happens[Happens.CREATE]),
             "would adopt": len(happens[Happens.ADOPT]),
+            "would change": len(happens[Happens.CHANGE]),
+            "would cancel": len(happens[Happens.CANCEL]),
             "already there": len(happens[Happens.THERE]),
             "would be rejected": len(happens[Happens.REJECT]),
             "customers": by_customer([of.row for of in happens[Happens.CREATE]]),

@@ -43,9 +43,9 @@ def to_rows(frame: pd.DataFrame) -> Iterator[Row]:
     return (dict(zip(names, values, strict=True)) for values in plain.itertuples(index=False, name=None))
 
 
-def is_on_board(row: Mapping[str, Any], id_column: str) -> bool:
-    """A row of a monday step is there, and not rejected in spite of it."""
-    return row[id_column] is not None and row["sync_state"] != State.ERROR
+def is_done(row: Mapping[str, Any]) -> bool:
+    """Nothing is left to do for a row of a monday step, and it was not rejected in spite of that."""
+    return bool(row["done"]) and row["sync_state"] != State.ERROR
 
 
 def by_customer(rows: Iterable[Mapping[str, Any]], key: str = "customer") -> dg.MetadataValue[Any]:

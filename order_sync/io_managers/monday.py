@@ -37,8 +37,18 @@ from order_sync.text.plain_text import markdown
 log = logging.getLogger("order_sync.monday")
 
 GROUPS = ["board_id", "title", "group_id"]
-ITEMS = ["board_id", "delta_uuid", "record_uuid", "customer", "monday_item_id", "sync_state", "created_at"]
-SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state"]
+ITEMS = [
+    "board_id",
+    "delta_uuid",
+    "record_uuid",
+    "customer",
+    "monday_item_id",
+    "sync_state",
+    "created_at",
+    "done",
+    "is_off",
+]
+SUBITEMS = ["delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "sync_state", "done"]
 SHOWN = 200  # rows of a table in metadata
 
 
@@ -110,6 +120,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         metadata = kind.report(self, context, rows, done, boards) | self._report_twins()
         report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
         report.created[name] = sum(board["created"] for board in boards)
+        report.add(done)
         report.refused |= {board["board"]: board["problem"] for board in boards if board["problem"]}
         report.calls, report.complexity = report.calls + spent["calls"], report.complexity + spent["complexity"]
         context.add_output_metadata(
@@ -155,13 +166,14 @@ class MondayIOManager(dg.ConfigurableIOManager):
                     "url": site.board.url if site else "",
                     "rows": len(mine),
                     "created": len(done.created),
+                    "altered": len(done.altered),
                     "rejected": len(done.rejected),
                     "waiting": len(done.waiting),
                     "problem": refused,
                 }
             )
         self._worked_on |= by_board.keys()
-        if self._refused and step is BoardWork.create_subitems and len(self._worked_on) == 1:
+        if self._refused and step is BoardWork.write_subitems and len(self._worked_on) == 1:
             raise self._refused  # there was no other board to go on with
         return total, boards
 
@@ -209,14 +221,19 @@ class MondayIOManager(dg.ConfigurableIOManager):
             if (reason := outcome.rejected.get(row["delta_uuid"]))
         ]
         log_first(context.log.warning, rejected, IN_REPORT)
+        sent = outcome.created.keys() | outcome.altered
         return {
             "dagster/row_count": len(rows),
             "created": len(outcome.created),
             "adopted": outcome.adopted,
             "recreated": outcome.recreated,
+            "changed": len(outcome.changed),
+            "moved": len(outcome.moved),
+            "cancelled": len(outcome.cancelled),
             "rejected": len(outcome.rejected),
             "waiting": len(outcome.waiting),
-            "already there": len(rows) - len(outcome.created) - len(outcome.rejected) - len(outcome.waiting),
+            "already there": len(rows) - len(sent | outcome.rejected.keys() | outcome.waiting.keys()),
+            **({"edits kept": table(outcome.kept[:SHOWN])} if outcome.kept else {}),
             "customers": by_customer(rows),
             "preview": preview(rows, ["name", "customer", "record_uuid"]),
         }
@@ -257,8 +274,8 @@ class Kind:
 _This = MondayIOManager
 KINDS: Mapping[str, Kind] = {
     "monday_groups": Kind(BoardWork.create_groups, GROUPS, _This._read_groups, _This._report_groups),
-    "monday_items": Kind(BoardWork.create_items, ITEMS, _This._read_items, _This._report_rows),
+    "monday_items": Kind(BoardWork.write_items, ITEMS, _This._read_items, _This._report_rows),
     "monday_subitems": Kind(
-        BoardWork.create_subitems, SUBITEMS, _This._read_subitems, _This._report_rows, is_last=True
+        BoardWork.write_subitems, SUBITEMS, _This._read_subitems, _This._report_rows, is_last=True
     ),
 }

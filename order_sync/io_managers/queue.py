@@ -21,6 +21,7 @@ from order_sync.database.counts import OUTCOMES
 from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
+from order_sync.database.written import items_on_record
 from order_sync.io_managers.frames import by_customer, of_asset, preview, table, to_frame
 from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import ColumnMapping
@@ -38,6 +39,7 @@ HELD = "orders that no run can take up"
 STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
 CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
 CLAIMABLE_LINES = ["delta_uuid", "line_uuid", "record_uuid", "customer", "created_at", "late"]
+VERSION = ("action", "outdated", "is_off", "created_at")  # what a row wants, and whether it still counts
 LINES = [
     "delta_uuid",
     "line_uuid",
@@ -48,15 +50,25 @@ LINES = [
     "monday_subitem_id",
     "parent_item_id",
     "order_item_id",
-    "created_at",
     "has_line",
+    *VERSION,
 ]
 
 
 def header_columns(reader: QueueReader) -> list[str]:
     """The columns of a claimed header, as QueueReader.claimed_headers gives them."""
-    own = ["delta_uuid", "record_uuid", "GroupMonday", "monday_group_id", "monday_item_id", "created_at", "has_order"]
-    return own + [column.name for column in reader.tables.order_columns]
+    own = ["delta_uuid", "record_uuid", "GroupMonday", "monday_group_id", "monday_item_id", "has_order", *VERSION]
+    return [*own, "item_board_id", *(column.name for column in reader.tables.order_columns)]
+
+
+def headers_frame(headers: Iterable[Row], reader: QueueReader, mapping: ColumnMapping) -> pd.DataFrame:
+    """Claimed headers, with the board that has their item already: a rule may choose another one since."""
+    rows = list(headers)
+    if mapping.boards:
+        items = items_on_record(reader.database, reader.tables, {row["record_uuid"] for row in rows})
+        boards = {record_uuid: item.board_id for record_uuid, item in items.items()}
+        rows = [row | {"item_board_id": boards.get(row["record_uuid"])} for row in rows]
+    return to_frame(rows, header_columns(reader))
 
 
 def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: ColumnMapping) -> pd.DataFrame:
@@ -125,7 +137,6 @@ class QueueIOManager(dg.ConfigurableIOManager):
     _lock: FileLock = PrivateAttr()
     _ended: list[str] | None = PrivateAttr(default=None)  # runs that hold rows although they have ended
     _nameless: int = PrivateAttr(default=0)  # rows that name no order
-    _untouched: list[Row] = PrivateAttr(default_factory=list)  # UPDATE and DELETE rows, counted
     _waiting: int = PrivateAttr(default=0)  # rows that the present step could claim
     _headers: list[Row] | None = PrivateAttr(default=None)  # as they were claimed; every write names the run again
     _lines: list[Row] | None = PrivateAttr(default=None)
@@ -163,7 +174,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _claimed_headers(self) -> pd.DataFrame:
         headers = self._headers if self._headers is not None else self._queue.claimed_headers(self._run_id)
-        return to_frame(headers, header_columns(self._queue))
+        return headers_frame(headers, self._queue, self.sql_server.mapping)
 
     def _claimed_lines(self) -> pd.DataFrame:
         mapping, (lines, self._lines) = self.sql_server.mapping, (self._lines, None)
@@ -182,7 +193,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         return to_frame(rows, columns)
 
     def _look_at_headers(self, ended: list[str]) -> list[Row]:
-        self._nameless, self._untouched = self._queue.count_without_order(), self._queue.untouched()
+        self._nameless = self._queue.count_without_order()
         return self._queue.claimable_headers(ended)
 
     def _over(self) -> list[str]:
@@ -237,7 +248,6 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "record_uuids": len({row["record_uuid"] for row in claimed}),
                 "customers": by_customer(claimed, CUSTOMER),
                 "preview": preview(claimed, ["record_uuid", ORDER_NUMBER, CUSTOMER, "GroupMonday", "created_at"]),
-                "untouched UPDATE and DELETE rows": table(self._untouched),
             }
         )
 

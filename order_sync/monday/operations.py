@@ -62,7 +62,7 @@ CHANGE_ITEM = gql(
     mutation ChangeItems($board: ID!, $labels: Boolean!, $item: ID!, $values: JSON!) {{
       change_multiple_column_values(
         board_id: $board, item_id: $item, column_values: $values, create_labels_if_missing: $labels
-      ) {{ id }}
+      ) {{ id state }}
       {COMPLEXITY}
     }}
     """
@@ -70,7 +70,7 @@ CHANGE_ITEM = gql(
 MOVE_ITEM = gql(
     f"""
     mutation MoveItems($item: ID!, $group: String!) {{
-      move_item_to_group(item_id: $item, group_id: $group) {{ id }}
+      move_item_to_group(item_id: $item, group_id: $group) {{ id state }}
       {COMPLEXITY}
     }}
     """
@@ -144,9 +144,9 @@ query ItemPlaces($items: [ID!]) {
 """
 # An item with its key, its place and its subitems.
 _PLACED = """
-      id state group { id }
+      id state name group { id }
       column_values(ids: $ids) { id text }
-      subitems { id state column_values(ids: $subitem_ids) { id text } }
+      subitems { id state name column_values(ids: $subitem_ids) { id text } }
 """
 BOARD_ITEMS = f"""
 query BoardItems($board: [ID!], $limit: Int!, $ids: [String!], $subitem_ids: [String!]) {{

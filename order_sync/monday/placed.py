@@ -7,13 +7,13 @@ for by its id. Reads only, a hundred items a call or more; what is archived or d
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.monday import operations
 from order_sync.monday.client import MondayReader
 from order_sync.monday.lists import LOOK_UP, Listing, is_active, items_by_id, pages, rows_in, text_of
-from order_sync.orders.mapping import ColumnMapping
+from order_sync.orders.mapping import BoardMap, ColumnMapping
 
 FIRST_PAGE = 100
 LARGEST_PAGE = 500  # monday's own limit
@@ -25,6 +25,8 @@ PARTS = ("column_values", "group", "subitems")
 class BoardSubitem:
     id: int
     key: str  # line_uuid, "" for none
+    name: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)  # of the mapped columns, where they were asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class BoardItem:
     group_id: str
     record_uuid: str  # its key; "" for none
     subitems: tuple[BoardSubitem, ...] = ()
+    name: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ DELETED = Place()
 
 
 def whole_board(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> Iterator[tuple[list[BoardItem], int]]:
-    """Every active item of a board, page by page, and what each page cost.
+    """Every active item of a board, with the values of the mapped columns, page by page, and what each page cost.
 
     The first page is small: its cost decides how large the next ones may be.
     """
@@ -60,7 +64,7 @@ def whole_board(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> 
         size = min(LARGEST_PAGE, max(1, PAGE_COMPLEXITY * size // cost)) if cost else LARGEST_PAGE
         return {"limit": size}
 
-    columns = _columns(mapping)
+    columns = _columns(mapping, values=True)
     listing = Listing(
         what=f"board {board_id}",
         first=operations.BOARD_ITEMS,
@@ -70,7 +74,7 @@ def whole_board(reader: MondayReader, board_id: int, mapping: ColumnMapping) -> 
         parts=PARTS,
     )
     for page in pages(reader, listing, resize):
-        yield [_item(raw, mapping) for raw in page.rows if is_active(raw)], page.cost
+        yield [_item(raw, mapping, values=True) for raw in page.rows if is_active(raw)], page.cost
 
 
 def with_keys(reader: MondayReader, board_id: int, mapping: ColumnMapping, keys: Collection[str]) -> list[BoardItem]:
@@ -102,8 +106,12 @@ def places(reader: MondayReader, ids: Iterable[int]) -> dict[int, Place]:
     return _places(items_by_id(reader, operations.ITEM_PLACES, (str(each) for each in ids), parts=("board",)))
 
 
-def _columns(mapping: ColumnMapping) -> dict[str, list[str]]:
-    return {"ids": [mapping.items.key_column], "subitem_ids": [mapping.subitems.key_column]}
+def _columns(mapping: ColumnMapping, *, values: bool = False) -> dict[str, list[str]]:
+    """The keys, or all that the mapping fills."""
+    return {
+        name: [of.key_column, *([column.column for column in of.columns] if values else [])]
+        for name, of in (("ids", mapping.items), ("subitem_ids", mapping.subitems))
+    }
 
 
 def _places(found: Mapping[str, Mapping[str, Any]]) -> dict[int, Place]:
@@ -113,9 +121,14 @@ def _places(found: Mapping[str, Mapping[str, Any]]) -> dict[int, Place]:
     }
 
 
-def _item(raw: Mapping[str, Any], mapping: ColumnMapping) -> BoardItem:
+def _item(raw: Mapping[str, Any], mapping: ColumnMapping, *, values: bool = False) -> BoardItem:
     subitems = (
-        BoardSubitem(id=int(subitem["id"]), key=_key(subitem, mapping.subitems.key_column))
+        BoardSubitem(
+            id=int(subitem["id"]),
+            key=_key(subitem, mapping.subitems.key_column),
+            name=str(subitem.get("name") or ""),
+            texts=_texts(subitem, mapping.subitems) if values else {},
+        )
         for subitem in raw["subitems"]
         if is_active(subitem)
     )
@@ -124,7 +137,13 @@ def _item(raw: Mapping[str, Any], mapping: ColumnMapping) -> BoardItem:
         group_id=str(raw["group"]["id"]),
         record_uuid=_key(raw, mapping.items.key_column),
         subitems=tuple(subitems),
+        name=str(raw.get("name") or ""),
+        texts=_texts(raw, mapping.items) if values else {},
     )
+
+
+def _texts(raw: Mapping[str, Any], mapping: BoardMap) -> dict[str, str]:
+    return {column.column: text_of(raw, column.column) or "" for column in mapping.columns}
 
 
 def _key(raw: Mapping[str, Any], column: str) -> str:

@@ -43,8 +43,12 @@ def cancel_values(cancel: Cancel, labels: LabelSpelling | None) -> dict[str, Any
     """
     if cancel.by != "label" or cancel.column is None or cancel.label is None:
         return {}
-    column = ColumnMap(source="label of cancelled orders", column=cancel.column, type="status")
-    return {cancel.column: _encode(column, cancel.label, labels)}
+    return {cancel.column: _encode(label_column(cancel.column), cancel.label, labels)}
+
+
+def label_column(column: str) -> ColumnMap:
+    """The column that cancelled orders are labelled in, which the mapping need not fill from a source."""
+    return ColumnMap(source="label of cancelled orders", column=column, type="status")
 
 
 def to_json(values: Mapping[str, Any]) -> str:

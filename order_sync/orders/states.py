@@ -13,7 +13,7 @@ class State(StrEnum):
 
 
 class Action(StrEnum):
-    """action_type of a queue row. Only INSERT is synced; the others are counted and ignored."""
+    """action_type of a queue row. INSERT and UPDATE mean the same: the order, or line, is to be as the row says."""
 
     INSERT = "INSERT"
     UPDATE = "UPDATE"

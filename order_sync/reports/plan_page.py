@@ -5,10 +5,8 @@ In: a `Plan`. Out: the file. Every value is escaped; the page never runs a scrip
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from order_sync.reports.pages import template
 from order_sync.sync.decide import Happens
@@ -32,17 +30,11 @@ def write_page(plan: Plan, path: Path) -> None:
         for record in records[:ORDERS_SHOWN]
     ]
     stream = template("plan.html").stream(
-        plan=plan, total=plan.total, orders=orders, count=len(records), values=_values, new=Happens.CREATE
+        plan=plan, total=plan.total, orders=orders, count=len(records), new=Happens.CREATE
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.writelines(stream)
-
-
-def _values(row: PlannedRow) -> list[tuple[str, str]]:
-    """Column values as they would be sent, in readable form."""
-    sent: Mapping[str, Any] = json.loads(row.values) if row.values else {}
-    return [(column, v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)) for column, v in sent.items()]
 
 
 # By the file's suffix.

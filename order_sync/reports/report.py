@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.database.conditions import is_insert, is_of_run, is_open, is_rejected, is_synced, same_order
+from order_sync.database.conditions import is_of_run, is_rejected, is_synced, same_order, unsynced
 from order_sync.database.connection import Database, Row
 from order_sync.database.customers import merged, spelling
 from order_sync.database.guid import uuid_key
@@ -182,7 +182,7 @@ def _synced_query(tables: Tables, since: datetime | None, run_id: str | None) ->
             sa.func.count(sa.distinct(uuid_key(h.c.record_uuid))).label("orders"),
             sa.func.min(h.c.created_at).label("oldest"),
         )
-        .where(is_synced(h), is_insert(h), ~_has_row(tables, h, is_open))
+        .where(is_synced(h), ~_has_row(tables, h, unsynced))
         .group_by(spelling(h.c[CUSTOMER]))
     )
     if run_id:
@@ -196,7 +196,7 @@ def _waiting_query(tables: Tables, run_id: str | None) -> sa.Select[*tuple[Any, 
     rows = sa.union_all(
         *(
             sa.select(table.c.record_uuid, table.c.created_at).where(
-                is_open(table), ~is_rejected(table), *([is_of_run(table, run_id)] if run_id else [])
+                unsynced(table), ~is_rejected(table), *([is_of_run(table, run_id)] if run_id else [])
             )
             for table in (tables.header_queue, tables.line_queue)
         )

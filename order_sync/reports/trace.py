@@ -17,7 +17,7 @@ from order_sync.database.guid import canonical, is_uuid
 from order_sync.database.held import Cause, HeldOrder, held_orders
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import Tables
-from order_sync.database.written import boards_of
+from order_sync.database.written import items_on_record
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import Action, State
 from order_sync.reports.links import Links
@@ -118,8 +118,8 @@ def _story(database: Database, tables: Tables, links: Links, subject: _Subject) 
         event["run_url"] = links.run(event["run_id"])
     # A row's board as last logged: an order may have gone to another one before. What is on record does not expire.
     on_board = {row["delta_uuid"]: row["board_id"] for row in logged if row["board_id"]}
-    on_record = boards_of(database, tables, [subject.record_uuid] if subject.record_uuid else [])
-    known = [place.board_id for place in on_record.values()]
+    on_record = items_on_record(database, tables, [subject.record_uuid] if subject.record_uuid else [])
+    known = [item.board_id for item in on_record.values()]
     known += [on_board[row["delta_uuid"]] for row in [*headers, *lines] if row["delta_uuid"] in on_board]
     order_board = links.or_only(next(iter(known), None))
     for of_kind, item in ((headers, "monday_item_id"), (lines, "parent_item_id")):
@@ -161,7 +161,7 @@ def _log_events(logged: Iterable[Row], kinds: Mapping[str, str]) -> Iterable[Row
 
 
 def _next(headers: list[Row], lines: list[Row], held: HeldOrder | None) -> str:
-    rows = [row for row in [*headers, *lines] if folded(row["action_type"]) == Action.INSERT]
+    rows = [row for row in [*headers, *lines] if folded(row["action_type"]) in list(Action)]
     rejected = [row for row in rows if folded(row["sync_state"]) == State.ERROR]
     waiting = [row for row in rows if folded(row["sync_state"]) in WAITING]
     if held and held.cause is Cause.NO_RECORD_UUID:

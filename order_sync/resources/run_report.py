@@ -12,6 +12,7 @@ from order_sync.database.commit import Held
 from order_sync.database.held import HeldOrder
 from order_sync.monday.budget import Budget
 from order_sync.resources.by_run import ByRun
+from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import Row
 
 
@@ -36,12 +37,24 @@ class RunReport:
     orders_synced: int = 0
     orders_held_back: int = 0
     created: dict[str, int] = field(default_factory=dict)  # by asset
+    # Items and subitems that were there already, and edits of people that stayed there.
+    changed: int = 0
+    moved: int = 0
+    cancelled: int = 0
+    kept: int = 0
     refused: dict[str, str] = field(default_factory=dict)  # boards that accepted nothing, with the reason
     customers: list[Row] = field(default_factory=list)  # customer, and the OUTCOMES of database/counts.py
     ending: Ending | None = None  # once the orders are committed
     calls: int = 0
     complexity: int = 0
     budget: Budget | None = None  # which the run's checks use as well
+
+    def add(self, outcome: Outcome) -> None:
+        """Adds what a step altered on the boards."""
+        self.changed += len(outcome.changed)
+        self.moved += len(outcome.moved)
+        self.cancelled += len(outcome.cancelled)
+        self.kept += len(outcome.kept)
 
 
 class RunReports(ByRun[RunReport]):

@@ -20,6 +20,10 @@ class ScopeResource(dg.ConfigurableResource[None]):
 
     customers: list[str] = Field(default=[], description="Only these customers, by [CUSTOMER NAME]; empty = all.")
     limit: int | None = Field(default=None, description="At most this many orders (record_uuids), oldest first.")
+    cancel: int = Field(
+        default=0,
+        description="Lets so many orders be cancelled on a board, where a run may not cancel as many at a time.",
+    )
     plan: str = Field(default="", description="Path of a plan file; the run does only what it says. Empty = no plan.")
 
     _plan: PlanFile | None = PrivateAttr(default=None)
@@ -37,11 +41,14 @@ class ScopeResource(dg.ConfigurableResource[None]):
         """
         if self.plan:
             return list(self.of_plan(rows))
+        rows = list(rows)
         wanted = {customer_key(customer) for customer in self.customers}
+        # An order is taken whole, by the customer that its newest row names.
+        customers = {row["record_uuid"]: customer_key(row["customer"]) for row in rows} if wanted else {}
         records = set(taken)
         chosen = []
         for row in rows:
-            if wanted and customer_key(row["customer"]) not in wanted:
+            if wanted and customers[row["record_uuid"]] not in wanted:
                 continue
             if row["record_uuid"] not in records:
                 if self.limit is not None and len(records) >= self.limit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from order_sync.database.claims import OrderQueue
@@ -21,19 +21,20 @@ from order_sync.monday.labels import Labels, LabelSpelling
 from order_sync.orders.errors import Fatal, Rejected, Rule
 from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.orders.naming import text_key
-from order_sync.orders.states import State
+from order_sync.sync.alterations import Alterations, Target
 from order_sync.sync.changes import Changes, log_not_created
 from order_sync.sync.decide import (
     Decision,
+    Gone,
     Happens,
     KnownSubitem,
     askable,
-    decide_items,
-    decide_subitems,
+    hold_mass_cancels,
     refusal,
 )
 from order_sync.sync.delivery import Outcome
-from order_sync.sync.facts import Facts, Group, Site, groups_of, item_of, versions_of_orders
+from order_sync.sync.facts import Facts, Group, ItemFacts, Site, SubitemFacts, groups_of
+from order_sync.sync.known import Lines, Orders
 from order_sync.sync.plan_file import hold_to_plan
 from order_sync.sync.rows import NewRow, Repaired, Row
 from order_sync.sync.writer import BoardWriter
@@ -66,6 +67,7 @@ class BoardWork:
         self._run_id = journal.run_id
         self._facts = Facts(client, site, mapping)
         self._changes = Changes(self._facts, journal, writer)
+        self._alterations = Alterations(writer, journal, self._facts)
 
     # ---- the three steps --------------------------------------------------------------------------
 
@@ -77,7 +79,7 @@ class BoardWork:
         there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
         self._changes.tell_renamed(there, board)
         self._journal.adopt(Operation.GROUPS, there)
-        outcome = self._writer.create(
+        outcome = self._writer.write(
             Operation.GROUPS,
             [NewRow(key=title, variables={"name": title}) for title in wanted if title not in there],
             {"board": str(board.id)},
@@ -88,20 +90,49 @@ class BoardWork:
         log_not_created(outcome.rejected)
         return outcome
 
-    def create_items(self, rows: Sequence[Row]) -> Outcome:
+    def write_items(self, rows: Sequence[Row]) -> Outcome:
         """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection, rule and the keys."""
         board = self._read()
         # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
         # slept, another one may have taken its rows over and made them.
-        headers = self._queue.run_headers(self._run_id)
-        versions = versions_of_orders(row for row in headers if row["sync_state"] == State.PENDING)
-        rows = _still_held(rows, {key for of_order in versions.values() for key in of_order})
-        decided = self._decide_items(rows, versions, board)
-        created = [of for of in decided if of.happens is Happens.CREATE]
-        adopted = {of.key for of in decided if of.happens is Happens.ADOPT}
+        orders = Orders.of_run(self._queue, self._run_id, rows)
+        rows = _still_held(rows, {key for of_order in orders.versions.values() for key in of_order})
+        outcome = self._write_items(rows, orders, board)
+        if outcome.gone:  # what was to be changed has been deleted: they are orders without an item now
+            self._changes.forget(set(outcome.gone.values()))
+            lost = outcome.take_gone(rows)
+            outcome.add(self._write_items(lost, Orders.of_run(self._queue, self._run_id, lost), board))
+        _forget_values(rows)
+        return outcome
+
+    def _write_items(self, rows: Sequence[Row], orders: Orders, board: Board) -> Outcome:
+        labels, versions = LabelSpelling(board.labels), orders.versions
+        decided, found = self._decide_items(rows, orders, board, labels)
+        altered = self._alterations.apply(decided, self._items_of(board, labels))
+        created = self._create_items([of for of in decided if of.happens is Happens.CREATE], versions, board)
+        finished = [of for of in decided if of.monday_id and _is_finished(of, altered)]
+        self._assign_groups({of.row["record_uuid"]: of.group_id for of in finished}, versions)
+        self._changes.adopt({of.row["record_uuid"]: of.key for of in finished if of.happens is Happens.ADOPT}, found)
+        items = {of.row["record_uuid"]: str(of.monday_id) for of in finished}
+        items |= {of.row["record_uuid"]: created.created[of.key] for of in decided if of.key in created.created}
+        done = created.created.keys() | altered.changed.keys()
+        self._share(items, versions, done | {of.key for of in finished if of.happens is Happens.ADOPT})
+        rejected = _rejected(decided)
+        self._journal.reject(Operation.ITEMS, rejected)
+        outcome = altered
+        outcome.add(created)
+        outcome.rejected |= rejected
+        outcome.waiting |= {of.key: of.reason or "" for of in decided if of.happens is Happens.WAIT}
+        outcome.adopted = sum(of.happens is Happens.ADOPT for of in decided)
+        return outcome
+
+    def _create_items(
+        self, created: Sequence[Decision], versions: Mapping[str, Mapping[str, int | None]], board: Board
+    ) -> Outcome:
+        """Creates items that are on no board, in a group that is there."""
         self._move_to_existing_group([of.row for of in created], board)
-        self._assign_groups((of.row for of in decided if of.happens is not Happens.THERE), versions)
-        rejected = _rejected(decided) | {of.key: refusal(of.row) for of in created if of.row["rejection"]}
+        self._assign_groups({of.row["record_uuid"]: of.row["group_id"] for of in created}, versions)
+        rejected = {of.key: refusal(of.row) for of in created if of.row["rejection"]}
         waiting = _waiting(of.row for of in created)
         by_key = {of.key: of.row for of in created}
         new = {
@@ -113,107 +144,128 @@ class BoardWork:
         }
         self._journal.reject(Operation.ITEMS, rejected)
 
-        def repair(refused: Mapping[str, str]) -> Repaired:
+        def repair(refused: Mapping[str, Rejected]) -> Repaired:
             """Their group may have been deleted a moment ago."""
             moved = self._move_to_existing_group([by_key[key] for key in refused], self._read())
-            self._assign_groups(moved, versions)
+            self._assign_groups({row["record_uuid"]: row["group_id"] for row in moved}, versions)
             groups = {row["delta_uuid"]: row["group_id"] for row in moved if row["group_id"]}
             again = {key: new[key].with_variables(group=group) for key, group in groups.items()}
             return Repaired(again=again, waiting=_waiting(moved))
 
-        def look(refused: Collection[Rejected]) -> None:
-            look_at_items(self._client, board.id, self._mapping, refused)
-
-        columns = self._mapping.items.columns
-        shared = {"board": str(board.id), "labels": any(column.new_labels for column in columns)}
-        outcome = self._writer.create(Operation.ITEMS, list(new.values()), shared, repair=repair, look=look)
+        shared = {"board": str(board.id), "labels": any(column.new_labels for column in self._mapping.items.columns)}
+        look = self._look_at_items
+        outcome = self._writer.write(Operation.ITEMS, list(new.values()), shared, repair=repair, look=look)
         self._site.new_items |= {int(item) for item in outcome.created.values()}
         outcome.rejected |= rejected
         outcome.waiting |= waiting
-        items = {
-            of.row["record_uuid"]: str(outcome.created.get(of.key) or of.monday_id)
-            for of in decided
-            if of.key in outcome.created or of.happens in (Happens.THERE, Happens.ADOPT)
-        }
-        self._share(items, versions, outcome.created.keys() | adopted)
-        outcome.adopted = len(adopted)
         outcome.recreated = sum(of.key in outcome.created for of in created if of.reason)
         return outcome
 
     def _decide_items(
-        self, rows: Sequence[Row], versions: Mapping[str, Mapping[str, int | None]], board: Board
-    ) -> list[Decision]:
-        """Decides on the orders, after recording in the tables what was deleted on the board and what exists there."""
-        known = {row["record_uuid"]: item for row in rows if (item := item_of(versions[row["record_uuid"]]))}
-        asked = {row["record_uuid"]: row["delta_uuid"] for row in askable(rows)}
-        found = self._facts.items({record_uuid: known.get(record_uuid) for record_uuid in asked})
-        self._changes.forget(found.gone)
-        self._changes.adopt(asked, found)
-        decided = decide_items(
-            rows,
-            self._mapping.items,
-            known=known,
-            gone=found.gone,
-            on_board=found.on_board,
-            labels=LabelSpelling(board.labels),
+        self, rows: Sequence[Row], orders: Orders, board: Board, labels: LabelSpelling
+    ) -> tuple[list[Decision], ItemFacts]:
+        """Decides on the orders, after recording in the tables what was deleted on the board."""
+        found = self._facts.of_items(rows, orders.versions, orders.on_record, labels)
+        self._changes.forget(found.facts.gone)
+        decided = hold_mass_cancels(
+            found.decided, self._mapping.items, board=board.name, on_board=board.items_count or 0
         )
         hold_to_plan(decided)
-        _forget_values(rows)
-        return decided
+        return decided, found.facts
 
-    def create_subitems(self, rows: Sequence[Row]) -> Outcome:
+    def _items_of(self, board: Board, labels: LabelSpelling) -> Target:
+        def group_of_cancelled(count: int) -> str:
+            title = self._mapping.items.cancel.group
+            outcome = self._changes.groups_again({title: count}, board)
+            if title not in outcome.created:
+                raise Fatal(f"Board {board.id} has no group '{title}' for cancelled orders, and it was not created.")
+            return outcome.created[title]
+
+        return Target(
+            mapping=self._mapping.items,
+            board_id=board.id,
+            labels=labels,
+            look=self._look_at_items,
+            group_of_cancelled=group_of_cancelled,
+        )
+
+    def _look_at_items(self, refused: Collection[Rejected]) -> None:
+        look_at_items(self._client, self._site.board.id, self._mapping, refused)
+
+    def write_subitems(self, rows: Sequence[Row]) -> Outcome:
         """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
-        mapping = self._mapping.subitems
         board = self._site.subitems
         if board is None:
             raise Fatal(
                 f"Board {self._site.board.id} has no subitem board. Add a subitem on monday, then start the run again."
             )
         labels = LabelSpelling(self._subitem_labels(board))
-        held = self._queue.held_lines(self._run_id)
-        rows = _still_held(rows, {row["delta_uuid"] for row in held})
+        lines = Lines.of_run(self._queue, self._run_id, rows)
+        rows = _still_held(rows, {row["delta_uuid"] for row in lines.held})
+        outcome = self._write_subitems(rows, lines, board, labels)
+        if outcome.gone:
+            missing = frozenset(outcome.gone.values())
+            self._changes.forget_removed(lines.held, Gone(subitems=missing))
+            lost = outcome.take_gone(rows)
+            outcome.add(
+                self._write_subitems(lost, Lines.of_run(self._queue, self._run_id, lost), board, labels, missing)
+            )
+        _forget_values(rows)
+        self._changes.forget_again()
+        return outcome
+
+    def _write_subitems(
+        self, rows: Sequence[Row], of: Lines, board: Board, labels: LabelSpelling, missing: Set[int] = frozenset()
+    ) -> Outcome:
         asked = askable(rows)
-        parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in asked}
+        parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in asked if row["parent_item_id"] is not None}
         self._queue.assign_parents(self._run_id, parents)
         lines = {row["line_uuid"] for row in asked}
-        there = [row for row in held if row["line_uuid"] in lines and row["monday_subitem_id"] is not None]
+        there = [row for row in of.held if row["line_uuid"] in lines and row["monday_subitem_id"] is not None]
         known = {
             row["line_uuid"]: KnownSubitem(
                 id=row["monday_subitem_id"], item=parents.get(row["delta_uuid"]) or row["parent_item_id"]
             )
             for row in there
         }
-        # What an earlier run left half done may have lost its item since; it waits with its order for the next run.
-        found = self._facts.subitems(asked, known)
-        self._changes.forget_removed(there, found.gone)
-        self._changes.tell_found({line: found.known[line] for line in found.known.keys() & lines - known.keys()})
-        gone = replace(found.gone, remade=self._changes.remade)
-        decided = decide_subitems(rows, mapping, known=found.known, gone=gone, labels=labels)
+
+        def put_right(found: SubitemFacts) -> Gone:
+            """What an earlier run left half done may have lost its item since; it waits with its order."""
+            self._changes.forget_removed(there, found.gone)
+            self._changes.tell_found({line: found.known[line] for line in found.known.keys() & lines - known.keys()})
+            return replace(found.gone, remade=self._changes.remade)
+
+        decided = self._facts.of_subitems(rows, known, of.on_record, labels, put_right, missing)
         hold_to_plan(decided)
-        _forget_values(rows)
+        target = Target(
+            mapping=self._mapping.subitems,
+            board_id=board.id,
+            labels=labels,
+            look=lambda refused: look_at_subitems(self._client, self._site.board.id, board.id, self._mapping, refused),
+            group_of_cancelled=lambda _: "",  # a subitem is in no group
+        )
+        altered = self._alterations.apply(decided, target)
         rejected = _rejected(decided)
         new = [of for of in decided if of.happens is Happens.CREATE]
         self._journal.reject(Operation.SUBITEMS, rejected)
 
-        def repair(refused: Mapping[str, str]) -> Repaired:
+        def repair(refused: Mapping[str, Rejected]) -> Repaired:
             """Their item may have been deleted a moment ago."""
             return self._changes.orphans({key: parents[key] for key in refused})
 
-        def look(refused: Collection[Rejected]) -> None:
-            look_at_subitems(self._client, self._site.board.id, board.id, self._mapping, refused)
-
-        shared = {"labels": any(column.new_labels for column in mapping.columns)}
-        outcome = self._writer.create(
-            Operation.SUBITEMS, [_new_subitem(of) for of in new], shared, repair=repair, look=look
+        shared = {"labels": any(column.new_labels for column in self._mapping.subitems.columns)}
+        created = self._writer.write(
+            Operation.SUBITEMS, [_new_subitem(of) for of in new], shared, repair=repair, look=target.look
         )
-        ids = {of.row["line_uuid"]: str(of.monday_id) for of in decided if of.happens is Happens.THERE and of.monday_id}
-        ids |= {of.row["line_uuid"]: outcome.created[of.key] for of in new if of.key in outcome.created}
+        ids = {of.row["line_uuid"]: str(of.monday_id) for of in decided if of.monday_id and _is_finished(of, altered)}
+        ids |= {of.row["line_uuid"]: created.created[of.key] for of in new if of.key in created.created}
         # Older versions of a line, or one that was synced before: the row gets the subitem that is there.
         share = [of for of in decided if of.happens in (Happens.THERE, Happens.WAIT)]
         self._journal.adopt(
             Operation.SUBITEMS, {of.key: ids[line] for of in share if (line := of.row["line_uuid"]) in ids}
         )
-        self._changes.forget_again()
+        outcome = altered
+        outcome.add(created)
         outcome.rejected |= rejected
         outcome.waiting |= {of.key: of.reason or "" for of in share if of.row["line_uuid"] not in ids}
         outcome.recreated = sum(of.key in outcome.created for of in new if of.reason)
@@ -221,10 +273,12 @@ class BoardWork:
 
     # ---- versions of an order ---------------------------------------------------------------------
 
-    def _assign_groups(self, rows: Iterable[Row], versions: Mapping[str, Mapping[str, int | None]]) -> None:
-        """Records the group of each row's order in all of its headers."""
-        groups = {key: row["group_id"] for row in rows if row["group_id"] for key in versions[row["record_uuid"]]}
-        self._queue.assign_groups(self._run_id, groups)
+    def _assign_groups(
+        self, groups: Mapping[str, str | None], versions: Mapping[str, Mapping[str, int | None]]
+    ) -> None:
+        """Records the group of an order, by record_uuid, in all of its headers."""
+        by_row = {key: group_id for order, group_id in groups.items() if group_id for key in versions[order]}
+        self._queue.assign_groups(self._run_id, by_row)
 
     def _share(
         self, items: Mapping[str, str], versions: Mapping[str, Mapping[str, int | None]], written: Container[str]
@@ -298,6 +352,13 @@ def _waiting(rows: Iterable[Row]) -> dict[str, str]:
 
 def _rejected(decided: Iterable[Decision]) -> dict[str, Rejected]:
     return {of.key: of.rejected for of in decided if of.rejected}
+
+
+def _is_finished(of: Decision, altered: Outcome) -> bool:
+    """It is on the board as it should be: everything that was to be altered has been."""
+    if of.happens not in (Happens.THERE, Happens.ADOPT, Happens.CHANGE):
+        return False
+    return (not of.values or of.key in altered.changed) and (not of.move_to or of.key in altered.moved)
 
 
 def _new_subitem(of: Decision) -> NewRow:

@@ -56,7 +56,7 @@ class Changes:
         log_first(log.warning, created, ON_BOARD)
         self._journal.adopt(Operation.GROUPS, there)
         rows = [NewRow(key=title, variables={"name": title}) for title in missing]
-        outcome = self._writer.create(Operation.GROUPS, rows, {"board": str(board.id)})
+        outcome = self._writer.write(Operation.GROUPS, rows, {"board": str(board.id)})
         log_not_created(outcome.rejected)
         outcome.created |= there
         return outcome
@@ -118,18 +118,15 @@ class Changes:
 
         `keys` has the delta_uuid of the order's header by record_uuid. Such an item keeps what is in it.
         """
-        self._journal.adopt(
-            Operation.ITEMS, {keys[record_uuid]: str(item) for record_uuid, item in found.on_board.items()}
-        )
-        adopted = [
-            f"item {item} was already on the board: adopted for order {record_uuid}"
-            for record_uuid, item in found.on_board.items()
-        ]
-        log_first(log.warning, adopted, IN_TRACE)
+        adopted = {record_uuid: item for record_uuid, item in found.on_board.items() if record_uuid in keys}
+        self._journal.adopt(Operation.ITEMS, {keys[record_uuid]: str(item) for record_uuid, item in adopted.items()})
+        messages = [f"item {item} was already on the board: adopted for order {of}" for of, item in adopted.items()]
+        log_first(log.warning, messages, IN_TRACE)
         doubled = [
             f"item {item} also has the record_uuid of order {record_uuid}: ignored"
             for record_uuid, items in found.doubled.items()
             for item in items
+            if record_uuid in keys
         ]
         log_first(log.warning, doubled, ON_BOARD)
 

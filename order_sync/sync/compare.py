@@ -22,7 +22,7 @@ from order_sync.text.counted import counted
 
 
 class Kind(StrEnum):
-    """What may be found. Down to GROUP_MISSING it is wrong; the rest is what people do, and is only reported."""
+    """What may be found. Down to DRIFTED it is wrong; the rest is what people do, and is only reported."""
 
     ITEM_GONE = "items gone"
     SUBITEM_GONE = "subitems gone"
@@ -33,6 +33,8 @@ class Kind(StrEnum):
     NOT_IN_MAIN = "SYNCED in the queue only"
     UNKNOWN = "on the board without an order"
     GROUP_MISSING = "groups missing"
+    DRIFTED = "values that differ"
+    EDITED = "values edited on the board"
     ARCHIVED = "archived"
     ELSEWHERE = "moved to another board"
     OTHER_GROUP = "in a group that order_sync does not know"
@@ -41,11 +43,13 @@ class Kind(StrEnum):
 
     @property
     def is_wrong(self) -> bool:
-        return self not in (Kind.ARCHIVED, Kind.ELSEWHERE, Kind.OTHER_GROUP, Kind.GROUP_DOUBLED, Kind.OWN_ROWS)
+        people_do = (Kind.EDITED, Kind.ARCHIVED, Kind.ELSEWHERE, Kind.OTHER_GROUP, Kind.GROUP_DOUBLED, Kind.OWN_ROWS)
+        return self not in people_do
 
     def counted(self, number: int) -> str:
         """1 item gone, 2 items gone."""
-        one = "id that differs" if self is Kind.WRONG_ID else re.sub(r"^(item|subitem|row|group)s\b", r"\1", self)
+        several = {Kind.WRONG_ID: "id that differs", Kind.DRIFTED: "value that differs"}
+        one = several.get(self) or re.sub(r"^(item|subitem|row|group|value)s\b", r"\1", self)
         return counted(number, one, self)
 
 

@@ -1,4 +1,4 @@
-"""Decides the fate of each row of a step: create, adopt, already there, reject or wait.
+"""Decides the fate of each row of a step: create, adopt, change, cancel, already there, reject or wait.
 
 In: the rows that the step wants, what the tables know of them, and what the boards show. Out: a `Decision` for each.
 Pure: it reads nothing and writes nothing. A live run applies the decisions (board_work.py), a dry run prints them.
@@ -6,23 +6,35 @@ Pure: it reads nothing and writes nothing. A live run applies the decisions (boa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
+from order_sync.database.written import OnRecord
+from order_sync.monday.item_values import ItemValues
 from order_sync.monday.labels import LabelSpelling
-from order_sync.monday.values import encode_row, to_json
+from order_sync.monday.values import encode_changes, encode_row, label_column, to_json
 from order_sync.orders.errors import REGARDLESS, Rejected, Rule
-from order_sync.orders.mapping import ColumnMap, ItemMap, SubitemMap
+from order_sync.orders.mapping import ItemMap, SubitemMap
+from order_sync.orders.states import Action
+from order_sync.sync.ownership import Difference, Kept, Owners, Wish, difference
 from order_sync.sync.rows import Row
 
 ITEM_REMOVED = "its item {} was deleted on the board"
 SUBITEM_REMOVED = "its subitem {} was deleted on the board"
 OLDER_VERSION = "an older version of the same row: the newest one is synced"
+OUTDATED = "a newer version of the same row is SYNCED already: this one is not written"
+NEVER_THERE = "it was cancelled, and is on no board"
 ITEM_DELETED = (
     "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
     "and run `order-sync retry`, or recreate it with `order-sync reconcile --requeue`"
+)
+MASS_CANCEL = (
+    "this run would cancel {count:,} orders on board {board}, and may cancel {most:,} at a time: none is cancelled. If "
+    "they are all right, name the number: `order-sync sync --cancel {count}`, or resources > scope > cancel in the "
+    "launchpad"
 )
 
 
@@ -31,20 +43,33 @@ class Happens(StrEnum):
 
     CREATE = "create"
     ADOPT = "adopt"  # the board has it although the tables did not know
+    CHANGE = "change"  # values, name or group, those that differ from what was last written
     THERE = "already there"
+    CANCEL = "cancel"
+    OFF = "not on the board"  # and cancelled: there is nothing to do
     REJECT = "reject"
     WAIT = "wait"  # nothing is sent: its order cannot go on
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The fate of a row, and the reason. `values` is the JSON to send, "" if nothing is sent."""
+    """The fate of a row, and the reason. `values` is the JSON to send, "" if nothing is sent.
+
+    Of what is changed, `before` has what was last written, `move_to` the id of the group that an item goes to, and
+    `kept` what people have edited on the board and keeps. `group_id` is the group of an item afterwards, as far as that
+    is known. It `asks` if the board's own values have to be known first.
+    """
 
     row: Row
     happens: Happens
     reason: str | None = None
     monday_id: int | None = None
     values: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    move_to: str | None = None
+    group_id: str | None = None
+    kept: tuple[Kept, ...] = ()
+    asks: bool = field(default=False, compare=False)
     rejected: Rejected | None = field(default=None, compare=False)  # the same reason as an error
 
     @property
@@ -69,32 +94,42 @@ class Gone:
     remade: Set[int] = frozenset()  # those of the items that the next run creates again
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What the tables know of orders or lines, by record_uuid or line_uuid, and what the board shows of them."""
+
+    on_record: Mapping[str, OnRecord] = field(default_factory=dict)  # as last written
+    shown: Mapping[int, ItemValues] = field(default_factory=dict)  # of those that were asked for, by id
+    labels: LabelSpelling | None = None  # None: the board was not asked, and any label will do
+
+
 def decide_items(
     rows: Sequence[Row],
     mapping: ItemMap,
+    seen: Seen,
     *,
     known: Mapping[str, int] = MappingProxyType({}),
-    gone: Container[int] = frozenset(),
+    gone: Set[int] = frozenset(),
     on_board: Mapping[str, int] = MappingProxyType({}),
-    labels: LabelSpelling | None,
 ) -> list[Decision]:
     """One decision for each row, which are as ITEMS in assets/monday.py: the newest header of each order.
 
     `known` is the item that the tables have, and `on_board` the one that was found by its key, both by record_uuid.
-    Without `labels` the board was not asked, and any label will do.
     """
+    owners = Owners(columns=mapping.columns, name=mapping.name.edits, group=mapping.group.edits)
+    upserts = _Upserts(mapping, owners, seen)
 
     def decide(row: Row) -> Decision:
         record = row["record_uuid"]
         item = known.get(record)
+        there = on_board.get(record) if item is None or item in gone else item
+        if settled := _settled(row, there, adopted=there != item):
+            return replace(settled, group_id=upserts.place(record, there))
         if row["rule"] in REGARDLESS:
             return _rejected(row, refusal(row), item)
-        if item is not None and item not in gone:
-            return Decision(row=row, happens=Happens.THERE, monday_id=item)
-        if record in on_board:
-            return Decision(row=row, happens=Happens.ADOPT, monday_id=on_board[record])
-        reason = ITEM_REMOVED.format(item) if item is not None else None
-        return _new(row, mapping.columns, {mapping.key_column: record}, labels, reason)
+        if there is not None:
+            return upserts.change(row, record, there, adopted=there != item)
+        return upserts.create(row, record, ITEM_REMOVED.format(item) if item is not None else None)
 
     return [decide(row) for row in rows]
 
@@ -102,28 +137,32 @@ def decide_items(
 def decide_subitems(
     rows: Sequence[Row],
     mapping: SubitemMap,
+    seen: Seen,
     *,
     known: Mapping[str, KnownSubitem] = MappingProxyType({}),
     gone: Gone = Gone(),
-    labels: LabelSpelling | None,
 ) -> list[Decision]:
     """One decision for each row, which are as SUBITEMS in assets/monday.py, the versions of a line oldest first.
 
     `known` is the subitem that the tables or the board have, by line_uuid.
     """
+    upserts = _Upserts(mapping, Owners(columns=mapping.columns, name=mapping.name.edits), seen)
 
     def decide(row: Row) -> Decision:
-        parent, subitem = int(row["parent_item_id"]), known.get(row["line_uuid"])
+        line, subitem = row["line_uuid"], known.get(row["line_uuid"])
+        there = subitem.id if subitem and subitem.id not in gone.subitems and subitem.item not in gone.items else None
+        if settled := _settled(row, there, adopted=False):
+            return settled
         if row["rule"] in REGARDLESS:
             return _rejected(row, refusal(row), subitem.id if subitem else None)
+        parent = int(row["parent_item_id"])
         if parent in gone.remade:
             return Decision(row=row, happens=Happens.WAIT, reason=ITEM_REMOVED.format(parent))
         if parent in gone.items:
             return _rejected(row, item_deleted(parent))
-        if subitem and subitem.id not in gone.subitems and subitem.item not in gone.items:
-            return Decision(row=row, happens=Happens.THERE, monday_id=subitem.id)
-        reason = SUBITEM_REMOVED.format(subitem.id) if subitem else None
-        return _new(row, mapping.columns, {mapping.key_column: row["line_uuid"]}, labels, reason)
+        if there is not None:
+            return upserts.change(row, line, there, adopted=False)
+        return upserts.create(row, line, SUBITEM_REMOVED.format(subitem.id) if subitem else None)
 
     asked = askable(rows)
     newest = {row["line_uuid"]: row["delta_uuid"] for row in asked}
@@ -132,7 +171,106 @@ def decide_subitems(
     return [decided.get(row["delta_uuid"]) or _older(row, decided[newest[row["line_uuid"]]]) for row in rows]
 
 
-def askable(rows: Sequence[Row]) -> list[Row]:
+def _settled(row: Row, there: int | None, *, adopted: bool) -> Decision | None:
+    """The decision on a row that wants nothing written: cancelled, or older than what is SYNCED."""
+    cancels = row["action"] == Action.DELETE
+    if row["outdated"] and there is not None and not row["is_off"]:
+        happens = Happens.ADOPT if adopted else Happens.THERE
+        return Decision(row=row, happens=happens, monday_id=there, reason=OUTDATED)
+    if row["is_off"] and (cancels or row["outdated"]):
+        return Decision(row=row, happens=Happens.OFF, reason=OUTDATED if row["outdated"] else NEVER_THERE)
+    if not cancels:
+        return None
+    if there is None:
+        return Decision(row=row, happens=Happens.OFF, reason=NEVER_THERE)
+    return Decision(row=row, happens=Happens.CANCEL, monday_id=there)
+
+
+@dataclass(frozen=True)
+class _Upserts:
+    """What an INSERT or an UPDATE comes to."""
+
+    mapping: ItemMap | SubitemMap
+    owners: Owners
+    seen: Seen
+
+    def create(self, row: Row, own: str, reason: str | None) -> Decision:
+        """A row that is not on the board: it is created, unless monday would refuse it."""
+        try:
+            if row["rejection"]:
+                raise refusal(row)
+            values = encode_row(self.mapping.columns, row["values"], self.seen.labels)
+        except Rejected as error:
+            return _rejected(row, error)
+        return Decision(
+            row=row, happens=Happens.CREATE, reason=reason, values=to_json({self.mapping.key_column: own, **values})
+        )
+
+    def change(self, row: Row, own: str, there: int, *, adopted: bool) -> Decision:
+        """A row that is on the board: what differs from what was last written is changed."""
+        otherwise = Happens.ADOPT if adopted else Happens.THERE
+        last = self.seen.on_record.get(own)
+        try:
+            if row["rejection"]:
+                raise refusal(row)
+            found = self._difference(row, last if last and last.id == there else None, there)
+        except Rejected as error:
+            return _rejected(row, error, there)
+        kept = found.kept
+        if (ruled := row.get("ruled_board_id")) not in (None, row["board_id"]):
+            kept = (*kept, Kept("board", str(row["board_id"]), ruled))
+        changes = found.values or found.move_to
+        return Decision(
+            row=row,
+            happens=Happens.CHANGE if changes and not adopted else otherwise,
+            monday_id=there,
+            values=to_json(found.values) if found.values else "",
+            before=found.before,
+            move_to=found.move_to,
+            group_id=found.move_to or self.place(own, there),
+            kept=kept,
+            asks=found.asks,
+        )
+
+    def place(self, own: str, there: int | None) -> str | None:
+        """The group of an item, as the board shows it or else as it was last written."""
+        shown, last = self.seen.shown.get(there or 0), self.seen.on_record.get(own)
+        if shown is not None:
+            return shown.group_id
+        return last.place if last and last.id == there else None
+
+    def _difference(self, row: Row, last: OnRecord | None, there: int) -> Difference:
+        labels = self.seen.labels
+        values = encode_changes(self.mapping.columns, row["values"], labels)
+        wish = Wish(name=row["name"], group_id=row.get("group_id"), values=values)
+        owners = self._owners(last)
+        return difference(wish, owners, last, self.seen.shown.get(there), labels.there if labels else {})
+
+    def _owners(self, last: OnRecord | None) -> Owners:
+        """With the column of cancelled orders where the item has its label: it is wanted back, and nothing fills it."""
+        cancel, columns = self.mapping.cancel, self.owners.columns
+        if cancel.by != "label" or cancel.column is None or last is None or cancel.column not in (last.values or {}):
+            return self.owners
+        if any(column.column == cancel.column for column in columns):
+            return self.owners
+        return replace(self.owners, columns=(*columns, label_column(cancel.column)))
+
+
+def hold_mass_cancels(decided: Sequence[Decision], mapping: ItemMap, *, board: str, on_board: int) -> list[Decision]:
+    """The decisions of one board, without its cancels if they are too many for nobody to have asked for them.
+
+    A person lets them through by naming the number: `cancel` of a row is the one that was named for this run.
+    """
+    cancels = [of for of in decided if of.happens is Happens.CANCEL]
+    most = mapping.cancel.allowed(on_board)
+    if len(cancels) <= max(most, *(of.row["cancel"] or 0 for of in cancels), 0):
+        return list(decided)
+    reason = MASS_CANCEL.format(count=len(cancels), board=board, most=most)
+    held = {of.key: replace(of, happens=Happens.WAIT, reason=reason, monday_id=None) for of in cancels}
+    return [held.get(of.key, of) for of in decided]
+
+
+def askable(rows: Iterable[Row]) -> list[Row]:
     """The rows without those that are rejected whatever the board has: it is not asked about them."""
     return [row for row in rows if row["rule"] not in REGARDLESS]
 
@@ -148,22 +286,16 @@ def item_deleted(item: int) -> Rejected:
 
 
 def _older(row: Row, newest: Decision) -> Decision:
-    waits = newest.happens in (Happens.REJECT, Happens.WAIT)
-    happens = Happens.WAIT if waits else Happens.THERE
+    happens = _OF_OLDER.get(newest.happens, Happens.THERE)
     return Decision(row=row, happens=happens, reason=OLDER_VERSION, monday_id=newest.monday_id)
 
 
-def _new(
-    row: Row, columns: Sequence[ColumnMap], own: Mapping[str, str], labels: LabelSpelling | None, reason: str | None
-) -> Decision:
-    """A row that is not on the board: it is created, unless monday would refuse it."""
-    try:
-        if row["rejection"]:
-            raise refusal(row)
-        values = to_json({**own, **encode_row(columns, row["values"], labels)})
-    except Rejected as error:
-        return _rejected(row, error)
-    return Decision(row=row, happens=Happens.CREATE, reason=reason, values=values)
+_OF_OLDER = {
+    Happens.REJECT: Happens.WAIT,
+    Happens.WAIT: Happens.WAIT,
+    Happens.CANCEL: Happens.OFF,
+    Happens.OFF: Happens.OFF,
+}
 
 
 def refusal(row: Row) -> Rejected:

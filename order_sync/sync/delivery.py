@@ -8,7 +8,7 @@ Never sends anew what may have taken effect: what is in doubt is looked up on th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +18,12 @@ from order_sync.monday import operations, shapes
 from order_sync.monday.budget import Grant
 from order_sync.monday.client import BUDGET, BUDGET_SLICE_SECONDS, MondayClient
 from order_sync.monday.errors import classify, is_locked, parse_errors
+from order_sync.monday.lists import is_active
 from order_sync.monday.transport import Reply
-from order_sync.orders.errors import Fatal, NotMonday, OrderSyncError, Rejected, Transient
+from order_sync.orders.errors import Fatal, Missing, NotMonday, OrderSyncError, Rejected, Transient
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.facts import made_by
+from order_sync.sync.rows import Row
 
 log = logging.getLogger("order_sync.monday")
 
@@ -45,10 +47,33 @@ class Outcome:
     doubtful: bool = False  # it was in doubt: what was created may turn up a second time
     adopted: int = 0
     recreated: int = 0  # created rows that had been deleted before their order was SYNCED
+    # Of what was on the board already, monday's ids by key.
+    changed: dict[str, str] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+    cancelled: dict[str, str] = field(default_factory=dict)
+    kept: list[Row] = field(default_factory=list)  # people's edits that stay, as a table for people
+    gone: dict[str, int] = field(default_factory=dict)  # what was to be altered and is not there any more
+
+    @property
+    def altered(self) -> set[str]:
+        """The rows of which something on the board was changed, moved or cancelled."""
+        return {*self.changed, *self.moved, *self.cancelled}
+
+    def take_gone(self, rows: Iterable[Row]) -> list[Row]:
+        """Those of the rows that are `gone`: what becomes of them is decided anew."""
+        lost = [row for row in rows if row["delta_uuid"] in self.gone]
+        for row in lost:
+            self.waiting.pop(row["delta_uuid"], None)
+        self.gone = {}
+        return lost
 
     def add(self, other: Outcome) -> None:
-        """Adds the outcome of the rows of another board."""
+        """Adds the outcome of other rows."""
         self.created |= other.created
+        self.changed |= other.changed
+        self.moved |= other.moved
+        self.cancelled |= other.cancelled
+        self.kept += other.kept
         self.rejected |= other.rejected
         self.waiting |= other.waiting
         self.adopted += other.adopted
@@ -201,12 +226,25 @@ class Delivery:
                     del outcome.again[key]
         return outcome
 
+    def settled(self, entry: Entry) -> Outcome:
+        """What a request has altered that can no longer be under way. The rest is decided on anew by the next run.
+
+        It is not sent again: somebody may have edited the item since.
+        """
+        found = self.find(entry)
+        reason = f"request {entry.idempotency_key} was in doubt, and the board does not show it: the next run decides"
+        waiting = {key: reason for key in entry.keys if key not in found}
+        return Outcome(created=found, waiting=waiting, doubtful=True)
+
     def _look_twice(self, entry: Entry, since: float) -> Outcome | None:
         """What the board shows of an entry, None if nothing.
 
         One look is enough only if it shows all of it: monday may still be at the rest, or be late to show it. So what
         the second look does not show was not made, and a part that it shows is all that there will ever be.
         """
+        if entry.operation.is_absolute:  # even if the board shows all of it: late, it would undo something newer
+            self.settle(entry, since)
+            return self.settled(entry)
         found = self.find(entry)
         if len(found) < len(entry.keys) and self._unsettled_seconds(entry, since) > 0:
             self.settle(entry, since)
@@ -228,7 +266,11 @@ def read_outcome(entry: Entry, reply: Reply) -> Outcome:
     keys = {operations.alias(number): key for number, key in enumerate(entry.keys)}
     for alias, key in keys.items():
         if monday_id := _made(entry.operation, data.get(alias)):
-            outcome.created[key] = monday_id
+            if is_active(shapes.mapping(data[alias])):
+                outcome.created[key] = monday_id
+            else:  # monday changes what is archived, but nobody sees it
+                what = f"item {monday_id} is no longer on the board"
+                outcome.rejected[key] = Rejected(what, missing=Missing.ITEM, request_id=reply.request_id)
     whole = [e for e in errors if e.alias not in keys]
     if whole and not outcome.created and not any(e.alias in keys for e in errors):
         meaning = classify(whole[0], reply)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from order_sync.database.tables import Tables
+from order_sync.database.written import OnRecord
 from order_sync.monday.board import Board
 from order_sync.monday.setup import LABEL_LIMITS
 from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnMapping
@@ -39,7 +40,7 @@ class Draft:
     groups: list[PlannedGroup] = field(default_factory=list)
     items: dict[str, Decision] = field(default_factory=dict)
     subitems: dict[str, Decision] = field(default_factory=dict)
-    made: dict[str, int] = field(default_factory=dict)  # by requests in doubt: item by delta_uuid
+    made: dict[str, OnRecord] = field(default_factory=dict)  # by requests in doubt: by delta_uuid
     gone: set[int] = field(default_factory=set)  # items that somebody has deleted on the board
     gone_subitems: set[int] = field(default_factory=set)  # the same of subitems whose items are there
     work: defaultdict[int, Work] = field(default_factory=lambda: defaultdict(Work))
@@ -149,8 +150,13 @@ class _Rows:
 
     def _header(self, row: Row) -> PlannedRow:
         judged, record = self._draft.items[row["delta_uuid"]], row["record_uuid"]
+        off = judged.happens in (Happens.CANCEL, Happens.OFF)
         item = NEW_ID if judged.happens is Happens.CREATE else judged.monday_id or row["monday_item_id"]
-        group_id = judged.row["group_id"] or row["monday_group_id"]
+        if judged.happens is Happens.OFF:
+            item = row["monday_item_id"]
+        there = judged.happens in (Happens.THERE, Happens.ADOPT, Happens.CHANGE)
+        new = judged.row["group_id"] if judged.happens is Happens.CREATE else judged.group_id if there else None
+        group_id = new or row["monday_group_id"]
         changes = _changes(
             self._tables.header_queue.name,
             sync_state=(row["sync_state"], self._state_after(judged, record, State.NEW)),
@@ -158,10 +164,10 @@ class _Rows:
             monday_item_id=(row["monday_item_id"], item),
             sync_error_message=(None, _rejection(judged)),
         )
-        if record not in self._held and record not in self._carried:
+        if record not in self._held and record not in self._carried and row["has_order"]:
             self._carried.add(record)
             synced = (row["order_state"], str(State.SYNCED))
-            ids = (row["order_item_id"], item)
+            ids = (row["order_item_id"], None if off else item)
             changes += _changes(self._tables.orders.name, sync_state=synced, monday_item_id=ids)
         return self._planned(
             "header",
@@ -182,6 +188,7 @@ class _Rows:
             row={"name": None, "parent_item_id": None}, happens=Happens.WAIT, reason=self._held.get(record)
         )
         judged = self._draft.subitems.get(row["delta_uuid"]) or waits
+        off = judged.happens in (Happens.CANCEL, Happens.OFF)
         parent = judged.row["parent_item_id"]
         parent = NEW_ID if parent is not None and int(parent) < 0 else parent
         made = judged.happens is Happens.CREATE or (judged.happens is Happens.THERE and judged.monday_id is None)
@@ -190,16 +197,16 @@ class _Rows:
         changes = _changes(
             tables.line_queue.name,
             sync_state=(row["sync_state"], self._state_after(judged, record, State.PENDING)),
-            monday_subitem_id=(row["queued_subitem_id"], subitem or known),
+            monday_subitem_id=(row["queued_subitem_id"], known if judged.happens is Happens.OFF else subitem or known),
             parent_item_id=(row["queued_parent_id"], parent or row["queued_parent_id"]),
             sync_error_message=(None, _rejection(judged)),
         )
-        if record not in self._held:
+        if record not in self._held and row["has_line"]:
             changes += _changes(
                 tables.order_lines.name,
                 sync_state=(row["line_state"], str(State.SYNCED)),
-                monday_subitem_id=(row["line_subitem_id"], subitem),
-                parent_item_id=(row["line_parent_id"], parent),
+                monday_subitem_id=(row["line_subitem_id"], None if off else subitem),
+                parent_item_id=(row["line_parent_id"], None if off else parent),
             )
             if record not in self._orders and record not in self._carried:
                 self._carried.add(record)
@@ -235,6 +242,9 @@ class _Rows:
             monday_id=judged.monday_id,
             values=judged.values,
             changes=tuple(changes),
+            before=judged.before,
+            moves=judged.move_to is not None,
+            kept=tuple(map(str, judged.kept)),
             **more,
         )
 
@@ -246,6 +256,8 @@ def _held_back(draft: Draft) -> dict[str, str]:
         for key, judged in decided.items():
             if judged.happens is Happens.REJECT:
                 held.setdefault(judged.row["record_uuid"], f"its {what} {key} would be rejected: {judged.reason}")
+            elif judged.happens is Happens.WAIT:
+                held.setdefault(judged.row["record_uuid"], f"its {what} {key} waits: {judged.reason}")
     for key, line in (draft.lines or {}).items():
         if key not in draft.subitems:
             held.setdefault(line["record_uuid"], f"its line {line['line_uuid']} has no parent item")

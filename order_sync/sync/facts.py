@@ -7,11 +7,12 @@ Reads only: a live run puts right what it finds (changes.py), a dry run plans wi
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from order_sync.database.entries import Entry, Operation, known_groups, payloads
 from order_sync.database.queue import QueueReader
+from order_sync.database.written import OnRecord
 from order_sync.monday.board import (
     Board,
     find_all_items,
@@ -23,9 +24,15 @@ from order_sync.monday.board import (
     read_boards,
 )
 from order_sync.monday.client import MondayReader
-from order_sync.orders.mapping import ColumnMapping
+from order_sync.monday.item_values import ItemValues, read_values, same_text, shows
+from order_sync.monday.labels import LabelSpelling
+from order_sync.monday.values import label_column
+from order_sync.orders.mapping import ColumnMapping, ItemMap, SubitemMap
 from order_sync.orders.naming import TextKey, text_key
-from order_sync.sync.decide import Gone, KnownSubitem
+from order_sync.orders.states import Action
+from order_sync.sync.decide import Decision, Gone, KnownSubitem, Seen, askable, decide_items, decide_subitems
+from order_sync.sync.known import item_of
+from order_sync.sync.ownership import NAME
 from order_sync.sync.rows import Row
 
 
@@ -68,19 +75,6 @@ def groups_of(queue: QueueReader, board: Board) -> dict[TextKey, Group]:
     return own | {key: Group(id=group_id, title=titles[group_id]) for key, group_id in board.groups.items()}
 
 
-def versions_of_orders(headers: Iterable[Row]) -> dict[str, dict[str, int | None]]:
-    """The items of headers by record_uuid and delta_uuid: several headers of an order are its versions."""
-    found: dict[str, dict[str, int | None]] = {}
-    for row in headers:
-        found.setdefault(row["record_uuid"], {})[row["delta_uuid"]] = row["monday_item_id"]
-    return found
-
-
-def item_of(versions: Mapping[str, int | None]) -> int | None:
-    """The item that any version of an order has."""
-    return next((item for item in versions.values() if isinstance(item, int)), None)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ItemFacts:
     """The items of some orders. `on_board` has those found by their key, by record_uuid."""
@@ -98,26 +92,139 @@ class SubitemFacts:
     gone: Gone = field(default_factory=Gone)
 
 
-class Facts:
-    """What one board has. A reader is enough to ask."""
+def to_look_up(rows: Iterable[Row], known: Container[str], key: str) -> list[Row]:
+    """The rows of which the board is asked whether it has them.
 
-    def __init__(self, reader: MondayReader, site: Site, mapping: ColumnMapping) -> None:
+    Not those that cannot be synced, and not what is known and only to be changed or cancelled: that shows by itself.
+    """
+    return [
+        row
+        for row in askable(rows)
+        if (row[key] not in known and not (row["is_off"] and (row["outdated"] or row["action"] == Action.DELETE)))
+        or (row[key] in known and row["action"] == Action.INSERT and not row["outdated"])
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The decisions on some orders, and what they rest on."""
+
+    decided: list[Decision]
+    facts: ItemFacts
+
+
+class Facts:
+    """What the tables and one board have, and what is decided from it. A reader is enough to ask.
+
+    Without one, the tables alone have to do.
+    """
+
+    def __init__(self, reader: MondayReader | None, site: Site | None, mapping: ColumnMapping) -> None:
         self._reader = reader
         self._site = site
         self._mapping = mapping
-        self._item_key, self._subitem_key = mapping.items.key_column, mapping.subitems.key_column
+
+    # ---- deciding ---------------------------------------------------------------------------------
+
+    def of_items(
+        self,
+        rows: Sequence[Row],
+        versions: Mapping[str, Mapping[str, int | None]],
+        on_record: Mapping[str, OnRecord],
+        labels: LabelSpelling | None,
+    ) -> Judged:
+        """What becomes of the orders. `rows` are their newest headers, `versions` has the items of all of them.
+
+        `on_record` has those that were last written, by record_uuid.
+        """
+        mapping = self._mapping.items
+        known = {record_uuid: item.id for record_uuid, item in on_record.items()}
+        known |= {record_uuid: item for record_uuid, of in versions.items() if (item := item_of(of))}
+        asked = to_look_up(rows, known, "record_uuid")
+        found = self.items({row["record_uuid"]: known.get(row["record_uuid"]) for row in asked})
+
+        def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:
+            seen = Seen(on_record=on_record, shown=shown, labels=labels)
+            return decide_items(rows, mapping, seen, known=known, gone=found.gone, on_board=found.on_board)
+
+        decided, lost = self._with_edits(decide, mapping)
+        if lost:
+            later = self.items({record_uuid: item for record_uuid, item in known.items() if item in lost})
+            found = ItemFacts(
+                gone=found.gone | later.gone,
+                on_board={**found.on_board, **later.on_board},
+                doubled={**found.doubled, **later.doubled},
+            )
+            decided, _ = self._with_edits(decide, mapping)
+        return Judged(decided=decided, facts=found)
+
+    def of_subitems(
+        self,
+        rows: Sequence[Row],
+        known: Mapping[str, KnownSubitem],
+        on_record: Mapping[str, OnRecord],
+        labels: LabelSpelling | None,
+        put_right: Callable[[SubitemFacts], Gone],
+        missing: Set[int] = frozenset(),
+    ) -> list[Decision]:
+        """What becomes of the lines. `known` are the subitems that the tables have, of which some are `missing`.
+
+        `on_record` has those that were last written, by line_uuid.
+        `put_right` is asked which subitems are gone once it has seen what the board has.
+        """
+        mapping = self._mapping.subitems
+        known = {line: KnownSubitem(id=of.id, item=int(of.place or 0)) for line, of in on_record.items()} | dict(known)
+        there = {line: of for line, of in known.items() if of.id not in missing}
+        asked = to_look_up(rows, there, "line_uuid")
+        named = {row["line_uuid"] for row in asked}
+        found = self.subitems(asked, {line: of for line, of in there.items() if line in named})
+        found = SubitemFacts(known={**known, **found.known}, gone=found.gone)
+        gone = put_right(found)
+        gone = replace(gone, subitems=gone.subitems | missing)
+
+        def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:
+            seen = Seen(on_record=on_record, shown=shown, labels=labels)
+            return decide_subitems(rows, mapping, seen, known=found.known, gone=gone)
+
+        decided, lost = self._with_edits(decide, mapping)
+        if lost:
+            gone = replace(gone, subitems=gone.subitems | lost)
+            decided, _ = self._with_edits(decide, mapping)
+        return decided
+
+    def _with_edits(
+        self, decide: Callable[[Mapping[int, ItemValues]], list[Decision]], mapping: ItemMap | SubitemMap
+    ) -> tuple[list[Decision], set[int]]:
+        """What is decided with people's edits, where they are at stake; and what turns out to be gone."""
+        decided = decide({})
+        asked = [of.monday_id for of in decided if of.asks and of.monday_id is not None]
+        if not asked or self._reader is None:
+            return decided, set()
+        columns = [column.column for column in mapping.columns if column.edits != "overwrite"]
+        shown = {key: of for key, of in read_values(self._reader, asked, columns).items() if of.is_active}
+        return decide(shown), set(asked) - shown.keys()
+
+    def made(self, entry: Entry) -> dict[str, str]:
+        """The rows of a request in doubt that are on the board: monday's id by their key in the request."""
+        if self._reader is None or self._site is None:
+            return {}
+        return made_by(entry, self._reader, self._site.board.id, self._mapping)
+
+    # ---- asking -----------------------------------------------------------------------------------
 
     def items(self, known: Mapping[str, int | None]) -> ItemFacts:
         """`known` are the orders to ask about by record_uuid, with the item that the tables have.
 
         An order whose item is gone, or that has none, is looked up by its key.
         """
+        if self._reader is None or self._site is None:
+            return ItemFacts()
         gone = self.gone({item for item in known.values() if item is not None})
         missing = [record_uuid for record_uuid, item in known.items() if item is None or item in gone]
         board = self._site.board
         if not missing or board.items_count == 0:
             return ItemFacts(gone=gone)
-        there = find_all_items(self._reader, board.id, self._item_key, missing)
+        there = find_all_items(self._reader, board.id, self._mapping.items.key_column, missing)
         return ItemFacts(
             gone=gone,
             on_board={record_uuid: int(ids[0]) for record_uuid, ids in there.items()},
@@ -126,6 +233,8 @@ class Facts:
 
     def gone(self, items: Collection[int]) -> set[int]:
         """Those of the items that were deleted or archived."""
+        if self._reader is None:
+            return set()
         return {int(item) for item in find_gone(self._reader, [str(item) for item in items])}
 
     def subitems(self, asked: Iterable[Row], known: Mapping[str, KnownSubitem]) -> SubitemFacts:
@@ -133,15 +242,19 @@ class Facts:
 
         The subitem of another line is looked for under its item, unless this run has just made that.
         """
+        if self._reader is None or self._site is None:
+            return SubitemFacts(known=known)
         under: dict[int, set[str]] = {}
         for row in asked:
+            if row["parent_item_id"] is None:
+                continue  # a line that is to go away, of an order that is nowhere
             item = int(row["parent_item_id"])
             if row["line_uuid"] not in known and item not in self._site.new_items:
                 under.setdefault(item, set())
         for subitem in known.values():
             under.setdefault(subitem.item, set()).add(str(subitem.id))
         there = {str(item): subitems for item, subitems in under.items() if item > 0}  # a dry run's new ones are below
-        found = look_under(self._reader, there, self._subitem_key)
+        found = look_under(self._reader, there, self._mapping.subitems.key_column)
         others = {
             line_uuid: KnownSubitem(id=int(subitem), item=int(item))
             for line_uuid, (subitem, item) in found.subitems.items()
@@ -151,10 +264,6 @@ class Facts:
             subitems=frozenset(int(subitem) for subitem in found.gone_subitems),
         )
         return SubitemFacts(known={**others, **known}, gone=gone)
-
-    def made(self, entry: Entry) -> dict[str, str]:
-        """The rows of a request in doubt that are on the board: monday's id by their key in the request."""
-        return made_by(entry, self._reader, self._site.board.id, self._mapping)
 
 
 def made_by(
@@ -168,6 +277,8 @@ def made_by(
     if entry.operation is Operation.GROUPS:
         groups = read_board(reader, board_id).groups
         return {title: groups[text_key(title)] for title in entry.keys if text_key(title) in groups}
+    if entry.operation.is_absolute:
+        return altered_by(entry, reader, mapping)
     of_subitems = entry.operation is Operation.SUBITEMS
     column = mapping.subitems.key_column if of_subitems else mapping.items.key_column
     sent = {key: json.loads(row) for key, row in payloads(entry).items() if among is None or key in among}
@@ -177,6 +288,30 @@ def made_by(
     else:
         found = find_items(reader, board_id, column, [on_board[key] for key in sent])
     return {key: found[on_board[key]] for key in sent if on_board[key] in found}
+
+
+def altered_by(entry: Entry, reader: MondayReader, mapping: ColumnMapping) -> dict[str, str]:
+    """The rows of a request that the board shows as it would have them: monday's id by their key in the request."""
+    of_kind = mapping.subitems if entry.operation.of_lines else mapping.items
+    columns = {column.column: column for column in of_kind.columns}
+    sent = {key: json.loads(row) for key, row in payloads(entry).items()}
+    values = {key: json.loads(row.get("values", "{}")) for key, row in sent.items()}
+    asked = sorted({column for of_row in values.values() for column in of_row} - {NAME})
+    shown = read_values(reader, [int(row["item"]) for row in sent.values()], asked)
+
+    def is_shown(key: str) -> bool:
+        item = shown.get(int(sent[key]["item"]))
+        if not {"group", "values"} & sent[key].keys():  # it was to be archived or deleted
+            return item is None or not item.is_active
+        if item is None or not item.is_active or sent[key].get("group", item.group_id) != item.group_id:
+            return False
+        name = values[key].pop(NAME, item.name)
+        return same_text(item.name, name) and all(
+            shows(columns.get(column) or label_column(column), value, item.texts[column], {})
+            for column, value in values[key].items()
+        )
+
+    return {key: row["item"] for key, row in sent.items() if is_shown(key)}
 
 
 def keys_on_board(entry: Entry, column: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ Source of the plans' limits: developer.monday.com, rate limits page (API 2026-10
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import ceil
 from typing import Any
 
@@ -67,6 +67,7 @@ class Work:
     jobs: tuple[int, ...] = ()  # items of each bulk import
     there: int = 0  # items that need not be created
     subitems: int = 0
+    altered: list[tuple[Operation, int]] = field(default_factory=list)  # changes, moves and cancels
     reads: int = 0
 
 
@@ -109,6 +110,8 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
         for rows in of.jobs:
             run.bulk(rows)
         run.create(Operation.ITEMS, of.items)
+        for operation, rows in of.altered:
+            run.create(operation, rows)
     for of in work:
         run.create(Operation.SUBITEMS, of.subitems)
     if work and pace.board_checks:

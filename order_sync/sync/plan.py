@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,10 +56,23 @@ class PlannedRow:
     monday_id: int | None
     values: str
     changes: tuple[Change, ...]
+    # Of an item or a subitem that is there already.
+    before: Mapping[str, Any] = field(default_factory=dict)  # what was last written in the columns that are changed
+    moves: bool = False  # to its group
+    kept: tuple[str, ...] = ()  # people's edits that stay
+
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        """Values as they would be sent, in readable form, by column: with what was there before where it is known."""
+        values = json.loads(self.values) if self.values else {}
+        if self.happens is Happens.CREATE:
+            return [(column, _readable(value)) for column, value in values.items()]
+        changed = [(c, f"{_readable(self.before.get(c))} -> {_readable(value)}") for c, value in values.items()]
+        return changed + ([("group", f"-> {self.group}")] if self.moves else [])
 
     def to_json(self) -> dict[str, Any]:
         values = json.loads(self.values) if self.values else {}
-        plain = {name: getattr(self, name) for name in self.__slots__}
+        plain = {of.name: getattr(self, of.name) for of in fields(self)}
         changes = {f"{c.table}.{c.column}": [c.before, c.after] for c in self.changes}
         return plain | {"values": values, "changes": changes}
 
@@ -180,6 +193,10 @@ class Plan:
             "items": happens["header", Happens.CREATE],
             "subitems": happens["line", Happens.CREATE],
             "adopted": of_all[Happens.ADOPT],
+            "changed": sum(bool(row.values) and row.happens is not Happens.CREATE for row in rows),
+            "moved": sum(row.moves for row in rows),
+            "cancelled": of_all[Happens.CANCEL],
+            "edits kept": sum(len(row.kept) for row in rows),
             "already there": of_all[Happens.THERE],
             "rejected": of_all[Happens.REJECT],
             "waiting": of_all[Happens.WAIT],
@@ -235,7 +252,8 @@ def table_rows(rows: Sequence[PlannedRow]) -> list[Row]:
             "happens": row.happens.value,
             "why": row.reason or row.held_back,
             "changes": changes_text(row),
-            "sent": row.values,
+            "sent": "; ".join(f"{column}: {value}" for column, value in row.sent),
+            "edits kept": "; ".join(row.kept),
             "record_uuid": row.record_uuid,
         }
         for row in rows
@@ -248,6 +266,12 @@ def changes_text(row: PlannedRow) -> str:
 
 def _shown(value: Any) -> str:
     return "NULL" if value is None else str(value)
+
+
+def _readable(value: Any) -> str:
+    if value is None:
+        return "(empty)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def write_json(plan: Plan, path: Path) -> None:

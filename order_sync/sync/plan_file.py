@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -40,10 +40,11 @@ class KeptRow(BaseModel):
     happens: Happens
     monday_id: int | None
     values: dict[str, Any]
+    moves: bool = False
 
     @property
     def said(self) -> str:
-        return _said(self.kind, self.happens, self.group, self.name, self.monday_id, self.values)
+        return _said(self, self.happens, self.monday_id, self.values)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.delta_uuid} of order {self.order_number or self.record_uuid}"
@@ -76,7 +77,7 @@ class PlanFile:
         found = [f"{row} is no longer waiting" for key, row in self.rows.items() if key not in now]
         for key, row in now.items():
             if kept := self.rows.get(key):
-                said = _said(row.kind, row.happens, row.group, row.name, row.monday_id, json.loads(row.values or "{}"))
+                said = _said(row, row.happens, row.monday_id, json.loads(row.values or "{}"))
                 if kept.said != said:
                     found.append(f"{kept}: planned {kept.said}; now {said}")
         if found:
@@ -115,16 +116,24 @@ def hold_to_plan(decided: Iterable[Decision]) -> None:
             )
 
 
+class _Named(NamedTuple):
+    """A row as people know it."""
+
+    kind: str
+    group: str | None
+    name: str | None
+    moves: bool
+
+
 def _said_of(of: Decision) -> str:
     kind = "line" if "line_uuid" in of.row else "header"
-    return _said(kind, of.happens, of.row.get("group"), of.row["name"], of.monday_id, json.loads(of.values or "{}"))
+    named = _Named(kind=kind, group=of.row.get("group"), name=of.row["name"], moves=of.move_to is not None)
+    return _said(named, of.happens, of.monday_id, json.loads(of.values or "{}"))
 
 
-def _said(
-    kind: str, happens: Happens, group: str | None, name: str | None, monday_id: int | None, values: Mapping[str, Any]
-) -> str:
+def _said(of: _Named | KeptRow | PlannedRow, happens: Happens, monday_id: int | None, values: Mapping[str, Any]) -> str:
     """The planned fate of a row as text; equal for equal fates."""
-    where = f" in group '{group}'" if kind == "header" else ""
+    where = f"{' moved to' if of.moves else ' in'} group '{of.group}'" if of.kind == "header" else ""
     item = f" with id {monday_id}" if monday_id else ""
     sent = f": {json.dumps(values, sort_keys=True, ensure_ascii=False)}" if values else ""
-    return f"{happens.value} '{name}'{where}{item}{sent}"
+    return f"{happens.value} '{of.name}'{where}{item}{sent}"

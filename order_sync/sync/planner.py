@@ -6,14 +6,16 @@ It holds readers only. What it asks of the boards is what a live run would ask o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 from typing import TypeVar
 
-from order_sync.database.entries import Operation, entries_in_doubt, recent_imports
+from order_sync.database.entries import Operation, Sent, entries_in_doubt, recent_imports, sent_rows
 from order_sync.database.queue import QueueReader
+from order_sync.database.written import OnRecord, items_on_record, subitems_on_record
 from order_sync.monday.board import Board, check_mapping
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
@@ -21,19 +23,21 @@ from order_sync.orders.errors import ConfigurationError, Fatal, Transient
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import text_key
 from order_sync.orders.states import State
+from order_sync.sync.alterations import alterations
 from order_sync.sync.bulk_import import choose_jobs, job_seconds
 from order_sync.sync.decide import (
     Decision,
+    Gone,
     Happens,
     KnownSubitem,
     askable,
-    decide_items,
-    decide_subitems,
+    hold_mass_cancels,
     versions_of,
 )
 from order_sync.sync.draft import Draft
-from order_sync.sync.facts import Facts, ItemFacts, SubitemFacts, groups_of, item_of, read_sites, versions_of_orders
+from order_sync.sync.facts import Facts, SubitemFacts, groups_of, read_sites
 from order_sync.sync.forecast import Pace, forecast
+from order_sync.sync.known import versions_of_orders
 from order_sync.sync.plan import NEW_ID, Job, PlannedGroup
 from order_sync.sync.rows import NewRow, Row
 from order_sync.text.counted import counted
@@ -93,16 +97,16 @@ class Planner:
         except (Transient, Fatal) as error:
             self._draft.note(f"Could not read {what} from the board: {error}")
 
-    def _found(self, board_id: int, query: Callable[[Facts], T], what: str, otherwise: T) -> T:
-        """What a board is found to have, by the calls that a live run makes for it."""
+    def _found(self, board_id: int, query: Callable[[Facts], T], what: str) -> T:
+        """What is decided with a board, by the calls that a live run makes for it; without it if it gives no answer."""
         site, monday = self._draft.sites.get(board_id), self._monday
-        if site is None or monday is None:
-            return otherwise
-        before = monday.usage.calls
-        with self._asking(what), monday:
-            otherwise = query(Facts(monday, site, self._mapping))
-        self._draft.work[board_id].reads += monday.usage.calls - before
-        return otherwise
+        if site is not None and monday is not None:
+            before = monday.usage.calls
+            with self._asking(what), monday:
+                found = query(Facts(monday, site, self._mapping))
+                self._draft.work[board_id].reads += monday.usage.calls - before
+                return found
+        return query(Facts(None, site, self._mapping))
 
     def _recover(self, board_id: int) -> None:
         """What open requests to the board have made is as good as known: a live run looks for it first."""
@@ -116,9 +120,11 @@ class Planner:
                 f"{counted(len(rows), 'row is', 'rows are')} in doubt: an earlier run got no answer to its requests to "
                 f"board {board_id}. Rows found on the board count as created; the others would be created."
             )
-        nothing: list[dict[str, str]] = []
-        made = self._found(board_id, lambda facts: [facts.made(of) for of in entries], "rows in doubt", nothing)
-        self._draft.made |= {key: int(of_entry[key]) for of_entry in made for key in of_entry.keys() & rows}
+        creating = [entry for entry in entries if not entry.operation.is_absolute]
+        made = self._found(board_id, lambda facts: [facts.made(of) for of in creating], "rows in doubt")
+        for entry, of_entry in zip(creating, made, strict=True):
+            sent = sent_rows(entry) if of_entry.keys() & rows else {}
+            self._draft.made |= {key: _written(sent[key], of_entry[key], board_id) for key in of_entry.keys() & rows}
 
     # ---- the three steps --------------------------------------------------------------------------
 
@@ -162,20 +168,19 @@ class Planner:
         draft, work, site = self._draft, self._draft.work[board_id], self._draft.sites.get(board_id)
         headers = (draft.headers or {}).items()
         versions = versions_of_orders(
-            row | {"monday_item_id": row["monday_item_id"] or draft.made.get(key)} for key, row in headers
+            row | {"monday_item_id": draft.made[key].id} if key in draft.made else row for key, row in headers
         )
-        known = {record_uuid: item for record_uuid, of in versions.items() if (item := item_of(of))}
-        asked = {row["record_uuid"]: known.get(row["record_uuid"]) for row in askable(rows)}
-        found = self._found(board_id, lambda facts: facts.items(asked), "existing items", ItemFacts())
-        draft.gone |= found.gone
-        decided = decide_items(
-            rows,
-            self._mapping.items,
-            known=known,
-            gone=found.gone,
-            on_board=found.on_board,
-            labels=LabelSpelling(site.board.labels) if site else None,
+        on_record = items_on_record(self._queue.database, self._queue.tables, list(versions))
+        on_record |= {row["record_uuid"]: draft.made[key] for key, row in headers if key in draft.made}
+        labels = LabelSpelling(site.board.labels) if site else None
+        judged = self._found(
+            board_id, lambda facts: facts.of_items(rows, versions, on_record, labels), "existing items"
         )
+        draft.gone |= judged.facts.gone
+        decided = judged.decided
+        if site:
+            on_board = site.board.items_count or 0
+            decided = hold_mass_cancels(decided, self._mapping.items, board=site.board.name, on_board=on_board)
         new = [of for of in decided if of.happens is Happens.CREATE]
         groups = {of.key: of.row["group"] for of in new}
         jobs = self._jobs(site.board, new) if site else []
@@ -183,7 +188,8 @@ class Planner:
         work.reads += 1  # the live run reads the board again
         work.jobs = tuple(len(job) for job in jobs)
         work.items = len(new) - sum(work.jobs)
-        work.there = sum(of.happens in (Happens.THERE, Happens.ADOPT) for of in decided)
+        work.there = sum(of.happens in (Happens.THERE, Happens.ADOPT, Happens.CHANGE) for of in decided)
+        work.altered += alterations(decided, Operation.CHANGE_ITEMS, Operation.CANCEL_ITEMS)
         return decided
 
     def subitems(self, rows: Sequence[Row]) -> list[Row]:
@@ -200,26 +206,30 @@ class Planner:
     def _subitems_of(self, board_id: int, rows: Sequence[Row]) -> list[Decision]:
         self._recover(board_id)
         draft, site, claimed = self._draft, self._draft.sites.get(board_id), self._draft.lines or {}
-        asked = askable(rows)
         known: dict[str, KnownSubitem] = {}  # by line_uuid
-        for row in asked:
+        for row in askable(rows):
             line = draft.without_gone(claimed[row["delta_uuid"]])
             if subitem := line["monday_subitem_id"]:
-                item = int(line["parent_item_id"] or row["parent_item_id"])
+                item = int(line["parent_item_id"] or row["parent_item_id"] or 0)
                 known[row["line_uuid"]] = KnownSubitem(id=int(subitem), item=item)
-        what, unasked = "which subitems it has", SubitemFacts(known=known)
-        found = self._found(board_id, lambda facts: facts.subitems(asked, known), what, unasked)
-        draft.gone |= found.gone.items
-        draft.gone_subitems |= found.gone.subitems
+
+        def put_right(found: SubitemFacts) -> Gone:
+            draft.gone |= found.gone.items
+            draft.gone_subitems |= found.gone.subitems
+            return found.gone
+
         board = site.subitems if site else None
-        decided = decide_subitems(
-            rows,
-            self._mapping.subitems,
-            known=found.known,
-            gone=found.gone,
-            labels=LabelSpelling(board.labels) if board else None,
-        )
+        labels = LabelSpelling(board.labels) if board else None
+        lines = [row["line_uuid"] for row in rows]
+        on_record = subitems_on_record(self._queue.database, self._queue.tables, lines)
+        on_record |= {row["line_uuid"]: draft.made[key] for key, row in claimed.items() if key in draft.made}
+
+        def query(facts: Facts) -> list[Decision]:
+            return facts.of_subitems(rows, known, on_record, labels, put_right)
+
+        decided = self._found(board_id, query, "which subitems it has")
         draft.work[board_id].subitems = sum(of.happens is Happens.CREATE for of in decided)
+        draft.work[board_id].altered += alterations(decided, Operation.CHANGE_SUBITEMS, Operation.CANCEL_SUBITEMS)
         return decided
 
     def _by_board(self, rows: Sequence[Row]) -> dict[int, list[Row]]:
@@ -235,7 +245,11 @@ class Planner:
             of = decided[row["delta_uuid"]]
             created = next(self._placeholder) if of.happens is Happens.CREATE else of.monday_id
             state = State.ERROR if of.happens is Happens.REJECT else State.PENDING
-            yield row | {id_column: created, "sync_state": state}
+            fate = {
+                "done": of.happens not in (Happens.REJECT, Happens.WAIT),
+                "is_off": of.happens in (Happens.CANCEL, Happens.OFF),
+            }
+            yield row | {id_column: created, "sync_state": state} | fate
 
     def _jobs(self, board: Board, new: Sequence[Decision]) -> list[list[NewRow]]:
         """Bulk imports, as the live run chooses them."""
@@ -254,3 +268,9 @@ class Planner:
             seconds=job_seconds,
             one_by_one=pace.item_seconds,
         )
+
+
+def _written(sent: Sent, monday_id: str, board_id: int) -> OnRecord:
+    """What a live run puts on record of a row that a request in doubt has made."""
+    values = json.loads(sent.values) if sent.values else None
+    return OnRecord(id=int(monday_id), board_id=board_id, place=sent.place, name=sent.name, values=values)

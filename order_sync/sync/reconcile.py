@@ -14,11 +14,13 @@ from typing import Any
 from order_sync.database.connection import Database, Row, chunks
 from order_sync.database.expected import Expected, Known, SyncedRows, own_groups
 from order_sync.database.tables import Tables
-from order_sync.monday.board import read_board
+from order_sync.database.written import items_on_record, subitems_on_record
+from order_sync.monday.board import Board, read_board
 from order_sync.monday.client import MondayReader
+from order_sync.monday.labels import Labels
 from order_sync.monday.lists import LOOK_UP
 from order_sync.monday.placed import DELETED, Place, places, whole_board, with_ids, with_keys
-from order_sync.orders.mapping import ColumnMapping
+from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.sync.compare import (
     ITEM,
     SUBITEM,
@@ -31,15 +33,19 @@ from order_sync.sync.compare import (
     missed,
     of_main_tables,
 )
+from order_sync.sync.drift import Wanted, drifted
 from order_sync.text.counted import counted
 
 SHOWN = 200  # findings of a kind in a report; all of them are counted
+REPAIRED = (Kind.DRIFTED, Kind.SUBITEM_GONE)  # by writing all values of the order again
 MOST_ASKED = 5_000  # missing items that monday is asked about one by one, a hundred a call
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The result of a comparison. `gone` has the ids of deleted items, by record_uuid."""
+    """The result of a comparison. `gone` has the ids of deleted items, by record_uuid; `repairable` are orders that
+    need only be written again, as many as are kept of a kind.
+    """
 
     boards: dict[int, str]  # address by id
     items: int
@@ -54,6 +60,7 @@ class Report:
     complexity: int
     seconds: float
     gone: dict[str, list[int]] = field(default_factory=dict)
+    repairable: list[str] = field(default_factory=list)
 
     @property
     def agrees(self) -> bool:
@@ -99,10 +106,16 @@ def reconcile(
         board, own = read_board(reader, board_id), own_groups(database, tables, board_id)
         boards[board_id] = board.url
         comparison.found.add(doubled_groups(board, own, own.values()))
+        wanted = Wanted(mapping=mapping, labels=board.labels, subitem_labels=_subitem_labels(reader, board, mapping))
         for page, cost in whole_board(reader, board_id, mapping):
             records = [item.record_uuid for item in page]
             lines = [subitem.key for item in page for subitem in item.subitems]
-            comparison.show(board_id, page, synced.known(records, lines, own))
+            known = synced.known(records, lines, own)
+            comparison.show(board_id, page, known)
+            # What a run is working on may be on its way.
+            on_record = items_on_record(database, tables, known.items)
+            on_record |= subitems_on_record(database, tables, known.subitems)
+            comparison.found.add(drifted(board_id, page, on_record, wanted))
             complexity += cost
     items, more_items = _missing(comparison, ITEM, synced.items())
     subitems, more_subitems = _missing(comparison, SUBITEM, synced.subitems())
@@ -127,7 +140,17 @@ def reconcile(
         complexity=complexity,
         seconds=round(time.monotonic() - started, 2),
         gone=by_record,
+        repairable=list(
+            dict.fromkeys(each.record_uuid or "" for kind in REPAIRED for each in found.first.get(kind, []))
+        ),
     )
+
+
+def _subitem_labels(reader: MondayReader, board: Board, mapping: ColumnMapping) -> Labels:
+    """The labels of the board of subitems; it is not asked where no column has any."""
+    if board.subitem_board_id is None or not any(column.type in LABELLED for column in mapping.subitems.columns):
+        return {}
+    return read_board(reader, board.subitem_board_id).labels
 
 
 def _main(synced: SyncedRows) -> list[Finding]:

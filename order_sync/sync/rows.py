@@ -40,4 +40,4 @@ class Repaired:
 # Shown refusals that may be the board's own: raises BoardRefused if the board is no longer as the mapping says.
 Look = Callable[[Collection[Rejected]], None]
 # Asked about rows that monday rejects, with the reasons by key, before they are recorded as rejected.
-Repair = Callable[[Mapping[str, str]], Repaired]
+Repair = Callable[[Mapping[str, Rejected]], Repaired]

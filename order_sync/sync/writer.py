@@ -1,4 +1,4 @@
-"""Creates rows on one board, each once in effect, by one writer or several.
+"""Creates and alters rows on one board, each once in effect, by one writer or several.
 
 In: desired rows with a key each. Out: monday's id, or the reason of the rejection, for every key.
 Never sends a request that the journal does not hold; how one request becomes certain is delivery.py's.
@@ -41,21 +41,31 @@ TEMPLATES: Mapping[Operation, DocumentNode] = {
     Operation.GROUPS: operations.CREATE_GROUP,
     Operation.ITEMS: operations.CREATE_ITEM,
     Operation.SUBITEMS: operations.CREATE_SUBITEM,
+    Operation.CHANGE_ITEMS: operations.CHANGE_ITEM,
+    Operation.CHANGE_SUBITEMS: operations.CHANGE_ITEM,
+    Operation.MOVE_ITEMS: operations.MOVE_ITEM,
+}
+CANCELS: Mapping[str, DocumentNode] = {
+    "archive": operations.ARCHIVE_ITEM,
+    "delete": operations.DELETE_ITEM,
+    "move": operations.MOVE_ITEM,
+    "label": operations.CHANGE_ITEM,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What one `create` is about: the same for all its requests."""
+    """What one `write` is about: the same for all its requests."""
 
     operation: Operation
+    template: DocumentNode
     shared: Mapping[str, Any]
     repair: Repair | None
     look: Look | None
 
 
 class BoardWriter:
-    """Creates groups, items and subitems on one board. The caller holds the board's lease."""
+    """Writes groups, items and subitems on one board. The caller holds the board's lease."""
 
     def __init__(
         self,
@@ -68,6 +78,7 @@ class BoardWriter:
         """`labels` are those that the board has."""
         self._client = client
         self._journal = journal
+        self._mapping = mapping
         self.delivery = Delivery(client, journal, mapping, manner, self._on_locked)
         self.twins = Twins(client, journal, self.delivery, mapping)
         self._bulk = BulkImport(client, journal, self.delivery, mapping.items.key_column, labels, manner.bulk_rows)
@@ -110,7 +121,7 @@ class BoardWriter:
                 raise outcome.fatal
         return len(entries)
 
-    def create(
+    def write(
         self,
         operation: Operation,
         rows: Sequence[NewRow],
@@ -119,8 +130,9 @@ class BoardWriter:
         repair: Repair | None = None,
         look: Look | None = None,
     ) -> Outcome:
-        """Creates the rows. What is in the outcome's `again` could not be created now and may be later.
+        """Creates the rows, or alters them. `created` in the outcome has monday's id of each row that it was done to.
 
+        What is in its `again` could not be done now and may be later.
         `repair` is asked about rejected rows before they are recorded as such, and `look` before that whether the
         board still is as it was.
         Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. Whatever was
@@ -131,7 +143,8 @@ class BoardWriter:
         outer, self._rows = self._rows, Batches(rows, self._writers, imported)
         del rows  # a row that is done need not be kept
         try:
-            plan = _Plan(operation=operation, shared=shared, repair=repair, look=look)
+            template = self._template(operation)
+            plan = _Plan(operation=operation, template=template, shared=shared, repair=repair, look=look)
             self._create(plan, self._rows)
             self._journal.reject(operation, self._rows.last_judgement())
             total = self._rows.total
@@ -142,6 +155,12 @@ class BoardWriter:
         if total.again and not total.created:
             raise next(iter(total.again.values()))
         return total
+
+    def _template(self, operation: Operation) -> DocumentNode:
+        if not operation.cancels:
+            return TEMPLATES[operation]
+        rules = self._mapping.subitems if operation.of_lines else self._mapping.items
+        return CANCELS[rules.cancel.by]
 
     def _import(self, rows: Sequence[NewRow]) -> Outcome:
         """Imports the rows for which that is the better way. Those of a job that is not over must wait."""
@@ -191,7 +210,7 @@ class BoardWriter:
             grant = self.delivery.admit(operation, len(batch), stopped=lambda: rows.stopped)
             if rows.stopped:
                 return
-            fitting, body = _fit(operation, batch[: grant.rows], plan.shared)
+            fitting, body = _fit(plan.template, batch[: grant.rows], plan.shared)
             rows.put_back(batch[len(fitting) :])
             batch = fitting
             entry = Entry(
@@ -232,6 +251,8 @@ class BoardWriter:
             if error.no_effect or not rows.failed():
                 raise
             self.delivery.settle(entry, self._client.clock.now())
+            if entry.operation.is_absolute:
+                return self.delivery.settled(entry), False
             outcome = Outcome(created=self.delivery.find(entry), doubtful=True)
             if entry.operation is Operation.ITEMS and not outcome.created and error.code == "no_answer":
                 # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.
@@ -275,7 +296,7 @@ class BoardWriter:
     def _repaired(self, batch: Sequence[NewRow], outcome: Outcome, repair: Repair) -> list[NewRow]:
         """The batch with its rejected rows as `repair` would have them sent again."""
         with self._repairing:
-            repaired = repair({key: str(error) for key, error in outcome.rejected.items()})
+            repaired = repair(outcome.rejected)
         outcome.rejected |= repaired.rejected
         for key in repaired.again:
             refused = outcome.rejected.pop(key)
@@ -291,7 +312,7 @@ class BoardWriter:
             created=outcome.created,
             failed=outcome.rejected | outcome.again | {key: Transient(why) for key, why in outcome.waiting.items()},
             request_id=outcome.request_id,
-            watch=outcome.doubtful and entry.operation is not Operation.GROUPS,
+            watch=outcome.doubtful and entry.operation.may_double,
         )
 
     def _on_locked(self) -> bool:
@@ -325,10 +346,10 @@ def _spare(outcome: Outcome) -> None:
         outcome.again[key] = _again(outcome.rejected.pop(key))
 
 
-def _fit(operation: Operation, batch: list[NewRow], shared: Mapping[str, Any]) -> tuple[list[NewRow], str]:
+def _fit(template: DocumentNode, batch: list[NewRow], shared: Mapping[str, Any]) -> tuple[list[NewRow], str]:
     """As much of the batch as one request may hold in bytes, and its body."""
     while True:
-        body = operations.body_of_many(TEMPLATES[operation], [row.variables for row in batch], shared)
+        body = operations.body_of_many(template, [row.variables for row in batch], shared)
         if len(body.encode()) <= BODY_BYTES or len(batch) == 1:
             return batch, body
         batch = batch[: len(batch) // 2]

@@ -39,7 +39,7 @@ def test_what_is_gone_goes_back_a_few_orders_at_a_time_and_is_made_again(stage: 
     assert stage.site_rows() == before
     result = order_sync("reconcile", "--requeue", "--limit", "2")
     assert result.exit_code == 1
-    assert "Requeued 2 of 3 orders. Next: order-sync sync" in result.stdout
+    assert "Requeued 2 of 3 orders to be recreated. Next: order-sync sync" in result.stdout
     assert "Left for the next time (--limit): 1 order. Check them, then run the command again." in result.stdout
     assert "Requeued 1 of 1 order" in order_sync("reconcile", "--requeue").stdout
     trace = order_sync("trace", before["ORDER_LIST_DELTA"][0]["record_uuid"]).stdout

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from order_sync import __version__
 from order_sync.cli import launch
+from order_sync.cli.output.progress import STEPS
+from order_sync.database.entries import Operation
 from order_sync.demo.drafts import Size
 from order_sync.demo.samples import make_orders
 from order_sync.demo.words import COLOUR, STYLE, TYPE
@@ -94,7 +96,7 @@ def test_json_is_all_that_is_printed(stage: Stage) -> None:
     done = stage.run("sync", "--json")
     assert (done.returncode, done.stderr) == (1, "")
     told = json.loads(done.stdout)
-    assert (told["headers_claimed"], told["lines_claimed"], told["complete"]) == (69, 317, False)
+    assert (told["headers_claimed"], told["lines_claimed"], told["complete"]) == (71, 318, False)
     assert {row["delta_uuid"] for row in told["rejected"]} == {
         row["delta_uuid"]
         for queue in (stage.tables.header_queue, stage.tables.line_queue)
@@ -275,3 +277,7 @@ def test_help_names_every_command(order_sync: OrderSync) -> None:
         assert re.search(rf"^  {command} ", text, re.MULTILINE), command
         assert order_sync(command, "-h").exit_code == 0
     assert order_sync("--version").stdout == f"order-sync, version {__version__}\n"
+
+
+def test_each_operation_has_a_bar_of_its_own() -> None:
+    assert STEPS.keys() == {str(operation) for operation in Operation if operation is not Operation.IMPORT}

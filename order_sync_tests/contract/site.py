@@ -180,6 +180,12 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
     monkeypatch.setattr(Database, "now", now)
 
 
+def put_off_the_board(site: Site, *keys: str, of_version: datetime) -> None:
+    """As if these orders, or lines, had been cancelled by rows that were created then."""
+    row = {"of_version": of_version, "board_id": BOARD, "run_id": "run-0", "cancelled_at": site.now()}
+    site.insert(site.tables.cancelled, *({"key_uuid": key, **row} for key in keys))
+
+
 def uuids(orders: Iterable[SampleOrders], table: str) -> list[str]:
     return [row["delta_uuid"] for order in orders for row in getattr(order, table)]
 

@@ -196,9 +196,9 @@ def test_a_check_that_refuses_our_states_blocks(site: Site, made: Made) -> None:
         assert found(site, tables) == []
 
 
-def test_a_check_on_actions_without_insert_is_a_note(site: Site, made: Made) -> None:
+def test_a_check_that_refuses_an_action_is_a_note(site: Site, made: Made) -> None:
     [finding] = found(site, made(check_on("action_type = 'ADD' OR action_type = 'DELETE'")))
-    assert (finding.blocks, finding.problem) == (False, "CHECK CK_ODD_DELTA refuses the actions INSERT")
+    assert (finding.blocks, finding.problem) == (False, "CHECK CK_ODD_DELTA refuses the actions INSERT, UPDATE")
 
 
 def test_a_check_that_is_no_list_is_left_to_people(site: Site, made: Made) -> None:

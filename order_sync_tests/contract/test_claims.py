@@ -82,31 +82,87 @@ def test_a_newer_line_supersedes_one_in_error_and_no_other_line(site: Site) -> N
 
 
 @pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])
-def test_updates_and_deletes_are_counted_and_left_alone(site: Site, action: Action) -> None:
+def test_updates_and_deletes_are_claimed_like_inserts(site: Site, action: Action) -> None:
     order, changed = make_order(minute=1), make_order(minute=2)
     site.add(order, changed)
     for table in (site.tables.header_queue, site.tables.line_queue):
         site.change(table, {"action_type": action}, record_uuid=record(changed))
-    queue = site.queue()
-    assert claimable(site) == uuids([order], "headers")
-    assert claimable_lines(site) == set(uuids([order], "lines"))
-    assert len(queue.claim_headers("run-1", uuids([changed], "headers"))) == 0
-    assert len(queue.claim_lines("run-1", uuids([changed], "lines"))) == 0
-    assert [(row["table"], row["action"], row["rows"], row["sample"].lower()) for row in queue.untouched()] == [
-        (site.tables.header_queue.name, action, 1, record(changed)),
-        (site.tables.line_queue.name, action, 2, record(changed)),
-    ]
-    assert {row["sync_state"] for row in site.rows(site.tables.header_queue, record_uuid=record(changed))} == {"NEW"}
+    assert claimable(site) == uuids([order, changed], "headers")
+    assert claimable_lines(site) == set(uuids([order, changed], "lines"))
+    site.claim("run-1", changed)
+    found = [*site.queue().claimed_headers("run-1"), *site.queue().claimed_lines("run-1")]
+    assert [(row["action"], row["outdated"], row["is_off"]) for row in found] == [(action, 0, 0)] * 3
 
 
-def test_an_update_in_error_blocks_nothing(site: Site) -> None:
-    order = make_order()
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])
+def test_an_update_or_delete_in_error_blocks_its_order(site: Site, action: Action) -> None:
+    order, other = make_order(), make_order(minute=1)
+    site.add(order, other)
+    newer = order.headers[0] | {"delta_uuid": new_uuid(), "created_at": order.headers[0]["created_at"] + HOUR}
+    site.insert(site.tables.header_queue, newer | {"action_type": action, "sync_state": State.ERROR})
+    assert claimable(site) == uuids([other], "headers")
+    assert claimable_lines(site) == set(uuids([other], "lines"))
+
+
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])
+def test_an_update_or_delete_supersedes_an_insert_in_error(site: Site, action: Action) -> None:
+    order = make_order(headers=2)
     site.add(order)
-    site.insert(
-        site.tables.header_queue,
-        order.headers[0] | {"delta_uuid": new_uuid(), "action_type": Action.UPDATE, "sync_state": State.ERROR},
+    older, newer = uuids([order], "headers")
+    site.change(site.tables.header_queue, {"sync_state": State.ERROR}, delta_uuid=older)
+    site.change(site.tables.header_queue, {"action_type": action}, delta_uuid=newer)
+    assert claimable(site) == [older, newer]
+    site.claim("run-1", order)
+    assert {row["sync_state"] for row in site.rows(site.tables.header_queue)} == {State.PENDING}
+
+
+# ---- versions that came too late ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("later", "outdated"), [(-HOUR, True), (timedelta(0), False), (HOUR, False)])
+@pytest.mark.parametrize("action", list(Action))
+def test_a_row_older_than_a_synced_one_is_outdated(
+    site: Site, action: Action, later: timedelta, outdated: bool
+) -> None:
+    """Of two that were created at the same time the one that comes later counts."""
+    order, other = make_order(lines=1), make_order(lines=1, minute=1)
+    site.add(order, other)
+    for table in (site.tables.header_queue, site.tables.line_queue):
+        site.change(table, {"sync_state": State.SYNCED, "action_type": Action.UPDATE}, record_uuid=record(order))
+    header, line = (
+        rows[0] | {"delta_uuid": new_uuid(), "action_type": action, "created_at": rows[0]["created_at"] + later}
+        for rows in (order.headers, order.lines)
     )
-    assert claimable(site) == uuids([order], "headers")
+    site.insert(site.tables.header_queue, header)
+    site.insert(site.tables.line_queue, line)
+    late = replace(order, headers=[header], lines=[line])
+    site.change(site.tables.orders, {"monday_item_id": 55}, record_uuid=record(order))
+    site.claim("run-1", late, other)
+    for rows in (site.queue().claimed_headers("run-1"), site.queue().claimed_lines("run-1")):
+        assert {row["record_uuid"]: bool(row["outdated"]) for row in rows} == {
+            record(order): outdated,
+            record(other): False,
+        }
+
+
+def test_a_line_is_outdated_by_no_other_line_of_its_order(site: Site) -> None:
+    order = make_order(lines=2)
+    site.add(order)
+    newer = {"sync_state": State.SYNCED, "created_at": order.lines[0]["created_at"] + HOUR}
+    site.change(site.tables.line_queue, newer, delta_uuid=order.lines[0]["delta_uuid"])
+    site.claim("run-1", replace(order, lines=order.lines[1:]))
+    [line] = site.queue().claimed_lines("run-1")
+    assert not line["outdated"]
+
+
+def test_a_synced_version_without_a_time_outdates_nothing(loose_site: Site) -> None:
+    site, order = loose_site, make_order(headers=2, lines=0)
+    site.add(order)
+    first, second = uuids([order], "headers")
+    site.change(site.tables.header_queue, {"sync_state": State.SYNCED, "created_at": None}, delta_uuid=first)
+    assert len(site.queue().claim_headers("run-1", [second])) == 1
+    [header] = site.queue().claimed_headers("run-1")
+    assert not header["outdated"]
 
 
 def test_a_line_that_says_new_is_as_good_as_pending(site: Site) -> None:
@@ -324,12 +380,14 @@ def test_retry_finds_the_customer_of_a_header_without_an_order(site: Site) -> No
     assert site.queue().retry(["Ada"]) == 1
 
 
-def test_retry_leaves_updates_alone(site: Site) -> None:
+@pytest.mark.parametrize("action", list(Action))
+def test_retry_frees_rows_of_any_action(site: Site, action: Action) -> None:
     order = make_order(lines=0)
     site.add(order)
     in_error(site, order)
-    site.change(site.tables.header_queue, {"action_type": Action.UPDATE})
-    assert site.queue().retry() == 0
+    site.change(site.tables.header_queue, {"action_type": action})
+    assert site.queue().retry() == 1
+    assert claimable(site) == uuids([order], "headers")
 
 
 # ---- late lines -----------------------------------------------------------------------------------------
@@ -421,6 +479,7 @@ def test_counts_by_customer_and_state(site: Site) -> None:
     counted = {(r["row"], r["customer"], r["state"]): (r["rows"], r["oldest"]) for r in site.queue().counts()}
     assert counted == {
         ("header", "Ada", "PENDING"): (1, ada.headers[0]["created_at"]),
+        ("header", "Ada", "NEW"): (1, update.headers[0]["created_at"]),
         ("header", "Bea", "NEW"): (2, bea.headers[0]["created_at"]),
         ("line", "Ada", "PENDING"): (2, ada.headers[0]["created_at"]),
         ("line", "Bea", "PENDING"): (3, bea.headers[0]["created_at"]),

@@ -12,8 +12,9 @@ from order_sync.database.commit import commit
 from order_sync.database.held import Cause, HeldOrder, held_orders, of_customers
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import Rule
+from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import Action, State
-from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
+from order_sync_tests.contract.site import Site, make_order, new_uuid, put_off_the_board, record, uuids
 
 RUN = "run-1"
 
@@ -174,16 +175,15 @@ def test_what_is_unknown_after_the_claim_keeps_the_order_out_of_the_commit(loose
     assert [(of.record_uuid, named in of.reason) for of in found.held] == [(record(order), True)]
 
 
-def test_updates_and_deletes_are_left_alone_in_any_spelling(site: Site) -> None:
-    order = make_order()
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])
+def test_an_action_counts_in_any_spelling(site: Site, action: Action) -> None:
+    order = make_order(headers=2)
     site.add(order)
-    update = order.headers[0] | {"delta_uuid": new_uuid(), "action_type": "update "}
-    site.insert(site.tables.header_queue, update)
-    assert [(row["action"], row["rows"], row["sample"]) for row in site.queue().untouched()] == [
-        ("UPDATE", 1, record(order))
-    ]
-    assert claimable(site) == uuids([order], "headers")
+    newest = order.headers[1]["delta_uuid"]
+    site.change(site.tables.header_queue, {"action_type": f" {action.lower()} "}, delta_uuid=newest)
     assert held(site) == {}
+    site.claim(RUN, order)
+    assert [row["action"] for row in site.queue().claimed_headers(RUN)] == [Action.INSERT, action]
 
 
 # ---- keys ---------------------------------------------------------------------------------------------------
@@ -241,21 +241,56 @@ def test_lines_whose_header_is_nowhere_are_held(site: Site) -> None:
     assert "ORDER_LIST_DELTA has no header for them" in found.reason
 
 
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        ({"action_type": Action.UPDATE}, "has only headers that are not INSERT for them"),
-        ({"sync_state": State.SYNCED}, "ORDER_LIST lacks its monday_item_id"),
-    ],
-)
-def test_lines_whose_header_is_of_no_use_are_held(site: Site, values: dict[str, Any], reason: str) -> None:
+def test_lines_whose_order_lacks_its_item_are_held(site: Site) -> None:
     order = make_order()
     site.add(order)
-    site.change(site.tables.header_queue, values)
+    site.change(site.tables.header_queue, {"sync_state": State.SYNCED})
     assert claimable_lines(site) == set()
     found = only_held(site)
     assert (found.record_uuid, found.cause) == (record(order), Cause.NO_HEADER)
-    assert reason in found.reason
+    assert "ORDER_LIST lacks its monday_item_id" in found.reason
+
+
+def test_lines_of_a_cancelled_order_are_held(site: Site) -> None:
+    order = make_order()
+    site.add(order)
+    site.change(site.tables.header_queue, {"sync_state": State.SYNCED, "action_type": Action.DELETE})
+    put_off_the_board(site, record(order), of_version=order.headers[0]["created_at"])
+    assert claimable_lines(site) == set()
+    found = only_held(site)
+    assert (found.record_uuid, found.cause) == (record(order), Cause.NO_HEADER)
+    assert "it was cancelled" in found.reason
+
+
+def test_lines_to_go_away_wait_for_no_item_and_no_header(site: Site) -> None:
+    order = make_order()
+    site.add(order)
+    site.change(site.tables.line_queue, {"action_type": Action.DELETE})
+    with site.database.write() as connection:
+        connection.execute(sa.delete(site.tables.header_queue))
+    assert held(site) == {}
+    assert claimable_lines(site) == set(uuids([order], "lines"))
+    assert len(site.queue().claim_lines(RUN, uuids([order], "lines"))) == 2
+
+
+@pytest.mark.parametrize(("action", "is_held"), [(Action.INSERT, True), (Action.UPDATE, False), (Action.DELETE, False)])
+def test_only_inserts_contradict_each_other(site: Site, action: Action, is_held: bool) -> None:
+    order = make_order(headers=2, lines=0)
+    site.add(order)
+    other = {"action_type": action, "AAG ORDER NUMBER": "B-2", CUSTOMER: "Bea"}
+    site.change(site.tables.header_queue, other, delta_uuid=order.headers[1]["delta_uuid"])
+    assert [of.cause for of in held(site).values()] == [Cause.CONTRADICTION] * is_held
+    assert claimable(site) == ([] if is_held else uuids([order], "headers"))
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_an_order_that_is_to_go_away_needs_no_row_of_its_own(site: Site, action: Action) -> None:
+    order = make_order(lines=0)
+    site.add(order)
+    site.change(site.tables.header_queue, {"action_type": action})
+    with site.database.write() as connection:
+        connection.execute(sa.delete(site.tables.orders))
+    assert [of.cause for of in held(site).values()] == [Cause.NO_ORDER] * (action is not Action.DELETE)
 
 
 @pytest.mark.parametrize("state", [State.NEW, State.SYNCED])

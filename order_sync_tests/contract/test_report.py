@@ -61,7 +61,7 @@ def test_customers_are_counted_in_orders(site: Site) -> None:
     make_synced(site, late)
     site.change(site.tables.line_queue, {"sync_state": State.PENDING}, delta_uuid=late.lines[0]["delta_uuid"])
     site.change(site.tables.line_queue, {"sync_state": State.ERROR}, delta_uuid=rejected.lines[0]["delta_uuid"])
-    # What is no INSERT is left alone, and is nobody's waiting.
+    # An order that waits to be cancelled waits like any other.
     for table in (site.tables.header_queue, site.tables.line_queue):
         site.change(table, {"action_type": Action.DELETE}, record_uuid=record(cancelled))
     report = report_of(site)
@@ -75,8 +75,9 @@ def test_customers_are_counted_in_orders(site: Site) -> None:
             oldest_waiting=MORNING + timedelta(minutes=2),
         ),
         "Other": CustomerLine(customer="Other", synced=1),
+        "Cancelled": CustomerLine(customer="Cancelled", waiting=1, oldest_waiting=MORNING),
     }
-    assert (report.total.synced, report.total.waiting, report.total.rejected) == (2, 4, 1)
+    assert (report.total.synced, report.total.waiting, report.total.rejected) == (2, 5, 1)
     assert report_of(site, days=9).total.synced == 3
 
 

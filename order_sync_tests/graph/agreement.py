@@ -55,13 +55,13 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
         with database.read() as connection:
             headers = connection.execute(
                 sa.select(h.c.record_uuid, h.c.monday_item_id, h.c.monday_group_id, h.c.sync_state)
-                .where(h.c.action_type == Action.INSERT)
+                .add_columns(h.c.action_type)
                 .order_by(h.c.created_at, h.c.delta_uuid)
             ).all()
             lines = connection.execute(
-                sa.select(line.c.line_uuid, line.c.monday_subitem_id, line.c.parent_item_id, line.c.sync_state).where(
-                    line.c.action_type == Action.INSERT
-                )
+                sa.select(line.c.line_uuid, line.c.monday_subitem_id, line.c.parent_item_id, line.c.sync_state)
+                .add_columns(line.c.action_type, line.c.record_uuid)
+                .order_by(line.c.created_at, line.c.delta_uuid)
             ).all()
             orders = set(
                 connection.execute(sa.select(o.c.monday_item_id).where(o.c.sync_state == State.SYNCED)).scalars()
@@ -77,13 +77,21 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
     finally:
         database.dispose()
     lost, doubled, wrong = [], [], []
-    headers = list({row.record_uuid: row for row in headers}.values())  # the newest of each order counts
+    # The newest of each counts; a cancelled order is not there, nor is any line of it.
+    newest = {row.record_uuid: row for row in headers}
+    off = {key for key, row in newest.items() if row.action_type == Action.DELETE and row.sync_state == State.SYNCED}
+    headers = [row for key, row in newest.items() if key not in off]
+    lines = [
+        row
+        for row in {row.line_uuid: row for row in lines}.values()
+        if row.record_uuid not in off and (row.action_type != Action.DELETE or row.sync_state != State.SYNCED)
+    ]
     for what, known, found in (("item", headers, items), ("subitem", lines, subitems)):
         doubled += [
             f"{what} {key} is {n} times on the board" for key, n in Counter(t[0] for t in found).items() if n > 1
         ]
         by_key = {t[0]: t[1:] for t in found}
-        for key, monday_id, place, sync_state in known:
+        for key, monday_id, place, sync_state, *_ in known:
             if key not in by_key and (sync_state == State.SYNCED or monday_id is not None):
                 lost.append(f"{what} {key} ({sync_state}) is not on the board")
             elif key in by_key and by_key[key] != (monday_id, place):

@@ -277,7 +277,7 @@ def without_column(stage: Stage, board: int) -> None:
 @contextmanager
 def once_items_are_created(do: Callable[[], object]) -> Iterator[None]:
     """Something happens on the board after a step has read it."""
-    create = BoardWriter.create
+    create = BoardWriter.write
     done: list[object] = []
 
     def first(self: BoardWriter, operation: Operation, *args: Any, **more: Any) -> Any:
@@ -285,7 +285,7 @@ def once_items_are_created(do: Callable[[], object]) -> Iterator[None]:
             done.append(do())
         return create(self, operation, *args, **more)
 
-    with mock.patch.object(BoardWriter, "create", first):
+    with mock.patch.object(BoardWriter, "write", first):
         yield
 
 

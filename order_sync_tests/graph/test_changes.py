@@ -450,7 +450,8 @@ def test_items_of_another_tool_are_adopted_by_their_record_uuid(stage: Stage, ca
     stage.sync()
     assert f"item {theirs} was already on the board: adopted for order {record}" in caplog.text
     there = items(stage)
-    assert (there[theirs]["name"], there[theirs]["columns"]["customer"]) == ("typed by hand", "as they wrote it")
+    # Values are the order system's; a name is whoever's wrote it first.
+    assert (there[theirs]["name"], there[theirs]["columns"]["customer"]) == ("typed by hand", "Weber & Co")
     records = [item["columns"].get("record_uuid", "").lower() for item in there.values()]
     assert records.count(record) == 1
     lines = [row for row in sample.lines if row["record_uuid"] == record]

@@ -15,6 +15,7 @@ from order_sync.cli.launch import Summary
 from order_sync.database.held import Cause
 from order_sync.demo.drafts import Size
 from order_sync.demo.samples import SampleOrders, make_orders
+from order_sync.demo.words import ETA
 from order_sync.emulator import Emulator
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import Action
@@ -94,7 +95,7 @@ def records(table: Any) -> list[dict[str, Any]]:
 
 def test_every_row_is_claimed_and_the_expected_ones_are_rejected(ended: Ended) -> None:
     summary = ended.summary
-    assert (summary.headers_claimed, summary.lines_claimed) == (69, 317)
+    assert (summary.headers_claimed, summary.lines_claimed) == (71, 318)
     assert {row["delta_uuid"] for row in summary.rejected} == set(ended.sample.expected_rejections)
     assert len(summary.rejected) == 4
     assert summary.orders_held_back == len(ended.rejected_records)
@@ -113,8 +114,6 @@ def test_a_rejected_row_holds_back_its_order_and_no_other(ended: Ended) -> None:
     tables = ended.stage.tables
     for queue in (tables.header_queue, tables.line_queue):
         for row in ended.after[queue.name]:
-            if row["action_type"] != Action.INSERT:
-                continue
             if row["delta_uuid"] in ended.sample.expected_rejections:
                 assert row["sync_state"] == "ERROR"
                 assert row["retry_count"] == 1
@@ -152,7 +151,9 @@ def test_the_main_tables_carry_the_ids_of_the_board(ended: Ended) -> None:
     for row in synced:
         assert row["monday_item_id"] == items[row["record_uuid"]]
     item_of = {row["record_uuid"]: row["monday_item_id"] for row in synced}
-    lines = [row for row in ended.after[tables.order_lines.name] if row["sync_state"] == "SYNCED"]
+    cancelled = {row["line_uuid"] for row in ended.sample.lines if row["action_type"] == Action.DELETE}
+    synced = [row for row in ended.after[tables.order_lines.name] if row["sync_state"] == "SYNCED"]
+    lines = [row for row in synced if row["line_uuid"] not in cancelled]
     assert lines
     assert all(row["parent_item_id"] == item_of[row["record_uuid"]] for row in lines)
 
@@ -190,22 +191,16 @@ def test_each_item_is_in_its_group_with_its_values(ended: Ended) -> None:
     assert all(title.startswith(CUSTOMER_NAME) for title in groups)
 
 
-def test_changes_and_deletions_are_left_alone_and_named(ended: Ended) -> None:
-    tables = ended.stage.tables
-    for queue in (tables.header_queue, tables.line_queue):
-        others = [
-            [row for row in rows[queue.name] if row["action_type"] != Action.INSERT]
-            for rows in (ended.before, ended.after)
-        ]
-        assert others[0]
-        assert others[0] == others[1]
-    named = records(ended.metadata["pending_headers"]["untouched UPDATE and DELETE rows"])
-    assert {(row["table"], row["action"], row["rows"]) for row in named} == {
-        ("ORDER_LIST_DELTA", "UPDATE", 2),
-        ("ORDER_LIST_LINES_DELTA", "DELETE", 1),
-    }
-    known = {row["record_uuid"] for row in ended.sample.headers}
-    assert all(row["sample"] in known for row in named)
+def test_the_newest_version_is_on_the_board_and_a_cancelled_line_is_not(ended: Ended) -> None:
+    items = {item["columns"]["record_uuid"]: item for item in ended.board["items"]}
+    updates = [row for row in ended.sample.headers if row["action_type"] == Action.UPDATE]
+    assert len(updates) == 2
+    for row in updates:
+        assert items[row["record_uuid"]]["columns"].get("eta", "") == (row[ETA].date().isoformat() if row[ETA] else "")
+    [cancelled] = [row for row in ended.sample.lines if row["action_type"] == Action.DELETE]
+    subitems = {s["columns"]["line_uuid"] for s in items[cancelled["record_uuid"]]["subitems"]}
+    assert cancelled["line_uuid"] not in subitems
+    assert subitems
 
 
 def test_the_checks_warn_of_rejections_and_find_nothing_left(ended: Ended) -> None:
@@ -229,9 +224,9 @@ def test_the_metadata_tells_what_happened(ended: Ended) -> None:
         "order_list",
         "order_list_lines",
     }
-    assert told["pending_headers"]["dagster/row_count"] == told["ORDER_LIST_DELTA"]["waiting headers"] == 69
-    assert told["pending_lines"]["dagster/row_count"] == told["ORDER_LIST_LINES_DELTA"]["waiting lines"] == 317
-    assert records(told["pending_headers"]["customers"]) == [{"customer": CUSTOMER_NAME, "rows": 69}]
+    assert told["pending_headers"]["dagster/row_count"] == told["ORDER_LIST_DELTA"]["waiting headers"] == 71
+    assert told["pending_lines"]["dagster/row_count"] == told["ORDER_LIST_LINES_DELTA"]["waiting lines"] == 318
+    assert records(told["pending_headers"]["customers"]) == [{"customer": CUSTOMER_NAME, "rows": 71}]
     for step in ("pending_headers", "pending_lines", "monday_items", "monday_subitems", "order_list_lines"):
         assert len(records(told[step]["preview"])) == 10
     assert [told[f"monday_{step}"]["created"] for step in ("groups", "items", "subitems")] == [

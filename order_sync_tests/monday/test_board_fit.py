@@ -42,7 +42,7 @@ def create(stage: Stage, operation: Operation, rows: list[NewRow], *, bulk: bool
             else:
                 look_at_subitems(client, EMBEDDED_BOARD, subitems, MAPPING, refused)
 
-        return writer.create(operation, rows, SHARED[operation], look=look)
+        return writer.write(operation, rows, SHARED[operation], look=look)
 
 
 def delete_column(stage: Stage, board: int, column: str) -> None:
@@ -127,7 +127,7 @@ def test_subitems_whose_column_was_deleted_are_refused_once(stage: Stage) -> Non
         )
     )
     with stage.writer() as writer, pytest.raises(BoardRefused, match="subitems column was deleted"):
-        writer.create(
+        writer.write(
             Operation.SUBITEMS,
             rows,
             SHARED[Operation.SUBITEMS],

@@ -269,12 +269,12 @@ def test_an_odd_answer_about_an_import_loses_and_doubles_nothing(stage: Stage, n
 
             transport = OddOnce(stage.emulator.url, name, change)
             with importer(stage, transport=transport, settle=0) as writer:
-                outcome = writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+                outcome = writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
             if outcome.waiting:
                 with importer(stage, "run-2", settle=0) as writer:
                     writer.recover()
                     left = [row for row in rows if row.key not in stage.items()]
-                    writer.create(Operation.ITEMS, left, SHARED[Operation.ITEMS])
+                    writer.write(Operation.ITEMS, left, SHARED[Operation.ITEMS])
             stage.check_once(Operation.ITEMS, rows)
 
 
@@ -307,7 +307,7 @@ def test_an_odd_id_in_a_report_is_looked_up(stage: Stage, item_id: str) -> None:
 
     transport = OddReport(stage.emulator.url, "a-token", timeout_seconds=5)
     with importer(stage, transport=transport, settle=0) as writer:
-        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
     stage.check_once(Operation.ITEMS, rows)
 
 

@@ -40,6 +40,9 @@ SHARED: dict[Operation, dict[str, Any]] = {
     Operation.GROUPS: {"board": str(EMBEDDED_BOARD)},
     Operation.ITEMS: {"board": str(EMBEDDED_BOARD), "labels": False},
     Operation.SUBITEMS: {"labels": False},
+    Operation.CHANGE_ITEMS: {"board": str(EMBEDDED_BOARD), "labels": False},
+    Operation.MOVE_ITEMS: {"board": str(EMBEDDED_BOARD), "labels": False},
+    Operation.CANCEL_ITEMS: {"board": str(EMBEDDED_BOARD), "labels": False},
 }
 
 
@@ -180,7 +183,7 @@ class Stage:
 
     def create(self, operation: Operation, rows: Sequence[NewRow], **how: Any) -> Outcome:
         with self.writer(**how) as writer:
-            return writer.create(operation, rows, SHARED[operation])
+            return writer.write(operation, rows, SHARED[operation])
 
     def crash(self, operation: Operation, rows: Sequence[NewRow], *, after: bool, **how: Any) -> str:
         """Dies in the middle of the first request; returns the key of the entry that stays open."""

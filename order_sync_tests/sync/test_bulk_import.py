@@ -43,7 +43,7 @@ def importer(stage: Stage, run_id: str = "run-1", *, row_seconds: float = 10.0, 
 
 def create(stage: Stage, rows: list[NewRow], **how: Any) -> Outcome:
     with importer(stage, **how) as writer:
-        return writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+        return writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
 
 
 def recover(stage: Stage, rows: list[NewRow]) -> None:
@@ -54,7 +54,7 @@ def recover(stage: Stage, rows: list[NewRow]) -> None:
         known = {row["delta_uuid"] for row in stage.site.rows(table) if row["monday_item_id"] is not None}
         left = [row for row in rows if row.key not in known]
         if left:
-            writer.create(Operation.ITEMS, left, SHARED[Operation.ITEMS])
+            writer.write(Operation.ITEMS, left, SHARED[Operation.ITEMS])
 
 
 def end_of_doubt(stage: Stage, rows: list[NewRow]) -> None:
@@ -139,7 +139,7 @@ def test_a_row_that_a_file_cannot_say_goes_by_request(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
     rows[4] = with_values(rows[4], season={"labels": ["AW31"]})
     with importer(stage) as writer:
-        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS] | {"labels": True})
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS] | {"labels": True})
     stage.check_once(Operation.ITEMS, rows)
     assert [request["aliases"] - 1 for request in sent(stage, "create_item")] == [1]
 
@@ -155,7 +155,7 @@ def test_a_row_that_the_job_refuses_is_rejected_in_mondays_words(stage: Stage) -
 
 def test_each_group_is_a_job_of_its_own(stage: Stage) -> None:
     with stage.writer() as writer:
-        group = writer.create(
+        group = writer.write(
             Operation.GROUPS, [NewRow(key="Other", variables={"name": "Other"})], SHARED[Operation.GROUPS]
         ).created["Other"]
     rows = [
@@ -316,7 +316,7 @@ def test_a_job_without_progress_is_left_to_the_next_run_and_keeps_nobody_else_wa
     others = [with_values(row, season={"labels": ["AW31"]}) for row in others]
     labels = SHARED[Operation.ITEMS] | {"labels": True}
     with mock.patch.object(bulk_import, "STALLED_SECONDS", 60), importer(stage) as writer:
-        outcome = writer.create(Operation.ITEMS, [*rows, *others], labels)
+        outcome = writer.write(Operation.ITEMS, [*rows, *others], labels)
     assert outcome.created.keys() == {row.key for row in others}
     assert outcome.waiting.keys() == {row.key for row in rows}
     assert len(stage.journal().in_doubt()) == 1
@@ -490,7 +490,7 @@ def test_without_the_journal_rows_are_made_twice(stage: Stage) -> None:
     asleep(stage.emulator, 1)
     stage.emulator.configure(bulk_row_ms=0)
     with stage.writer(run_id="run-2") as writer:
-        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
     assert sum(len(ids) for ids in stage.items().values()) == 12
     stage.emulator.advance(60)
     until(lambda: sum(len(ids) for ids in stage.items().values()) == 24, "the first job to end")

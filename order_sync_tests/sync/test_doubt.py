@@ -39,7 +39,7 @@ def next_run(stage: Stage, rows: list[NewRow], run_id: str = "run-2") -> SharedC
         operation = Operation.ITEMS
         known = {row["delta_uuid"] for row in stage.site.rows(stage.site.tables.header_queue) if row["monday_item_id"]}
         missing = [row for row in rows if row.key not in known]
-        writer.create(operation, missing, {"board": str(EMBEDDED_BOARD), "labels": False})
+        writer.write(operation, missing, {"board": str(EMBEDDED_BOARD), "labels": False})
     return clock
 
 

@@ -217,5 +217,5 @@ def test_what_a_live_run_created_in_doubt_is_watched_too(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS)
     stage.faults(Fault(kind=FaultKind.RESET_AFTER, operation="create_item", nth=1))
     with stage.writer() as writer:
-        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
     assert EntryState.WATCHED in states(stage)

@@ -157,7 +157,7 @@ def test_a_request_that_is_refused_as_a_whole_with_an_unknown_code_rejects_none(
         stage.writer(transport=Refusing(stage.emulator.url, ""), first_batch=20) as writer,
         pytest.raises(BoardRefused),
     ):
-        writer.create(Operation.ITEMS, rows, {"board": "4700000001", "labels": False})
+        writer.write(Operation.ITEMS, rows, {"board": "4700000001", "labels": False})
     assert states(stage, Operation.ITEMS) == {State.PENDING}
     assert stage.journal().in_doubt() == []
 
@@ -175,7 +175,7 @@ def test_an_import_that_fails_with_an_unknown_code_rejects_none(stage: Stage) ->
         ),
     )
     with importer(stage) as writer, pytest.raises(BoardRefused):
-        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
     assert states(stage, Operation.ITEMS) == {State.PENDING}
 
 

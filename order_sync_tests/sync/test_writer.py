@@ -80,7 +80,7 @@ def test_the_heartbeat_beats_for_each_request(stage: Stage) -> None:
     rows, beats = stage.wanted(Operation.ITEMS, 6), []
     with stage.writer(first_batch=2) as writer:
         writer._client.beat = lambda: beats.append(1)
-        writer.create(Operation.ITEMS, rows, {"board": "4700000001", "labels": False})
+        writer.write(Operation.ITEMS, rows, {"board": "4700000001", "labels": False})
     assert len(beats) == len(stage.mutations()) == 2
 
 
@@ -321,7 +321,7 @@ def test_a_quota_that_ends_while_a_request_is_in_doubt_leaves_it_so(stage: Stage
 def test_a_run_that_has_lost_the_board_sends_nothing_more(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 4)
     with pytest.raises(LeaseLost), stage.writer() as writer, stage.journal("run-2").holding_board():
-        writer.create(Operation.ITEMS, rows, {"board": "4700000001", "labels": False})
+        writer.write(Operation.ITEMS, rows, {"board": "4700000001", "labels": False})
     assert stage.mutations() == []
     assert stage.journal().in_doubt() == []
 

@@ -101,7 +101,7 @@ def test_a_wrong_token_stops_at_once(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 30)
     stage.faults(Fault(kind=FaultKind.GARBAGE, operation="create_item", nth=999))
     with pytest.raises(Fatal), stage.writer(writers=3) as writer:
-        writer.create(Operation.ITEMS, rows, SHARED[Operation.ITEMS] | {"board": "1"})
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS] | {"board": "1"})
     assert stage.items() == {}
 
 
@@ -113,12 +113,12 @@ def test_rejected_rows_are_mended_before_they_are_recorded(stage: Stage) -> None
     spoilt = [with_variable(row, group="gone") if n % 2 else row for n, row in enumerate(rows)]
     asked: list[str] = []
 
-    def repair(rejected: Mapping[str, str]) -> Repaired:
+    def repair(rejected: Mapping[str, Rejected]) -> Repaired:
         asked.extend(rejected)
         return Repaired(again={row.key: row for row in rows if row.key in rejected})
 
     with stage.writer() as writer:
-        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], repair=repair)
+        outcome = writer.write(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], repair=repair)
     assert outcome.created.keys() == {row.key for row in rows}
     assert sorted(asked) == sorted(row.key for row in rows[1::2])
     stage.check_once(Operation.ITEMS, rows)
@@ -130,7 +130,7 @@ def test_mending_in_vain_comes_to_an_end(stage: Stage) -> None:
     rows = [with_variable(row, group="gone") for row in stage.wanted(Operation.ITEMS, 2)]
     by_key = {row.key: row for row in rows}
     with stage.writer(clock=QuickClock()) as writer, pytest.raises(Transient):
-        writer.create(
+        writer.write(
             Operation.ITEMS,
             rows,
             SHARED[Operation.ITEMS],
@@ -143,11 +143,11 @@ def test_what_has_to_wait_is_neither_rejected_nor_a_failure(stage: Stage) -> Non
     rows = stage.wanted(Operation.ITEMS, 4)
     spoilt = [with_variable(row, group="gone") if n < 2 else row for n, row in enumerate(rows)]
 
-    def repair(rejected: Mapping[str, str]) -> Repaired:
+    def repair(rejected: Mapping[str, Rejected]) -> Repaired:
         return Repaired(waiting={rows[0].key: "it waits"}, rejected={rows[1].key: Rejected("for a better reason")})
 
     with stage.writer() as writer:
-        outcome = writer.create(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], repair=repair)
+        outcome = writer.write(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], repair=repair)
     assert outcome.waiting == {rows[0].key: "it waits"}
     assert {key: str(error) for key, error in outcome.rejected.items()} == {rows[1].key: "for a better reason"}
     assert outcome.created.keys() == {rows[2].key, rows[3].key}

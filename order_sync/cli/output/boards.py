@@ -76,16 +76,15 @@ def print_agreement(report: Report) -> None:
         console.print(f"  {what}", markup=False, highlight=False)
 
 
-def print_requeued(done: Requeued, gone: int, *, asked: bool) -> None:
-    if not asked:
-        console.print(
-            f"{counted(gone, 'order')} can be recreated: order-sync reconcile --requeue, then order-sync sync"
-        )
+def print_requeued(done: Requeued, orders: int, what: str, option: str) -> None:
+    """`what` is to become of these orders; `option` asks for it, and is empty if it was given."""
+    if option:
+        console.print(f"{counted(orders, 'order')} can be {what}: order-sync reconcile {option}, then order-sync sync")
         return
-    console.print(f"Requeued {len(done.records):,} of {counted(gone, 'order')}. Next: order-sync sync")
+    console.print(f"Requeued {len(done.records):,} of {counted(orders, 'order')} to be {what}. Next: order-sync sync")
     for record_uuid, reason in list(done.held.items())[:REJECTED_SHOWN]:
         console.print(f"  not requeued: {record_uuid}: {reason}", markup=False)
-    if (left := gone - len(done.records) - len(done.held)) > 0:
+    if (left := orders - len(done.records) - len(done.held)) > 0:
         console.print(
             f"Left for the next time (--limit): {counted(left, 'order')}. Check them, then run the command again."
         )

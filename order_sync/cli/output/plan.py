@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from order_sync.sync.plan import Plan
 
 LABELS_SHOWN = 8
-PLANNED = ("orders synced", "orders held back", "groups", "items", "subitems", "adopted", "rejected")
+CREATED = ("groups", "items", "subitems")
+PLANNED = ("orders synced", "orders held back", *CREATED, "adopted", "changed", "cancelled", "rejected")
+ALTERED = {"change": "changed", "move": "moved", "cancel": "cancelled", "keep edits:": "edits kept"}
 
 
 def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
@@ -49,13 +51,13 @@ def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
                 f"  ... and {len(rejected) - REJECTED_SHOWN:,} more: use --json or --out FILE to see them all."
             )
     adopted = f", adopt {total['adopted']:,} from the board" if total["adopted"] else ""
+    altered = "".join(f", {what} {total[of]:,}" for what, of in ALTERED.items() if total[of])
     imported = sum(job.items for job in plan.jobs)
     by_import = f" ({counted(imported, 'item')} by bulk import)" if imported else ""
     console.print(
         f"A live run would create {counted(total['groups'], 'group')}, {counted(total['items'], 'item')} and "
-        f"{counted(total['subitems'], 'subitem')}{by_import}{adopted}. {counted(total['orders synced'], 'order')} "
-        "would be SYNCED, "
-        f"{total['orders held back']:,} held back."
+        f"{counted(total['subitems'], 'subitem')}{by_import}{adopted}{altered}. "
+        f"{counted(total['orders synced'], 'order')} would be SYNCED, {total['orders held back']:,} held back."
     )
     print_held(plan.held)
     for new in plan.labels:

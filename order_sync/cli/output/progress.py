@@ -13,7 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from order_sync.cli.output.console import errors
 
-STEPS = {"create_group": "groups", "create_item": "items", "create_subitem": "subitems"}
+STEPS = {
+    "create_group": "groups",
+    "create_item": "items",
+    "create_subitem": "subitems",
+    "change_item": "items changed",
+    "change_subitem": "subitems changed",
+    "move_item": "items moved",
+    "cancel_item": "items cancelled",
+    "cancel_subitem": "subitems cancelled",
+}
 
 
 @contextmanager
@@ -23,7 +32,7 @@ def progress(*, quiet: bool) -> Iterator[None]:
         yield
         return
     bar = Progress(
-        TextColumn("{task.description:<9}"),
+        TextColumn("{task.description:<18}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

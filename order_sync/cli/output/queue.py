@@ -23,7 +23,7 @@ REJECTED_SHOWN = 20
 
 def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], now: datetime) -> None:
     if not counts:
-        console.print("No INSERT row is waiting or rejected, and none became SYNCED in the last 24 hours.")
+        console.print("No row is waiting or rejected, and none became SYNCED in the last 24 hours.")
         return
     table = TextTable(title="Queue rows by customer", title_justify="left")
     table.add_column("customer")

@@ -35,7 +35,7 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
     console.print(
         f"{counted(summary.orders_synced, 'order')} SYNCED, {summary.orders_held_back:,} held back. Created "
         f"{counted(summary.groups_created, 'group')}, {counted(summary.items_created, 'item')}, "
-        f"{counted(summary.subitems_created, 'subitem')} in {counted(summary.calls, 'call')} "
+        f"{counted(summary.subitems_created, 'subitem')}{_altered(summary)} in {counted(summary.calls, 'call')} "
         f"({summary.records_per_call:g} {'record' if summary.records_per_call == 1 else 'records'} per call) "
         f"and {summary.seconds:,.1f} s."
     )
@@ -47,6 +47,13 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
     print_held(summary.held)
     if summary.rejected:
         console.print(THEN_RETRY)
+
+
+def _altered(summary: Summary) -> str:
+    """What was done to items and subitems that were there; nothing if nothing was."""
+    done = {"changed": summary.changed, "moved": summary.moved, "cancelled": summary.cancelled}
+    done |= {"edits kept": summary.kept}
+    return "".join(f", {what} {count:,}" for what, count in done.items() if count)
 
 
 def _print_left(summary: Summary) -> None:

@@ -1,4 +1,4 @@
-SELECT [ORDER_SYNC_ITEMS].record_uuid, [ORDER_SYNC_ITEMS].item_id, [ORDER_SYNC_ITEMS].board_id
+SELECT [ORDER_SYNC_ITEMS].record_uuid, [ORDER_SYNC_ITEMS].item_id, [ORDER_SYNC_ITEMS].board_id, [ORDER_SYNC_ITEMS].group_id, [ORDER_SYNC_ITEMS].name, [ORDER_SYNC_ITEMS].written
 FROM [ORDER_SYNC_ITEMS]
 WHERE [ORDER_SYNC_ITEMS].record_uuid IN (?, ?);
 

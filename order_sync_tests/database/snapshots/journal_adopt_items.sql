@@ -6,7 +6,9 @@ WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 
 UPDATE [ORDER_LIST_DELTA] SET monday_item_id=CASE [ORDER_LIST_DELTA].delta_uuid WHEN ? THEN ? ... END WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...) AND CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NULL) THEN ? ELSE ? END = ?;
 
-SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].monday_item_id, [ORDER_SYNC_ITEMS].item_id
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid AS own, [ORDER_LIST_DELTA].monday_item_id AS monday_id, [ORDER_SYNC_ITEMS].item_id AS known_id, coalesce([ORDER_LIST_DELTA].created_at, ?) AS created_at, CASE WHEN (EXISTS (SELECT *
+FROM [ORDER_SYNC_CANCELLED] AS marker
+WHERE marker.key_uuid = [ORDER_LIST_DELTA].record_uuid)) THEN ? ELSE ? END AS is_off, [ORDER_SYNC_ITEMS].name, [ORDER_SYNC_ITEMS].written, [ORDER_SYNC_ITEMS].group_id AS place
 FROM [ORDER_LIST_DELTA] LEFT OUTER JOIN [ORDER_SYNC_ITEMS] ON [ORDER_SYNC_ITEMS].record_uuid = [ORDER_LIST_DELTA].record_uuid
 WHERE [ORDER_LIST_DELTA].delta_uuid IN (?, ...);
 

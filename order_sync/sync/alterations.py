@@ -1,0 +1,162 @@
+"""Changes, moves and cancels of what one board has already: the counterpart of creating.
+
+In: decisions on the orders, or lines, of one step. Out: an `Outcome` of those that are changed, moved or cancelled.
+All of it is absolute, so that sending it twice does no harm; what is in doubt settles before anything newer is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from order_sync.database.entries import Operation
+from order_sync.database.journal import Journal
+from order_sync.monday.labels import LabelSpelling
+from order_sync.monday.values import cancel_values, to_json
+from order_sync.orders.errors import Missing, Rejected
+from order_sync.orders.mapping import ItemMap, SubitemMap
+from order_sync.sync.decide import ITEM_REMOVED, Decision, Happens
+from order_sync.sync.delivery import Outcome
+from order_sync.sync.facts import Facts
+from order_sync.sync.rows import Look, NewRow, Repaired, Row
+from order_sync.sync.writer import BoardWriter
+from order_sync.text.excerpt import IN_TRACE, log_first
+
+log = logging.getLogger("order_sync.monday")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is altered: the items of a board, or its subitems, which are on a board of their own."""
+
+    mapping: ItemMap | SubitemMap
+    board_id: int
+    labels: LabelSpelling
+    look: Look
+    group_of_cancelled: Callable[[int], str]  # the id of the group that so many cancelled items are moved to
+
+    def own(self, row: Row) -> str:
+        """What the row is a version of."""
+        return str(row["line_uuid" if self._of_lines else "record_uuid"])
+
+    @property
+    def _of_lines(self) -> bool:
+        return isinstance(self.mapping, SubitemMap)
+
+    @property
+    def change(self) -> Operation:
+        return Operation.CHANGE_SUBITEMS if self._of_lines else Operation.CHANGE_ITEMS
+
+    @property
+    def cancel(self) -> Operation:
+        return Operation.CANCEL_SUBITEMS if self._of_lines else Operation.CANCEL_ITEMS
+
+
+def alterations(decided: Sequence[Decision], change: Operation, cancel: Operation) -> list[tuple[Operation, int]]:
+    """How much of what is decided is sent, in the order of sending."""
+    counts = (
+        (cancel, sum(of.happens is Happens.CANCEL for of in decided)),
+        (Operation.MOVE_ITEMS, sum(of.move_to is not None for of in decided)),
+        (change, sum(bool(of.values) and of.monday_id is not None for of in decided)),
+    )
+    return [(operation, count) for operation, count in counts if count]
+
+
+class Alterations:
+    """Alters what is on one board. The caller holds the board's lease."""
+
+    def __init__(self, writer: BoardWriter, journal: Journal, facts: Facts) -> None:
+        self._writer = writer
+        self._journal = journal
+        self._facts = facts
+
+    def apply(self, decided: Sequence[Decision], target: Target) -> Outcome:
+        """Cancels, moves and changes what is decided.
+
+        In the outcome, `changed` and the others are monday's ids by the queue row's key. What is `gone` from the board
+        is nobody's fault: the caller has to decide on it anew.
+        """
+        outcome = Outcome()
+        self._keep(decided, target, outcome)
+        cancels = [of for of in decided if of.happens is Happens.CANCEL]
+        if cancels:
+            outcome.cancelled = self._send(target.cancel, cancels, self._cancel(target, len(cancels)), target, outcome)
+        off = {target.own(of.row): of.row["created_at"] for of in decided if _goes_off(of)}
+        for of in cancels:  # an older version that waits with it is off once it is
+            off.pop(target.own(of.row), None)
+        self._journal.leave_off(off)
+        moves = [of for of in decided if of.move_to]
+        outcome.moved = self._send(Operation.MOVE_ITEMS, moves, lambda of: {"group": of.move_to}, target, outcome)
+        moved = [of for of in decided if not of.move_to or of.key in outcome.moved]
+        changes = [of for of in moved if of.values and of.monday_id is not None]
+        outcome.changed = self._send(target.change, changes, lambda of: {"values": of.values}, target, outcome)
+        return outcome
+
+    def _cancel(self, target: Target, count: int) -> Callable[[Decision], Mapping[str, Any]]:
+        """What a cancel says of an item besides its id."""
+        rule = target.mapping.cancel
+        if rule.by == "move":
+            group_id = target.group_of_cancelled(count)
+            return lambda _: {"group": group_id}
+        if rule.by == "label":
+            values = to_json(cancel_values(rule, target.labels))
+            return lambda _: {"values": values}
+        return lambda _: {}
+
+    def _send(
+        self,
+        operation: Operation,
+        decided: Sequence[Decision],
+        says: Callable[[Decision], Mapping[str, Any]],
+        target: Target,
+        outcome: Outcome,
+    ) -> dict[str, str]:
+        """Sends one kind of alteration; returns the ids of the rows for which it was done."""
+        if not decided:
+            return {}
+        ids = {of.key: of.monday_id or 0 for of in decided}
+        rows = [NewRow(key=of.key, variables={"item": str(ids[of.key]), **says(of)}) for of in decided]
+
+        def repair(refused: Mapping[str, Rejected]) -> Repaired:
+            """What is to be altered may have been deleted, or the group that it is to go to."""
+            gone = self._facts.gone({ids[key] for key in refused})
+            lost = {key: ids[key] for key in refused if ids[key] in gone}
+            outcome.gone |= lost
+            no_group = {key: str(error) for key, error in refused.items() if error.missing is Missing.GROUP}
+            return Repaired(waiting=no_group | {key: ITEM_REMOVED.format(item) for key, item in lost.items()})
+
+        labels = any(column.new_labels for column in target.mapping.columns)
+        shared = {"board": str(target.board_id), "labels": labels}
+        sent = self._writer.write(operation, rows, shared, repair=repair, look=target.look)
+        outcome.rejected |= sent.rejected
+        outcome.waiting |= sent.waiting
+        return sent.created
+
+    def _keep(self, decided: Sequence[Decision], target: Target, outcome: Outcome) -> None:
+        """Reports what people have edited on the board and keep."""
+        kept = {of.key: of for of in decided if of.kept}
+        outcome.kept = [
+            {
+                "item": of.monday_id,
+                "record_uuid": of.row["record_uuid"],
+                "value": edit.what,
+                "on the board": edit.board,
+                "not written": None if edit.ours is None else to_json(edit.ours),
+            }
+            for of in kept.values()
+            for edit in of.kept
+        ]
+        self._journal.log_kept(
+            target.change, {key: (str(of.monday_id), "; ".join(map(str, of.kept))) for key, of in kept.items()}
+        )
+        messages = [
+            f"{of.monday_id} of order {of.row['record_uuid']}: {edit}" for of in kept.values() for edit in of.kept
+        ]
+        log_first(log.info, messages, IN_TRACE)
+
+
+def _goes_off(of: Decision) -> bool:
+    """It is cancelled and on no board, which is not on record yet."""
+    return of.happens is Happens.OFF and not of.row["is_off"]

@@ -1,0 +1,13 @@
+UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id = ?;
+
+SELECT [ORDER_SYNC_BOARDS].run_id, [ORDER_SYNC_BOARDS].leased_until
+FROM [ORDER_SYNC_BOARDS]
+WHERE [ORDER_SYNC_BOARDS].board_id = ?;
+
+SELECT [ORDER_SYNC_CANCELLED].key_uuid
+FROM [ORDER_SYNC_CANCELLED]
+WHERE [ORDER_SYNC_CANCELLED].key_uuid IN (?);
+
+INSERT INTO [ORDER_SYNC_CANCELLED] (key_uuid, of_version, board_id, monday_id, cancelled_at, run_id) VALUES (?, ...);
+
+DELETE FROM [ORDER_SYNC_CANCELLED] WHERE [ORDER_SYNC_CANCELLED].key_uuid IN (?);

@@ -1,0 +1,10 @@
+CREATE TABLE dbo.[ORDER_SYNC_CANCELLED] (
+	key_uuid UNIQUEIDENTIFIER NOT NULL,
+	of_version DATETIME2 NOT NULL,
+	board_id BIGINT NULL,
+	monday_id BIGINT NULL,
+	cancelled_at DATETIME2 NOT NULL,
+	run_id VARCHAR(36) NOT NULL,
+	PRIMARY KEY (key_uuid)
+);
+INSERT INTO dbo.[ORDER_SYNC_SCHEMA] (version, upgraded_at) VALUES (3, SYSUTCDATETIME());
