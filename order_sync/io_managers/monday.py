@@ -275,7 +275,5 @@ _This = MondayIOManager
 KINDS: Mapping[str, Kind] = {
     "monday_groups": Kind(BoardWork.create_groups, GROUPS, _This._read_groups, _This._report_groups),
     "monday_items": Kind(BoardWork.write_items, ITEMS, _This._read_items, _This._report_rows),
-    "monday_subitems": Kind(
-        BoardWork.write_subitems, SUBITEMS, _This._read_subitems, _This._report_rows, is_last=True
-    ),
+    "monday_subitems": Kind(BoardWork.write_subitems, SUBITEMS, _This._read_subitems, _This._report_rows, is_last=True),
 }

@@ -351,5 +351,5 @@ def _not_for_subitems(place: Place, rule: dict[str, Any], by: str) -> Iterator[P
     elif "group" in rule:
         yield Problem(place=place, what="group is only used for items: monday cannot move a subitem")
     if guards := [key for key in ("most", "most_share") if key in rule]:
-        counts = "count" if len(guards) > 1 else "counts"
-        yield Problem(place=place, what=f"{' and '.join(guards)} {counts} orders: set them in [items.cancel]")
+        what = f"cancelled lines have no limit of their own: set {' and '.join(guards)} in [items.cancel]"
+        yield Problem(place=place, what=what)

@@ -195,12 +195,12 @@ class Facts:
     def _with_edits(
         self, decide: Callable[[Mapping[int, ItemValues]], list[Decision]], mapping: ItemMap | SubitemMap
     ) -> tuple[list[Decision], set[int]]:
-        """What is decided with people's edits, where they are at stake; and what turns out to be gone."""
+        """What is decided with what the board shows, as far as that is at stake; and what turns out to be gone."""
         decided = decide({})
         asked = [of.monday_id for of in decided if of.asks and of.monday_id is not None]
         if not asked or self._reader is None:
             return decided, set()
-        columns = [column.column for column in mapping.columns if column.edits != "overwrite"]
+        columns = [column.column for column in mapping.columns]
         shown = {key: of for key, of in read_values(self._reader, asked, columns).items() if of.is_active}
         return decide(shown), set(asked) - shown.keys()
 

@@ -70,7 +70,12 @@ def difference(
 
     `last` is what was last written; None, or nothing in it, of an item that order_sync has never written.
     """
-    found = list(_changes(wish, owners, last or UNKNOWN, board, labels))
+    last = last or UNKNOWN
+    found = list(_changes(wish, owners, last, board, labels))
+    ours = {column.column for column in owners.columns if column.edits == "overwrite"}
+    if last.values is None and any(of.what != GROUP and of.verdict is _Verdict.WRITE for of in found):
+        # All of them then, so that what was written is known from now on.
+        found = [of._replace(verdict=_Verdict.WRITE) if of.what in ours else of for of in found]
     sent = {of.what: of for of in found if of.verdict is _Verdict.WRITE}
     moved = sent.pop(GROUP, None)
     return Difference(
@@ -110,7 +115,8 @@ def _changes(wish: Wish, owners: Owners, last: OnRecord, board: ItemValues | Non
         elif text is not None:
             untouched = not text if last.values is None else shows(column, had, text, labels)
             state = _Seen.UNTOUCHED if untouched else _Seen.EDITED
-        yield _Change(column.column, want, had, text, _verdict(column.edits, state, empty=not text))
+        verdict = _verdict(column.edits, state, empty=not text, is_known=last.values is not None)
+        yield _Change(column.column, want, had, text, verdict)
     if wish.name != last.name:
         shown = board.name if board else None
         yield _Change(NAME, wish.name, last.name, shown, _verdict(owners.name, _seen(shown, wish.name, last.name)))
@@ -137,8 +143,9 @@ def _seen(shown: str | None, want: str, had: str | None) -> _Seen:
     return _Seen.UNTOUCHED if same_text(shown, had or "") else _Seen.EDITED
 
 
-def _verdict(edits: Edits, seen: _Seen, *, empty: bool = False) -> _Verdict:
-    if edits == "overwrite":
+def _verdict(edits: Edits, seen: _Seen, *, empty: bool = False, is_known: bool = True) -> _Verdict:
+    """What was last written to a column may not be known: then the board is asked, rather than written to in vain."""
+    if edits == "overwrite" and (is_known or seen in (_Seen.UNTOUCHED, _Seen.EDITED)):
         return _Verdict.WRITE
     if seen is _Seen.UNKNOWN:
         return _Verdict.ASK

@@ -317,7 +317,7 @@ WRONG = {
     ),
     "a guard of subitems": (
         "[subitems.cancel]\nmost = 5\nmost_share = 0.5\n",
-        r"\[subitems\.cancel\]: most and most_share count orders: set them in \[items\.cancel\]$",
+        r"\[subitems\.cancel\]: cancelled lines have no limit of their own: set most and most_share in \[items\.cancel",
     ),
     "a share above all": ("[items.cancel]\nmost_share = 10\n", r"\[items\.cancel\]: most_share must be at most 1$"),
     "a number below none": ("[items.cancel]\nmost = -1\n", r"\[items\.cancel\]: most must be at least 0$"),

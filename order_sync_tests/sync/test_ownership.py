@@ -92,8 +92,9 @@ def test_a_column_that_was_written_before(edits: Edits, shown: Any, becomes: str
 @pytest.mark.parametrize(
     ("edits", "shown", "becomes"),
     [
-        ("overwrite", NOT_SHOWN, SENT),
+        ("overwrite", NOT_SHOWN, ASKED),
         ("overwrite", EDIT, SENT),
+        ("overwrite", WANT, LEFT),
         ("keep", NOT_SHOWN, ASKED),
         ("keep", "", SENT),
         ("keep", WANT, LEFT),
@@ -104,8 +105,7 @@ def test_a_column_that_was_written_before(edits: Edits, shown: Any, becomes: str
 )
 def test_a_column_of_an_item_that_was_never_written(edits: Edits, shown: Any, becomes: str) -> None:
     board = None if shown is NOT_SHOWN else {"value": shown}
-    of = found(edits=edits, wish={}, last=None, board=board)
-    assert (of.values["name"], of.move_to) == ("Name", "here")  # these are the order system's, and never were written
+    of = found(edits=edits, name="keep", group="keep", wish={}, last=None, board=board)
     sent = SENT if "column" in of.values else LEFT
     assert (ASKED if of.asks else KEPT if of.kept else sent) == becomes
 

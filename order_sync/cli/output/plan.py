@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LABELS_SHOWN = 8
 CREATED = ("groups", "items", "subitems")
 PLANNED = ("orders synced", "orders held back", *CREATED, "adopted", "changed", "cancelled", "rejected")
+SELDOM = ("adopted", "changed", "cancelled")  # a column only where there is something to show
 ALTERED = {"change": "changed", "move": "moved", "cancel": "cancelled", "keep edits:": "edits kept"}
 
 
@@ -32,10 +33,11 @@ def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
         return
     table = TextTable(title="Dry run: nothing was written", title_justify="left", show_footer=True)
     table.add_column("customer", footer="all")
-    for kind in PLANNED:
+    shown = [kind for kind in PLANNED if kind not in SELDOM or total[kind]]
+    for kind in shown:
         table.add_column(kind, justify="right", footer=f"{total[kind]:,}")
     for line in plan.customers:
-        table.add_row(escape(line["customer"]), *(f"{line[kind]:,}" for kind in PLANNED))
+        table.add_row(escape(line["customer"]), *(f"{line[kind]:,}" for kind in shown))
     console.print(table)
     rejected = plan.rejected
     if rejected:
@@ -61,9 +63,9 @@ def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
     )
     print_held(plan.held)
     for new in plan.labels:
-        shown = ", ".join(new.labels[:LABELS_SHOWN]) + (", ..." if len(new.labels) > LABELS_SHOWN else "")
+        labels = ", ".join(new.labels[:LABELS_SHOWN]) + (", ..." if len(new.labels) > LABELS_SHOWN else "")
         console.print(
-            f"New labels in column '{new.column}': {shown} ({new.used_then} of about {new.limit} used afterwards).",
+            f"New labels in column '{new.column}': {labels} ({new.used_then} of about {new.limit} used afterwards).",
             markup=False,
         )
     shares = ", ".join(f"{share.share:.1%} of {share.plan}" for share in cost.shares)
