@@ -92,7 +92,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
 
     def _claimed_headers(self) -> pd.DataFrame:
         headers = kept(self._draft.headers, "pending_headers")
-        return headers_frame(headers.values(), self.sql_server.reader, self.sql_server.mapping)
+        return headers_frame(headers.values(), self.sql_server.reader)
 
     def _claimed_lines(self) -> pd.DataFrame:
         lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, "pending_lines").values())

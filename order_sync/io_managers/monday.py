@@ -99,7 +99,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         mapping, queue = self.sql_server.mapping, self.sql_server.queue
         headers = queue.run_headers(self._run_id, mapping.board_sources)
         there = {row["record_uuid"] for row in headers if row["monday_item_id"] is not None}
-        boards = queue.item_boards(there) if mapping.boards else {}
+        boards = queue.item_boards(there)
         for row in headers:
             board_id = boards.get(row["monday_item_id"]) or mapping.board_of(row, self.monday.board_id)
             yield row | {"board_id": board_id}

@@ -61,22 +61,20 @@ def header_columns(reader: QueueReader) -> list[str]:
     return [*own, "item_board_id", *(column.name for column in reader.tables.order_columns)]
 
 
-def headers_frame(headers: Iterable[Row], reader: QueueReader, mapping: ColumnMapping) -> pd.DataFrame:
-    """Claimed headers, with the board that has their item already: a rule may choose another one since."""
+def headers_frame(headers: Iterable[Row], reader: QueueReader) -> pd.DataFrame:
+    """Claimed headers, with the board that has their item already: a rule may choose another one since, or none."""
     rows = list(headers)
-    if mapping.boards:
-        items = items_on_record(reader.database, reader.tables, {row["record_uuid"] for row in rows})
-        boards = {record_uuid: item.board_id for record_uuid, item in items.items()}
-        rows = [row | {"item_board_id": boards.get(row["record_uuid"])} for row in rows]
+    items = items_on_record(reader.database, reader.tables, {row["record_uuid"] for row in rows})
+    boards = {record_uuid: item.board_id for record_uuid, item in items.items()}
+    rows = [row | {"item_board_id": boards.get(row["record_uuid"])} for row in rows]
     return to_frame(rows, header_columns(reader))
 
 
 def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: ColumnMapping) -> pd.DataFrame:
     """Claimed lines with what their board is chosen by: item_board_id, for lines whose item is there already."""
     rows = list(lines)
-    if mapping.boards:
-        boards = reader.item_boards({row["record_uuid"] for row in rows if row["order_item_id"] is not None})
-        rows = [row | {"item_board_id": boards.get(row["order_item_id"])} for row in rows]
+    boards = reader.item_boards({row["record_uuid"] for row in rows if row["order_item_id"] is not None})
+    rows = [row | {"item_board_id": boards.get(row["order_item_id"])} for row in rows]
     return to_frame(rows, [*LINES, "item_board_id", *mapping.board_sources])
 
 
@@ -174,7 +172,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _claimed_headers(self) -> pd.DataFrame:
         headers = self._headers if self._headers is not None else self._queue.claimed_headers(self._run_id)
-        return headers_frame(headers, self._queue, self.sql_server.mapping)
+        return headers_frame(headers, self._queue)
 
     def _claimed_lines(self) -> pd.DataFrame:
         mapping, (lines, self._lines) = self.sql_server.mapping, (self._lines, None)
