@@ -32,6 +32,9 @@ class Mode(StrEnum):
     GROUP_GONE = "group gone"
     DEAD_ITEM_GONE = "dead, item gone"  # it dies, and a person deletes an item before the next run
     DEAD_GROUP_GONE = "dead, group gone"
+    EDIT = "edit"  # stopped, while a person fills in a cell whose edits are kept; then it goes on
+    DEAD_EDIT = "dead, edit"
+    ABANDONED = "abandoned"  # killed while monday is at its request; newer versions come, and the next run
     SOAK = "soak"  # many runs with random faults; `step` is the seed
 
 
@@ -64,6 +67,7 @@ class Around(StrEnum):
     # The database's clock jumps between the runs, or under them where one is stopped; the search is 75 s late.
     AHEAD = "two hours ahead"
     BACK = "an hour back"
+    TARDY = "late at work"  # monday executes a request long after it came
 
 
 class Sabotage(StrEnum):
@@ -77,10 +81,13 @@ class Sabotage(StrEnum):
     ELSEWHERE = "no look at boards that the run does not go to"
     SECOND_LOOK = "no second look, and no watch"
     WATCH = "no watch"
+    SETTLE = "no wait for a change that is in doubt"
+    EDITS = "no look at what people have edited"
+    VERSIONS = "no order of versions"
     OLD_AGE = "an old request is dropped, and no watch"
 
 
-STOPS = (Mode.STALL, Mode.ITEM_GONE, Mode.GROUP_GONE)
+STOPS = (Mode.STALL, Mode.ITEM_GONE, Mode.GROUP_GONE, Mode.EDIT, Mode.ABANDONED)
 DELETES = {
     Mode.ITEM_GONE: "item",
     Mode.GROUP_GONE: "group",
@@ -96,6 +103,8 @@ def applies(mode: Mode, step: Step) -> bool:
         return step.where is Where.AFTER_ANSWER and step.writes
     if mode in CUTS:
         return step.where is Where.BEFORE_REQUEST  # the cut is in its answer
+    if mode is Mode.ABANDONED:
+        return step.where is Where.BEFORE_REQUEST and step.alters
     # A run that is stopped in its COMMIT keeps SQLite's one lock: nobody else could do anything.
     return mode not in STOPS or step.where is not Where.BEFORE_COMMIT
 
@@ -106,7 +115,8 @@ HELD_SECONDS = 360_000.0  # twenty minutes of this machine: until the clock is m
 JUMPS = {Around.AHEAD: timedelta(hours=2), Around.BACK: timedelta(hours=-1)}
 # Here monday's time is that of this machine, so that a minute is not over before the next run begins. What a run waits
 # for, as long as in production, passes on monday's clock at once.
-SHARED_TIME = frozenset({Around.LATE_3, Around.LATE_75, Around.HOPELESS, *JUMPS})
+SHARED_TIME = frozenset({Around.LATE_3, Around.LATE_75, Around.HOPELESS, Around.TARDY, *JUMPS})
+TARDY = Fault(kind=FaultKind.SLOW, operation="mutation", delay_ms=55_000.0, times=1)  # from when a case says so
 IN_SHARED_TIME: dict[str, float] = {"clock_speed": 1.0, "settle_seconds": 65.0, "search_seconds": 90.0}
 _SLOWLY = {"clock_speed": 1.0, "latency_ms": 0.0, "bulk_row_ms": 0.0}
 _FORGETFUL = {"faults": [], "idempotency_retention_s": 0.001}
@@ -124,6 +134,8 @@ _DURING: dict[Around, dict[str, Any]] = {
             Fault(kind=FaultKind.HTTP_504_AFTER, operation="create_group", nth=2),
             Fault(kind=FaultKind.HTTP_500, operation="create_item", every=2, after=True),
             Fault(kind=FaultKind.HTTP_500, operation="create_subitem", every=3, after=True),
+            Fault(kind=FaultKind.HTTP_500, operation="change_multiple_column_values", nth=1, after=True),
+            Fault(kind=FaultKind.HTTP_504_AFTER, operation="archive_item", nth=1),
             Fault(kind=FaultKind.HTTP_502_HTML, operation="query", every=5),
             Fault(kind=FaultKind.HTTP_500, operation="upload", every=2, after=True),
             Fault(kind=FaultKind.REPORT_MISSING, operation="upload", every=3),
@@ -133,6 +145,7 @@ _DURING: dict[Around, dict[str, Any]] = {
     Around.LOCKED: {"lock_boards": True},
     Around.SLOW: {"bulk_row_ms": SLOW_ROW_MS},
     Around.HELD: {"bulk_row_ms": HELD_SECONDS * 1_000},
+    Around.TARDY: _SLOWLY,
     Around.LATE_3: {"lookup_lag_s": 3.0, **_SLOWLY},
     Around.HOPELESS: {"lookup_lag_s": LAG_SECONDS, **_SLOWLY},
     **{around: {"lookup_lag_s": 75.0, **_SLOWLY} for around in (Around.LATE_75, *JUMPS)},

@@ -57,6 +57,10 @@ class Child:
     def go_on(self) -> None:
         os.kill(self._pid, signal.SIGCONT)
 
+    def kill(self) -> None:
+        if not self.has_ended():
+            os.kill(self._pid, signal.SIGKILL)
+
     def has_ended(self) -> bool:
         """Does not wait."""
         if self._status is None:

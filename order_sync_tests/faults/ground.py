@@ -9,11 +9,12 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dagster as dg
 import httpx
@@ -25,7 +26,7 @@ from order_sync.database.connection import WritableDatabase
 from order_sync.emulator import Emulator, start_emulator
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, tables_of
-from order_sync_tests.faults.cases import HELD_SECONDS, Sabotage, Way
+from order_sync_tests.faults.cases import HELD_SECONDS, TARDY, Sabotage, Way
 from order_sync_tests.faults.children import UNFORESEEN, Child
 from order_sync_tests.faults.drive import CLOCK_FILE, DRIVERS, WAYS, quick_time, share_time
 from order_sync_tests.faults.scenario import (
@@ -113,12 +114,21 @@ class Ground:
 
         return Child(run, self.home, strike, way=way, sabotage=sabotage)
 
-    def warm_up(self) -> None:
-        """One run in this process: what it imports and caches, every child has."""
-        with quick_time(), watching(Steps()):
-            DRIVERS["bare"](self.settings, "warm")
+    def warm_up(self, run_id: str) -> list[httpx.Request]:
+        """One run in this process: what it imports and caches, every child has. Returns what it wrote on the board."""
+        written: list[httpx.Request] = []
+        with quick_time(), _recording(written), watching(Steps()):
+            DRIVERS["bare"](self.settings, run_id)
         gc.collect()
         gc.freeze()  # else the first collection in a child copies all memory
+        return written
+
+    def write_again(self, written: Iterable[httpx.Request]) -> None:
+        """What a run wrote on the board, on an empty one: the same ids come of it."""
+        for request in written:
+            self.http.post(
+                self.emulator.url, content=request.content, headers={"Authorization": request.headers["Authorization"]}
+            ).raise_for_status()
 
     # ---- a job that is held
 
@@ -140,11 +150,26 @@ class Ground:
     def _unfinished_jobs(self) -> int:
         return len(self.emulator.effects(kind="job_started")) - len(self.emulator.effects(kind="job_finished"))
 
+    # ---- a request that is executed late
+
+    def abandon(self, run: Child) -> None:
+        """It goes on to send its request, and is killed while monday has not yet executed it."""
+        already = self.emulator.stats()["sleeping"]
+        self.emulator.configure(faults=[TARDY])
+        run.go_on()
+        until(lambda: self.emulator.stats()["sleeping"] > already or run.has_ended(), "the request to come")
+        run.kill()
+
+    def let_it_work(self) -> None:
+        """What monday is at is executed now, at the latest."""
+        self.emulator.advance(60.0)
+        until(lambda: self.emulator.stats()["sleeping"] == 0, "the request to be executed")
+
     # ---- looking
 
     def look(self) -> Held:
         with self.database() as database:
-            return look(database, self.tables, self.emulator.state())
+            return look(database, self.tables, self.emulator.state(), self.emulator.effects())
 
     def judge(self, expected: Expected, *, final: bool) -> Verdict:
         return judge(self.look(), expected, final=final)
@@ -177,6 +202,19 @@ class Ground:
                 for table in (t.line_queue, t.order_lines):
                     connection.execute(sa.update(table).where(table.c.size_code == " ").values(size_code="XL"))
             OrderQueue(database, t, lease_seconds=self.settings.lease_seconds).retry()
+
+
+@contextmanager
+def _recording(written: list[httpx.Request]) -> Iterator[None]:
+    send = httpx.HTTPTransport.handle_request
+
+    def handle_request(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and b"mutation" in request.content:
+            written.append(request)
+        return send(self, request)
+
+    with mock.patch.object(httpx.HTTPTransport, "handle_request", handle_request):
+        yield
 
 
 def unforeseen(end: str, *, must_finish: bool = False) -> list[str]:

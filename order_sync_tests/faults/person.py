@@ -6,13 +6,15 @@ In: which of the things on the board. Out: changes of the board, and what they m
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from order_sync.orders.states import State
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.faults.ground import Ground
-from order_sync_tests.faults.scenario import People
+from order_sync_tests.faults.scenario import KEPT, Edit, People
 from order_sync_tests.faults.verdict import Held, Row
 
 KEYS = ("record_uuid", "line_uuid")
@@ -20,12 +22,14 @@ MOST_RUNS = 3  # until what was deleted is there again, as the sensor starts the
 
 
 class Person:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, edits: Iterable[Edit] = ()) -> None:
         self._ground = ground
+        self._edits = [*edits]
         self._removed: set[str] = set()
         self._forfeited: set[str] = set()
         self._renamed: dict[str, str] = {}
         self._added: set[str] = set()
+        self._emptied: set[tuple[str, str]] = set()
 
     @property
     def has_done(self) -> People:
@@ -34,6 +38,8 @@ class Person:
             forfeited=frozenset(self._forfeited),
             renamed=dict(self._renamed),
             added=frozenset(self._added),
+            edits=tuple(self._edits),
+            emptied=frozenset(self._emptied),
         )
 
     def delete(self, kind: str, number: int, *, in_a_run: bool = False) -> None:
@@ -62,10 +68,11 @@ class Person:
         there = [*items, *(subitem for item in items for subitem in item["subitems"])]
         if there:
             chosen = there[number % len(there)]
-            cells = [column for column in chosen["columns"] if column not in KEYS]
+            cells = [column for column in chosen["columns"] if column not in (*KEYS, KEPT)]
             person.rename(chosen["id"], f"edited {number}")
             if cells:
                 person.edit(chosen["id"], cells[number % len(cells)], "")
+                self._emptied.add((chosen["id"], cells[number % len(cells)]))
 
     def _delete(self, held: Held, items: list[Row], in_a_run: bool) -> None:
         """What is promised of an order depends on whether it was SYNCED."""
@@ -82,6 +89,19 @@ class Person:
                 keys = {record}
                 keys |= {key for subitem in item["subitems"] if (key := subitem["columns"].get("line_uuid"))}
                 self._removed |= keys
+
+    def fill_in(self, record_uuid: str) -> None:
+        """A person fills in the cell of an order's item whose edits are kept."""
+        for item in self._ground.look().items().get(record_uuid, []):
+            text = f"Edit {len(self._edits)}"
+            self._ground.emulator.person.edit(item["id"], KEPT, text)
+            self._edits = [edit for edit in self._edits if edit.item != item["id"]]
+            after = len(self._ground.emulator.effects())
+            self._edits.append(Edit(item=item["id"], column=KEPT, text=text, after=after))
+
+    def was_raced(self) -> None:
+        """The last edit came between the look that would have respected it and what was written then."""
+        self._edits[-1:] = [replace(edit, raced=True) for edit in self._edits[-1:]]
 
     def rename(self, number: int) -> None:
         """A person gives a group that order_sync knows another title."""
@@ -109,6 +129,7 @@ class Person:
             if row["sync_state"] != State.SYNCED
             and row["delta_uuid"] not in rejected
             and row["record_uuid"] not in there
+            and row["record_uuid"] not in held.off()
             and row["delta_uuid"] not in in_doubt
         ]
         if free:

@@ -33,12 +33,15 @@ _DEATHS = (Mode.EXIT, Mode.KILL)
 _CUTS = (Mode.CUT_HEAD, Mode.CUT_BODY)
 _ERRORS = (Mode.HICCUP, Mode.OUTAGE, Mode.DEAF)
 _PEOPLE = (Mode.ITEM_GONE, Mode.GROUP_GONE, Mode.DEAD_ITEM_GONE, Mode.DEAD_GROUP_GONE)
+_EDITS = (Mode.EDIT, Mode.DEAD_EDIT)
 _ALL = (*_DEATHS, *_ERRORS, Mode.STALL, *_CUTS)
 
 # Where the surroundings do not matter for a mode, it is played in plain ones only.
 PARTS = (
     Part(modes=_ALL, every=2),
     Part(modes=_PEOPLE, every=3),
+    Part(modes=_EDITS, every=3),
+    Part(around=Around.TARDY, modes=(Mode.ABANDONED,)),
     Part(around=Around.NOT_KEPT, modes=(Mode.EXIT, *_ERRORS, *_CUTS), every=6),
     Part(around=Around.LAG, modes=(Mode.EXIT, *_ERRORS, Mode.STALL), every=6),
     Part(around=Around.PARTIAL, modes=(Mode.EXIT, *_ERRORS, Mode.STALL), every=6),

@@ -11,11 +11,14 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+import sqlalchemy as sa
+
+from order_sync.database import queue
 from order_sync.database.entries import Entry
 from order_sync.database.journal import Journal
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import Reply
-from order_sync.sync import changes
+from order_sync.sync import changes, ownership
 from order_sync.sync.boards import Boards
 from order_sync.sync.bulk_import import BulkImport
 from order_sync.sync.delivery import Delivery, Outcome
@@ -48,6 +51,12 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             stack.enter_context(mock.patch.object(Boards, "_resolve_elsewhere"))
         elif part is Sabotage.SECOND_LOOK:
             stack.enter_context(mock.patch.object(Delivery, "_unsettled_seconds", return_value=0.0))
+        elif part is Sabotage.SETTLE:
+            stack.enter_context(mock.patch.object(Delivery, "settle"))
+        elif part is Sabotage.EDITS:
+            stack.enter_context(mock.patch.object(ownership, "_verdict", return_value=ownership._Verdict.WRITE))
+        elif part is Sabotage.VERSIONS:
+            stack.enter_context(mock.patch.object(queue, "is_outdated", return_value=sa.false()))
         elif part is Sabotage.OLD_AGE:
             stack.enter_context(mock.patch.object(Delivery, "resolve", as_if_forgotten))
         if part in (Sabotage.WATCH, Sabotage.SECOND_LOOK, Sabotage.OLD_AGE):

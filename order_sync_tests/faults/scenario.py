@@ -1,30 +1,29 @@
 """A small but complete set of orders, and the board as it is before the run.
 
-In: a folder. Out: a database file with queued rows, the mutation that makes the first item, and what must come of it.
+In: a folder. Out: a database file with queued rows, the settings of a run, and what must come of it.
 Every uuid is fixed, so that a case can be told and repeated.
 """
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from order_sync.cli.access import connected
 from order_sync.database.check import create_all
 from order_sync.database.connection import WritableDatabase
 from order_sync.demo.board import board_seeds
 from order_sync.demo.samples import SampleOrders, insert_orders
+from order_sync.demo.words import COLOUR, PO, TOTAL, Row
 from order_sync.emulator import EmulatorSettings
 from order_sync.orders.mapping import DEFAULT_MAPPING, ColumnMapping
-from order_sync.orders.states import State
-from order_sync.settings import EMBEDDED_BOARD, Settings
-from order_sync_tests.contract.site import make_order
+from order_sync.orders.states import Action
+from order_sync.settings import Settings
+from order_sync_tests.contract.site import MORNING, make_order
 
 SPEED = 300.0  # how much faster time goes, for a run and for the emulator alike
 SETTLE_SECONDS = 5.0
@@ -33,6 +32,7 @@ REPLAY_SECONDS = 180_000.0  # ten minutes of this machine: a case has no hurry u
 JOB_ROW_MS = 5_000.0
 LATENCY_MS = 900.0  # 3 ms of this machine: enough for the requests of several writers to meet
 LINK = "CUSTOMER ALT PO"  # mapped to a link column, so that monday itself rejects what is no address
+KEPT = "colour"  # the column whose edits are kept
 GOOD_LINK, BAD_LINK = "https://example.com/po/1", "no address"
 SECOND_BOARD = 4_800_000_001
 GROUPS = ("O'Malley & Daughters SS27", "Café Brontë AW26", "Café Brontë", "Friends & family")
@@ -53,6 +53,17 @@ customers = ["Café Brontë"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edit:
+    """A cell that a person has filled in, in a column whose edits are kept."""
+
+    item: str
+    column: str
+    text: str
+    after: int  # how many effects the board had seen
+    raced: bool = False  # after the look at the cell that respects it: monday cannot close that gap
+
+
+@dataclass(frozen=True, kw_only=True)
 class People:
     """What people have done on the board."""
 
@@ -60,6 +71,8 @@ class People:
     forfeited: frozenset[str] = frozenset()  # record_uuids, and line_uuids, of what was SYNCED when it was deleted
     renamed: Mapping[str, str] = field(default_factory=dict)  # our titles of groups, by group id
     added: frozenset[str] = frozenset()  # ids of items that carry a record_uuid of ours
+    edits: tuple[Edit, ...] = ()
+    emptied: frozenset[tuple[str, str]] = frozenset()  # cells that are overwritten once the order changes them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +81,21 @@ class Expected:
 
     rejected: frozenset[str] = frozenset()  # delta_uuids that end in ERROR
     late: frozenset[str] = frozenset()  # delta_uuids of lines that came after their order was synced
+    settled: frozenset[str] = frozenset()  # delta_uuids of what was SYNCED before any of the others came
+    untouched: frozenset[str] = frozenset()  # record_uuids of which nothing may be sent
     people: People = People()
     unused: frozenset[int] = frozenset()  # boards to which no run goes any more: whoever died there keeps its lease
 
 
 @dataclass(frozen=True, kw_only=True)
-class First:
-    """monday's ids of what is on the board before the run."""
-
-    group: str
-    item: int
-    subitem: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Scenario:
-    orders: list[SampleOrders] = field(default_factory=list)
-    expected: Expected = Expected()
+    """`earlier` is on the board before the run, `later` waits in the queue."""
+
+    earlier: list[SampleOrders]
+    later: list[SampleOrders]
+    edited: str  # the record_uuid of the order of which a person edits a cell before the run
+    editable: str  # and of one that they may edit at any time
+    expected: Expected
 
 
 def the_uuid(*name: object) -> str:
@@ -112,11 +123,25 @@ def late_line(number: int, position: int) -> SampleOrders:
     return SampleOrders(lines=made.lines[position:], order_lines=made.order_lines[position:])
 
 
-def the_scenario(there: First) -> Scenario:
-    """Seven orders and a late line to sync: orders in several versions, a rejected header, a rejected line."""
-    first, late = order(0, GROUPS[0], sizes=("S",)), late_line(0, 1)
-    orders = [
-        first,
+def version(of: Row, minute: float, action: Action = Action.UPDATE, **values: Any) -> Row:
+    """Another row of the same order, or line, created at this minute after eight."""
+    at = MORNING + timedelta(minutes=minute)
+    return of | {"delta_uuid": the_uuid(of["delta_uuid"], minute), "action_type": action, "created_at": at} | values
+
+
+def values(number: int) -> dict[str, Any]:
+    """What a version of an order says: no two say the same, and each has another name for the item."""
+    return {TOTAL: number, PO: f"PO {number}", COLOUR: f"Colour {number}"}
+
+
+def the_scenario() -> Scenario:
+    """What is on the board and what waits: new orders in all forms, changes, cancels, and what comes too late."""
+    first, changed, cancelled, edited, untouched = (
+        order(number, GROUPS[0], sizes=sizes) for number, sizes in ((0, "S"), (8, "SM"), (9, "SM"), (11, ""), (12, ""))
+    )
+    never = order(10, GROUPS[0], sizes="S")
+    late = late_line(0, 1)
+    queued = [
         order(1, GROUPS[0]),
         order(2, GROUPS[1], headers=2),
         order(3, GROUPS[1], sizes=("S",), link=BAD_LINK),
@@ -124,61 +149,54 @@ def the_scenario(there: First) -> Scenario:
         order(5, GROUPS[3], headers=2),
         order(6, GROUPS[3], sizes=()),  # two groups of new items are enough for import jobs
         order(7, GROUPS[1], sizes=()),
+        never,
         late,
     ]
-    item, subitem = there.item, there.subitem
-    done: dict[str, Any] = {"sync_state": State.SYNCED, "sync_run_id": "the run before"}
-    first.headers[0] |= done | {"monday_item_id": item, "monday_group_id": there.group}
-    first.lines[0] |= done | {"monday_subitem_id": subitem, "parent_item_id": item}
-    first.orders[0] |= {"sync_state": State.SYNCED, "monday_item_id": item}
-    first.order_lines[0] |= {"sync_state": State.SYNCED, "monday_subitem_id": subitem, "parent_item_id": item}
-    rejected = (orders[3].headers[0]["delta_uuid"], orders[4].lines[1]["delta_uuid"])
+    newer = version(changed.headers[0], 62, GroupMonday=GROUPS[1], **values(62))
+    headers = [
+        newer,
+        version(changed.headers[0], 61, **values(61)),  # it comes after the newer one
+        version(cancelled.headers[0], 61, Action.DELETE),
+        version(never.headers[0], 61, Action.DELETE),
+        version(edited.headers[0], 61, **values(61)),
+        version(untouched.headers[0], 1, **values(1)),  # it comes too late
+    ]
+    lines = [
+        version(changed.lines[0], 61, qty=61),
+        version(changed.lines[1], 61, Action.DELETE),
+        version(cancelled.lines[0], 61, Action.DELETE),
+    ]
+    earlier = [first, changed, cancelled, edited, untouched]
+    rejected = (queued[2].headers[0]["delta_uuid"], queued[3].lines[1]["delta_uuid"])
     return Scenario(
-        orders=orders,
-        expected=Expected(rejected=frozenset(rejected), late=frozenset({late.lines[0]["delta_uuid"]})),
+        earlier=earlier,
+        later=[*queued, SampleOrders(headers=headers, lines=lines)],
+        edited=edited.headers[0]["record_uuid"],
+        editable=changed.headers[0]["record_uuid"],
+        expected=Expected(
+            rejected=frozenset(rejected),
+            late=frozenset({late.lines[0]["delta_uuid"]}),
+            settled=frozenset(row["delta_uuid"] for of in earlier for row in (*of.headers, *of.lines)),
+            untouched=frozenset({untouched.headers[0]["record_uuid"]}),
+        ),
     )
 
 
-def set_board(http: httpx.Client, url: str) -> First:
-    """Makes the group, the item and the subitem of the order that is synced already."""
-    first = order(0, GROUPS[0])
-    board = str(EMBEDDED_BOARD)
-    group = _create(http, url, "create_group(board_id: $b, group_name: $n)", b=(board, "ID!"), n=(GROUPS[0], "String!"))
-    keys = {"record_uuid": first.headers[0]["record_uuid"]}
-    item = _create(
-        http,
-        url,
-        'create_item(board_id: $b, group_id: $g, item_name: "TS-1 A-0", column_values: $v)',
-        b=(board, "ID!"),
-        g=(group, "String!"),
-        v=(json.dumps(keys), "JSON!"),
+def newer_still() -> SampleOrders:
+    """Versions that come when a run has died on the way: of the order that is changed, and of its line."""
+    changed = order(8, GROUPS[0], sizes="SM")
+    return SampleOrders(
+        headers=[version(changed.headers[0], 90, GroupMonday=GROUPS[3], **values(90))],
+        lines=[version(changed.lines[0], 90, qty=90)],
     )
-    key = {"line_uuid": first.lines[0]["line_uuid"]}
-    subitem = _create(
-        http,
-        url,
-        'create_subitem(parent_item_id: $p, item_name: "Size S", column_values: $v)',
-        p=(item, "ID!"),
-        v=(json.dumps(key), "JSON!"),
-    )
-    return First(group=group, item=int(item), subitem=int(subitem))
-
-
-def _create(http: httpx.Client, url: str, field_text: str, **variables: tuple[str, str]) -> str:
-    declared = ", ".join(f"${name}: {kind}" for name, (_, kind) in variables.items())
-    body = {
-        "query": f"mutation M({declared}) {{ made: {field_text} {{ id }} }}",
-        "variables": {name: value for name, (value, _) in variables.items()},
-    }
-    answer = http.post(url, json=body, headers={"Authorization": "a-token"}).json()
-    return str(answer["data"]["made"]["id"])
 
 
 def write_mapping(folder: Path) -> Path:
-    """The shipped mapping with a link column."""
+    """The shipped mapping with a link column, and a column whose edits are kept."""
     path = folder / "mapping.toml"
-    text = DEFAULT_MAPPING.read_text(encoding="utf-8")
-    path.write_text(text.replace("\n[subitems]", _MORE_MAPPING, 1), encoding="utf-8")
+    text = DEFAULT_MAPPING.read_text(encoding="utf-8").replace("\n[subitems]", _MORE_MAPPING, 1)
+    column = f'column = "{KEPT}"\n'
+    path.write_text(text.replace(column, f'{column}edits = "keep"\n', 1), encoding="utf-8")
     return path
 
 
@@ -219,5 +237,10 @@ def settings_in(folder: Path, mapping: Path, url: str) -> Settings:
 def make_database(settings: Settings, orders: Iterable[SampleOrders]) -> None:
     with connected(WritableDatabase, settings) as (database, tables):
         create_all(database, tables)
+    add_orders(settings, orders)
+
+
+def add_orders(settings: Settings, orders: Iterable[SampleOrders]) -> None:
+    with connected(WritableDatabase, settings) as (database, tables):
         for sample in orders:
             insert_orders(database, tables, sample)

@@ -27,8 +27,15 @@ from order_sync_tests.faults.cases import (
 from order_sync_tests.faults.children import Child
 from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, make_instance, no_strike, unforeseen
 from order_sync_tests.faults.person import MOST_RUNS, Person
-from order_sync_tests.faults.scenario import SECOND_BOARD, Expected, make_database, set_board, the_scenario
-from order_sync_tests.faults.steps import DATABASE_FILE
+from order_sync_tests.faults.scenario import (
+    SECOND_BOARD,
+    Expected,
+    add_orders,
+    make_database,
+    newer_still,
+    the_scenario,
+)
+from order_sync_tests.faults.steps import DATABASE_FILE, Step, Where
 from order_sync_tests.faults.strikes import Strike, strike_at
 from order_sync_tests.faults.verdict import Verdict
 
@@ -40,14 +47,23 @@ class Stagings:
         self._ground = ground
         self._whole = folder / "template"  # with a Dagster instance, for the real job
         self._database = self._whole / DATABASE_FILE
+        scenario = self._scenario = the_scenario()
         with ground.opened():
-            self._first = set_board(ground.http, ground.emulator.url)
-            scenario = the_scenario(self._first)
-            make_database(ground.settings, scenario.orders)
+            make_database(ground.settings, scenario.earlier)
+            self._written = ground.warm_up("the run before")
+            self._edit()
+            self._before = ground.emulator.checksum()
+            add_orders(ground.settings, scenario.later)
             make_instance(ground.home)
             shutil.copytree(ground.home, self._whole)
-            ground.warm_up()
+            ground.warm_up("warm")
         self._expected = scenario.expected
+
+    def _edit(self) -> Person:
+        """A person has edited one of the orders before the run."""
+        person = Person(self._ground)
+        person.fill_in(self._scenario.edited)
+        return person
 
     def play(self, case: Case) -> Result:
         started = time.perf_counter()
@@ -56,19 +72,30 @@ class Stagings:
                 result = soak.play(case, self._ground)
         else:
             with self._ground.opened(self._whole if case.driver == "dagster" else self._database):
-                if set_board(self._ground.http, self._ground.emulator.url) != self._first:
-                    raise RuntimeError("the emulator gave the rows that are there before the run other ids")
-                result = self._play(case)
+                self._ground.write_again(self._written)
+                person = self._edit()
+                if self._ground.emulator.checksum() != self._before:
+                    raise RuntimeError("the board is not as it was before the run")
+                result = self._play(case, person)
         return replace(result, seconds=round(time.perf_counter() - started, 3))
 
-    def _play(self, case: Case) -> Result:
+    def _play(self, case: Case, person: Person) -> Result:
         ground, verdict, ends, played = self._ground, Verdict(), [], case
         ground.emulator.configure(**during(case.around))
         run = self._start(case, strike_at(case.step, case.mode))
-        person = Person(ground)
         if case.mode in (Mode.ITEM_GONE, Mode.GROUP_GONE) and run.stops():
             person.delete(DELETES[case.mode], case.step, in_a_run=True)
             run.go_on()
+        elif case.mode is Mode.EDIT and run.stops():
+            person.fill_in(self._scenario.editable)
+            at = len(run.steps()) - 1  # before the request at which it stopped, if it did at one
+            run.go_on()
+            run.end()
+            if is_raced(run.steps()[at:]):
+                person.was_raced()
+        elif case.mode is Mode.ABANDONED and run.stops():
+            ground.abandon(run)
+            add_orders(ground.settings, [newer_still()])
         elif case.mode is Mode.STALL and run.stops():
             if case.around in JUMPS:
                 ground.jump(JUMPS[case.around])
@@ -81,6 +108,8 @@ class Stagings:
         verdict.wrong += unforeseen(ends[-1])
         if case.mode in (Mode.DEAD_ITEM_GONE, Mode.DEAD_GROUP_GONE):
             person.delete(DELETES[case.mode], case.step)
+        if case.mode is Mode.DEAD_EDIT:
+            person.fill_in(self._scenario.editable)
         if case.around is Around.HELD:
             ground.hold_job()
         expected = replace(self._expected, people=person.has_done)
@@ -121,6 +150,8 @@ class Stagings:
                 self._ground.let_job_go(run, already)
             ends.append(run.end())
             verdict.wrong += unforeseen(ends[-1], must_finish=True)
+            if case.mode is Mode.ABANDONED:
+                self._ground.let_it_work()
             if last := self._ground.judge(expected, final=True):
                 break
         if last.doubled and case.around is Around.HOPELESS:
@@ -133,3 +164,11 @@ class Stagings:
         ends.append(self._start(case).end())
         verdict.wrong += unforeseen(ends[-1], must_finish=True)
         return self._ground.judge(expected, final=True)
+
+
+def is_raced(steps: list[Step]) -> bool:
+    """Something was altered before the run looked at items again: it could not know what happened meanwhile."""
+    for step in steps:
+        if step.where is Where.BEFORE_REQUEST and (step.alters or step.what == "items"):
+            return step.alters
+    return False

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 DATABASE_FILE = "orders.db"
 BUDGETS = "ORDER_SYNC_BUDGETS"
 _OPERATION = re.compile(
-    r"\b(create_\w+|change_\w+|ingest_items|fetch_job_status"
+    r"\b(create_\w+|change_\w+|move_item_to_group|archive_item|ingest_items|fetch_job_status"
     r"|items_page_by_column_values|next_items_page|boards|items|version)\b"
 )
 _FILES = {"_uploads": "upload", "_reports": "report"}
@@ -52,9 +52,14 @@ class Step:
     what: str = ""
 
     @property
+    def alters(self) -> bool:
+        """A request that changes, moves or cancels what is there."""
+        return self.what.startswith(("change_", "move_", "archive_"))
+
+    @property
     def writes(self) -> bool:
-        """A request that makes rows, or sets off a job that does."""
-        return self.what.startswith("create_") or self.what in ("ingest_items", "upload")
+        """A request that makes or alters rows, or sets off a job that does."""
+        return self.alters or self.what.startswith("create_") or self.what in ("ingest_items", "upload")
 
     def __str__(self) -> str:
         return f"step {self.number} ({self.where} {self.what}".rstrip() + ")"

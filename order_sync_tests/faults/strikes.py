@@ -57,11 +57,11 @@ def strike_at(number: int, mode: Mode) -> Strike:
 
 def _strike_once(step: Step, mode: Mode) -> None:
     match mode:
-        case Mode.EXIT | Mode.DEAD_ITEM_GONE | Mode.DEAD_GROUP_GONE:
+        case Mode.EXIT | Mode.DEAD_ITEM_GONE | Mode.DEAD_GROUP_GONE | Mode.DEAD_EDIT:
             os._exit(DIED)
         case Mode.KILL:
             os.kill(os.getpid(), signal.SIGKILL)
-        case Mode.STALL | Mode.ITEM_GONE | Mode.GROUP_GONE:
+        case _ if mode in STOPS:
             with transactions.none_open():
                 # By way of this thread: it goes no step further, and so no other one begins anything.
                 signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)

@@ -76,6 +76,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m order_sync_tests.faults.sweep", description=__doc__)
     parser.add_argument("--workers", type=int, help="processes (default: the processors, at most four)")
     parser.add_argument("--every", type=int, default=1, help="play only every n-th case")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="begin with this case")
     options = parser.parse_args()
     tally = Tally()
     with crew(options.workers) as team:
@@ -83,7 +84,7 @@ def main() -> int:
         counts = sorted((f"{way}, {around}", len(found)) for (way, around), found in steps.items())
         print("steps of a run: " + "; ".join(f"{name}: {count}" for name, count in counts), flush=True)
         print(f"thinned out: {thinned()}", flush=True)
-        play(team, list(every_case(steps))[:: options.every], tally)
+        play(team, list(every_case(steps))[options.first :: options.every], tally)
         sweep = sum(tally.played.values())
         print(f"soak: {len(soaks())} seeds", flush=True)
         play(team, soaks(), tally)
@@ -92,11 +93,14 @@ def main() -> int:
     for name, count in sorted(tally.played.items()):
         print(f"  {count:5} {name}")
     print(f"{sweep} cases in the sweep, {tally.missed} more whose run ended before the step; {tally.rows} rows soaked")
-    lost, doubled, wrong = len(tally.verdict.lost), len(tally.verdict.doubled), len(tally.verdict.wrong)
-    if wrong or story:
-        print(f"{wrong} other violations{'; the state machine found one, too' if story else ''}")
+    found = {name: len(rows) for name, rows in vars(tally.verdict).items()}
+    if found["wrong"] or story:
+        print(f"{found['wrong']} other violations{'; the state machine found one, too' if story else ''}")
     print(f"{tally.healed} twins were archived; those that were left count as doubled")
-    print(f"{len(tally.points)} fault points x {len(tally.modes)} modes: {lost} lost, {doubled} doubled")
+    print(
+        f"{len(tally.points)} fault points x {len(tally.modes)} modes: {found['lost']} lost, {found['doubled']} doubled, "
+        f"{found['stale']} stale, {found['overwritten']} edits overwritten"
+    )
     return int(bool(tally.bad or story))
 
 
