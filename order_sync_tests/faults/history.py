@@ -1,4 +1,4 @@
-"""What was ever written on the board, in the order in which it took effect: never something older after something newer.
+"""What was ever written on the board, in order: never something older after something newer.
 
 In: every effect that monday had, and the rows of the queue. Out: what was stale, which edits were overwritten, and
 what was sent although nobody had changed anything. Knows nothing of how the product decides.
@@ -70,7 +70,8 @@ def overwritten(effects: list[Row], edits: Iterable[Edit]) -> Iterator[str]:
             if effect["kind"] != "item_changed" or str(effect["item_id"]) != edit.item:
                 continue
             if effect["values"].get(edit.column, edit.text) != edit.text:
-                yield f"{edit.column} of item {edit.item} was '{edit.text}', and became {effect['values'][edit.column]!r}"
+                became = effect["values"][edit.column]
+                yield f"{edit.column} of item {edit.item} was '{edit.text}', and became {became!r}"
 
 
 def needless(effects: list[Row], untouched: Iterable[str]) -> Iterator[str]:

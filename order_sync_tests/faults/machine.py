@@ -61,6 +61,26 @@ class Orders(RuleBasedStateMachine):
     def late_line(self, number: int) -> None:
         self.act("late", number=number)
 
+    @precondition(lambda self: self.orders)
+    @rule(
+        number=st.integers(0, 7),
+        group=st.integers(0, 3),
+        line=st.booleans(),
+        outdated=st.sampled_from((False, False, True)),
+    )
+    def an_order_changes(self, number: int, group: int, line: bool, outdated: bool) -> None:
+        self.act("update", number=number, group=group, line=line, outdated=outdated)
+
+    @precondition(lambda self: self.orders > 1)
+    @rule(number=st.integers(0, 7), line=st.booleans())
+    def an_order_is_cancelled(self, number: int, line: bool) -> None:
+        self.act("cancel", number=number, line=line)
+
+    @precondition(lambda self: self.orders)
+    @rule(number=st.integers(0, 7))
+    def a_person_fills_in_a_cell(self, number: int) -> None:
+        self.act("fill_in", number=number)
+
     @rule(way=WAYS)
     def sync(self, way: Way) -> None:
         self.act("finish", way=way)

@@ -98,8 +98,8 @@ def main() -> int:
         print(f"{found['wrong']} other violations{'; the state machine found one, too' if story else ''}")
     print(f"{tally.healed} twins were archived; those that were left count as doubled")
     print(
-        f"{len(tally.points)} fault points x {len(tally.modes)} modes: {found['lost']} lost, {found['doubled']} doubled, "
-        f"{found['stale']} stale, {found['overwritten']} edits overwritten"
+        f"{len(tally.points)} fault points x {len(tally.modes)} modes: {found['lost']} lost, "
+        f"{found['doubled']} doubled, {found['stale']} stale, {found['overwritten']} edits overwritten"
     )
     return int(bool(tally.bad or story))
 

@@ -132,15 +132,8 @@ def look(database: Database, tables: Tables, state: Mapping[str, Any], effects: 
             query = sa.select(*(table.c[name] for name in columns))
             return [dict(row) for row in connection.execute(query).mappings()]
 
-        queued = (
-            "action_type",
-            "delta_uuid",
-            "record_uuid",
-            "sync_state",
-            "sync_run_id",
-            "sync_error_message",
-            "created_at",
-        )
+        states = ("sync_state", "sync_run_id", "sync_error_message")
+        queued = ("delta_uuid", "record_uuid", "action_type", "created_at", *states)
         values = ("GroupMonday", *ITEM_COLUMNS.values())
         orders = rows(tables.orders, "record_uuid", "sync_state", "monday_item_id")
         order_lines = rows(
@@ -295,17 +288,17 @@ def _judge_main_tables(verdict: Verdict, held: Held) -> None:
             verdict.wrong.append(f"ORDER_LIST {record} has the item {order['monday_item_id']}, the queue {ids}")
     for key, row in held.newest_lines().items():
         main, record = held.order_lines[key], row["record_uuid"]
-        ids = (main["monday_subitem_id"], main["parent_item_id"])
+        places = (main["monday_subitem_id"], main["parent_item_id"])
         if key in cancelled:
-            if ids != (None, None):
-                verdict.wrong.append(f"line {key} has the ids {ids} in main, and was cancelled")
+            if places != (None, None):
+                verdict.wrong.append(f"line {key} has the ids {places} in main, and was cancelled")
             continue
         if record in held.brought_back():
             continue
         if bool(lines[key]) != (main["sync_state"] == "SYNCED"):
             verdict.wrong.append(f"line {key} is {row['sync_state']}, in main {main['sync_state']}")
-        if row["sync_state"] == "SYNCED" and ids != (row["monday_subitem_id"], row["parent_item_id"]):
-            verdict.wrong.append(f"line {key} has other ids in main than in the queue: {ids}")
+        if row["sync_state"] == "SYNCED" and places != (row["monday_subitem_id"], row["parent_item_id"]):
+            verdict.wrong.append(f"line {key} has other ids in main than in the queue: {places}")
 
 
 def _judge_history(verdict: Verdict, held: Held, expected: Expected) -> None:

@@ -1,7 +1,7 @@
 """A board and a queue that live on from act to act, for the state machine.
 
-In: acts: orders arrive, runs start, die, stop and go on, time passes,
-people repair, retry, delete, rename and add.
+In: acts: orders arrive, change and are cancelled, runs start, die, stop and go on, time passes,
+people repair, retry, delete, rename, add and edit.
 Out: after each act how its runs ended, and the verdict.
 """
 
@@ -13,6 +13,8 @@ from dataclasses import asdict
 from typing import Any
 
 from order_sync.demo.samples import SampleOrders, insert_orders
+from order_sync.demo.words import Row
+from order_sync.orders.states import Action, State
 from order_sync_tests.faults.cases import Around, Mode, Way, during
 from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, unforeseen
 from order_sync_tests.faults.person import MOST_RUNS, Person
@@ -24,6 +26,8 @@ from order_sync_tests.faults.scenario import (
     late_line,
     make_database,
     order,
+    values,
+    version,
 )
 from order_sync_tests.faults.strikes import strike_at
 from order_sync_tests.faults.verdict import Verdict
@@ -44,6 +48,9 @@ class World:
         self._rejected: set[str] = set()
         self._late: set[str] = set()
         self._lines: list[int] = []  # how many each order has
+        self._orders: list[SampleOrders] = []
+        self._settled: frozenset[str] = frozenset()
+        self._versions = 0
         self._person = Person(self._ground)
 
     def act(self, name: str, **arguments: Any) -> Answer:
@@ -51,12 +58,15 @@ class World:
             "begin": self.begin,
             "arrive": self.arrive,
             "late": self.late,
+            "update": self.update,
+            "cancel": self.cancel,
             "run": self.run,
             "wait": self.wait,
             "repair": self.repair,
             "delete": self.delete,
             "rename": self.rename,
             "edit": self.edit,
+            "fill_in": self.fill_in,
             "adopt": self.adopt,
             "finish": self.finish,
             "close": self.close,
@@ -82,6 +92,7 @@ class World:
         link = BAD_LINK if bad_header else GOOD_LINK
         made = order(len(self._lines), GROUPS[group], headers=headers, sizes=sizes, link=link)
         self._lines.append(lines)
+        self._orders.append(made)
         self._rejected |= {row["delta_uuid"] for row in made.headers if bad_header}
         self._rejected |= {row["delta_uuid"] for row in made.lines[-1:] if bad_line}
         self._insert(made)
@@ -90,13 +101,55 @@ class World:
     def late(self, number: int) -> Answer:
         if self._lines:
             number %= len(self._lines)
+            if self._record(number) in self._ground.look().off():
+                return self._answer([])  # lines of what was cancelled have nowhere to go
             made = late_line(number, self._lines[number])
             self._lines[number] += 1
             self._late |= {row["delta_uuid"] for row in made.lines}
             self._insert(made)
         return self._answer([])
 
+    def update(self, number: int, group: int, line: bool, outdated: bool) -> Answer:
+        """A further version of an order, or of its first line; if it is `outdated`, newer ones may have come before."""
+        if of := self._changeable(number, line):
+            self._versions += 1
+            # Of those that are outdated each is older than every other version, and newer than what came first.
+            minute = 1_000 + self._versions if not outdated else 500 - self._versions
+            said: dict[str, Any] = {"qty": 1_000 + self._versions} if line else values(1_000 + self._versions)
+            said |= {} if line else {"GroupMonday": GROUPS[group]}
+            self._queue(version(of, minute, **said), line)
+        return self._answer([])
+
+    def cancel(self, number: int, line: bool) -> Answer:
+        if of := self._changeable(number, line):
+            self._versions += 1
+            self._queue(version(of, 1_000 + self._versions, Action.DELETE), line)
+        return self._answer([])
+
+    def _changeable(self, number: int, line: bool) -> Row | None:
+        """The row of which a version may come: not of an order that waits for a person to correct it."""
+        if not self._orders:
+            return None
+        made = self._orders[number % len(self._orders)]
+        if self._rejected & {row["delta_uuid"] for row in (*made.headers, *made.lines)}:
+            return None
+        if line and made.headers[0]["record_uuid"] in self._ground.look().off():
+            return None
+        rows = made.lines if line else made.headers
+        return rows[0] if rows else None
+
+    def _record(self, number: int) -> str:
+        return str(self._orders[number].headers[0]["record_uuid"])
+
+    def _queue(self, row: Row, line: bool) -> None:
+        if line:
+            self._late.add(row["delta_uuid"])  # it may have come alone
+        self._insert(SampleOrders(lines=[row]) if line else SampleOrders(headers=[row]))
+
     def _insert(self, made: SampleOrders) -> None:
+        held = self._ground.look()
+        rows = (*held.headers, *held.lines)
+        self._settled = frozenset(row["delta_uuid"] for row in rows if row["sync_state"] == State.SYNCED)
         with self._ground.database() as database:
             insert_orders(database, self._ground.tables, made)
 
@@ -156,12 +209,22 @@ class World:
         self._person.edit(number)
         return self._answer([])
 
+    def fill_in(self, number: int) -> Answer:
+        if self._orders:
+            self._person.fill_in(self._record(number % len(self._orders)))
+        return self._answer([])
+
     def adopt(self, number: int, line: bool) -> Answer:
         self._person.add(number, frozenset(self._rejected), with_line=line)
         return self._answer([])
 
     def _expected(self) -> Expected:
-        return Expected(rejected=frozenset(self._rejected), late=frozenset(self._late), people=self._person.has_done)
+        return Expected(
+            rejected=frozenset(self._rejected),
+            late=frozenset(self._late),
+            settled=self._settled,
+            people=self._person.has_done,
+        )
 
     def _answer(self, ends: list[str], *, final: bool = False) -> Answer:
         verdict = self._ground.judge(self._expected(), final=final)
