@@ -308,7 +308,7 @@ def _judge_history(verdict: Verdict, held: Held, expected: Expected) -> None:
     titles = {group["id"]: group["title"] for group in held.board["groups"]} | dict(expected.people.renamed)
     verdict.stale += history.stale(held.effects, versions, titles)
     verdict.overwritten += history.overwritten(held.effects, expected.people.edits)
-    verdict.wrong += history.needless(held.effects, expected.untouched)
+    verdict.wrong += history.needless(held.effects, expected.untouched - expected.people.forfeited)
 
 
 def _judge_values(verdict: Verdict, held: Held, expected: Expected) -> None:
