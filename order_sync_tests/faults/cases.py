@@ -24,7 +24,7 @@ class Mode(StrEnum):
     KILL = "kill"  # SIGKILL
     HICCUP = "hiccup"  # one error, before the effect or after it; such as passes by itself
     OUTAGE = "outage"  # from here on the database, or monday, fails for the rest of the run
-    DEAF = "deaf"  # from here on the answer to every create is lost; queries are answered
+    DEAF = "deaf"  # from here on the answer to every mutation is lost; queries are answered
     STALL = "stall"  # stopped past its leases, while a second worker does everything; then it goes on
     CUT_HEAD = "cut in the head"  # of the answer to this request only the first bytes arrive
     CUT_BODY = "cut in the body"  # its last bytes do not arrive
