@@ -117,7 +117,7 @@ class QueueReader(QueueCounts):
         Every order column that the mapping or a name needs, from the queue or else from ORDER_LIST, plus
         delta_uuid, record_uuid, action, GroupMonday, monday_group_id, monday_item_id (None before it exists),
         created_at, has_order (False: ORDER_LIST lacks the record_uuid), outdated (True: a newer version is SYNCED) and
-        is_off (True: the order was cancelled by this version or a newer one).
+        is_off (True: the order was cancelled by this version or a newer one), and item_board_id: where its item is.
         """
         h = self.tables.header_queue
         return _in_order(self._headers(sa.and_(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING)))
@@ -148,6 +148,7 @@ class QueueReader(QueueCounts):
                 created(h),
                 *says(self.tables, h, is_outdated(h)),
                 sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
+                self._item_board(),
                 *self.tables.order_columns,
                 *more,
             )
@@ -157,11 +158,21 @@ class QueueReader(QueueCounts):
         )
         return self.database.rows(query)
 
+    def _item_board(self) -> sa.Label[int]:
+        """The board that an order's item is on record for."""
+        h, items = self.tables.header_queue, self.tables.items
+        return (
+            sa.select(items.c.board_id)
+            .where(items.c.record_uuid == h.c.record_uuid)
+            .scalar_subquery()
+            .label("item_board_id")
+        )
+
     def run_headers(self, run_id: str, sources: Collection[str] = ()) -> list[Row]:
         """A run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at, done, is_off.
 
-        done: nothing is left to do on a board; is_off: the order was cancelled. And the order's columns that are named
-        by `sources`.
+        done: nothing is left to do on a board; is_off: the order was cancelled. And item_board_id as above, and the
+        order's columns that are named by `sources`.
         """
         h, o = self.tables.header_queue, self.tables.orders
         columns = (
@@ -173,6 +184,7 @@ class QueueReader(QueueCounts):
             created(h),
             flag(is_done(self.tables, h)).label("done"),
             flag(is_off_the_board(self.tables, h.c.record_uuid)).label("is_off"),
+            self._item_board(),
             *(column for column in self.tables.order_columns if column.name in sources),
         )
         query = sa.select(*columns)

@@ -99,9 +99,10 @@ class MondayIOManager(dg.ConfigurableIOManager):
         mapping, queue = self.sql_server.mapping, self.sql_server.queue
         headers = queue.run_headers(self._run_id, mapping.board_sources)
         there = {row["record_uuid"] for row in headers if row["monday_item_id"] is not None}
-        boards = queue.item_boards(there)
+        boards = queue.item_boards(there) if mapping.boards else {}
         for row in headers:
-            board_id = boards.get(row["monday_item_id"]) or mapping.board_of(row, self.monday.board_id)
+            known = boards.get(row["monday_item_id"]) or row["item_board_id"]
+            board_id = known or mapping.board_of(row, self.monday.board_id)
             yield row | {"board_id": board_id}
 
     def _read_subitems(self) -> list[Row]:

@@ -21,7 +21,6 @@ from order_sync.database.counts import OUTCOMES
 from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
-from order_sync.database.written import items_on_record
 from order_sync.io_managers.frames import by_customer, of_asset, preview, table, to_frame
 from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import ColumnMapping
@@ -63,11 +62,7 @@ def header_columns(reader: QueueReader) -> list[str]:
 
 def headers_frame(headers: Iterable[Row], reader: QueueReader) -> pd.DataFrame:
     """Claimed headers, with the board that has their item already: a rule may choose another one since, or none."""
-    rows = list(headers)
-    items = items_on_record(reader.database, reader.tables, {row["record_uuid"] for row in rows})
-    boards = {record_uuid: item.board_id for record_uuid, item in items.items()}
-    rows = [row | {"item_board_id": boards.get(row["record_uuid"])} for row in rows]
-    return to_frame(rows, header_columns(reader))
+    return to_frame(headers, header_columns(reader))
 
 
 def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: ColumnMapping) -> pd.DataFrame:
