@@ -81,7 +81,7 @@ def _per_customer(outcomes: list[Row]) -> list[Row]:
         of["items" if found["row"] == "header" else "subitems"] += found["made"]
         if found["state"] == State.SYNCED:
             of[f"{found['row']}s synced"] += found["rows"]
-        if found["state"] == State.ERROR:
+        elif found["state"] == State.ERROR:
             of["rejected"] += found["rows"]
         else:
             of["waiting"] += found["rows"] - found["on_board"]

@@ -176,7 +176,8 @@ def test_a_cancelled_order_leaves_the_board_with_its_lines(stage: Stage, on_boar
     record = first["record_uuid"]
     lines = [row for row in on_board.lines if row["record_uuid"] == record]
     queue(stage, headers=[cancel(first)], lines=[cancel(row) for row in lines])
-    planned_then_done(stage)
+    _, summary = planned_then_done(stage)
+    assert (summary.cancelled, [of["waiting"] for of in summary.customers]) == (1, [0])
     assert record not in board(stage)
     assert len(board(stage)) == 2
     assert all_synced(stage)
