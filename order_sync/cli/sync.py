@@ -95,8 +95,8 @@ def apply(file: Path, as_json: bool) -> None:
     settings, kept = load_settings(), read_plan_file(file.resolve())
     if settings.dry_run:
         raise click.UsageError("ORDER_SYNC_DRY_RUN is set: unset it to apply a plan.")
-    kept.compare(launch.plan(settings, plan_file=kept.path).rows)
-    sys.exit(0 if _live(settings, as_json, plan_file=kept.path).complete else 1)
+    kept.compare(launch.plan(settings, plan_file=kept.path, cancel=kept.cancels).rows)
+    sys.exit(0 if _live(settings, as_json, plan_file=kept.path, cancel=kept.cancels).complete else 1)
 
 
 def _live(settings: Settings, as_json: bool, **scope: Any) -> Summary:

@@ -195,27 +195,26 @@ class BoardWork:
     def write_subitems(self, rows: Sequence[Row]) -> Outcome:
         """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
         board = self._site.subitems
-        if board is None:
+        if board is None and any(row["action"] != Action.DELETE for row in rows):
             raise Fatal(
                 f"Board {self._site.board.id} has no subitem board. Add a subitem on monday, then start the run again."
             )
-        labels = LabelSpelling(self._subitem_labels(board))
+        labels = LabelSpelling(self._subitem_labels(board) if board else {})
         lines = Lines.of_run(self._queue, self._run_id, rows)
         rows = _still_held(rows, {row["delta_uuid"] for row in lines.held})
-        outcome = self._write_subitems(rows, lines, board, labels)
+        outcome = self._write_subitems(rows, lines, board.id if board else 0, labels)
         if outcome.gone:
             missing = frozenset(outcome.gone.values())
             self._changes.forget_removed(lines.held, Gone(subitems=missing))
             lost = outcome.take_gone(rows)
-            outcome.add(
-                self._write_subitems(lost, Lines.of_run(self._queue, self._run_id, lost), board, labels, missing)
-            )
+            held = Lines.of_run(self._queue, self._run_id, lost)
+            outcome.add(self._write_subitems(lost, held, board.id if board else 0, labels, missing))
         _forget_values(rows)
         self._changes.forget_again()
         return outcome
 
     def _write_subitems(
-        self, rows: Sequence[Row], of: Lines, board: Board, labels: LabelSpelling, missing: Set[int] = frozenset()
+        self, rows: Sequence[Row], of: Lines, board_id: int, labels: LabelSpelling, missing: Set[int] = frozenset()
     ) -> Outcome:
         asked = askable(rows)
         parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in asked if row["parent_item_id"] is not None}
@@ -239,9 +238,9 @@ class BoardWork:
         hold_to_plan(decided)
         target = Target(
             mapping=self._mapping.subitems,
-            board_id=board.id,
+            board_id=board_id,
             labels=labels,
-            look=lambda refused: look_at_subitems(self._client, self._site.board.id, board.id, self._mapping, refused),
+            look=lambda refused: look_at_subitems(self._client, self._site.board.id, board_id, self._mapping, refused),
             group_of_cancelled=lambda _: "",  # a subitem is in no group
         )
         altered = self._alterations.apply(decided, target)

@@ -61,6 +61,11 @@ class PlanFile:
     def records(self) -> frozenset[str]:
         return frozenset(row.record_uuid for row in self.rows.values())
 
+    @property
+    def cancels(self) -> int:
+        """How many orders the plan cancels: whoever applies it has named them."""
+        return sum(row.happens is Happens.CANCEL and row.kind == "header" for row in self.rows.values())
+
     def select(self, waiting: Iterable[Row]) -> list[Row]:
         """Those of the waiting rows that are in the plan. Raises PlanChanged if one of their orders has others."""
         mine = [row for row in waiting if row["record_uuid"] in self.records]
