@@ -143,7 +143,7 @@ class Stagings:
 
     def _finish(self, case: Case, expected: Expected, verdict: Verdict, ends: list[str]) -> None:
         """A run without faults does the rest; where something was deleted, up to three."""
-        for _ in range(MOST_RUNS if expected.people.removed else 1):
+        for _ in range(MOST_RUNS if expected.people.removed | expected.people.forfeited else 1):
             already = len(self._ground.emulator.requests())
             run = self._start(case)
             if case.around is Around.HELD:
