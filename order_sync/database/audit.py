@@ -51,7 +51,7 @@ def waiting(reader: QueueReader) -> int:
 
     def open_rows(table: sa.Table) -> sa.ColumnElement[bool]:
         others = [other.alias("other") for other in (h, line)]
-        for_a_person = (sa.exists().where(same_order(other, table), blocks_its_order(other)) for other in others)
+        for_a_person = (sa.exists().where(same_order(other, table), blocks_its_order(other, h)) for other in others)
         return sa.and_(waits(table), ~sa.or_(*for_a_person))
 
     headers = sa.select(h.c.delta_uuid).where(open_rows(h))

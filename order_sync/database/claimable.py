@@ -109,6 +109,7 @@ class Claimable:
 
         Or ERROR, where a newer row of the same waits: the older one is taken up with it, and shares its outcome.
         """
+        superseded = sa.case((self._is_superseded(table), 1), else_=0)
         return sa.and_(
             has_known_action(table),
             sa.or_(
@@ -123,9 +124,15 @@ class Claimable:
                         table.c.sync_run_id.in_(self.over),
                     ),
                 ),
-                sa.case((state_of(table) == State.ERROR, sa.case((is_superseded(table), 1), else_=0)), else_=0) == 1,
+                sa.case((state_of(table) == State.ERROR, superseded), else_=0) == 1,
             ),
         )
+
+    def _is_superseded(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        return is_superseded(table, self.tables.header_queue)
+
+    def _blocks(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        return blocks_its_order(table, self.tables.header_queue)
 
     def _blocked(self, also: Callable[[sa.FromClause], sa.ColumnElement[bool]] | None = None) -> sa.Subquery:
         """The orders that a row of theirs holds back, by record_key: of a header also those that a run has rows of.
@@ -134,7 +141,7 @@ class Claimable:
         rows, and many waiting orders all rows that a run holds. No NOT IN, which one NULL would empty.
         """
         queues = (self.tables.header_queue.alias("blocking"), self.tables.line_queue.alias("blocking"))
-        kinds = [blocks_its_order, also] if also else [blocks_its_order]
+        kinds = [self._blocks, also] if also else [self._blocks]
         return sa.union(
             *(
                 sa.select(uuid_key(queue.c.record_uuid).label("record_key")).where(holds(queue))

@@ -102,11 +102,19 @@ def has_no_key(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.or_(*(no_uuid(table.c[name]) for name in ("delta_uuid", "line_uuid") if name in table.c))
 
 
-def is_superseded(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """A newer row of the same order, or of the same line, waits: what the older one said no longer counts."""
+def is_superseded(table: sa.FromClause, headers: sa.Table) -> sa.ColumnElement[bool]:
+    """A newer row of the same order, or of the same line, waits: what the older one said no longer counts.
+
+    A line has no say any more if its order is to be cancelled, either.
+    """
     newer, here, there = _newer(table)
     later = sa.or_(there > here, sa.and_(there == here, newer.c.delta_uuid > table.c.delta_uuid))
-    return sa.exists().where(*_same(newer, table), waits(newer), later)
+    replaced = sa.exists().where(*_same(newer, table), waits(newer), later)
+    if "line_uuid" not in table.c:
+        return replaced
+    cancels = headers.alias("cancels")
+    after = moment(cancels) >= here
+    return sa.or_(replaced, sa.exists().where(same_order(cancels, table), waits(cancels), is_delete(cancels), after))
 
 
 def is_outdated(table: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -118,11 +126,11 @@ def is_outdated(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.exists().where(*_same(newer, table), is_synced(newer), there > here)
 
 
-def blocks_its_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
+def blocks_its_order(table: sa.FromClause, headers: sa.Table) -> sa.ColumnElement[bool]:
     """Rows that hold their whole order back until a person has corrected them."""
     # Asked of each row of each order that waits: nearly all are as they should be, which two comparisons show.
     usual = sa.and_(table.c.sync_state.in_(WAITING), table.c.action_type.in_(list(Action)))
-    rejected = sa.and_(_is_in(table, State.ERROR), ~is_superseded(table))
+    rejected = sa.and_(_is_in(table, State.ERROR), ~is_superseded(table, headers))
     wrong = sa.or_(rejected, sa.and_(unsynced(table), _is_unknown(table)))
     no_key = sa.and_(_is_in(table, *WAITING), has_no_key(table))
     found = sa.case((usual, _flag(has_no_key(table))), else_=_flag(sa.or_(wrong, no_key)))

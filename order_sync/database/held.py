@@ -215,14 +215,16 @@ class _Look:
         waiting.append((has_no_key(table), RANK[Cause.NO_KEY]))
         if table is self._tables.header_queue:
             in_main = sa.exists().where(same_order(self._tables.orders, table))
-            missing = sa.and_(~has_no_order(table), ~is_delete(table), ~is_superseded(table), ~in_main)
+            missing = sa.and_(
+                ~has_no_order(table), ~is_delete(table), ~is_superseded(table, self._tables.header_queue), ~in_main
+            )
             waiting.append((missing, RANK[Cause.NO_ORDER]))
         waiting += [(held, RANK[Cause.HELD_BY_RUN]) for held in self._of_another_run(table)]
         return sa.case(
             (waits(table), sa.case(*waiting)),
             (has_unknown_state(table), RANK[Cause.UNKNOWN_STATE]),
             (has_unknown_action(table), RANK[Cause.UNKNOWN_ACTION]),
-            (sa.and_(is_rejected(table), ~is_superseded(table)), RANK[Cause.REJECTED]),
+            (sa.and_(is_rejected(table), ~is_superseded(table, self._tables.header_queue)), RANK[Cause.REJECTED]),
         )
 
     def _of_another_run(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:

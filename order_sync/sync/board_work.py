@@ -21,6 +21,7 @@ from order_sync.monday.labels import Labels, LabelSpelling
 from order_sync.orders.errors import Fatal, Rejected, Rule
 from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.orders.naming import text_key
+from order_sync.orders.states import Action
 from order_sync.sync.alterations import Alterations, Target
 from order_sync.sync.changes import Changes, log_not_created
 from order_sync.sync.decide import (

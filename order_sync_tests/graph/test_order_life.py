@@ -199,6 +199,16 @@ def test_a_cancelled_line_leaves_the_board_and_its_order_stays(stage: Stage, on_
     assert all_synced(stage)
 
 
+def test_a_rejected_line_does_not_keep_its_order_from_being_cancelled(stage: Stage) -> None:
+    order = make_order(lines=["S", " "], columns={"GroupMonday": GROUP})
+    stage.add(order)
+    assert len(stage.sync().rejected) == 1
+    queue(stage, headers=[cancel(order.headers[0])])
+    planned_then_done(stage)
+    assert board(stage) == {}
+    assert all_synced(stage)
+
+
 def test_an_order_that_is_cancelled_before_it_was_sent_is_never_sent(stage: Stage) -> None:
     order = make_order(lines=2, columns={"GroupMonday": GROUP})
     stage.add(order)
