@@ -26,6 +26,7 @@ ITEM_REMOVED = "its item {} was deleted on the board"
 SUBITEM_REMOVED = "its subitem {} was deleted on the board"
 OLDER_VERSION = "an older version of the same row: the newest one is synced"
 OUTDATED = "a newer version of the same row is SYNCED already: this one is not written"
+ELSEWHERE = "its item was found on board {} in this run: the next run changes it there"
 NEVER_THERE = "it was cancelled, and is on no board"
 ITEM_DELETED = (
     "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
@@ -210,12 +211,16 @@ class _Upserts:
         """A row that is on the board: what differs from what was last written is changed."""
         otherwise = Happens.ADOPT if adopted else Happens.THERE
         last = self.seen.on_record.get(own)
+        last = last if last and last.id == there else None
+        elsewhere = last.board_id if last and row["board_id"] and last.board_id != row["board_id"] else None
         try:
             if row["rejection"]:
                 raise refusal(row)
-            found = self._difference(row, last if last and last.id == there else None, there)
+            found = self._difference(row | {"group_id": None} if elsewhere else row, last, there)
         except Rejected as error:
             return _rejected(row, error, there)
+        if elsewhere and (found.values or found.asks):
+            return Decision(row=row, happens=Happens.WAIT, reason=ELSEWHERE.format(elsewhere))
         kept = found.kept
         if (ruled := row.get("ruled_board_id")) not in (None, row["board_id"]):
             kept = (*kept, Kept("board", str(row["board_id"]), ruled))

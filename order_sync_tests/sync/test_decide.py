@@ -335,3 +335,15 @@ def test_an_order_that_is_wanted_back_loses_the_label_of_cancelled_ones(was_labe
     [of] = decide_items([row], LABELLED, seen, known={"order-1": 7})
     assert sent(of) == ({"state": None} if was_labelled else {})
     assert of.happens is (Happens.CHANGE if was_labelled else Happens.THERE)
+
+
+@pytest.mark.parametrize(("own", "happens"), [("x", Happens.THERE), ("y", Happens.WAIT)])
+def test_an_item_that_turns_up_on_another_board_is_not_moved_or_changed_there(own: str, happens: Happens) -> None:
+    on_record = OnRecord(id=1, board_id=2, place="its group", name="x", values={"own": "x"})
+    [row] = [
+        row_of(1, WRONG[0], record_uuid="order-1")
+        | {"name": "x", "board_id": 1, "group_id": "g1", "values": {"own": own}}
+    ]
+    seen = Seen(on_record={"order-1": on_record}, labels=LabelSpelling({}))
+    [of] = decide_items([row], ITEMS, seen, known={"order-1": 1})
+    assert (of.happens, of.move_to, of.values) == (happens, None, "")
