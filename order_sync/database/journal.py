@@ -225,9 +225,13 @@ class Journal(BoardLease):
         if missing := versions.keys() - cancelled.marked(connection, self._tables, versions):
             raise lost(f"{counted(len(missing), 'row')} had not been put on record as cancelled")
 
-    @in_transaction
-    def bring_back(self, connection: sa.Connection, keys: Collection[str]) -> None:
+    def bring_back(self, keys: Collection[str]) -> None:
         """Forgets that these orders, or lines, were cancelled: they are to be on the board again."""
+        if keys:
+            self._bring_back(keys)
+
+    @in_transaction
+    def _bring_back(self, connection: sa.Connection, keys: Collection[str]) -> None:
         self._renew(connection)
         cancelled.unmark(connection, self._tables, keys)
         if cancelled.marked(connection, self._tables, keys):

@@ -83,6 +83,8 @@ class Alterations:
         cancels = [of for of in decided if of.happens is Happens.CANCEL]
         if cancels:
             outcome.cancelled = self._send(target.cancel, cancels, self._cancel(target, len(cancels)), target, outcome)
+        # One that was queued at the very time of its cancel would else be done before it is made.
+        self._journal.bring_back({target.own(of.row) for of in decided if _is_wanted_back(of)})
         off = {target.own(of.row): of.row["created_at"] for of in decided if _goes_off(of)}
         for of in cancels:  # an older version that waits with it is off once it is
             off.pop(target.own(of.row), None)
@@ -155,6 +157,11 @@ class Alterations:
             f"{of.monday_id} of order {of.row['record_uuid']}: {edit}" for of in kept.values() for edit in of.kept
         ]
         log_first(log.info, messages, IN_TRACE)
+
+
+def _is_wanted_back(of: Decision) -> bool:
+    """It was cancelled, and is to be on a board again."""
+    return bool(of.row["is_off"]) and of.happens not in (Happens.OFF, Happens.CANCEL)
 
 
 def _goes_off(of: Decision) -> bool:

@@ -19,11 +19,11 @@ from order_sync.monday.values import to_json
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.states import Action
 from order_sync.sync.alterations import Alterations, Target
-from order_sync.sync.decide import Happens, KnownSubitem, Seen, decide_subitems
+from order_sync.sync.decide import Happens, KnownSubitem, Seen, decide_items, decide_subitems
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts
 from order_sync.sync.rows import NewRow
-from order_sync_tests.contract.site import new_uuid
+from order_sync_tests.contract.site import make_order, new_uuid
 from order_sync_tests.sync.stage import SharedClock, Stage
 
 SETTLE, SEARCH = 65.0, 90.0  # as in production
@@ -215,3 +215,32 @@ def test_a_cancelled_line_is_marked_by_its_newest_version(stage: Stage, is_refus
     [mark] = marks
     assert (mark["key_uuid"], mark["of_version"]) == (line["line_uuid"], versions[Action.DELETE]["created_at"])
     assert mark["monday_id"] == line["monday_subitem_id"]
+
+
+def test_an_order_that_is_wanted_back_is_not_done_before_it_is_made(stage: Stage) -> None:
+    """It was queued at the very time of its cancel."""
+    order = make_order(lines=0)
+    stage.claim(order)
+    header, mapping = order.headers[0], load_mapping()
+    wanted = {
+        "rejection": None,
+        "rule": None,
+        "outdated": False,
+        "is_off": True,
+        "action": Action.INSERT,
+        "board_id": 1,
+    }
+    decided = decide_items([header | wanted | {"name": "T", "values": {}, "group_id": "g"}], mapping.items, Seen())
+    assert [of.happens for of in decided] == [Happens.CREATE]
+    with stage.writer() as writer:
+        target = Target(
+            mapping=mapping.items,
+            board_id=1,
+            labels=LabelSpelling({}),
+            look=lambda _: None,
+            group_of_cancelled=lambda _: "",
+        )
+        writer._journal.leave_off({header["record_uuid"]: header["created_at"]})
+        Alterations(writer, writer._journal, Facts(None, None, mapping)).apply(decided, target)
+    [held] = stage.site.queue().run_records("run-1")
+    assert held["lacking"] == header["delta_uuid"]
