@@ -13,7 +13,7 @@ from order_sync.assets.columns import described
 from order_sync.assets.queue import OWNERS
 from order_sync.database.held import no_order
 from order_sync.database.unreadable import unreadable
-from order_sync.io_managers.frames import is_done, to_frame, to_rows
+from order_sync.io_managers.frames import VERSION, is_done, to_frame, to_rows
 from order_sync.orders.errors import Rejected, Rule
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, TextKey, group_title, item_name, subitem_name, text_key
@@ -27,7 +27,6 @@ from order_sync.sync.rows import Row
 POOL = "monday_board"
 
 GROUPS = ["board_id", "title", "customer", "headers"]
-VERSION = ("action", "outdated", "is_off", "created_at")  # what a row wants, and whether it still counts
 ITEMS = [
     "board_id",
     "ruled_board_id",

@@ -143,8 +143,8 @@ def sync(
 ) -> Summary:
     """Runs the job. Raises OrderSyncError if it fails; nothing is lost then.
 
-    So many orders may it `cancel` on a board, if they are more than the mapping lets a run. With `plan_file` it does
-    only what that plan says, and raises PlanChanged if anything else would happen.
+    `cancel` is the number of orders that it may cancel on a board beyond the limit of the mapping. With `plan_file` it
+    does only what that plan says, and raises PlanChanged if anything else would happen.
     """
     started = time.monotonic()
     _check_customers(settings, customers)

@@ -133,7 +133,7 @@ def blocks_its_order(table: sa.FromClause, headers: sa.Table) -> sa.ColumnElemen
     rejected = sa.and_(_is_in(table, State.ERROR), ~is_superseded(table, headers))
     wrong = sa.or_(rejected, sa.and_(unsynced(table), _is_unknown(table)))
     no_key = sa.and_(_is_in(table, *WAITING), has_no_key(table))
-    found = sa.case((usual, _flag(has_no_key(table))), else_=_flag(sa.or_(wrong, no_key)))
+    found = sa.case((usual, flag(has_no_key(table))), else_=flag(sa.or_(wrong, no_key)))
     return sa.and_(_is_elsewhere(table), found == 1)
 
 
@@ -181,7 +181,7 @@ def _same(one: sa.FromClause, other: sa.FromClause) -> list[sa.ColumnElement[boo
     return [uuid_key(one.c[name]) == uuid_key(other.c[name]) for name in keys]
 
 
-def _flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+def flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.case((condition, 1), else_=0)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.cancelled import is_off_the_board
+from order_sync.database.conditions import flag
 from order_sync.database.connection import Database, Row, chunks
 from order_sync.database.guid import uuid_key
 from order_sync.database.tables import Tables
@@ -130,7 +131,7 @@ class SyncedRows:
     def _headers(self, records: Collection[str]) -> dict[str, Row]:
         """The newest header of each order, and whether the order was cancelled (is_off)."""
         h = self.tables.header_queue
-        off = sa.case((is_off_the_board(self.tables, h.c.record_uuid), 1), else_=0).label("is_off")
+        off = flag(is_off_the_board(self.tables, h.c.record_uuid)).label("is_off")
         query = sa.select(h.c.record_uuid, h.c.sync_state, h.c.monday_item_id, h.c.sync_completed_at, off)
         query = query.order_by(h.c.created_at, h.c.delta_uuid)
         queries = (query.where(h.c.record_uuid.in_(chunk)) for chunk in chunks(records))

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from order_sync.database.cancelled import is_off_the_board
 from order_sync.database.conditions import (
+    flag,
     has_no_key,
     has_no_order,
     has_unknown_action,
@@ -282,7 +283,7 @@ class _Look:
                 sa.case((o.c.record_uuid.is_(None), 0), else_=1).label("has_order"),
                 sa.case((any_header, 1), else_=0).label("any_header"),
                 sa.case((done, 1), else_=0).label("done"),
-                sa.case((is_off_the_board(self._tables, of.c.record_uuid), 1), else_=0).label("is_off"),
+                flag(is_off_the_board(self._tables, of.c.record_uuid)).label("is_off"),
             )
             .select_from(of.outerjoin(o, same_order(o, of)))
             .where(~self._claimable.has_header(of), o.c.monday_item_id.is_(None))

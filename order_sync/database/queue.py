@@ -14,12 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.cancelled import is_done, is_off_the_board
-from order_sync.database.conditions import created, is_of_run, is_outdated, moment, unsynced
+from order_sync.database.conditions import created, flag, is_of_run, is_outdated, moment, unsynced
 from order_sync.database.connection import Row, chunks, in_one_read
 from order_sync.database.counts import QueueCounts
 from order_sync.database.customers import spelling
 from order_sync.database.guid import uuid_key
-from order_sync.database.versions import flag, says, synced_lines
+from order_sync.database.versions import says, synced_lines
 from order_sync.database.written import items_on_record
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
 from order_sync.orders.states import State

@@ -12,6 +12,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from order_sync.database.cancelled import is_off_the_board
+from order_sync.database.conditions import flag
 from order_sync.database.connection import Database, WritableDatabase, chunks
 from order_sync.database.guid import canonical, is_uuid
 from order_sync.database.requeue import Requeued
@@ -52,11 +53,8 @@ def _put_back(connection: sa.Connection, *, tables: Tables, record_uuid: str) ->
     """None once the order waits again, else why it was left as it is."""
     h, line, o, m = tables.site
     newest: dict[sa.Table, dict[str, sa.Row[*tuple[object, ...]]]] = {}
-    for table, key, off in (
-        (h, h.c.record_uuid, is_off_the_board(tables, h.c.record_uuid)),
-        (line, line.c.line_uuid, is_off_the_board(tables, line.c.line_uuid)),
-    ):
-        is_off = sa.case((off, 1), else_=0).label("is_off")
+    for table, key in ((h, h.c.record_uuid), (line, line.c.line_uuid)):
+        is_off = flag(is_off_the_board(tables, key)).label("is_off")
         columns = (table.c.delta_uuid, key.label("own"), table.c.sync_state, table.c.sync_run_id, is_off)
         query = sa.select(*columns).where(table.c.record_uuid == record_uuid)
         rows = connection.execute(query.order_by(table.c.created_at, table.c.delta_uuid)).all()

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.cancelled import is_off_the_board
-from order_sync.database.conditions import action_of, is_synced, moment
+from order_sync.database.conditions import action_of, flag, is_synced, moment
 from order_sync.database.guid import uuid_key
 from order_sync.database.tables import Tables
 
@@ -39,7 +39,3 @@ def synced_lines(line: sa.Table, where: sa.ColumnElement[bool]) -> sa.Subquery:
         .group_by(*keys.values())
         .subquery()
     )
-
-
-def flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.case((condition, 1), else_=0)

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database import cancelled
-from order_sync.database.conditions import created
+from order_sync.database.conditions import created, flag
 from order_sync.database.connection import Database, chunks
 from order_sync.database.entries import Operation, Sent
 from order_sync.database.guid import is_uuid
@@ -210,7 +210,7 @@ def _queued(
 ) -> sa.Select[Any]:
     """Queue rows with what is on record of their order or line."""
     table = recorded.table
-    is_off = sa.case((cancelled.is_off_the_board(tables, own), 1), else_=0)
+    is_off = flag(cancelled.is_off_the_board(tables, own))
     return sa.select(
         queue.c.delta_uuid,
         own.label("own"),

@@ -17,6 +17,7 @@ from order_sync.sync.rows import Row
 from order_sync.text.plain_text import line
 
 PREVIEW_ROWS = 10
+VERSION = ("action", "outdated", "is_off", "created_at")  # what a row wants, and whether it still counts
 T = TypeVar("T")
 
 

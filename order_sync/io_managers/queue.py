@@ -21,7 +21,7 @@ from order_sync.database.counts import OUTCOMES
 from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
-from order_sync.io_managers.frames import by_customer, of_asset, preview, table, to_frame
+from order_sync.io_managers.frames import VERSION, by_customer, of_asset, preview, table, to_frame
 from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
@@ -38,7 +38,6 @@ HELD = "orders that no run can take up"
 STEPS = ("pending_headers", "pending_lines", "monday_groups", "monday_items", "monday_subitems")
 CLAIMABLE_HEADERS = ["delta_uuid", "record_uuid", "customer", "order_number", "created_at"]
 CLAIMABLE_LINES = ["delta_uuid", "line_uuid", "record_uuid", "customer", "created_at", "late"]
-VERSION = ("action", "outdated", "is_off", "created_at")  # what a row wants, and whether it still counts
 LINES = [
     "delta_uuid",
     "line_uuid",

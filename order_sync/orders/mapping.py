@@ -110,6 +110,11 @@ class BoardMap(_Model):
         return (self.key_column,)
 
     @property
+    def adds_labels(self) -> bool:
+        """monday may add labels that a column lacks."""
+        return any(column.new_labels for column in self.columns)
+
+    @property
     def new_columns(self) -> tuple[ColumnMap, ...]:
         """The columns that a new board gets beside the key: the mapped ones, and the one for cancelled orders."""
         cancel = self.cancel

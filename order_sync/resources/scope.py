@@ -22,7 +22,7 @@ class ScopeResource(dg.ConfigurableResource[None]):
     limit: int | None = Field(default=None, description="At most this many orders (record_uuids), oldest first.")
     cancel: int = Field(
         default=0,
-        description="Lets so many orders be cancelled on a board, where a run may not cancel as many at a time.",
+        description="The number of orders that the run may cancel on a board beyond the limit of the mapping; 0: none.",
     )
     plan: str = Field(default="", description="Path of a plan file; the run does only what it says. Empty = no plan.")
 

@@ -16,7 +16,7 @@ from order_sync.database.journal import Journal
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import cancel_values, to_json
 from order_sync.orders.errors import Missing, Rejected
-from order_sync.orders.mapping import ItemMap, SubitemMap
+from order_sync.orders.mapping import BoardMap, SubitemMap
 from order_sync.sync.decide import ITEM_REMOVED, Decision, Happens
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts
@@ -31,11 +31,11 @@ log = logging.getLogger("order_sync.monday")
 class Target:
     """What is altered: the items of a board, or its subitems, which are on a board of their own."""
 
-    mapping: ItemMap | SubitemMap
+    mapping: BoardMap
     board_id: int
     labels: LabelSpelling
     look: Look
-    group_of_cancelled: Callable[[int], str]  # the id of the group that so many cancelled items are moved to
+    group_of_cancelled: Callable[[int], str]  # the id of their group, for a number of items
 
     def own(self, row: Row) -> str:
         """What the row is a version of."""
@@ -129,8 +129,7 @@ class Alterations:
             no_group = {key: str(error) for key, error in refused.items() if error.missing is Missing.GROUP}
             return Repaired(waiting=no_group | {key: ITEM_REMOVED.format(item) for key, item in lost.items()})
 
-        labels = any(column.new_labels for column in target.mapping.columns)
-        shared = {"board": str(target.board_id), "labels": labels}
+        shared = {"board": str(target.board_id), "labels": target.mapping.adds_labels}
         sent = self._writer.write(operation, rows, shared, repair=repair, look=target.look)
         outcome.rejected |= sent.rejected
         outcome.waiting |= sent.waiting

@@ -153,7 +153,7 @@ class BoardWork:
             again = {key: new[key].with_variables(group=group) for key, group in groups.items()}
             return Repaired(again=again, waiting=_waiting(moved))
 
-        shared = {"board": str(board.id), "labels": any(column.new_labels for column in self._mapping.items.columns)}
+        shared = {"board": str(board.id), "labels": self._mapping.items.adds_labels}
         look = self._look_at_items
         outcome = self._writer.write(Operation.ITEMS, list(new.values()), shared, repair=repair, look=look)
         self._site.new_items |= {int(item) for item in outcome.created.values()}
@@ -253,7 +253,7 @@ class BoardWork:
             """Their item may have been deleted a moment ago."""
             return self._changes.orphans({key: parents[key] for key in refused})
 
-        shared = {"labels": any(column.new_labels for column in self._mapping.subitems.columns)}
+        shared = {"labels": self._mapping.subitems.adds_labels}
         created = self._writer.write(
             Operation.SUBITEMS, [_new_subitem(of) for of in new], shared, repair=repair, look=target.look
         )

@@ -17,7 +17,7 @@ from order_sync.monday.item_values import ItemValues
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_changes, encode_row, label_column, to_json
 from order_sync.orders.errors import REGARDLESS, Rejected, Rule
-from order_sync.orders.mapping import ItemMap, SubitemMap
+from order_sync.orders.mapping import BoardMap, ItemMap, SubitemMap
 from order_sync.orders.states import Action
 from order_sync.sync.ownership import Difference, Kept, Owners, Wish, difference
 from order_sync.sync.rows import Row
@@ -191,7 +191,7 @@ def _settled(row: Row, there: int | None, *, adopted: bool) -> Decision | None:
 class _Upserts:
     """What an INSERT or an UPDATE comes to."""
 
-    mapping: ItemMap | SubitemMap
+    mapping: BoardMap
     owners: Owners
     seen: Seen
 

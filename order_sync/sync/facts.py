@@ -27,7 +27,7 @@ from order_sync.monday.client import MondayReader
 from order_sync.monday.item_values import ItemValues, read_values, same_text, shows
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import label_column
-from order_sync.orders.mapping import ColumnMapping, ItemMap, SubitemMap
+from order_sync.orders.mapping import BoardMap, ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.states import Action
 from order_sync.sync.decide import Decision, Gone, KnownSubitem, Seen, askable, decide_items, decide_subitems
@@ -193,7 +193,7 @@ class Facts:
         return decided
 
     def _with_edits(
-        self, decide: Callable[[Mapping[int, ItemValues]], list[Decision]], mapping: ItemMap | SubitemMap
+        self, decide: Callable[[Mapping[int, ItemValues]], list[Decision]], mapping: BoardMap
     ) -> tuple[list[Decision], set[int]]:
         """What is decided with what the board shows, as far as that is at stake; and what turns out to be gone."""
         decided = decide({})

@@ -16,7 +16,7 @@ from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import to_json
-from order_sync.orders.mapping import load_mapping
+from order_sync.orders.mapping import BoardMap, load_mapping
 from order_sync.orders.states import Action
 from order_sync.sync.alterations import Alterations, Target
 from order_sync.sync.decide import Happens, KnownSubitem, Seen, decide_items, decide_subitems
@@ -173,6 +173,16 @@ def test_a_persons_edit_after_a_lost_answer_stays(stage: Stage, ids: dict[str, s
 # ---- what is decided, carried out -------------------------------------------------------------------------
 
 
+def of_board(mapping: BoardMap) -> Target:
+    return Target(
+        mapping=mapping,
+        board_id=1,
+        labels=LabelSpelling({}),
+        look=lambda _: None,
+        group_of_cancelled=lambda _: "",
+    )
+
+
 @pytest.mark.parametrize("is_refused", [False, True])
 def test_a_cancelled_line_is_marked_by_its_newest_version(stage: Stage, is_refused: bool) -> None:
     """Not by an older one that waits with it; and if monday does not cancel it, by none."""
@@ -200,13 +210,7 @@ def test_a_cancelled_line_is_marked_by_its_newest_version(stage: Stage, is_refus
     decided = decide_subitems(rows, mapping.subitems, Seen(), known=known)
     assert [of.happens for of in decided] == [Happens.OFF, Happens.CANCEL]
     with stage.writer(clock=SharedClock(stage.emulator), settle=SETTLE) as writer:
-        target = Target(
-            mapping=mapping.subitems,
-            board_id=1,
-            labels=LabelSpelling({}),
-            look=lambda _: None,
-            group_of_cancelled=lambda _: "",
-        )
+        target = of_board(mapping.subitems)
         outcome = Alterations(writer, writer._journal, Facts(None, None, mapping)).apply(decided, target)
     marks = stage.site.rows(stage.site.tables.cancelled)
     if is_refused:
@@ -233,13 +237,7 @@ def test_an_order_that_is_wanted_back_is_not_done_before_it_is_made(stage: Stage
     decided = decide_items([header | wanted | {"name": "T", "values": {}, "group_id": "g"}], mapping.items, Seen())
     assert [of.happens for of in decided] == [Happens.CREATE]
     with stage.writer() as writer:
-        target = Target(
-            mapping=mapping.items,
-            board_id=1,
-            labels=LabelSpelling({}),
-            look=lambda _: None,
-            group_of_cancelled=lambda _: "",
-        )
+        target = of_board(mapping.items)
         writer._journal.leave_off({header["record_uuid"]: header["created_at"]})
         Alterations(writer, writer._journal, Facts(None, None, mapping)).apply(decided, target)
     [held] = stage.site.queue().run_records("run-1")
