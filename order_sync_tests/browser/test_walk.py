@@ -75,12 +75,22 @@ def ended(stage: Stage, which: dg.RunsFilter) -> dg.DagsterRun:
     return run
 
 
-def sensor_rests(stage: Stage) -> bool:
-    """It is off, and no tick is still going on, which could ask for a run."""
-    with stage.instance() as instance:
-        (state,) = (state for state in instance.all_instigator_state() if state.instigator_name == "new_orders")
-        (tick,) = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
-    return not state.is_running and tick.status is not TickStatus.STARTED
+def turn_off(stage: Stage, switch: Any) -> None:
+    """Clicks the sensor's switch until it is off and no tick, which could ask for a run, is going on.
+
+    Once is not enough: where Dagster's daemon begins a tick just then, it writes the state that it has read before
+    (dagster._daemon.sensor, `_process_tick_generator`), and the sensor is on again.
+    """
+
+    def rests() -> bool:
+        with stage.instance() as instance:
+            (state,) = (state for state in instance.all_instigator_state() if state.instigator_name == "new_orders")
+            (tick,) = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        if state.is_running and switch.locator("input").is_checked():
+            switch.click()
+        return not state.is_running and tick.status is not TickStatus.STARTED
+
+    until(rests, "the sensor off, and the end of its last tick", every=1)
 
 
 def filter_log(page: Any, words: str) -> None:
@@ -254,8 +264,7 @@ def test_the_sensor_is_turned_on_and_off(ui: Ui, window: Any) -> None:
     assert run.status is dg.DagsterRunStatus.SUCCESS
     assert {state for states in states_of(stage, sample).values() for state in states} == {"SYNCED"}
     keep_picture(window, "sensor.png")
-    switch.click()
-    until(lambda: sensor_rests(stage), "the sensor off, and the end of its last tick")
+    turn_off(stage, switch)
     assert not switch.locator("input").is_checked()
     window.get_by_role("button", name="0 runs requested").first.click()
     window.get_by_role("dialog").get_by_text("Skip reason:").wait_for()
