@@ -160,7 +160,7 @@ def test_all_that_is_wrong_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) 
     )
 
 
-def test_the_example_file_as_it_is_names_what_to_fill_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_untouched_example_file_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in dotenv_values(ROOT / ".env.example").items():
         monkeypatch.setenv(name, value or "")
     with pytest.raises(

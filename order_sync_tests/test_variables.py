@@ -74,9 +74,7 @@ def test_an_unknown_setting_that_is_near_to_none_stops(monkeypatch: pytest.Monke
         ("SYNCTHING_HOME", "x"),
     ],
 )
-def test_a_name_that_is_known_or_another_program_s_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_known_and_foreign_variables_are_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     load_settings()
 
@@ -154,6 +152,6 @@ def test_a_file_that_would_be_ignored_in_part_stops(tmp_path: Path, content: byt
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_of_that_name_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_of_that_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     load_env_file(tmp_path, Settings.model_fields)

@@ -66,7 +66,7 @@ def test_materialize_all_syncs_new_orders(ui: Ui, tab: Any) -> None:
     assert first.tags["order_sync/started_by"] == "order-sync sync"  # and the command line's run is here as well
 
 
-def test_an_asset_tells_what_its_last_run_did(ui: Ui, tab: Any) -> None:
+def test_an_asset_describes_its_last_run(ui: Ui, tab: Any) -> None:
     tab.goto(f"{ui.url}/assets/monday_items")
     tab.get_by_text("One item per order, from its newest").first.wait_for()
     tab.get_by_text("order-operations").first.wait_for()

@@ -142,7 +142,7 @@ def test_the_launchpad_takes_the_scope_of_the_readme(ui: Ui, window: Any) -> Non
     assert agreement.agree, agreement.text()
 
 
-def test_a_failed_run_goes_on_from_its_failure(ui: Ui, window: Any) -> None:
+def test_a_failed_run_resumes_from_its_failure(ui: Ui, window: Any) -> None:
     stage = ui.stage
     sample = stage.add_orders(12, seed=2)
     # The account's calls of the day are used up after the first request with subitems.
@@ -204,7 +204,7 @@ def test_a_runs_log_has_our_lines_and_no_secret(ui: Ui, window: Any) -> None:
     assert TOKEN not in window.content()
 
 
-def test_the_checks_tell_what_was_rejected(ui: Ui, window: Any) -> None:
+def test_the_checks_name_what_was_rejected(ui: Ui, window: Any) -> None:
     stage = ui.stage
     sample = stage.add_orders(2, seed=4)
     record, queue = sample.headers[0]["record_uuid"], stage.tables.header_queue

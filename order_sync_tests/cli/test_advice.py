@@ -29,7 +29,7 @@ def advice(result: Result) -> str:
 
 
 @pytest.mark.parametrize("command", DATABASE, ids=" ".join)
-def test_a_production_database_that_is_missing_is_made_by_db_init(
+def test_db_init_creates_a_missing_production_database(
     stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     file = stage.folder / "production" / "orders.db"
@@ -41,7 +41,7 @@ def test_a_production_database_that_is_missing_is_made_by_db_init(
 
 
 @pytest.mark.parametrize("deployment", ["embedded", "production"])
-def test_a_database_without_any_of_the_tables_is_filled_by_db_init(
+def test_db_init_fills_a_database_without_tables(
     stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, deployment: str
 ) -> None:
     file = tmp_path / "empty.db"
@@ -54,9 +54,7 @@ def test_a_database_without_any_of_the_tables_is_filled_by_db_init(
     assert order_sync("status").exit_code == 0
 
 
-def test_the_demo_says_in_production_that_it_is_not_for_it(
-    order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_demo_refuses_to_run_in_production(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not which settings production lacks, which would help nobody who wants a demo."""
     set_up(monkeypatch, DEPLOYMENT="production")
     assert advice(order_sync("demo")).endswith("needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")

@@ -26,7 +26,7 @@ def kept(stage: Stage, order_sync: OrderSync) -> Path:
     return path
 
 
-def test_a_plan_is_applied_and_what_came_since_is_left_alone(stage: Stage, order_sync: OrderSync, kept: Path) -> None:
+def test_apply_leaves_later_rows_alone(stage: Stage, order_sync: OrderSync, kept: Path) -> None:
     stage.add_orders(2)
     rows = json.loads(kept.read_text(encoding="utf-8"))["rows"]
     done = order_sync("apply", str(kept), "--json")
@@ -85,7 +85,7 @@ def test_what_changes_while_it_is_applied_stops_the_step(stage: Stage, kept: Pat
 
 
 @pytest.mark.parametrize("text", ["", "[]x", '{"rows": [{"kind": "header"}]}', '{"no": "rows"}'])
-def test_a_file_that_is_no_plan_is_refused(stage: Stage, order_sync: OrderSync, text: str) -> None:
+def test_a_file_other_than_a_plan_is_refused(stage: Stage, order_sync: OrderSync, text: str) -> None:
     path = stage.folder / "plan.json"
     path.write_text(text, encoding="utf-8")
     refused = order_sync("apply", str(path))

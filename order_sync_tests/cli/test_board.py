@@ -59,7 +59,7 @@ where = {{ "ORDER TYPE" = ["REPAET"], "TOTAL QTY" = ["-7"] }}
 """
 
 
-def test_what_a_rule_asks_for_and_no_order_has_is_noted(
+def test_a_rule_value_that_no_order_has_is_noted(
     stage: Stage, order_sync: OrderSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = stage.add_orders(2).orders

@@ -55,7 +55,7 @@ def test_no_message_has_a_fixed_plural() -> None:
     assert [found for path in files for found in fixed_plurals(path)] == []
 
 
-def test_one_order_is_told_of_as_one(stage: Stage, order_sync: OrderSync) -> None:
+def test_one_order_is_reported_in_the_singular(stage: Stage, order_sync: OrderSync) -> None:
     stage.add(make_order(number="AAG-1", customer="Alder Outdoor", lines=1))
     planned = order_sync("sync", "--dry-run").stdout
     assert "create 1 group, 1 item and 1 subitem. 1 order would be SYNCED" in " ".join(planned.split())

@@ -53,7 +53,7 @@ def taken_port() -> Iterator[int]:
         thread.join()
 
 
-def test_the_second_demo_names_what_was_rejected_and_takes_up_nothing(folder: Stage) -> None:
+def test_a_second_demo_names_rejected_rows_and_syncs_nothing(folder: Stage) -> None:
     first = folder.run("demo")
     assert first.returncode == 0, first.stderr
     assert "added the 'small' sample orders" in first.stdout
@@ -112,7 +112,7 @@ def test_no_demo_in_production(folder: Stage) -> None:
     assert not (folder.folder / "never.db").exists()
 
 
-def test_a_demo_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_port: int) -> None:
+def test_a_demo_reports_a_taken_port_in_one_line(folder: Stage, taken_port: int) -> None:
     done = folder.run("demo", ORDER_SYNC_MONDAY_URL=f"http://127.0.0.1:{taken_port}/v2")
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
@@ -120,7 +120,7 @@ def test_a_demo_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_port:
     assert "Set ORDER_SYNC_MONDAY_URL" in line
 
 
-def test_an_emulator_with_a_taken_port_says_so_in_one_line(folder: Stage, taken_port: int) -> None:
+def test_an_emulator_reports_a_taken_port_in_one_line(folder: Stage, taken_port: int) -> None:
     done = folder.run("emulator", "--port", str(taken_port))
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()

@@ -127,7 +127,7 @@ def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.parametrize("case", REJECTED)
-def test_a_value_of_the_wrong_kind_rejects_its_row_by_column_and_value(ended: Ended, case: str) -> None:
+def test_a_wrong_value_rejects_its_row_by_name(ended: Ended, case: str) -> None:
     [reason] = ended.rejected(case)
     assert REJECTED[case][3] in reason
     assert ended.state(case) is None
@@ -137,7 +137,7 @@ def test_a_value_of_the_wrong_kind_rejects_its_row_by_column_and_value(ended: En
 
 
 @pytest.mark.parametrize("case", [*SYNCED, "good"])
-def test_a_wrong_value_that_order_sync_keeps_for_itself_stops_nothing(ended: Ended, case: str) -> None:
+def test_a_wrong_value_in_our_own_column_stops_nothing(ended: Ended, case: str) -> None:
     assert ended.rejected(case) == []
     assert ended.state(case) == "SYNCED"
     assert OrderSync()("trace", record(ended.orders[case])).exit_code == 0
@@ -273,7 +273,7 @@ def test_a_row_that_names_no_order_has_a_story(
     assert "Row without a record_uuid" in order_sync("report").stdout
 
 
-def test_an_order_that_another_run_holds_is_no_reason_to_say_nothing_waits(stage: Stage, order_sync: OrderSync) -> None:
+def test_orders_held_by_another_run_still_count_as_waiting(stage: Stage, order_sync: OrderSync) -> None:
     order = make_order()
     stage.add(order)
     with stage.database() as database:
@@ -296,9 +296,7 @@ def test_an_order_that_another_run_holds_is_no_reason_to_say_nothing_waits(stage
         ("order_lines", "ORDER_LIST_LINES has no row with this line_uuid"),
     ],
 )
-def test_a_main_row_deleted_after_the_item_exists_rejects_the_order(
-    stage: Stage, order_sync: OrderSync, table: str, reason: str
-) -> None:
+def test_a_deleted_main_row_rejects_its_order(stage: Stage, order_sync: OrderSync, table: str, reason: str) -> None:
     order, other = make_order(), make_order(minute=1)
     stage.add(order)
     stage.sync()

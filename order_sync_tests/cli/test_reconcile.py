@@ -27,7 +27,7 @@ def test_it_ends_with_0_where_all_agrees(stage: Stage, order_sync: OrderSync) ->
     assert (report["headers"], report["lines"]) == (4, len(sample.lines))
 
 
-def test_what_is_gone_goes_back_a_few_orders_at_a_time_and_is_made_again(stage: Stage, order_sync: OrderSync) -> None:
+def test_missing_orders_are_requeued_in_parts_and_recreated(stage: Stage, order_sync: OrderSync) -> None:
     stage.add_orders(3)
     stage.sync()
     delete_all_items(stage)

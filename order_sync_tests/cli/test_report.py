@@ -113,7 +113,7 @@ def test_every_poisoned_row_is_explained(ended: Ended, order_sync: OrderSync, tm
     assert "next: Fill in size_code of the line in ORDER_LIST_LINES_DELTA" in told
 
 
-def test_a_trace_leads_to_the_item_the_run_and_what_was_sent(ended: Ended, order_sync: OrderSync) -> None:
+def test_a_trace_shows_item_run_and_payload(ended: Ended, order_sync: OrderSync) -> None:
     stage, run_id = ended.stage, ended.summary.run_id
     header = next(row for row in stage.inserts(stage.tables.header_queue) if row["sync_state"] == "SYNCED")
     [story] = json.loads(order_sync("trace", header["record_uuid"], "--json").stdout)

@@ -77,7 +77,7 @@ def test_board_check_without_a_database_says_what_it_left_out(
     assert "could not compare the mapping's sources with the tables: There is no database at" in said
 
 
-def test_db_init_names_the_columns_that_it_makes_for_the_mapping_alone(
+def test_db_init_names_columns_only_the_mapping_needs(
     stage: Stage, order_sync: OrderSync, slip: str, tmp_path: Path
 ) -> None:
     result = order_sync("db", "init", "--url", f"sqlite:///{(tmp_path / 'own.db').as_posix()}")

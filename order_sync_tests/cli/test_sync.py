@@ -82,7 +82,7 @@ def test_a_misspelt_setting_in_the_env_file_stops_every_command(stage: Stage, co
 
 
 @pytest.mark.on_disk
-def test_an_env_file_of_power_shell_s_redirection_stops_in_one_line(stage: Stage) -> None:
+def test_a_utf16_env_file_stops_in_one_line(stage: Stage) -> None:
     (stage.folder / ".env").write_text("ORDER_SYNC_DRY_RUN=1\n", encoding="utf-16")
     done = stage.run("sync")
     assert (done.returncode, done.stdout) == (2, "")
@@ -148,7 +148,7 @@ def test_a_misspelt_customer_ends_with_2_and_the_nearest(
 
 
 @pytest.mark.parametrize("command", [["sync"], ["sync", "--dry-run"], ["retry"]])
-def test_a_customer_with_nothing_waiting_is_no_error(stage: Stage, order_sync: OrderSync, command: list[str]) -> None:
+def test_a_customer_with_nothing_waiting_is_accepted(stage: Stage, order_sync: OrderSync, command: list[str]) -> None:
     sample = stage.add_orders(1)
     stage.sync()
     name = sample.headers[0][CUSTOMER]

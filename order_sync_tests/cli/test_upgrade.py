@@ -161,7 +161,7 @@ def fill_board(stage: Stage, site: Site) -> list[Row]:
     return headers
 
 
-def test_orders_of_the_first_version_keep_their_items_and_are_not_made_again(
+def test_orders_of_version_one_keep_their_items(
     stage: Stage, order_sync: OrderSync, old: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced, _, _ = fill_board(stage, old)

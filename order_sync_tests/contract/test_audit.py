@@ -74,7 +74,7 @@ def test_an_order_that_the_main_table_lost_is_named(site: Site) -> None:
     assert (row["record_uuid"], row["order_state"], row["order_item_id"]) == (record(order), None, None)
 
 
-def test_only_what_is_held_for_longer_than_its_lease_is_past_it(site: Site) -> None:
+def test_only_rows_held_beyond_their_lease_are_past_it(site: Site) -> None:
     old, young = make_order(number="old", lines=1), make_order(number="young", lines=1)
     site.add(old, young)
     site.claim("run-0", old)
@@ -106,7 +106,7 @@ def test_what_waits_is_what_a_run_has_still_to_do(site: Site) -> None:
     assert audit.waiting(queue) == 1  # a late line
 
 
-def test_own_groups_are_those_of_the_board_with_equal_titles_too(site: Site) -> None:
+def test_own_groups_include_equal_titles_of_the_board(site: Site) -> None:
     for board, group in ((BOARD, "g1"), (BOARD, "g2"), (BOARD + 1, "g3")):
         row = {"board_id": board, "group_id": group, "title": "Elm", "created_at": site.now()}
         site.insert(site.tables.groups, row)

@@ -38,7 +38,7 @@ def test_two_runs_share_what_is_left(site: Site) -> None:
     assert budget(site, "b" * 32).reserve(30_000, 300, QUOTA).rows == 300
 
 
-def test_what_monday_tells_one_run_all_know(site: Site) -> None:
+def test_all_runs_share_what_monday_reports(site: Site) -> None:
     first, second = budget(site), budget(site)
     grant = first.reserve(30_000, 10, QUOTA)
     first.settle(grant, 100_000, Reported(left=60_000, ends_in=30))
@@ -58,7 +58,7 @@ def test_small_requests_share_points_taken_ahead(site: Site) -> None:
     assert first.reserve(30_000, 5, QUOTA).rows == 1  # its last 20,000, and what the second could not use
 
 
-def test_what_was_taken_ahead_is_given_back_at_the_end(site: Site) -> None:
+def test_points_taken_ahead_are_released_at_the_end(site: Site) -> None:
     first, second = budget(site), budget(site)
     grant = first.reserve(30_000, 1, QUOTA)
     first.settle(grant, 30_000, Reported(left=QUOTA - 30_000, ends_in=60))
@@ -66,7 +66,7 @@ def test_what_was_taken_ahead_is_given_back_at_the_end(site: Site) -> None:
     assert second.reserve(30_000, 333, QUOTA).rows == 332
 
 
-def test_before_monday_has_told_a_quota_there_is_no_end_to_it(site: Site) -> None:
+def test_an_unreported_quota_is_unlimited(site: Site) -> None:
     first, second = budget(site), budget(site)
     assert first.reserve(30_000, 100, UNKNOWN_QUOTA).rows == 100
     assert second.reserve(30_000, 100, UNKNOWN_QUOTA).rows == 100
@@ -97,7 +97,7 @@ def test_on_a_faster_clock_the_window_is_as_much_shorter(site: Site) -> None:
     assert 0 < wait <= 120
 
 
-def test_runs_at_the_same_time_do_not_spend_the_same_points(site: Site) -> None:
+def test_concurrent_runs_never_spend_the_same_points(site: Site) -> None:
     granted: list[int] = []
     started = threading.Barrier(4)
 

@@ -70,7 +70,7 @@ def marks(site: Site) -> dict[str, Row]:
 @pytest.mark.parametrize(
     ("of_version", "is_done"), [(-HOUR, False), (timedelta(seconds=-1), False), (timedelta(0), True), (HOUR, True)]
 )
-def test_a_header_is_done_by_a_cancel_that_is_no_older(site: Site, of_version: timedelta, is_done: bool) -> None:
+def test_a_cancel_of_equal_age_finishes_a_header(site: Site, of_version: timedelta, is_done: bool) -> None:
     """A newer one wants the order back."""
     order = make_order(lines=0)
     site.add(order)
@@ -80,7 +80,7 @@ def test_a_header_is_done_by_a_cancel_that_is_no_older(site: Site, of_version: t
 
 
 @pytest.mark.parametrize("of_version", [-HOUR, HOUR])
-def test_a_line_is_done_by_a_cancel_of_its_order_whatever_its_age(site: Site, of_version: timedelta) -> None:
+def test_a_cancelled_order_finishes_lines_of_any_age(site: Site, of_version: timedelta) -> None:
     order = make_order(lines=2)
     site.add(order)
     site.claim(RUN, order)
@@ -97,7 +97,7 @@ def test_a_line_is_done_by_a_cancel_of_its_own(site: Site, of_version: timedelta
     assert [done(site)[key] for key in uuids([order], "lines")] == [is_done, False]
 
 
-def test_a_row_with_an_id_is_done_and_one_without_is_not(site: Site) -> None:
+def test_only_a_row_with_an_id_is_done(site: Site) -> None:
     order = make_order(headers=2, lines=2)
     site.add(order)
     site.claim(RUN, order)
@@ -107,7 +107,7 @@ def test_a_row_with_an_id_is_done_and_one_without_is_not(site: Site) -> None:
     assert {key for key, is_done in done(site).items() if is_done} == set(with_id)
 
 
-def test_a_cancelled_order_is_off_for_its_versions_until_a_newer_one(site: Site) -> None:
+def test_a_cancel_holds_until_a_newer_version(site: Site) -> None:
     order = make_order(headers=3, lines=0)
     site.add(order)
     site.claim(RUN, order)
@@ -170,7 +170,7 @@ def test_lines_that_wait_with_a_cancelled_order_become_synced(site: Site, is_kep
     assert [(line["monday_subitem_id"], line["parent_item_id"]) for line in main] == [(None, None)] * 2 * is_kept
 
 
-def test_a_cancelled_line_has_no_ids_and_its_order_keeps_its_own(site: Site) -> None:
+def test_a_cancelled_line_loses_its_ids_not_its_orders(site: Site) -> None:
     order = make_order(lines=2)
     synced(site, order)
     before = site.row(site.tables.orders)
@@ -201,7 +201,7 @@ def test_a_lone_line_to_go_away_leaves_its_order_alone(site: Site) -> None:
     assert site.row(site.tables.orders) == before
 
 
-def test_an_order_that_is_wanted_back_is_not_committed_without_an_item(site: Site) -> None:
+def test_a_reinstated_order_needs_an_item_to_commit(site: Site) -> None:
     order = make_order(lines=2)
     synced(site, order)
     delete = version(order.headers[0], Action.DELETE)
@@ -252,7 +252,7 @@ def change(site: Site, order: SampleOrders, action: Action, *, lines: bool = Fal
     return str(row["delta_uuid"])
 
 
-def test_a_change_is_on_record_with_what_it_left_as_it_was(site: Site, journal: Journal) -> None:
+def test_the_record_of_a_change_includes_unchanged_columns(site: Site, journal: Journal) -> None:
     order = created(site, journal)
     key = change(site, order, Action.UPDATE)
     says = {"item": str(ITEM), "values": '{"b":"3","c":null,"name":"New"}'}
@@ -274,7 +274,7 @@ def test_a_changed_line_keeps_its_item_on_record(site: Site, journal: Journal) -
     assert on_record.values == {"a": "1", "b": "3"}
 
 
-def test_a_move_is_on_record_before_its_row_has_an_id(site: Site, journal: Journal) -> None:
+def test_a_move_is_recorded_before_its_row_has_an_id(site: Site, journal: Journal) -> None:
     """The row has one once all of it is done: what else it wants may fail."""
     order = created(site, journal)
     key = change(site, order, Action.UPDATE)
@@ -331,7 +331,7 @@ def test_a_cancelled_line_is_marked_by_its_own_key(site: Site, journal: Journal)
     assert items_on_record(site.database, site.tables, [record(order)]).keys() == {record(order)}
 
 
-def test_what_is_made_anew_is_no_longer_marked(site: Site, journal: Journal) -> None:
+def test_what_is_recreated_is_no_longer_marked(site: Site, journal: Journal) -> None:
     order = created(site, journal)
     other = record(make_order())
     put_off_the_board(site, record(order), other, of_version=MORNING)
@@ -385,7 +385,7 @@ def test_main_tables_without_the_ids_of_a_cancelled_order_agree(site: Site) -> N
     assert kinds(found) == {}
 
 
-def test_an_order_with_updates_goes_back_whole_and_its_newest_version_counts(site: Site) -> None:
+def test_an_order_with_updates_is_requeued_whole(site: Site) -> None:
     order = make_order(headers=2, lines=1)
     site.add(order)
     site.change(site.tables.header_queue, {"action_type": Action.UPDATE}, delta_uuid=uuids([order], "headers")[1])

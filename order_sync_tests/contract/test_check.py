@@ -135,7 +135,7 @@ def test_the_statements_against_null_can_be_run(site: Site, made: Made) -> None:
 # ---- types ----------------------------------------------------------------------------------------------
 
 
-def test_a_lease_that_knows_no_seconds_blocks_and_its_statement_can_be_run(site: Site, made: Made) -> None:
+def test_a_lease_column_without_seconds_blocks_with_its_fix(site: Site, made: Made) -> None:
     needs_sql_server(site)
 
     def coarsen(odd: Tables) -> None:
@@ -201,13 +201,13 @@ def test_a_check_that_refuses_an_action_is_a_note(site: Site, made: Made) -> Non
     assert (finding.blocks, finding.problem) == (False, "CHECK CK_ODD_DELTA refuses the actions INSERT, UPDATE")
 
 
-def test_a_check_that_is_no_list_is_left_to_people(site: Site, made: Made) -> None:
+def test_a_check_other_than_a_list_is_left_to_people(site: Site, made: Made) -> None:
     [finding] = found(site, made(check_on("sync_state <> 'DELETED'")))
     assert (finding.blocks, finding.remedy) == (False, "")
     assert finding.problem.endswith("make sure that it allows NEW, PENDING, SYNCED, ERROR")
 
 
-def test_a_check_that_allows_our_states_is_no_finding(site: Site, made: Made) -> None:
+def test_a_check_that_allows_our_states_is_fine(site: Site, made: Made) -> None:
     assert found(site, made(check_on("sync_state IN ('NEW', 'PENDING', 'SYNCED', 'ERROR', 'O''K')"))) == []
 
 

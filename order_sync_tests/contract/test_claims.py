@@ -71,7 +71,7 @@ def test_a_newer_header_supersedes_one_in_error(site: Site) -> None:
     assert {row["sync_state"] for row in site.rows(site.tables.header_queue)} == {State.PENDING}
 
 
-def test_a_newer_line_supersedes_one_in_error_and_no_other_line(site: Site) -> None:
+def test_a_newer_line_supersedes_only_its_own_error(site: Site) -> None:
     order, other = make_order(lines=1), make_order(lines=2, minute=1)
     corrected = order.lines[0] | {"delta_uuid": new_uuid(), "created_at": order.lines[0]["created_at"] + HOUR}
     site.add(order, replace(order, headers=[], lines=[corrected], orders=[], order_lines=[]), other)
@@ -145,7 +145,7 @@ def test_a_row_older_than_a_synced_one_is_outdated(
         }
 
 
-def test_a_line_is_outdated_by_no_other_line_of_its_order(site: Site) -> None:
+def test_only_its_own_versions_outdate_a_line(site: Site) -> None:
     order = make_order(lines=2)
     site.add(order)
     newer = {"sync_state": State.SYNCED, "created_at": order.lines[0]["created_at"] + HOUR}
@@ -285,7 +285,7 @@ def test_renewing_keeps_the_lease(site: Site) -> None:
     assert site.queue().renew("run-1") == 0
 
 
-def test_what_a_run_that_is_over_holds_is_free_at_once(site: Site) -> None:
+def test_rows_of_a_finished_run_are_free_at_once(site: Site) -> None:
     order, running = make_order(), make_order(minute=1)
     site.add(order, running)
     site.claim("run-1", order)
@@ -299,7 +299,7 @@ def test_what_a_run_that_is_over_holds_is_free_at_once(site: Site) -> None:
     assert queue.leases() == [Lease(run_id="run-2", rows=3), Lease(run_id="run-3", rows=3)]
 
 
-def test_a_rerun_takes_over_with_the_ids_that_are_there(site: Site) -> None:
+def test_a_rerun_takes_over_the_existing_ids(site: Site) -> None:
     order, other = make_order(), make_order(minute=1)
     site.add(order, other)
     site.claim("run-1", order)
@@ -313,7 +313,7 @@ def test_a_rerun_takes_over_with_the_ids_that_are_there(site: Site) -> None:
     assert site.queue().take_over("run-2", "run-1") == 0
 
 
-def test_a_run_gives_back_what_it_could_not_finish(site: Site) -> None:
+def test_a_run_releases_what_it_could_not_finish(site: Site) -> None:
     order, done = make_order(), make_order(minute=1)
     site.add(order, done)
     site.claim("run-1", order, done)
@@ -393,7 +393,7 @@ def test_retry_frees_rows_of_any_action(site: Site, action: Action) -> None:
 # ---- late lines -----------------------------------------------------------------------------------------
 
 
-def test_a_line_is_late_once_no_header_of_its_order_waits(site: Site) -> None:
+def test_a_line_is_late_when_no_header_waits(site: Site) -> None:
     waiting, synced, nowhere = (make_order(lines=1, minute=minute) for minute in (1, 2, 3))
     site.add(waiting, synced, nowhere)
     site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, record_uuid=record(synced))
@@ -405,7 +405,7 @@ def test_a_line_is_late_once_no_header_of_its_order_waits(site: Site) -> None:
     assert rows[1]["line_uuid"] == synced.lines[0]["line_uuid"]
 
 
-def test_a_line_with_a_new_header_beside_a_synced_one_is_not_late(site: Site) -> None:
+def test_a_line_with_a_waiting_header_is_not_late(site: Site) -> None:
     order = make_order(headers=2, lines=1)
     site.add(order)
     site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, delta_uuid=order.headers[0]["delta_uuid"])
@@ -416,7 +416,7 @@ def test_a_line_with_a_new_header_beside_a_synced_one_is_not_late(site: Site) ->
 # ---- what a run reads -----------------------------------------------------------------------------------
 
 
-def test_headers_come_by_customer_then_age_with_all_that_names_need(site: Site) -> None:
+def test_headers_are_sorted_by_customer_then_age(site: Site) -> None:
     zoe = make_order(customer="Zoe", minute=1)
     ada_young = make_order(customer="Ada", minute=9, columns={"CUSTOMER SEASON": "SS27", "CUSTOMER ALT PO": "ALT-1"})
     ada_old = make_order(customer="Ada", minute=2)
@@ -486,7 +486,7 @@ def test_counts_by_customer_and_state(site: Site) -> None:
     }
 
 
-def test_headers_and_lines_come_with_what_their_board_is_chosen_by(site: Site) -> None:
+def test_rows_come_with_the_columns_of_the_board_rules(site: Site) -> None:
     order = make_order(headers=2)
     site.add(order)
     site.claim("run-1", order)

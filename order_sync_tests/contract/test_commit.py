@@ -185,7 +185,7 @@ def test_what_changes_under_the_commit_is_held_and_nothing_else(site: Site, chan
 
 
 @pytest.mark.parametrize("table", ["orders", "order_lines"])
-def test_a_row_that_the_main_table_lacks_keeps_the_record_out(site: Site, table: str) -> None:
+def test_a_row_missing_from_main_blocks_its_record(site: Site, table: str) -> None:
     """The queue is never ahead of the main tables, nor they of it."""
     order, other = make_order(lines=1), make_order(minute=1)
     lacking = SampleOrders(
@@ -277,7 +277,7 @@ def test_more_records_than_one_transaction_holds(site: Site, count: int) -> None
     assert uuids(orders, "headers")[0] in {row["delta_uuid"] for row in site.queue().run_headers(RUN)}
 
 
-def test_a_transaction_holds_whole_orders_up_to_a_number_of_rows(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_commits_whole_orders_within_a_row_limit(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The most that other writers may have to wait for; only an order that has more rows itself exceeds it."""
     monkeypatch.setattr(commit_module, "ROWS_PER_TRANSACTION", 10)
     orders = [make_order(lines=lines, minute=n) for n, lines in enumerate((3, 4, 2, 30, 1, 1))]

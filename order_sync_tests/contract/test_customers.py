@@ -91,9 +91,7 @@ def test_the_report_has_one_line_for_a_customer(spelled: tuple[Site, list[Sample
 
 
 @pytest.mark.parametrize("typed", [" cafe\u0301 OTT ltd", CAFE])
-def test_rejected_rows_wait_again_whatever_way_their_customer_is_typed(
-    spelled: tuple[Site, list[SampleOrders]], typed: str
-) -> None:
+def test_retry_finds_the_customer_in_any_spelling(spelled: tuple[Site, list[SampleOrders]], typed: str) -> None:
     site, orders = spelled
     for table, of in ((site.tables.header_queue, "headers"), (site.tables.line_queue, "lines")):
         for key in uuids(orders, of):

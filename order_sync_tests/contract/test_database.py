@@ -166,7 +166,7 @@ def mapped(site: Site, mapping: ColumnMapping) -> Tables:
     return make_tables(schema=site.tables.orders.schema, mapped_columns=mapping.item_sources)
 
 
-def test_a_slip_in_the_mapping_is_no_fault_of_the_tables(site: Site) -> None:
+def test_a_mapping_error_is_not_blamed_on_tables(site: Site) -> None:
     mapping = mapping_of("CUSTOMER STLYE", "ALIAS/RELATED ITEM", "GroupMonday", rule="ORDER TPYE")
     tables = mapped(site, mapping)
     assert missing(site.database, tables) == []
@@ -229,14 +229,14 @@ def test_a_column_of_the_queue_alone_is_named_as_such(site: Site) -> None:
             theirs.header_queue.drop(connection)
 
 
-def test_a_database_that_is_not_there_is_named_with_the_next_step(tmp_path: Path) -> None:
+def test_a_missing_database_is_named_with_the_next_step(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'nowhere.db'}")
     with pytest.raises(ConfigurationError, match=r"no database at .*nowhere\.db\. Create one .*`order-sync db init`"):
         check_tables(database, make_tables())
     database.dispose()
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_other_than_a_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     path.write_text("this is no database at all, but it is long enough to be read as one" * 20)
     database = Database(f"sqlite:///{path}")

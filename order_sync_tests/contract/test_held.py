@@ -67,7 +67,7 @@ def test_a_row_without_record_uuid_stops_no_other_order(loose_site: Site, namele
     assert len(loose_site.queue().claimable_headers()) == 1
 
 
-def test_a_row_without_record_uuid_is_rejected_once_and_for_good(loose_site: Site, nameless: SampleOrders) -> None:
+def test_a_row_without_record_uuid_is_rejected_for_good(loose_site: Site, nameless: SampleOrders) -> None:
     queue = loose_site.queue()
     assert [order.cause for order in held_orders(queue)] == [Cause.NO_RECORD_UUID] * 2
     assert queue.reject_without_order(RUN) == 2
@@ -162,7 +162,7 @@ def test_what_is_unknown_holds_its_whole_order_and_is_named(loose_site: Site, ta
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_what_is_unknown_after_the_claim_keeps_the_order_out_of_the_commit(loose_site: Site, odd: str) -> None:
+def test_an_unknown_row_after_the_claim_blocks_the_commit(loose_site: Site, odd: str) -> None:
     site, (values, _, named) = loose_site, ODD[odd]
     order, other = make_order(), make_order(minute=1)
     site.add(order, other)
@@ -262,7 +262,7 @@ def test_lines_of_a_cancelled_order_are_held(site: Site) -> None:
     assert "it was cancelled" in found.reason
 
 
-def test_lines_to_go_away_wait_for_no_item_and_no_header(site: Site) -> None:
+def test_lines_to_cancel_need_no_item_or_header(site: Site) -> None:
     order = make_order()
     site.add(order)
     site.change(site.tables.line_queue, {"action_type": Action.DELETE})
@@ -284,7 +284,7 @@ def test_only_inserts_contradict_each_other(site: Site, action: Action, is_held:
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_an_order_that_is_to_go_away_needs_no_row_of_its_own(site: Site, action: Action) -> None:
+def test_an_order_to_cancel_needs_no_main_row(site: Site, action: Action) -> None:
     order = make_order(lines=0)
     site.add(order)
     site.change(site.tables.header_queue, {"action_type": action})
@@ -305,7 +305,7 @@ def test_an_order_that_order_list_lacks_is_held(site: Site, state: State) -> Non
     assert found.reason == "ORDER_LIST has no row with this record_uuid"
 
 
-def test_an_order_deleted_from_order_list_during_the_run_is_held_by_name(site: Site) -> None:
+def test_an_order_deleted_from_main_midrun_is_held(site: Site) -> None:
     order = make_order()
     site.add(order)
     site.claim(RUN, order)
@@ -384,7 +384,7 @@ def test_a_uuid_is_one_in_any_spelling(site: Site, tables: tuple[str, ...], spel
 
 
 @pytest.mark.parametrize("value", ["order 5", "12345", b"\x00\xff"])
-def test_text_that_is_no_uuid_names_no_order(site: Site, value: Any) -> None:
+def test_text_other_than_a_uuid_names_no_order(site: Site, value: Any) -> None:
     if site.database.dialect == "mssql":
         pytest.skip("a uniqueidentifier takes nothing else")
     order, lost = make_order(), make_order(minute=1, lines=0)

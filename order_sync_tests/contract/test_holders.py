@@ -180,7 +180,7 @@ def claimed(site: Site, run_id: str) -> dict[str, Any]:
     return {"sync_state": State.PENDING, "sync_run_id": run_id, "sync_attempted_at": site.now()}
 
 
-def test_whole_orders_that_are_claimed_at_once_go_to_one_each(site: Site) -> None:
+def test_orders_claimed_at_once_get_one_owner_each(site: Site) -> None:
     """Threads instead of turns, as servers have it: each claims one header of every order."""
     orders = [make_order(headers=2, lines=0) for _ in range(50)]
     site.add(*orders)

@@ -77,7 +77,7 @@ def test_a_release_that_was_stopped_frees_lines_before_headers(claimed: Site) ->
     assert claimed.queue().leases() == []
 
 
-def test_what_was_half_taken_over_can_be_taken_over(claimed: Site) -> None:
+def test_a_partial_takeover_can_be_finished(claimed: Site) -> None:
     with writes(claimed, stop_after=1), pytest.raises(Stopped):
         claimed.queue().take_over("run-2", "run-1")
     assert [lease.run_id for lease in claimed.queue().leases()] == ["run-1", "run-2"]
@@ -134,13 +134,13 @@ def test_more_than_a_run_may_remove_waits_for_the_next(old: Site, monkeypatch: p
     assert expire(old) == 2 * (ROWS - 1) - 3_000
 
 
-def test_an_expiry_that_takes_too_long_is_left_to_the_next_run(old: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_expiry_continues_in_the_next_run(old: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(housekeeping, "SECONDS", 0)
     assert expire(old) == 2_000  # one thousand of each table
     assert len(old.rows(old.tables.log)) == ROWS - 1_000
 
 
-def test_an_expiry_that_was_stopped_goes_on_later(old: Site) -> None:
+def test_an_interrupted_expiry_continues_later(old: Site) -> None:
     with writes(old, stop_after=1), pytest.raises(Stopped):
         expire(old)
     assert len(old.rows(old.tables.log)) == ROWS - 1_000

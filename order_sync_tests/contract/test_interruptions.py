@@ -104,7 +104,7 @@ def test_a_paused_database_is_waited_for_and_then_reported(site: Site, pauses: l
     assert 20 < sum(pauses) < 60
 
 
-def test_an_unavailable_database_is_no_wrong_setting(site: Site) -> None:
+def test_an_unavailable_database_is_not_a_wrong_setting(site: Site) -> None:
     with failing(site, PAUSED, times=1_000), pytest.raises(DatabaseUnavailable, match="not currently available"):
         check_tables(site.database, site.tables)
     with (

@@ -76,7 +76,7 @@ def test_one_holder_at_a_time(site: Site, waits: list[float]) -> None:
     assert site.row(site.tables.boards)["run_id"] is None
 
 
-def test_an_expired_board_is_taken_over_and_the_former_holder_stops(site: Site, journal: Journal) -> None:
+def test_an_expired_board_changes_hands_and_stops_the_former_holder(site: Site, journal: Journal) -> None:
     second = site.journal("run-2")
     assert second._try_board() == "run-1"
     expire_board(site)
@@ -104,9 +104,7 @@ def test_a_clock_set_back_costs_one_lease_of_the_board(
     assert sum(slept) == 180
 
 
-def test_a_lease_that_is_renewed_is_good_whatever_the_clock(
-    site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_renewed_lease_holds_at_any_clock(site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(board_lease, "sleep", slept.append)
     monkeypatch.setattr(board_lease, "monotonic", lambda: sum(slept))
@@ -121,7 +119,7 @@ def test_a_lease_that_is_renewed_is_good_whatever_the_clock(
     assert 500 < sum(slept) < 545, "a lease after it was renewed last"
 
 
-def test_a_board_leased_before_the_clock_was_set_back_is_looked_at(
+def test_a_lease_from_before_a_clock_change_is_judged(
     site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal.open(entry("a"))
@@ -131,7 +129,7 @@ def test_a_board_leased_before_the_clock_was_set_back_is_looked_at(
     assert unsettled(site.database, site.tables, lease=lease).doubtful == {BOARD}
 
 
-def test_a_board_whose_run_is_over_is_free_at_once(site: Site, journal: Journal) -> None:
+def test_the_board_of_a_finished_run_is_free_at_once(site: Site, journal: Journal) -> None:
     asked: list[str] = []
 
     def is_over(run_id: str) -> bool:
@@ -187,7 +185,7 @@ def test_an_open_entry_is_in_doubt_with_its_exact_body(site: Site, journal: Jour
     assert site.row(site.tables.journal)["state"] == "OPEN"
 
 
-def test_a_board_is_in_doubt_once_nobody_waits_for_an_answer_there(site: Site, journal: Journal) -> None:
+def test_a_board_is_in_doubt_once_its_requester_is_dead(site: Site, journal: Journal) -> None:
     journal.open(entry("k0"))
     journal.open(entry("k1", key="key-2"))
     elsewhere = site.journal("run-2", board_id=BOARD + 1)
@@ -256,14 +254,14 @@ def test_subitems_are_written_to_the_lines(site: Site, journal: Journal, order: 
     assert {row["monday_item_id"] for row in site.rows(site.tables.header_queue)} == {None}
 
 
-def test_an_id_that_is_there_is_never_overwritten(site: Site, journal: Journal, order: SampleOrders) -> None:
+def test_an_existing_id_is_never_overwritten(site: Site, journal: Journal, order: SampleOrders) -> None:
     first, _ = uuids([order], "headers")
     journal.adopt(Operation.ITEMS, {first: "1"})
     journal.adopt(Operation.ITEMS, {first: "2"})
     assert site.row(site.tables.header_queue, delta_uuid=first)["monday_item_id"] == 1
 
 
-def test_ids_are_facts_whoever_holds_the_rows(site: Site, journal: Journal, order: SampleOrders) -> None:
+def test_ids_are_facts_under_any_holder(site: Site, journal: Journal, order: SampleOrders) -> None:
     """The rows' lease has passed to another run; the board's has not."""
     site.age_claims("run-1", 5_000)
     site.claim("run-2", order)
@@ -435,7 +433,7 @@ def test_payloads_are_logged_only_where_asked_for(site: Site, order: SampleOrder
     assert {row["delta_uuid"]: json.loads(row["payload"]) for row in told} == dict(zip(many, rows, strict=True))
 
 
-def test_the_payload_of_an_imported_row_is_its_line_of_the_file(site: Site, order: SampleOrders) -> None:
+def test_an_imported_row_has_its_csv_line_as_payload(site: Site, order: SampleOrders) -> None:
     keys = uuids([order], "headers")
     journal = site.journal(log_payloads=True)
     text = '"name","colour"\r\n"One","Navy, \n""dark"""\r\n"Two",""\r\n'
@@ -494,9 +492,7 @@ def test_the_log_and_closed_requests_expire(site: Site, journal: Journal, order:
 # ---- what people changed on the board -----------------------------------------------------------------------
 
 
-def test_items_that_are_gone_are_forgotten_with_their_subitems(
-    site: Site, journal: Journal, order: SampleOrders
-) -> None:
+def test_deleted_items_are_forgotten_with_their_subitems(site: Site, journal: Journal, order: SampleOrders) -> None:
     one, two = (row["delta_uuid"] for row in order.headers)
     first, second = (row["delta_uuid"] for row in order.lines)
     journal.adopt(Operation.ITEMS, {one: "11", two: "12"})
@@ -514,9 +510,7 @@ def test_items_that_are_gone_are_forgotten_with_their_subitems(
     assert journal.forget_items([]) == {}
 
 
-def test_deleted_subitems_are_forgotten_and_those_of_synced_lines_are_not(
-    site: Site, journal: Journal, order: SampleOrders
-) -> None:
+def test_only_subitems_of_unsynced_lines_are_forgotten(site: Site, journal: Journal, order: SampleOrders) -> None:
     first, second = (row["delta_uuid"] for row in order.lines)
     journal.adopt(Operation.SUBITEMS, {first: "21", second: "22"})
     site.change(site.tables.line_queue, {"sync_state": State.SYNCED}, delta_uuid=second)

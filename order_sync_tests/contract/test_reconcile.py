@@ -76,7 +76,7 @@ def kinds(found: Findings) -> dict[Kind, int]:
     return {kind: count for kind, count in found.counts.items() if count}
 
 
-def test_what_agrees_is_not_told(site: Site) -> None:
+def test_agreement_is_not_reported(site: Site) -> None:
     orders = [make_order(minute=n, headers=2, lines=3) for n in range(3)]
     look, found = compared(site, board_items(orders, synced(site, *orders)))
     assert kinds(found) == {}
@@ -85,7 +85,7 @@ def test_what_agrees_is_not_told(site: Site) -> None:
     assert (len(list(look.synced.items())), len(list(look.synced.subitems()))) == (6, 9)
 
 
-def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
+def test_each_difference_is_reported_by_kind(site: Site) -> None:
     order, other = make_order(lines=2), make_order(minute=1, lines=2)
     ids = synced(site, order, other)
     first, second = board_items([order, other], ids)
@@ -125,7 +125,7 @@ def test_each_difference_is_told_as_what_it_is(site: Site) -> None:
     assert look.missing(ITEM) == []
 
 
-def test_ids_that_differ_and_rows_that_only_the_queue_has_as_synced(site: Site) -> None:
+def test_different_ids_and_one_sided_synced_rows_are_found(site: Site) -> None:
     order, other, half, half_line = (make_order(minute=n) for n in range(4))
     ids = synced(site, order, other, half, half_line)
     items = board_items([order, other, half, half_line], ids)
@@ -142,7 +142,7 @@ def test_ids_that_differ_and_rows_that_only_the_queue_has_as_synced(site: Site) 
     assert look.missing(ITEM) == []
 
 
-def test_what_a_run_is_in_the_middle_of_is_not_judged(site: Site) -> None:
+def test_orders_of_a_running_run_are_not_judged(site: Site) -> None:
     """Neither rows that it has not finished, nor those that it finishes while the board is read."""
     done, going = make_order(minute=1), make_order(minute=2)
     ids = synced(site, done)
@@ -196,7 +196,7 @@ def rows_of(site: Site, order: SampleOrders) -> dict[str, list[Any]]:
     return {table.name: site.rows(table, record_uuid=record(order)) for table in site.tables.site}
 
 
-def test_an_order_goes_back_whole_and_is_made_again(site: Site) -> None:
+def test_an_order_is_requeued_whole_and_recreated(site: Site) -> None:
     order, other = make_order(minute=1), make_order(minute=2)
     ids = synced(site, order, other)
     before = rows_of(site, other)
@@ -226,7 +226,7 @@ def test_an_order_goes_back_whole_and_is_made_again(site: Site) -> None:
     assert site.row(site.tables.orders, record_uuid=record(order))["monday_item_id"] in new_ids.values()
 
 
-def test_items_of_the_order_that_are_still_there_keep_their_place(site: Site) -> None:
+def test_existing_items_of_the_order_keep_their_ids(site: Site) -> None:
     order = make_order(headers=2)
     ids = synced(site, order)
     first, second = order.headers
@@ -245,7 +245,7 @@ def test_items_of_the_order_that_are_still_there_keep_their_place(site: Site) ->
         assert row["monday_subitem_id"] is not None
 
 
-def test_a_line_that_was_given_back_with_its_subitem_comes_along(site: Site) -> None:
+def test_a_returned_line_with_a_subitem_is_included(site: Site) -> None:
     order = make_order(lines=2)
     ids = synced(site, order)
     late = order.lines[0]["delta_uuid"]
@@ -255,7 +255,7 @@ def test_a_line_that_was_given_back_with_its_subitem_comes_along(site: Site) -> 
     assert (line["monday_subitem_id"], line["parent_item_id"]) == (None, None)
 
 
-def test_a_line_that_was_rejected_because_its_item_was_gone_comes_along(site: Site) -> None:
+def test_a_line_rejected_for_its_deleted_item_is_included(site: Site) -> None:
     order = make_order()
     ids = synced(site, order)
     item = ids[order.headers[0]["delta_uuid"]]

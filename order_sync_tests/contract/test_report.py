@@ -150,7 +150,7 @@ def test_every_rule_and_every_code_is_reported_with_advice(site: Site, capsys: p
     assert all(rule.heading in page and rule.heading in shown for rule in Rule)
 
 
-def test_runs_are_told_from_the_log(site: Site) -> None:
+def test_runs_are_read_from_the_log(site: Site) -> None:
     orders = [make_order(number=f"A-{n}", minute=n) for n in range(2)]
     site.add(*orders)
     journal = syncing(site, "run-1", *orders)
@@ -189,7 +189,7 @@ def test_the_report_of_one_run_leaves_the_others_out(site: Site) -> None:
     assert report_of(site, run_id="nobody's").customers == []
 
 
-def test_a_trace_links_each_row_to_the_board_that_it_went_to(site: Site) -> None:
+def test_a_trace_links_each_row_to_its_board(site: Site) -> None:
     order = make_order(number="A-1")
     site.add(order)
     journal = syncing(site, "run-1", order)
@@ -215,7 +215,7 @@ def test_a_report_of_nothing_is_a_page_too(site: Site) -> None:
 
 
 @pytest.mark.parametrize("url", [None, "", "javascript:alert(1)"])
-def test_an_address_that_is_none_makes_no_link(url: str | None) -> None:
+def test_an_invalid_address_makes_no_link(url: str | None) -> None:
     links = Links(boards={1: KnownBoard(name="B", url=url)})
     assert (links.board(1), links.item(1, 5), links.run("run-1")) == (None, None, None)
     assert links.item(2, 5) is None

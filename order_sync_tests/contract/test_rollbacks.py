@@ -211,7 +211,7 @@ def test_points_that_were_not_recorded_are_taken_again(site: Site) -> None:
     assert site.row(site.tables.budgets)["points_taken"] == 9_000_000
 
 
-def test_an_order_that_was_not_put_back_is_put_back_again(site: Site, order: SampleOrders) -> None:
+def test_an_unfinished_rollback_is_repeated(site: Site, order: SampleOrders) -> None:
     site.change(site.tables.header_queue, {"monday_item_id": 1, "sync_state": State.SYNCED})
     site.change(site.tables.line_queue, {"monday_subitem_id": 2, "parent_item_id": 1, "sync_state": State.SYNCED})
     with rolling_back(site, times=1):

@@ -95,7 +95,7 @@ def test_a_second_upgrade_does_nothing(first_version: Site) -> None:
     assert (written, site.rows(site.tables.schema_versions)) == ([], before)
 
 
-def test_no_statement_of_an_upgrade_names_a_table_of_the_sites(first_version: Site) -> None:
+def test_an_upgrade_touches_only_our_own_tables(first_version: Site) -> None:
     site = first_version
     for step in schema.pending(site.database, site.tables):
         for statement in schema.script(site.database, site.tables, step):
@@ -103,7 +103,7 @@ def test_no_statement_of_an_upgrade_names_a_table_of_the_sites(first_version: Si
             assert "ORDER_LIST" not in statement
 
 
-def test_an_order_that_was_under_way_goes_on(first_version: Site) -> None:
+def test_an_order_under_way_continues(first_version: Site) -> None:
     site = first_version
     schema.upgrade(site.database, site.tables)
     queue = site.queue()
@@ -126,7 +126,7 @@ def upgrade_of(site: Site) -> list[sa.Executable]:
     return [statement for step in pending for statement in step.statements(site.database, site.tables)]
 
 
-def test_an_upgrade_goes_on_after_a_crash_between_any_two_statements(first_version: Site) -> None:
+def test_an_upgrade_resumes_after_a_crash_between_statements(first_version: Site) -> None:
     site = first_version
     steps = schema.pending(site.database, site.tables)
     whole = len(upgrade_of(site))
@@ -224,7 +224,7 @@ def test_new_tables_are_of_the_programs_version(site: Site) -> None:
     assert schema.upgrade(site.database, site.tables) == []
 
 
-def test_a_table_of_versions_without_a_row_is_that_of_the_first(site: Site) -> None:
+def test_an_empty_version_table_means_version_one(site: Site) -> None:
     """As after a crash between its creation and the end of the upgrade."""
     with site.database.write() as connection:
         connection.execute(site.tables.schema_versions.delete())
@@ -233,7 +233,7 @@ def test_a_table_of_versions_without_a_row_is_that_of_the_first(site: Site) -> N
     check_tables(site.database, site.tables)
 
 
-def test_a_version_that_this_user_may_not_read_is_left_to_the_rights(site: Site) -> None:
+def test_an_unreadable_version_is_reported_as_missing_rights(site: Site) -> None:
     error = site.database.engine.dialect.dbapi.ProgrammingError  # type: ignore[union-attr]
 
     def refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

@@ -108,7 +108,7 @@ def test_each_record_is_claimed_by_one_of_four_workers(site: Site) -> None:
     assert len(by_run) > 1, "one worker got all: the others did not compete"
 
 
-def test_what_a_killed_worker_held_is_claimed_once_its_lease_is_over(site: Site) -> None:
+def test_rows_of_a_killed_worker_are_claimed_after_the_lease(site: Site) -> None:
     orders = [make_order(headers=2, lines=1, minute=n) for n in range(100)]
     site.add(*orders)
     dying = spawn.Process(target=claim_and_die, args=(url_of(site), site.tables.orders.schema, "dead", 61))
@@ -123,7 +123,7 @@ def test_what_a_killed_worker_held_is_claimed_once_its_lease_is_over(site: Site)
     assert "dead" not in check_claims(site, 200, 100)
 
 
-def test_one_of_four_gets_a_board_that_nobody_has_held_before(site: Site) -> None:
+def test_one_of_four_workers_gets_a_new_board(site: Site) -> None:
     start = spawn.Barrier(WORKERS)
     schema = site.tables.orders.schema
     codes = run(

@@ -131,7 +131,7 @@ def test_a_thousand_lines_and_more_are_on_record(site: Site, journal: Journal) -
 # ---- one row for each order -----------------------------------------------------------------------------
 
 
-def test_versions_of_an_order_are_one_row_the_last_one_written(site: Site, journal: Journal) -> None:
+def test_the_last_written_version_is_the_one_record(site: Site, journal: Journal) -> None:
     order = make_order(headers=3)
     site.add(order)
     site.claim("run-1", order)
@@ -177,7 +177,7 @@ def test_another_item_that_is_adopted_has_no_values(site: Site, journal: Journal
     assert (item["item_id"], item["written"]) == (12, None)
 
 
-def test_a_row_without_a_uuid_is_no_order_on_record(site: Site, journal: Journal, order: SampleOrders) -> None:
+def test_a_row_without_uuid_is_not_recorded(site: Site, journal: Journal, order: SampleOrders) -> None:
     create(journal, sent([new_uuid()]), {"nobody": "11"})
     assert items(site) == []
 
@@ -242,7 +242,9 @@ GONE: dict[str, tuple[Callable[[Site, Journal, SampleOrders], object], tuple[lis
 
 
 @pytest.mark.parametrize("what", GONE)
-def test_what_is_gone_from_the_board_is_forgotten(site: Site, journal: Journal, there: SampleOrders, what: str) -> None:
+def test_what_was_deleted_on_the_board_is_forgotten(
+    site: Site, journal: Journal, there: SampleOrders, what: str
+) -> None:
     forget, left = GONE[what]
     assert ids(site) == ([11, 12], [71, 72, 73])
     if what == "requeued":
@@ -255,7 +257,7 @@ def test_what_is_gone_from_the_board_is_forgotten(site: Site, journal: Journal, 
 # ---- which board an item is on --------------------------------------------------------------------------
 
 
-def test_the_board_of_an_item_does_not_expire_with_the_log(site: Site, journal: Journal, there: SampleOrders) -> None:
+def test_the_board_of_an_item_outlives_the_log(site: Site, journal: Journal, there: SampleOrders) -> None:
     site.insert(site.tables.boards, {"board_id": BOARD + 1, "name": "Another", "url": "https://another"})
     site.change(site.tables.boards, {"url": "https://b"}, board_id=BOARD)
     remove_expired(site.database, expired(site.database, site.tables, timedelta(days=-1)))
@@ -265,7 +267,7 @@ def test_the_board_of_an_item_does_not_expire_with_the_log(site: Site, journal: 
     assert (story["board_id"], story["headers"][0]["item_url"]) == (BOARD, "https://b/pulses/11")
 
 
-def test_an_item_of_the_first_version_is_found_in_the_log(site: Site, journal: Journal, there: SampleOrders) -> None:
+def test_an_item_of_version_one_is_found_in_the_log(site: Site, journal: Journal, there: SampleOrders) -> None:
     with site.database.write() as connection:
         connection.execute(site.tables.items.delete())
     assert site.queue().item_boards([record(there)]) == {11: BOARD}

@@ -58,7 +58,7 @@ def changed(name: str, **changes: object) -> dict[str, FoundColumn]:
     return found | {name.lower(): replace(found[name.lower()], **changes)}  # type: ignore[arg-type]
 
 
-def test_a_table_as_designed_has_nothing_to_mend() -> None:
+def test_a_table_as_designed_needs_no_repair() -> None:
     assert list(column_findings(QUEUE, as_designed())) == []
 
 
@@ -122,7 +122,7 @@ def test_a_column_that_does_not_fit_is_named(
         ("sync_run_id", {"nullable": None}),  # a server that does not say
     ],
 )
-def test_what_does_no_harm_is_no_finding(column: str, changes: dict[str, object]) -> None:
+def test_harmless_differences_are_not_reported(column: str, changes: dict[str, object]) -> None:
     assert list(column_findings(QUEUE, changed(column, **changes))) == []
 
 
@@ -170,7 +170,7 @@ def test_an_empty_database_gets_the_ddl_of_every_table(tmp_path: Path) -> None:
     database.dispose()
 
 
-def test_what_a_newer_version_needs_in_our_own_tables_is_named_and_can_be_run(tmp_path: Path) -> None:
+def test_the_ddl_of_a_newer_version_is_printed_and_runs(tmp_path: Path) -> None:
     """A database of the version before: its tables are there, and lack the columns that came since."""
     database, tables = WritableDatabase(f"sqlite:///{tmp_path / 'orders.db'}"), make_tables()
     create_all(database, tables)
@@ -210,7 +210,7 @@ def test_a_missing_index_is_a_note_with_its_statement(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["delta", "record", "line"])
-def test_a_file_of_an_earlier_version_gets_its_indexes_by_db_init(tmp_path: Path, name: str) -> None:
+def test_db_init_adds_missing_indexes_to_an_older_file(tmp_path: Path, name: str) -> None:
     """Until then every look-up of a uuid reads its whole table."""
     database = WritableDatabase(f"sqlite:///{tmp_path / 'orders.db'}")
     tables = make_tables()
@@ -368,12 +368,12 @@ def test_a_check_that_refuses_our_states_comes_with_its_replacement() -> None:
     assert "TR_audit" in trigger.problem
 
 
-def test_a_check_that_allows_our_states_is_no_finding() -> None:
+def test_a_check_that_allows_our_states_is_fine() -> None:
     clause = "([sync_state] in ('NEW','PENDING','SYNCED','ERROR','HELD'))"
     assert findings_of(checks=[("sync_state", "CK_state", clause)]) == []
 
 
-def test_a_check_that_this_user_may_not_see_is_a_note() -> None:
+def test_a_check_constraint_hidden_from_the_user_is_a_note() -> None:
     """What a user without VIEW DEFINITION gets: the constraint, and NULL for what it says."""
     state, action = findings_of(checks=[("sync_state", "CK_state", None), ("action_type", "CK_action", None)])
     assert state.problem == (
@@ -406,7 +406,7 @@ def test_only_a_list_of_values_is_judged(clause: str, allowed: set[str] | None) 
     assert found == (None if allowed is None else frozenset(allowed))
 
 
-def test_a_check_in_small_letters_is_judged_as_its_collation_does() -> None:
+def test_a_lower_case_check_is_judged_by_its_collation() -> None:
     checks = [("sync_state", "CK_state", "[sync_state] IN ('new','pending','synced','error')")]
     assert findings_of(checks=checks, columns=changed("sync_state", collation="Latin1_General_CI_AS")) == []
     note, check = findings_of(checks=checks, columns=changed("sync_state", collation="Latin1_General_BIN2"))
@@ -488,7 +488,7 @@ def test_a_text_that_only_grows_keeps_its_index_and_default() -> None:
     assert finding.remedy == "ALTER TABLE dbo.[ORDER_LIST_DELTA] ALTER COLUMN [sync_state] VARCHAR(10) NOT NULL;"
 
 
-def test_a_server_that_does_not_show_what_is_in_the_way_says_so() -> None:
+def test_a_hidden_constraint_in_the_way_is_reported() -> None:
     (finding,) = findings_of(columns=changed("created_at", type="datetime"), unknown="computed_columns")
     comment, alter = finding.remedy.splitlines()
     assert comment.startswith("-- Not shown by this server: computed columns of the column.")
@@ -565,7 +565,7 @@ def test_a_server_that_knows_no_rights_or_indexes_says_so() -> None:
     assert all("its indexes cannot be read (Invalid object name" in finding.problem for finding in indexes)
 
 
-def test_a_server_that_describes_columns_briefly_is_read_all_the_same() -> None:
+def test_a_brief_description_of_columns_is_enough() -> None:
     findings = findings_of(unknown="DATETIME_PRECISION", columns=changed("sync_state", length=5))
     assert [finding.problem for finding in findings] == [
         "column [sync_state] holds 5 characters, but 10 are needed",

@@ -92,19 +92,19 @@ PARTS = [(0,), (1,), (0, 1), (0, 1, 2)]
 
 
 @pytest.mark.parametrize("wants", list(product(PARTS, repeat=2)))
-def test_two_runs_never_go_on_with_one_order(wants: tuple[tuple[int, ...], ...]) -> None:
+def test_two_runs_never_continue_one_order(wants: tuple[tuple[int, ...], ...]) -> None:
     assert max(len(world.going) for world in worlds(start(*wants, (2,)), dying=True)) == 1
 
 
 @pytest.mark.parametrize("wants", list(product(PARTS, repeat=2)))
-def test_what_nobody_goes_on_with_is_free_again(wants: tuple[tuple[int, ...], ...]) -> None:
+def test_abandoned_rows_are_released(wants: tuple[tuple[int, ...], ...]) -> None:
     ends = [w for w in worlds(start(*wants, (2,)), dying=False) if {run.next for run in w.runs} == {ENDED}]
     assert ends
     assert {row for world in ends for row in world.rows} <= {None, DONE}
     assert {row for world in ends for row in world.rows} != {None}
 
 
-def test_of_two_that_see_each_other_the_lower_one_goes_on() -> None:
+def test_of_two_rival_runs_the_lower_id_continues() -> None:
     """Nobody does only where it has used up its looks before the other one has released its rows."""
     ends = [w for w in worlds(start((0,), (1,)), dying=False) if {run.next for run in w.runs} == {ENDED}]
     nobody = [world for world in ends if DONE not in world.rows]
@@ -116,7 +116,7 @@ def test_the_model_sees_what_went_wrong_without_the_look() -> None:
     assert max(len(world.going) for world in worlds(start((0,), (1,)), dying=False, looks=False)) == 2
 
 
-def test_the_lowest_waits_and_the_others_give_back() -> None:
+def test_the_lowest_waits_and_the_others_release() -> None:
     assert verdict("b", [], 0) is Verdict.KEEP
     assert verdict("b", ["c", "d"], 1) is Verdict.LOOK_AGAIN
     assert verdict("b", ["c"], 0) is Verdict.RELEASE

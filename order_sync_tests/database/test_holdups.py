@@ -60,7 +60,7 @@ def printed(summary: Summary) -> str:
     return captured.get()
 
 
-def test_what_is_left_without_a_rejection_is_never_sent_to_retry() -> None:
+def test_retry_is_not_suggested_without_a_rejected_row() -> None:
     summary = replace(SUMMARY, customers=WAITING, left=[LEFT], refused={"Spring": "no column 'text'"})
     text = printed(summary)
     assert "rejected row" not in text
@@ -70,7 +70,7 @@ def test_what_is_left_without_a_rejection_is_never_sent_to_retry() -> None:
     assert "Next: order-sync sync" in text
 
 
-def test_rows_that_wait_with_a_rejected_one_are_sent_to_retry() -> None:
+def test_retry_is_suggested_for_rows_behind_a_rejected_one() -> None:
     text = printed(replace(SUMMARY, customers=WAITING, rejected=[REJECTED]))
     assert "3 rows wait because another row of their order is rejected" in text
     assert text.rstrip().endswith("order-sync retry")

@@ -126,7 +126,7 @@ def test_without_any_driver_the_error_says_what_to_install(monkeypatch: pytest.M
         find_driver()
 
 
-def test_an_access_token_goes_before_the_password_and_is_packed_as_the_driver_wants_it() -> None:
+def test_an_access_token_precedes_the_password_and_is_packed() -> None:
     url = sa.make_url("mssql+pyodbc://server/orders?Authentication=ActiveDirectoryDefault&Encrypt=yes")
     plain, token = token_source(url, "abc")
     assert token is not None
@@ -176,7 +176,7 @@ def test_what_is_said_during_a_fail_over_is_tried_again() -> None:
     assert not is_transient(database_error(refused))
 
 
-def test_the_servers_clock_is_asked_again_during_a_fail_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_clock_is_read_again_during_a_failover(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("order_sync.database.connection.sleep", lambda seconds: None)
     driver = Driver()
     with driver.in_place():
@@ -212,7 +212,7 @@ def test_errors_that_stay_are_not_tried_again() -> None:
     assert is_transient(database_error("anything", invalidated=True))
 
 
-def test_the_reason_is_what_the_server_says_without_the_drivers_brackets() -> None:
+def test_the_reason_omits_the_brackets_of_the_driver() -> None:
     text = "[HYT00] [Microsoft][ODBC Driver 18 for SQL Server]Login timeout expired (0) (SQLDriverConnect)"
     assert reason(database_error(text)) == "Login timeout expired"
     assert reason(ValueError("first\nsecond")) == "first"

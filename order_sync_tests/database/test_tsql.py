@@ -318,7 +318,7 @@ def test_every_statement_is_the_one_in_the_snapshots(statements: dict[str, list[
     assert found == kept
 
 
-def test_every_statement_parses_as_tsql_and_keeps_to_what_all_servers_share(statements: dict[str, list[Any]]) -> None:
+def test_statements_parse_as_tsql_that_all_servers_share(statements: dict[str, list[Any]]) -> None:
     for step, of_step in statements.items():
         for text in dict.fromkeys(str(compiled(*recorded)) for recorded in of_step):
             (tree,) = sqlglot.parse(text, read="tsql")

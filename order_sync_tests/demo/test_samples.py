@@ -260,7 +260,7 @@ def test_numbers_and_names_are_as_untidy_as_real_ones(size: Size, sample: Sample
 # ---- lines --------------------------------------------------------------------------------------------
 
 
-def test_the_lines_of_a_record_add_up_to_its_headers_total(sample: SampleOrders) -> None:
+def test_line_quantities_add_up_to_the_headers_total(sample: SampleOrders) -> None:
     totals: Counter[str] = Counter()
     for row in inserts(sample.lines):
         assert row["qty"] > 0
@@ -279,7 +279,7 @@ def test_a_size_occurs_once_in_a_record(sample: SampleOrders) -> None:
     assert {"XS", "O/S"} <= {size for _, size in sizes}
 
 
-def test_lines_are_the_same_in_the_queue_and_in_the_main_table(sample: SampleOrders) -> None:
+def test_queue_and_main_table_have_the_same_lines(sample: SampleOrders) -> None:
     def key(row: Row) -> tuple[object, ...]:
         return row["line_uuid"], row["record_uuid"], row["size_code"], row["qty"]
 

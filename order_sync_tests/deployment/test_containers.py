@@ -44,9 +44,7 @@ def journal(stage: Stage, run_id: str, known: RunRegistry, *, lease_seconds: flo
         )
 
 
-def test_a_lock_that_nobody_seems_to_hold_is_judged_where_it_was_made(
-    stage: Stage, instance: dg.DagsterInstance
-) -> None:
+def test_a_lock_is_judged_only_on_its_own_machine(stage: Stage, instance: dg.DagsterInstance) -> None:
     """On a shared folder: not every file system tells one machine of the locks of another."""
     run = going_run(stage, instance)
     here, there = (registry(stage, instance, machine) for machine in ("worker-1", "worker-2"))
@@ -59,7 +57,7 @@ def test_a_lock_that_nobody_seems_to_hold_is_judged_where_it_was_made(
     assert there.is_over(run.run_id)
 
 
-def test_a_dead_run_of_this_machine_is_reported_by_this_machine(stage: Stage, instance: dg.DagsterInstance) -> None:
+def test_a_machine_reports_its_own_dead_runs(stage: Stage, instance: dg.DagsterInstance) -> None:
     run = going_run(stage, instance)
     here = registry(stage, instance, "worker-1")
     here.enter(run.run_id).release()
@@ -69,7 +67,7 @@ def test_a_dead_run_of_this_machine_is_reported_by_this_machine(stage: Stage, in
     assert ended.status is dg.DagsterRunStatus.FAILURE
 
 
-def test_a_run_of_another_container_keeps_the_board_until_dagster_says_that_it_is_over(
+def test_another_containers_run_keeps_the_board_until_dagster_ends_it(
     stage: Stage, instance: dg.DagsterInstance
 ) -> None:
     run, next_run = going_run(stage, instance), going_run(stage, instance)
@@ -94,7 +92,7 @@ def test_a_run_of_another_container_keeps_the_board_until_dagster_says_that_it_i
         later.renew()
 
 
-def test_a_run_that_nobody_knows_of_keeps_the_board_for_its_lease(stage: Stage, instance: dg.DagsterInstance) -> None:
+def test_an_unknown_run_keeps_the_board_for_its_lease(stage: Stage, instance: dg.DagsterInstance) -> None:
     """Another machine's run with a Dagster record of its own: only the database is shared."""
     known = registry(stage, instance, "worker-2")
     run = going_run(stage, instance)

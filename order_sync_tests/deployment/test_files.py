@@ -114,7 +114,7 @@ def test_compose_is_of_the_compose_specification() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_compose_runs_commands_that_are_there() -> None:
+def test_compose_runs_existing_commands() -> None:
     services = read(DOCKER / "compose.yaml")["services"]
     for service in services.values():
         for words in (service.get("command"), service["healthcheck"]["test"][1:]):
@@ -127,7 +127,7 @@ def test_compose_runs_commands_that_are_there() -> None:
     assert last_command()[last_command().index("-p") + 1] == str(server["grpc_server"]["port"])
 
 
-def test_a_run_in_docker_has_network_volume_and_settings_of_its_own() -> None:
+def test_a_docker_run_has_its_network_volume_and_settings() -> None:
     compose, launcher = read(DOCKER / "compose.yaml"), read(DOCKER / INSTANCE_FILE)["run_launcher"]["config"]
     assert launcher["network"] == compose["networks"]["order_sync"]["name"]
     volumes = [f"{compose['volumes']['logs']['name']}:/opt/dagster/logs"]
@@ -155,7 +155,7 @@ def last_command() -> list[str]:
     return cast("list[str]", yaml.safe_load(" ".join(words)))
 
 
-def test_the_image_is_made_of_what_is_there_and_is_not_root() -> None:
+def test_the_image_builds_from_existing_files_without_root() -> None:
     sent = (DOCKER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     for _, *sources, _ in (words for words in dockerfile() if words[0] == "COPY" and not words[1].startswith("--")):
         for source in sources:
@@ -314,7 +314,7 @@ def test_kubernetes_knows_every_key_of_a_pod() -> None:
 
 
 @pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").glob("*.service")), ids=lambda unit: unit.name)
-def test_units_start_commands_that_are_there(unit: Path) -> None:
+def test_units_start_existing_commands(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     (start,) = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
     program, *rest = shlex.split(start.replace("%i", "4000"))

@@ -74,7 +74,7 @@ def test_nothing_is_done_outside_the_folder(shop: Shop, tmp_path: Path, target: 
     assert [path for path in made if path.exists()] == []
 
 
-def test_a_make_target_that_is_not_there(shop: Shop) -> None:
+def test_a_missing_make_target(shop: Shop) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         shop.try_out("make nothing")
 

@@ -42,7 +42,7 @@ def test_a_setting_says_what_it_is(name: str) -> None:
     )
 
 
-def test_every_diagram_has_its_picture_and_no_picture_is_left_over() -> None:
+def test_every_diagram_has_exactly_one_picture() -> None:
     diagrams = tool("diagrams")
     wanted = {DOCS / picture for picture in diagrams.sources()}
     there = set((DOCS / diagrams.PICTURES).glob("*.svg"))

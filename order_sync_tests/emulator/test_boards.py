@@ -49,7 +49,7 @@ def test_an_item_lands_in_its_group(monday: Monday) -> None:
     assert found["url"].endswith(f"/boards/101/pulses/{item}")
 
 
-def test_the_board_holds_only_so_many_items(emulator: Emulator, monday: Monday) -> None:
+def test_a_board_holds_a_limited_number_of_items(emulator: Emulator, monday: Monday) -> None:
     emulator.configure(items_limit=2)
     for name in ("One", "Two"):
         monday.item(name)
@@ -77,7 +77,7 @@ def test_the_board_holds_only_so_many_items(emulator: Emulator, monday: Monday) 
         ('mutation { create_group(board_id: 101, group_name: " ") { id } }', "InvalidArgumentException"),
     ],
 )
-def test_what_is_not_there(emulator: Emulator, monday: Monday, query: str, code: str) -> None:
+def test_a_missing_object_is_an_error(emulator: Emulator, monday: Monday, query: str, code: str) -> None:
     before = len(emulator.effects())
     assert monday.code(query) == code
     assert len(emulator.effects()) == before
@@ -132,7 +132,7 @@ def test_a_board_not_asked_to_be_empty_brings_sample_items(monday: Monday) -> No
 
 
 @pytest.mark.parametrize("column_id", ["Upper", "with-dash", "x" * 21, "uuid", "digit_1"])
-def test_a_column_id_has_1_to_20_letters_and_is_new(monday: Monday, column_id: str) -> None:
+def test_a_column_id_is_new_with_1_to_20_letters(monday: Monday, column_id: str) -> None:
     query = """mutation ($i: String) {
         create_column(board_id: 101, id: $i, title: "T", column_type: text) { id } }"""
     assert monday.code(query, {"i": column_id}) == "InvalidArgumentException"
@@ -229,7 +229,7 @@ def test_a_multi_level_board_has_no_board_of_subitems() -> None:
         BoardSeed(id=201, name="Levels", hierarchy="multi_level", subitem_board_id=202)
 
 
-def test_an_item_says_who_made_it_and_when_it_was_touched(emulator: Emulator, monday: Monday) -> None:
+def test_an_item_has_creator_and_time_of_update(emulator: Emulator, monday: Monday) -> None:
     shown = "{ id creator_id created_at updated_at updates(limit: 1) { id } }"
     made = monday.data(f'mutation {{ made: create_item(board_id: 101, item_name: "A") {shown} }}')["made"]
     assert made["creator_id"] == monday.data("{ me { id } }")["me"]["id"]

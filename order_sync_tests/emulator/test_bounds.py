@@ -161,7 +161,7 @@ def test_a_large_file_is_not_kept_in_memory(emulator: Emulator, monday: Monday) 
     ],
     ids=["depth", "digits", "infinity", "no number", "name", "half a letter", "half a letter as bytes", "only depth"],
 )
-def test_a_body_that_is_no_plain_json_is_a_bad_request(emulator: Emulator, body: bytes) -> None:
+def test_a_body_other_than_json_is_a_bad_request(emulator: Emulator, body: bytes) -> None:
     answer = httpx.post(emulator.url, content=body, headers={"Authorization": "t"}, trust_env=False)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
@@ -207,7 +207,7 @@ def cursor(plain: str) -> dict[str, str]:
         ),
     ],
 )
-def test_what_is_no_number_or_text_is_named(monday: Monday, query: str, variables: dict[str, Any], code: str) -> None:
+def test_an_invalid_number_or_text_is_named(monday: Monday, query: str, variables: dict[str, Any], code: str) -> None:
     answer = monday.post(query, variables)
     assert answer.status_code == 200
     assert [error["extensions"]["code"] for error in answer.json()["errors"]] == [code]

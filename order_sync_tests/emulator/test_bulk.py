@@ -171,9 +171,7 @@ def test_every_kind_of_cell(emulator: Emulator, monday: Monday, bulk: Bulk) -> N
         ("remark", "x" * 2_001),
     ],
 )
-def test_a_row_that_is_invalid_is_reported_and_the_others_go_on(
-    emulator: Emulator, bulk: Bulk, column: str, cell: str
-) -> None:
+def test_an_invalid_row_is_reported_and_others_continue(emulator: Emulator, bulk: Bulk, column: str, cell: str) -> None:
     status = bulk.run(f"name,uuid,{column}\nBad,u1,{cell}\nGood,u2,\n")
     assert status["counts"] == counts(submitted=2, invalid=1, created=1)
     assert (status["status"], status["fully_imported"]) == ("COMPLETED", True)
@@ -186,7 +184,7 @@ def test_a_row_that_is_invalid_is_reported_and_the_others_go_on(
     assert (good["serialNo"], good["status"], good["error"]) == ("2", "success", "")
 
 
-def test_a_report_tells_of_labels_in_mondays_words(bulk: Bulk) -> None:
+def test_a_report_names_labels_in_mondays_words(bulk: Bulk) -> None:
     status = bulk.run("name,status\nOne,New\nTwo,X\n")
     line = bulk.get(status["report_url"]).text.splitlines()[2]
     told = 'Label ""X"" is invalid for column ""status""'
@@ -194,7 +192,7 @@ def test_a_report_tells_of_labels_in_mondays_words(bulk: Bulk) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 256])
-def test_a_name_that_is_no_name(emulator: Emulator, bulk: Bulk, name: str) -> None:
+def test_an_invalid_name(emulator: Emulator, bulk: Bulk, name: str) -> None:
     assert bulk.run(f"name,uuid\n{name},u1\nTwo,u2\n")["counts"] == counts(submitted=2, invalid=1, created=1)
     assert names(emulator) == ["Two"]
 
@@ -284,7 +282,7 @@ def test_what_cannot_be_started(monday: Monday, bulk: Bulk) -> None:
     assert answer["errors"][0]["extensions"]["code"] == "ResourceNotFoundException"
 
 
-def test_the_upload_url_needs_no_token_and_no_other_will_do(emulator: Emulator, bulk: Bulk) -> None:
+def test_only_the_given_upload_url_works_and_without_token(emulator: Emulator, bulk: Bulk) -> None:
     job = bulk.start()
     assert bulk.put(Job(job.id, job.url + "x"), TWO_ROWS).status_code == 403
     assert bulk.put(job, TWO_ROWS, **{"Content-Type": "application/json"}).status_code == 403
@@ -390,7 +388,7 @@ def test_a_job_holds_its_board(emulator: Emulator, monday: Monday, bulk: Bulk) -
     assert bulk.ended(waiting)["counts"]["created"] == 2
 
 
-def test_a_group_that_goes_away_fails_the_rows_that_are_left(emulator: Emulator, monday: Monday, bulk: Bulk) -> None:
+def test_a_group_deleted_midjob_fails_the_remaining_rows(emulator: Emulator, monday: Monday, bulk: Bulk) -> None:
     group = monday.group("Doomed")
     emulator.configure(bulk_row_ms=MINUTE_MS)
     job = bulk.start(group)

@@ -40,7 +40,7 @@ def test_a_reset_is_a_reset(emulator: Emulator, monday: Monday) -> None:
         monday.post(ONE_ITEM)
 
 
-def test_a_caller_that_gives_up_first_is_no_harm(emulator: Emulator) -> None:
+def test_a_caller_that_gives_up_first_does_no_harm(emulator: Emulator) -> None:
     emulator.configure(faults=[Fault(kind=FaultKind.TIMEOUT_AFTER, nth=1)])
     with Monday(emulator.url, timeout=0.3) as impatient:
         with pytest.raises(httpx.ReadTimeout):

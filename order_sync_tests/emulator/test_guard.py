@@ -124,7 +124,7 @@ def test_it_is_not_opened_while_it_runs(emulator: Emulator) -> None:
             emulator.configure(**change)
 
 
-def test_told_it_listens_and_warns() -> None:
+def test_on_request_it_listens_everywhere_and_warns() -> None:
     with start_emulator(EmulatorSettings(host=ANYWHERE, allow_remote=True)) as emulator:
         assert emulator.page_url.startswith("http://127.0.0.1:")
         assert "WARNING" in emulator.log()

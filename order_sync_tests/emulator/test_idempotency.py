@@ -17,7 +17,7 @@ def created(emulator: Emulator) -> int:
     return len(emulator.effects(kind="item_created"))
 
 
-def test_the_same_key_gets_the_same_answer_and_no_second_effect(emulator: Emulator, monday: Monday) -> None:
+def test_a_repeated_key_gets_the_first_answer(emulator: Emulator, monday: Monday) -> None:
     first, second = monday.post(ONE_ITEM, key="k"), monday.post(ONE_ITEM, key="k")
     assert second.content == first.content
     assert "Idempotency-Replayed" not in first.headers

@@ -178,7 +178,7 @@ def test_the_state_keeps_what_a_removed_item_held(emulator: Emulator, monday: Mo
     assert (below["id"], below["parent_id"], below["columns"]["line_uuid"]) == (subitem, item, "l-1")
 
 
-def test_moving_to_the_same_group_is_no_effect(emulator: Emulator, monday: Monday) -> None:
+def test_moving_to_the_same_group_has_no_effect(emulator: Emulator, monday: Monday) -> None:
     item = monday.item("One", group="topics")
     monday.data(write("move", item))
     assert done(emulator) == []

@@ -35,7 +35,7 @@ def test_unless_enforced_nothing_is_refused_or_runs_low(emulator: Emulator, mond
         assert left(answer.headers["RateLimit"])["complexityMinute"] == 10_000
 
 
-def test_complexity_tells_the_budget(emulator: Emulator, monday: Monday) -> None:
+def test_complexity_reports_the_budget(emulator: Emulator, monday: Monday) -> None:
     emulator.configure(enforce_limits=True)
     seen = [monday.data(ONE_ITEM)["complexity"] for _ in range(2)]
     assert seen == [
@@ -91,7 +91,7 @@ def test_the_window_ends_60_virtual_seconds_after_its_first_call(emulator: Emula
     assert statuses == [429, 429, 200]
 
 
-def test_reads_and_writes_of_an_app_token_have_a_budget_each(emulator: Emulator, monday: Monday) -> None:
+def test_app_tokens_have_separate_read_and_write_budgets(emulator: Emulator, monday: Monday) -> None:
     limits = {"complexity_per_minute": 30_000, "complexity_shared": False}
     emulator.configure(enforce_limits=True, limits=limits, costs={"query": 30_000})
     assert monday.post(ONE_ITEM).status_code == 200
@@ -187,7 +187,7 @@ def test_time_a_request_and_a_mutation_take(emulator: Emulator, monday: Monday) 
 SLOW_BATCH = 6
 
 
-def test_a_gateway_gives_up_but_the_execution_goes_on(emulator: Emulator, monday: Monday) -> None:
+def test_execution_continues_after_the_gateway_gives_up(emulator: Emulator, monday: Monday) -> None:
     emulator.configure(timeout_s=30, mutation_ms=MINUTE_MS)
     query, variables = batch(SLOW_BATCH)
     with ThreadPoolExecutor(1) as pool:
@@ -228,7 +228,7 @@ def test_the_time_out_is_a_minute_of_virtual_time(emulator: Emulator, monday: Mo
         assert waiting.result().status_code == 504
 
 
-def test_the_clock_moves_on_when_it_is_told(emulator: Emulator, monday: Monday) -> None:
+def test_the_clock_moves_only_on_request(emulator: Emulator, monday: Monday) -> None:
     """Then nobody has to wait for it; a machine that is busy changes nothing."""
     emulator.configure(latency_ms=MINUTE_MS, timeout_s=0)
     with ThreadPoolExecutor(1) as pool:

@@ -117,7 +117,7 @@ def test_the_items_of_one_group(monday: Monday) -> None:
     assert names(found["items_page"]) == ["Here"]
 
 
-def test_items_takes_100_ids_but_gives_25_unless_told(monday: Monday) -> None:
+def test_items_takes_100_ids_but_returns_25_by_default(monday: Monday) -> None:
     query, variables = batch(30)
     ids = [item["id"] for item in monday.data(query, variables).values()]
     text = "query ($i: [ID!], $n: Int) { items(ids: $i, limit: $n) { id } }"

@@ -83,7 +83,7 @@ def test_search_looks_into_values_and_subitems(emulator: Emulator, monday: Monda
 
 
 @pytest.mark.parametrize("path", ["boards/5", "boards/101/pulses/5", "boards/101/groups/nope/rows"])
-def test_what_is_not_there(emulator: Emulator, path: str) -> None:
+def test_a_missing_object_is_an_error(emulator: Emulator, path: str) -> None:
     assert get(emulator, path).status_code == 404
 
 

@@ -42,7 +42,7 @@ def test_it_ends_when_its_parent_is_killed() -> None:
     until(lambda: not is_listening(port), "the emulator to end")
 
 
-def test_stop_ends_it_and_again_is_no_harm() -> None:
+def test_stop_ends_it_and_may_be_repeated() -> None:
     emulator = start_emulator()
     port = httpx.URL(emulator.url).port
     assert port is not None
@@ -64,7 +64,7 @@ def test_a_taken_port_is_said_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", "::1"])  # noqa: S104 - refused
-def test_it_listens_on_loopback_only_unless_told(host: str) -> None:
+def test_it_listens_on_loopback_only_by_default(host: str) -> None:
     with pytest.raises(ValueError, match="loopback"):
         EmulatorSettings(host=host)
     if ":" not in host:

@@ -140,7 +140,7 @@ def test_the_files_of_a_bulk_import_pass_it_too(proxy: Proxy, client: Monday) ->
     assert proxy.counts.cut_responses == 1
 
 
-def test_a_server_that_is_not_there_or_cuts_itself(emulator: Emulator, proxy: Proxy, client: Monday) -> None:
+def test_a_server_that_is_down_or_breaks_off(emulator: Emulator, proxy: Proxy, client: Monday) -> None:
     emulator.configure(faults=[{"kind": "reset_before", "nth": 1}])
     with pytest.raises(httpx.ReadError):
         client.post(ONE_ITEM)

@@ -94,7 +94,7 @@ def test_a_job_of_nobody(emulator: Emulator, monday: Monday) -> None:
     assert monday.code(START % "archive", {"b": 101, "i": ["1"]}) == "UserUnauthorizedException"
 
 
-def test_items_go_one_after_another_and_a_job_can_be_cancelled(emulator: Emulator, monday: Monday) -> None:
+def test_a_job_removes_items_in_turn_and_can_be_cancelled(emulator: Emulator, monday: Monday) -> None:
     items = made(monday, 3)
     emulator.configure(bulk_start_ms=MINUTE_MS, bulk_row_ms=MINUTE_MS)
     job = start(monday, items)

@@ -19,7 +19,7 @@ from order_sync_tests.waiting import until
 ONE_ITEM = 'mutation { create_item(board_id: 101, item_name: "One") { id } }'
 
 
-def test_a_killed_emulator_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_killed_emulator_continues_where_it_stopped(tmp_path: Path) -> None:
     path = tmp_path / "monday" / "state.jsonl"
     with start_emulator(EmulatorSettings(boards=(PLANNING,), state_file=path)) as emulator:
         with Monday(emulator.url) as monday:
@@ -53,7 +53,7 @@ def test_a_killed_emulator_goes_on_where_it_was(tmp_path: Path) -> None:
         assert emulator.effects()[: len(effects)] == effects
 
 
-def test_a_batch_cut_short_by_a_kill_keeps_what_it_did(tmp_path: Path) -> None:
+def test_a_killed_batch_keeps_its_finished_part(tmp_path: Path) -> None:
     settings = EmulatorSettings(
         boards=(PLANNING,), state_file=tmp_path / "state.jsonl", mutation_ms=MINUTE_MS, timeout_s=0
     )
@@ -92,7 +92,7 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path, cut: int) -> None:
     assert [line["item_id"] for line in lines] == [0, 1, 9]
 
 
-def test_a_broken_line_in_the_middle_is_not_passed_over(tmp_path: Path) -> None:
+def test_a_broken_line_in_the_middle_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "state.jsonl"
     journal_with(path, 3)
     lines = path.read_bytes().splitlines(keepends=True)

@@ -109,7 +109,7 @@ def test_a_subitem_or_an_archived_item_moves_to_no_board(boards: Monday) -> None
     assert boards.code(MOVE, {"i": item, "b": 201, "g": "topics"}) == "ResourceNotFoundException"
 
 
-def test_a_person_takes_along_what_has_its_column_there(three_boards: Emulator, boards: Monday) -> None:
+def test_a_manual_move_keeps_values_with_a_matching_column(three_boards: Emulator, boards: Monday) -> None:
     item, subitem = item_with_subitem(boards)
     three_boards.person.move_to_board(item, 201, "topics")
     cells = {column: cell["text"] for column, cell in boards.cells(item).items()}
@@ -120,7 +120,7 @@ def test_a_person_takes_along_what_has_its_column_there(three_boards: Emulator, 
     assert boards.cells(subitem)["line_uuid"]["text"] == "l-2"
 
 
-def test_a_moved_item_is_on_one_page_of_its_new_board(three_boards: Emulator, boards: Monday) -> None:
+def test_a_moved_item_appears_on_one_page(three_boards: Emulator, boards: Monday) -> None:
     item, _ = item_with_subitem(boards)
     create = 'mutation { create_item(board_id: 201, item_name: "Later") { id } }'
     later = boards.data(create)["create_item"]["id"]

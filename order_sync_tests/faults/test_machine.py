@@ -6,5 +6,5 @@ from order_sync_tests.faults import machine
 from order_sync_tests.faults.crew import Crew
 
 
-def test_whatever_happens_to_the_queue_and_the_board(team: Crew) -> None:
+def test_any_history_of_queue_and_board_keeps_the_invariants(team: Crew) -> None:
     machine.play(team, examples=5, acts=10, shrink=False)

@@ -119,7 +119,7 @@ def dies_after(closing: int) -> Iterator[None]:
         yield
 
 
-def test_each_order_goes_to_the_first_board_whose_rule_it_fits(stage: Stage) -> None:
+def test_the_first_matching_rule_chooses_the_board(stage: Stage) -> None:
     stage.add_orders(60)
     wanted = expected(stage)
     assert all(wanted.values()), "each board has orders, or this shows nothing"
@@ -129,7 +129,7 @@ def test_each_order_goes_to_the_first_board_whose_rule_it_fits(stage: Stage) -> 
     assert stage.agreement().agree, stage.agreement().text()
 
 
-def test_the_same_title_is_a_group_of_its_own_on_each_board(stage: Stage) -> None:
+def test_each_board_has_its_own_group_of_a_title(stage: Stage) -> None:
     stage.add_orders(8)
     header = stage.tables.header_queue
     stage.execute(sa.update(header).values(GroupMonday="One title"))
@@ -199,7 +199,7 @@ def test_a_full_board_keeps_no_other_orders_waiting(stage: Stage) -> None:
     assert stage.agreement().agree, stage.agreement().text()
 
 
-def test_one_full_board_ends_the_run_where_it_is_the_only_one(stage: Stage) -> None:
+def test_a_full_board_ends_a_run_that_has_no_other(stage: Stage) -> None:
     stage.add_orders(4)
     stage.execute(sa.update(stage.tables.header_queue).values({"CUSTOMER NAME": "O'Malley & Daughters"}))
     stage.emulator.configure(items_limit=3)
@@ -207,7 +207,7 @@ def test_one_full_board_ends_the_run_where_it_is_the_only_one(stage: Stage) -> N
         stage.sync()
 
 
-def test_an_order_in_doubt_on_another_board_is_looked_up_there_first(stage: Stage) -> None:
+def test_an_order_in_doubt_is_looked_up_on_its_board(stage: Stage) -> None:
     """The run dies after monday made the items; before the next one, a rule sends the customers elsewhere."""
     stage.add_orders(12)
     stage = all_to(stage, MINE)
@@ -222,7 +222,7 @@ def test_an_order_in_doubt_on_another_board_is_looked_up_there_first(stage: Stag
     assert not records(stage, MINE) & records(stage, SAMPLES)
 
 
-def test_an_order_that_no_rule_fits_is_rejected_where_there_is_no_other_board(stage: Stage) -> None:
+def test_an_order_without_matching_rule_is_rejected(stage: Stage) -> None:
     stage.add_orders(40)
     wanted = expected(stage)
     settings = stage.settings.model_copy(
@@ -242,7 +242,7 @@ def test_an_order_that_no_rule_fits_is_rejected_where_there_is_no_other_board(st
     assert items(stage, stage.settings.board_id) == []
 
 
-def test_a_rule_for_a_board_that_nobody_sees_stops_before_anything_is_claimed(stage: Stage) -> None:
+def test_a_rule_for_an_invisible_board_stops_before_the_claim(stage: Stage) -> None:
     stage.add_orders(3)
     stage = with_rules(stage, RULES.replace(str(SAMPLES), "4711"))
     with pytest.raises(ConfigurationError, match=r"cannot see board 4711.* board rules"):
@@ -250,7 +250,7 @@ def test_a_rule_for_a_board_that_nobody_sees_stops_before_anything_is_claimed(st
     assert {row["sync_state"] for row in stage.inserts(stage.tables.header_queue)} == {"NEW"}
 
 
-def test_a_rule_by_a_column_that_late_lines_lack_is_refused(stage: Stage) -> None:
+def test_a_rule_on_a_column_absent_from_lines_is_refused(stage: Stage) -> None:
     stage = with_rules(stage, f'\n[[boards]]\nid = {MINE}\nwhere = {{ GroupMonday = ["x"] }}\n')
     with pytest.raises(ConfigurationError, match=rf"the rule of board {MINE} names \[GroupMonday\]"):
         stage.sync()
@@ -297,9 +297,7 @@ def check_that_only_mine_waits(stage: Stage) -> None:
     assert (summary.orders_held_back, summary.rejected) == (sum(expected(stage)[MINE].values()), [])
 
 
-def test_a_board_that_is_closed_to_the_token_stops_only_its_own_orders(
-    stage: Stage, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_board_closed_to_writing_stops_only_its_orders(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
     stage.add_orders(40)
     stage.emulator.configure(closed_boards=[MINE])
     with progress(quiet=False):
@@ -311,19 +309,19 @@ def test_a_board_that_is_closed_to_the_token_stops_only_its_own_orders(
     assert {board: records(stage, board) for board in expected(stage)} == expected(stage)
 
 
-def test_a_board_that_may_not_be_read_stops_only_its_own_orders(stage: Stage) -> None:
+def test_an_unreadable_board_stops_only_its_orders(stage: Stage) -> None:
     stage.add_orders(40)
     stage.emulator.configure(unreadable_boards=[MINE])
     check_that_only_mine_waits(stage)
 
 
-def test_a_column_deleted_on_one_board_during_a_run_stops_only_its_orders(stage: Stage) -> None:
+def test_a_column_deleted_midrun_stops_only_that_boards_orders(stage: Stage) -> None:
     stage.add_orders(40)
     with once_items_are_created(lambda: without_column(stage, MINE)):
         check_that_only_mine_waits(stage)
 
 
-def test_a_board_deleted_during_a_run_stops_only_its_own_orders(stage: Stage) -> None:
+def test_a_board_deleted_midrun_stops_only_its_orders(stage: Stage) -> None:
     stage.add_orders(40)
     boards: list[Sequence[int]] = []
 
@@ -336,7 +334,7 @@ def test_a_board_deleted_during_a_run_stops_only_its_own_orders(stage: Stage) ->
     assert [MINE] in boards
 
 
-def test_late_lines_go_on_while_the_only_board_with_new_orders_is_closed(stage: Stage) -> None:
+def test_late_lines_continue_while_another_board_is_closed(stage: Stage) -> None:
     stage.add_orders(20)
     assert stage.sync().complete
     order = next(
@@ -357,7 +355,7 @@ def test_late_lines_go_on_while_the_only_board_with_new_orders_is_closed(stage: 
 
 
 @pytest.mark.on_disk
-def test_a_firewall_s_page_ends_a_sync_with_one_line_within_seconds(stage: Stage) -> None:
+def test_a_firewall_page_ends_a_sync_with_one_line(stage: Stage) -> None:
     stage.add_orders(2)
     page = b"<html><head><title>Blocked by policy</title></head></html>"
     with served(403, page, "text/html") as url:
@@ -375,7 +373,7 @@ def test_a_firewall_s_page_ends_a_sync_with_one_line_within_seconds(stage: Stage
 # ---- what is in doubt elsewhere ---------------------------------------------------------------------------
 
 
-def test_an_order_in_doubt_on_a_board_that_nobody_sees_waits(stage: Stage) -> None:
+def test_an_order_in_doubt_on_an_invisible_board_waits(stage: Stage) -> None:
     stage.add_orders(12)
     stage = all_to(stage, MINE)
     with dies_after(closing=1), pytest.raises(Fatal, match="dies here"):
@@ -397,7 +395,7 @@ def test_an_order_in_doubt_on_a_board_that_nobody_sees_waits(stage: Stage) -> No
     assert not records(stage, SAMPLES) & made
 
 
-def test_an_order_of_an_import_that_goes_on_elsewhere_waits(stage: Stage) -> None:
+def test_an_order_of_an_import_still_running_waits(stage: Stage) -> None:
     stage.add_orders(6)
     stage = all_to(stage, SAMPLES)
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -420,7 +418,7 @@ def test_an_order_of_an_import_that_goes_on_elsewhere_waits(stage: Stage) -> Non
     assert stage.sync().complete
 
 
-def test_a_late_line_stays_on_the_board_of_its_item_whatever_the_rules_say_now(stage: Stage) -> None:
+def test_a_late_line_follows_its_item_not_the_rules(stage: Stage) -> None:
     stage.add_orders(6)
     stage = all_to(stage, MINE)
     assert stage.sync().complete

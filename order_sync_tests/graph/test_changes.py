@@ -160,7 +160,7 @@ def test_titles_that_read_the_same_are_one_group(stage: Stage, there: tuple[str,
     assert by_key == {row["record_uuid"]: wanted[row["GroupMonday"]] for row in headers}
 
 
-def test_a_group_in_another_spelling_is_the_same_after_it_was_renamed(stage: Stage) -> None:
+def test_a_renamed_group_matches_in_another_spelling(stage: Stage) -> None:
     add(stage, 1)
     stage.sync()
     group = group_of(stage, GROUP)
@@ -171,7 +171,7 @@ def test_a_group_in_another_spelling_is_the_same_after_it_was_renamed(stage: Sta
     assert {item["group_id"] for item in stage.board()["items"]} == {group}
 
 
-def test_a_group_deleted_in_the_middle_is_made_again_once_for_all_spellings(stage: Stage) -> None:
+def test_a_deleted_group_is_recreated_once_for_all_spellings(stage: Stage) -> None:
     for minute, title in enumerate(("Elm SS27", "ELM SS27 ")):
         stage.add(make_order(number=f"A-{minute}", minute=minute, columns={"GroupMonday": title}))
     with before_mutation("create_item", 1, lambda: delete_group(stage, group_of(stage, "Elm SS27"))):
@@ -181,7 +181,7 @@ def test_a_group_deleted_in_the_middle_is_made_again_once_for_all_spellings(stag
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_a_group_that_is_deleted_while_its_items_are_written_is_made_again(
+def test_a_group_deleted_during_its_items_is_recreated(
     stage: Stage, nth: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     add(stage, 30)
@@ -214,7 +214,7 @@ def first_item(stage: Stage) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_an_item_that_is_deleted_while_its_subitems_are_written_is_made_again(
+def test_an_item_deleted_during_its_subitems_is_recreated(
     stage: Stage, nth: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     add(stage, 8)
@@ -235,7 +235,7 @@ def test_an_item_that_is_deleted_while_its_subitems_are_written_is_made_again(
     again(stage)
 
 
-def test_an_item_that_is_deleted_after_a_run_died_is_made_again(stage: Stage) -> None:
+def test_an_item_deleted_after_a_crash_is_recreated(stage: Stage) -> None:
     add(stage, 8)
 
     def die() -> None:
@@ -253,7 +253,7 @@ def test_an_item_that_is_deleted_after_a_run_died_is_made_again(stage: Stage) ->
     again(stage)
 
 
-def test_a_group_that_is_deleted_after_a_run_died_takes_its_items_along(stage: Stage) -> None:
+def test_a_group_deleted_after_a_crash_is_recreated_with_items(stage: Stage) -> None:
     add(stage, 8)
 
     def die() -> None:
@@ -267,7 +267,7 @@ def test_a_group_that_is_deleted_after_a_run_died_takes_its_items_along(stage: S
     again(stage)
 
 
-def test_a_late_line_of_an_order_whose_item_was_deleted_says_so(stage: Stage) -> None:
+def test_a_late_line_reports_that_its_item_was_deleted(stage: Stage) -> None:
     sample = add(stage, 1)
     stage.sync()
     item = first_item(stage)
@@ -291,7 +291,7 @@ def test_a_line_queued_again_whose_item_was_deleted_says_so(stage: Stage) -> Non
     assert stage.sync().lines_claimed == 0
 
 
-def test_an_item_that_an_answer_leaves_out_once_is_not_taken_for_deleted(stage: Stage) -> None:
+def test_an_item_missing_from_one_answer_is_not_deleted(stage: Stage) -> None:
     add(stage, 4)
 
     def die() -> None:
@@ -398,7 +398,7 @@ def test_a_line_queued_again_whose_subitem_was_deleted_is_recreated(stage: Stage
 
 
 @pytest.mark.parametrize("how", ["archive_item", "delete_item"])
-def test_an_item_removed_after_a_run_died_is_recreated_with_its_subitems(stage: Stage, how: str) -> None:
+def test_an_item_removed_after_a_crash_returns_with_subitems(stage: Stage, how: str) -> None:
     add(stage, 4)
     dies_at_subitems(stage, 2)
     remove(stage, next(item["id"] for item in items(stage).values() if item["subitems"]), how)
@@ -407,7 +407,7 @@ def test_an_item_removed_after_a_run_died_is_recreated_with_its_subitems(stage: 
     assert recreated(stage, "monday_items") == 1
 
 
-def test_a_group_archived_after_a_run_died_takes_its_items_along(stage: Stage) -> None:
+def test_a_group_archived_after_a_crash_is_recreated_with_items(stage: Stage) -> None:
     add(stage, 4)
     dies_at_subitems(stage, 2)
     text = "mutation ($board: ID!, $group: String!) { archive_group(board_id: $board, group_id: $group) { id } }"
@@ -417,7 +417,7 @@ def test_a_group_archived_after_a_run_died_takes_its_items_along(stage: Stage) -
     assert recreated(stage, "monday_items") == 4
 
 
-def test_a_subitem_that_an_answer_leaves_out_is_not_taken_for_deleted(stage: Stage) -> None:
+def test_a_subitem_missing_from_one_answer_is_not_deleted(stage: Stage) -> None:
     add(stage, 4)
     dies_at_subitems(stage, 2)
     query = MondayClient.query
@@ -461,9 +461,7 @@ def test_items_of_another_tool_are_adopted_by_their_record_uuid(stage: Stage, ca
     assert stage.unsynced() == 0
 
 
-def test_of_several_items_of_an_order_the_oldest_is_adopted_by_all_its_headers(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_all_headers_of_an_order_adopt_its_oldest_item(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     sample = add(stage, 1, headers=2)
     record = sample.headers[0]["record_uuid"]
     theirs = add_item(stage, "theirs", record_uuid=record)
@@ -475,7 +473,7 @@ def test_of_several_items_of_an_order_the_oldest_is_adopted_by_all_its_headers(
     assert items(stage).keys() == {theirs, another}
 
 
-def test_what_people_write_into_the_key_column_of_a_subitem_is_no_key(stage: Stage) -> None:
+def test_text_typed_into_a_subitems_key_column_is_ignored(stage: Stage) -> None:
     sample = add(stage, 1)
     theirs = add_item(stage, "theirs", record_uuid=sample.headers[0]["record_uuid"])
     add_subitem(stage, theirs, "a note", line_uuid="sample line, do not delete")
@@ -491,7 +489,7 @@ def test_an_empty_board_is_not_asked(stage: Stage) -> None:
     assert len(texts) <= 12
 
 
-def test_a_run_that_dies_while_it_adopts_is_gone_on_with(stage: Stage) -> None:
+def test_a_run_that_dies_while_adopting_is_continued(stage: Stage) -> None:
     sample = add(stage, 4)
     record = sample.headers[1]["record_uuid"]
     theirs = add_item(stage, "theirs", record_uuid=record)

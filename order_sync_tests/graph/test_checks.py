@@ -105,7 +105,7 @@ def world(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> 
 # ---- a run tells ------------------------------------------------------------------------------------------
 
 
-def test_every_asset_of_a_run_has_checks_and_they_pass_but_for_the_wrong_order(world: World) -> None:
+def test_only_the_wrong_order_fails_the_checks_of_a_run(world: World) -> None:
     assert {name: told.asset_key.to_user_string() for name, told in world.told.items()} == CHECKS
     assert {name for name, told in world.told.items() if not told.passed} == {"labels_known", "nothing_rejected"}
     assert {world.told[name].severity for name in ("labels_known", "nothing_rejected")} == {WARN}
@@ -113,20 +113,20 @@ def test_every_asset_of_a_run_has_checks_and_they_pass_but_for_the_wrong_order(w
     assert "no such label" in row["reason"]
 
 
-def test_a_run_s_checks_ask_monday_once_before_the_items_and_once_for_each_hundred_items(world: World) -> None:
+def test_checks_cost_one_call_and_one_per_hundred_items(world: World) -> None:
     assert world.told["mapping_fits_board"].metadata["calls"].value == 1
     after = world.told["every_line_has_its_subitem"].metadata
     # 12 items of the run, and the item of the late line, whose order is its key.
     assert (after["items looked up"].value, after["items of the run"].value, after["calls"].value) == (13, 13, 1)
 
 
-def test_only_as_many_items_are_looked_up_as_the_setting_says(world: World) -> None:
+def test_the_setting_limits_the_items_that_are_looked_up(world: World) -> None:
     told = world.ask("no_item_twice", board_checks=5)
     assert told.passed
     assert (told.metadata["items looked up"].value, told.metadata["items of the run"].value) == (5, 13)
 
 
-def test_without_a_look_at_the_board_only_the_tables_are_asked() -> None:
+def test_without_board_checks_only_the_tables_are_read() -> None:
     asked = {key.name for check in build_checks(board_checks=0) for key in check.check_keys}
     assert asked == {
         *("no_header_past_its_lease", "no_line_past_its_lease", "nothing_rejected", "nothing_left_pending"),
@@ -134,7 +134,7 @@ def test_without_a_look_at_the_board_only_the_tables_are_asked() -> None:
     }
 
 
-def test_a_monday_that_does_not_answer_is_told_and_stops_nothing(world: World) -> None:
+def test_checks_report_a_silent_monday_and_stop_nothing(world: World) -> None:
     # The third time that boards are asked for: the first two are those of every run's start.
     before = Fault(kind=FaultKind.DAILY_LIMIT, operation="boards", nth=3)
     after = Fault(kind=FaultKind.DAILY_LIMIT, operation="items_page_by_column_values", nth=1)
@@ -178,7 +178,7 @@ def test_a_row_that_the_run_left_pending_is_found(world: World) -> None:
 # ---- the main tables --------------------------------------------------------------------------------------
 
 
-def test_an_order_that_is_not_as_its_header_says_is_found(world: World) -> None:
+def test_an_order_that_differs_from_its_header_is_found(world: World) -> None:
     stage, orders = world.stage, world.stage.tables.orders
     headers = [row["record_uuid"] for row in world.headers("Oak")]
     changes: list[Row] = [{"sync_state": None}, {"monday_item_id": 4711}, {"monday_item_id": None}]
@@ -188,7 +188,7 @@ def test_an_order_that_is_not_as_its_header_says_is_found(world: World) -> None:
     assert (sorted(found(told)), told.severity) == (sorted(headers[: len(changes)]), ERROR)
 
 
-def test_a_main_line_that_is_not_as_the_queue_says_is_found(world: World) -> None:
+def test_a_main_line_that_differs_from_the_queue_is_found(world: World) -> None:
     stage, lines = world.stage, world.stage.tables.order_lines
     changes: list[Row] = [{"sync_state": None}, {"monday_subitem_id": 4711}, {"parent_item_id": None}]
     changed = world.lines("Oak")[: len(changes)]
@@ -201,7 +201,7 @@ def test_a_main_line_that_is_not_as_the_queue_says_is_found(world: World) -> Non
 # ---- the board, each test in a corner of its own ------------------------------------------------------------
 
 
-def test_an_item_that_somebody_moved_is_a_warning_and_one_that_is_gone_an_error(world: World) -> None:
+def test_a_moved_item_warns_and_a_deleted_one_fails(world: World) -> None:
     moved, gone, *_ = world.headers("Ash")
     move = "mutation ($item: ID, $to: String!) { move_item_to_group(item_id: $item, group_id: $to) { id } }"
     monday(world.stage, move, item=str(moved["monday_item_id"]), to=group_of(world.stage, "Elm"))
@@ -234,7 +234,7 @@ def test_a_second_item_of_an_order_is_found(world: World) -> None:
     assert found(told) == [f"order {header['record_uuid']} has item {header['monday_item_id']} and also {second}"]
 
 
-def test_a_second_subitem_of_a_line_is_found_and_one_that_is_gone_too(world: World) -> None:
+def test_a_duplicate_and_a_deleted_subitem_are_found(world: World) -> None:
     twice, gone, *_ = world.lines("Elm")
     parent = str(twice["parent_item_id"])
     add_subitem(world.stage, parent, "again", line_uuid=twice["line_uuid"])
@@ -249,7 +249,7 @@ def test_a_second_subitem_of_a_line_is_found_and_one_that_is_gone_too(world: Wor
     assert lost in found(told)
 
 
-def test_a_subitem_of_an_item_that_an_earlier_run_made_is_looked_for_too(world: World) -> None:
+def test_subitems_under_items_of_earlier_runs_are_checked(world: World) -> None:
     line = world.stage.tables.line_queue
     (late,) = world.stage.inserts(
         line, line.c.parent_item_id == int(world.late_parent), line.c.sync_run_id == world.run_id
@@ -261,7 +261,7 @@ def test_a_subitem_of_an_item_that_an_earlier_run_made_is_looked_for_too(world: 
     )
 
 
-def test_a_group_that_is_there_twice_is_a_warning_and_one_that_is_gone_an_error(world: World) -> None:
+def test_a_duplicate_group_warns_and_a_deleted_one_fails(world: World) -> None:
     make = "mutation ($board: ID!, $name: String!) { create_group(board_id: $board, group_name: $name) { id } }"
     monday(world.stage, make, board=str(world.stage.settings.board_id), name="Elm")
     told = world.ask("every_group_once")
@@ -277,7 +277,7 @@ def test_a_group_that_is_there_twice_is_a_warning_and_one_that_is_gone_an_error(
 # ---- blocking ---------------------------------------------------------------------------------------------
 
 
-def test_no_item_is_created_on_a_board_that_lacks_a_column(stage: Stage, tmp_path: Path) -> None:
+def test_a_board_without_a_mapped_column_gets_no_item(stage: Stage, tmp_path: Path) -> None:
     """As if somebody had taken the column away after the run's start, which has looked at the same board."""
     stage.add_orders(1)
     other = tmp_path / "other.toml"

@@ -38,7 +38,7 @@ def created(stage: Stage, live: launch.Summary) -> dict[str, int]:
     }
 
 
-def test_it_writes_nothing_and_tells_what_the_live_run_does(stage: Stage) -> None:
+def test_it_writes_nothing_and_forecasts_the_live_run(stage: Stage) -> None:
     stage.add(make_orders(Size.SMALL))
     stage.add_orders(20)
     before = seen(stage)
@@ -100,7 +100,7 @@ def test_it_needs_no_token(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Non
     assert stage.emulator.requests() == []
 
 
-def test_it_goes_on_where_monday_cannot_be_asked(stage: Stage) -> None:
+def test_it_continues_where_monday_is_unreachable(stage: Stage) -> None:
     stage.add_orders(5)
     before = seen(stage)
     nowhere = stage.settings.model_copy(update={"monday_url": f"http://127.0.0.1:{free_port()}/v2"})

@@ -191,7 +191,7 @@ def test_each_item_is_in_its_group_with_its_values(ended: Ended) -> None:
     assert all(title.startswith(CUSTOMER_NAME) for title in groups)
 
 
-def test_the_newest_version_is_on_the_board_and_a_cancelled_line_is_not(ended: Ended) -> None:
+def test_the_board_shows_newest_versions_and_no_cancelled_line(ended: Ended) -> None:
     items = {item["columns"]["record_uuid"]: item for item in ended.board["items"]}
     updates = [row for row in ended.sample.headers if row["action_type"] == Action.UPDATE]
     assert len(updates) == 2
@@ -211,7 +211,7 @@ def test_the_checks_warn_of_rejections_and_find_nothing_left(ended: Ended) -> No
     assert ended.checks["nothing_left_pending"].passed
 
 
-def test_the_metadata_tells_what_happened(ended: Ended) -> None:
+def test_the_metadata_shows_what_happened(ended: Ended) -> None:
     told = ended.metadata
     assert set(told) == {
         "ORDER_LIST_DELTA",

@@ -108,7 +108,7 @@ def test_an_order_that_is_queued_again_is_the_same_item(stage: Stage) -> None:
     assert once_on_the_board(stage, 3)
 
 
-def test_what_was_deleted_on_the_board_and_is_queued_again_is_recreated(stage: Stage) -> None:
+def test_a_requeued_order_recreates_its_deleted_item(stage: Stage) -> None:
     """The lines of a new item go under it, and a line whose subitem was deleted is not SYNCED without one."""
     sample = add(stage, 2)
     stage.sync()

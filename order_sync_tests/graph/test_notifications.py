@@ -160,7 +160,7 @@ class Sensors:
         return errors
 
 
-def test_a_failure_is_told_once_and_its_end_too_and_rejected_rows_each_time(
+def test_failure_and_recovery_notify_once_and_rejections_each_time(
     stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with stage.instance() as instance:
@@ -223,7 +223,7 @@ def test_a_failure_is_told_once_and_its_end_too_and_rejected_rows_each_time(
         assert receiver.titles() == []
 
 
-def test_a_channel_that_does_not_answer_stops_no_other_and_no_secret_is_told(stage: Stage, receiver: Receiver) -> None:
+def test_a_dead_channel_stops_no_other_and_shows_no_secret(stage: Stage, receiver: Receiver) -> None:
     dead = f"http://127.0.0.1:{free_port()}/{SECRETS['hook']}"
     settings = all_channels(stage.settings, receiver, teams_webhook=dead, slack_url=f"{receiver.url}/elsewhere")
     with stage.instance() as instance:
@@ -260,7 +260,7 @@ def test_a_channel_that_is_set_by_half_is_named(stage: Stage, given: dict[str, s
         build_notifications(with_settings(stage.settings, **given))
 
 
-def test_boards_that_differ_are_told_as_what_they_are(stage: Stage) -> None:
+def test_differences_between_boards_are_reported_by_kind(stage: Stage) -> None:
     stage.add_orders(2)
     assert stage.sync().complete
     delete_item(stage, stage.inserts(stage.tables.header_queue)[0]["monday_item_id"])
@@ -292,7 +292,7 @@ def test_a_missing_library_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.on_disk
 @pytest.mark.daemon
-def test_the_daemon_keeps_an_empty_queue_fresh_and_tells_of_a_rejected_row(stage: Stage, receiver: Receiver) -> None:
+def test_the_daemon_keeps_freshness_and_reports_a_rejected_row(stage: Stage, receiver: Receiver) -> None:
     environment = {
         "ORDER_SYNC_SENSOR_SECONDS": "1",
         "ORDER_SYNC_SLACK_TOKEN": SECRETS["token"],

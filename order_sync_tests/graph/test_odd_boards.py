@@ -65,7 +65,7 @@ def on_levels(request: pytest.FixtureRequest, with_levels: Emulator, tmp_path: P
         yield stage
 
 
-def test_a_multi_level_board_is_refused_by_name_before_anything_is_claimed(on_levels: Stage) -> None:
+def test_a_multi_level_board_is_refused_before_the_claim(on_levels: Stage) -> None:
     add(on_levels, 2)
     before = on_levels.dump(), on_levels.emulator.checksum()
     with pytest.raises(ConfigurationError, match=REFUSED):

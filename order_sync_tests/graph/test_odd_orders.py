@@ -39,7 +39,7 @@ def queued(*, headers: Sequence[Row] = (), lines: Sequence[Row] = ()) -> SampleO
 @pytest.mark.on_disk
 @pytest.mark.skipif(os.name != "posix", reason="Windows cannot stop and continue a process")
 @pytest.mark.parametrize("step", ["monday_groups", "monday_subitems"])
-def test_a_run_that_slept_while_another_took_its_rows_over_doubles_nothing(stage: Stage, step: str) -> None:
+def test_a_suspended_run_that_lost_its_rows_doubles_nothing(stage: Stage, step: str) -> None:
     """It sleeps where it already knows what to create and waits for the board, in the first step that needs it."""
     boards = stage.tables.boards
     stage.add_orders(10)
@@ -63,7 +63,7 @@ def test_a_run_that_slept_while_another_took_its_rows_over_doubles_nothing(stage
     assert stage.agreement().agree
 
 
-def test_a_row_that_monday_fails_again_and_again_stops_no_other_order(stage: Stage) -> None:
+def test_a_row_that_always_fails_stops_no_other_order(stage: Stage) -> None:
     stage.add_orders(6)
     fault = Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_item", aliases=(0,), failure="retryable")
     stage.emulator.configure(faults=[fault])
@@ -76,7 +76,7 @@ def test_a_row_that_monday_fails_again_and_again_stops_no_other_order(stage: Sta
     assert stage.agreement().agree
 
 
-def test_a_second_header_and_a_line_queued_again_leave_the_orders_ids_alone(stage: Stage) -> None:
+def test_requeued_rows_keep_the_ids_of_their_order(stage: Stage) -> None:
     sample = stage.add_orders(1)
     stage.sync()
     (before,) = stage.rows(stage.tables.orders)
@@ -92,7 +92,7 @@ def test_a_second_header_and_a_line_queued_again_leave_the_orders_ids_alone(stag
     assert stage.agreement().agree
 
 
-def test_a_line_that_the_main_table_has_under_another_order_is_rejected(stage: Stage) -> None:
+def test_a_line_of_another_order_in_main_is_rejected(stage: Stage) -> None:
     sample = stage.add_orders(2)
     first, second = (row["record_uuid"] for row in sample.headers)
     foreign = next(row for row in sample.lines if row["record_uuid"] == first)
@@ -129,7 +129,7 @@ def test_the_database_url_may_come_from_the_environment(stage: Stage) -> None:
     assert "2 orders SYNCED" in done.stdout
 
 
-def test_a_dry_run_after_a_failed_run_counts_what_is_there_as_there(stage: Stage) -> None:
+def test_a_dry_run_after_a_failure_counts_existing_items(stage: Stage) -> None:
     stage.add_orders(3)
     stage.emulator.configure(faults=[Fault(kind=FaultKind.DAILY_LIMIT, operation="create_subitem")])
     with pytest.raises(OrderSyncError, match="daily quota"):

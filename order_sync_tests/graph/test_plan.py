@@ -160,7 +160,7 @@ def test_a_live_run_does_what_was_planned(stage: Stage) -> None:
             assert set(json.loads(row.values)) <= set(item["columns"])
 
 
-def test_what_people_and_dead_runs_left_on_the_board_is_planned_with(stage: Stage) -> None:
+def test_the_plan_knows_what_people_and_dead_runs_created(stage: Stage) -> None:
     sample = add(stage, 8)
     with dying_at(stage, "create_subitem"):
         stage.sync()
@@ -269,7 +269,7 @@ def test_what_is_in_doubt_is_found_for_rows_queued_anew(
     assert re.search(rf"\b{what} \d+ was already on the board: adopted for", caplog.text)
 
 
-def test_a_board_or_a_column_that_would_overflow_is_told(stage: Stage) -> None:
+def test_a_board_or_column_that_would_overflow_is_reported(stage: Stage) -> None:
     add(stage, 3)
     orders = [make_order(number=f"C-{n}", columns={"CUSTOMER SEASON": f"S{n}"}) for n in range(4)]
     for order in orders:
@@ -309,7 +309,7 @@ def test_large_groups_are_imported_as_planned(stage: Stage) -> None:
 
 
 @pytest.mark.on_disk
-def test_a_run_of_dagsters_keeps_the_plan_in_metadata_and_a_file(stage: Stage) -> None:
+def test_a_dagster_run_keeps_its_plan_in_metadata_and_file(stage: Stage) -> None:
     stage.add(make_orders(Size.SMALL))
     before = stage.dump(), stage.file_sum(), stage.emulator.checksum()
     defs = build_definitions(stage.settings.model_copy(update={"dry_run": True}))

@@ -68,7 +68,7 @@ def test_the_job_is_green_where_all_is_well(
     assert metadata["calls"] == len(asked) == 6, asked
 
 
-def test_what_people_did_is_told_and_fails_the_job(stage: Stage, instance: dg.DagsterInstance) -> None:
+def test_differences_made_by_people_are_reported_and_fail(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(6)
     stage.sync()
     first, second, third, fourth, *_ = stage.rows(stage.tables.header_queue)
@@ -112,7 +112,7 @@ def test_what_people_did_is_told_and_fails_the_job(stage: Stage, instance: dg.Da
     )
 
 
-def test_a_run_that_is_going_on_is_no_difference(stage: Stage, instance: dg.DagsterInstance) -> None:
+def test_a_running_run_is_not_a_difference(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(2, seed=1)
     stage.sync()
     stage.add_orders(30, seed=2)
@@ -153,7 +153,7 @@ def test_large_pages_are_asked_for_only_where_they_are_cheap(stage: Stage, monke
     assert report.complexity >= 45_000
 
 
-def test_an_item_that_a_late_line_misses_is_made_again(stage: Stage) -> None:
+def test_an_item_missing_for_a_late_line_is_recreated(stage: Stage) -> None:
     stage.add_orders(3)
     stage.sync()
     order = stage.rows(stage.tables.orders)[0]
@@ -168,7 +168,7 @@ def test_an_item_that_a_late_line_misses_is_made_again(stage: Stage) -> None:
     assert CliRunner().invoke(main, ["reconcile"]).exit_code == 0
 
 
-def test_a_twin_is_archived_by_the_next_run_and_by_the_next_reconcile(stage: Stage) -> None:
+def test_the_next_run_or_reconcile_archives_a_twin(stage: Stage) -> None:
     """As if monday had executed a request twice whose answer was lost; also where nothing waits any more."""
     stage.add_orders(1)
     stage.emulator.configure(faults=[Fault(kind=FaultKind.RESET_AFTER, operation="create_item", nth=1)])
@@ -190,7 +190,7 @@ def test_a_twin_is_archived_by_the_next_run_and_by_the_next_reconcile(stage: Sta
     assert {row["state"] for row in stage.rows(journal)} == {"CLOSED"}
 
 
-def test_where_the_token_no_longer_sees_the_board_nothing_is_gone(stage: Stage, instance: dg.DagsterInstance) -> None:
+def test_an_invisible_board_reports_no_deleted_items(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(1)
     stage.sync()
     settings: Settings = stage.settings.model_copy(update={"monday_board_id": 4_711})

@@ -39,7 +39,7 @@ def ended(instance: dg.DagsterInstance, stage: Stage, *, status: dg.DagsterRunSt
     return instance.create_run_for_job(job, status=status).run_id
 
 
-def test_nothing_is_left_of_a_run_that_is_not_among_the_newest(stage: Stage) -> None:
+def test_older_runs_are_deleted_completely(stage: Stage) -> None:
     settings = stage.settings.model_copy(update={"runs_kept": 1})
     first = launch.sync(settings).run_id
     with stage.instance() as instance:
@@ -62,7 +62,7 @@ def test_nothing_is_left_of_a_run_that_is_not_among_the_newest(stage: Stage) -> 
     assert traces(stage.folder, first) == []
 
 
-def test_a_run_that_has_left_work_is_kept_until_that_is_done(stage: Stage) -> None:
+def test_a_run_with_unfinished_work_is_kept(stage: Stage) -> None:
     with stage.instance() as instance:
         holder = ended(instance, stage, status=dg.DagsterRunStatus.FAILURE)
         others = [ended(instance, stage, status=dg.DagsterRunStatus.SUCCESS) for _ in range(3)]
@@ -76,7 +76,7 @@ def test_a_run_that_has_left_work_is_kept_until_that_is_done(stage: Stage) -> No
         assert run_ids(instance) == [others[-1]]
 
 
-def test_runs_that_go_on_and_those_of_other_jobs_are_kept(stage: Stage) -> None:
+def test_running_runs_and_other_jobs_are_kept(stage: Stage) -> None:
     with stage.instance() as instance:
         going = [ended(instance, stage, status=dg.DagsterRunStatus.STARTED) for _ in range(2)]
         done = [ended(instance, stage, status=dg.DagsterRunStatus.SUCCESS) for _ in range(2)]

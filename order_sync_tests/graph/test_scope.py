@@ -161,7 +161,7 @@ def late_line(stage: Stage, order: Row, size: str) -> str:
     return line_uuid
 
 
-def test_a_late_line_goes_under_the_item_that_is_there(stage: Stage) -> None:
+def test_a_late_line_goes_under_the_existing_item(stage: Stage) -> None:
     stage.add_orders(4)
     stage.sync()
     order = stage.rows(stage.tables.orders)[0]

@@ -212,7 +212,7 @@ def test_no_answer_is_handed_on_with_the_token(canaries: EchoServer, how: Echo) 
     assert not any(needle in told.encode() for needle in needles(CORES[0]))
 
 
-def test_nothing_of_the_token_is_kept_when_answers_tell_it_back(
+def test_no_part_of_an_echoed_token_is_kept(
     stage: Stage, canaries: EchoServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Refusals, rejections, broken answers and unforeseen errors, in the set-up of a run and in the middle of it."""

@@ -186,7 +186,7 @@ def test_after_a_failure_it_waits_longer_each_time(stage: Stage, instance: dg.Da
 
 
 @pytest.mark.parametrize(("hours", "waits"), [(-1, False), (2, False), (0, True)])
-def test_a_clock_that_jumps_ends_a_wait_rather_than_prolong_it(hours: float, waits: bool) -> None:
+def test_a_clock_jump_shortens_a_wait_never_prolongs_it(hours: float, waits: bool) -> None:
     ended = datetime.now(UTC).timestamp()
     now = ended + hours * 3_600 + 1
     for seconds in (60, 3_600):
@@ -195,7 +195,7 @@ def test_a_clock_that_jumps_ends_a_wait_rather_than_prolong_it(hours: float, wai
         assert (left > 0) is waits
 
 
-def test_a_clock_set_back_an_hour_does_not_stop_the_runs(
+def test_a_clock_set_back_does_not_stop_runs(
     stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class SetBack(datetime):
@@ -210,7 +210,7 @@ def test_a_clock_set_back_an_hour_does_not_stop_the_runs(
     request_of(tick(stage, instance))
 
 
-def test_after_the_back_off_the_same_rows_are_a_new_run(
+def test_the_same_rows_get_a_run_after_the_back_off(
     stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.add_orders(2)
@@ -223,7 +223,7 @@ def test_after_the_back_off_the_same_rows_are_a_new_run(
     assert request_of(tick(stage, instance)).run_key not in (before.run_key, after.run_key)
 
 
-def test_rows_that_a_good_run_left_are_asked_for_less_and_less(stage: Stage, instance: dg.DagsterInstance) -> None:
+def test_rows_left_by_good_runs_are_retried_ever_less_often(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(2)
     # A customer that is known and for whom nothing waits.
     idle = {"record_uuid": str(uuid4()), CUSTOMER: "Quiet & Sons"}
@@ -240,7 +240,7 @@ def test_rows_that_a_good_run_left_are_asked_for_less_and_less(stage: Stage, ins
     assert request_of(tick(stage, instance, third.cursor)).tags["order_sync/headers"] == "3"
 
 
-def test_rows_of_a_failed_run_do_not_wait_for_their_lease(
+def test_rows_of_a_failed_run_skip_the_lease_wait(
     stage: Stage, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.add_orders(12)
@@ -299,7 +299,7 @@ def test_out_of_quota_it_waits_for_the_next_day(stage: Stage, instance: dg.Dagst
     assert request_of(tick(quickly(stage), instance)).tags["order_sync/headers"] == "12"
 
 
-def test_a_run_that_went_well_says_that_there_is_quota(stage: Stage, instance: dg.DagsterInstance) -> None:
+def test_a_good_run_records_that_quota_is_left(stage: Stage, instance: dg.DagsterInstance) -> None:
     """Somebody tried by hand, say after buying a larger plan."""
     stage.add_orders(2)
     stage.emulator.configure(faults=[Fault(kind=FaultKind.DAILY_LIMIT, nth=1)])
@@ -326,7 +326,7 @@ def left_behind(stage: Stage, *, seconds: float) -> str:
     return str(stage.rows(stage.tables.header_queue)[0]["CUSTOMER NAME"])
 
 
-def test_rows_are_stuck_once_their_lease_is_over(stage: Stage, instance: dg.DagsterInstance) -> None:
+def test_rows_are_stuck_once_their_lease_ends(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(1)
     assert skipped(tick(stage, instance, name="stuck_rows")) == "No row is stuck."  # waiting is not being stuck
     left_behind(stage, seconds=500)
@@ -344,9 +344,7 @@ def test_rows_are_stuck_once_their_lease_is_over(stage: Stage, instance: dg.Dags
     assert after.cursor == result.cursor
 
 
-def test_the_customers_without_stuck_rows_are_left_to_whoever_starts_their_runs(
-    stage: Stage, instance: dg.DagsterInstance
-) -> None:
+def test_a_run_of_stuck_rows_leaves_other_customers_waiting(stage: Stage, instance: dg.DagsterInstance) -> None:
     stage.add_orders(1, seed=1)
     customer = left_behind(stage, seconds=700)
     others = [row for row in stage.add_orders(20, seed=2).headers if row["CUSTOMER NAME"] != customer]
@@ -517,7 +515,7 @@ def test_the_daemon_syncs_what_arrives(stage: Stage) -> None:
 
 
 @pytest.mark.daemon
-def test_a_daemon_that_is_killed_goes_on_where_it_was(board_process: Emulator, tmp_path: Path) -> None:
+def test_a_killed_daemon_continues_where_it_stopped(board_process: Emulator, tmp_path: Path) -> None:
     speed = 20  # the back-off after the run that died with it is 3 s
     with stage_in(tmp_path, board_process, ORDER_SYNC_CLOCK_SPEED=str(speed), ORDER_SYNC_SENSOR_SECONDS="1") as stage:
         daemon = [sys.executable, "-m", "dagster._daemon", "run", "-m", "order_sync.definitions"]

@@ -13,7 +13,7 @@ from order_sync_tests.graph.stage import Stage
 
 
 @pytest.mark.parametrize("job_name", ["sync_orders", "__ASSET_JOB"])  # the second is "Materialize all" of the lineage
-def test_a_live_daemon_refuses_what_was_asked_for_as_a_dry_run(stage: Stage, job_name: str) -> None:
+def test_a_live_daemon_refuses_a_requested_dry_run(stage: Stage, job_name: str) -> None:
     stage.add_orders(2)
     dry = build_definitions(stage.settings.model_copy(update={"dry_run": True})).resolve_job_def(job_name)
     live = build_definitions(stage.settings).resolve_job_def(job_name)

@@ -71,7 +71,7 @@ def test_order_list_lines_goes_back_to_both_queues(definitions: dg.Definitions) 
     assert {key.to_user_string() for key in graph.external_asset_keys} == {"ORDER_LIST_DELTA", "ORDER_LIST_LINES_DELTA"}
 
 
-def test_every_asset_tells_of_itself(definitions: dg.Definitions) -> None:
+def test_every_asset_has_a_description(definitions: dg.Definitions) -> None:
     found = specs(definitions)
     assert set(found) == set(EDGES)
     for name, spec in found.items():
@@ -86,7 +86,7 @@ def test_every_asset_tells_of_itself(definitions: dg.Definitions) -> None:
     assert groups == GROUPS
 
 
-def test_every_asset_that_a_run_makes_has_checks_and_one_of_them_blocks(definitions: dg.Definitions) -> None:
+def test_every_asset_has_checks_and_one_blocks(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     assert {key.asset_key.to_user_string() for key in graph.asset_check_keys} == set(EDGES) - {
         "ORDER_LIST_DELTA",

@@ -161,7 +161,7 @@ REFUSED = {
 }
 
 
-def test_a_value_that_is_none_of_its_type_is_rejected_by_plan_and_run(typed: Stage) -> None:
+def test_plan_and_run_reject_a_value_of_the_wrong_type(typed: Stage) -> None:
     add(typed, [{column: (value, None)} for column, (value, _) in REFUSED.items()])
     plan, summary = planned_then_done(typed)
     assert summary.orders_synced == 0
@@ -172,7 +172,7 @@ def test_a_value_that_is_none_of_its_type_is_rejected_by_plan_and_run(typed: Sta
         assert reason in told
 
 
-def test_a_label_that_came_while_the_run_went_on_is_no_new_one(typed: Stage) -> None:
+def test_a_label_added_during_the_run_is_known(typed: Stage) -> None:
     """Somebody adds it to the subitems' board after the run has read that board."""
     text = """mutation ($p: ID!, $v: JSON) { create_subitem(
         parent_item_id: $p, item_name: "X", column_values: $v, create_labels_if_missing: true) { id } }"""

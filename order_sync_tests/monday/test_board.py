@@ -71,14 +71,12 @@ def test_a_board_with_its_columns_labels_and_subitems(client: MondayClient, mapp
     check_mapping(board, subitems, mapping)
 
 
-def test_a_board_that_is_not_there_is_named(client: MondayClient) -> None:
+def test_a_missing_board_is_named(client: MondayClient) -> None:
     with pytest.raises(ConfigurationError, match=r"This token cannot see board 99\. Check ORDER_SYNC_MONDAY_BOARD_ID"):
         read_board(client, 99)
 
 
-def test_of_groups_with_one_title_the_first_counts_and_archived_ones_do_not(
-    client: MondayClient, monday: Monday
-) -> None:
+def test_the_first_active_group_of_a_title_counts(client: MondayClient, monday: Monday) -> None:
     def create(title: str) -> str:
         query = "mutation ($b: ID!, $t: String!) { create_group(board_id: $b, group_name: $t) { id } }"
         return str(monday.data(query, {"b": str(EMBEDDED_BOARD), "t": title})["create_group"]["id"])
@@ -264,7 +262,7 @@ def test_a_board_without_subitems_is_named(mapping: ColumnMapping, stage: Stage)
         assert "has no column 'record_uuid' (text)" in str(caught.value)
 
 
-def test_a_multi_level_board_is_refused_even_where_its_columns_fit(stage: Stage, mapping: ColumnMapping) -> None:
+def test_a_multi_level_board_is_refused_despite_matching_columns(stage: Stage, mapping: ColumnMapping) -> None:
     def change(data: dict[str, Any]) -> bool:
         for board in data.get("boards") or []:
             board["hierarchy_type"] = "multi_level"

@@ -95,7 +95,7 @@ def test_a_board_that_no_longer_fits_is_refused_once(stage: Stage, operation: Op
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_an_import_into_a_board_that_no_longer_fits_rejects_none(stage: Stage, change: str) -> None:
+def test_an_import_into_a_changed_board_rejects_no_row(stage: Stage, change: str) -> None:
     rows = stage.wanted(Operation.ITEMS, 9)
     do, told = CHANGES[change]
     do(stage, EMBEDDED_BOARD, "record_uuid")
@@ -137,7 +137,7 @@ def test_subitems_whose_column_was_deleted_are_refused_once(stage: Stage) -> Non
 
 
 @pytest.mark.parametrize("operation", ROWS)
-def test_a_value_that_breaks_a_rule_is_the_row_s_own(stage: Stage, operation: Operation) -> None:
+def test_a_value_that_breaks_a_rule_rejects_its_row(stage: Stage, operation: Operation) -> None:
     rows = stage.wanted(operation, 5)
     key = "record_uuid" if operation is Operation.ITEMS else "line_uuid"
     mine = json.loads(rows[2].variables["values"])[key]

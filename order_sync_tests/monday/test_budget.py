@@ -21,7 +21,7 @@ class Time:
         return self.now
 
 
-def test_rows_are_granted_until_the_points_are_gone() -> None:
+def test_rows_are_granted_until_the_points_are_spent() -> None:
     budget = Budget(Time())
     assert budget.reserve(30, 300, QUOTA).rows == 300
     assert budget.reserve(30, 300, QUOTA).rows == 33
@@ -58,7 +58,7 @@ def test_what_was_reserved_in_vain_comes_back_with_the_answer() -> None:
     assert budget.left(QUOTA) == 9_000
 
 
-def test_an_answer_that_tells_of_long_ago_does_not_hide_what_was_reserved_since() -> None:
+def test_a_stale_answer_does_not_hide_later_reservations() -> None:
     time = Time()
     budget = Budget(time)
     slow = budget.reserve(30, 100, QUOTA)
@@ -77,7 +77,7 @@ def test_another_program_with_the_same_token_is_seen() -> None:
     assert budget.reserve(30, 100, QUOTA).rows == 3
 
 
-def test_an_answer_to_the_window_before_says_nothing_of_this_one() -> None:
+def test_an_answer_from_the_previous_window_is_ignored() -> None:
     time = Time()
     budget = Budget(time)
     late = budget.reserve(30, 333, QUOTA)
@@ -87,7 +87,7 @@ def test_an_answer_to_the_window_before_says_nothing_of_this_one() -> None:
     assert budget.left(QUOTA) == 7_000
 
 
-def test_answers_that_overtake_one_another_do_not_add_up_to_too_much() -> None:
+def test_answers_out_of_order_never_overstate_the_budget() -> None:
     """Reserved first, admitted last: the other's answer knows nothing of it."""
     budget = Budget(Time())
     first, second = budget.reserve(30, 100, QUOTA), budget.reserve(30, 100, QUOTA)
@@ -97,7 +97,7 @@ def test_answers_that_overtake_one_another_do_not_add_up_to_too_much() -> None:
     assert budget.left(QUOTA) == 4_000
 
 
-def test_costs_that_were_guessed_too_high_are_given_back_once() -> None:
+def test_overestimated_costs_are_released_once() -> None:
     budget = Budget(Time())
     first, second = budget.reserve(30, 100, QUOTA), budget.reserve(30, 100, QUOTA)
     budget.settle(first, 1_000, Reported(left=9_000, ends_in=60))
@@ -114,7 +114,7 @@ def test_what_monday_never_saw_comes_back() -> None:
     assert budget.left(QUOTA) == 9_700
 
 
-def test_the_shortest_end_that_was_told_is_the_right_one() -> None:
+def test_the_shortest_reported_wait_counts() -> None:
     """monday may count from the beginning of a slow request: its window then ends before its answer says."""
     window = Window(left=7_000, ends_in=40, in_flight=3_000, taken=3_000)
     grant = Grant(rows=100, points=3_000, taken=3_000)
@@ -122,13 +122,13 @@ def test_the_shortest_end_that_was_told_is_the_right_one() -> None:
     assert after == Window(left=7_000, ends_in=40, taken=3_000)
 
 
-def test_monday_may_have_begun_a_new_window_earlier_than_we_knew() -> None:
+def test_monday_may_start_a_window_before_we_notice() -> None:
     window = Window(left=10, ends_in=30, in_flight=30, taken=3_000)
     grant = Grant(rows=1, points=30, taken=3_000)
     assert settle(window, grant, 30, Reported(left=9_970, ends_in=59)) == Window(left=9_970, ends_in=59, taken=3_000)
 
 
-def test_an_answer_to_a_query_gives_nothing_back_that_is_in_flight() -> None:
+def test_an_answer_releases_no_points_in_flight() -> None:
     window = Window(left=100, ends_in=30, in_flight=3_000, taken=3_000)
     assert settle(window, NOTHING, 0, Reported(left=3_100, ends_in=30)) == window
 
@@ -138,7 +138,7 @@ def test_an_answer_to_a_query_gives_nothing_back_that_is_in_flight() -> None:
         st.tuples(st.sampled_from(["reserve", "settle", "wait"]), st.integers(1, 400), st.floats(0, 30)), max_size=40
     )
 )
-def test_in_no_window_more_is_granted_than_there_is(acts: list[tuple[str, int, float]]) -> None:
+def test_no_window_grants_more_than_its_budget(acts: list[tuple[str, int, float]]) -> None:
     window: Window | None = None
     out: list[Grant] = []
     spent = 0.0

@@ -65,7 +65,7 @@ def test_a_version_that_will_not_last_is_warned_of(stage: Stage, settings: dict[
         assert re.search(warning, version.warning or "")
 
 
-def test_a_retired_version_stops_with_those_that_there_are(stage: Stage) -> None:
+def test_a_retired_api_version_stops_and_names_the_current_ones(stage: Stage) -> None:
     stage.emulator.configure(api_version="2027-04", api_versions=("2027-01", "2027-04"))
     with stage.client() as client, pytest.raises(Fatal) as caught:
         client.check_version()
@@ -109,7 +109,7 @@ def test_a_bad_token_is_named_and_not_shown(stage: Stage) -> None:
     assert len(stage.emulator.requests()) == 1
 
 
-def test_nobody_there_is_one_message_with_the_next_step(stage: Stage) -> None:
+def test_a_refused_connection_is_one_message_with_the_next_step(stage: Stage) -> None:
     with (
         stage.client(MondayTransport(NOWHERE, "hunter2")) as client,
         pytest.raises(Fatal, match=r"cannot be reached at .*:9/v2.*order-sync emulator.*Nothing was written") as caught,
@@ -144,7 +144,7 @@ def test_a_query_outlives_a_fault(stage: Stage, kind: str) -> None:
         assert client.query(operations.VERSION)["me"]["id"]
 
 
-def test_a_query_waits_for_the_budget_and_to_ask_for_it_does_not(stage: Stage) -> None:
+def test_a_query_waits_for_the_budget_except_the_budget_query(stage: Stage) -> None:
     stage.emulator.configure(enforce_limits=True)
     budget = Budget(stage.clock.now)
     variables = {"board": ["4700000001"]}
@@ -202,7 +202,7 @@ def test_a_reader_has_no_way_to_write() -> None:
 @pytest.mark.parametrize(
     ("asked", "slept"), [(100_000.0, 900.0), (float("inf"), 900.0), (-5.0, 0.0), (float("nan"), 0.0), (70.0, 70.0)]
 )
-def test_no_wait_is_below_0_or_above_a_quarter_of_an_hour(stage: Stage, asked: float, slept: float) -> None:
+def test_waits_stay_between_0_and_15_minutes(stage: Stage, asked: float, slept: float) -> None:
     with stage.client() as client:
         client.wait(asked)
         assert sum(stage.clock.sleeps) == slept

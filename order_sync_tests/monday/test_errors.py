@@ -66,7 +66,7 @@ def transient(answer: Reply) -> Transient:
     return found
 
 
-def test_a_change_of_mondays_schema_stops_the_run_and_rejects_no_row() -> None:
+def test_a_changed_schema_stops_the_run_and_rejects_nothing() -> None:
     for code in ("GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "undefinedField"):
         found = meaning(reply(error(code)))
         assert isinstance(found, Fatal)
@@ -154,7 +154,7 @@ def test_a_page_instead_of_json_is_not_monday_s(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 409, 423, 425, 429, 500, 502, 503, 504])
-def test_a_page_of_monday_s_own_gateway_is_worth_another_try(status: int) -> None:
+def test_an_error_page_of_the_gateway_is_retried(status: int) -> None:
     assert isinstance(meaning(page(status)), Transient)
 
 
@@ -255,7 +255,7 @@ NEW_LIMITS = [
 
 @pytest.mark.parametrize(("code", "message"), NEW_LIMITS)
 @pytest.mark.parametrize("path", [None, ["a0"]])
-def test_any_code_or_message_of_a_limit_is_worth_another_try(code: str, message: str, path: list[str] | None) -> None:
+def test_every_code_and_message_of_a_limit_is_retried(code: str, message: str, path: list[str] | None) -> None:
     body = error(code, path=path)
     body["errors"][0]["message"] = message
     found = transient(reply(body))
@@ -278,7 +278,7 @@ def test_temporarily_does_not_say_that_nothing_was_written() -> None:
         ("GroupsLimitationException", "Some words"),
     ],
 )
-def test_a_limit_of_sizes_is_no_limit_of_rates(code: str, message: str) -> None:
+def test_a_size_limit_is_not_a_rate_limit(code: str, message: str) -> None:
     body = error(code, path=["a0"])
     body["errors"][0]["message"] = message
     assert isinstance(meaning(reply(body)), Rejected)
@@ -303,7 +303,7 @@ def test_the_texts_of_a_broken_validation_rule_are_shown() -> None:
 
 
 @pytest.mark.parametrize("wait", ["-5", "NaN", "nan", "inf", "-inf", "0", "", "soon", [], {}, None, True, "1e999"])
-def test_a_wait_that_is_none_is_ours_to_choose(wait: Any) -> None:
+def test_an_invalid_wait_is_replaced_by_ours(wait: Any) -> None:
     assert transient(reply(error("maxConcurrencyExceeded", retry_in_seconds=wait), 429)).wait_seconds is None
     assert transient(reply(error("maxConcurrencyExceeded"), 429, retry_after=str(wait))).wait_seconds is None
 
@@ -319,7 +319,7 @@ def test_no_wait_is_longer_than_a_quarter_of_an_hour(told: Any) -> None:
         assert transient(answer).wait_seconds in (None, 100, 900)
 
 
-def test_reset_in_0_seconds_is_no_reason_to_hurry() -> None:
+def test_reset_in_0_seconds_is_ignored() -> None:
     body = {"error_code": "ComplexityException", "error_message": "exhausted, reset in 0 seconds", "status_code": 429}
     assert transient(reply(body)).wait_seconds is None
 
@@ -506,7 +506,7 @@ def items(emulator: Emulator) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("how", CHANGES)
-def test_an_item_that_cannot_be_changed_any_more_is_gone(emulator: Emulator, items: dict[str, str], how: str) -> None:
+def test_an_item_that_rejects_changes_counts_as_deleted(emulator: Emulator, items: dict[str, str], how: str) -> None:
     found = send(emulator, how, list(items.values()))
     gone = {name for name, item in items.items() if is_gone(found[item])}
     assert found[items["there"]] is None
@@ -531,7 +531,7 @@ def test_a_refused_change_does_not_mean_a_missing_item(
     assert (found.code, found.missing, is_item_gone(found)) == (code, missing, False)
 
 
-def test_an_item_on_another_board_is_gone_from_this_one(emulator: Emulator, items: dict[str, str]) -> None:
+def test_an_item_on_another_board_is_missing_here(emulator: Emulator, items: dict[str, str]) -> None:
     assert is_gone(send(emulator, "change", [items["there"]], board=str(EMBEDDED_SUBITEM_BOARD))[items["there"]])
 
 

@@ -293,7 +293,7 @@ def test_a_part_that_an_answer_lacks_is_asked_for_again(
                     read_values(client, [item], ["text"])
 
 
-def test_a_group_that_an_answer_lacks_is_none(typed: Emulator, stage: Stage, monday: Monday) -> None:
+def test_a_group_missing_from_the_answer_is_none(typed: Emulator, stage: Stage, monday: Monday) -> None:
     [item] = create(monday, [{}])
 
     def change(data: dict[str, Any]) -> bool:

@@ -134,7 +134,7 @@ ODD = [(look, path) for look, (_, paths) in LOOKS.items() for path in paths]
 
 
 @pytest.mark.parametrize(("look", "path"), ODD, ids=[f"{look}-{'.'.join(map(str, path))}" for look, path in ODD])
-def test_a_list_that_is_null_is_asked_for_again_and_never_empty(
+def test_a_null_list_is_requested_again(
     stage: Stage, there: dict[str, str], mapping: ColumnMapping, look: str, path: tuple[str | int, ...]
 ) -> None:
     read, _ = LOOKS[look]
@@ -153,7 +153,7 @@ def test_a_list_that_is_null_is_asked_for_again_and_never_empty(
 
 
 @pytest.mark.parametrize("look", ["subitems", "subitems by parent", "deleted items", "texts", "placed by id"])
-def test_an_item_that_one_answer_leaves_out_is_asked_about_again(
+def test_an_item_missing_from_an_answer_is_requested_again(
     stage: Stage, there: dict[str, str], mapping: ColumnMapping, look: str
 ) -> None:
     read, _ = LOOKS[look]
@@ -171,7 +171,7 @@ def test_a_deleted_item_need_not_say_its_subitems(stage: Stage, there: dict[str,
         assert find_subitems(client, [there["item"]], "line_uuid") == {}
 
 
-def test_an_item_whose_board_is_not_known_is_asked_for_by_id(
+def test_an_item_of_unknown_board_is_requested_by_id(
     stage: Stage, there: dict[str, str], mapping: ColumnMapping
 ) -> None:
     item = Expected(key=KEY, record_uuid=KEY, monday_id=int(there["item"]), groups={"topics"})

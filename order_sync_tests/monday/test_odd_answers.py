@@ -133,7 +133,7 @@ def quick(transport: MondayTransport) -> MondayClient:
 
 
 @pytest.mark.parametrize("name", READS)
-def test_an_odd_answer_to_a_query_is_an_error_of_ours(recorded: Recorded, stage: Stage, name: str) -> None:
+def test_an_odd_answer_to_a_query_raises_our_error(recorded: Recorded, stage: Stage, name: str) -> None:
     items = stage.items()
     READS[name](quick(recorded), stage, items)
     good = recorded.replies[name].body
@@ -311,7 +311,7 @@ def test_an_odd_id_in_a_report_is_looked_up(stage: Stage, item_id: str) -> None:
     stage.check_once(Operation.ITEMS, rows)
 
 
-def test_an_odd_answer_to_a_new_board_is_an_error_of_ours(stage: Stage) -> None:
+def test_an_odd_answer_to_create_board_raises_our_error(stage: Stage) -> None:
     for name in ("CreateBoard", "CreateColumn"):
         with stage.client(recorded := Recorded(stage.emulator.url)):
             make_board(quick(recorded), "A board", MAPPING)
@@ -327,9 +327,7 @@ def test_an_odd_answer_to_a_new_board_is_an_error_of_ours(stage: Stage) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("status", [200, 403])
-def test_a_page_instead_of_the_answer_to_a_create_is_no_second_row(
-    stage: Stage, operation: Operation, status: int
-) -> None:
+def test_a_web_page_instead_of_an_answer_doubles_nothing(stage: Stage, operation: Operation, status: int) -> None:
     """A firewall that looks into answers keeps one back: what it said is found on the board."""
     rows = stage.wanted(operation, 3)
 

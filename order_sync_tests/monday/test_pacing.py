@@ -186,7 +186,7 @@ def test_a_row_dearer_than_everything_is_still_sent_alone(pacer: Pacer) -> None:
     assert pacer.batch_size("create_item") == 1
 
 
-def test_calls_left_are_waited_for_only_where_monday_says_how_long(pacer: Pacer) -> None:
+def test_it_waits_for_calls_only_if_monday_names_the_time(pacer: Pacer) -> None:
     pacer.learn(answer(left=9_000_000, calls=0))
     assert wait_seconds(pacer) == 0
     pacer.learn(Reply(status=200, headers={"ratelimit": '"minuteRate";r=0;t=12'}, body={"data": {}}))
@@ -212,9 +212,7 @@ def test_the_body_is_newer_than_the_header(pacer: Pacer) -> None:
     ),
     st.floats(0, 120),
 )
-def test_whatever_was_learnt_a_batch_has_a_size_and_a_wait_has_an_end(
-    replies: list[tuple[int, int, int, int, float]], later: float
-) -> None:
+def test_batch_size_and_wait_stay_bounded(replies: list[tuple[int, int, int, int, float]], later: float) -> None:
     clock = FakeClock()
     pacer = Pacer(clock=clock)
     for left, reset, query, rows, seconds in replies:
@@ -235,7 +233,7 @@ ODD_HEADERS = [
 
 @pytest.mark.parametrize("header", ODD_HEADERS)
 @pytest.mark.parametrize("policy", ["", '"complexityMinute";q=0;w=60', f'"complexityMinute";q={"9" * 5_000};w=60'])
-def test_an_odd_header_makes_no_wait_above_a_quarter_of_an_hour(
+def test_an_odd_retry_header_waits_at_most_fifteen_minutes(
     pacer: Pacer, clock: FakeClock, header: str, policy: str
 ) -> None:
     for _ in range(3):
@@ -249,7 +247,7 @@ def test_an_odd_header_makes_no_wait_above_a_quarter_of_an_hour(
 
 
 @pytest.mark.parametrize("odd", ["9000000", "much", [], {}, float("nan"), float("inf"), -1, 10**400, True, None])
-def test_an_odd_complexity_is_read_or_passed_over(pacer: Pacer, odd: Any) -> None:
+def test_an_odd_complexity_is_read_or_ignored(pacer: Pacer, odd: Any) -> None:
     for name in ("query", "after", "reset_in_x_seconds"):
         complexity = {"query": 30_000, "after": 9_000_000, "reset_in_x_seconds": 30, name: odd}
         reply = Reply(status=200, headers={}, body={"data": {"a0": {"id": "1"}, "complexity": complexity}})

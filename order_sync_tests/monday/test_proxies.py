@@ -30,7 +30,7 @@ def test_a_password_that_is_not_escaped_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("address", ["ftp://proxy.invalid", "http://:8080", "http://proxy.invalid:port"])
-def test_what_is_no_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_an_invalid_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", address)
     with pytest.raises(ConfigurationError, match="HTTPS_PROXY"):
         check_proxies()

@@ -95,7 +95,7 @@ def test_a_change_names_every_column_and_clears_the_empty_ones(value: Any) -> No
 @pytest.mark.parametrize(
     ("label", "expected"), [("done", {"label": "Done"}), ("44", {"index": 7}), (" Twin ", {"label": "Twin"})]
 )
-def test_a_cancelled_order_gets_the_board_s_spelling_of_the_label(label: str, expected: dict[str, Any]) -> None:
+def test_a_cancel_label_takes_the_spelling_of_the_board(label: str, expected: dict[str, Any]) -> None:
     cancel = Cancel(by="label", column="c", label=label)
     assert cancel_values(cancel, LabelSpelling(LABELS)) == {"c": expected}
 
@@ -127,7 +127,7 @@ def test_a_label_that_the_board_lacks_cancels_no_order(label: str) -> None:
         ("dropdown", "45", "no such label"),
     ],
 )
-def test_what_monday_would_refuse_is_rejected_with_column_value_and_reason(kind: str, value: Any, reason: str) -> None:
+def test_an_invalid_value_is_rejected_with_column_and_reason(kind: str, value: Any, reason: str) -> None:
     with pytest.raises(Rejected, match=reason) as caught:
         encode(kind, value)
     assert f"column 'c' (S) does not accept '{str(value)[:60]}" in str(caught.value)
@@ -141,7 +141,7 @@ def test_new_labels_are_allowed_column_by_column() -> None:
         encode("dropdown", "45", new_labels=True)
 
 
-def test_one_of_several_spellings_is_none_to_add_to() -> None:
+def test_an_ambiguous_spelling_gets_no_suggestion() -> None:
     with pytest.raises(Rejected, match="several spellings"):
         encode("status", "twin", new_labels=True)
 

@@ -369,7 +369,7 @@ def test_what_is_wrong_is_named_with_its_place(path: Path, what: str) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_a_file_that_is_not_there(path: Path) -> None:
+def test_a_missing_file(path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"The mapping .*mapping\.toml cannot be read: No such file"):
         load_mapping(path)
     with pytest.raises(ConfigurationError, match="cannot be read"):

@@ -91,7 +91,7 @@ def test_an_order_of_blanks_has_no_name(blank: str | None) -> None:
     assert item_name(dict.fromkeys(names, blank) | {"CUSTOMER ALT PO": "7"}) == "7"
 
 
-def test_columns_that_are_not_there_are_nothing() -> None:
+def test_missing_columns_have_no_value() -> None:
     assert item_name({"PO NUMBER": "7"}) == "7"
     assert group_title({"CUSTOMER NAME": "Ott"}) == "Ott"
 
@@ -132,7 +132,7 @@ def test_255_characters_and_no_more(make: Callable[[str], str], what: str, room:
 
 
 @given(st.dictionaries(st.sampled_from([*ORDER, "GroupMonday", "CUSTOMER SEASON"]), st.none() | st.text()))
-def test_whatever_the_order_says_a_name_is_good_or_rejected(order: dict[str, str | None]) -> None:
+def test_any_name_is_valid_or_rejected(order: dict[str, str | None]) -> None:
     for make in (group_title, item_name):
         try:
             name = make(order)

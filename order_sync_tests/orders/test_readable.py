@@ -120,7 +120,7 @@ def test_a_number_is_written_out(value: Any, number: str) -> None:
         (Decimal("1E-400"), "more than 60 digits"),
     ],
 )
-def test_what_is_no_number_says_why(value: Any, reason: str) -> None:
+def test_an_invalid_number_is_explained(value: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         number_of(value)
 
@@ -145,7 +145,7 @@ def test_a_float_is_the_number_that_was_put_into_it(number: Decimal) -> None:
         (20261124, "2026-11-24", "2026-11-24"),
     ],
 )
-def test_a_date_is_the_day_as_written_or_the_day_in_utc(value: Any, own: str, utc: str) -> None:
+def test_a_date_is_its_written_day_or_utc_day(value: Any, own: str, utc: str) -> None:
     assert (date_of(value).isoformat(), date_of(value, utc=True).isoformat()) == (own, utc)
 
 
@@ -153,7 +153,7 @@ def test_a_date_is_the_day_as_written_or_the_day_in_utc(value: Any, own: str, ut
     "value",
     ["24.11.2026", "2026-02-30", "10000-01-01", "2026-11-24 10:00 AM", "", 45000, 20261124.0, True, time(8), b"x"],
 )
-def test_what_is_no_date_says_so(value: Any) -> None:
+def test_an_invalid_date_is_reported(value: Any) -> None:
     with pytest.raises(ValueError, match="it is not a date"):
         date_of(value)
 

@@ -108,7 +108,7 @@ def test_an_alteration_is_done_and_on_record(stage: Stage, ids: dict[str, str], 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize(("fault", "applied"), [(FaultKind.RESET_AFTER, 3), (FaultKind.RESET_BEFORE, 0)])
-def test_a_lost_answer_is_read_from_the_board_and_never_sent_again(
+def test_a_lost_answer_is_read_back_and_never_resent(
     stage: Stage, ids: dict[str, str], operation: Operation, fault: FaultKind, applied: int
 ) -> None:
     stage.faults(Fault(kind=fault, operation=FIELDS[operation], nth=1))
@@ -221,7 +221,7 @@ def test_a_cancelled_line_is_marked_by_its_newest_version(stage: Stage, is_refus
     assert mark["monday_id"] == line["monday_subitem_id"]
 
 
-def test_an_order_that_is_wanted_back_is_not_done_before_it_is_made(stage: Stage) -> None:
+def test_a_reinstated_order_is_done_only_once_created(stage: Stage) -> None:
     """It was queued at the very time of its cancel."""
     order = make_order(lines=0)
     stage.claim(order)

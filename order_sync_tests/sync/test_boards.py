@@ -72,7 +72,7 @@ def test_a_board_is_released_after_an_error(stage: Stage, boards: Boards) -> Non
     assert taken(stage, EMBEDDED_BOARD) is None
 
 
-def test_what_is_in_doubt_is_asked_for_once_the_board_is_held(stage: Stage, boards: Boards) -> None:
+def test_requests_in_doubt_are_read_under_the_board_lease(stage: Stage, boards: Boards) -> None:
     holders: list[str | None] = []
 
     def look() -> Unsettled:

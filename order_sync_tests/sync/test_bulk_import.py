@@ -79,7 +79,7 @@ def with_values(row: NewRow, **values: Any) -> NewRow:
 # ---- the way a row takes ------------------------------------------------------------------------------------
 
 
-def test_a_group_with_many_new_items_is_one_request_and_a_file(stage: Stage) -> None:
+def test_many_new_items_of_a_group_are_one_file(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 30)
     outcome = create(stage, rows)
     assert outcome.created.keys() == {row.key for row in rows}
@@ -144,7 +144,7 @@ def test_a_row_that_a_file_cannot_say_goes_by_request(stage: Stage) -> None:
     assert [request["aliases"] - 1 for request in sent(stage, "create_item")] == [1]
 
 
-def test_a_row_that_the_job_refuses_is_rejected_in_mondays_words(stage: Stage) -> None:
+def test_a_row_refused_by_the_job_quotes_monday(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
     rows[7] = with_values(rows[7], total_qty="a dozen")
     outcome = create(stage, rows)
@@ -201,7 +201,7 @@ def test_mondays_limits_of_jobs_and_rows(stage: Stage) -> None:
     assert len(chosen(stage, {f"g{n}": 6 for n in range(JOBS_AN_HOUR + 5)})) == JOBS_AN_HOUR
 
 
-def test_jobs_of_the_last_hour_count_whoever_started_them(stage: Stage) -> None:
+def test_all_jobs_of_the_last_hour_count(stage: Stage) -> None:
     with importer(stage) as writer:
         old, new = (
             Entry(idempotency_key=name, operation=Operation.IMPORT, keys=("k",) * (ROWS_AN_HOUR - 20), body="{}")
@@ -249,7 +249,7 @@ def test_an_account_without_bulk_import_gets_its_items_by_request(stage: Stage) 
     stage.check_once(Operation.ITEMS, rows)
 
 
-def test_a_used_up_quota_ends_the_run_and_leaves_nothing_in_doubt(stage: Stage) -> None:
+def test_a_spent_quota_leaves_no_import_in_doubt(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
     stage.faults(Fault(kind=FaultKind.DAILY_LIMIT, operation="ingest_items"))
     with pytest.raises(QuotaExhausted):
@@ -310,7 +310,7 @@ def test_more_than_the_hour_allows_is_created_by_request(stage: Stage) -> None:
     stage.check_once(Operation.ITEMS, rows)
 
 
-def test_a_job_without_progress_is_left_to_the_next_run_and_keeps_nobody_else_waiting(stage: Stage) -> None:
+def test_a_stalled_job_is_left_to_the_next_run(stage: Stage) -> None:
     rows, others = stage.wanted(Operation.ITEMS, 6), stage.wanted(Operation.ITEMS, 3)
     stage.emulator.configure(bulk_row_ms=500)
     others = [with_values(row, season={"labels": ["AW31"]}) for row in others]
@@ -325,7 +325,7 @@ def test_a_job_without_progress_is_left_to_the_next_run_and_keeps_nobody_else_wa
     assert len(sent(stage, "create_item")) == 1
 
 
-def test_a_file_that_is_refused_each_time_is_no_reason_to_wait(stage: Stage) -> None:
+def test_a_file_refused_each_time_causes_no_wait(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
     refused = Transient("PUT of a file: HTTP 403", code="file", no_effect=True)
     with mock.patch.object(MondayClient, "upload", side_effect=refused):
@@ -415,7 +415,7 @@ STEPS: dict[str, tuple[type, str]] = {
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=9), timedelta(minutes=16), timedelta(hours=5)])
-def test_a_run_that_dies_is_gone_on_with(stage: Stage, step: str, after: bool, age: timedelta) -> None:
+def test_a_run_that_dies_is_continued(stage: Stage, step: str, after: bool, age: timedelta) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
     owner, method = STEPS[step]
     with pytest.raises(Crash), dies(owner, method, after=after):
@@ -429,7 +429,7 @@ def test_a_run_that_dies_is_gone_on_with(stage: Stage, step: str, after: bool, a
     stage.check_once(Operation.ITEMS, rows)
 
 
-def test_a_job_that_goes_on_while_its_run_is_dead_is_waited_for(stage: Stage) -> None:
+def test_a_job_of_a_dead_run_is_awaited(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 12)
     stage.emulator.configure(bulk_row_ms=MINUTE_MS)
     with pytest.raises(Crash), dies(MondayClient, "upload", after=True):

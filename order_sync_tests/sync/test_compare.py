@@ -48,7 +48,7 @@ def test_what_agrees_is_not_found() -> None:
     assert texts(compared(item(10, SUBITEM_20))) == {}
 
 
-def test_what_no_board_shows_is_missing_and_its_lines_with_it() -> None:
+def test_an_item_on_no_board_is_missing_with_its_lines() -> None:
     assert texts(compared()) == {Kind.ITEM_GONE: ["item 10 of order order-1 is not on the board"]}
     assert texts(compared(item(10))) == {Kind.SUBITEM_GONE: ["subitem 20 of line line-1 is not under item 10"]}
 
@@ -64,7 +64,7 @@ def test_a_key_under_another_id_is_neither_missing_nor_doubled() -> None:
     assert [finding.is_of_item for finding in found.first[Kind.WRONG_ID]] == [True, False]
 
 
-def test_the_copy_is_the_one_that_the_tables_do_not_name() -> None:
+def test_the_twin_is_the_item_unknown_to_the_tables() -> None:
     for items in ([item(10, SUBITEM_20), item(11)], [item(11), item(10, SUBITEM_20)]):
         found = compared(*items)
         assert texts(found) == {Kind.ITEM_DOUBLED: ["order order-1 has item 10 and also 11"]}

@@ -139,7 +139,7 @@ def sent(of: Decision) -> dict[str, Any]:
     KNOWN,
     st.randoms(),
 )
-def test_an_item_is_decided_on_once_and_by_nothing_but_what_is_known(
+def test_each_item_is_decided_once_from_known_facts(
     rows: Rows, seen: Seen, known: dict[str, int], gone: set[int], on_board: dict[str, int], random: Any
 ) -> None:
     decided = items(rows, seen, known=known, gone=gone, on_board=on_board)
@@ -171,7 +171,7 @@ def test_nothing_of_an_outdated_row_is_written(rows: Rows, seen: Seen, known: di
 
 
 @given(item_rows(), KNOWN, GONE)
-def test_a_delete_cancels_what_is_there_and_makes_nothing(rows: Rows, known: dict[str, int], gone: set[int]) -> None:
+def test_a_delete_cancels_and_creates_nothing(rows: Rows, known: dict[str, int], gone: set[int]) -> None:
     for of in items(rows, known=known, gone=gone):
         if of.row["action"] != Action.DELETE:
             assert of.happens is not Happens.CANCEL
@@ -227,7 +227,7 @@ def applied(decided: list[Decision], seen: Seen) -> tuple[Seen, dict[str, int]]:
 
 
 @given(item_rows(), seen_of(ORDERS), KNOWN)
-def test_deciding_on_the_result_of_a_plan_gives_an_empty_plan(rows: Rows, seen: Seen, known: dict[str, int]) -> None:
+def test_deciding_after_a_plan_gives_an_empty_plan(rows: Rows, seen: Seen, known: dict[str, int]) -> None:
     known = {record: n + 1 for n, record in enumerate(known)}  # an item is one order's
     decided = items(rows, seen, known=known)
     after, made = applied(decided, seen)
@@ -323,7 +323,7 @@ LABELLED = ITEMS.model_copy(update={"cancel": Cancel(by="label", column="state",
 
 
 @pytest.mark.parametrize("was_labelled", [True, False])
-def test_an_order_that_is_wanted_back_loses_the_label_of_cancelled_ones(was_labelled: bool) -> None:
+def test_a_reinstated_order_loses_its_cancel_label(was_labelled: bool) -> None:
     """No column of the order's own has that label, so nothing else would take it off."""
     row = row_of(
         1, (None, None), record_uuid="order-1", board_id=1, ruled_board_id=1, group_id="g1", values={"own": "x"}
@@ -338,7 +338,7 @@ def test_an_order_that_is_wanted_back_loses_the_label_of_cancelled_ones(was_labe
 
 
 @pytest.mark.parametrize(("own", "happens"), [("x", Happens.THERE), ("y", Happens.WAIT)])
-def test_an_item_that_turns_up_on_another_board_is_not_moved_or_changed_there(own: str, happens: Happens) -> None:
+def test_an_item_on_another_board_is_left_unchanged(own: str, happens: Happens) -> None:
     on_record = OnRecord(id=1, board_id=2, place="its group", name="x", values={"own": "x"})
     [row] = [
         row_of(1, WRONG[0], record_uuid="order-1")

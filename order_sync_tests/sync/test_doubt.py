@@ -49,7 +49,7 @@ def lose_memory(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("late", [0, 3, 75])
-def test_a_part_that_the_search_shows_is_no_proof_of_the_rest(stage: Stage, late: float) -> None:
+def test_a_partial_search_result_proves_nothing_of_the_rest(stage: Stage, late: float) -> None:
     """Scenario (a): killed in mid-batch, while monday finishes; the next run comes when five of the items show."""
     rows = stage.wanted(Operation.ITEMS, 20)
     stage.emulator.configure(clock_speed=200, mutation_ms=1_000)

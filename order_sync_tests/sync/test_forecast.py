@@ -49,7 +49,7 @@ def test_an_import_is_few_calls() -> None:
     assert imported.complexity == FIRST_COST
 
 
-def test_the_share_of_a_day_is_told_for_the_plans_that_fit() -> None:
+def test_the_share_of_a_day_is_reported_per_plan() -> None:
     assert [share.plan for share in shares(500, None)] == [name for name, _, _ in PLANS]
     assert [(share.plan, share.share) for share in shares(500, 2_500)] == [("Pro", 0.05)]
     assert [share.share for share in shares(500, 1_000)] == [2.5, 0.5]  # more than a day of a free account
@@ -57,7 +57,7 @@ def test_the_share_of_a_day_is_told_for_the_plans_that_fit() -> None:
 
 
 @pytest.mark.parametrize("writers", [1, 3])
-def test_it_is_what_a_writer_takes_where_the_budget_is_short(stage: Stage, writers: int) -> None:
+def test_the_forecast_matches_a_writer_short_of_budget(stage: Stage, writers: int) -> None:
     """Twenty creates a minute of the emulator's clock, each of which takes as long as the forecast assumes."""
     speed, points = 50, 20 * FIRST_COST
     stage.emulator.configure(

@@ -51,9 +51,7 @@ def test_all_are_there_so_their_ids_are_adopted(stage: Stage, operation: Operati
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("age", [timedelta(0), OLD])
-def test_none_are_there_so_the_same_is_sent_whatever_its_age(
-    stage: Stage, operation: Operation, age: timedelta
-) -> None:
+def test_a_request_without_any_item_is_resent_unchanged(stage: Stage, operation: Operation, age: timedelta) -> None:
     rows = stage.wanted(operation)
     key = stage.crash(operation, rows, after=False)
     stage.site.age_entry(key, opened=age)
@@ -64,9 +62,7 @@ def test_none_are_there_so_the_same_is_sent_whatever_its_age(
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("age", [timedelta(0), OLD])
-def test_some_are_there_so_the_rest_is_created_with_a_new_key(
-    stage: Stage, operation: Operation, age: timedelta
-) -> None:
+def test_the_missing_rest_is_created_with_a_new_key(stage: Stage, operation: Operation, age: timedelta) -> None:
     rows = stage.wanted(operation)
     stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation=operation.value, aliases=(1, 4)))
     key = stage.crash(operation, rows, after=True)
@@ -121,7 +117,7 @@ def test_a_request_that_monday_refuses_now_frees_its_rows(stage: Stage) -> None:
     stage.check_once(Operation.ITEMS, rows)
 
 
-def test_a_quota_that_is_used_up_leaves_the_request_in_doubt(stage: Stage) -> None:
+def test_a_spent_quota_leaves_the_request_in_doubt(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS)
     key = stage.crash(Operation.ITEMS, rows, after=False)
     stage.faults(Fault(kind=FaultKind.DAILY_LIMIT, operation="create_item"))

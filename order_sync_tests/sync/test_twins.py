@@ -147,7 +147,7 @@ def test_a_twin_of_somebody_else_stays(stage: Stage) -> None:
     assert len(stage.items()[rows[0].key]) == 2
 
 
-def test_what_monday_does_not_archive_is_reported_and_looked_at_again(stage: Stage) -> None:
+def test_a_twin_that_monday_keeps_is_reported_and_retried(stage: Stage) -> None:
     rows = doubled(stage, Operation.ITEMS)
     stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="archive_item", aliases=(1,), failure="final"))
     found = look(stage)
@@ -157,7 +157,7 @@ def test_what_monday_does_not_archive_is_reported_and_looked_at_again(stage: Sta
     stage.check_once(Operation.ITEMS, rows)
 
 
-def test_nothing_in_doubt_is_no_call(stage: Stage) -> None:
+def test_nothing_in_doubt_needs_no_call(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS)
     stage.create(Operation.ITEMS, rows)
     before = len(stage.emulator.requests())

@@ -98,7 +98,7 @@ def test_a_whole_batch_that_is_refused_once_is_tried_again(stage: Stage) -> None
 
 
 @pytest.mark.parametrize("good", [1, 5, 30])
-def test_rows_that_are_refused_again_while_others_are_created_are_rejected(stage: Stage, good: int) -> None:
+def test_rows_refused_twice_while_others_succeed_are_rejected(stage: Stage, good: int) -> None:
     rows = stage.wanted(Operation.ITEMS, 12 + good)
     bad = [with_variable(row, values='{"record_uuid": 7}') for row in rows[:12]]
     outcome = stage.create(Operation.ITEMS, [*bad, *rows[12:]], first_batch=12)
@@ -106,7 +106,7 @@ def test_rows_that_are_refused_again_while_others_are_created_are_rejected(stage
     stage.check_once(Operation.ITEMS, rows[12:])
 
 
-def test_one_lone_row_with_an_unknown_code_waits_and_stops_nothing(stage: Stage) -> None:
+def test_a_single_row_with_an_unknown_code_waits(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 1)
     refuse(stage, Operation.ITEMS)
     outcome = stage.create(Operation.ITEMS, rows)
@@ -141,7 +141,7 @@ def test_what_changes_within_a_request_is_the_board_s(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("writers", [1, 4])
-def test_bad_rows_at_the_front_do_not_stop_the_good_ones(stage: Stage, writers: int) -> None:
+def test_bad_rows_in_front_do_not_stop_good_ones(stage: Stage, writers: int) -> None:
     """All rows of one customer have the same fault, and monday a code for it that nobody knows."""
     rows = stage.wanted(Operation.ITEMS, 60)
     bad = [with_variable(row, name=f"bad {row.key}") for row in rows[:30]]
@@ -151,7 +151,7 @@ def test_bad_rows_at_the_front_do_not_stop_the_good_ones(stage: Stage, writers: 
     stage.check_once(Operation.ITEMS, rows[30:])
 
 
-def test_a_request_that_is_refused_as_a_whole_with_an_unknown_code_rejects_none(stage: Stage) -> None:
+def test_a_request_refused_with_unknown_code_rejects_no_row(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 40)
     with (
         stage.writer(transport=Refusing(stage.emulator.url, ""), first_batch=20) as writer,
@@ -196,7 +196,7 @@ requests = st.lists(st.lists(st.sampled_from([GOOD, ODD, BAD]), min_size=1, max_
 
 
 @given(requests)
-def test_no_row_is_lost_and_none_rejected_for_what_hits_all(kinds: list[list[str]]) -> None:
+def test_a_fault_of_all_rows_rejects_none(kinds: list[list[str]]) -> None:
     verdict, created = Verdict(), 0
     rejected: set[str] = set()
     waiting: set[str] = set()

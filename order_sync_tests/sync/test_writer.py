@@ -54,7 +54,7 @@ def test_all_rows_are_created_once_in_growing_batches(stage: Stage, operation: O
     assert [request["aliases"] - 1 for request in stage.mutations(before)] == [4, 8, 11]
 
 
-def test_nothing_wanted_is_no_request(stage: Stage) -> None:
+def test_nothing_wanted_sends_no_request(stage: Stage) -> None:
     assert stage.create(Operation.ITEMS, []).created == {}
     assert stage.emulator.requests() == []
 
@@ -108,7 +108,7 @@ def test_a_batch_that_is_too_complex_is_halved(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_siblings_of_a_failed_row_stand_and_it_is_tried_again(stage: Stage, operation: Operation) -> None:
+def test_a_failed_row_is_retried_and_its_siblings_stay(stage: Stage, operation: Operation) -> None:
     rows = stage.wanted(operation, 8)
     strike(stage, "partial_batch", operation, nth=1)
     outcome = stage.create(operation, rows)
@@ -151,7 +151,7 @@ def test_a_rejected_group_is_reported(stage: Stage) -> None:
     stage.check_once(Operation.GROUPS, rows[:2])
 
 
-def test_a_full_board_stops_the_run_and_keeps_what_was_made(stage: Stage) -> None:
+def test_a_full_board_stops_the_run_and_keeps_its_items(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 6)
     stage.emulator.configure(items_limit=4)
     with pytest.raises(Fatal, match="The board is full"):
@@ -160,7 +160,7 @@ def test_a_full_board_stops_the_run_and_keeps_what_was_made(stage: Stage) -> Non
     assert {row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)} == {State.PENDING}
 
 
-def test_a_row_that_never_succeeds_waits_and_the_others_go_on(stage: Stage) -> None:
+def test_a_row_that_always_fails_waits_and_others_continue(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 3)
     stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_item", aliases=(0,)))
     outcome = stage.create(Operation.ITEMS, rows, settle=0)
@@ -175,7 +175,7 @@ def test_a_row_that_never_succeeds_waits_and_the_others_go_on(stage: Stage) -> N
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize(("kind", "after"), LOST)
-def test_a_lost_answer_is_no_second_row(stage: Stage, operation: Operation, kind: str, after: bool) -> None:
+def test_a_lost_answer_creates_no_second_row(stage: Stage, operation: Operation, kind: str, after: bool) -> None:
     rows = stage.wanted(operation)
     strike(stage, kind, operation, after=after)
     outcome = stage.create(operation, rows, first_batch=3, timeout=0.15 if "timeout" in kind else 5.0)
@@ -199,7 +199,7 @@ def test_a_refusal_is_waited_out(stage: Stage, operation: Operation, kind: str) 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("lost", ["reset_after", "timeout_after", "http_504_after"])
-def test_an_answer_lost_and_not_kept_is_found_on_the_board(stage: Stage, operation: Operation, lost: str) -> None:
+def test_a_lost_answer_is_found_on_the_board(stage: Stage, operation: Operation, lost: str) -> None:
     """The idempotency key protects nothing here: only the look-up does."""
     rows = stage.wanted(operation)
     strike_twice = [Fault(kind=FaultKind(kind), operation=operation.value, nth=1) for kind in (lost, "not_kept")]
@@ -218,7 +218,7 @@ def test_a_search_that_comes_late_is_covered_by_the_key(stage: Stage) -> None:
     assert [request["replayed"] for request in stage.mutations()] == [False, True]
 
 
-def test_a_refusal_of_the_second_sending_says_nothing_of_the_first(stage: Stage) -> None:
+def test_a_refused_resend_says_nothing_about_the_first_request(stage: Stage) -> None:
     """Lost, not kept, not yet to be seen, then refused for now: by the third time the look-up shows the items."""
     rows = stage.wanted(Operation.ITEMS)
     kinds = (("reset_after", 1), ("not_kept", 1), ("rate_limit_minute", 2))
@@ -266,7 +266,7 @@ def test_storms_of_all_kinds(stage: Stage) -> None:
     assert sum(bool(request["faults"]) for request in stage.emulator.requests()) >= 5
 
 
-def test_a_row_that_costs_its_whole_request_waits_and_the_others_go_on(stage: Stage) -> None:
+def test_a_row_that_breaks_its_request_waits_alone(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 4)
     # The first request has all four; narrowed down, the next one is the first row alone.
     stage.faults(Fault(kind=FaultKind.HTTP_503_EMPTY, operation="create_item", times=16))
@@ -276,7 +276,7 @@ def test_a_row_that_costs_its_whole_request_waits_and_the_others_go_on(stage: St
     stage.check_once(Operation.ITEMS, rows[1:])
 
 
-def test_attempts_come_to_an_end_and_the_request_stays_in_doubt(stage: Stage) -> None:
+def test_attempts_end_and_leave_the_request_in_doubt(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 9)
     stage.faults(Fault(kind=FaultKind.HTTP_503_EMPTY, operation="create_item"))
     with pytest.raises(Transient, match="HTTP 503 with an empty or unreadable body"):
@@ -294,7 +294,7 @@ def test_attempts_come_to_an_end_and_the_request_stays_in_doubt(stage: Stage) ->
 # ---- the run stops --------------------------------------------------------------------------------------
 
 
-def test_the_daily_quota_stops_the_run_and_leaves_nothing_in_doubt(stage: Stage) -> None:
+def test_a_spent_daily_quota_leaves_nothing_in_doubt(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS)
     strike(stage, "daily_limit", Operation.ITEMS)
     with pytest.raises(QuotaExhausted, match="Rows stay PENDING; resume after"):
@@ -303,7 +303,7 @@ def test_the_daily_quota_stops_the_run_and_leaves_nothing_in_doubt(stage: Stage)
     assert {row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)} == {State.PENDING}
 
 
-def test_a_quota_that_ends_while_a_request_is_in_doubt_leaves_it_so(stage: Stage) -> None:
+def test_a_spent_quota_keeps_a_request_in_doubt(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS)
     stage.faults(
         Fault(kind=FaultKind.RESET_AFTER, operation="create_item", nth=1),
@@ -326,7 +326,7 @@ def test_a_run_that_has_lost_the_board_sends_nothing_more(stage: Stage) -> None:
     assert stage.journal().in_doubt() == []
 
 
-def test_a_run_that_loses_the_board_while_it_waits_does_not_send_again(stage: Stage) -> None:
+def test_a_run_that_lost_its_board_does_not_resend(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 4)
     strike(stage, "rate_limit_minute", Operation.ITEMS, nth=1)
 
@@ -368,14 +368,14 @@ def no_data(body: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("tamper", [null_with_500, null_without_error, alias_missing, error_without_path, no_data])
-def test_a_row_of_which_the_answer_says_nothing_is_looked_up(stage: Stage, operation: Operation, tamper: Any) -> None:
+def test_a_row_missing_from_the_answer_is_looked_up(stage: Stage, operation: Operation, tamper: Any) -> None:
     rows = stage.wanted(operation, 4)
     outcome = stage.create(operation, rows, transport=TamperingTransport(stage.emulator.url, tamper))
     assert (len(outcome.created), outcome.again) == (4, {})
     stage.check_once(operation, rows)
 
 
-def test_a_refusal_within_an_answer_makes_the_rest_wait_as_told(stage: Stage) -> None:
+def test_a_partial_refusal_delays_the_rest_as_requested(stage: Stage) -> None:
     def exhausted(body: dict[str, Any]) -> None:
         body["errors"].append(
             {"message": "Complexity", "extensions": {"code": "COMPLEXITY_BUDGET_EXHAUSTED", "retry_in_seconds": 31}}

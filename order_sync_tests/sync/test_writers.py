@@ -108,7 +108,7 @@ def test_a_wrong_token_stops_at_once(stage: Stage) -> None:
 # ---- rejected rows that may succeed in another way ----------------------------------------------------------
 
 
-def test_rejected_rows_are_mended_before_they_are_recorded(stage: Stage) -> None:
+def test_rejected_rows_are_cleaned_before_they_are_recorded(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 6)
     spoilt = [with_variable(row, group="gone") if n % 2 else row for n, row in enumerate(rows)]
     asked: list[str] = []
@@ -126,7 +126,7 @@ def test_rejected_rows_are_mended_before_they_are_recorded(stage: Stage) -> None
     assert states == {"PENDING"}
 
 
-def test_mending_in_vain_comes_to_an_end(stage: Stage) -> None:
+def test_repairing_in_vain_ends(stage: Stage) -> None:
     rows = [with_variable(row, group="gone") for row in stage.wanted(Operation.ITEMS, 2)]
     by_key = {row.key: row for row in rows}
     with stage.writer(clock=QuickClock()) as writer, pytest.raises(Transient):
