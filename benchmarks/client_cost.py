@@ -32,7 +32,7 @@ from benchmarks.peers.sampler import PARTS
 
 SIZES = (1_000, 5_000, 20_000, 40_000)
 QUICK = (200, 1_000)
-REPEATS = 3  # of the smallest, of which the fastest counts: its time is mostly start-up
+REPEATS = 3  # of the smallest size; the fastest counts, as its time is mostly start-up
 MOST_MS = 1.5
 MOST_GROWTH = 1.3
 MOST_MEMORY = 1.5

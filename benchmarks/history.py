@@ -42,7 +42,7 @@ LINES = 5
 MOST_GROWTH = 1.3
 MOST_STATUS = 3.0
 MOST_TICK_MS = 50.0
-TIMES = 3  # of which the least counts
+TIMES = 3  # the shortest counts
 TICKS = 9
 NOTHING = SampleOrders(headers=[], lines=[], orders=[], order_lines=[])
 COMMANDS = ("sync", "status", "report", "trace")

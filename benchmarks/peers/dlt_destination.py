@@ -4,7 +4,7 @@ One pipeline each for groups, items, subitems and changes, because subitems and 
 goes through dlt's requests helper (five attempts with a growing wait for a lost connection, 429 and 5xx); what still
 raises, dlt's loader tries again five times. `batch_size=1` makes dlt keep its place after every row, which is kinder
 than its default of 10.
-Started again, a pipeline goes on with the load that is pending.
+Started again, a pipeline continues with the pending load.
 """
 
 from __future__ import annotations

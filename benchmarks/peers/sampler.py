@@ -1,6 +1,6 @@
 """Where a process spends its time, by looking at the stack of its main thread every few milliseconds.
 
-A look goes to the innermost frame that says whose work it is; SQLAlchemy and SQLite count for whoever called them.
+A sample counts for the innermost frame that says whose work it is; SQLAlchemy and SQLite count for their caller.
 While the main thread waits for other threads, their stacks count instead. The looks take less than a percent of the
 time.
 """

@@ -65,7 +65,7 @@ def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
             title=f"Latency: {LATENCY_MS} ms a request and {MUTATION_MS} ms a mutation, no limits",
             records=100 if quick else 800,
             peer_records=25 if quick else 120,
-            # The budget is told even where it is not enforced, and order_sync keeps to what it is told.
+            # The budget is reported even where it is not enforced, and order_sync keeps to what monday reports.
             emulator={"latency_ms": LATENCY_MS, "mutation_ms": MUTATION_MS, "limits": UNLIMITED},
             writers=(1, 4),
         ),

@@ -73,7 +73,7 @@ class Script:
             return
         try:
             self._ids.add(key, create())
-        except Exception as error:  # whatever the package raises: none documents a type to expect
+        except Exception as error:  # anything: no package documents the type that it raises
             self.failures.append(f"{type(error).__name__}: {error}")
             self._in_a_row += 1
             if self._in_a_row >= GIVES_UP_AFTER:

@@ -1,7 +1,7 @@
 """Writes the references of the documentation from the code: `make reference`.
 
 In: the settings' fields and the commands' own help. Out: the table in docs/configuration.md, between its two marks, and
-docs/commands.md. Whatever else the pages say stays as it is; a test holds both against the code.
+docs/commands.md. Everything else on the pages stays as it is; a test holds both against the code.
 """
 
 from __future__ import annotations

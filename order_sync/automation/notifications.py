@@ -23,7 +23,7 @@ from order_sync.settings import Settings
 from order_sync.text import plain_text
 from order_sync.text.counted import counted
 
-TOLD = "order_sync/told"  # tag of a reported run: failed, recovered or checks
+NOTIFIED = "order_sync/told"  # tag of a reported run: failed, recovered or checks
 REASON = "order_sync/told_reason"
 LOOK_BACK = 50  # runs; after this many failures in a row the same reason is reported again
 ATTEMPTS, PAUSE, TIMEOUT = 3, 1.0, 10.0  # a sensor tick has a minute in all
@@ -80,7 +80,7 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
         if _is_told(context.instance, context.dagster_run, reason):
             return dg.SkipReason("The same failure has already been reported.")
         message = failed(context.instance, context.dagster_run, reason, settings.dagster_url)
-        _tell(context, channels, message, {TOLD: "failed", REASON: _digest(reason)})
+        _notify(context, channels, message, {NOTIFIED: "failed", REASON: _digest(reason)})
         return None
 
     @dg.run_status_sensor(
@@ -96,7 +96,7 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
         if checks := new_failed_checks(instance, run):
             messages.append((needs_a_person(instance, run, checks, settings.dagster_url), "checks"))
         for message, what in messages:
-            _tell(context, channels, message, {TOLD: messages[0][1]} if what == messages[0][1] else {})
+            _notify(context, channels, message, {NOTIFIED: messages[0][1]} if what == messages[0][1] else {})
         return None if messages else dg.SkipReason("Nothing to report.")
 
     return [tell_failures, tell_recoveries_and_checks]
@@ -230,9 +230,9 @@ def _is_told(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> b
 
 def _is_first_after_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """The last report about this job said that it fails. A manual run may lie in between."""
-    told = dg.RunsFilter(job_name=run.job_name, tags={TOLD: ["failed", "recovered"]})
-    latest = next((record.dagster_run for record in instance.get_run_records(told, limit=1)), None)
-    return latest is not None and latest.tags[TOLD] == "failed" and latest.run_id != run.run_id
+    notified = dg.RunsFilter(job_name=run.job_name, tags={NOTIFIED: ["failed", "recovered"]})
+    latest = next((record.dagster_run for record in instance.get_run_records(notified, limit=1)), None)
+    return latest is not None and latest.tags[NOTIFIED] == "failed" and latest.run_id != run.run_id
 
 
 def _digest(reason: str) -> str:
@@ -245,7 +245,7 @@ def _digest(reason: str) -> str:
 # ---- channels ---------------------------------------------------------------------------------------------
 
 
-def _tell(
+def _notify(
     context: dg.RunStatusSensorContext, channels: dict[str, Send], message: Message, tags: dict[str, str]
 ) -> None:
     """Sends to every channel. Raises NotSent if a channel did not accept it; the others are not sent to again."""

@@ -62,7 +62,7 @@ class Frame:
         )
 
     def legacy_complexity(self, retry_in_seconds: int, cost: int, status: int) -> Answer:
-        """The oldest shape: the errors are strings, the HTTP status may be 200 all the same."""
+        """The oldest shape: the errors are strings, the HTTP status may still be 200."""
         message = (
             f"Complexity budget exhausted, query cost {cost} budget remaining 0 out of 10000000 "
             f"reset in {retry_in_seconds} seconds"

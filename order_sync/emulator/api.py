@@ -139,7 +139,7 @@ class Api:
         return answer
 
     async def _in_time(self, exchange: Exchange, execution: Coroutine[Any, Any, Answer]) -> Answer:
-        """monday's gateway gives up on a slow answer; what is executed behind it goes on to its end."""
+        """monday's gateway gives up on a slow answer; the execution behind it continues to its end."""
         timeout_s, running = exchange.settings.timeout_s, exchange.account.running
         task = asyncio.get_running_loop().create_task(execution)
         running.add(task)

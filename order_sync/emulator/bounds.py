@@ -125,7 +125,7 @@ def _expanded(root: SelectionSetNode, fragments: dict[str, SelectionSetNode]) ->
 
 
 def _check_nesting(node: DocumentNode) -> None:
-    """Of values and types, too; a text counts as one token, whatever is in it."""
+    """Of values and types, too; a text counts as one token, with any content."""
     depth, token = 0, node.loc.start_token if node.loc else None
     while token is not None:
         depth += (token.value is None and token.kind.value in ("(", "[", "{")) - (token.kind.value in (")", "]", "}"))

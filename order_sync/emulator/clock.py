@@ -41,7 +41,7 @@ class Clock:
         self._wake()
 
     def at_least(self, moment: float) -> None:
-        """A restart may find effects of a faster clock: time goes on from the last of them."""
+        """A restart may find effects of a faster clock: time continues from the last of them."""
         if moment > self.now():
             self._virtual, self._real = moment, time.monotonic()
 

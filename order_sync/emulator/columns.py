@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from order_sync.emulator.bounds import whole
 from order_sync.emulator.errors import MondayError, column_value
 
-#: Any, as only the column's type tells which plain form it is. Text, numbers, long_text and date ("2026-11-23" or
+#: Any, as the plain form depends on the column's type. Text, numbers, long_text and date ("2026-11-23" or
 #: "2026-11-23 08:00:00"): str; status: label id; dropdown: list of label ids; link: [url, text].
 Value: TypeAlias = Any
 
@@ -256,7 +256,7 @@ def _read_dropdown(column: Column, raw: Any, new_labels: NewLabels) -> Value | N
         raise _invalid(column, f"invalid value: {kind} must be a list")
     chosen: list[int] = []
     for entry in entries:
-        # A label whose text is digits is taken for an index: that is monday's rule, and a trap.
+        # A label whose text is digits is read as an index: that is monday's rule, and a trap.
         if kind == "ids" or str(entry).isdecimal():
             if not str(entry).isdecimal():
                 raise _invalid(column, "invalid value: ids must be numbers")

@@ -1,6 +1,6 @@
 """In: conditions on the items of a board, as `ItemsQuery` or pairs of a column and its values.
 Out: one test of an item for each.
-Never: a condition that monday would refuse taken for one that no item fulfils."""
+Never: a condition that monday would refuse treated as one that no item fulfils."""
 
 from __future__ import annotations
 

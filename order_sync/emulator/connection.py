@@ -27,7 +27,7 @@ async def disconnected(request: Request) -> None:
 
 
 class NoResponse(Response):
-    """The connection is gone: nothing to send."""
+    """The connection is closed: nothing to send."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         return

@@ -57,7 +57,7 @@ class ColumnDeleted(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnRetyped(Effect):
-    """A person chose another type for the column; what its cells held is gone."""
+    """A person chose another type for the column; what its cells held is lost."""
 
     board_id: int
     column_id: str

@@ -107,7 +107,7 @@ class Account:
         self.removals = Removals(self.state, self.items, self.locks, clock, lambda: emulation.settings)
         self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
         self.totals = Totals()
-        #: Executions, also those that go on though their answer was cut off.
+        #: Executions, including those that continue after their answer was cut off.
         self.running: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
@@ -147,13 +147,13 @@ class Emulation:
         self.account = Account(self, EffectJournal(settings.state_file))
 
     def configure(self, changes: Mapping[str, Any]) -> None:
-        """Fault rules start to count anew when they are among the changes, else they go on."""
+        """Fault rules start counting again when they are among the changes; otherwise they continue."""
         self._use(self.settings.with_changes(changes))
         if "faults" in changes:
             self.account.faults = FaultEngine(self.settings.faults)
 
     def reset(self) -> None:
-        """Seeds, settings and logs as they were at the first start; the state file begins anew."""
+        """Seeds, settings and logs as they were at the first start; the state file starts empty."""
         self._use(self._at_start)
         self.account.close()
         self.account = Account(self, EffectJournal(self.settings.state_file))

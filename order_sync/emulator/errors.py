@@ -9,7 +9,7 @@ from typing import Any
 
 
 class EmulatorError(RuntimeError):
-    """The emulator itself cannot start or go on (port taken, broken state file, process gone)."""
+    """The emulator itself cannot start or continue (port taken, broken state file, process ended)."""
 
 
 class MondayError(Exception):

@@ -105,7 +105,7 @@ class Documents:
 
 
 class AnswerTooLarge(BaseException):
-    """More than ANSWER_FIELDS. Not an Exception: graphql-core would note it for one field and go on with the next."""
+    """More than ANSWER_FIELDS. Not an Exception: graphql-core would note it for a field and continue."""
 
 
 class _Counted(ExecutionContext):

@@ -37,12 +37,12 @@ class FaultKind(StrEnum):
     IDEMPOTENCY_409 = "idempotency_409"
     API_BLOCKED = "api_blocked"
     GARBAGE = "garbage"
-    #: The rest change a request that is answered all the same; several of them may strike together.
+    #: The rest change a request that is still answered; several of them may strike together.
     PARTIAL_BATCH = "partial_batch"
     NOT_KEPT = "not_kept"
     SLOW = "slow"
     WRONG_VERSION = "wrong_version"
-    #: Of a bulk import's ingest_items or upload, the first and third of bulk_*_items too: how the job goes on.
+    #: Of a bulk import's ingest_items or upload, the first and third of bulk_*_items too: how the job continues.
     JOB_FAILED = "job_failed"
     JOB_REJECTED = "job_rejected"
     JOB_STUCK = "job_stuck"
@@ -105,7 +105,7 @@ class Fault(BaseModel):
     #: partial_batch: an error worth a retry, or one for good; `code` overrides monday's code.
     failure: Literal["retryable", "final"] = "retryable"
     code: str | None = None
-    #: job_failed: after so many rows were written, or items removed.
+    #: job_failed: after this number of rows written, or items removed.
     rows: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

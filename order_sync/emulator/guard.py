@@ -1,7 +1,7 @@
 """In: every request, before anything else sees it.
 Out: the request, if a program or the emulator's own page sent it; else 421 or 403, and nothing has happened.
 Never: an answer under another name than its own (a web site could reach it by DNS), nor a change that a page of
-another site asks for: a browser sends such requests for whoever visits that site."""
+another site asks for: a browser sends such requests for anyone who visits that site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In: every answer, whatever made it.
+"""In: every answer, of any origin.
 Out: the same with the headers that keep a browser from using it for anything but the page.
 Never: an answer without them: not a file, not a control, not a refusal."""
 

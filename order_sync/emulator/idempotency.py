@@ -1,5 +1,5 @@
 """In: idempotency keys and the answers that mutations got.
-Out: for a key: go on, wait (its first request still runs) or the kept answer.
+Out: for a key: proceed, wait (its first request still runs) or the kept answer.
 Never: two executions under one key within the retention time, unless the answer was not kept."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """In: effects, in the order in which they happen; at start, the lines of a state file.
 Out: the list of all effects, each written and flushed before anyone hears of it.
-Never: a torn last line taken for an effect, a broken line in the middle passed over in silence, or two processes
+Never: a torn last line treated as an effect, a broken line in the middle ignored silently, or two processes
 that write one file."""
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ _VERBS: Final[Mapping[str, Callable[..., Item]]] = {
 
 
 def _typed(column: Column, text: str | list[str]) -> Any:
-    """What the API would be sent for it: labels by their ids, as a label of digits would be taken for an index."""
+    """What the API would be sent for it: labels by their ids, as a label of digits would be read as an index."""
     if column.type == "dropdown":
         labels = [text] if isinstance(text, str) else text
         chosen = [_label_id(column, label) for label in labels if label]

@@ -73,7 +73,7 @@ class Emulator:
     def __init__(self, settings: EmulatorSettings, *, ready_within_s: float = 30.0) -> None:
         self._settings = settings
         self._ready_within_s = ready_within_s
-        # A file, not a pipe: nobody has to read it for the child to go on.
+        # A file, not a pipe: the child continues without a reader.
         self._folder = tempfile.TemporaryDirectory(prefix="order_sync_emulator_")
         self._errors = Path(self._folder.name) / "errors.txt"
         try:
@@ -138,7 +138,7 @@ class Emulator:
         self._end(None)
 
     def restart(self) -> None:
-        """Kills it and starts it again at the same address; with a state file it goes on where it was."""
+        """Kills it and starts it again at the same address; with a state file it continues where it stopped."""
         self.kill()
         settings = self._settings.model_copy(update={"port": httpx.URL(self.url).port})
         self._process, _ = _start(settings, self._errors, self._ready_within_s)

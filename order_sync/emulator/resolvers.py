@@ -55,7 +55,7 @@ class RequestContext:
     base_url: str
     #: Response keys of mutations that must fail: a partial_batch fault.
     failures: Mapping[str, MondayError] = field(default_factory=dict)
-    #: How the bulk imports go on that the request starts.
+    #: How the bulk imports that the request starts will continue.
     job_faults: tuple[Fault, ...] = ()
 
 

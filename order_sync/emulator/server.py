@@ -32,7 +32,7 @@ from order_sync.emulator.page import Page
 from order_sync.emulator.settings import EmulatorSettings
 
 _WARNING = (
-    "WARNING: the monday emulator listens on {host}, where other machines reach it. Whoever does can read and change "
+    "WARNING: the monday emulator listens on {host}, where other machines reach it. Anyone on them can read and change "
     "all that it holds: it knows no users, the controls ask for no token, and nothing is encrypted. "
     "Sample orders only, a made-up token only, and never a network that you do not trust."
 )

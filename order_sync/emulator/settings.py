@@ -141,7 +141,7 @@ class EmulatorSettings(_Model):
     column_settings: Literal["list", "by_index", "text"] = "list"
     #: After its first page a list's cursor lives this long.
     cursor_life_s: float = Field(default=3_600.0, ge=0)
-    #: A request that takes longer is answered 504, while its execution goes on; None or 0 for never.
+    #: A request that takes longer is answered 504, while its execution continues; None or 0 for never.
     timeout_s: float | None = Field(default=60.0, ge=0)
     clock_speed: float = Field(default=1.0, gt=0)
     enforce_limits: bool = False

@@ -89,7 +89,7 @@ class Group:
     #: Active ones by id, in the order of arrival.
     items: dict[int, Item] = field(default_factory=dict)
     subitem_count: int = 0
-    #: Goes up with every change to its items: the page asks for it to know what to load anew.
+    #: Goes up with every change to its items: the page asks for it to know what to reload.
     revision: int = 0
 
     @property

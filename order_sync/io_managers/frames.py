@@ -38,7 +38,7 @@ def to_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.Da
 
 
 def to_rows(frame: pd.DataFrame) -> Iterator[Row]:
-    """The frame's rows, made one by one, with None for whatever pandas calls missing."""
+    """The frame's rows, made one by one, with None for any value that pandas calls missing."""
     names = list(frame.columns)
     plain = frame.astype(object).where(frame.notna(), None)
     return (dict(zip(names, values, strict=True)) for values in plain.itertuples(index=False, name=None))

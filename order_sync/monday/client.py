@@ -124,7 +124,7 @@ class MondayReader:
     def wait(self, seconds: float, what: str = "", *, of: float | None = None) -> None:
         """Sleeps, in slices, so that leases are kept meanwhile; never longer than a quarter of an hour.
 
-        `what` is waited for; people are told, where all of it takes long: `of` is the whole of which this is a slice.
+        `what` is waited for, and reported where the whole wait, `of`, is long; this may be a slice of it.
         """
         seconds = shapes.wait(seconds)
         self.usage.add(waited_seconds=seconds)

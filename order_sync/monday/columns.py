@@ -1,4 +1,4 @@
-"""The columns of a board: type, labels, and the board of the subitems, whatever form monday gives the settings in.
+"""The columns of a board: type, labels, and the board of the subitems, in every form that monday gives the settings.
 
 In: a column as an answer has it. Out: a `Column`.
 Never fails on settings that it cannot read: they are a problem of the columns that need them, and said as that.

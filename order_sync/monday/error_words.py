@@ -44,7 +44,7 @@ def speaks_of(words: list[str], beginnings: tuple[str, ...]) -> bool:
 def missing_resource(code: str, message: str, resource: str, *, known: bool) -> Missing | None:
     """What does not exist, or no longer: by the error's own `resource`, else by the first word for it.
 
-    Of the `known` codes only some are about that, whatever their messages say.
+    Of the `known` codes only some are about that; their messages do not count.
     """
     by_code = plain(code) in _NOT_FOUND_CODES
     said = without_quoted(message)

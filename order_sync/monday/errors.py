@@ -38,7 +38,7 @@ class Kind(StrEnum):
     WAIT = "wait"  # a limit: retry later; nothing was written
     CONFLICT = "conflict"  # the same key is being executed right now
     LOCK = "lock"  # another request is writing to the board
-    INTERNAL = "internal"  # a fault of monday, whatever the status; the effect is unknown
+    INTERNAL = "internal"  # a fault of monday, with any status; the effect is unknown
     DAILY = "daily"  # the daily quota of calls
 
 
@@ -130,7 +130,7 @@ _OTHER_STATUS = "Check ORDER_SYNC_MONDAY_URL; if it is right, contact monday's s
 
 @dataclass(frozen=True, kw_only=True)
 class ApiError:
-    """One error as monday reported it, whatever its shape. `path` is the alias it belongs to, None for all."""
+    """One error as monday reported it, of any shape. `path` is the alias it belongs to, None for all."""
 
     message: str
     code: str = ""

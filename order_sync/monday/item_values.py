@@ -24,7 +24,7 @@ PARTS = ("column_values", "board")
 
 @dataclass(frozen=True, kw_only=True)
 class ItemValues:
-    """An item or a subitem that monday knows, whatever its state."""
+    """An item or a subitem that monday knows, in any state."""
 
     id: int
     state: str

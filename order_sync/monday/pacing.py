@@ -118,7 +118,7 @@ class Pacer:
 
     @property
     def is_vague(self) -> bool:
-        """monday last told the end of its minute in a slow answer, so it may be that much earlier than we take it."""
+        """monday last reported the end of its minute in a slow answer, so it may be earlier than it seems."""
         return self._told_late > VAGUE_SECONDS
 
     def seconds(self, operation: str, rows: int) -> float:

@@ -95,7 +95,7 @@ def with_keys(reader: MondayReader, board_id: int, mapping: ColumnMapping, keys:
 def with_ids(
     reader: MondayReader, mapping: ColumnMapping, ids: Iterable[int]
 ) -> tuple[list[BoardItem], dict[int, Place]]:
-    """Those of the items that are active, and where each is that monday knows, whatever its state."""
+    """Those of the items that are active, and where each one that monday knows is, in any state."""
     texts = (str(item_id) for item_id in ids)
     found = items_by_id(reader, operations.PLACED_BY_ID, texts, _columns(mapping), parts=(*PARTS, "board"))
     return [_item(raw, mapping) for raw in found.values() if is_active(raw)], _places(found)

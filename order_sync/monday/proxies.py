@@ -1,7 +1,7 @@
 """The proxies that the environment names: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, in capitals or not.
 
 In: the environment. Out: their passwords, to be masked. Raises ConfigurationError for one that no client could use.
-Never a part of such an address in a message: what is taken for a host or a port may be half a password.
+Never a part of such an address in a message: what looks like a host or a port may be half a password.
 """
 
 from __future__ import annotations

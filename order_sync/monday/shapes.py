@@ -1,6 +1,6 @@
 """What an answer holds, read without trust in its types: a number, a text, an id, or what a document asked for.
 
-In: decoded JSON, whatever it is. Out: the value in the type that was wanted, or None; never a KeyError or TypeError.
+In: decoded JSON of any shape. Out: the value in the type that was wanted, or None; never a KeyError or TypeError.
 `conforming` holds a whole answer against its document, so that nothing behind the client needs to doubt it again.
 """
 

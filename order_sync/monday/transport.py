@@ -1,6 +1,6 @@
 """HTTP to monday: one request, one reply, with its status and headers kept.
 
-In: an exact JSON body. Out: a `Reply`, whatever the server answered, but for the token: an answer that tells it back
+In: an exact JSON body. Out: a `Reply` with anything the server answered except the token: an answer that echoes it
 has *** there. Counts what it sends. Never retries and never raises for a status: what a reply means is errors.py's.
 """
 
@@ -129,7 +129,7 @@ class MondayTransport(HTTPXTransport):
             text = self._redaction.text(f"monday cannot be reached at {self.url}: {error}")
             raise Transient(text, code="unreachable", no_effect=True) from None
         except httpx.RequestError as error:
-            # The request may have taken effect: only its journal row and the board can tell.
+            # The request may have taken effect: only its journal row and the board can say.
             self.usage.add(calls=0 if isinstance(error, httpx.ConnectTimeout) else 1)
             text = self._redaction.text(f"no answer from monday ({type(error).__name__}: {error})")
             raise Transient(text, code="no_answer") from None

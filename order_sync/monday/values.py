@@ -23,7 +23,7 @@ T = TypeVar("T")
 def encode_row(columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: LabelSpelling | None) -> dict[str, Any]:
     """The row's values by column id, ready for JSON; empty source values are left out.
 
-    Without `labels`, those of the board are not known, and every label is taken to be one of them.
+    Without `labels`, those of the board are not known, and every label is assumed to be one of them.
     Raises Rejected with the column, the value and the reason.
     """
     return {column: value for column, value in encode_changes(columns, row, labels).items() if value is not None}

@@ -1,7 +1,7 @@
 """The version of monday's API that is spoken here, and whether it will last.
 
 In: what monday says of its versions. Out: an `ApiVersion`, with what there is to do about it, if anything.
-monday serves another version in place of one that it has retired, without a word: that is never gone on with.
+monday serves another version in place of one that it has retired, without a word: a run never continues with that.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def _in_words(message: str, text: str) -> str:
 
 
 def entries(read: dict[str, Any], *keys: str) -> list[tuple[Place, dict[str, Any]]]:
-    """The tables in a list of tables, each with its place; whatever else stands there is left out."""
+    """The tables in a list of tables, each with its place; anything else there is left out."""
     found: Any = read
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None

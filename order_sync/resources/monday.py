@@ -36,7 +36,7 @@ class ReadOnlyMondayResource(dg.ConfigurableResource[None]):
         """A client that can only query, within the budget of the account where one is given; None without a token."""
         if not self.token:
             return None
-        # A dry run answers soon: where monday cannot be asked, it says so and goes on without.
+        # A dry run answers soon: where monday cannot be asked, it says so and continues without.
         return MondayReader(self._transport(), pacer=self.pacer(budget), attempts=attempts)
 
     def _transport(self) -> MondayTransport:

@@ -2,7 +2,7 @@
 
 In: Dagster's instance. Out: fewer runs in it, with their events, files and captured output.
 Never removes a run that still holds rows or a board, or that has asked monday for something that is in doubt:
-whoever takes that up asks the record whether the run is over.
+before a run takes that up, it asks the record whether that run has finished.
 """
 
 from __future__ import annotations

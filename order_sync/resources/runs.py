@@ -1,7 +1,7 @@
 """Is a run over? What it holds may then be taken up at once instead of after its lease.
 
 In: a run id. Out: whether that run is known to have ended, by Dagster's record or by its death on this machine.
-A run that is not known to be over is taken to be alive, above all one of another machine or container.
+A run not known to have finished is assumed alive, especially on another machine or in another container.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ GRACE_SECONDS = 2.0  # between the end of a run's resources and Dagster's record
 class RunRegistry:
     """The runs of this machine. Each holds a file lock, which the operating system drops when its process dies.
 
-    Not every shared folder tells one machine of the locks that another one holds, so each judges its own runs only.
+    Not every shared folder shows one machine the locks of another, so each judges its own runs only.
     """
 
     def __init__(self, home: Path, instance: dg.DagsterInstance, machine: str = node()) -> None:

@@ -90,7 +90,7 @@ class Forecast:
     seconds: float
     cost: int  # complexity of one create, as assumed
     minute_points: int  # complexity that the account has a minute
-    told: bool  # reported by monday, else assumed
+    budget_known: bool  # reported by monday, else assumed
     shares: tuple[Share, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
         seconds=round(run.clock.now(), 1),
         cost=FIRST_COST,
         minute_points=int(pace.minute_points or MINUTE_COMPLEXITY),
-        told=pace.minute_points is not None,
+        budget_known=pace.minute_points is not None,
         shares=shares(run.reads + run.writes, pace.minute_calls),
     )
 
@@ -181,11 +181,11 @@ class _Run:
 
     def _send(self, operation: str, most: int, writers: int) -> int:
         """One request, and its waiting before; returns how many rows it held."""
-        told = False
+        reported = False
         while not (grant := self._pacer.admit(operation, most)).rows:
-            if self._pacer.is_vague and not told:
+            if self._pacer.is_vague and not reported:
                 self.read(1)  # the live run asks for the points left, since the report was late
-                told = True
+                reported = True
             self.clock.sleep(max(grant.wait_seconds, 0.1))
         cost = grant.rows * FIRST_COST
         seconds = grant.rows * FIRST_ROW_SECONDS
@@ -203,6 +203,6 @@ class _Run:
             self._window_began, self._used = now, 0.0
         self._used += cost
         ends_in = ceil(WINDOW_SECONDS - (now - self._window_began))
-        told = {"query": cost, "after": max(0.0, self._quota - self._used), "reset_in_x_seconds": ends_in}
+        report = {"query": cost, "after": max(0.0, self._quota - self._used), "reset_in_x_seconds": ends_in}
         headers = {"ratelimit-policy": f'"complexityMinute";q={int(self._quota)};w=60'}
-        return Reply(status=200, headers=headers, body={"data": {"complexity": told}})
+        return Reply(status=200, headers=headers, body={"data": {"complexity": report}})

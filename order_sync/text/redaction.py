@@ -23,7 +23,7 @@ class Redaction:
     """Masks the given secrets in texts and errors."""
 
     def __init__(self, *secrets: str | None, exact: Iterable[str] = ()) -> None:
-        """`exact` are masked whatever their length, but only as written."""
+        """`exact` are masked at any length, but only as written."""
         written = {form for secret in secrets if secret and len(secret) >= SHORTEST for form in _forms(secret)}
         written |= set(exact)
         longest_first = sorted(written, key=len, reverse=True)

@@ -47,9 +47,9 @@ def test_db_init_fills_a_database_without_tables(
     file = tmp_path / "empty.db"
     file.touch()
     set_up(monkeypatch, **(PRODUCTION if deployment == "production" else {}), DATABASE_URL=f"sqlite:///{file}")
-    told = advice(order_sync("status"))
-    assert "has none of the tables. Check ORDER_SYNC_DATABASE_URL and ORDER_SYNC_DATABASE_SCHEMA." in told
-    assert "`order-sync db init` creates all of them" in told
+    message = advice(order_sync("status"))
+    assert "has none of the tables. Check ORDER_SYNC_DATABASE_URL and ORDER_SYNC_DATABASE_SCHEMA." in message
+    assert "`order-sync db init` creates all of them" in message
     assert order_sync("db", "init").exit_code == 0
     assert order_sync("status").exit_code == 0
 

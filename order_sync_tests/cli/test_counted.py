@@ -61,8 +61,8 @@ def test_one_order_is_reported_in_the_singular(stage: Stage, order_sync: OrderSy
     assert "create 1 group, 1 item and 1 subitem. 1 order would be SYNCED" in " ".join(planned.split())
     done = order_sync("sync").stdout
     assert "1 order SYNCED, 0 held back. Created 1 group, 1 item, 1 subitem in " in " ".join(done.split())
-    told = " ".join(order_sync("reconcile").stdout.split())
-    assert "Tables and boards agree: 1 item and 1 subitem. Checked 1 SYNCED header and 1 line on 1 board" in told
+    message = " ".join(order_sync("reconcile").stdout.split())
+    assert "Tables and boards agree: 1 item and 1 subitem. Checked 1 SYNCED header and 1 line on 1 board" in message
     assert stage.agreement().agree
 
 

@@ -236,9 +236,9 @@ def test_what_holds_an_order_is_the_same_everywhere(
     for command in ("status", "report"):
         assert all(step in order_sync(command).stdout for step in steps.values())
     with stage.instance() as instance:
-        told = ask(stage, instance, "no_order_held")
-        assert not told.passed
-        assert "3 orders are held: no run can claim them" in str(told.description)
+        reported = ask(stage, instance, "no_order_held")
+        assert not reported.passed
+        assert "3 orders are held: no run can claim them" in str(reported.description)
         skipped = tick(stage, instance).skip_reason
     assert skipped is not None
     assert "orders need attention" in str(skipped.skip_message)
@@ -267,9 +267,9 @@ def test_a_row_that_names_no_order_has_a_story(
     with stage.instance() as instance:
         assert tick(stage, instance).run_requests  # a run that rejects it
     stage.sync()
-    told = order_sync("trace", key).stdout
-    assert "rejected" in told
-    assert "which is not a uuid" in told
+    reported = order_sync("trace", key).stdout
+    assert "rejected" in reported
+    assert "which is not a uuid" in reported
     assert "Row without a record_uuid" in order_sync("report").stdout
 
 

@@ -1,4 +1,4 @@
-"""`order-sync reconcile`: what it prints, how it ends, and that it puts back no more than it was told to."""
+"""`order-sync reconcile`: what it prints, how it ends, and that it requeues no more than it was asked to."""
 
 from __future__ import annotations
 

@@ -108,9 +108,9 @@ def test_every_poisoned_row_is_explained(ended: Ended, order_sync: OrderSync, tm
     assert outside == {f"{DAGSTER}/runs/{summary.run_id}", report["rejected"][0]["board_url"], item}
     assert item.split("/pulses/")[0].endswith(f"/boards/{board['id']}")
 
-    told = order_sync("report", "--run", summary.run_id).stdout
-    assert "Label missing on the board: 2 rows of 2 orders (unknown_label)" in told
-    assert "next: Fill in size_code of the line in ORDER_LIST_LINES_DELTA" in told
+    message = order_sync("report", "--run", summary.run_id).stdout
+    assert "Label missing on the board: 2 rows of 2 orders (unknown_label)" in message
+    assert "next: Fill in size_code of the line in ORDER_LIST_LINES_DELTA" in message
 
 
 def test_a_trace_shows_item_run_and_payload(ended: Ended, order_sync: OrderSync) -> None:
@@ -122,9 +122,9 @@ def test_a_trace_shows_item_run_and_payload(ended: Ended, order_sync: OrderSync)
     assert header["record_uuid"] in json.loads(created["payload"])["values"]
     assert created["request_id"]
     assert created["board_id"] == stage.settings.board_id
-    told = order_sync("trace", header["record_uuid"]).stdout
-    assert story["item_url"] in told
-    assert f"{DAGSTER}/runs/{run_id}" in told
+    message = order_sync("trace", header["record_uuid"]).stdout
+    assert story["item_url"] in message
+    assert f"{DAGSTER}/runs/{run_id}" in message
     assert TOKEN not in json.dumps(stage.dump(), default=str)
 
 

@@ -95,15 +95,15 @@ def test_json_is_all_that_is_printed(stage: Stage) -> None:
     stage.add(make_orders(Size.SMALL))
     done = stage.run("sync", "--json")
     assert (done.returncode, done.stderr) == (1, "")
-    told = json.loads(done.stdout)
-    assert (told["headers_claimed"], told["lines_claimed"], told["complete"]) == (71, 318, False)
-    assert {row["delta_uuid"] for row in told["rejected"]} == {
+    message = json.loads(done.stdout)
+    assert (message["headers_claimed"], message["lines_claimed"], message["complete"]) == (71, 318, False)
+    assert {row["delta_uuid"] for row in message["rejected"]} == {
         row["delta_uuid"]
         for queue in (stage.tables.header_queue, stage.tables.line_queue)
         for row in stage.inserts(queue, queue.c.sync_state == "ERROR")
     }
-    assert told["customers"][0]["customer"] == "O'Malley & Daughters"
-    assert told["records_per_call"] >= 20
+    assert message["customers"][0]["customer"] == "O'Malley & Daughters"
+    assert message["records_per_call"] >= 20
 
 
 @pytest.mark.parametrize("typed", ["CAFE\u0301 OTT ", " caf\u00e9  ott"])
@@ -128,8 +128,8 @@ def test_customers_and_a_limit(stage: Stage, order_sync: OrderSync) -> None:
     stage.add_orders(40)
     names = sorted({row[CUSTOMER] for row in stage.inserts(stage.tables.header_queue)})
     result = order_sync("sync", "--json", "--customer", names[0], "--customer", names[-1])
-    told = json.loads(result.stdout)
-    assert (result.exit_code, [line["customer"] for line in told["customers"]]) == (0, [names[0], names[-1]])
+    message = json.loads(result.stdout)
+    assert (result.exit_code, [line["customer"] for line in message["customers"]]) == (0, [names[0], names[-1]])
     limited = json.loads(order_sync("sync", "--json", "--limit", "3").stdout)
     assert limited["orders_synced"] == 3
 

@@ -34,16 +34,16 @@ def test_every_rejected_row_is_explained(stage: Stage, order_sync: OrderSync) ->
     summary = stage.sync()
     assert len(summary.rejected) == 4
     for row in summary.rejected:
-        told = order_sync("trace", row["record_uuid"]).stdout
-        assert f"rejected, run {summary.run_id}: {row['reason']}" in told
-        assert "`order-sync retry`" in told
+        message = order_sync("trace", row["record_uuid"]).stdout
+        assert f"rejected, run {summary.run_id}: {row['reason']}" in message
+        assert "`order-sync retry`" in message
 
 
 def test_an_order_that_waits(stage: Stage, order_sync: OrderSync) -> None:
     header = stage.add_orders(1).headers[0]
-    told = order_sync("trace", header["record_uuid"]).stdout
-    assert "not SYNCED, item -" in told
-    assert "waiting for the next run" in told
+    message = order_sync("trace", header["record_uuid"]).stdout
+    assert "not SYNCED, item -" in message
+    assert "waiting for the next run" in message
 
 
 def test_keys_are_whole_in_80_columns(stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,11 +51,11 @@ def test_keys_are_whole_in_80_columns(stage: Stage, order_sync: OrderSync, monke
     sample.lines[0]["size_code"] = None
     stage.add(sample)
     monkeypatch.setattr(console, "width", 80)
-    told = order_sync("trace", sample.headers[0]["record_uuid"]).stdout
-    keys = "".join(row.split("│")[-2].strip() for row in told.splitlines() if row.count("│") == 7)
+    message = order_sync("trace", sample.headers[0]["record_uuid"]).stdout
+    keys = "".join(row.split("│")[-2].strip() for row in message.splitlines() if row.count("│") == 7)
     assert sample.headers[0]["delta_uuid"] in keys
-    assert max(map(len, told.splitlines()[2:6])) <= 80
-    assert "line (no" in told
+    assert max(map(len, message.splitlines()[2:6])) <= 80
+    assert "line (no" in message
 
 
 def test_json_has_everything(stage: Stage, order_sync: OrderSync) -> None:

@@ -76,8 +76,8 @@ def test_commands_on_an_outdated_database_name_the_upgrade(
     order_sync: OrderSync, old: Site, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     set_up(monkeypatch, **PRODUCTION, DATABASE_URL=str(old.database.url))
-    told = advice(order_sync(*command))
-    assert told.endswith(RUN_IT)
+    message = advice(order_sync(*command))
+    assert message.endswith(RUN_IT)
     assert version(old) == 1
 
 
@@ -85,8 +85,8 @@ def test_a_newer_database_is_refused_in_one_line(order_sync: OrderSync, old: Sit
     url = str(old.database.url)
     order_sync("db", "upgrade", "--url", url, "--yes")
     old.insert(old.tables.schema_versions, {"version": VERSION + 1, "upgraded_at": MORNING})
-    told = advice(order_sync("db", "upgrade", "--url", url, "--yes"))
-    assert f"have version {VERSION + 1}, but this program supports only up to {VERSION}" in told
+    message = advice(order_sync("db", "upgrade", "--url", url, "--yes"))
+    assert f"have version {VERSION + 1}, but this program supports only up to {VERSION}" in message
 
 
 def test_an_upgrade_of_nothing_names_db_init(order_sync: OrderSync, tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_a_run_upgrades_the_embedded_database_and_carries_its_orders(
     stage: Stage, order_sync: OrderSync, old: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_up(monkeypatch, DATABASE_URL=str(old.database.url))
-    told = advice(order_sync("sync", "--dry-run"))
-    assert (told.endswith(RUN_IT), version(old)) == (True, 1)
+    message = advice(order_sync("sync", "--dry-run"))
+    assert (message.endswith(RUN_IT), version(old)) == (True, 1)
     done = order_sync("sync")
     assert done.exit_code == 0, done.output
     assert {row["sync_state"] for row in old.rows(old.tables.header_queue)} == {"SYNCED"}

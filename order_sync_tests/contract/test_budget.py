@@ -33,7 +33,7 @@ def test_two_runs_share_what_is_left(site: Site) -> None:
     assert first.reserve(30_000, 300, QUOTA).rows == 300
     assert second.reserve(30_000, 300, QUOTA).rows == 33
     wait = first.reserve(30_000, 1, QUOTA).wait_seconds
-    assert 115 < wait <= 120  # monday has not told yet when its minute ends
+    assert 115 < wait <= 120  # monday has not yet reported when its minute ends
     assert second.left(QUOTA) == 10_000
     assert budget(site, "b" * 32).reserve(30_000, 300, QUOTA).rows == 300
 

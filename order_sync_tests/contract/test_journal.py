@@ -59,11 +59,11 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_one_holder_at_a_time(site: Site, waits: list[float]) -> None:
     first, second = site.journal("run-1"), site.journal("run-2")
-    told: list[str] = []
+    reported: list[str] = []
 
     def on_wait(holder: str) -> None:
-        told.append(holder)
-        if len(told) == 3:
+        reported.append(holder)
+        if len(reported) == 3:
             first.release()
 
     with first.holding_board():
@@ -71,7 +71,7 @@ def test_one_holder_at_a_time(site: Site, waits: list[float]) -> None:
             second.renew()
             with pytest.raises(LeaseLost):
                 first.renew()
-        assert told == ["run-1"] * 3
+        assert reported == ["run-1"] * 3
     assert waits == [1.0] * 3
     assert site.row(site.tables.boards)["run_id"] is None
 
@@ -428,9 +428,9 @@ def test_payloads_are_logged_only_where_asked_for(site: Site, order: SampleOrder
             sent = replace(entry(*many, key=f"key-{log_payloads}"), body=body)
             journal.open(sent)
             journal.close(sent, created=dict.fromkeys(many, "1"))
-            told = site.rows(site.tables.log, idempotency_key=sent.idempotency_key)
-            assert {row["payload"] is None for row in told} == {not log_payloads}
-    assert {row["delta_uuid"]: json.loads(row["payload"]) for row in told} == dict(zip(many, rows, strict=True))
+            reported = site.rows(site.tables.log, idempotency_key=sent.idempotency_key)
+            assert {row["payload"] is None for row in reported} == {not log_payloads}
+    assert {row["delta_uuid"]: json.loads(row["payload"]) for row in reported} == dict(zip(many, rows, strict=True))
 
 
 def test_an_imported_row_has_its_csv_line_as_payload(site: Site, order: SampleOrders) -> None:
@@ -442,8 +442,8 @@ def test_an_imported_row_has_its_csv_line_as_payload(site: Site, order: SampleOr
         sent = replace(entry(*keys, operation=Operation.IMPORT), body=json.dumps({"request": request, "csv": text}))
         journal.open(sent)
         journal.close(sent, created=dict.fromkeys(keys, "1"))
-    told = {row["delta_uuid"]: json.loads(row["payload"]) for row in site.rows(site.tables.log)}
-    assert told == {
+    reported = {row["delta_uuid"]: json.loads(row["payload"]) for row in site.rows(site.tables.log)}
+    assert reported == {
         keys[0]: {"name": "One", "colour": 'Navy, \n"dark"'},
         keys[1]: {"name": "Two", "colour": ""},
     }

@@ -116,9 +116,9 @@ def test_errors_are_counted_by_code_with_what_to_do(site: Site) -> None:
     # A row that somebody else has put into ERROR: nobody logged a code, nor a reason.
     site.change(site.tables.header_queue, {"sync_state": State.ERROR}, delta_uuid=orders[3].headers[0]["delta_uuid"])
     report = report_of(site)
-    told = [(c.code, c.by, c.rows, c.orders, c.sample) for c in report.categories]
-    assert told[0] == ("no_size", "order_sync", 4, 2, "no size")
-    assert set(told[1:]) == {
+    reported = [(c.code, c.by, c.rows, c.orders, c.sample) for c in report.categories]
+    assert reported[0] == ("no_size", "order_sync", 4, 2, "no size")
+    assert set(reported[1:]) == {
         ("BrandNewException", "monday", 1, 1, "never seen"),
         (None, "unknown", 1, 1, "no reason was recorded"),
     }

@@ -103,7 +103,7 @@ def test_mistakes_fail_the_build(tmp_path: Path) -> None:
     for name in ("mkdocs.yml", "dagster.yaml", "workspace.yaml", ".env.example"):
         shutil.copy(ROOT / name, tmp_path / name)
 
-    def told(mistakes: str) -> str:
+    def message(mistakes: str) -> str:
         with (docs / "faq.md").open("a", encoding="utf-8") as page:
             page.write(mistakes)
         done = build("--site-dir", str(tmp_path / "site"), config=tmp_path / "mkdocs.yml")
@@ -111,7 +111,7 @@ def test_mistakes_fail_the_build(tmp_path: Path) -> None:
         return done.stderr + done.stdout
 
     (docs / "left-out.md").write_text("# Left out\n", encoding="utf-8")
-    said = told("\n[a](nowhere.md) [b](configuration.md#no-such-place) [c](../nowhere.toml)\n")
+    said = message("\n[a](nowhere.md) [b](configuration.md#no-such-place) [c](../nowhere.toml)\n")
     for mistake in ("nowhere.md", "#no-such-place", "nowhere.toml", "left-out.md"):
         assert mistake in said
-    assert "make diagrams" in told("\n```mermaid\nflowchart LR\n  a --> never_drawn\n```\n")
+    assert "make diagrams" in message("\n```mermaid\nflowchart LR\n  a --> never_drawn\n```\n")

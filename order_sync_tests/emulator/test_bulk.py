@@ -187,8 +187,8 @@ def test_an_invalid_row_is_reported_and_others_continue(emulator: Emulator, bulk
 def test_a_report_names_labels_in_mondays_words(bulk: Bulk) -> None:
     status = bulk.run("name,status\nOne,New\nTwo,X\n")
     line = bulk.get(status["report_url"]).text.splitlines()[2]
-    told = 'Label ""X"" is invalid for column ""status""'
-    assert line == f'2,validation_error,,"[status]: {told}","{told}"'
+    message = 'Label ""X"" is invalid for column ""status""'
+    assert line == f'2,validation_error,,"[status]: {message}","{message}"'
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 256])
@@ -198,7 +198,7 @@ def test_an_invalid_name(emulator: Emulator, bulk: Bulk, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("uuid,name\nu1,One\n", "name"),
         ("\ufeffname,uuid\nOne,u1\n", "name"),
@@ -213,10 +213,10 @@ def test_an_invalid_name(emulator: Emulator, bulk: Bulk, name: str) -> None:
         (rows(10_001), "10000"),
     ],
 )
-def test_a_file_that_is_rejected(emulator: Emulator, bulk: Bulk, text: str | bytes, told: str) -> None:
+def test_a_file_that_is_rejected(emulator: Emulator, bulk: Bulk, text: str | bytes, message: str) -> None:
     status = bulk.run(text)
     assert (status["status"], status["failure_reason"]) == ("REJECTED", "INVALID_UPLOAD")
-    assert told in status["failure_message"]
+    assert message in status["failure_message"]
     assert (status["fully_imported"], status["report_created"], status["report_url"]) == (False, False, None)
     assert status["counts"]["created"] == 0
     assert names(emulator) == []
@@ -298,8 +298,8 @@ def test_urls_die_after_ten_minutes(emulator: Emulator, bulk: Bulk) -> None:
     for answer in (bulk.put(late, TWO_ROWS), bulk.get(done["report_url"])):
         assert answer.status_code == 403
         assert answer.headers["content-type"].startswith("application/xml")
-        told = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-        assert told in answer.text
+        message = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+        assert message in answer.text
     assert bulk.status(late)["status"] == "UPLOAD_PENDING"
     assert names(emulator) == ["One", "Two"]
 

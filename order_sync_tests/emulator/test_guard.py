@@ -129,7 +129,7 @@ def test_on_request_it_listens_everywhere_and_warns() -> None:
         assert emulator.page_url.startswith("http://127.0.0.1:")
         assert "WARNING" in emulator.log()
         assert "other machines reach it" in emulator.log()
-        # An address has no DNS behind it; a name that was not told might be anybody's.
+        # An address has no DNS behind it; a name that was not configured might be anyone's.
         assert post(emulator, "v2", Host="192.168.1.5:8765").status_code == 200
         assert post(emulator, "v2", Host="evil.example").status_code == 421
         assert post(emulator, "v2", Host="192.168.1.5", Origin="http://evil.example").status_code == 403

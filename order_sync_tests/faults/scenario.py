@@ -1,7 +1,7 @@
 """A small but complete set of orders, and the board as it is before the run.
 
 In: a folder. Out: a database file with queued rows, the settings of a run, and what must come of it.
-Every uuid is fixed, so that a case can be told and repeated.
+Every uuid is fixed, so that a case can be named and repeated.
 """
 
 from __future__ import annotations

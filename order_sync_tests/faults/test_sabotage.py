@@ -18,7 +18,7 @@ from order_sync_tests.faults.verdict import Verdict
         (Way.WRITERS, Sabotage.JOURNAL, Around.LAG, Mode.KILL, "create_item"),
         (Way.REQUESTS, Sabotage.LOOK_UP, Around.NOT_KEPT, Mode.KILL, "create_item"),
         (Way.WRITERS, Sabotage.LOOK_UP, Around.NOT_KEPT, Mode.KILL, "create_item"),
-        # Its own half of the protection: monday's search does not show yet what a lost answer told of.
+        # Its own half of the protection: monday's search does not show yet what a lost answer reported.
         (Way.REQUESTS, Sabotage.KEY, Around.LAG, Mode.HICCUP, "create_item"),
         (Way.WRITERS, Sabotage.KEY, Around.LAG, Mode.DEAF, "create_item"),
         # The next run writes under an item that is no more, or takes it to be there.

@@ -1,4 +1,4 @@
-"""A process that plays what it is told, one line a time; runs are forked from it.
+"""A process that plays the cases it reads, one line each; runs are forked from it.
 
 In: JSON lines on standard input: a case, or one act in a world. Out: JSON lines on standard output.
 A process of its own, with one thread, because only such a one may fork safely. It ends with its standard input.

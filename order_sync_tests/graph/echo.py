@@ -39,7 +39,7 @@ class EchoServer:
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target)
         self.how: Echo | None = None
-        self.upload_url = ""  # the last one that was told
+        self.upload_url = ""  # the last one that was reported
         self.struck = 0
         self._wanted: Callable[[str], bool] = lambda request: False
         server = self
@@ -100,20 +100,20 @@ class EchoServer:
     def _tell(self, handler: BaseHTTPRequestHandler) -> None:
         sent = {"authorization": handler.headers.get("authorization", ""), "path": f"{self.url[:-3]}{handler.path}"}
         words = f"authorization was {sent['authorization']!r} for {sent['path']}"
-        told = sent["authorization"] or sent["path"]
+        reported = sent["authorization"] or sent["path"]
         error = {
             "message": words,
             "path": [words],
-            "extensions": {"code": told, "status_code": 200, "error_data": sent, "headers": dict(handler.headers)},
+            "extensions": {"code": reported, "status_code": 200, "error_data": sent, "headers": dict(handler.headers)},
         }
-        body = json.dumps({"data": None, "errors": [error], "extensions": {"request_id": told}, "sent": sent})
+        body = json.dumps({"data": None, "errors": [error], "extensions": {"request_id": reported}, "sent": sent})
         match self.how:
             case Echo.UNAUTHORIZED:
                 _send(handler, 401, body.encode())
             case Echo.GRAPHQL:
-                _send(handler, 200, body.encode(), {"X-Request-Id": told})
+                _send(handler, 200, body.encode(), {"X-Request-Id": reported})
             case Echo.LEGACY:
-                legacy = {"error_code": told, "error_message": words, "error_data": sent, "status_code": 400}
+                legacy = {"error_code": reported, "error_message": words, "error_data": sent, "status_code": 400}
                 _send(handler, 400, json.dumps(legacy).encode())
             case Echo.HTML:
                 page = f"<html><title>{words}</title><pre>{handler.headers}</pre></html>"
@@ -128,10 +128,10 @@ class EchoServer:
                 handler.wfile.write(head.encode())
                 handler.close_connection = True
             case Echo.VERSION:
-                data = json.dumps({"data": {"version": {"value": told}}}).encode()
-                _send(handler, 200, data, {"API-Version": told})
+                data = json.dumps({"data": {"version": {"value": reported}}}).encode()
+                _send(handler, 200, data, {"API-Version": reported})
             case Echo.REDIRECT:
-                _send(handler, 302, b"", {"Location": f"http://127.0.0.1:1/?{told}"})
+                _send(handler, 302, b"", {"Location": f"http://127.0.0.1:1/?{reported}"})
             case _:
                 nonsense = {"version": [sent], "create_item": words, "a0": words, "a1": {"id": words}, "boards": words}
                 _send(handler, 200, json.dumps({"data": nonsense}).encode(), {"API-Version": "2026-10"})

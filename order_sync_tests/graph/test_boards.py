@@ -362,9 +362,9 @@ def test_a_firewall_page_ends_a_sync_with_one_line(stage: Stage) -> None:
         started = time.monotonic()
         done = stage.run("sync", ORDER_SYNC_MONDAY_URL=url)
     assert done.returncode == 2
-    told = [line for line in done.stderr.splitlines() if line.startswith("order-sync:")]
-    assert len(told) == 1
-    assert "HTTP 403 with a page ('Blocked by policy')" in told[0]
+    message = [line for line in done.stderr.splitlines() if line.startswith("order-sync:")]
+    assert len(message) == 1
+    assert "HTTP 403 with a page ('Blocked by policy')" in message[0]
     assert "attempt" not in done.stderr
     assert time.monotonic() - started < 60  # it took 574 s; a start alone may take twenty on a busy machine
     assert {row["sync_state"] for row in stage.inserts(stage.tables.header_queue)} == {"NEW"}

@@ -1,4 +1,4 @@
-"""What people and other tools do on the board, before a run and in the middle of it: handled, and told."""
+"""What people and other tools do on the board, before a run and in the middle of it: handled and reported."""
 
 from __future__ import annotations
 
@@ -359,8 +359,8 @@ def test_a_subitem_removed_before_its_order_is_synced_is_recreated(
         assert f"subitem {subitem['id']} of order {line['record_uuid']}" in caplog.text
         assert str(line["monday_subitem_id"]) not in {found["id"] for found in lost}
     log = stage.tables.log
-    told = stage.rows(log, log.c.outcome == "gone")
-    assert sorted(str(row["monday_id"]) for row in told) == sorted(subitem["id"] for subitem in lost)
+    message = stage.rows(log, log.c.outcome == "gone")
+    assert sorted(str(row["monday_id"]) for row in message) == sorted(subitem["id"] for subitem in lost)
 
 
 def test_a_subitem_removed_while_another_line_is_rejected_is_recreated(stage: Stage) -> None:

@@ -53,7 +53,7 @@ class World:
 
     stage: Stage
     run_id: str
-    told: dict[str, Any]  # by the run itself
+    message: dict[str, Any]  # by the run itself
     late_parent: str  # the item of an earlier run that the late line went to
 
     def ask(self, name: str, **settings: object) -> dg.AssetCheckEvaluation:
@@ -98,32 +98,35 @@ def world(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> 
         stage.add(make_order(number="wrong", columns={"GroupMonday": "Old", "ORDER TYPE": "no such type"}))
         summary = stage.sync()
         assert (summary.orders_synced, len(summary.rejected)) == (13, 1)
-        _, told = told_by(stage, summary.run_id)
-        yield World(stage=stage, run_id=summary.run_id, told=told, late_parent=str(first["monday_item_id"]))
+        _, message = told_by(stage, summary.run_id)
+        yield World(stage=stage, run_id=summary.run_id, message=message, late_parent=str(first["monday_item_id"]))
 
 
 # ---- a run tells ------------------------------------------------------------------------------------------
 
 
 def test_only_the_wrong_order_fails_the_checks_of_a_run(world: World) -> None:
-    assert {name: told.asset_key.to_user_string() for name, told in world.told.items()} == CHECKS
-    assert {name for name, told in world.told.items() if not told.passed} == {"labels_known", "nothing_rejected"}
-    assert {world.told[name].severity for name in ("labels_known", "nothing_rejected")} == {WARN}
-    (row,) = records(world.told["labels_known"].metadata["rows"].value)
+    assert {name: message.asset_key.to_user_string() for name, message in world.message.items()} == CHECKS
+    assert {name for name, message in world.message.items() if not message.passed} == {
+        "labels_known",
+        "nothing_rejected",
+    }
+    assert {world.message[name].severity for name in ("labels_known", "nothing_rejected")} == {WARN}
+    (row,) = records(world.message["labels_known"].metadata["rows"].value)
     assert "no such label" in row["reason"]
 
 
 def test_checks_cost_one_call_and_one_per_hundred_items(world: World) -> None:
-    assert world.told["mapping_fits_board"].metadata["calls"].value == 1
-    after = world.told["every_line_has_its_subitem"].metadata
+    assert world.message["mapping_fits_board"].metadata["calls"].value == 1
+    after = world.message["every_line_has_its_subitem"].metadata
     # 12 items of the run, and the item of the late line, whose order is its key.
     assert (after["items looked up"].value, after["items of the run"].value, after["calls"].value) == (13, 13, 1)
 
 
 def test_the_setting_limits_the_items_that_are_looked_up(world: World) -> None:
-    told = world.ask("no_item_twice", board_checks=5)
-    assert told.passed
-    assert (told.metadata["items looked up"].value, told.metadata["items of the run"].value) == (5, 13)
+    message = world.ask("no_item_twice", board_checks=5)
+    assert message.passed
+    assert (message.metadata["items looked up"].value, message.metadata["items of the run"].value) == (5, 13)
 
 
 def test_without_board_checks_only_the_tables_are_read() -> None:
@@ -141,9 +144,9 @@ def test_checks_report_a_silent_monday_and_stop_nothing(world: World) -> None:
     world.stage.emulator.configure(faults=[before, after])
     try:
         for name in ("mapping_fits_board", "every_header_has_its_item"):
-            told = world.ask(name)
-            assert (told.passed, told.severity) == (False, WARN)
-            assert "could not be asked" in (told.description or "")
+            message = world.ask(name)
+            assert (message.passed, message.severity) == (False, WARN)
+            assert "could not be asked" in (message.description or "")
     finally:
         world.stage.emulator.configure(faults=[])
 
@@ -159,9 +162,9 @@ def test_a_row_that_a_dead_run_holds_is_found(world: World, name: str) -> None:
     this = queue.c.delta_uuid == row["delta_uuid"]
     lost = {"sync_state": State.PENDING, "sync_run_id": "run-0", "sync_attempted_at": datetime(2026, 1, 1)}
     stage.execute(sa.update(queue).where(this).values(**lost))
-    told = world.ask(name)
-    assert found(told) == [row["record_uuid"]]
-    assert told.severity is WARN
+    message = world.ask(name)
+    assert found(message) == [row["record_uuid"]]
+    assert message.severity is WARN
     stage.execute(sa.update(queue).where(this).values({key: row[key] for key in lost}))
 
 
@@ -170,8 +173,8 @@ def test_a_row_that_the_run_left_pending_is_found(world: World) -> None:
     (row, *_) = world.lines("Elm")
     this = queue.c.delta_uuid == row["delta_uuid"]
     stage.execute(sa.update(queue).where(this).values(sync_state=State.PENDING))
-    told = world.ask("nothing_left_pending")
-    assert (found(told), told.severity) == ([row["record_uuid"]], ERROR)
+    message = world.ask("nothing_left_pending")
+    assert (found(message), message.severity) == ([row["record_uuid"]], ERROR)
     stage.execute(sa.update(queue).where(this).values(sync_state=State.SYNCED))
 
 
@@ -184,8 +187,8 @@ def test_an_order_that_differs_from_its_header_is_found(world: World) -> None:
     changes: list[Row] = [{"sync_state": None}, {"monday_item_id": 4711}, {"monday_item_id": None}]
     for record_uuid, change in zip(headers, changes, strict=False):
         stage.execute(sa.update(orders).where(orders.c.record_uuid == record_uuid).values(**change))
-    told = world.ask("queue_and_orders_agree")
-    assert (sorted(found(told)), told.severity) == (sorted(headers[: len(changes)]), ERROR)
+    message = world.ask("queue_and_orders_agree")
+    assert (sorted(found(message)), message.severity) == (sorted(headers[: len(changes)]), ERROR)
 
 
 def test_a_main_line_that_differs_from_the_queue_is_found(world: World) -> None:
@@ -194,8 +197,8 @@ def test_a_main_line_that_differs_from_the_queue_is_found(world: World) -> None:
     changed = world.lines("Oak")[: len(changes)]
     for line, change in zip(changed, changes, strict=True):
         stage.execute(sa.update(lines).where(lines.c.line_uuid == line["line_uuid"]).values(**change))
-    told = world.ask("queue_and_lines_agree")
-    assert (sorted(found(told)), told.severity) == (sorted(line["record_uuid"] for line in changed), ERROR)
+    message = world.ask("queue_and_lines_agree")
+    assert (sorted(found(message)), message.severity) == (sorted(line["record_uuid"] for line in changed), ERROR)
 
 
 # ---- the board, each test in a corner of its own ------------------------------------------------------------
@@ -205,48 +208,48 @@ def test_a_moved_item_warns_and_a_deleted_one_fails(world: World) -> None:
     moved, gone, *_ = world.headers("Ash")
     move = "mutation ($item: ID, $to: String!) { move_item_to_group(item_id: $item, group_id: $to) { id } }"
     monday(world.stage, move, item=str(moved["monday_item_id"]), to=group_of(world.stage, "Elm"))
-    told = world.ask("every_header_has_its_item")
-    assert told.severity is WARN
-    (text,) = found(told)
+    message = world.ask("every_header_has_its_item")
+    assert message.severity is WARN
+    (text,) = found(message)
     assert f"item {moved['monday_item_id']} of order {moved['record_uuid']} is in group" in text
     delete_item(world.stage, gone["monday_item_id"])
-    told = world.ask("every_header_has_its_item")
-    assert told.severity is ERROR
-    assert f"item {gone['monday_item_id']} of order {gone['record_uuid']} is not on the board" in found(told)
+    message = world.ask("every_header_has_its_item")
+    assert message.severity is ERROR
+    assert f"item {gone['monday_item_id']} of order {gone['record_uuid']} is not on the board" in found(message)
 
 
 def test_an_item_that_somebody_archived_is_a_warning(world: World) -> None:
     *_, header = world.headers("Oak")
     archive = "mutation ($item: ID) { archive_item(item_id: $item) { id } }"
     monday(world.stage, archive, item=str(header["monday_item_id"]))
-    told = world.ask("every_header_has_its_item")
+    message = world.ask("every_header_has_its_item")
     of = f"item {header['monday_item_id']} of order {header['record_uuid']}"
-    assert f"{of} is archived on monday" in found(told)
-    assert f"{of} is not on the board" not in found(told)
-    assert re.search(r"\b1 (item )?archived", str(told.description))
+    assert f"{of} is archived on monday" in found(message)
+    assert f"{of} is not on the board" not in found(message)
+    assert re.search(r"\b1 (item )?archived", str(message.description))
 
 
 def test_a_second_item_of_an_order_is_found(world: World) -> None:
     header = world.headers("Elm")[0]
     second = add_item(world.stage, "again", record_uuid=header["record_uuid"])
-    told = world.ask("no_item_twice")
-    assert told.severity is ERROR
-    assert found(told) == [f"order {header['record_uuid']} has item {header['monday_item_id']} and also {second}"]
+    message = world.ask("no_item_twice")
+    assert message.severity is ERROR
+    assert found(message) == [f"order {header['record_uuid']} has item {header['monday_item_id']} and also {second}"]
 
 
 def test_a_duplicate_and_a_deleted_subitem_are_found(world: World) -> None:
     twice, gone, *_ = world.lines("Elm")
     parent = str(twice["parent_item_id"])
     add_subitem(world.stage, parent, "again", line_uuid=twice["line_uuid"])
-    told = world.ask("no_subitem_twice")
-    assert told.severity is ERROR
-    (text,) = found(told)
+    message = world.ask("no_subitem_twice")
+    assert message.severity is ERROR
+    (text,) = found(message)
     assert text.startswith(f"line {twice['line_uuid']} has subitem {twice['monday_subitem_id']} and also ")
     delete_item(world.stage, gone["monday_subitem_id"])
-    told = world.ask("every_line_has_its_subitem")
-    assert told.severity is ERROR
+    message = world.ask("every_line_has_its_subitem")
+    assert message.severity is ERROR
     lost = f"subitem {gone['monday_subitem_id']} of line {gone['line_uuid']} is not under item {gone['parent_item_id']}"
-    assert lost in found(told)
+    assert lost in found(message)
 
 
 def test_subitems_under_items_of_earlier_runs_are_checked(world: World) -> None:
@@ -264,14 +267,14 @@ def test_subitems_under_items_of_earlier_runs_are_checked(world: World) -> None:
 def test_a_duplicate_group_warns_and_a_deleted_one_fails(world: World) -> None:
     make = "mutation ($board: ID!, $name: String!) { create_group(board_id: $board, group_name: $name) { id } }"
     monday(world.stage, make, board=str(world.stage.settings.board_id), name="Elm")
-    told = world.ask("every_group_once")
-    assert told.severity is WARN
-    (text,) = found(told)
+    message = world.ask("every_group_once")
+    assert message.severity is WARN
+    (text,) = found(message)
     assert re.search(r"has 2 groups 'Elm' \(.*\), 1 of them ours", text)
     delete_group(world.stage, group_of(world.stage, "Oak"))
-    told = world.ask("every_group_once")
-    assert told.severity is ERROR
-    assert f"group 'Oak' is not on board {world.stage.settings.board_id}" in found(told)
+    message = world.ask("every_group_once")
+    assert message.severity is ERROR
+    assert f"group 'Oak' is not on board {world.stage.settings.board_id}" in found(message)
 
 
 # ---- blocking ---------------------------------------------------------------------------------------------
@@ -288,9 +291,9 @@ def test_a_board_without_a_mapped_column_gets_no_item(stage: Stage, tmp_path: Pa
     job = build_definitions(stage.settings).resolve_job_def("sync_orders")
     with stage.instance() as instance:
         result = job.execute_in_process(instance=instance, resources={"sql_server": sql_server}, raise_on_error=False)
-        failed = [told for told in result.get_asset_check_evaluations() if not told.passed]
+        failed = [message for message in result.get_asset_check_evaluations() if not message.passed]
     assert not result.success
-    assert [(told.check_name, told.severity) for told in failed] == [("mapping_fits_board", ERROR)]
+    assert [(message.check_name, message.severity) for message in failed] == [("mapping_fits_board", ERROR)]
     assert "has no column 'not_there' (text)" in (failed[0].description or "")
     assert stage.board()["items"] == []
     assert stage.sync().complete  # nothing was rejected for it

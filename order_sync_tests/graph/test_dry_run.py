@@ -164,9 +164,9 @@ def test_the_dry_deployment_of_the_ui(stage: Stage) -> None:
             instance=instance, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         )
     assert result.success
-    told = result.asset_materializations_for_node("monday_items")[0].metadata
-    assert told["dry_run"].value is True
-    assert told["would create"].value == 5
+    message = result.asset_materializations_for_node("monday_items")[0].metadata
+    assert message["dry_run"].value is True
+    assert message["would create"].value == 5
     assert (stage.dump(), stage.file_sum(), stage.emulator.checksum()) == before
 
 

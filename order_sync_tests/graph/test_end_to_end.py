@@ -212,8 +212,8 @@ def test_the_checks_warn_of_rejections_and_find_nothing_left(ended: Ended) -> No
 
 
 def test_the_metadata_shows_what_happened(ended: Ended) -> None:
-    told = ended.metadata
-    assert set(told) == {
+    message = ended.metadata
+    assert set(message) == {
         "ORDER_LIST_DELTA",
         "ORDER_LIST_LINES_DELTA",
         "pending_headers",
@@ -224,28 +224,30 @@ def test_the_metadata_shows_what_happened(ended: Ended) -> None:
         "order_list",
         "order_list_lines",
     }
-    assert told["pending_headers"]["dagster/row_count"] == told["ORDER_LIST_DELTA"]["waiting headers"] == 71
-    assert told["pending_lines"]["dagster/row_count"] == told["ORDER_LIST_LINES_DELTA"]["waiting lines"] == 318
-    assert records(told["pending_headers"]["customers"]) == [{"customer": CUSTOMER_NAME, "rows": 71}]
+    assert message["pending_headers"]["dagster/row_count"] == message["ORDER_LIST_DELTA"]["waiting headers"] == 71
+    assert message["pending_lines"]["dagster/row_count"] == message["ORDER_LIST_LINES_DELTA"]["waiting lines"] == 318
+    assert records(message["pending_headers"]["customers"]) == [{"customer": CUSTOMER_NAME, "rows": 71}]
     for step in ("pending_headers", "pending_lines", "monday_items", "monday_subitems", "order_list_lines"):
-        assert len(records(told[step]["preview"])) == 10
-    assert [told[f"monday_{step}"]["created"] for step in ("groups", "items", "subitems")] == [
+        assert len(records(message[step]["preview"])) == 10
+    assert [message[f"monday_{step}"]["created"] for step in ("groups", "items", "subitems")] == [
         5,
         62,
         ended.agreement.subitems,
     ]
-    assert (told["monday_items"]["rejected"], told["monday_subitems"]["rejected"]) == (3, 1)
+    assert (message["monday_items"]["rejected"], message["monday_subitems"]["rejected"]) == (3, 1)
     for step in ("monday_groups", "monday_items", "monday_subitems"):
-        assert told[step]["calls"] >= 1
-        assert told[step]["complexity"] > 0
-        assert told[step]["board"].startswith(ended.stage.emulator.page_url)
+        assert message[step]["calls"] >= 1
+        assert message[step]["complexity"] > 0
+        assert message[step]["board"].startswith(ended.stage.emulator.page_url)
     for group in ended.board["groups"]:
         if group["title"].startswith(CUSTOMER_NAME):
-            assert f"#{group['id']})" in told["monday_groups"]["groups"]
-    assert ended.summary.complexity == sum(told[f"monday_{s}"]["complexity"] for s in ("groups", "items", "subitems"))
-    assert told["order_list"]["dagster/row_count"] == ended.summary.orders_synced
-    assert told["order_list"]["held back"] == len(records(told["order_list"]["record_uuids held back"])) == 4
-    (customer,) = records(told["order_list"]["customers"])
+            assert f"#{group['id']})" in message["monday_groups"]["groups"]
+    assert ended.summary.complexity == sum(
+        message[f"monday_{s}"]["complexity"] for s in ("groups", "items", "subitems")
+    )
+    assert message["order_list"]["dagster/row_count"] == ended.summary.orders_synced
+    assert message["order_list"]["held back"] == len(records(message["order_list"]["record_uuids held back"])) == 4
+    (customer,) = records(message["order_list"]["customers"])
     assert (customer["items"], customer["rejected"]) == (62, 4)
     every = len(ended.sample.orders) + ended.summary.lines_claimed  # the headers of an order share its item
     cancelled = 2  # rows of a line that was cancelled before it was sent

@@ -12,7 +12,7 @@ import pytest
 from dagster._serdes import serialize_value
 from pydantic import SecretStr
 
-from order_sync.automation.notifications import Message, NotSent, _tell, channels_of
+from order_sync.automation.notifications import Message, NotSent, _notify, channels_of
 from order_sync.cli import commands as cli
 from order_sync.monday.client import MondayReader
 from order_sync.monday.transport import MondayTransport
@@ -238,7 +238,7 @@ def test_no_alert_that_fails_names_its_address(
     message = Message(title="x", lines=(f"Reason: {CORE}slack",), link=None)
     assert CORE not in message.text
     with pytest.raises(NotSent) as caught:
-        _tell(nobody, channels_of(settings), message, {})
+        _notify(nobody, channels_of(settings), message, {})
     assert CORE not in "".join(traceback.format_exception(caught.value))
     assert CORE not in caplog.text
 

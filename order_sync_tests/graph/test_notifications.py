@@ -234,7 +234,7 @@ def test_a_dead_channel_stops_no_other_and_shows_no_secret(stage: Stage, receive
         assert not [secret for secret in SECRETS.values() if secret in error]
         assert len(receiver.mails) == 1
         failed_run(stage)
-        assert sensors.tick() == []  # who was told is not told again
+        assert sensors.tick() == []  # a notified failure is not notified again
         assert len(receiver.mails) == 1
 
 

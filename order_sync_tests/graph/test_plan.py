@@ -318,24 +318,24 @@ def test_a_dagster_run_keeps_its_plan_in_metadata_and_file(stage: Stage) -> None
             instance=instance, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         )
     assert (stage.dump(), stage.file_sum(), stage.emulator.checksum()) == before
-    told: dict[str, dict[str, Any]] = {
+    message: dict[str, dict[str, Any]] = {
         event.materialization.asset_key.path[-1]: dict(event.materialization.metadata)
         for event in result.get_asset_materialization_events()
     }
-    assert all(metadata["dry_run"].value is True for metadata in told.values())
-    path = Path(str(told["order_list"]["plan"].value))
+    assert all(metadata["dry_run"].value is True for metadata in message.values())
+    path = Path(str(message["order_list"]["plan"].value))
     assert path == (stage.settings.home / "dry_runs" / f"{result.run_id}.json").resolve()
     plan = json.loads(path.read_text(encoding="utf-8"))
     assert len(plan["rows"]) == 71 + 318
     assert plan["total"]["rejected"] == 4
-    groups = told["monday_groups"]["groups"].value
+    groups = message["monday_groups"]["groups"].value
     assert Counter(record.data["happens"] for record in groups.records) == {"create": 5}
-    rows = told["monday_items"]["rows"].value.records
+    rows = message["monday_items"]["rows"].value.records
     assert any("ORDER TYPE" in str(record.data["why"]) for record in rows)
     assert "record_uuid" in rows[0].data["sent"]
-    changes = [record.data["changes"] for record in told["order_list"]["orders"].value.records]
+    changes = [record.data["changes"] for record in message["order_list"]["orders"].value.records]
     assert any("ORDER_LIST_DELTA.sync_state NEW -> SYNCED" in change for change in changes)
-    assert len(told["monday_subitems"]["rows"].value.records) == 200
+    assert len(message["monday_subitems"]["rows"].value.records) == 200
 
 
 def test_a_step_without_those_before_it_says_what_to_do(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Boards held against tables, with a real board: what people did to it is told, and what is gone is made again."""
+"""Boards compared with tables, on a real board: what people did is reported, and what they deleted is recreated."""
 
 from __future__ import annotations
 

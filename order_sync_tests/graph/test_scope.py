@@ -70,9 +70,9 @@ def test_a_wrong_scope_of_the_launchpad_claims_nothing(
         ended = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
     assert not ended.success
     failures = [event.step_failure_data.error for event in ended.filter_events(lambda event: event.is_step_failure)]
-    told = [error.message for failure in failures for error in causes(failure)]
-    assert [text for text in told if message in text], told
-    assert not any("validation error" in text for text in told)
+    reported = [error.message for failure in failures for error in causes(failure)]
+    assert [text for text in reported if message in text], reported
+    assert not any("validation error" in text for text in reported)
     assert (stage.emulator.checksum(), stage.site_rows()) == before
 
 

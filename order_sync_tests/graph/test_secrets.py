@@ -205,11 +205,11 @@ def test_no_answer_is_handed_on_with_the_token(canaries: EchoServer, how: Echo) 
     canaries.spoil(how)
     with MondayReader(MondayTransport(canaries.url, CANARY_TOKEN), attempts=1) as reader:
         try:
-            told = repr(reader._transport.send(json.dumps({"query": "{ version { value } }"})))
+            reported = repr(reader._transport.send(json.dumps({"query": "{ version { value } }"})))
         except OrderSyncError as error:
-            told = "".join(traceback.format_exception(error))
+            reported = "".join(traceback.format_exception(error))
     assert canaries.struck == 1
-    assert not any(needle in told.encode() for needle in needles(CORES[0]))
+    assert not any(needle in reported.encode() for needle in needles(CORES[0]))
 
 
 def test_no_part_of_an_echoed_token_is_kept(
@@ -227,7 +227,7 @@ def test_no_part_of_an_echoed_token_is_kept(
             words += [str(error), repr(error), "".join(traceback.format_exception(error))]
         assert canaries.struck, (how, where)
         stage.retry()
-    assert sum("***" in text for text in words) > len(SPOILED), "nothing was masked: was anything told?"
+    assert sum("***" in text for text in words) > len(SPOILED), "nothing was masked: was anything reported?"
     canaries.spoil(Echo.UNAUTHORIZED, "version")
     done = stage.run("sync")
     assert (done.returncode, "***" in done.stderr) == (2, True)
@@ -354,13 +354,13 @@ def pages(stage: Stage) -> list[str]:
             "repositoryName": "__repository__",
             "repositoryLocationName": "order_sync.definitions",
         }
-        told = [ask(RESOURCES), ask(LAUNCHPAD, of=job), ask(RUNS)]
-    for text in told:
+        reported = [ask(RESOURCES), ask(LAUNCHPAD, of=job), ask(RUNS)]
+    for text in reported:
         assert '"errors"' not in text, text[:2_000]
         assert "PythonError" not in text, text[:2_000]
-    assert "rootDefaultYaml" in told[1]
-    assert "cannot connect with" in told[2]
-    return told
+    assert "rootDefaultYaml" in reported[1]
+    assert "cannot connect with" in reported[2]
+    return reported
 
 
 @pytest.mark.parametrize(

@@ -290,11 +290,11 @@ def test_out_of_quota_it_waits_for_the_next_day(stage: Stage, instance: dg.Dagst
     stage.emulator.configure(faults=[fault])
     with pytest.raises(QuotaExhausted) as raised:
         stage.sync()
-    told = skipped(tick(stage, instance))
-    assert " used up monday's daily quota of calls" in told
-    assert f"; resuming at {raised.value.resume_at:%Y-%m-%d %H:%M} UTC, in " in told
+    message = skipped(tick(stage, instance))
+    assert " used up monday's daily quota of calls" in message
+    assert f"; resuming at {raised.value.resume_at:%Y-%m-%d %H:%M} UTC, in " in message
     left = (raised.value.resume_at - datetime.now(UTC)).total_seconds()
-    assert abs(int(told.split()[-2]) - left) < 30
+    assert abs(int(message.split()[-2]) - left) < 30
     # The first run of the new day need not have failed for another reason: nothing is left of the back-off either.
     assert request_of(tick(quickly(stage), instance)).tags["order_sync/headers"] == "12"
 

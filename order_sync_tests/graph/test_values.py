@@ -167,9 +167,9 @@ def test_plan_and_run_reject_a_value_of_the_wrong_type(typed: Stage) -> None:
     assert summary.orders_synced == 0
     reasons = [row.reason or "" for row in plan.rejected]
     for column, (value, reason) in REFUSED.items():
-        [told] = [each for each in reasons if each.startswith(f"column '{column}' (V {column}) does not accept")]
-        assert value[:60] in told
-        assert reason in told
+        [message] = [each for each in reasons if each.startswith(f"column '{column}' (V {column}) does not accept")]
+        assert value[:60] in message
+        assert reason in message
 
 
 def test_a_label_added_during_the_run_is_known(typed: Stage) -> None:

@@ -86,9 +86,9 @@ CHANGES: dict[str, tuple[Callable[[Stage, int, str], Any], str]] = {
 def test_a_board_that_no_longer_fits_is_refused_once(stage: Stage, operation: Operation, change: str) -> None:
     rows = stage.wanted(operation, 9)
     column = "record_uuid" if operation is Operation.ITEMS else "qty"
-    do, told = CHANGES[change]
+    do, message = CHANGES[change]
     do(stage, board_of(stage, operation), column)
-    with pytest.raises(BoardRefused, match=rf"no longer fits the mapping: .*{told}.*board check"):
+    with pytest.raises(BoardRefused, match=rf"no longer fits the mapping: .*{message}.*board check"):
         create(stage, operation, rows)
     assert states(stage, operation) == {State.PENDING}
     assert stage.journal().in_doubt() == []
@@ -97,9 +97,9 @@ def test_a_board_that_no_longer_fits_is_refused_once(stage: Stage, operation: Op
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_import_into_a_changed_board_rejects_no_row(stage: Stage, change: str) -> None:
     rows = stage.wanted(Operation.ITEMS, 9)
-    do, told = CHANGES[change]
+    do, message = CHANGES[change]
     do(stage, EMBEDDED_BOARD, "record_uuid")
-    with pytest.raises(BoardRefused, match=told):
+    with pytest.raises(BoardRefused, match=message):
         create(stage, Operation.ITEMS, rows, bulk=True)
     assert states(stage, Operation.ITEMS) == {State.PENDING}
 

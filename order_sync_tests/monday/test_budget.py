@@ -26,7 +26,7 @@ def test_rows_are_granted_until_the_points_are_spent() -> None:
     assert budget.reserve(30, 300, QUOTA).rows == 300
     assert budget.reserve(30, 300, QUOTA).rows == 33
     refused = budget.reserve(30, 300, QUOTA)
-    assert (refused.rows, refused.wait_seconds) == (0, 120)  # monday has not told yet when its minute ends
+    assert (refused.rows, refused.wait_seconds) == (0, 120)  # monday has not yet reported when its minute ends
 
 
 def test_a_whole_is_granted_or_waits() -> None:

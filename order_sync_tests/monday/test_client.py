@@ -228,8 +228,8 @@ def test_the_command_line_says_that_it_waits_for_the_budget(stage: Stage, capfd:
         client.query(operations.BOARD, variables)
         budget.reserve(1, 10_000_000 - 15, 10_000_000)
         client.query(operations.BOARD, variables)
-    told = re.findall(r"waiting \d+ s for monday's complexity budget", capfd.readouterr().err)
-    assert 1 <= len(told) <= 3
+    reported = re.findall(r"waiting \d+ s for monday's complexity budget", capfd.readouterr().err)
+    assert 1 <= len(reported) <= 3
 
 
 @pytest.mark.parametrize("status", [403, 407, 404, 200])

@@ -145,12 +145,12 @@ def page(status: int, text: str = "<html><title>Access\n denied</title></html>",
 def test_a_page_instead_of_json_is_not_monday_s(status: int) -> None:
     found = meaning(page(status, location="https://login.portal.example/?next=secret"))
     assert isinstance(found, NotMonday)
-    told = str(found)
-    assert f"HTTP {status}" in told
-    assert "'Access denied'" in told
-    assert ("https://login.portal.example" in told) is (status == 302)
-    assert "secret" not in told
-    assert "proxy" in told
+    reported = str(found)
+    assert f"HTTP {status}" in reported
+    assert "'Access denied'" in reported
+    assert ("https://login.portal.example" in reported) is (status == 302)
+    assert "secret" not in reported
+    assert "proxy" in reported
 
 
 @pytest.mark.parametrize("status", [408, 409, 423, 425, 429, 500, 502, 503, 504])
@@ -159,9 +159,9 @@ def test_an_error_page_of_the_gateway_is_retried(status: int) -> None:
 
 
 def test_a_page_without_a_title_is_quoted_shortly() -> None:
-    told = str(meaning(page(403, "  <!doctype html> <p>" + "blocked by Elm & Ash " * 100)))
-    assert "blocked by Elm & Ash" in told
-    assert len(told) < 600
+    reported = str(meaning(page(403, "  <!doctype html> <p>" + "blocked by Elm & Ash " * 100)))
+    assert "blocked by Elm & Ash" in reported
+    assert len(reported) < 600
 
 
 # ---- what is missing ------------------------------------------------------------------------------------
@@ -308,13 +308,13 @@ def test_an_invalid_wait_is_replaced_by_ours(wait: Any) -> None:
     assert transient(reply(error("maxConcurrencyExceeded"), 429, retry_after=str(wait))).wait_seconds is None
 
 
-@pytest.mark.parametrize("told", [100_000, "100000", 10**400, "9" * 5_000])
-def test_no_wait_is_longer_than_a_quarter_of_an_hour(told: Any) -> None:
+@pytest.mark.parametrize("reported", [100_000, "100000", 10**400, "9" * 5_000])
+def test_no_wait_is_longer_than_a_quarter_of_an_hour(reported: Any) -> None:
     for answer in (
-        reply(error("maxConcurrencyExceeded", retry_in_seconds=told), 429),
-        reply(error("FIELD_LIMIT_EXCEEDED", error_data={"retry_in_seconds": told})),
-        reply(error("RATE_LIMIT_EXCEEDED", retryAfterMs=told), 429),
-        reply(error("maxConcurrencyExceeded"), 429, retry_after=str(told)[:4000]),
+        reply(error("maxConcurrencyExceeded", retry_in_seconds=reported), 429),
+        reply(error("FIELD_LIMIT_EXCEEDED", error_data={"retry_in_seconds": reported})),
+        reply(error("RATE_LIMIT_EXCEEDED", retryAfterMs=reported), 429),
+        reply(error("maxConcurrencyExceeded"), 429, retry_after=str(reported)[:4000]),
     ):
         assert transient(answer).wait_seconds in (None, 100, 900)
 

@@ -253,16 +253,16 @@ def test_an_expired_cursor_is_known_in_every_shape(
     stage: Stage, crowded: list[str], mapping: ColumnMapping, error: dict[str, Any]
 ) -> None:
     class Expired(MondayTransport):
-        told = False
+        reported = False
 
         def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
             reply = super().send(body, idempotency_key=idempotency_key)
-            if "cursor" in json.loads(body)["variables"] and not self.told:
-                self.told = True
+            if "cursor" in json.loads(body)["variables"] and not self.reported:
+                self.reported = True
                 return replace(reply, body={"data": None, "errors": [error]})
             return reply
 
     transport = Expired(stage.emulator.url, "a-token")
     with stage.client(transport) as client:
         assert listed(client, mapping)["same"] == crowded
-    assert transport.told
+    assert transport.reported

@@ -76,9 +76,9 @@ def refusal(url: str) -> str:
 )
 def test_the_next_step_is_right_for_the_answer(status: int, body: str, step: str) -> None:
     with server(status, body) as url:
-        told = refusal(url)
-    assert step in told
-    assert not [word for word in NETWORK if word in told]
+        reported = refusal(url)
+    assert step in reported
+    assert not [word for word in NETWORK if word in reported]
 
 
 def test_nobody_listens() -> None:
@@ -99,6 +99,6 @@ def test_nobody_listens() -> None:
     ],
 )
 def test_the_local_monday_is_not_spoken_of_in_production(code: str, step: str) -> None:
-    told = next_step(Transient("no", code=code), "https://api.monday.com/v2")
-    assert step in told
-    assert "emulator" not in told
+    reported = next_step(Transient("no", code=code), "https://api.monday.com/v2")
+    assert step in reported
+    assert "emulator" not in reported

@@ -24,10 +24,10 @@ def test_nothing_to_do_costs_nothing() -> None:
 
 
 def test_requests_grow_as_those_of_a_live_run() -> None:
-    told = of(Work(items=250, reads=1), pace=replace(PACE, minute_points=1e9))
-    assert told.calls - told.reads == 5  # of 10, 20, 40, 80 and 100 items
-    assert told.reads == 3 + 1  # version, the two boards; the board again
-    assert told.complexity == 250 * FIRST_COST
+    message = of(Work(items=250, reads=1), pace=replace(PACE, minute_points=1e9))
+    assert message.calls - message.reads == 5  # of 10, 20, 40, 80 and 100 items
+    assert message.reads == 3 + 1  # version, the two boards; the board again
+    assert message.complexity == 250 * FIRST_COST
 
 
 def test_the_budget_of_a_minute_is_waited_for() -> None:
@@ -67,8 +67,8 @@ def test_the_forecast_matches_a_writer_short_of_budget(stage: Stage, writers: in
     stage.create(Operation.GROUPS, rows, clock=Clock(speed), writers=writers)
     requests = [request for request in stage.emulator.requests() if request["kind"] == "mutation"]
     pace = replace(PACE, minute_points=points, writers=writers)
-    told = of(Work(groups=70, reads=1), pace=pace)
-    assert abs(told.calls - told.reads - len(requests)) <= 2, (told, len(requests))
-    assert told.complexity == sum(request["cost"] for request in requests)
+    message = of(Work(groups=70, reads=1), pace=pace)
+    assert abs(message.calls - message.reads - len(requests)) <= 2, (message, len(requests))
+    assert message.complexity == sum(request["cost"] for request in requests)
     took = max(request["at"] for request in requests) - min(request["at"] for request in requests)
-    assert 0.7 < told.seconds / took < 1.4, (told.seconds, took)
+    assert 0.7 < message.seconds / took < 1.4, (message.seconds, took)

@@ -69,7 +69,7 @@ def print_dry_run(plan: Plan, customers: Sequence[str] = ()) -> None:
             markup=False,
         )
     shares = ", ".join(f"{share.share:.1%} of {share.plan}" for share in cost.shares)
-    budget = "as monday reports" if cost.told else "the usual limit"
+    budget = "as monday reports" if cost.budget_known else "the usual limit"
     console.print(
         f"It would take {counted(cost.calls, 'call')} ({shares} per day) and about {_about(cost.seconds)}; "
         f"complexity {cost.complexity:,} at {cost.cost:,} per create, of {cost.minute_points:,} per minute ({budget}).",

@@ -27,7 +27,7 @@ export function rowsFrom(html) {
   return holder.content;
 }
 
-// Colours and heights come as data: the page's policy takes no style out of HTML, whoever wrote it.
+// Colours and heights come as data: the page's policy allows no style in HTML.
 function paint(root) {
   for (const place of root.querySelectorAll("[data-paint]")) place.style.setProperty("--paint", place.dataset.paint);
   for (const place of root.querySelectorAll("[data-rows]")) place.style.setProperty("--rows", place.dataset.rows);
@@ -101,7 +101,7 @@ function fold(row) {
   row.querySelector("button.unfold")?.setAttribute("aria-expanded", "false");
 }
 
-// A marker in sight asks for the next rows; a group in sight that has changed asks for all it shows anew.
+// A marker in sight asks for the next rows; a group in sight that has changed reloads all it shows.
 const sight = new IntersectionObserver(
   (entries) => {
     for (const entry of entries) {

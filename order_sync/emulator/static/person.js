@@ -40,7 +40,7 @@ async function editorOf(itemId, columnId) {
   return rowsFrom(html).querySelector(".editor");
 }
 
-// The cell holds the editor until it is left; what it held before comes back, and the board is loaded anew. Its row
+// The cell holds the editor until it is left; what it held before comes back, and the board is reloaded. Its row
 // is not loaded meanwhile.
 async function edit(cell, columnId) {
   if (cell.classList.contains("editing")) return;
