@@ -20,6 +20,7 @@ import pytest
 
 from order_sync.cli.launch import INSTANCE_FILE
 from order_sync.emulator import Emulator
+from order_sync.orders.mapping import DEFAULT_MAPPING
 from order_sync_tests.conftest import CHROMIUM
 from order_sync_tests.graph.stage import ROOT, Stage, command, free_port, group_lives, in_group, stage_in
 from order_sync_tests.waiting import until
@@ -69,12 +70,21 @@ def turn_sensors_off(ui: Ui) -> None:
     until(off, "the sensors off", within=120, every=4)  # the daemon looks every 5 s
 
 
+def mapping_with_edits(folder: Path) -> Path:
+    """The mapping that is shipped, but that what people edit in the column eta stays."""
+    text, column = DEFAULT_MAPPING.read_text(encoding="utf-8"), 'column = "eta"\n'
+    assert column in text
+    (folder / "mapping.toml").write_text(text.replace(column, f'{column}edits = "keep"\n'), encoding="utf-8")
+    return folder / "mapping.toml"
+
+
 @pytest.fixture(scope="package")
 def ui(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not there")
-    port = free_port()
-    with stage_in(tmp_path_factory.mktemp("ui"), board_process, ORDER_SYNC_MONDAY_TOKEN=TOKEN) as stage:
+    port, folder = free_port(), tmp_path_factory.mktemp("ui")
+    environment = {"ORDER_SYNC_MONDAY_TOKEN": TOKEN, "ORDER_SYNC_MAPPING": str(mapping_with_edits(folder))}
+    with stage_in(folder, board_process, **environment) as stage:
         ui = Ui(stage=stage, url=f"http://127.0.0.1:{port}")
         # As a shell starts it in the background: with Ctrl-C ignored, so that only SIGTERM can end it.
         ignoring = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]

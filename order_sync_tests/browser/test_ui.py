@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from order_sync.demo.words import ETA, TOTAL
+from order_sync.orders.states import Action, State
 from order_sync_tests.browser.conftest import Ui, keep_picture
+from order_sync_tests.emulator.test_page_editing import Board
+from order_sync_tests.graph.test_odd_orders import again, queued
 from order_sync_tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.daemon]
@@ -91,3 +96,27 @@ def test_the_board_shows_groups_items_and_subitems(ui: Ui, tab: Any) -> None:
     assert tab.locator("tr.subitem td.name").all_inner_texts() == [subitem["name"] for subitem in own["subitems"]]
     tab.mouse.move(1, 1)
     keep_picture(tab, "board.png")
+
+
+def test_an_edit_on_the_page_stays_where_the_mapping_keeps_it(ui: Ui, tab: Any) -> None:
+    stage = ui.stage
+    queue = stage.tables.header_queue
+    chosen = stage.inserts(queue, queue.c.sync_state == "SYNCED", queue.c[ETA].is_not(None))[0]
+    page = Board(tab, ui.board_url, str(chosen["monday_item_id"]))
+    edited = {"eta": "2030-05-17", "total_qty": "7"}
+    for column, text in edited.items():
+        page.type(column, text)
+
+    def cells() -> dict[str, str]:
+        (item,) = (item for item in stage.board()["items"] if item["id"] == page.item)
+        return {column: item["columns"][column] for column in edited}
+
+    until(lambda: cells() == edited, "both edits", every=0.05)
+    later = {ETA: chosen[ETA] + timedelta(days=7), TOTAL: 1_234, "monday_item_id": None, "sync_state": State.NEW}
+    stage.add(queued(headers=[again(chosen, action_type=Action.UPDATE, **later)]))
+    done = stage.run("sync")  # a process of its own: the browser's driver keeps the event loop of this one
+    assert "changed 1, edits kept 1 in " in " ".join(done.stdout.split()), done.stdout + done.stderr
+    assert cells() == {"eta": edited["eta"], "total_qty": "1234"}
+    page.row().get_by_text("1234", exact=True).wait_for()
+    tab.goto(f"{ui.url}/assets/monday_items")
+    tab.get_by_text("edits kept", exact=True).first.wait_for()

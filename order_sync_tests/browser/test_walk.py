@@ -14,9 +14,11 @@ from dagster._core.scheduler.instigation import TickStatus
 
 from order_sync.automation.jobs import JOB_NAME
 from order_sync.demo.samples import SampleOrders
-from order_sync.demo.words import TYPE
+from order_sync.demo.scene import queue_orders
+from order_sync.demo.words import ETA, TYPE
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.naming import CUSTOMER
+from order_sync.orders.states import Action
 from order_sync_tests.browser.conftest import TOKEN, Ui, dry_run_ui, keep_picture
 from order_sync_tests.graph.stage import ROOT, Stage
 from order_sync_tests.waiting import until
@@ -245,7 +247,7 @@ def test_a_dry_run_shows_and_writes_nothing(ui: Ui, window: Any, tmp_path: Path)
     assert {state for states in states_of(stage, sample).values() for state in states} == {"NEW", "PENDING"}
 
 
-def test_the_sensor_is_turned_on_and_off(ui: Ui, window: Any) -> None:
+def test_the_sensor_carries_what_is_queued_until_it_is_turned_off(ui: Ui, window: Any) -> None:
     stage = ui.stage
     sample = stage.add_orders(3, seed=5)
     by_sensor = dg.RunsFilter(tags={"dagster/sensor_name": "new_orders"})
@@ -263,6 +265,8 @@ def test_the_sensor_is_turned_on_and_off(ui: Ui, window: Any) -> None:
         (run,) = instance.get_runs(by_sensor)
     assert run.status is dg.DagsterRunStatus.SUCCESS
     assert {state for states in states_of(stage, sample).values() for state in states} == {"SYNCED"}
+
+    carries_changes_and_cancels(stage)
     keep_picture(window, "sensor.png")
     turn_off(stage, switch)
     assert not switch.locator("input").is_checked()
@@ -270,3 +274,37 @@ def test_the_sensor_is_turned_on_and_off(ui: Ui, window: Any) -> None:
     window.get_by_role("dialog").get_by_text("Skip reason:").wait_for()
     reason = window.get_by_role("dialog").inner_text()
     assert re.search(r"No new rows\.|the next tick tries again\.", reason), reason
+
+
+def carries_changes_and_cancels(stage: Stage) -> None:
+    """The sensor takes up what `order-sync demo --change 4 --cancel 2` queues, and its run sends that and no more."""
+    effects, rows = stage.emulator.stats()["effects"], _queue_rows(stage)
+    queue_orders(stage.settings, change=4, cancel=2)
+    later = {key: row for key, row in _queue_rows(stage).items() if key not in rows}
+    until(
+        lambda: {_queue_rows(stage)[key]["sync_state"] for key in later} == {"SYNCED"}, "all that was queued", every=0.5
+    )
+    agreement = stage.agreement()
+    assert agreement.agree, agreement.text()
+    items = {row["record_uuid"]: row["monday_item_id"] for row in rows.values() if row.get("monday_item_id")}
+    subitems = {row["line_uuid"]: row["monday_subitem_id"] for row in rows.values() if row.get("monday_subitem_id")}
+    wanted: list[tuple[str, int, list[str]]] = []
+    for row in later.values():
+        if row["action_type"] == Action.DELETE:
+            wanted += [] if "line_uuid" in row else [("item_removed", items[row["record_uuid"]], [])]
+        elif "line_uuid" in row:
+            wanted.append(("item_changed", subitems[row["line_uuid"]], ["qty"]))
+        elif row[ETA]:
+            wanted.append(("item_changed", items[row["record_uuid"]], ["eta"]))
+    written = [
+        (effect["kind"], effect["item_id"], list(effect.get("values", ())))
+        for effect in stage.emulator.effects(since=effects)
+        if "item_id" in effect
+    ]
+    assert sorted(written) == sorted(wanted)
+    assert len({key for _, key, _ in wanted}) >= 6
+
+
+def _queue_rows(stage: Stage) -> dict[str, dict[str, Any]]:
+    queues = (stage.tables.header_queue, stage.tables.line_queue)
+    return {row["delta_uuid"]: row for table in queues for row in stage.rows(table)}

@@ -14,12 +14,12 @@ from order_sync_tests.waiting import until
 
 
 class Board:
-    """The page of the board with one item, as somebody uses it."""
+    """The page of a board that has this item, as somebody uses it."""
 
-    def __init__(self, tab: Any, emulator: Emulator, item: str) -> None:
+    def __init__(self, tab: Any, url: str, item: str) -> None:
         self.tab = tab
         self.item = item
-        tab.goto(f"{emulator.page_url}boards/101")
+        tab.goto(url)
         self.row().wait_for()
 
     def row(self, item: str | None = None) -> Any:
@@ -45,7 +45,7 @@ class Board:
 def board(emulator: Emulator, monday: Monday, tab: Any) -> Board:
     values: dict[str, Any] = {"note": "n", "qty": "5", "eta": {"date": "2026-11-23"}, "uuid": "u-1"}
     item = monday.item("One", group="topics", status={"label": "New"}, kind={"labels": ["RECEIVED"]}, **values)
-    return Board(tab, emulator, item)
+    return Board(tab, f"{emulator.page_url}boards/101", item)
 
 
 def shown(monday: Monday, item: str, *columns: str) -> list[str | None]:

@@ -46,9 +46,9 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
     mapping = load_mapping(settings.mapping)
     boards = [board for board in state["boards"] if int(board["id"]) in settings.board_ids]
     item_key, line_key = mapping.items.key_column, mapping.subitems.key_column
-    there = [item for board in boards for item in board["items"]]
-    items = [(i["columns"].get(item_key), int(i["id"]), i["group_id"]) for i in there]
-    subitems = [(s["columns"].get(line_key), int(s["id"]), int(i["id"])) for i in there for s in i["subitems"]]
+    shown = [item for board in boards for item in board["items"]]
+    items = [(i["columns"].get(item_key), int(i["id"]), i["group_id"]) for i in shown]
+    subitems = [(s["columns"].get(line_key), int(s["id"]), int(i["id"])) for i in shown for s in i["subitems"]]
     database, tables = Database(settings.database), tables_of(settings)
     h, line, o, m = tables.header_queue, tables.line_queue, tables.orders, tables.order_lines
     try:
@@ -63,9 +63,8 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
                 .add_columns(line.c.action_type, line.c.record_uuid)
                 .order_by(line.c.created_at, line.c.delta_uuid)
             ).all()
-            orders = set(
-                connection.execute(sa.select(o.c.monday_item_id).where(o.c.sync_state == State.SYNCED)).scalars()
-            )
+            synced = sa.select(o.c.record_uuid, o.c.monday_item_id).where(o.c.sync_state == State.SYNCED)
+            orders = {row.record_uuid: row.monday_item_id for row in connection.execute(synced)}
             order_lines = {
                 row.line_uuid: tuple(row)[1:]
                 for row in connection.execute(
@@ -101,7 +100,13 @@ def compare(settings: Settings, state: Mapping[str, Any]) -> Agreement:
     for board in boards:
         groups = Counter(text_key(group["title"]) for group in board["groups"] if group["state"] == "active")
         doubled += [f"group '{title}' is {n} times on board {board['id']}" for title, n in groups.items() if n > 1]
-    wrong += [f"ORDER_LIST names item {i}, which is not on the board" for i in orders - {item[1] for item in items}]
+    there = {item[1] for item in items} | {None}
+    wrong += [
+        f"ORDER_LIST names item {item} of order {key}, "
+        + ("which is cancelled" if key in off else "which is not on the board")
+        for key, item in orders.items()
+        if item not in there or (item is None) is not (key in off)
+    ]
     wrong += [
         f"line {row.line_uuid} is SYNCED with {order_lines.get(row.line_uuid)} in the main table, not {tuple(row)[1:3]}"
         for row in lines
