@@ -26,7 +26,8 @@ from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
     type=click.Choice(["small", "busy"]),
     default="small",
     show_default=True,
-    help="small: 69 headers of one customer; busy: 7,405 headers of 34 customers.",
+    help="small: 69 headers of one customer; busy: 7,405 headers of 34 customers, and then a tenth of the orders "
+    "changes and a tenth is cancelled.",
 )
 @click.option("--ui", is_flag=True, help="Keep running, and serve Dagster's UI and the board page.")
 @click.option(
@@ -69,9 +70,16 @@ def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
         out.print(f"Database {shown}: " + (f"added the '{orders}' sample orders." if added else "kept."))
         page_url = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
         out.print(f"monday emulator at {page_url}")
-        with progress(quiet=False):
-            summary = launch.sync(settings)
-        print_summary(summary)
+
+        def sync() -> None:
+            with progress(quiet=False):
+                summary = launch.sync(settings)
+            print_summary(summary)
+
+        sync()
+        if added and orders == "busy":
+            out.print(f"The next day: {' and '.join(scene.queue_a_day(settings))}.")
+            sync()
         report = compared(settings, days=0)
         print_agreement(report)
         if ui:

@@ -16,12 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.conditions import unsynced
-from order_sync.database.connection import WritableDatabase
+from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.tables import Tables
 from order_sync.demo.samples import SampleOrders, insert_orders
 from order_sync.demo.words import ETA, Row
 from order_sync.orders.states import Action, State
 
+SHARE = 0.1  # of the orders on the board: so many change in a day, and as many are cancelled
 LATER = timedelta(days=7)
 MORE = 10  # pieces of a line
 
@@ -47,6 +48,11 @@ def cancel_orders(database: WritableDatabase, tables: Tables, count: int) -> int
     return len(chosen)
 
 
+def orders_of_a_day(database: Database, tables: Tables) -> int:
+    """How many orders change in a day, and how many are cancelled."""
+    return int(SHARE * len(database.column(_on_board(tables))))
+
+
 def _queued(row: Row, action: Action, values: Mapping[str, Any] | None = None) -> Row:
     """A further version of a queue row, which nobody has taken up."""
     done = ("sync_run_id", "sync_attempted_at", "sync_completed_at", "sync_error_message")
@@ -60,10 +66,9 @@ def _queued(row: Row, action: Action, values: Mapping[str, Any] | None = None) -
 
 def _synced(database: WritableDatabase, tables: Tables, count: int) -> list[tuple[Row, list[Row]]]:
     """Orders that are on the board, each with its newest header and its lines."""
-    o, h = tables.orders, tables.header_queue
+    h = tables.header_queue
     waiting = set(database.column(sa.select(h.c.record_uuid).where(unsynced(h))))
-    there = sa.select(o.c.record_uuid).where(o.c.sync_state == State.SYNCED, o.c.monday_item_id.is_not(None))
-    records = [key for key in database.column(there.order_by(o.c.record_uuid)) if key not in waiting]
+    records = [key for key in database.column(_on_board(tables)) if key not in waiting]
     chosen = random.Random(time.time_ns()).sample(records, min(count, len(records)))
     rows: dict[sa.Table, dict[str, dict[str, Row]]] = {}
     for table, key in ((h, "record_uuid"), (tables.line_queue, "line_uuid")):
@@ -77,3 +82,9 @@ def _synced(database: WritableDatabase, tables: Tables, count: int) -> list[tupl
         for record, of_order in lines.items()
     }
     return [(headers[record][record], kept.get(record, [])) for record in chosen]
+
+
+def _on_board(tables: Tables) -> sa.Select[tuple[str]]:
+    o = tables.orders
+    there = sa.select(o.c.record_uuid).where(o.c.sync_state == State.SYNCED, o.c.monday_item_id.is_not(None))
+    return there.order_by(o.c.record_uuid)

@@ -24,7 +24,7 @@ from order_sync.database.schema import upgrade
 from order_sync.database.tables import Tables
 from order_sync.demo.board import board_seeds
 from order_sync.demo.drafts import Size
-from order_sync.demo.later import cancel_orders, change_orders
+from order_sync.demo.later import cancel_orders, change_orders, orders_of_a_day
 from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders, make_orders
 from order_sync.emulator import EmulatorError, EmulatorSettings, serve, start_emulator
 from order_sync.orders.config_errors import problems
@@ -92,6 +92,16 @@ def queue_orders(settings: Settings, *, arrive: int = 0, change: int = 0, cancel
         return queued
     finally:
         database.dispose()
+
+
+def queue_a_day(settings: Settings) -> list[str]:
+    """Queues what happens to a board's orders in a day: some change, and as many are cancelled."""
+    database, tables = WritableDatabase(settings.database), tables_of(settings)
+    try:
+        count = orders_of_a_day(database, tables)
+    finally:
+        database.dispose()
+    return queue_orders(settings, change=count, cancel=count)
 
 
 def _is_there(database: Database, tables: Tables, sample: SampleOrders) -> bool:
