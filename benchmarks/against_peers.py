@@ -4,19 +4,20 @@
 
 Run it in an environment with benchmarks/requirements.txt. It compares `monday`, `monday-api-python-sdk` (the vendor's)
 and a custom destination of `dlt`, each in its own process with the script that its documentation suggests
-(benchmarks/peers/), in five scenarios (benchmarks/peers/scenarios.py).
+(benchmarks/peers/), in the scenarios of benchmarks/peers/scenarios.py.
 
 For a fair comparison, every tool reads the same tables, writes the same columns, and waits on the emulator's clock
 (order_sync by ORDER_SYNC_CLOCK_SPEED, the others by a faster time.sleep). Wall seconds are those of the whole process,
-imports included. A record is a group, an item or a subitem; in the scenario of changes, an item or a subitem that an
-update is to change, "lost" is one that shows an old value afterwards, and "writes" counts the changes that were made.
+imports included. A record is a group, an item or a subitem; in the scenarios of changes, an item or a subitem that an
+update is to change, "lost" is one that shows an old value afterwards, "writes" counts the changes that were made, and
+"reads" the calls that only ask.
 
 The limits against which order_sync is measured:
 
 - latency, one writer: for groups, then items, then subitems, each of N records,
   `N * 150 ms + ceil(N / 100) * 50 ms`: a hundred creates per request, one request after the other. With w writers,
   1/w of it.
-- complexity: 10,000,000 points per minute / 30,000 per create = 333 creates per minute.
+- complexity: 10,000,000 points per minute / 30,000 per create or change = 333 per minute.
 """
 
 from __future__ import annotations
@@ -98,7 +99,10 @@ def _results(scenario: Scenario, only: str | None, notes: list[str]) -> Iterator
         if scenario.updates:
             records = scenario.records if tool == OURS else scenario.peer_records
             with console.status(f"{tool}, {records:,} records"):
-                yield from run_updates(scenario, tool, label=tool, records=records, environment={})
+                for result in run_updates(scenario, tool, label=tool, records=records, environment={}):
+                    if tool == OURS and scenario.emulator.get("latency_ms") and result.writes:
+                        result.share |= _change_share(result)
+                    yield result
             continue
         if tool != OURS:
             with console.status(f"{tool}, {scenario.peer_records:,} records"):
@@ -126,10 +130,20 @@ def _ours(scenario: Scenario, writers: int) -> Result:
 
 
 def _latency_share(result: Result, writers: int) -> dict[str, float]:
-    summary, steps = result.report["summary"], result.report["steps"]
-    counts = [summary[f"{what}_created"] for what in ("groups", "items", "subitems")]
+    summary = result.report["summary"]
+    return _share_of(result, [summary[f"{what}_created"] for what in ("groups", "items", "subitems")], writers)
+
+
+def _change_share(result: Result) -> dict[str, float]:
+    summary = result.report["summary"]
+    items = summary["headers_claimed"]
+    return _share_of(result, [items, summary["changed"] - items], 1)
+
+
+def _share_of(result: Result, counts: list[int], writers: int) -> dict[str, float]:
+    """How near a run came to the time in which so many writes of each step can be done."""
     milliseconds = sum(count * MUTATION_MS + math.ceil(count / BATCH) * LATENCY_MS for count in counts)
-    limit, measured = milliseconds / 1_000 / writers, sum(steps.values())
+    limit, measured = milliseconds / 1_000 / writers, sum(result.report["steps"].values())
     return {
         "least seconds": limit,
         "seconds of the monday steps": measured,
@@ -147,7 +161,7 @@ def _table(results: list[Result]) -> Table:
     table.add_column("tool", no_wrap=True)
     for name in (
         "wanted", "on board", "lost", "doubled", "wall s", "ms a record", "calls", "calls a record", "records a call",
-        "connections", "refused", "cut", "starts", *(["writes"] if changes else []),
+        "connections", "refused", "cut", "starts", *(["writes", "reads"] if changes else []),
     ):  # fmt: skip
         table.add_column(name, justify="right")
     for r in results:
@@ -166,7 +180,7 @@ def _table(results: list[Result]) -> Table:
             f"{r.refused:,}",
             f"{r.cut:,}",
             f"{r.starts}",
-            *([f"{r.writes:,}"] if changes else []),
+            *([f"{r.writes:,}", f"{r.reads:,}"] if changes else []),
         )
     return table
 
@@ -185,7 +199,7 @@ def _print_details(scenario: Scenario, result: Result) -> None:
         )
     if "minutes" in share:
         console.print(
-            f"{result.tool}: {share['share of the limit']:.1%} of {CREATES_A_MINUTE} creates a minute over "
+            f"{result.tool}: {share['share of the limit']:.1%} of {CREATES_A_MINUTE} writes a minute over "
             f"{share['minutes']:.2f} minutes; {share['refused for complexity']:.0f} requests refused for complexity, "
             f"{share['refused after the first minute']:.0f} of them after the first minute."
         )

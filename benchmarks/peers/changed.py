@@ -10,32 +10,38 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.peers import updates
-from benchmarks.peers.ground import ChildFailed, Result, Start, given_to, keys_on, stage, start
+from benchmarks.peers.ground import ChildFailed, Result, Start, given_to, keys_on, stage, start, window_share
 from benchmarks.peers.scenarios import Scenario
 from benchmarks.peers.updates import Update, Wanted
 from order_sync.emulator import Emulator
 from order_sync.orders.mapping import load_mapping
 
-_PACE = ("latency_ms", "mutation_ms")
+_UNHINDERED = {"latency_ms": 0, "mutation_ms": 0, "enforce_limits": False}
 
 
 def run_updates(
     scenario: Scenario, tool: str, *, label: str, records: int, environment: Mapping[str, str]
 ) -> Iterator[Result]:
     given = given_to(scenario, environment)
-    at_once = {**scenario.emulator, **dict.fromkeys(_PACE, 0)}
-    with stage(records, at_once) as (folder, emulator, sample):
+    hindrance = {name: scenario.emulator.get(name, none) for name, none in _UNHINDERED.items()}
+    with stage(records, {**scenario.emulator, **_UNHINDERED}) as (folder, emulator, sample):
         filled = start(tool, folder, emulator.url, given)
         if filled.failures:
             raise ChildFailed(f"{tool} did not fill the board: {filled.failures[0]}")
-        emulator.configure(**{name: scenario.emulator[name] for name in _PACE})
+        emulator.configure(**hindrance)
         for number, update in enumerate(scenario.updates, start=1):
             wanted = updates.queue(folder / "orders.db", sample, update, number)
-            before = _figures(emulator)
+            before, asked = _figures(emulator), len(emulator.requests())
             began = time.perf_counter()
             done = start(tool, folder, emulator.url, given)
             seconds = time.perf_counter() - began
-            yield _count(scenario, update, label, wanted, emulator, before, done, seconds)
+            result = _count(scenario, update, label, wanted, emulator, before, done, seconds)
+            requests = emulator.requests()[asked:]
+            result.reads = sum(request["kind"] == "query" for request in requests)
+            if scenario.emulator.get("enforce_limits"):
+                written = emulator.effects(since=before["effects"])
+                result.share |= window_share(requests, [e["at"] for e in written if e["kind"] == "item_changed"])
+            yield result
 
 
 def _figures(emulator: Emulator) -> dict[str, int]:

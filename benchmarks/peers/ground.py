@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -69,6 +69,7 @@ class Result:
     report: Mapping[str, Any] = field(default_factory=dict)  # of the last start
     share: dict[str, float] = field(default_factory=dict)  # of what the limits allow
     writes: int | None = None  # of an update: how often something on the board was changed
+    reads: int = 0  # of an update: those of the calls that only asked
 
     @property
     def calls_a_record(self) -> float:
@@ -97,7 +98,9 @@ def run(scenario: Scenario, tool: str, *, label: str, records: int, environment:
         seconds = time.perf_counter() - began
         # The first look from here: all connections but this one are the tool's.
         result = _count(scenario, label, sample, emulator, starts, seconds)
-        result.share |= _window_share(emulator) if scenario.name == "complexity" else {}
+        if scenario.name == "complexity":
+            created = [e["at"] for e in emulator.effects() if e["kind"] in ("group_created", "item_created")]
+            result.share |= window_share(emulator.requests(), created)
         if emulator.log():
             raise ChildFailed(f"the emulator complains:\n{emulator.log()}")
         return result
@@ -225,28 +228,27 @@ def keys_on(board: Mapping[str, Any]) -> Counter[tuple[str, str]]:
     )
 
 
-def _window_share(emulator: Emulator) -> dict[str, float]:
-    """How many creates a minute a tool made, and what was refused to it after its first minute.
+def window_share(requests: Sequence[Mapping[str, Any]], written: Sequence[float]) -> dict[str, float]:
+    """How many writes a minute a tool made, of which `written` has the times, and what was refused to it.
 
     The minutes are the emulator's: each begins with the first request after the previous minute. The last, incomplete
-    minute and its creates are left out; idle time between two minutes is not.
+    minute and its writes are left out; idle time between two minutes is not.
     """
-    requests = sorted(emulator.requests(), key=lambda request: request["at"])
+    requests = sorted(requests, key=lambda request: request["at"])
     began: list[float] = []
     for request in requests:
         if request["cost"] and (not began or request["at"] >= began[-1] + WINDOW_SECONDS):
             began.append(request["at"])
     if len(began) < 2:
         return {}
-    made = [e["at"] for e in emulator.effects() if e["kind"] in ("group_created", "item_created")]
     minutes = (began[-1] - began[0]) / WINDOW_SECONDS
-    creates = sum(began[0] <= at < began[-1] for at in made)
+    writes = sum(began[0] <= at < began[-1] for at in written)
     refused = [request["at"] for request in requests if "COMPLEXITY_BUDGET_EXHAUSTED" in request["error_codes"]]
     return {
         "minutes": minutes,
-        "creates": creates,
-        "creates a minute": creates / minutes,
-        "share of the limit": creates / minutes / CREATES_A_MINUTE,
+        "writes": writes,
+        "writes a minute": writes / minutes,
+        "share of the limit": writes / minutes / CREATES_A_MINUTE,
         "refused for complexity": len(refused),
         "refused after the first minute": sum(at >= began[1] for at in refused),
     }
