@@ -151,10 +151,13 @@ class BoardLease:
 
     def _expect_lease(self, kept: Sequence[Any] | None, now: datetime) -> None:
         """`kept` begins with the holder and the end of its lease."""
+        if self._expect_holder(kept)[1] <= now:
+            raise lost(f"the lease on board {self.board_id} was not renewed")
+
+    def _expect_holder(self, kept: Sequence[Any] | None) -> Sequence[Any]:
         if kept is None or kept[0] != self.run_id:
             raise LeaseLost(
                 f"Run {self.run_id} has lost the lease on board {self.board_id} to another run. Nothing is lost: that "
                 "run, or the next one, resolves the requests in flight. Let it finish, then start a new run."
             )
-        if kept[1] <= now:
-            raise lost(f"the lease on board {self.board_id} was not renewed")
+        return kept

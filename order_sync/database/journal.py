@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -59,6 +59,7 @@ class Journal(BoardLease):
 
     _: KW_ONLY
     log_payloads: bool = False
+    _closing: set[str] = field(default_factory=set, init=False)  # requests that `close` was at: it may have been done
 
     def open(self, entry: Entry) -> None:
         """Commits the request before it leaves. Raises LeaseLost if this run no longer holds the board."""
@@ -119,17 +120,15 @@ class Journal(BoardLease):
         sent; what was cancelled in ORDER_SYNC_CANCELLED. `created` maps a key to monday's id, `failed` a key to why it
         has none: Rejected for good, Transient not yet. All of it is logged, with monday's `request_id`.
         Ids are written whether or not the rows' own lease has expired: they are facts of the board, and the run that
-        holds the board may record them.
+        holds the board may record them. A run that takes the board meanwhile waits for the entry that this one closes.
         `watch` an entry that was in doubt: what it created may turn up a second time.
         """
         journal = self._tables.journal
         mine = journal.c.idempotency_key == entry.idempotency_key
-        now = self._extend(connection)
-        before = self._recorded(connection, entry, now)
-        if before.state != EntryState.OPEN:
-            if before.run_id == self.run_id:
-                return  # closed by this run: the answer to its COMMIT was lost
-            raise self._resolved_by_another(entry)
+        if entry.idempotency_key in self._closing and self._is_closed(connection, entry):
+            return  # the answer to its COMMIT was lost
+        self._closing.add(entry.idempotency_key)
+        now = self._database.now(connection)
         state = EntryState.WATCHED if watch else EntryState.CLOSED
         more = {"sent_at": now, "body": body_without_job(entry)} if watch else {"body": sa.null()}
         connection.execute(
@@ -145,8 +144,8 @@ class Journal(BoardLease):
         log.add(entry.operation.outcome, created)
         log.add("rejected", rejected)
         log.add("unsettled", {key: error for key, error in failed.items() if key not in rejected})
-        self._expect_entry(connection, entry, now, state=state)
         expect_rejections(connection, self._tables, entry.operation, rejected)
+        self._expect_closed(connection, entry, now, state)
 
     def adopt(self, operation: Operation, found: Mapping[str, str]) -> None:
         """Writes the ids of rows that were on the board already; a thousand in a transaction."""
@@ -293,14 +292,14 @@ class Journal(BoardLease):
             write_groups(connection, self._tables, self.board_id, ids, now)
             return
         if operation is not Operation.MOVE_ITEMS:  # its row has the id once all of it is done
-            write_ids(connection, self._tables, operation, ids)
+            write_ids(connection, self._tables, operation, ids, sent)
         written.record(connection, self._tables, operation, ids, self._stamp(now), sent)
 
     def _stamp(self, now: datetime) -> written.Stamp:
         return written.Stamp(board_id=self.board_id, run_id=self.run_id, written_at=now)
 
-    def _recorded(self, connection: sa.Connection, entry: Entry, now: datetime, *names: str) -> Any:
-        """The request's row, with these of its columns. Raises LeaseLost if this run no longer holds the board."""
+    def _recorded(self, connection: sa.Connection, entry: Entry, *names: str) -> Any:
+        """The request's row, with these of its columns; before them who holds the board, and until when."""
         boards, journal = self._tables.boards, self._tables.journal
         columns = [journal.c[name] for name in dict.fromkeys(("state", "run_id", *names))]
         query = (
@@ -308,13 +307,31 @@ class Journal(BoardLease):
             .select_from(boards.outerjoin(journal, journal.c.idempotency_key == entry.idempotency_key))
             .where(boards.c.board_id == self.board_id)
         )
-        found = connection.execute(query).first()
-        self._expect_lease(found, now)
-        return found
+        return connection.execute(query).first()
+
+    def _is_closed(self, connection: sa.Connection, entry: Entry) -> bool:
+        """Whether this run has closed the request. Raises LeaseLost if another one has, or has the board."""
+        found = self._recorded(connection, entry)
+        self._expect_holder(found)
+        if found.state != EntryState.OPEN and found.run_id != self.run_id:
+            raise self._resolved_by_another(entry)
+        return bool(found.state != EntryState.OPEN)
+
+    def _expect_closed(self, connection: sa.Connection, entry: Entry, now: datetime, state: EntryState) -> None:
+        """`_expect_entry`, which also extends the lease once half of it is used up."""
+        found = self._recorded(connection, entry)
+        self._expect_holder(found)
+        if found.leased_until - now < self._lease / 2:
+            self._extend(connection)
+            found = self._recorded(connection, entry)
+        self._expect_recorded(found, entry, now, state=state)
 
     def _expect_entry(self, connection: sa.Connection, entry: Entry, now: datetime, **values: str) -> None:
         """Raises if the board or the request's row is not this run's, with these values, before a transaction ends."""
-        found = self._recorded(connection, entry, now, *values)
+        self._expect_recorded(self._recorded(connection, entry, *values), entry, now, **values)
+
+    def _expect_recorded(self, found: Any, entry: Entry, now: datetime, **values: str) -> None:
+        self._expect_lease(found, now)
         if found.state not in (None, EntryState.OPEN) and found.run_id != self.run_id:
             raise self._resolved_by_another(entry)
         if any(getattr(found, name) != value for name, value in values.items()):

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from order_sync.database.conditions import of_each_row
 from order_sync.database.connection import chunks
-from order_sync.database.entries import Operation
+from order_sync.database.entries import Operation, Sent
 from order_sync.database.tables import Tables
 from order_sync.database.writes import expect_none, lost, set_by_key
 from order_sync.orders.errors import Rejected
@@ -22,9 +22,20 @@ from order_sync.orders.states import State
 from order_sync.text.counted import counted
 
 
-def write_ids(connection: sa.Connection, tables: Tables, operation: Operation, ids: Mapping[str, str]) -> None:
+def write_ids(
+    connection: sa.Connection,
+    tables: Tables,
+    operation: Operation,
+    ids: Mapping[str, str],
+    sent: Mapping[str, Sent],
+) -> None:
+    """And with the id of what was created its place: the group of an item, or the item of a subitem."""
     table, column = _target(tables, operation)
-    values = {key: {column.name: int(monday_id)} for key, monday_id in ids.items()}
+    values: dict[str, dict[str, Any]] = {key: {column.name: int(monday_id)} for key, monday_id in ids.items()}
+    places = {key: of_it.place for key in ids if (of_it := sent.get(key)) and not operation.is_absolute}
+    if len(places) == len(ids) and all(places.values()):  # an import that the first version began may lack them
+        for key, place in places.items():
+            values[key] |= {"parent_item_id": int(place or 0)} if operation.of_lines else {"monday_group_id": place}
     set_by_key(connection, table.c.delta_uuid, values, column.is_(None))
 
 
@@ -39,16 +50,19 @@ def expect_ids(connection: sa.Connection, tables: Tables, operation: Operation, 
 def write_groups(
     connection: sa.Connection, tables: Tables, board_id: int, created: Mapping[str, str], now: datetime
 ) -> None:
+    """Those that are not there yet."""
     groups = tables.groups
-    here = groups.c.board_id == board_id
-    known = set(connection.execute(sa.select(groups.c.group_id).where(here)).scalars())
-    new = [
-        {"board_id": board_id, "group_id": group_id, "title": title, "created_at": now}
-        for title, group_id in created.items()
-        if group_id not in known
-    ]
-    if new:
-        connection.execute(sa.insert(groups), new)
+    values = {"board_id": board_id, "group_id": "", "title": "", "created_at": now}
+    new = {name: sa.bindparam(f"new_{name}", type_=groups.c[name].type) for name in values}
+    known = sa.exists().where(groups.c.board_id == new["board_id"], groups.c.group_id == new["group_id"])
+    # Cast: a server does not know of what type a parameter in a list of columns is.
+    row = sa.select(*(sa.cast(value, groups.c[name].type) for name, value in new.items())).where(~known)
+    if created:
+        rows = [values | {"group_id": group_id, "title": title} for title, group_id in created.items()]
+        connection.execute(
+            sa.insert(groups).from_select(list(values), row),
+            [{f"new_{name}": value for name, value in of_row.items()} for of_row in rows],
+        )
 
 
 def expect_groups(connection: sa.Connection, tables: Tables, board_id: int, created: Mapping[str, str]) -> None:

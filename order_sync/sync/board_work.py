@@ -132,7 +132,6 @@ class BoardWork:
     ) -> Outcome:
         """Creates items that are on no board, in a group that is there."""
         self._move_to_existing_group([of.row for of in created], board)
-        self._assign_groups({of.row["record_uuid"]: of.row["group_id"] for of in created}, versions)
         rejected = {of.key: refusal(of.row) for of in created if of.row["rejection"]}
         waiting = _waiting(of.row for of in created)
         by_key = {of.key: of.row for of in created}
@@ -144,11 +143,12 @@ class BoardWork:
             if of.key not in rejected and of.key not in waiting
         }
         self._journal.reject(Operation.ITEMS, rejected)
+        self._assign_groups({of.row["record_uuid"]: of.row["group_id"] for of in created}, versions, new)
 
         def repair(refused: Mapping[str, Rejected]) -> Repaired:
             """Their group may have been deleted a moment ago."""
             moved = self._move_to_existing_group([by_key[key] for key in refused], self._read())
-            self._assign_groups({row["record_uuid"]: row["group_id"] for row in moved}, versions)
+            self._assign_groups({row["record_uuid"]: row["group_id"] for row in moved}, versions, new)
             groups = {row["delta_uuid"]: row["group_id"] for row in moved if row["group_id"]}
             again = {key: new[key].with_variables(group=group) for key, group in groups.items()}
             return Repaired(again=again, waiting=_waiting(moved))
@@ -219,7 +219,6 @@ class BoardWork:
     ) -> Outcome:
         asked = askable(rows)
         parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in asked if row["parent_item_id"] is not None}
-        self._queue.assign_parents(self._run_id, parents)
         lines = {row["line_uuid"] for row in asked}
         there = [row for row in of.held if row["line_uuid"] in lines and row["monday_subitem_id"] is not None]
         known = {
@@ -237,6 +236,10 @@ class BoardWork:
 
         decided = self._facts.of_subitems(rows, known, of.on_record, labels, put_right, missing)
         hold_to_plan(decided)
+        new = [of for of in decided if of.happens is Happens.CREATE]
+        created_now = {of.key for of in new}  # their lines get the parent with the subitem
+        others = {key: parent for key, parent in parents.items() if key not in created_now}
+        self._queue.assign_parents(self._run_id, others)
         target = Target(
             mapping=self._mapping.subitems,
             board_id=board_id,
@@ -246,7 +249,6 @@ class BoardWork:
         )
         altered = self._alterations.apply(decided, target)
         rejected = _rejected(decided)
-        new = [of for of in decided if of.happens is Happens.CREATE]
         self._journal.reject(Operation.SUBITEMS, rejected)
 
         def repair(refused: Mapping[str, Rejected]) -> Repaired:
@@ -274,11 +276,16 @@ class BoardWork:
     # ---- versions of an order ---------------------------------------------------------------------
 
     def _assign_groups(
-        self, groups: Mapping[str, str | None], versions: Mapping[str, Mapping[str, int | None]]
+        self,
+        groups: Mapping[str, str | None],
+        versions: Mapping[str, Mapping[str, int | None]],
+        created: Container[str] = (),
     ) -> None:
-        """Records the group of an order, by record_uuid, in all of its headers."""
-        by_row = {key: group_id for order, group_id in groups.items() if group_id for key in versions[order]}
-        self._queue.assign_groups(self._run_id, by_row)
+        """Records the group of an order, by record_uuid, in its headers; those `created` get it with their item."""
+        rows = {order: [key for key in versions[order] if key not in created] for order in groups}
+        self._queue.assign_groups(
+            self._run_id, {key: group_id for order, group_id in groups.items() if group_id for key in rows[order]}
+        )
 
     def _share(
         self, items: Mapping[str, str], versions: Mapping[str, Mapping[str, int | None]], written: Container[str]

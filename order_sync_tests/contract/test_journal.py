@@ -244,6 +244,36 @@ def test_closing_writes_ids_and_rejections_together(site: Site, journal: Journal
     assert rows[second]["sync_error_message"] == "Étiquette 'x' [no]"
 
 
+def test_what_is_created_gets_its_place_with_its_id(site: Site, journal: Journal, order: SampleOrders) -> None:
+    [header, *_], [line, *_] = uuids([order], "headers"), uuids([order], "lines")
+    for operation, key, says in (
+        (Operation.ITEMS, header, {"group0": "g_ü"}),
+        (Operation.SUBITEMS, line, {"parent0": "7"}),
+    ):
+        body = json.dumps({"query": "...", "variables": {"name0": "N", "values0": "{}", **says}})
+        sent = replace(entry(key, key=operation, operation=operation), body=body)
+        journal.open(sent)
+        journal.close(sent, created={key: "71"})
+    of_header = site.row(site.tables.header_queue, delta_uuid=header)
+    assert (of_header["monday_item_id"], of_header["monday_group_id"]) == (71, "g_ü")
+    of_line = site.row(site.tables.line_queue, delta_uuid=line)
+    assert (of_line["monday_subitem_id"], of_line["parent_item_id"]) == (71, 7)
+
+
+@pytest.mark.parametrize("left", [0.9, 0.1, -0.5])
+def test_closing_extends_a_lease_that_is_half_used(
+    site: Site, journal: Journal, order: SampleOrders, left: float
+) -> None:
+    """Even one that has expired, as long as no other run has taken the board."""
+    sent = entry(*uuids([order], "headers"))
+    journal.open(sent)
+    lease = timedelta(seconds=journal.lease_seconds)
+    until = site.now() + lease * left
+    site.change(site.tables.boards, {"leased_until": until})
+    journal.close(sent)
+    assert (site.row(site.tables.boards)["leased_until"] > until) == (left < 0.5)
+
+
 def test_subitems_are_written_to_the_lines(site: Site, journal: Journal, order: SampleOrders) -> None:
     first, second = uuids([order], "lines")
     sent = entry(first, second, operation=Operation.SUBITEMS)

@@ -1,13 +1,10 @@
-UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id = ?;
+UPDATE [ORDER_SYNC_JOURNAL] SET body=NULL, state=?, run_id=?, closed_at=? WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ? AND [ORDER_SYNC_JOURNAL].state = ?;
+
+INSERT INTO [ORDER_SYNC_GROUPS] (board_id, group_id, title, created_at) SELECT CAST(? AS BIGINT) AS anon_1, CAST(? AS NVARCHAR(128)) AS anon_2, CAST(? AS NVARCHAR(255)) AS anon_3, CAST(? AS DATETIME2) AS anon_4
+WHERE NOT (EXISTS (SELECT *
+FROM [ORDER_SYNC_GROUPS]
+WHERE [ORDER_SYNC_GROUPS].board_id = ? AND [ORDER_SYNC_GROUPS].group_id = ?));
 
 SELECT [ORDER_SYNC_BOARDS].run_id AS holder, [ORDER_SYNC_BOARDS].leased_until, [ORDER_SYNC_JOURNAL].state, [ORDER_SYNC_JOURNAL].run_id
 FROM [ORDER_SYNC_BOARDS] LEFT OUTER JOIN [ORDER_SYNC_JOURNAL] ON [ORDER_SYNC_JOURNAL].idempotency_key = ?
 WHERE [ORDER_SYNC_BOARDS].board_id = ?;
-
-UPDATE [ORDER_SYNC_JOURNAL] SET body=NULL, state=?, run_id=?, closed_at=? WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ? AND [ORDER_SYNC_JOURNAL].state = ?;
-
-SELECT [ORDER_SYNC_GROUPS].group_id
-FROM [ORDER_SYNC_GROUPS]
-WHERE [ORDER_SYNC_GROUPS].board_id = ?;
-
-INSERT INTO [ORDER_SYNC_GROUPS] (board_id, group_id, title, created_at) VALUES (?, ...);

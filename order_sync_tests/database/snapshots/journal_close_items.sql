@@ -8,7 +8,7 @@ WHERE [ORDER_SYNC_BOARDS].board_id = ?;
 
 UPDATE [ORDER_SYNC_JOURNAL] SET body=NULL, state=?, run_id=?, closed_at=? WHERE [ORDER_SYNC_JOURNAL].idempotency_key = ? AND [ORDER_SYNC_JOURNAL].state = ?;
 
-UPDATE [ORDER_LIST_DELTA] SET monday_item_id=CASE [ORDER_LIST_DELTA].delta_uuid WHEN ? THEN ? END WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NULL) THEN ? ELSE ? END = ?;
+UPDATE [ORDER_LIST_DELTA] SET monday_group_id=CASE [ORDER_LIST_DELTA].delta_uuid WHEN ? THEN ? END, monday_item_id=CASE [ORDER_LIST_DELTA].delta_uuid WHEN ? THEN ? END WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NULL) THEN ? ELSE ? END = ?;
 
 SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid AS own, [ORDER_LIST_DELTA].monday_item_id AS monday_id, [ORDER_SYNC_ITEMS].item_id AS known_id, coalesce([ORDER_LIST_DELTA].created_at, ?) AS created_at, CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
