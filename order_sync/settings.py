@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from order_sync.database.sql_server import MISREAD, is_misread, placeholders
-from order_sync.database.tables import TableNames, Tables, make_tables
+from order_sync.database.tables import TableNames, Tables, shared_tables
 from order_sync.monday import API_VERSION
 from order_sync.orders.config_errors import problems
 from order_sync.orders.errors import ConfigurationError
@@ -287,7 +287,7 @@ def sqlite_url(path: Path) -> str:
 def tables_of(settings: Settings) -> Tables:
     """The tables, named as in the settings, with the columns that the mapping reads."""
     mapping = load_mapping(settings.mapping)
-    return make_tables(settings.table_names, schema=settings.schema_name, mapped_columns=mapping.item_sources)
+    return shared_tables(settings.table_names, settings.schema_name, mapping.item_sources)
 
 
 def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -144,6 +145,13 @@ def make_tables(
         order_lines=_order_lines(metadata, names.order_lines),
         **own_tables(metadata),
     )
+
+
+# Every command, step and sensor tick asks for the same tables.
+@lru_cache(maxsize=8)
+def shared_tables(names: TableNames, schema: str | None, mapped_columns: tuple[str, ...]) -> Tables:
+    """The same as `make_tables`, made once in a process: nobody may change them."""
+    return make_tables(names, schema=schema, mapped_columns=mapped_columns)
 
 
 def _queue(metadata: sa.MetaData, name: str, of: Iterable[str], *parts: SchemaItem) -> sa.Table:

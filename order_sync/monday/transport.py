@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from html import unescape
 from typing import Any
 
@@ -88,6 +91,13 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes) -> Reply
     return Reply(status=status, headers=headers, body=body, page=_title(content) if is_page else None)
 
 
+# Reading the certificates takes 40 ms, and a run has several clients.
+@lru_cache(maxsize=4)
+def _certificates(trust_env: bool, file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Those that httpx trusts; `file` and `folder` are what the environment names instead."""
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
 class MondayTransport(HTTPXTransport):
     """gql's httpx transport, which loses status and headers, with a `send` that keeps them."""
 
@@ -104,12 +114,16 @@ class MondayTransport(HTTPXTransport):
             # A proxy of the company is for monday, not for the emulator on this machine.
             trust_env=elsewhere,
         )
+        self._trust_env = elsewhere
         self.usage = Usage()  # all that this transport has sent
         self._redaction = Redaction(token, *(proxy_passwords() if elsewhere else ()))
         self._timeout = httpx.Timeout(timeout_seconds, connect=10.0)
 
     def connect(self) -> None:
         try:
+            self.kwargs["verify"] = _certificates(
+                self._trust_env, *map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+            )
             super().connect()  # type: ignore[no-untyped-call]
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             text = self._redaction.text(f"{type(error).__name__}: {error}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
@@ -26,16 +26,10 @@ from order_sync.database.queue import QueueReader
 from order_sync.database.schema import OtherVersion, upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.sql_server import is_transient
-from order_sync.database.tables import TableNames, Tables, make_tables
+from order_sync.database.tables import TableNames, Tables, shared_tables
 from order_sync.monday.budget import Budget
 from order_sync.orders.mapping import ColumnMapping, load_mapping
 from order_sync.sync.account_budget import AccountBudget
-
-
-# A sensor has new resources in each tick, and the same tables.
-@lru_cache(maxsize=8)
-def _tables(names: TableNames, schema: str | None, mapped_columns: tuple[str, ...]) -> Tables:
-    return make_tables(names, schema=schema, mapped_columns=mapped_columns)
 
 
 class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
@@ -63,7 +57,7 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
             orders=self.orders,
             order_lines=self.order_lines,
         )
-        return _tables(names, self.database_schema, self.mapping.item_sources)
+        return shared_tables(names, self.database_schema, self.mapping.item_sources)
 
     @cached_property
     def database(self) -> Database:
