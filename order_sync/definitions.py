@@ -26,7 +26,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     tables = resource_set["sql_server"].tables
     window = timedelta(hours=settings.freshness_hours)
     running = settings.deployment == "embedded" and not settings.dry_run
-    reconcile = build_reconcile_job(days=settings.reconcile_days, runs_kept=settings.runs_kept)
+    reconcile = build_reconcile_job(
+        days=settings.reconcile_days, whole_days=settings.reconcile_whole_days, runs_kept=settings.runs_kept
+    )
     return dg.Definitions(
         assets=[
             *queue.external_queues(tables),

@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     reconcile_cron: str = Field(
         default="30 2 * * *", min_length=1, description="When the schedule `reconcile` runs (cron, in UTC)."
     )
+    reconcile_whole_days: int = Field(
+        default=7,
+        ge=0,
+        le=365,
+        description="`reconcile` reads whole boards at least every N days, else only what has changed; 0: always.",
+    )
     reconcile_days: int = Field(
         default=90,
         ge=0,

@@ -1,7 +1,7 @@
 """The jobs: `sync_orders`, all assets within a scope, and `reconcile`, which compares boards and tables.
 
 In: run configuration. Out: runs started by Dagster's UI, the sensors, the schedule or order-sync.
-`reconcile` only reads, holds no lease, and fails if boards and tables differ, so that people notice.
+`reconcile` only reads the boards, holds no lease, and fails if boards and tables differ, so that people notice.
 """
 
 from functools import partial
@@ -15,7 +15,8 @@ from order_sync.orders.errors import ConfigurationError, Fatal
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.run_records import EXPIRING, expire_runs
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
-from order_sync.sync.reconcile import Report, reconcile
+from order_sync.sync.nightly import Nightly
+from order_sync.sync.reconcile import Report
 
 JOB_NAME = "sync_orders"
 RECONCILE = "reconcile"
@@ -28,13 +29,17 @@ sync_orders = dg.define_asset_job(
 )
 
 
-def build_reconcile_job(*, days: int, runs_kept: int) -> dg.JobDefinition:
+def build_reconcile_job(*, days: int, whole_days: int, runs_kept: int) -> dg.JobDefinition:
     """`days`: report a missing item only if its order was synced within the last `days` days; 0: always.
+
+    `whole_days`: boards are read whole at least every `whole_days` days; 0: always.
 
     `runs_kept`: the number of its runs that Dagster keeps; 0 for all.
     """
 
-    @dg.op(description="Reads all items of every board and compares them with the tables.", out=dg.Out(dg.Nothing))
+    @dg.op(
+        description="Compares what has changed on every board with the tables, or all of it.", out=dg.Out(dg.Nothing)
+    )
     def compare_boards(
         context: dg.OpExecutionContext, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
     ) -> None:
@@ -48,7 +53,12 @@ def build_reconcile_job(*, days: int, runs_kept: int) -> dg.JobDefinition:
             with reader:
                 if warning := reader.check_version().warning:
                     context.log.warning(warning)
-                report = reconcile(reader, boards, mapping, sql_server.database, sql_server.tables, days=days)
+                night = Nightly(reader, mapping, sql_server.database, sql_server.tables, days=days)
+                looked = night.look(boards, whole_days=whole_days)
+                report = looked.report
+            tidy(
+                "Keeping the time of this comparison", partial(sql_server.keep_marks, looked.marks), context.log.warning
+            )
             expire = partial(expire_runs, context.instance, RECONCILE, runs_kept, sql_server.reader)
             tidy(EXPIRING, expire, context.log.warning)
         finally:
@@ -61,7 +71,7 @@ def build_reconcile_job(*, days: int, runs_kept: int) -> dg.JobDefinition:
 
     @dg.job(
         name=RECONCILE,
-        description="Compares the boards with the tables and writes nothing. Fails if they differ; "
+        description="Compares the boards with the tables and writes nothing to either. Fails if they differ; "
         "`order-sync reconcile --requeue` requeues orders whose item was deleted.",
     )
     def reconcile_job() -> None:
@@ -87,7 +97,7 @@ def build_reconcile_schedule(job: dg.JobDefinition, *, cron: str, running: bool)
 
 def _metadata(report: Report) -> dict[str, Any]:
     """Counts, and the first rows of each kind of difference with links to the board."""
-    counts = {
+    counts: dict[str, Any] = {
         "items": report.items,
         "subitems": report.subitems,
         "SYNCED headers": report.headers,
@@ -98,6 +108,8 @@ def _metadata(report: Report) -> dict[str, Any]:
         "complexity": report.complexity,
         "seconds": report.seconds,
     }
+    if report.since:
+        counts = {"changed since (UTC)": report.since, **counts}
     found = [{"what": kind, "rows": count} for kind, count in report.counts.items()]
     boards = {f"board {board_id}": dg.MetadataValue.url(url) for board_id, url in report.boards.items()}
     rows = {kind: table([row | {"link": report.link(row)} for row in of]) for kind, of in report.rows.items()}

@@ -5,8 +5,10 @@ deployment's own tables, and no others."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from order_sync.database.check import check_tables
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from order_sync.monday.client import MondayClient
     from order_sync.sync.reconcile import Report
 
+log = logging.getLogger("order_sync.cli")
 D = TypeVar("D", bound=Database)
 
 
@@ -67,10 +70,21 @@ def monday(settings: Settings) -> Iterator[MondayClient]:
         yield client
 
 
-def compared(settings: Settings, *, days: int) -> Report:
-    """Compares the boards with the tables; `days` as in reconcile."""
+def compared(settings: Settings, *, days: int, recent: bool = False) -> Report:
+    """Compares the boards with the tables; `days` as in reconcile. `recent`: what has changed, as every night."""
+    from order_sync.database.housekeeping import tidy
+    from order_sync.database.looks import keep_marks
+    from order_sync.sync.nightly import Nightly
     from order_sync.sync.reconcile import reconcile
 
     mapping = load_mapping(settings.mapping)
-    with opened(Database, settings) as (database, tables), monday(settings) as client:
-        return reconcile(client, settings.board_ids, mapping, database, tables, days=days)
+    kind = WritableDatabase if recent and not settings.dry_run else Database
+    with opened(kind, settings) as (database, tables), monday(settings) as client:
+        if not recent:
+            return reconcile(client, settings.board_ids, mapping, database, tables, days=days)
+        night = Nightly(client, mapping, database, tables, days=days)
+        looked = night.look(settings.board_ids, whole_days=settings.reconcile_whole_days)
+        if isinstance(database, WritableDatabase):
+            keep = partial(keep_marks, database, tables, looked.marks)
+            tidy("Keeping the time of this comparison", keep, log.warning)
+        return looked.report

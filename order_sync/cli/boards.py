@@ -43,11 +43,16 @@ from order_sync.settings import Settings, load_settings
     metavar="N",
     help="Requeue at most N orders: more may mean that the token no longer sees a board.",
 )
+@click.option(
+    "--recent",
+    is_flag=True,
+    help="Compare only what has changed since the last comparison without differences, as the nightly job does.",
+)
 @as_json
-def reconcile_boards(requeue: bool, repair: bool, limit: int, as_json: bool) -> None:
+def reconcile_boards(requeue: bool, repair: bool, limit: int, recent: bool, as_json: bool) -> None:
     """Compare the boards with the tables: deleted, duplicate, misplaced and unknown items, and their values.
 
-    The exit code is 1 if they differ.
+    All of it, unless you ask for what is --recent. The exit code is 1 if they differ.
     """
     from order_sync.cli.output.boards import print_reconcile, print_requeued
     from order_sync.database.requeue import Requeued
@@ -61,7 +66,7 @@ def reconcile_boards(requeue: bool, repair: bool, limit: int, as_json: bool) -> 
         raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID: no board is configured to compare with.")
     if requeue:
         _archive_twins(settings, load_mapping(settings.mapping))
-    report = compared(settings, days=settings.reconcile_days)
+    report = compared(settings, days=settings.reconcile_days, recent=recent)
     done, again = Requeued(), Requeued()
     if requeue and report.gone:
         with opened(WritableDatabase, settings) as (database, tables):

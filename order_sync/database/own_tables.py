@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from order_sync.database.column_types import datetime2, index_uuids, text
 from order_sync.database.guid import Guid, uuid_key
 
-VERSION = 3  # of these definitions; schema.py has a step to each version after the first
+VERSION = 4  # of these definitions; schema.py has a step to each version after the first
 OF_VERSION = "order_sync_version"  # what the table of versions says of itself once it is created
 
 
@@ -25,6 +25,8 @@ def own_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:
         "items": _items(metadata),
         "subitems": _subitems(metadata),
         "cancelled": _cancelled(metadata),
+        "looks": _looks(metadata),
+        "edits": _edits(metadata),
         "schema_versions": _schema_versions(metadata),
     }
 
@@ -172,6 +174,41 @@ def _cancelled(metadata: sa.MetaData) -> sa.Table:
     )
     index_uuids(cancelled, "key", primary=True)
     return cancelled
+
+
+def _looks(metadata: sa.MetaData) -> sa.Table:
+    """Up to when each board is known to agree with the tables; see looks.py."""
+    return sa.Table(
+        "ORDER_SYNC_LOOKS",
+        metadata,
+        sa.Column("board_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("looked_at", datetime2(), nullable=False),  # when the last look began that found no difference
+        sa.Column("whole_at", datetime2(), nullable=False),  # the same of the last one that read the whole board
+        # How many more the board had than ORDER_SYNC_ITEMS and ORDER_SYNC_SUBITEMS; below 0 if it had fewer.
+        sa.Column("other_items", sa.BigInteger, nullable=False),
+        sa.Column("other_subitems", sa.BigInteger, nullable=False),
+    )
+
+
+def _edits(metadata: sa.MetaData) -> sa.Table:
+    """What people have edited on the boards, and a run has left as it is; see edits.py."""
+    edits = sa.Table(
+        "ORDER_SYNC_EDITS",
+        metadata,
+        sa.Column("key_uuid", Guid(), primary_key=True),  # the record_uuid of an item, the line_uuid of a subitem
+        sa.Column("column_id", text(64), primary_key=True),  # monday's, or "name" or "group"
+        sa.Column("record_uuid", Guid(), nullable=False),
+        sa.Column("board_id", sa.BigInteger, nullable=False),  # of a subitem that of its item
+        sa.Column("monday_id", sa.BigInteger),
+        sa.Column("on_board", text()),
+        sa.Column("not_written", text()),  # as it would have been sent, as JSON; NULL: it would have been cleared
+        sa.Column("seen_at", datetime2(), nullable=False),
+        sa.Column("run_id", sa.String(36), nullable=False),
+        sa.Index("IX_ORDER_SYNC_EDITS_board", "board_id"),
+    )
+    index_uuids(edits, "key", primary=True)
+    index_uuids(edits, "record")
+    return edits
 
 
 def _schema_versions(metadata: sa.MetaData) -> sa.Table:

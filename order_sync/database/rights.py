@@ -38,7 +38,7 @@ class Lacking:
 
 def needed(tables: Tables) -> dict[sa.Table, tuple[str, ...]]:
     """The rights on each table; those on ours include removing what has expired or is no longer on a board."""
-    expiring = (tables.journal, tables.log, tables.items, tables.subitems, tables.cancelled)
+    expiring = (tables.journal, tables.log, tables.items, tables.subitems, tables.cancelled, tables.looks, tables.edits)
     return {
         **dict.fromkeys(tables.site, ("SELECT", "UPDATE")),
         **{t: ("SELECT", "INSERT", "UPDATE", *(["DELETE"] if t in expiring else [])) for t in tables.ours},

@@ -49,6 +49,11 @@ STEPS = (
         creates=lambda tables: (tables.schema_versions, tables.items, tables.subitems),
     ),
     Step(version=3, what="which orders and lines were cancelled", creates=lambda tables: (tables.cancelled,)),
+    Step(
+        version=4,
+        what="when boards last agreed with the tables, and the edits that people keep",
+        creates=lambda tables: (tables.looks, tables.edits),
+    ),
 )
 CURRENT = VERSION
 

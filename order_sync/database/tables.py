@@ -77,6 +77,8 @@ class Tables:
     items: sa.Table
     subitems: sa.Table
     cancelled: sa.Table
+    looks: sa.Table
+    edits: sa.Table
     schema_versions: sa.Table
 
     @property
@@ -86,7 +88,7 @@ class Tables:
     @property
     def ours(self) -> tuple[sa.Table, ...]:
         of_runs = (self.journal, self.groups, self.boards, self.budgets, self.log)
-        return (*of_runs, self.items, self.subitems, self.cancelled, self.schema_versions)
+        return (*of_runs, self.items, self.subitems, self.cancelled, self.looks, self.edits, self.schema_versions)
 
     @property
     def order_columns(self) -> list[sa.Column[Any]]:

@@ -160,6 +160,24 @@ query NextPlaced($cursor: String!, $limit: Int!, $ids: [String!], $subitem_ids: 
   {COMPLEXITY}
 }}
 """
+# What was updated last comes first: an item or a subitem without its contents, and what boards are asked for with it.
+_TOUCHED_LAST = "cursor items { id state created_at updated_at parent_item { id } }"
+LAST_UPDATED = f"""
+query LastUpdated($boards: [ID!], $limit: Int!, $latest: ItemsQuery!) {{
+  boards(ids: $boards) {{
+    id items_count
+    columns {{ id title type settings }}
+    items_page(limit: $limit, query_params: $latest) {{ {_TOUCHED_LAST} }}
+  }}
+  {COMPLEXITY}
+}}
+"""
+NEXT_UPDATED = f"""
+query NextUpdated($cursor: String!, $limit: Int!) {{
+  next_items_page(cursor: $cursor, limit: $limit) {{ {_TOUCHED_LAST} }}
+  {COMPLEXITY}
+}}
+"""
 ITEM_TEXTS = """
 query ItemTexts($items: [ID!], $ids: [String!]) {
   items(ids: $items, limit: 100) { id state column_values(ids: $ids) { id text } }

@@ -93,12 +93,15 @@ def with_keys(reader: MondayReader, board_id: int, mapping: ColumnMapping, keys:
 
 
 def with_ids(
-    reader: MondayReader, mapping: ColumnMapping, ids: Iterable[int]
+    reader: MondayReader, mapping: ColumnMapping, ids: Iterable[int], *, values: bool = False
 ) -> tuple[list[BoardItem], dict[int, Place]]:
-    """Those of the items that are active, and where each one that monday knows is, in any state."""
-    texts = (str(item_id) for item_id in ids)
-    found = items_by_id(reader, operations.PLACED_BY_ID, texts, _columns(mapping), parts=(*PARTS, "board"))
-    return [_item(raw, mapping) for raw in found.values() if is_active(raw)], _places(found)
+    """Those of the items that are active, and where each one that monday knows is, in any state.
+
+    With their `values` in the mapped columns where these are asked for.
+    """
+    texts, columns = (str(item_id) for item_id in ids), _columns(mapping, values=values)
+    found = items_by_id(reader, operations.PLACED_BY_ID, texts, columns, parts=(*PARTS, "board"))
+    return [_item(raw, mapping, values=values) for raw in found.values() if is_active(raw)], _places(found)
 
 
 def places(reader: MondayReader, ids: Iterable[int]) -> dict[int, Place]:

@@ -5,7 +5,7 @@ The read-only resource has no method that writes, and opens the database read-on
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -22,6 +22,7 @@ from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.entries import Unsettled, unsettled
 from order_sync.database.housekeeping import Expired, expired
 from order_sync.database.journal import Journal
+from order_sync.database.looks import Mark, keep_marks
 from order_sync.database.queue import QueueReader
 from order_sync.database.schema import OtherVersion, upgrade
 from order_sync.database.sources import check_sources
@@ -94,6 +95,9 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
         """The complexity that is left to an account; what reads only keeps it to itself."""
         return Budget(lambda: time.monotonic() * clock_speed)
 
+    def keep_marks(self, marks: Mapping[int, Mark]) -> None:
+        """When boards were last compared with the tables; a dry run keeps nothing."""
+
 
 class SqlServerResource(ReadOnlySqlServerResource):
     """Reads and writes the site's tables."""
@@ -137,6 +141,9 @@ class SqlServerResource(ReadOnlySqlServerResource):
     def budget(self, account: str, *, clock_speed: float) -> AccountBudget:
         """The complexity that is left to an account, shared by every run on this database."""
         return AccountBudget(self.database, self.tables, account=account, clock_speed=clock_speed)
+
+    def keep_marks(self, marks: Mapping[int, Mark]) -> None:
+        keep_marks(self.database, self.tables, marks)
 
     def expired_log(self) -> Expired:
         """The rows of the log and the journal that are older than `log_days`."""

@@ -1,7 +1,8 @@
 """Boards compared with the tables: whole, or the items of one run.
 
 In: a reader, boards, the database or what a run has put on them. Out: a `Report`, or a `Comparison`.
-Reads only, and holds no lease: a run may go on meanwhile. A whole board takes a call for 500 items with their subitems.
+Reads only, and holds no lease: a run may go on meanwhile. A whole board takes a call for 500 items with their subitems;
+nightly.py compares only what has changed.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from order_sync.database.connection import Database, Row, chunks
 from order_sync.database.expected import Expected, Known, SyncedRows, own_groups
 from order_sync.database.tables import Tables
 from order_sync.database.written import items_on_record, subitems_on_record
-from order_sync.monday.board import Board, read_board
+from order_sync.monday.board import Board, read_board, read_boards
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import Labels
 from order_sync.monday.lists import LOOK_UP
-from order_sync.monday.placed import DELETED, Place, places, whole_board, with_ids, with_keys
+from order_sync.monday.placed import DELETED, BoardItem, Place, places, whole_board, with_ids, with_keys
 from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.sync.compare import (
     ITEM,
@@ -43,8 +45,10 @@ MOST_ASKED = 5_000  # missing items that monday is asked about one by one, a hun
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The result of a comparison. `gone` has the ids of deleted items, by record_uuid; `repairable` are orders that
-    need only be written again, as many as are kept of a kind.
+    """The result of a comparison; with `since` only of what was updated since then.
+
+    `gone` has the ids of deleted items, by record_uuid; `repairable` are orders that need only be written again, as
+    many as are kept of a kind.
     """
 
     boards: dict[int, str]  # address by id
@@ -59,6 +63,7 @@ class Report:
     calls: int
     complexity: int
     seconds: float
+    since: str | None = None  # UTC
     gone: dict[str, list[int]] = field(default_factory=dict)
     repairable: list[str] = field(default_factory=list)
 
@@ -69,7 +74,9 @@ class Report:
     @property
     def verdict(self) -> str:
         if self.agrees:
-            return f"Tables and boards agree: {counted(self.items, 'item')} and {counted(self.subitems, 'subitem')}."
+            compared = f"{counted(self.items, 'item')} and {counted(self.subitems, 'subitem')}"
+            changed = f", and nothing else has changed since {self.since}" if self.since else ""
+            return f"Tables and boards agree: {compared}{changed}."
         found = [Kind(kind).counted(count) for kind, count in self.counts.items() if Kind(kind).is_wrong]
         if self.not_asked:
             found.append(f"{self.not_asked:,} more not found and not checked")
@@ -84,6 +91,79 @@ class Report:
         return f"{board}/pulses/{row['monday_id']}" if board and row["monday_id"] else ""
 
 
+class Look:
+    """One comparison of boards with the tables, a board at a time."""
+
+    def __init__(
+        self, reader: MondayReader, mapping: ColumnMapping, database: Database, tables: Tables, *, days: int
+    ) -> None:
+        """`days`: report an order's item as missing only if it was synced within the last `days` days; 0: always."""
+        self.reader, self.mapping, self.database, self.tables = reader, mapping, database, tables
+        self._started = time.monotonic()
+        self.synced, self._comparison = SyncedRows(database, tables, days=days), Comparison(most=SHOWN)
+        self._before = set(_main(self.synced))
+        self._boards: dict[int, str] = {}
+        self._complexity = 0
+
+    def compare(self, board: Board, subitem_labels: Labels, pages: Iterable[tuple[list[BoardItem], int]]) -> None:
+        """Compares pages of a board, each with what it cost."""
+        own = own_groups(self.database, self.tables, board.id)
+        self._boards[board.id] = board.url
+        self._comparison.found.add(doubled_groups(board, own, own.values()))
+        wanted = Wanted(mapping=self.mapping, labels=board.labels, subitem_labels=subitem_labels)
+        for page, cost in pages:
+            known = self.known(page, own)
+            self._comparison.show(board.id, page, known)
+            # What a run is working on may be on its way.
+            on_record = items_on_record(self.database, self.tables, known.items)
+            on_record |= subitems_on_record(self.database, self.tables, known.subitems)
+            self._comparison.found.add(drifted(board.id, page, on_record, wanted))
+            self._complexity += cost
+
+    def known(self, page: Collection[BoardItem], groups: Collection[str] = ()) -> Known:
+        """What the tables know of a page; `groups` are those in which its items may be."""
+        lines = [subitem.key for item in page for subitem in item.subitems]
+        return self.synced.known([item.record_uuid for item in page], lines, groups)
+
+    def report(self, *, since: datetime | None = None) -> Report:
+        """The result. `since`: only what was updated since then was compared, so that nothing is missed on a board."""
+        comparison = self._comparison
+        gone, not_asked = self._look_for_missing() if since is None else ([], 0)
+        # What two looks at the tables do not agree on is in flux.
+        found = comparison.finish(each for each in _main(self.synced) if each in self._before)
+        by_record: dict[str, list[int]] = {}
+        for row in gone:
+            by_record.setdefault(row.record_uuid or "", []).append(row.monday_id or 0)
+        return Report(
+            boards=self._boards,
+            since=since.isoformat(sep=" ", timespec="minutes") if since else None,
+            items=len(comparison.items),
+            subitems=len(comparison.subitems),
+            headers=comparison.looked_for[ITEM],
+            lines=comparison.looked_for[SUBITEM],
+            counts={kind.value: found.counts[kind] for kind in Kind if found.counts[kind]},
+            rows={kind.value: [_row(each) for each in found.first[kind]] for kind in Kind if kind in found.first},
+            wrong=found.wrong,
+            not_asked=not_asked,
+            calls=self.reader.usage.calls,
+            complexity=self._complexity,
+            seconds=round(time.monotonic() - self._started, 2),
+            gone=by_record,
+            repairable=list(
+                dict.fromkeys(each.record_uuid or "" for kind in REPAIRED for each in found.first.get(kind, []))
+            ),
+        )
+
+    def _look_for_missing(self) -> tuple[list[Finding], int]:
+        """Looks up what no page has shown; returns the items that were deleted, and how many were not looked up."""
+        comparison, synced = self._comparison, self.synced
+        items, more_items = _missing(comparison, ITEM, synced.items())
+        subitems, more_subitems = _missing(comparison, SUBITEM, synced.subitems())
+        gone = _ask(self.reader, comparison.found, ITEM, synced.still_synced(items), self._boards)
+        _ask(self.reader, comparison.found, SUBITEM, subitems, self._boards)
+        return gone, more_items + more_subitems
+
+
 def reconcile(
     reader: MondayReader,
     board_ids: Sequence[int],
@@ -93,57 +173,14 @@ def reconcile(
     *,
     days: int,
 ) -> Report:
-    """Compares the boards with the tables. Raises ConfigurationError if a board is not visible to the token.
+    """Compares whole boards with the tables; `days` as in Look.
 
-    `days`: report an order's item as missing only if it was synced within the last `days` days; 0: always.
+    Raises ConfigurationError if a board is not visible to the token.
     """
-    started = time.monotonic()
-    synced, comparison = SyncedRows(database, tables, days=days), Comparison(most=SHOWN)
-    before = set(_main(synced))
-    boards: dict[int, str] = {}
-    complexity = 0
-    for board_id in board_ids:
-        board, own = read_board(reader, board_id), own_groups(database, tables, board_id)
-        boards[board_id] = board.url
-        comparison.found.add(doubled_groups(board, own, own.values()))
-        wanted = Wanted(mapping=mapping, labels=board.labels, subitem_labels=_subitem_labels(reader, board, mapping))
-        for page, cost in whole_board(reader, board_id, mapping):
-            records = [item.record_uuid for item in page]
-            lines = [subitem.key for item in page for subitem in item.subitems]
-            known = synced.known(records, lines, own)
-            comparison.show(board_id, page, known)
-            # What a run is working on may be on its way.
-            on_record = items_on_record(database, tables, known.items)
-            on_record |= subitems_on_record(database, tables, known.subitems)
-            comparison.found.add(drifted(board_id, page, on_record, wanted))
-            complexity += cost
-    items, more_items = _missing(comparison, ITEM, synced.items())
-    subitems, more_subitems = _missing(comparison, SUBITEM, synced.subitems())
-    gone = _ask(reader, comparison.found, ITEM, synced.still_synced(items), boards)
-    _ask(reader, comparison.found, SUBITEM, subitems, boards)
-    # What two looks at the tables do not agree on is in flux.
-    found = comparison.finish(each for each in _main(synced) if each in before)
-    by_record: dict[str, list[int]] = {}
-    for row in gone:
-        by_record.setdefault(row.record_uuid or "", []).append(row.monday_id or 0)
-    return Report(
-        boards=boards,
-        items=len(comparison.items),
-        subitems=len(comparison.subitems),
-        headers=comparison.looked_for[ITEM],
-        lines=comparison.looked_for[SUBITEM],
-        counts={kind.value: found.counts[kind] for kind in Kind if found.counts[kind]},
-        rows={kind.value: [_row(each) for each in found.first[kind]] for kind in Kind if kind in found.first},
-        wrong=found.wrong,
-        not_asked=more_items + more_subitems,
-        calls=reader.usage.calls,
-        complexity=complexity,
-        seconds=round(time.monotonic() - started, 2),
-        gone=by_record,
-        repairable=list(
-            dict.fromkeys(each.record_uuid or "" for kind in REPAIRED for each in found.first.get(kind, []))
-        ),
-    )
+    look = Look(reader, mapping, database, tables, days=days)
+    for board in read_boards(reader, board_ids).values():
+        look.compare(board, _subitem_labels(reader, board, mapping), whole_board(reader, board.id, mapping))
+    return look.report()
 
 
 def _subitem_labels(reader: MondayReader, board: Board, mapping: ColumnMapping) -> Labels:

@@ -25,6 +25,20 @@ def test_it_ends_with_0_where_all_agrees(stage: Stage, order_sync: OrderSync) ->
     report = json.loads(order_sync("reconcile", "--json").stdout)
     assert (report["agrees"], report["counts"], report["requeued"]) == (True, {}, [])
     assert (report["headers"], report["lines"]) == (4, len(sample.lines))
+    assert stage.rows(stage.tables.looks) == []
+    assert order_sync("reconcile", "--recent").exit_code == 0  # all of it, for the first time
+    result = order_sync("reconcile", "--recent")
+    assert (result.exit_code, "nothing else has changed since 20" in result.stdout) == (0, True), result.output
+    assert "Checked what has changed since 20" in result.stdout
+
+
+def test_a_dry_run_that_looks_at_what_is_recent_keeps_nothing(
+    stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_SYNC_DRY_RUN", "1")
+    before = stage.dump()
+    assert order_sync("reconcile", "--recent").exit_code == 0
+    assert stage.dump() == before
 
 
 def test_missing_orders_are_requeued_in_parts_and_recreated(stage: Stage, order_sync: OrderSync) -> None:

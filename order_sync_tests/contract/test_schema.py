@@ -43,7 +43,8 @@ def first_version(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Si
 
 def newer(site: Site) -> tuple[sa.Table, ...]:
     """What an upgrade adds."""
-    return (site.tables.items, site.tables.subitems, site.tables.cancelled, site.tables.schema_versions)
+    of = site.tables
+    return (of.items, of.subitems, of.cancelled, of.looks, of.edits, of.schema_versions)
 
 
 def rows(site: Site) -> dict[str, list[Row]]:
@@ -229,7 +230,7 @@ def test_an_empty_version_table_means_version_one(site: Site) -> None:
     with site.database.write() as connection:
         connection.execute(site.tables.schema_versions.delete())
     assert schema.version_of(site.database, site.tables) == 1
-    assert [step.version for step in schema.upgrade(site.database, site.tables)] == [2, 3]
+    assert [step.version for step in schema.upgrade(site.database, site.tables)] == [2, 3, 4]
     check_tables(site.database, site.tables)
 
 

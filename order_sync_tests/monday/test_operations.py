@@ -54,7 +54,7 @@ def test_no_document_is_forgotten() -> None:
         "JOB_STATUS",
         "VALIDATIONS",
     }
-    queries |= {"ITEM_STATES", "ITEM_TEXTS"}
+    queries |= {"ITEM_STATES", "ITEM_TEXTS", "LAST_UPDATED", "NEXT_UPDATED"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
     queries |= {"BOARD_ITEMS", "ITEM_PLACES", "ITEM_VALUES", "ME", "TWINS"}
     assert names == queries | {

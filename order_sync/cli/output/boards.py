@@ -54,8 +54,10 @@ def print_reconcile(report: Report) -> None:
             console.print(f"  ... and {report.counts[kind] - REJECTED_SHOWN:,} more: --json has the first {SHOWN}.")
     color = "green" if report.agrees else "bold red"
     console.print(f"[{color}]{escape(report.verdict)}[/]")
+    checked = f"{counted(report.headers, 'SYNCED header')} and {counted(report.lines, 'line')}"
+    what = f"what has changed since {report.since} (UTC)" if report.since else checked
     console.print(
-        f"Checked {counted(report.headers, 'SYNCED header')} and {counted(report.lines, 'line')} on "
+        f"Checked {what} on "
         f"{counted(len(report.boards), 'board')} in {counted(report.calls, 'call')} and {report.seconds:,.1f} s. "
         "Nothing was written to a board."
     )

@@ -1,0 +1,15 @@
+DELETE FROM [ORDER_SYNC_LOOKS] WHERE [ORDER_SYNC_LOOKS].board_id IN (?);
+
+INSERT INTO [ORDER_SYNC_LOOKS] (board_id, looked_at, whole_at, other_items, other_subitems) VALUES (?, ...);
+
+SELECT [ORDER_SYNC_LOOKS].board_id, [ORDER_SYNC_LOOKS].looked_at, [ORDER_SYNC_LOOKS].whole_at, [ORDER_SYNC_LOOKS].other_items, [ORDER_SYNC_LOOKS].other_subitems
+FROM [ORDER_SYNC_LOOKS]
+WHERE [ORDER_SYNC_LOOKS].board_id IN (?, ?);
+
+SELECT [ORDER_SYNC_ITEMS].item_id
+FROM [ORDER_SYNC_ITEMS]
+WHERE [ORDER_SYNC_ITEMS].item_id IN (?);
+
+SELECT [ORDER_SYNC_SUBITEMS].subitem_id
+FROM [ORDER_SYNC_SUBITEMS]
+WHERE [ORDER_SYNC_SUBITEMS].subitem_id IN (?);

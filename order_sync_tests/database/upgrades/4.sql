@@ -1,0 +1,23 @@
+CREATE TABLE dbo.[ORDER_SYNC_LOOKS] (
+	board_id BIGINT NOT NULL,
+	looked_at DATETIME2 NOT NULL,
+	whole_at DATETIME2 NOT NULL,
+	other_items BIGINT NOT NULL,
+	other_subitems BIGINT NOT NULL,
+	PRIMARY KEY (board_id)
+);
+CREATE TABLE dbo.[ORDER_SYNC_EDITS] (
+	key_uuid UNIQUEIDENTIFIER NOT NULL,
+	column_id NVARCHAR(64) NOT NULL,
+	record_uuid UNIQUEIDENTIFIER NOT NULL,
+	board_id BIGINT NOT NULL,
+	monday_id BIGINT NULL,
+	on_board NVARCHAR(max) NULL,
+	not_written NVARCHAR(max) NULL,
+	seen_at DATETIME2 NOT NULL,
+	run_id VARCHAR(36) NOT NULL,
+	PRIMARY KEY (key_uuid, column_id)
+);
+CREATE INDEX [IX_ORDER_SYNC_EDITS_board] ON dbo.[ORDER_SYNC_EDITS] (board_id);
+CREATE INDEX [IX_ORDER_SYNC_EDITS_record] ON dbo.[ORDER_SYNC_EDITS] (record_uuid);
+INSERT INTO dbo.[ORDER_SYNC_SCHEMA] (version, upgraded_at) VALUES (4, SYSUTCDATETIME());
