@@ -21,6 +21,7 @@ from order_sync.database import cancelled, written
 from order_sync.database.board_lease import BoardLease
 from order_sync.database.conditions import of_each_row
 from order_sync.database.connection import chunks, in_transaction
+from order_sync.database.edits import Edited, edited_on, record_edits
 from order_sync.database.entries import (
     Entry,
     EntryState,
@@ -253,10 +254,26 @@ class Journal(BoardLease):
         """What was resolved in doubt on this board."""
         return WatchList(self._database, self._tables, board_id=self.board_id)
 
-    def log_kept(self, operation: Operation, kept: Mapping[str, tuple[str, str]]) -> None:
-        """Logs edits that people keep: monday's id and what stays, by key."""
-        if kept:
-            self.note(operation, "kept", kept)
+    def edited(self) -> set[str]:
+        """The orders and lines whose edits on this board are on record."""
+        return edited_on(self._database, self._tables, self.board_id)
+
+    @in_transaction
+    def keep_edits(
+        self,
+        connection: sa.Connection,
+        operation: Operation,
+        logged: Mapping[str, tuple[str, str]],
+        edited: Mapping[str, Edited],
+        resolved: Collection[str] = (),
+    ) -> None:
+        """Records edits that people keep, by order or line, and logs them: monday's id and what stays, by queue row.
+
+        Those of orders or lines that are `resolved` are forgotten.
+        """
+        now = self._renew(connection)
+        record_edits(connection, self._tables, edited, resolved, self._stamp(now))
+        self._log(connection, now, operation).add("kept", logged)
 
     @in_transaction
     def note(

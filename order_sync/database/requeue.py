@@ -13,6 +13,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from order_sync.database.connection import WritableDatabase, chunks
+from order_sync.database.edits import forget_edits
 from order_sync.database.entries import Operation
 from order_sync.database.run_log import write_lines
 from order_sync.database.tables import Tables
@@ -85,6 +86,7 @@ def _put_back(
     )
     expect_none(connection, left, "did not wait again")
     forget_items(connection, tables, gone)
+    forget_edits(connection, tables, record_uuid)
     return None
 
 

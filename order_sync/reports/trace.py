@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from order_sync.database.conditions import WAITING, folded
 from order_sync.database.connection import Database, Row, chunks
+from order_sync.database.edits import edits_of
 from order_sync.database.guid import canonical, is_uuid
 from order_sync.database.held import Cause, HeldOrder, held_orders
 from order_sync.database.queue import QueueReader
@@ -53,8 +54,11 @@ LOGGED = (
 
 def trace(database: Database, tables: Tables, links: Links, wanted: str) -> list[dict[str, Any]]:
     """Each order that `wanted` names: record_uuid, customer, order_number, sync_state, monday_item_id, item_url,
-    board_id, board, last_synced_at, headers, lines, events, held (cause and reason, or None) and next (what there is to
-    do). Reads only.
+    board_id, board, last_synced_at, headers, lines, edits, events, held (cause and reason, or None) and next (what
+    there is to do). Reads only.
+
+    An edit that people keep on the board has key_uuid (a record_uuid or a line_uuid), column_id, monday_id, on_board,
+    not_written, seen_at, run_id, board_id and record_uuid.
 
     An event has at, what, row (header or line), delta_uuid, run_id, run_url, monday_id, code, message, request_id,
     board_id, idempotency_key and payload. A header and a line have an item_url, a line that of its header's item.
@@ -139,6 +143,7 @@ def _story(database: Database, tables: Tables, links: Links, subject: _Subject) 
         "last_synced_at": order.get("last_synced_at"),
         "headers": headers,
         "lines": lines,
+        "edits": edits_of(database, tables, subject.record_uuid) if subject.record_uuid else [],
         "events": sorted(events, key=lambda event: str(event["at"])),
         "held": {"cause": held.cause, "reason": held.reason} if held else None,
         "next": _next(headers, lines, held),

@@ -6,11 +6,13 @@ All of it is absolute, so that sending it twice does no harm; what is in doubt s
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from order_sync.database.edits import Edit, Edited
 from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
 from order_sync.monday.labels import LabelSpelling
@@ -149,13 +151,34 @@ class Alterations:
             for of in kept.values()
             for edit in of.kept
         ]
-        self._journal.log_kept(
-            target.change, {key: (str(of.monday_id), "; ".join(map(str, of.kept))) for key, of in kept.items()}
-        )
+        logged = {key: (str(of.monday_id), "; ".join(map(str, of.kept))) for key, of in kept.items()}
+        edited = {target.own(of.row): _edited(of) for of in kept.values()}
+        settled = {target.own(of.row) for of in decided if _is_settled(of)}
+        resolved = (self._journal.edited() if settled else set()) & settled - edited.keys()
+        if edited or resolved:
+            self._journal.keep_edits(target.change, logged, edited, resolved)
         messages = [
             f"{of.monday_id} of order {of.row['record_uuid']}: {edit}" for of in kept.values() for edit in of.kept
         ]
         log_first(log.info, messages, IN_TRACE)
+
+
+def _edited(of: Decision) -> Edited:
+    edits = tuple(
+        Edit(
+            column=edit.what,
+            on_board=edit.board,
+            not_written=None if edit.ours is None else json.dumps(edit.ours, ensure_ascii=False),
+        )
+        for edit in of.kept
+    )
+    return Edited(record_uuid=str(of.row["record_uuid"]), monday_id=of.monday_id, edits=edits)
+
+
+def _is_settled(of: Decision) -> bool:
+    """It says what becomes of what was on a board: no edit but those it keeps is in its way any more."""
+    is_new = of.happens is Happens.CREATE and not of.reason
+    return not is_new and of.happens not in (Happens.WAIT, Happens.REJECT) and not of.row["outdated"]
 
 
 def _is_wanted_back(of: Decision) -> bool:

@@ -15,7 +15,7 @@ from order_sync.demo.samples import SampleOrders
 from order_sync.monday.placed import BoardItem, BoardSubitem
 from order_sync.orders.states import State
 from order_sync.sync.compare import ITEM, SUBITEM, Comparison, Finding, Findings, Kind, Level, of_main_tables
-from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record
+from order_sync_tests.contract.site import BOARD, MORNING, Site, make_order, new_uuid, record
 from order_sync_tests.contract.test_commit import RUN, is_synced, on_board, run_commit
 
 Ids = dict[str, int]
@@ -224,6 +224,17 @@ def test_an_order_is_requeued_whole_and_recreated(site: Site) -> None:
     assert run_commit(site).ready == [record(order)]
     assert is_synced(site, order)
     assert site.row(site.tables.orders, record_uuid=record(order))["monday_item_id"] in new_ids.values()
+
+
+def test_an_order_that_is_made_again_has_no_edits(site: Site) -> None:
+    order = make_order()
+    ids = synced(site, order)
+    edit = {"board_id": BOARD, "on_board": "x", "seen_at": MORNING, "run_id": RUN}
+    site.insert(
+        site.tables.edits, edit | {"key_uuid": record(order), "column_id": "name", "record_uuid": record(order)}
+    )
+    assert put_back(site, order, ids[order.headers[0]["delta_uuid"]]).records
+    assert site.rows(site.tables.edits) == []
 
 
 def test_existing_items_of_the_order_keep_their_ids(site: Site) -> None:

@@ -22,10 +22,11 @@ from sqlalchemy import event
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.engine.interfaces import Dialect
 
-from order_sync.database import audit, catalog, check, expected, rights, schema
+from order_sync.database import audit, catalog, check, expected, looks, rights, schema
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
+from order_sync.database.edits import Edit, Edited, edits_of
 from order_sync.database.entries import Entry, EntryState, Operation, known_groups, unsettled
 from order_sync.database.held import Cause, held_orders
 from order_sync.database.housekeeping import expired, remove_expired, runs_at_work
@@ -113,6 +114,20 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
     def leave_off() -> None:
         journal.leave_off({lines[-1]["line_uuid"]: lines[-1]["created_at"]})
         journal.bring_back([lines[-1]["line_uuid"]])
+
+    def keep_edits() -> None:
+        order = headers[1]["record_uuid"]
+        edit = Edit(column="name", on_board="x", not_written='"y"')
+        edited = {order: Edited(record_uuid=order, monday_id=1, edits=(edit,))}
+        assert journal.edited() == set()
+        journal.keep_edits(Operation.CHANGE_ITEMS, {headers[1]["delta_uuid"]: ("1", "it stays")}, edited, [order])
+
+    def look_again() -> None:
+        now = database.current_time()
+        mark = looks.Mark(looked_at=now, whole_at=now, beside=looks.Numbers(items=1, subitems=0))
+        looks.keep_marks(database, tables, {1: mark})
+        looks.read_marks(database, tables, [1, 2])
+        looks.ours_among(database, tables, [1], [2])
 
     def compare() -> None:
         synced = expected.SyncedRows(database, tables, days=90)
@@ -209,9 +224,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "journal_close_cancel": lambda: close(Operation.CANCEL_ITEMS, headers[-2]["delta_uuid"]),
         "journal_close_cancelled_line": lambda: close(Operation.CANCEL_SUBITEMS, lines[-2]["delta_uuid"]),
         "journal_leave_off": leave_off,
-        "journal_log_kept": lambda: journal.log_kept(
-            Operation.CHANGE_ITEMS, {headers[1]["delta_uuid"]: ("1", "name is 'x' on the board")}
-        ),
+        "journal_keep_edits": keep_edits,
+        "edits_of": lambda: edits_of(database, tables, headers[1]["record_uuid"]),
+        "looks": look_again,
+        "looks_count": lambda: looks.count_ours(database, tables, [1, 2]),
         "items_on_record": lambda: items_on_record(database, tables, [headers[1]["record_uuid"]]),
         "subitems_on_record": lambda: subitems_on_record(database, tables, [lines[1]["line_uuid"]]),
         "journal_reject_item": lambda: journal.reject(Operation.ITEMS, {headers[0]["delta_uuid"]: Rejected("no")}),
@@ -341,7 +357,7 @@ def test_statements_parse_as_tsql_that_all_servers_share(statements: dict[str, l
 
 
 # Questions about the years: a comparison of everything, and looks for a name that may be wrong.
-READ_WHOLE = {"reconcile", "known_customers", "rule_values", "synced_orders"}
+READ_WHOLE = {"reconcile", "looks_count", "known_customers", "rule_values", "synced_orders"}
 
 
 def test_what_waits_is_found_by_an_index(recorded: dict[str, list[Any]]) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from order_sync.cli.access import compared
+from order_sync.cli.commands import main
 from order_sync.database.resync import resync, synced_orders
 from order_sync.demo.samples import SampleOrders
 from order_sync.demo.words import COLOUR, PO, TOTAL
@@ -316,6 +318,10 @@ def test_an_item_that_somebody_has_renamed_or_moved_stays_so(stage: Stage, on_bo
     assert (after["name"], after["group_id"], after["columns"]["colour"]) == ("URGENT", other, "Teal")
     assert summary.kept == 2
     assert all_synced(stage)
+    edits = {row["column_id"]: (row["on_board"], row["monday_id"]) for row in stage.rows(stage.tables.edits)}
+    assert edits == {"name": ("URGENT", int(item)), "group": (other, int(item))}
+    told = CliRunner().invoke(main, ["trace", record]).stdout
+    assert f"Edited on the board and kept: name of {item} is 'URGENT', and \"" in told
 
 
 def test_an_update_renames_an_item_that_nobody_has_touched(stage: Stage, on_board: SampleOrders) -> None:

@@ -19,9 +19,10 @@ from order_sync.monday.values import to_json
 from order_sync.orders.mapping import BoardMap, load_mapping
 from order_sync.orders.states import Action
 from order_sync.sync.alterations import Alterations, Target
-from order_sync.sync.decide import Happens, KnownSubitem, Seen, decide_items, decide_subitems
+from order_sync.sync.decide import Decision, Happens, KnownSubitem, Seen, decide_items, decide_subitems
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts
+from order_sync.sync.ownership import Kept
 from order_sync.sync.rows import NewRow
 from order_sync_tests.contract.site import make_order, new_uuid
 from order_sync_tests.sync.stage import SharedClock, Stage
@@ -242,3 +243,25 @@ def test_a_reinstated_order_is_done_only_once_created(stage: Stage) -> None:
         Alterations(writer, writer._journal, Facts(None, None, mapping)).apply(decided, target)
     [held] = stage.site.queue().run_records("run-1")
     assert held["lacking"] == header["delta_uuid"]
+
+
+def test_an_edit_stays_on_record_until_an_order_no_longer_meets_it(stage: Stage) -> None:
+    order, mapping = make_order(lines=0), load_mapping()
+    stage.claim(order)
+    row = order.headers[0] | {"outdated": False, "is_off": False}
+    kept = Kept("eta", "2027-03-20", {"date": "2027-03-08"})
+
+    def decide(happens: Happens, *edits: Kept, **more: Any) -> list[tuple[str, str, str]]:
+        """The edits on record once this is decided on the order."""
+        of = Decision(row=row | more, happens=happens, monday_id=11, kept=edits)
+        with stage.writer() as writer:
+            Alterations(writer, writer._journal, Facts(None, None, mapping)).apply([of], of_board(mapping.items))
+        rows = stage.site.rows(stage.site.tables.edits)
+        return [(row["column_id"], row["on_board"], row["not_written"]) for row in rows]
+
+    there = [("eta", "2027-03-20", '{"date": "2027-03-08"}')]
+    assert decide(Happens.THERE, kept) == there
+    assert decide(Happens.WAIT) == there  # held: nothing is known of it
+    assert decide(Happens.THERE, outdated=True) == there
+    assert decide(Happens.THERE, kept._replace(board="2027-04-01")) == [("eta", "2027-04-01", there[0][2])]
+    assert decide(Happens.THERE) == []

@@ -46,6 +46,11 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
                 *_row_cells(line, "monday_subitem_id"),
             )
         console.print(rows)
+        for edit in story["edits"]:
+            wanted = "empty" if edit["not_written"] is None else edit["not_written"]
+            text = f"Edited on the board and kept: {edit['column_id']} of {edit['monday_id']} is '{edit['on_board']}'"
+            text += f", and {wanted} was not written (seen {str(edit['seen_at'])[:19]} by run {edit['run_id'][:8]})"
+            console.print(text, markup=False, highlight=False)
         for at, what, of, run_id, message, code, request_id, count in _grouped(story["events"]):
             text = f"{str(at)[:19]}  {count} {of}{'s' if count > 1 else ''} {what}"
             text += f", run {run_id}" if run_id else ""

@@ -56,3 +56,5 @@ SELECT count(*) AS count_1
 FROM (SELECT [ORDER_SYNC_SUBITEMS].parent_item_id AS parent_item_id
 FROM [ORDER_SYNC_SUBITEMS]
 WHERE [ORDER_SYNC_SUBITEMS].parent_item_id IN (?, ?)) AS anon_1;
+
+DELETE FROM [ORDER_SYNC_EDITS] WHERE [ORDER_SYNC_EDITS].record_uuid = ?;

@@ -92,3 +92,7 @@ WHERE [ORDER_SYNC_LOG].delta_uuid IN (?, ...) ORDER BY [ORDER_SYNC_LOG].log_id;
 SELECT [ORDER_SYNC_ITEMS].record_uuid, [ORDER_SYNC_ITEMS].item_id, [ORDER_SYNC_ITEMS].board_id, [ORDER_SYNC_ITEMS].group_id, [ORDER_SYNC_ITEMS].name, [ORDER_SYNC_ITEMS].written
 FROM [ORDER_SYNC_ITEMS]
 WHERE [ORDER_SYNC_ITEMS].record_uuid IN (?);
+
+SELECT [ORDER_SYNC_EDITS].key_uuid, [ORDER_SYNC_EDITS].column_id, [ORDER_SYNC_EDITS].record_uuid, [ORDER_SYNC_EDITS].board_id, [ORDER_SYNC_EDITS].monday_id, [ORDER_SYNC_EDITS].on_board, [ORDER_SYNC_EDITS].not_written, [ORDER_SYNC_EDITS].seen_at, [ORDER_SYNC_EDITS].run_id
+FROM [ORDER_SYNC_EDITS]
+WHERE [ORDER_SYNC_EDITS].record_uuid = ? ORDER BY [ORDER_SYNC_EDITS].monday_id, [ORDER_SYNC_EDITS].column_id;

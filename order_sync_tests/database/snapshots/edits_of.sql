@@ -1,0 +1,3 @@
+SELECT [ORDER_SYNC_EDITS].key_uuid, [ORDER_SYNC_EDITS].column_id, [ORDER_SYNC_EDITS].record_uuid, [ORDER_SYNC_EDITS].board_id, [ORDER_SYNC_EDITS].monday_id, [ORDER_SYNC_EDITS].on_board, [ORDER_SYNC_EDITS].not_written, [ORDER_SYNC_EDITS].seen_at, [ORDER_SYNC_EDITS].run_id
+FROM [ORDER_SYNC_EDITS]
+WHERE [ORDER_SYNC_EDITS].record_uuid = ? ORDER BY [ORDER_SYNC_EDITS].monday_id, [ORDER_SYNC_EDITS].column_id;
