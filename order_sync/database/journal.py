@@ -11,17 +11,15 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from order_sync.database import cancelled, written
-from order_sync.database.board_lease import BoardLease
+from order_sync.database import written
+from order_sync.database.board_log import NOTHING, BoardLog
 from order_sync.database.conditions import of_each_row
 from order_sync.database.connection import chunks, in_transaction
-from order_sync.database.edits import Edited, edited_on, record_edits
 from order_sync.database.entries import (
     Entry,
     EntryState,
@@ -41,18 +39,14 @@ from order_sync.database.queue_rows import (
     write_ids,
     write_rejections,
 )
-from order_sync.database.run_log import RunLog
 from order_sync.database.watch_list import WatchList
 from order_sync.database.writes import expect_none, lost
 from order_sync.orders.errors import LeaseLost, Rejected, Transient
 from order_sync.orders.states import State
-from order_sync.text.counted import counted
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(eq=False)
-class Journal(BoardLease):
+class Journal(BoardLog):
     """The journal of one board, as the run sees it that holds the board.
 
     `log_payloads` keeps what is sent of each row in the log.
@@ -212,31 +206,6 @@ class Journal(BoardLease):
             expect_none(connection, kept, "still had a deleted subitem")
         written.forget_subitems(connection, self._tables, [int(subitem) for subitem in removed.values()])
 
-    def leave_off(self, versions: Mapping[str, datetime]) -> None:
-        """Records orders, or lines, that are cancelled and on no board: created_at of the newest row of each."""
-        for chunk in chunks(versions.items()):
-            self._leave_off(dict(chunk))
-
-    @in_transaction
-    def _leave_off(self, connection: sa.Connection, versions: Mapping[str, datetime]) -> None:
-        stamp = self._stamp(self._renew(connection))
-        marks = {key: written.marker(stamp, of_version, None) for key, of_version in versions.items()}
-        cancelled.mark(connection, self._tables, marks)
-        if missing := versions.keys() - cancelled.marked(connection, self._tables, versions):
-            raise lost(f"{counted(len(missing), 'row')} had not been put on record as cancelled")
-
-    def bring_back(self, keys: Collection[str]) -> None:
-        """Forgets that these orders, or lines, were cancelled: they are to be on the board again."""
-        if keys:
-            self._bring_back(keys)
-
-    @in_transaction
-    def _bring_back(self, connection: sa.Connection, keys: Collection[str]) -> None:
-        self._renew(connection)
-        cancelled.unmark(connection, self._tables, keys)
-        if cancelled.marked(connection, self._tables, keys):
-            raise lost(f"{counted(len(keys), 'row')} were still on record as cancelled")
-
     def reject(self, operation: Operation, rejected: Mapping[str, Rejected]) -> None:
         """Turns rows into ERROR that are rejected before anything is sent; a thousand in a transaction."""
         for chunk in chunks(rejected.items()):
@@ -253,38 +222,6 @@ class Journal(BoardLease):
     def watch_list(self) -> WatchList:
         """What was resolved in doubt on this board."""
         return WatchList(self._database, self._tables, board_id=self.board_id)
-
-    def edited(self) -> set[str]:
-        """The orders and lines whose edits on this board are on record."""
-        return edited_on(self._database, self._tables, self.board_id)
-
-    @in_transaction
-    def keep_edits(
-        self,
-        connection: sa.Connection,
-        operation: Operation,
-        logged: Mapping[str, tuple[str, str]],
-        edited: Mapping[str, Edited],
-        resolved: Collection[str] = (),
-    ) -> None:
-        """Records edits that people keep, by order or line, and logs them: monday's id and what stays, by queue row.
-
-        Those of orders or lines that are `resolved` are forgotten.
-        """
-        now = self._renew(connection)
-        record_edits(connection, self._tables, edited, resolved, self._stamp(now))
-        self._log(connection, now, operation).add("kept", logged)
-
-    @in_transaction
-    def note(
-        self,
-        connection: sa.Connection,
-        operation: Operation,
-        outcome: str,
-        ids: Mapping[str, str] | Mapping[str, tuple[str, str]],
-    ) -> None:
-        """Logs an outcome of rows (monday's ids by key, or with a message each) without writing anything else."""
-        self._log(connection, self._renew(connection), operation).add(outcome, ids)
 
     def in_doubt(self) -> list[Entry]:
         """Every open entry of the board: the answer never came, or was never recorded."""
@@ -311,9 +248,6 @@ class Journal(BoardLease):
         if operation is not Operation.MOVE_ITEMS:  # its row has the id once all of it is done
             write_ids(connection, self._tables, operation, ids, sent)
         written.record(connection, self._tables, operation, ids, self._stamp(now), sent)
-
-    def _stamp(self, now: datetime) -> written.Stamp:
-        return written.Stamp(board_id=self.board_id, run_id=self.run_id, written_at=now)
 
     def _recorded(self, connection: sa.Connection, entry: Entry, *names: str) -> Any:
         """The request's row, with these of its columns; before them who holds the board, and until when."""
@@ -359,13 +293,3 @@ class Journal(BoardLease):
             f"Another run resolved request {entry.idempotency_key} while run {self.run_id} waited for its answer. "
             "Let that run finish, then start a new run."
         )
-
-    def _log(
-        self,
-        connection: sa.Connection,
-        now: datetime,
-        operation: Operation,
-        request: Mapping[str, str | None] = NOTHING,
-        sent: Mapping[str, str] = NOTHING,
-    ) -> RunLog:
-        return RunLog(connection, self._tables, self._stamp(now), operation, request, sent)

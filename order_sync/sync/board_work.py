@@ -109,7 +109,7 @@ class BoardWork:
     def _write_items(self, rows: Sequence[Row], orders: Orders, board: Board) -> Outcome:
         labels, versions = LabelSpelling(board.labels), orders.versions
         decided, found = self._decide_items(rows, orders, board, labels)
-        altered = self._alterations.apply(decided, self._items_of(board, labels))
+        outcome = altered = self._alterations.apply(decided, self._items_of(board, labels))
         created = self._create_items([of for of in decided if of.happens is Happens.CREATE], versions, board)
         finished = [of for of in decided if of.monday_id and _is_finished(of, altered)]
         self._assign_groups({of.row["record_uuid"]: of.group_id for of in finished}, versions)
@@ -120,7 +120,6 @@ class BoardWork:
         self._share(items, versions, done | {of.key for of in finished if of.happens is Happens.ADOPT})
         rejected = _rejected(decided)
         self._journal.reject(Operation.ITEMS, rejected)
-        outcome = altered
         outcome.add(created)
         outcome.rejected |= rejected
         outcome.waiting |= {of.key: of.reason or "" for of in decided if of.happens is Happens.WAIT}
@@ -154,8 +153,9 @@ class BoardWork:
             return Repaired(again=again, waiting=_waiting(moved))
 
         shared = {"board": str(board.id), "labels": self._mapping.items.adds_labels}
-        look = self._look_at_items
-        outcome = self._writer.write(Operation.ITEMS, list(new.values()), shared, repair=repair, look=look)
+        outcome = self._writer.write(
+            Operation.ITEMS, list(new.values()), shared, repair=repair, look=self._look_at_items
+        )
         self._site.new_items |= {int(item) for item in outcome.created.values()}
         outcome.rejected |= rejected
         outcome.waiting |= waiting
@@ -238,8 +238,7 @@ class BoardWork:
         hold_to_plan(decided)
         new = [of for of in decided if of.happens is Happens.CREATE]
         created_now = {of.key for of in new}  # their lines get the parent with the subitem
-        others = {key: parent for key, parent in parents.items() if key not in created_now}
-        self._queue.assign_parents(self._run_id, others)
+        self._queue.assign_parents(self._run_id, {key: of for key, of in parents.items() if key not in created_now})
         target = Target(
             mapping=self._mapping.subitems,
             board_id=board_id,
@@ -247,7 +246,7 @@ class BoardWork:
             look=lambda refused: look_at_subitems(self._client, self._site.board.id, board_id, self._mapping, refused),
             group_of_cancelled=lambda _: "",  # a subitem is in no group
         )
-        altered = self._alterations.apply(decided, target)
+        outcome = altered = self._alterations.apply(decided, target)
         rejected = _rejected(decided)
         self._journal.reject(Operation.SUBITEMS, rejected)
 
@@ -266,7 +265,6 @@ class BoardWork:
         self._journal.adopt(
             Operation.SUBITEMS, {of.key: ids[line] for of in share if (line := of.row["line_uuid"]) in ids}
         )
-        outcome = altered
         outcome.add(created)
         outcome.rejected |= rejected
         outcome.waiting |= {of.key: of.reason or "" for of in share if of.row["line_uuid"] not in ids}
