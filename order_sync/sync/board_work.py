@@ -80,11 +80,8 @@ class BoardWork:
         there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
         self._changes.tell_renamed(there, board)
         self._journal.adopt(Operation.GROUPS, there)
-        outcome = self._writer.write(
-            Operation.GROUPS,
-            [NewRow(key=title, variables={"name": title}) for title in wanted if title not in there],
-            {"board": str(board.id)},
-        )
+        new = [NewRow(key=title, variables={"name": title}) for title in wanted if title not in there]
+        outcome = self._writer.write(Operation.GROUPS, new, {"board": str(board.id)})
         self._confirm_groups(outcome.created)
         made = {text_key(title): Group(id=group_id, title=title) for title, group_id in outcome.created.items()}
         self._site.groups = here | made
@@ -153,9 +150,8 @@ class BoardWork:
             return Repaired(again=again, waiting=_waiting(moved))
 
         shared = {"board": str(board.id), "labels": self._mapping.items.adds_labels}
-        outcome = self._writer.write(
-            Operation.ITEMS, list(new.values()), shared, repair=repair, look=self._look_at_items
-        )
+        look = self._look_at_items
+        outcome = self._writer.write(Operation.ITEMS, list(new.values()), shared, repair=repair, look=look)
         self._site.new_items |= {int(item) for item in outcome.created.values()}
         outcome.rejected |= rejected
         outcome.waiting |= waiting
