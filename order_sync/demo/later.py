@@ -30,9 +30,10 @@ MORE = 10  # pieces of a line
 def change_orders(database: WritableDatabase, tables: Tables, count: int) -> int:
     """Moves the ETA of this many orders by a week, and adds to the quantity of their first line; returns how many."""
     chosen = _synced(database, tables, count)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     headers, lines = [], []
     for header, of_order in chosen:
-        eta = header[ETA] + LATER if header[ETA] else None
+        eta = (header[ETA] or midnight) + LATER  # one without a date gets one: each of the orders differs
         headers.append(_queued(header, Action.UPDATE, {ETA: eta}))
         lines += [_queued(line, Action.UPDATE, {"qty": line["qty"] + MORE}) for line in of_order[:1]]
     insert_orders(database, tables, SampleOrders(headers=headers, lines=lines))

@@ -12,6 +12,7 @@ from order_sync.database.connection import WritableDatabase
 from order_sync.database.tables import make_tables
 from order_sync.demo.samples import arriving_orders, insert_orders
 from order_sync.demo.scene import queue_a_day
+from order_sync.demo.words import ETA
 from order_sync.settings import Settings
 
 
@@ -24,14 +25,16 @@ def test_in_a_day_a_tenth_changes_and_another_is_cancelled(tmp_path: Path) -> No
     with database.write() as connection:  # two of them are not on the board
         for table in (tables.header_queue, tables.line_queue, tables.orders):
             connection.execute(sa.update(table).values(sync_state="SYNCED"))
+        connection.execute(sa.update(tables.header_queue).values({ETA: None}))
         there = tables.orders.c.record_uuid.in_([row["record_uuid"] for row in sample.orders[2:]])
         connection.execute(sa.update(tables.orders).where(there).values(monday_item_id=7))
 
     assert queue_a_day(settings) == ["4 changed orders", "4 cancelled orders"]
 
     h = tables.header_queue
-    rows = database.rows(sa.select(h.c.record_uuid, h.c.action_type, h.c.sync_state).where(h.c.sync_state == "NEW"))
+    rows = database.rows(sa.select(h).where(h.c.sync_state == "NEW"))
     assert Counter(row["action_type"] for row in rows) == {"UPDATE": 4, "DELETE": 4}
     assert len({row["record_uuid"] for row in rows}) == 8
     assert {row["record_uuid"] for row in rows} <= {row["record_uuid"] for row in sample.orders[2:]}
+    assert all(row[ETA] for row in rows if row["action_type"] == "UPDATE")  # each of them differs
     database.dispose()
