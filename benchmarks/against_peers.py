@@ -1,6 +1,6 @@
 """order_sync against the public packages for the same job, on the same emulator with the same orders.
 
-    python -m benchmarks.against_peers [--tool NAME] [--scenario NAME] [--quick] [--json FILE]
+    python -m benchmarks.against_peers [--tool NAME] [--scenario NAME ...] [--quick] [--json FILE]
 
 Run it in an environment with benchmarks/requirements.txt. It compares `monday`, `monday-api-python-sdk` (the vendor's)
 and a custom destination of `dlt`, each in its own process with the script that its documentation suggests
@@ -48,12 +48,12 @@ BATCH = 100  # creates a request, the default of ORDER_SYNC_LARGEST_BATCH
 FASTER_CLOCK = "clock_speed"
 WRITERS = "writers"
 
-console = Console(width=150, soft_wrap=True)  # wide enough for the table, also where it is not a terminal
+console = Console(width=180, soft_wrap=True)  # wide enough for the table, also where it is not a terminal
 
 
 def main() -> int:
     options = _options()
-    wanted = [s for s in scenarios(quick=options.quick) if options.scenario in (None, s.name)]
+    wanted = [s for s in scenarios(quick=options.quick) if not options.scenario or s.name in options.scenario]
     results: list[Result] = []
     notes: list[str] = []
     began = time.perf_counter()
@@ -83,7 +83,8 @@ def main() -> int:
 def _options() -> Any:
     parser = argparse.ArgumentParser(description="order_sync against public packages, on the same emulator.")
     parser.add_argument("--tool", choices=list(TOOLS), help="only this one")
-    parser.add_argument("--scenario", choices=[s.name for s in scenarios(quick=True)], help="only this one")
+    names = [s.name for s in scenarios(quick=True)]
+    parser.add_argument("--scenario", choices=names, nargs="+", help="only these")
     parser.add_argument("--quick", action="store_true", help="fewer records: to see that it runs")
     parser.add_argument("--json", type=Path, default=Path(".order_sync/benchmarks/against_peers.json"), metavar="FILE")
     return parser.parse_args()
@@ -200,7 +201,8 @@ def _print_details(scenario: Scenario, result: Result) -> None:
     if "minutes" in share:
         console.print(
             f"{result.tool}: {share['share of the limit']:.1%} of {CREATES_A_MINUTE} writes a minute over "
-            f"{share['minutes']:.2f} minutes; {share['refused for complexity']:.0f} requests refused for complexity, "
+            f"{share['minutes']:.2f} minutes, with {share['seconds lost a minute']:.2f} s between two of them; "
+            f"{share['refused for complexity']:.0f} requests refused for complexity, "
             f"{share['refused after the first minute']:.0f} of them after the first minute."
         )
     if scenario.name == "faults":

@@ -247,6 +247,7 @@ def window_share(requests: Sequence[Mapping[str, Any]], written: Sequence[float]
     return {
         "minutes": minutes,
         "writes": writes,
+        "seconds lost a minute": (minutes / (len(began) - 1) - 1) * WINDOW_SECONDS,
         "writes a minute": writes / minutes,
         "share of the limit": writes / minutes / CREATES_A_MINUTE,
         "refused for complexity": len(refused),

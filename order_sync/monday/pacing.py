@@ -22,6 +22,7 @@ QUERY_COMPLEXITY = 5_000_000  # most that one request may cost
 MINUTE_COMPLEXITY = 10_000_000  # of a personal token; used to forecast, never to pace
 FIRST_ROW_SECONDS = 0.15  # of a create, before one has been seen; used to forecast, never to pace
 VAGUE_SECONDS = 2.0
+SAME = {"change_subitem": "change_item"}  # one mutation of monday's: what is learned of either holds for both
 BODY_BYTES = 900_000  # below monday's 1 MB, over which an answer is not kept for replay
 
 
@@ -100,11 +101,11 @@ class Pacer:
 
     def cost(self, operation: str) -> float:
         """Complexity of one create as last seen, or of a query at its dearest: its answers differ in length."""
-        return self._cost.get(operation, FIRST_COST)
+        return self._cost.get(SAME.get(operation, operation), FIRST_COST)
 
     def batch_size(self, operation: str) -> int:
         """How many creates a request may hold when the budget is whole, at least 1."""
-        size = min(self._size.get(operation, self._first_batch), self._largest_batch)
+        size = min(self._size.get(SAME.get(operation, operation), self._first_batch), self._largest_batch)
         return max(1, min(size, int(min(QUERY_COMPLEXITY, self._quota) // self.cost(operation))))
 
     def admit(self, operation: str, most: int, *, whole: bool = False) -> Grant:
@@ -123,7 +124,7 @@ class Pacer:
 
     def seconds(self, operation: str, rows: int) -> float:
         """The time that this many rows take one writer: that of the requests, or of the budget if it is longer."""
-        requests = rows * self._row_seconds.get(operation, FIRST_ROW_SECONDS)
+        requests = rows * self._row_seconds.get(SAME.get(operation, operation), FIRST_ROW_SECONDS)
         points = rows * self.cost(operation) - self._budget.left(self._quota)
         return max(requests, points / self._quota * WINDOW_SECONDS)
 
@@ -140,6 +141,7 @@ class Pacer:
 
         A query has no rows.
         """
+        operation = SAME.get(operation, operation)
         quotas = parse_quotas(reply.headers.get("ratelimit-policy", ""))
         self._quota = quotas.get("complexityMinute", self._quota)
         self.minute_calls = quotas.get("minuteRate", self.minute_calls)
@@ -172,6 +174,7 @@ class Pacer:
 
     def shrink(self, operation: str) -> None:
         """A request's answer was lost, perhaps to the time-out: halve the batch."""
+        operation = SAME.get(operation, operation)
         with self._lock:
             self._size[operation] = max(1, self._size.get(operation, self._first_batch) // 2)
 

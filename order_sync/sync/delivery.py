@@ -131,8 +131,9 @@ class Delivery:
                 self._client.ask_budget()
                 continue
             # In slices: an answer to another writer, or another run, may bring news.
-            self._client.wait(min(grant.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=grant.wait_seconds)
+            # The lease is renewed before, not after: the new minute's points are for writing.
             self._journal.renew()
+            self._client.wait(min(grant.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=grant.wait_seconds)
         return grant
 
     def deliver(self, entry: Entry, grant: Grant | None = None, *, doubted_since: float | None = None) -> Outcome:

@@ -126,6 +126,15 @@ def test_each_operation_has_its_own_size_and_cost(pacer: Pacer) -> None:
     assert (pacer.batch_size("create_item"), pacer.batch_size("create_subitem")) == (20, 10)
 
 
+def test_a_change_of_a_subitem_goes_on_from_those_of_items(pacer: Pacer) -> None:
+    """They are the same mutation."""
+    pacer.learn(answer(left=9_000_000, query=200_000), operation="change_item", rows=20, seconds=1)
+    assert pacer.cost("change_subitem") == pacer.cost("change_item") == 10_000
+    assert pacer.batch_size("change_subitem") == pacer.batch_size("change_item") == 20
+    pacer.shrink("change_subitem")
+    assert pacer.batch_size("change_item") == 10
+
+
 def test_a_refusal_is_no_evidence_for_larger_batches(pacer: Pacer) -> None:
     refused = Reply(status=200, headers={}, body={"errors": [{"message": "API_TEMPORARILY_BLOCKED"}]})
     pacer.learn(refused, operation="create_item", rows=10, seconds=0.01)
