@@ -17,7 +17,6 @@ from time import sleep
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from tenacity import (
     RetryCallState,
@@ -28,24 +27,14 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from order_sync.database.parameters import DRIVER_NAME
+from order_sync.database.engines import engine_for
 from order_sync.database.sql_server import (
-    LOGIN_SECONDS,
     MISREAD,
-    QUERY_SECONDS,
-    complete_url,
     is_misread,
     is_transient,
-    passwords,
     reason,
-    token_attributes,
-    token_source,
-    without_login,
 )
-from order_sync.database.unreadable import decode, read_anything
 from order_sync.orders.errors import ConfigurationError, DatabaseUnavailable
-from order_sync.text.known_secrets import masked_errors
-from order_sync.text.redaction import Redaction
 
 log = logging.getLogger("order_sync.orders")
 
@@ -84,9 +73,7 @@ class Database:
     @cached_property
     def engine(self) -> sa.Engine:
         """Raises ConfigurationError if there is no driver for the URL."""
-        if self.url.get_backend_name() == "sqlite":
-            return _sqlite_engine(self.url, read_only=self.read_only)
-        return _sql_server_engine(self.url, self._access_token)
+        return engine_for(self.url, self._access_token, read_only=self.read_only)
 
     @property
     def dialect(self) -> str:
@@ -295,73 +282,3 @@ def _url(url: str | sa.URL) -> sa.URL:
             "and in the path write %3F for ?, %23 for # and %25 for %."
         )
     return made
-
-
-def _sql_server_engine(url: sa.URL, access_token: str | None) -> sa.Engine:
-    url, token = token_source(complete_url(url), access_token)
-    engine = sa.create_engine(
-        url.set(drivername=DRIVER_NAME),
-        pool_pre_ping=True,
-        hide_parameters=True,  # an order's data does not belong into an exception
-        connect_args={"timeout": LOGIN_SECONDS},
-    )
-
-    secrets = passwords(url)
-
-    @event.listens_for(engine, "do_connect")
-    def _on_do_connect(_dialect: Any, _record: Any, args: list[Any], parameters: dict[str, Any]) -> None:
-        if token is not None:
-            args[0] = without_login(args[0])
-            with masked_errors():  # a library that asks for one may name what it asked with
-                given = token()
-            secrets.add(given)
-            parameters["attrs_before"] = token_attributes(given)
-
-    @event.listens_for(engine, "handle_error")
-    def _on_error(context: sa.ExceptionContext) -> None:
-        # A driver's error may contain the connection string.
-        redaction = Redaction(*secrets)
-        redaction.error(context.original_exception)
-        redaction.error(context.sqlalchemy_exception)
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.timeout = QUERY_SECONDS
-        # Without it some errors leave a transaction open and half done.
-        connection.execute("SET XACT_ABORT ON")
-        # A login's or a server's default may be ON, which hides how many rows a statement changed.
-        connection.execute("SET NOCOUNT OFF")
-        connection.commit()
-
-    return engine
-
-
-def _sqlite_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
-    if read_only and url.database not in (None, "", ":memory:"):
-        url = url.set(
-            database=Path(str(url.database)).resolve().as_uri(),
-            query={"mode": "ro", "uri": "true"},
-        )
-    engine = sa.create_engine(url, connect_args={"timeout": 60}, hide_parameters=True)
-    read_anything(engine.dialect)
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        # The driver's own BEGIN comes too late (at the first write); ours is in _on_begin.
-        connection.isolation_level = None
-        connection.text_factory = decode
-        # Rows are found by random uuids: a cache that holds their indexes, and a log that is not copied back at every
-        # commit, keep the cost of a row flat (benchmarks/claim_and_commit.py).
-        connection.execute("PRAGMA cache_size=-65536")
-        if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA wal_autocheckpoint=50000")
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: sa.Connection) -> None:
-        # A writer takes the lock at once: a deferred transaction that turns writer half way may be refused.
-        reads = read_only or connection.get_execution_options().get("order_sync_read")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine

@@ -15,6 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from order_sync.database.engines import shared_engine
+
 URL = "mssql+pyodbc://sync:secret@server/orders"
 CONSTANTS = {
     "SQL_BIGINT": -5,
@@ -94,8 +96,10 @@ class Driver:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """What imports pyodbc meanwhile gets this."""
+        shared_engine.cache_clear()  # those of another driver
         with patch.dict(sys.modules, {"pyodbc": self.module()}):
             yield
+        shared_engine.cache_clear()
 
 
 class _Connection:
