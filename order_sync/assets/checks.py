@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import dagster as dg
 
-from order_sync.assets.question import WARN, Question, each_kind, of_kinds
+from order_sync.assets.check_questions import WARN, Question, each_kind, of_kinds
 from order_sync.database import expected
 from order_sync.database.audit import past_lease
 from order_sync.database.connection import Database

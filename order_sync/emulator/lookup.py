@@ -15,8 +15,8 @@ from order_sync.emulator.bounds import read_json
 from order_sync.emulator.clock import Clock
 from order_sync.emulator.conditions import column_tests, query_tests
 from order_sync.emulator.errors import MondayError, invalid_argument
-from order_sync.emulator.order import Order, Place
 from order_sync.emulator.settings import EmulatorSettings
+from order_sync.emulator.sorting import Order, Place
 from order_sync.emulator.state import Item, State
 
 PAGE_LIMIT = 500

@@ -1,7 +1,7 @@
 """One board's share of a step: creates the desired rows that the board lacks, and adopts those that it has.
 
 In: desired groups, items or subitems of one board, held by the run. Out: ids in the queue rows, and an `Outcome`.
-What people did on the board meanwhile is put right first (monday/changes.py); every create goes through the journal.
+What people did on the board meanwhile is put right first (changes.py); every create goes through the journal.
 """
 
 from __future__ import annotations
