@@ -18,6 +18,7 @@ from order_sync.database.board_lease import BoardLease
 from order_sync.database.connection import chunks, in_transaction
 from order_sync.database.edits import Edited, edited_on, record_edits
 from order_sync.database.entries import Operation
+from order_sync.database.queue_rows import clear_ids
 from order_sync.database.run_log import RunLog
 from order_sync.database.writes import lost
 from order_sync.text.counted import counted
@@ -52,6 +53,19 @@ class BoardLog(BoardLease):
         cancelled.unmark(connection, self._tables, keys)
         if cancelled.marked(connection, self._tables, keys):
             raise lost(f"{counted(len(keys), 'row')} were still on record as cancelled")
+
+    def unfinish(self, operation: Operation, keys: Collection[str]) -> None:
+        """Takes monday's id from those of the queue rows that have one, as a row that was put back by hand does.
+
+        Something is still to be written for them: with the id they would count as done.
+        """
+        for chunk in chunks(keys):
+            self._unfinish(operation, chunk)
+
+    @in_transaction
+    def _unfinish(self, connection: sa.Connection, operation: Operation, keys: Collection[str]) -> None:
+        self._renew(connection)
+        clear_ids(connection, self._tables, operation, keys)
 
     def edited(self) -> set[str]:
         """The orders and lines whose edits on this board are on record."""

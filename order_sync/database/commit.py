@@ -62,8 +62,9 @@ def _readiness(reader: QueueReader, run_id: str) -> Readiness:
     # Oldest first: rows that were queued together lie together, so a transaction touches few pages.
     records = dict.fromkeys(row["record_uuid"] for row in rows)
     reasons: dict[str, str] = {}
-    for of, lacks in ((lines, "its line {} has no subitem yet"), (headers, "its header {} has no item yet")):
-        reasons |= {record: lacks.format(canonical(row["lacking"])) for record, row in of.items() if row["lacking"]}
+    for kind, of in (("line", lines), ("header", headers)):
+        lacking = {record: canonical(row["lacking"]) for record, row in of.items() if row["lacking"]}
+        reasons |= {record: f"its {kind} {key} has not reached the board yet" for record, key in lacking.items()}
     # What holds the whole order says more than what one of its rows lacks.
     held = held_orders(reader, own_run=run_id, records=records)
     reasons |= {of.record_uuid: of.reason for of in held if of.record_uuid is not None}

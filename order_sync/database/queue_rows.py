@@ -1,12 +1,12 @@
 """Ids and rejections in the queue rows, as the transaction writes them that closes a request or adopts rows.
 
 In: monday's ids, or the reasons of rejections, by delta_uuid; groups by title. Out: the rows that have them.
-Never touches a row that has an id, or that is no longer PENDING; raises WriteLost where a write did not arrive.
+Never overwrites an id, or touches a row that is no longer PENDING; raises WriteLost where a write did not arrive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,14 @@ def write_ids(
         for key, place in places.items():
             values[key] |= {"parent_item_id": int(place or 0)} if operation.of_lines else {"monday_group_id": place}
     set_by_key(connection, table.c.delta_uuid, values, column.is_(None))
+
+
+def clear_ids(connection: sa.Connection, tables: Tables, operation: Operation, keys: Collection[str]) -> None:
+    """Of at most a thousand rows."""
+    table, column = _target(tables, operation)
+    having = (table.c.delta_uuid.in_(keys), table.c.sync_state == State.PENDING, column.is_not(None))
+    connection.execute(sa.update(table).where(*having).values({column: sa.null()}))
+    expect_none(connection, sa.select(table.c.delta_uuid).where(*having), f"still had {column.name}")
 
 
 def expect_ids(connection: sa.Connection, tables: Tables, operation: Operation, created: Mapping[str, str]) -> None:

@@ -29,6 +29,9 @@ from order_sync.text.excerpt import IN_TRACE, log_first
 log = logging.getLogger("order_sync.monday")
 
 
+UNFINISHED = (Happens.CHANGE, Happens.CANCEL, Happens.WAIT)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """What is altered: the items of a board, or its subitems, which are on a board of their own."""
@@ -81,6 +84,7 @@ class Alterations:
         is nobody's fault: the caller has to decide on it anew.
         """
         outcome = Outcome()
+        self._journal.unfinish(target.change, [of.key for of in decided if of.happens in UNFINISHED])
         self._keep(decided, target, outcome)
         cancels = [of for of in decided if of.happens is Happens.CANCEL]
         if cancels:

@@ -114,8 +114,8 @@ def test_what_is_not_on_the_board_is_held_back_whole(site: Site) -> None:
     found = run_commit(site)
     assert found.ready == [record(good)]
     assert reasons(found) == {
-        record(no_item): f"its header {no_item.headers[0]['delta_uuid']} has no item yet",
-        record(no_subitem): f"its line {line['line_uuid']} has no subitem yet",
+        record(no_item): f"its header {no_item.headers[0]['delta_uuid']} has not reached the board yet",
+        record(no_subitem): f"its line {line['line_uuid']} has not reached the board yet",
     }
     assert [is_synced(site, order) for order in (good, no_item, no_subitem)] == [True, False, False]
 

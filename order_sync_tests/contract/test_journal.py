@@ -575,3 +575,14 @@ def test_a_job_is_kept_with_its_request(journal: Journal) -> None:
     journal.amend(replace(request, body='{"job": "Ü-1"}'))
     [kept] = journal.in_doubt()
     assert (kept.body, kept.operation) == ('{"job": "Ü-1"}', Operation.IMPORT)
+
+
+def test_only_the_named_rows_lose_their_id(site: Site, journal: Journal) -> None:
+    mine, other = make_order(), make_order(minute=1)
+    site.add(mine, other)
+    site.claim("run-1", mine, other)
+    keys = [of_order.headers[0]["delta_uuid"] for of_order in (mine, other)]
+    journal.adopt(Operation.ITEMS, dict(zip(keys, ("11", "12"), strict=True)))
+    journal.unfinish(Operation.CHANGE_ITEMS, keys[:1])
+    ids = {row["delta_uuid"]: row["monday_item_id"] for row in site.rows(site.tables.header_queue)}
+    assert ids == {keys[0]: None, keys[1]: 12}

@@ -16,7 +16,7 @@ from order_sync.database.holdups import holdups
 
 # The step of each kind: whether the order system or a person has to do something, and whether retry helps.
 RETRIED = {Cause.NO_RECORD_UUID, Cause.REJECTED}
-LEFT = {"record_uuid": "r-1", "order_number": "A-1", "reason": "its header d-1 has no item yet"}
+LEFT = {"record_uuid": "r-1", "order_number": "A-1", "reason": "its header d-1 has not reached the board yet"}
 SUMMARY = Summary(run_id="run-1", headers_claimed=2, lines_claimed=4, orders_synced=1, orders_held_back=1, seconds=1.0)
 WAITING = [{"customer": "Ada", **dict.fromkeys(OUTCOMES, 0), "waiting": 3}]
 REJECTED: dict[str, Any] = {
@@ -66,7 +66,9 @@ def test_retry_is_not_suggested_without_a_rejected_row() -> None:
     assert "rejected row" not in text
     assert "retry" not in text
     assert "Board Spring accepts nothing: no column 'text'" in text
-    assert "1 order not finished although no row is rejected (A-1): its header d-1 has no item yet." in text
+    assert (
+        "1 order not finished although no row is rejected (A-1): its header d-1 has not reached the board yet." in text
+    )
     assert "Next: order-sync sync" in text
 
 

@@ -224,6 +224,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "journal_close_cancel": lambda: close(Operation.CANCEL_ITEMS, headers[-2]["delta_uuid"]),
         "journal_close_cancelled_line": lambda: close(Operation.CANCEL_SUBITEMS, lines[-2]["delta_uuid"]),
         "journal_leave_off": leave_off,
+        "journal_unfinish": lambda: journal.unfinish(Operation.CHANGE_ITEMS, [headers[-2]["delta_uuid"]]),
         "journal_keep_edits": keep_edits,
         "edits_of": lambda: edits_of(database, tables, headers[1]["record_uuid"]),
         "looks": look_again,

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from order_sync.cli import launch
 from order_sync.cli.access import compared
 from order_sync.cli.commands import main
 from order_sync.database.resync import resync, synced_orders
 from order_sync.demo.samples import SampleOrders
 from order_sync.demo.words import COLOUR, PO, TOTAL
-from order_sync.emulator import Emulator
+from order_sync.emulator import Emulator, Fault, FaultKind
 from order_sync.orders.mapping import DEFAULT_MAPPING
 from order_sync.orders.states import Action, State
 from order_sync.sync.decide import Happens
@@ -363,3 +364,19 @@ def test_reconcile_distinguishes_an_edit_from_drift(stage: Stage, on_board: Samp
         resync(database, stage.tables, report.repairable)
     stage.sync()
     assert compared(stage.settings, days=0).counts == {"values edited on the board": 1}
+
+
+def test_a_row_requeued_with_its_id_waits_for_its_change(stage: Stage, on_board: SampleOrders) -> None:
+    table, (first, second, *_) = stage.tables.header_queue, on_board.headers
+    values = {"sync_state": State.NEW, "sync_run_id": None, TOTAL: 4_711}
+    ours = table.c.record_uuid == first["record_uuid"]
+    stage.execute(table.update().where(ours).values(values))
+    queue(stage, headers=[update(second, **{TOTAL: 99})])
+    operation = "change_multiple_column_values"
+    stage.emulator.configure(faults=[Fault(kind=FaultKind.PARTIAL_BATCH, operation=operation, aliases=(0,))])
+    launch.sync(stage.settings.model_copy(update={"settle_seconds": 0.05}))
+    assert {row["sync_state"] for row in stage.rows(table, ours)} != {State.SYNCED}
+    stage.emulator.configure(faults=[])
+    assert stage.sync().complete
+    assert all_synced(stage)
+    assert {item["columns"]["total_qty"] for item in board(stage).values()} >= {"4711", "99"}

@@ -1,0 +1,12 @@
+UPDATE [ORDER_SYNC_BOARDS] SET leased_until=? WHERE [ORDER_SYNC_BOARDS].board_id = ? AND [ORDER_SYNC_BOARDS].run_id = ?;
+
+SELECT [ORDER_SYNC_BOARDS].run_id, [ORDER_SYNC_BOARDS].leased_until
+FROM [ORDER_SYNC_BOARDS]
+WHERE [ORDER_SYNC_BOARDS].board_id = ?;
+
+UPDATE [ORDER_LIST_DELTA] SET monday_item_id=NULL WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].monday_item_id IS NOT NULL;
+
+SELECT count(*) AS count_1
+FROM (SELECT [ORDER_LIST_DELTA].delta_uuid AS delta_uuid
+FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_LIST_DELTA].delta_uuid IN (?) AND [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].monday_item_id IS NOT NULL) AS anon_1;
