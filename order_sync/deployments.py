@@ -41,6 +41,7 @@ def resources(settings: Settings) -> dict[str, Any]:
                 drafts=drafts,
                 writers=settings.writers,
                 bulk_rows=settings.bulk_rows,
+                bulk_cancels=settings.bulk_cancels,
                 board_checks=settings.board_checks,
             ),
             DRY_RUN_MARK: dg.ResourceDefinition.none_resource(
@@ -60,6 +61,7 @@ def resources(settings: Settings) -> dict[str, Any]:
         search_seconds=settings.search_seconds,
         writers=settings.writers,
         bulk_rows=settings.bulk_rows,
+        bulk_cancels=settings.bulk_cancels,
     )
     reports = RunReports()
     return {

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Import the new items of a group as a job if there are at least this many; 0: never.",
     )
+    bulk_cancels: int = Field(
+        default=50,
+        ge=0,
+        description="Archive the cancelled items of a board by a job if there are at least this many; 0: never.",
+    )
     log_days: int = Field(
         default=90, ge=0, le=36_500, description="How long ORDER_SYNC_LOG keeps its rows; 0: for ever."
     )

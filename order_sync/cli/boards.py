@@ -109,6 +109,26 @@ def _archive_twins(settings: Settings, mapping: ColumnMapping) -> None:
                     Twins(client, journal, Delivery(client, journal, mapping), mapping).look(states, last=True)
 
 
+@click.command("undo")
+@click.argument("job")
+def undo_job(job: str) -> None:
+    """Bring back the items that a JOB of monday's has archived, or stop it.
+
+    A run prints the job that archived its cancelled items, and `order-sync trace` shows it.
+    """
+    from order_sync.cli.output.console import console
+    from order_sync.sync.bulk_archive import undo
+
+    settings = load_settings(checked=False)
+    settings.check_may_write()
+    with monday(settings) as client:
+        done, message = undo(client, job)
+    console.print(f"monday: {message}", markup=False)
+    if done:
+        console.print("Their orders stay cancelled until they are queued again (INSERT).")
+    sys.exit(0 if done else 1)
+
+
 @click.group()
 def board() -> None:
     """Check or create a monday board."""

@@ -80,6 +80,7 @@ for command in (
         reports.trace_order,
         reports.report_orders,
         boards.reconcile_boards,
+        boards.undo_job,
     ),
     *(demo.demo, demo.emulator, db.db, boards.board),
 ):

@@ -60,6 +60,7 @@ class Summary:
     changed: int = 0  # items and subitems that were there already
     moved: int = 0
     cancelled: int = 0
+    archive_jobs: list[str] = field(default_factory=list)  # monday's jobs that archived many of them: `order-sync undo`
     kept: int = 0  # edits of people that stayed on the boards
     calls: int = 0
     complexity: int = 0
@@ -265,6 +266,7 @@ def _summary(run_id: str, report: RunReport, seconds: float) -> Summary:
         changed=report.changed,
         moved=report.moved,
         cancelled=report.cancelled,
+        archive_jobs=report.archive_jobs,
         kept=report.kept,
         calls=report.calls,
         complexity=report.complexity,

@@ -34,6 +34,7 @@ class Operation(StrEnum):
     MOVE_ITEMS = "move_item"
     CANCEL_ITEMS = "cancel_item"  # by the mapping's rule: archived, deleted, moved or labelled
     CANCEL_SUBITEMS = "cancel_subitem"
+    ARCHIVE = "bulk_archive_items"  # many cancelled items at once, as a job; see sync/bulk_archive.py
 
     @property
     def of_lines(self) -> bool:
@@ -41,7 +42,7 @@ class Operation(StrEnum):
 
     @property
     def cancels(self) -> bool:
-        return self in (Operation.CANCEL_ITEMS, Operation.CANCEL_SUBITEMS)
+        return self in (Operation.CANCEL_ITEMS, Operation.CANCEL_SUBITEMS, Operation.ARCHIVE)
 
     @property
     def is_absolute(self) -> bool:
@@ -186,6 +187,8 @@ def sent_rows(entry: Entry) -> dict[str, Sent]:
         values = body.get("values") or [None] * len(names)  # an import that the first version began has none
         rows = zip(names, values, strict=True)
         return {key: Sent(name=name, values=of, place=group) for key, (name, of) in zip(entry.keys, rows, strict=True)}
+    if entry.operation is Operation.ARCHIVE:
+        return dict.fromkeys(entry.keys, Sent())
     variables = body.get("variables", {})
     if entry.operation in (Operation.CHANGE_ITEMS, Operation.CHANGE_SUBITEMS):
         return {key: _changed(variables[f"values{number}"]) for number, key in enumerate(entry.keys)}
@@ -212,11 +215,21 @@ def payloads(entry: Entry) -> dict[str, str]:
     body = json.loads(entry.body)
     if entry.operation is Operation.IMPORT:
         rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(body["csv"], newline="")))
+    elif entry.operation is Operation.ARCHIVE:
+        rows = [{"item": item} for item in body["items"]]
     else:
         variables = body["variables"]
         names = [found[1] for name in variables if (found := re.fullmatch(r"(.*\D)0", name))]  # the first row's
         rows = [{name: variables[f"{name}{number}"] for name in names} for number in range(len(entry.keys))]
     return {key: json.dumps(row, ensure_ascii=False) for key, row in zip(entry.keys, rows, strict=True)}
+
+
+def job_of(entry: Entry) -> str | None:
+    """The job that archives the items of an entry, once monday has named it."""
+    if entry.operation is not Operation.ARCHIVE:
+        return None
+    job = json.loads(entry.body).get("job")
+    return str(job) if job else None
 
 
 def body_without_job(entry: Entry) -> str:

@@ -27,6 +27,7 @@ from order_sync.database.entries import (
     Sent,
     body_without_job,
     entries_in_doubt,
+    job_of,
     payloads,
     recent_imports,
     sent_rows,
@@ -136,7 +137,8 @@ class Journal(BoardLog):
         write_rejections(connection, self._tables, entry.operation, rejected)
         request = {"idempotency_key": entry.idempotency_key, "request_id": request_id}
         log = self._log(connection, now, entry.operation, request, payloads(entry) if self.log_payloads else NOTHING)
-        log.add(entry.operation.outcome, created)
+        job = job_of(entry)
+        log.add(entry.operation.outcome, {k: (of, f"by job {job}") for k, of in created.items()} if job else created)
         log.add("rejected", rejected)
         log.add("unsettled", {key: error for key, error in failed.items() if key not in rejected})
         expect_rejections(connection, self._tables, entry.operation, rejected)

@@ -196,6 +196,9 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
     bulk_rows: int = Field(
         default=0, description="A live run may import the new items of a group if there are at least this many."
     )
+    bulk_cancels: int = Field(
+        default=0, description="A live run may archive cancelled items by a job if there are at least this many."
+    )
     board_checks: int = Field(
         default=0, description="Number of items that the checks of a live run look up on the board."
     )
@@ -225,6 +228,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
             batch_seconds=self.monday.batch_seconds,
             writers=self.writers,
             bulk_rows=self.bulk_rows,
+            bulk_cancels=self.bulk_cancels,
             board_checks=self.board_checks,
             minute_points=reader.pacer.quota if reader else None,
             minute_calls=reader.pacer.minute_calls if reader else None,

@@ -234,6 +234,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             "rejected": len(outcome.rejected),
             "waiting": len(outcome.waiting),
             "already there": len(rows) - len(sent | outcome.rejected.keys() | outcome.waiting.keys()),
+            **({"archive jobs": ", ".join(outcome.jobs)} if outcome.jobs else {}),
             **({"edits kept": table(outcome.kept[:SHOWN])} if outcome.kept else {}),
             "customers": by_customer(rows),
             "preview": preview(rows, ["name", "customer", "record_uuid"]),

@@ -243,6 +243,24 @@ mutation IngestItems($board: ID!, $group: ID!, $match: OnMatchInput) {{
   {COMPLEXITY}
 }}
 """
+BULK_ARCHIVE_ITEMS = f"""
+mutation BulkArchiveItems($board: ID!, $items: [ID!]!) {{
+  bulk_archive_items(board_id: $board, item_ids: $items) {{ job_id }}
+  {COMPLEXITY}
+}}
+"""
+REMOVAL_STATUS = """
+query RemovalStatus($job: ID!) {
+  job_status(job_id: $job) { status result { failed details } }
+  complexity { before query after reset_in_x_seconds }
+}
+"""
+UNDO_ACTION = f"""
+mutation UndoAction($job: ID!) {{
+  undo_action(job_id: $job) {{ success message }}
+  {COMPLEXITY}
+}}
+"""
 CREATE_BOARD = """
 mutation CreateBoard($name: String!) {
   create_board(board_name: $name, board_kind: public, empty: true) { id }

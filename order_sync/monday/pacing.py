@@ -122,6 +122,13 @@ class Pacer:
         """monday last reported the end of its minute in a slow answer, so it may be earlier than it seems."""
         return self._told_late > VAGUE_SECONDS
 
+    def requests(self, operation: str, rows: int) -> int:
+        """How many requests this number of rows takes one writer, as batches grow from what they are now."""
+        size, count = self.batch_size(operation), 0
+        while rows > 0:
+            rows, count, size = rows - size, count + 1, min(2 * size, self._largest_batch)
+        return count
+
     def seconds(self, operation: str, rows: int) -> float:
         """The time that this many rows take one writer: that of the requests, or of the budget if it is longer."""
         requests = rows * self._row_seconds.get(SAME.get(operation, operation), FIRST_ROW_SECONDS)

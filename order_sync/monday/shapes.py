@@ -88,16 +88,17 @@ _ALWAYS = frozenset(
     {
         *("name", "url", "title", "type", "value", "status", "job_id", "upload_url", "version", "me"),
         *("create_board", "create_column", "create_group", "ingest_items", "fetch_job_status"),
+        *("bulk_archive_items", "job_status", "undo_action"),
     }
 )
-_NUMBERS = frozenset({"items_count", "items_limit", "progress_percentage"})
-_FLAGS = frozenset({"archived", "deleted", "report_created"})
+_NUMBERS = frozenset({"items_count", "items_limit", "progress_percentage", "failed"})
+_FLAGS = frozenset({"archived", "deleted", "report_created", "success"})
 # Read without trust where they are asked for (columns.py, version.py, fit.py, sync/twins.py).
-_FREE = frozenset({"settings", "versions", "required_column_ids", "creator_id", "created_at", "updated_at"})
+_FREE = frozenset({"settings", "versions", "required_column_ids", "creator_id", "created_at", "updated_at", "details"})
 _TEXTS = frozenset(
     {
         *("name", "url", "title", "type", "text", "cursor", "state", "value", "kind", "status", "hierarchy_type"),
-        *("failure_reason", "failure_message", "report_url", "job_id", "upload_url"),
+        *("failure_reason", "failure_message", "report_url", "job_id", "upload_url", "message"),
     }
 )
 KNOWN_FIELDS = _LISTS | _NUMBERED | _ALWAYS | _NUMBERS | _FLAGS | _FREE | _TEXTS | {"id"}

@@ -61,12 +61,19 @@ class MondayResource(ReadOnlyMondayResource):
     bulk_rows: int = Field(
         default=0, description="Import the new items of a group if there are at least this many; 0: never."
     )
+    bulk_cancels: int = Field(
+        default=0, description="Archive cancelled items by a job if there are at least this many; 0: never."
+    )
 
     @property
     def manner(self) -> Manner:
         """How boards are written."""
         return Manner(
-            settle=self.settle_seconds, search=self.search_seconds, writers=self.writers, bulk_rows=self.bulk_rows
+            settle=self.settle_seconds,
+            search=self.search_seconds,
+            writers=self.writers,
+            bulk_rows=self.bulk_rows,
+            bulk_cancels=self.bulk_cancels,
         )
 
     def client(self, budget: Budget) -> MondayClient:

@@ -41,6 +41,7 @@ class RunReport:
     changed: int = 0
     moved: int = 0
     cancelled: int = 0
+    archive_jobs: list[str] = field(default_factory=list)  # of monday's: each can be undone
     kept: int = 0
     refused: dict[str, str] = field(default_factory=dict)  # boards that accepted nothing, with the reason
     customers: list[Row] = field(default_factory=list)  # customer, and the OUTCOMES of database/counts.py
@@ -54,6 +55,7 @@ class RunReport:
         self.changed += len(outcome.changed)
         self.moved += len(outcome.moved)
         self.cancelled += len(outcome.cancelled)
+        self.archive_jobs += outcome.jobs
         self.kept += len(outcome.kept)
 
 

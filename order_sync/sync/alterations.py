@@ -139,6 +139,7 @@ class Alterations:
         sent = self._writer.write(operation, rows, shared, repair=repair, look=target.look)
         outcome.rejected |= sent.rejected
         outcome.waiting |= sent.waiting
+        outcome.jobs += sent.jobs
         return sent.created
 
     def _keep(self, decided: Sequence[Decision], target: Target, outcome: Outcome) -> None:

@@ -51,6 +51,7 @@ class Outcome:
     changed: dict[str, str] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
     cancelled: dict[str, str] = field(default_factory=dict)
+    jobs: list[str] = field(default_factory=list)  # of monday's that archived some of them: each can be undone
     kept: list[Row] = field(default_factory=list)  # people's edits that stay, as a table for people
     gone: dict[str, int] = field(default_factory=dict)  # what was to be altered and is not there any more
 
@@ -73,6 +74,7 @@ class Outcome:
         self.changed |= other.changed
         self.moved |= other.moved
         self.cancelled |= other.cancelled
+        self.jobs += other.jobs
         self.kept += other.kept
         self.rejected |= other.rejected
         self.waiting |= other.waiting
@@ -88,6 +90,7 @@ class Manner:
     search: float = 90.0  # after a row was made monday's search shows it
     writers: int = 1
     bulk_rows: int = 0  # the least rows of an import job; 0: no jobs
+    bulk_cancels: int = 0  # the least items of a job that archives; 0: no jobs
 
 
 USUAL = Manner()

@@ -18,6 +18,7 @@ from order_sync.monday.lists import LOOK_UP
 from order_sync.monday.pacing import FIRST_COST, FIRST_ROW_SECONDS, MINUTE_COMPLEXITY, Clock, Pacer
 from order_sync.monday.transport import Reply
 from order_sync.sync.batches import SMALLEST_SHARE
+from order_sync.sync.bulk_archive import JOB_CALLS, ROW_SECONDS
 from order_sync.sync.bulk_import import POLL_SECONDS, SAMPLES, job_seconds
 
 READ_SECONDS = 0.3  # that a query takes; only the forecast uses it
@@ -39,6 +40,7 @@ class Pace:
     batch_seconds: float
     writers: int = 1
     bulk_rows: int = 0  # the least items of a bulk import; 0: there is none
+    bulk_cancels: int = 0  # the least items of a job that archives; 0: there is none
     board_checks: int = 0  # items that the checks look up after the run; 0: they ask nothing
     minute_points: float | None = None  # complexity, as reported by monday; None: not asked
     minute_calls: int | None = None  # the same of calls
@@ -67,7 +69,9 @@ class Work:
     jobs: tuple[int, ...] = ()  # items of each bulk import
     there: int = 0  # items that need not be created
     subitems: int = 0
-    altered: list[tuple[Operation, int]] = field(default_factory=list)  # changes, moves and cancels
+    altered: list[tuple[Operation, int]] = field(
+        default_factory=list
+    )  # changes, moves and cancels; a job counts as one entry
     reads: int = 0
 
 
@@ -111,7 +115,10 @@ def forecast(work: Sequence[Work], pace: Pace, *, boards: int, subitem_boards: i
             run.bulk(rows)
         run.create(Operation.ITEMS, of.items)
         for operation, rows in of.altered:
-            run.create(operation, rows)
+            if operation is Operation.ARCHIVE:
+                run.archive(rows)
+            else:
+                run.create(operation, rows)
     for of in work:
         run.create(Operation.SUBITEMS, of.subitems)
     if work and pace.board_checks:
@@ -178,6 +185,12 @@ class _Run:
         self._send(Operation.IMPORT, 1, 1)
         self.reads += ceil(seconds / POLL_SECONDS) + ceil(min(SAMPLES, rows) / LOOK_UP)
         self.clock.sleep(seconds)
+
+    def archive(self, rows: int) -> None:
+        """A job that archives items; its end is looked at once."""
+        self._send(Operation.ARCHIVE, 1, 1)
+        self.reads += JOB_CALLS - 1
+        self.clock.sleep(rows * ROW_SECONDS)
 
     def _send(self, operation: str, most: int, writers: int) -> int:
         """One request, and its waiting before; returns how many rows it held."""

@@ -24,6 +24,7 @@ from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import text_key
 from order_sync.orders.states import State
 from order_sync.sync.alterations import alterations
+from order_sync.sync.bulk_archive import archive_jobs
 from order_sync.sync.bulk_import import choose_jobs, job_seconds
 from order_sync.sync.decide import (
     Decision,
@@ -189,7 +190,7 @@ class Planner:
         work.jobs = tuple(len(job) for job in jobs)
         work.items = len(new) - sum(work.jobs)
         work.there = sum(of.happens in (Happens.THERE, Happens.ADOPT, Happens.CHANGE) for of in decided)
-        work.altered += alterations(decided, Operation.CHANGE_ITEMS, Operation.CANCEL_ITEMS)
+        work.altered += self._altered(decided)
         return decided
 
     def subitems(self, rows: Sequence[Row]) -> list[Row]:
@@ -250,6 +251,16 @@ class Planner:
                 "is_off": of.happens in (Happens.CANCEL, Happens.OFF),
             }
             yield row | {id_column: created, "sync_state": state} | fate
+
+    def _altered(self, decided: Sequence[Decision]) -> list[tuple[Operation, int]]:
+        """What is sent of items that are there, with the jobs that archive many of them."""
+        pace = self._pace(self._monday)
+        smallest = pace.bulk_cancels if self._mapping.items.cancel.by == "archive" else 0
+        altered = alterations(decided, Operation.CHANGE_ITEMS, Operation.CANCEL_ITEMS)
+        cancelled = dict(altered).get(Operation.CANCEL_ITEMS, 0)
+        jobs = archive_jobs(cancelled, smallest=smallest, pacer=pace.pacer())
+        left = [(of, count - sum(jobs) if of is Operation.CANCEL_ITEMS else count) for of, count in altered]
+        return [(Operation.ARCHIVE, job) for job in jobs] + [(of, count) for of, count in left if count]
 
     def _jobs(self, board: Board, new: Sequence[Decision]) -> list[list[NewRow]]:
         """Bulk imports, as the live run chooses them."""

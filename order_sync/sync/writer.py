@@ -29,6 +29,7 @@ from order_sync.monday.pacing import BODY_BYTES
 from order_sync.orders.errors import BoardRefused, Rejected, Transient
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.batches import SMALLEST_SHARE, Batches
+from order_sync.sync.bulk_archive import BulkArchive
 from order_sync.sync.bulk_import import BulkImport
 from order_sync.sync.delivery import USUAL, Delivery, Locked, Manner, Outcome, Spent
 from order_sync.sync.rows import Look, NewRow, Repair
@@ -82,6 +83,8 @@ class BoardWriter:
         self.delivery = Delivery(client, journal, mapping, manner, self._on_locked)
         self.twins = Twins(client, journal, self.delivery, mapping)
         self._bulk = BulkImport(client, journal, self.delivery, mapping.items.key_column, labels, manner.bulk_rows)
+        archives = mapping.items.cancel.by == "archive"
+        self._archive = BulkArchive(client, journal, self.delivery, manner.bulk_cancels if archives else 0)
         self._writers = manner.writers
         self._rows: Batches | None = None
         self._repairing = threading.RLock()
@@ -101,10 +104,9 @@ class BoardWriter:
                 self._journal.board_id,
             )
             try:
-                of_a_job = entry.operation is Operation.IMPORT
-                outcome = self._bulk.finish(entry) if of_a_job else self.delivery.resolve(entry, since)
+                outcome = self._resolved(entry, since)
             except Transient as error:
-                if not of_a_job:
+                if entry.operation is not Operation.IMPORT:
                     raise
                 self._leave_undecided(entry.keys, error)
                 continue
@@ -138,9 +140,9 @@ class BoardWriter:
         Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. Whatever was
         created before it raises is recorded.
         """
-        imported = self._import(rows) if operation is Operation.ITEMS else Outcome()
-        rows = [row for row in rows if row.key not in imported.created and row.key not in imported.waiting]
-        outer, self._rows = self._rows, Batches(rows, self._writers, imported)
+        by_job = self._by_job(operation, rows)
+        rows = [row for row in rows if row.key not in by_job.created and row.key not in by_job.waiting]
+        outer, self._rows = self._rows, Batches(rows, self._writers, by_job)
         del rows  # a row that is done need not be kept
         try:
             template = self._template(operation)
@@ -161,6 +163,19 @@ class BoardWriter:
             return TEMPLATES[operation]
         rules = self._mapping.subitems if operation.of_lines else self._mapping.items
         return CANCELS[rules.cancel.by]
+
+    def _resolved(self, entry: Entry, since: float) -> Outcome:
+        if entry.operation is Operation.IMPORT:
+            return self._bulk.finish(entry)
+        if entry.operation is Operation.ARCHIVE:
+            return self._archive.finish(entry, since)
+        return self.delivery.resolve(entry, since)
+
+    def _by_job(self, operation: Operation, rows: Sequence[NewRow]) -> Outcome:
+        """What jobs are better for than requests."""
+        if operation is Operation.ITEMS:
+            return self._import(rows)
+        return self._archive.archive(rows) if operation is Operation.CANCEL_ITEMS else Outcome()
 
     def _import(self, rows: Sequence[NewRow]) -> Outcome:
         """Imports the rows for which that is the better way. Those of a job that is not over must wait."""

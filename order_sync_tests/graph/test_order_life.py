@@ -28,6 +28,7 @@ from order_sync_tests.graph.stage import Record, Row, Stage, stage_in
 from order_sync_tests.graph.test_changes import GROUP, add, monday
 from order_sync_tests.graph.test_odd_orders import again, queued
 from order_sync_tests.graph.test_plan import planned_then_done
+from order_sync_tests.waiting import until
 
 
 def board(stage: Stage) -> dict[str, Row]:
@@ -190,6 +191,36 @@ def test_a_cancelled_order_leaves_the_board_with_its_lines(stage: Stage, on_boar
     assert {row["monday_subitem_id"] for row in stage.rows(t.order_lines, t.order_lines.c.record_uuid == record)} == {
         None
     }
+
+
+def test_many_cancels_are_one_job_that_a_person_can_undo(board_process: Emulator, tmp_path: Path) -> None:
+    batches = {"ORDER_SYNC_FIRST_BATCH": "1", "ORDER_SYNC_LARGEST_BATCH": "1"}
+    with stage_in(tmp_path, board_process, Record.IN_MEMORY, ORDER_SYNC_BULK_CANCELS="3", **batches) as stage:
+        board_process.configure(bulk_start_ms=0, bulk_row_ms=0)
+        sample = add(stage, 4)
+        stage.sync()
+        before, asked = board(stage), len(stage.mutations())
+        queue(stage, headers=[cancel(row) for row in sample.headers])
+        _, summary = planned_then_done(stage)
+        assert [request["operations"] for request in stage.mutations()[asked:]] == [
+            ["bulk_archive_items", "complexity"]
+        ]
+        assert (summary.cancelled, board(stage), all_synced(stage)) == (4, {}, True)
+        [job] = summary.archive_jobs
+        record = sample.headers[0]["record_uuid"]
+        order_sync = CliRunner().invoke
+        assert f": by job {job}" in order_sync(main, ["trace", record]).stdout
+        undone = order_sync(main, ["undo", job])
+        assert (undone.exit_code, "monday: The undo has begun" in undone.stdout) == (0, True), undone.output
+        until(lambda: board(stage).keys() == before.keys(), "the items back")
+        assert order_sync(main, ["undo", job]).exit_code == 1
+        # Queued again, the orders have the items that are there.
+        later = {"created_at": again(sample.headers[0])["created_at"] + timedelta(minutes=1)}
+        queue(stage, headers=[again(row, **later) for row in sample.headers])
+        assert stage.sync().complete
+        assert {record: item["id"] for record, item in board(stage).items()} == {
+            record: item["id"] for record, item in before.items()
+        }
 
 
 def test_a_cancelled_line_leaves_the_board_and_its_order_stays(stage: Stage, on_board: SampleOrders) -> None:

@@ -54,11 +54,13 @@ def test_no_document_is_forgotten() -> None:
         "JOB_STATUS",
         "VALIDATIONS",
     }
-    queries |= {"ITEM_STATES", "ITEM_TEXTS", "LAST_UPDATED", "NEXT_UPDATED"}
+    queries |= {"ITEM_STATES", "ITEM_TEXTS", "LAST_UPDATED", "NEXT_UPDATED", "REMOVAL_STATUS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
     queries |= {"BOARD_ITEMS", "ITEM_PLACES", "ITEM_VALUES", "ME", "TWINS"}
     assert names == queries | {
         "ARCHIVE_ITEM",
+        "BULK_ARCHIVE_ITEMS",
+        "UNDO_ACTION",
         "CHANGE_ITEM",
         "DELETE_ITEM",
         "MOVE_ITEM",

@@ -165,6 +165,7 @@ class Stage:
         clock: Clock | None = None,
         writers: int = 1,
         bulk_rows: int = 0,
+        bulk_cancels: int = 0,
         labels: Labels = MappingProxyType({}),
         **pacing: Any,
     ) -> Iterator[BoardWriter]:
@@ -172,7 +173,8 @@ class Stage:
         with self.client(transport, timeout=timeout, clock=clock, **pacing) as client:
             journal = self.journal(run_id)
             with journal.holding_board():
-                manner = Manner(settle=settle, search=search, writers=writers, bulk_rows=bulk_rows)
+                jobs = {"bulk_rows": bulk_rows, "bulk_cancels": bulk_cancels}
+                manner = Manner(settle=settle, search=search, writers=writers, **jobs)
                 yield BoardWriter(client, journal, load_mapping(), manner, labels)
 
     def journal(self, run_id: str = "run-1") -> Journal:

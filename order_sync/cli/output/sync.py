@@ -39,6 +39,8 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
         f"({summary.records_per_call:g} {'record' if summary.records_per_call == 1 else 'records'} per call) "
         f"and {summary.seconds:,.1f} s."
     )
+    for job in summary.archive_jobs:
+        console.print(f"Archived by monday's job {job}: `order-sync undo {job}` brings its items back.", markup=False)
     waiting = sum(line["waiting"] for line in summary.customers)
     if waiting and summary.rejected and not summary.left:
         its = "its" if waiting == 1 else "their"
