@@ -244,8 +244,8 @@ mutation IngestItems($board: ID!, $group: ID!, $match: OnMatchInput) {{
 }}
 """
 BULK_ARCHIVE_ITEMS = f"""
-mutation BulkArchiveItems($board: ID!, $items: [ID!]!) {{
-  bulk_archive_items(board_id: $board, item_ids: $items) {{ job_id }}
+mutation BulkArchiveItems($board: ID!, $ids: [ID!]!) {{
+  bulk_archive_items(board_id: $board, item_ids: $ids) {{ job_id }}
   {COMPLEXITY}
 }}
 """

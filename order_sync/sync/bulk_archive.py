@@ -97,7 +97,7 @@ class BulkArchive:
 
     def _job(self, rows: Sequence[NewRow]) -> Outcome:
         items = [str(row.variables["item"]) for row in rows]
-        request = operations.body(operations.BULK_ARCHIVE_ITEMS, {"board": str(self._journal.board_id), "items": items})
+        request = operations.body(operations.BULK_ARCHIVE_ITEMS, {"board": str(self._journal.board_id), "ids": items})
         entry = Entry(
             idempotency_key=str(uuid.uuid4()),
             operation=Operation.ARCHIVE,

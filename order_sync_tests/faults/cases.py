@@ -44,6 +44,7 @@ class Way(StrEnum):
     REQUESTS = "requests"  # one after the other
     WRITERS = "writers"  # requests of several threads
     JOB = "job"  # items by import jobs where there are enough of them in a group, else by requests
+    ARCHIVE = "archive"  # requests, but for cancelled items: those by a job
     BOARDS = "boards"  # a rule sends one customer's orders to a second board
 
 

@@ -213,7 +213,11 @@ def odd_clock(home: Path) -> Iterator[None]:
         yield
 
 
-WAYS: Mapping[Way, dict[str, Any]] = {Way.WRITERS: {"writers": 3}, Way.JOB: {"bulk_rows": 2}}  # settings
+WAYS: Mapping[Way, dict[str, Any]] = {  # settings
+    Way.WRITERS: {"writers": 3},
+    Way.JOB: {"bulk_rows": 2},
+    Way.ARCHIVE: {"bulk_cancels": 1},
+}
 
 
 @contextmanager
@@ -224,4 +228,6 @@ def going(way: Way) -> Iterator[None]:
             stack.enter_context(mock.patch.object(writer, "SMALLEST_SHARE", 1))
         elif way is Way.JOB:
             stack.enter_context(mock.patch.object(Pacer, "seconds", return_value=math.inf))
+        elif way is Way.ARCHIVE:
+            stack.enter_context(mock.patch.object(Pacer, "requests", return_value=math.inf))
         yield

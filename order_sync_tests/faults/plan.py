@@ -17,6 +17,7 @@ DAGSTER_MODES = (Mode.KILL, Mode.OUTAGE)
 DAGSTER_EVERY = 5
 SOAKS = ((1, Way.REQUESTS), (2, Way.REQUESTS), (3, Way.WRITERS), (4, Way.WRITERS), (5, Way.JOB), (6, Way.JOB))
 SOAK_ORDERS = 200
+NEAR = 3  # steps, with the COMMITs before and after a request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Part:
     around: Around = Around.PLAIN
     modes: tuple[Mode, ...]
     every: int = 1
+    near: str = ""  # only steps around requests of this operation
 
 
 _DEATHS = (Mode.EXIT, Mode.KILL)
@@ -70,6 +72,8 @@ PARTS = (
     Part(way=Way.JOB, around=Around.BROKEN, modes=(Mode.KILL, Mode.HICCUP), every=9),
     Part(way=Way.JOB, around=Around.SLOW, modes=(Mode.EXIT, Mode.STALL), every=9),
     Part(way=Way.JOB, around=Around.LATER, modes=(Mode.KILL, Mode.DEAF), every=9),
+    Part(way=Way.ARCHIVE, near="bulk_archive_items", modes=_ALL),
+    Part(way=Way.ARCHIVE, near="job_status", modes=(Mode.KILL, Mode.STALL, Mode.DEAF), every=2),
     Part(way=Way.BOARDS, modes=_ALL, every=5),
     Part(way=Way.BOARDS, around=Around.RULES, modes=(Mode.EXIT, Mode.OUTAGE, Mode.DEAF), every=5),
 )
@@ -108,7 +112,9 @@ def thinned() -> str:
 def _fitting(part: Part, mode: Mode, steps: list[Step]) -> list[Step]:
     """An error of the database is the same whatever monday is like."""
     elsewhere = part.around is not Around.PLAIN and mode in (Mode.HICCUP, Mode.OUTAGE)
-    return [step for step in steps if applies(mode, step) and not (elsewhere and step.where.is_sql)]
+    named = [step.number for step in steps if step.what == part.near]
+    near = [step for step in steps if not part.near or any(abs(step.number - number) <= NEAR for number in named)]
+    return [step for step in near if applies(mode, step) and not (elsewhere and step.where.is_sql)]
 
 
 def _second_deaths(steps: list[Step]) -> Iterator[Case]:

@@ -230,6 +230,7 @@ def settings_in(folder: Path, mapping: Path, url: str) -> Settings:
         search_seconds=SEARCH_SECONDS,
         clock_speed=SPEED,
         bulk_rows=0,
+        bulk_cancels=0,
         board_checks=0,  # they only read, and the bare driver knows no checks
     )
 

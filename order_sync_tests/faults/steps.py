@@ -21,6 +21,7 @@ DATABASE_FILE = "orders.db"
 BUDGETS = "ORDER_SYNC_BUDGETS"
 _OPERATION = re.compile(
     r"\b(create_\w+|change_\w+|move_item_to_group|archive_item|ingest_items|fetch_job_status"
+    r"|bulk_archive_items|job_status|undo_action"
     r"|items_page_by_column_values|next_items_page|boards|items|version)\b"
 )
 _FILES = {"_uploads": "upload", "_reports": "report"}
@@ -54,7 +55,7 @@ class Step:
     @property
     def alters(self) -> bool:
         """A request that changes, moves or cancels what is there."""
-        return self.what.startswith(("change_", "move_", "archive_"))
+        return self.what.startswith(("change_", "move_", "archive_", "bulk_archive_"))
 
     @property
     def writes(self) -> bool:

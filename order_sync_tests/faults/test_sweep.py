@@ -40,6 +40,8 @@ def test_items_go_the_way_that_they_are_meant_to(whole: list[Result]) -> None:
     for result in whole:
         jobs = sum(step.what == "upload" and step.where is Where.AFTER_ANSWER for step in result.steps)
         assert (jobs > 1) is (result.case.way is Way.JOB), str(result)
+        archives = any(step.what == "bulk_archive_items" for step in result.steps)
+        assert archives is (result.case.way is Way.ARCHIVE), str(result)
     at_a_time = [result for result in whole if result.case.way is Way.WRITERS and _overlap(result)]
     assert at_a_time, "in no run were two requests on their way at a time"
 
