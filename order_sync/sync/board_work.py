@@ -73,10 +73,16 @@ class BoardWork:
     # ---- the three steps --------------------------------------------------------------------------
 
     def create_groups(self, rows: Sequence[Row]) -> Outcome:
-        """`rows` have title."""
-        board = self._read()
+        """`rows` have title. The board is as the run has read it, unless it seems to lack a group.
+
+        One that was deleted since is noticed by the next step, which reads the board in any case.
+        """
+        board = self._site.board
         here = groups_of(self._queue, board)
         wanted = [row["title"] for row in rows]
+        if any(text_key(title) not in here for title in wanted):
+            board = self._read()
+            here = groups_of(self._queue, board)
         there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
         self._changes.tell_renamed(there, board)
         self._journal.adopt(Operation.GROUPS, there)

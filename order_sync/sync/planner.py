@@ -135,7 +135,6 @@ class Planner:
         here = {board_id: groups_of(self._queue, site.board) for board_id, site in draft.sites.items()}
         for board in {row["board_id"] for row in rows}:
             self._recover(board)
-            draft.work[board].reads += 1  # the live run reads the board again
         planned = []
         for row in rows:
             board = row["board_id"]
@@ -148,6 +147,8 @@ class Planner:
             )
             draft.work[board].groups += group_id is None
             planned.append(row | {"title": title, "group_id": group_id or NEW_ID})
+        for work in draft.work.values():
+            work.reads += bool(work.groups)  # the live run reads the board again before it creates any
         return planned
 
     def items(self, rows: Sequence[Row]) -> list[Row]:

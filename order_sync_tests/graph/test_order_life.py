@@ -90,8 +90,10 @@ def test_an_update_sends_the_columns_that_differ(stage: Stage, on_board: SampleO
 def test_an_update_that_changes_nothing_causes_no_mutation(stage: Stage, on_board: SampleOrders) -> None:
     asked = len(stage.mutations())
     queue(stage, headers=[update(row) for row in on_board.headers], lines=[update(row) for row in on_board.lines])
-    planned_then_done(stage)
+    _, summary = planned_then_done(stage)
     assert len(stage.mutations()) == asked
+    # The version, the board and that of its subitems; the check of the board; the board again; the check of its items.
+    assert summary.calls == 6
     assert all_synced(stage)
 
 
