@@ -312,6 +312,23 @@ def test_a_cancelled_item_leaves_the_record_and_is_marked(site: Site, journal: J
     assert [(row["outcome"], row["monday_id"]) for row in logged] == [("cancelled", ITEM)]
 
 
+def test_what_a_job_has_archived_is_marked_with_its_job(site: Site, journal: Journal) -> None:
+    order = created(site, journal)
+    key = change(site, order, Action.DELETE)
+    body = {"request": "...", "items": [str(ITEM)]}
+    entry = Entry(idempotency_key="job", operation=Operation.ARCHIVE, keys=(key,), body=json.dumps(body))
+    journal.open(entry)
+    entry = replace(entry, body=json.dumps(body | {"job": "j-7"}))
+    journal.amend(entry)
+    [kept] = journal.in_doubt()
+    assert (kept.keys, kept.body) == ((key,), entry.body)
+    journal.close(entry, created={key: str(ITEM)})
+    assert items_on_record(site.database, site.tables, [record(order)]) == {}
+    assert marks(site)[record(order)]["monday_id"] == ITEM
+    [logged] = [row for row in site.rows(site.tables.log) if row["delta_uuid"] == key]
+    assert (logged["operation"], logged["outcome"], logged["message"]) == (Operation.ARCHIVE, "cancelled", "by job j-7")
+
+
 def test_a_cancelled_item_that_is_only_moved_stays_on_record(site: Site, journal: Journal) -> None:
     order = created(site, journal)
     key = change(site, order, Action.DELETE)

@@ -49,6 +49,13 @@ def test_an_import_is_few_calls() -> None:
     assert imported.complexity == FIRST_COST
 
 
+def test_a_job_that_archives_is_two_calls() -> None:
+    rich = replace(PACE, minute_points=1e9)
+    one_by_one = of(Work(altered=[(Operation.CANCEL_ITEMS, 412)], reads=1), pace=rich)
+    by_job = of(Work(altered=[(Operation.ARCHIVE, 412)], reads=1), pace=rich)
+    assert (one_by_one.calls - by_job.calls, by_job.complexity) == (7 - 2, FIRST_COST)
+
+
 def test_the_share_of_a_day_is_reported_per_plan() -> None:
     assert [share.plan for share in shares(500, None)] == [name for name, _, _ in PLANS]
     assert [(share.plan, share.share) for share in shares(500, 2_500)] == [("Pro", 0.05)]
