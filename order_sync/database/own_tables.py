@@ -88,7 +88,7 @@ def _budgets(metadata: sa.MetaData) -> sa.Table:
         sa.Column("points_taken", sa.BigInteger, nullable=False),
         sa.Column("points_before", sa.BigInteger, nullable=False),
         sa.Column("ends_at", datetime2(), nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),  # goes up with every change
+        sa.Column("revision", sa.Integer, nullable=False),  # another one with every change
     )
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
+from random import SystemRandom
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -33,6 +35,8 @@ from order_sync.monday.budget import (
 
 AHEAD = 0.05  # of a minute's points: what a run takes beyond a smaller request; another run may lack it meanwhile
 NEWS_SECONDS = 10.0  # by which a minute ends sooner than its row says
+
+randrange = SystemRandom().randrange
 
 Answer = tuple[Grant, float, Reported | None, float]  # of a request: its grant, its cost, the reported budget, and when
 
@@ -60,6 +64,7 @@ class AccountBudget(Budget):
         self._shared = False
         self._ahead = NOTHING  # points taken from the row and not yet given to a request
         self._answers: list[Answer] = []  # which the row does not know yet
+        self._row: Any = None  # as this run has written it last
 
     def share(self) -> None:
         self._shared = True
@@ -130,42 +135,69 @@ class AccountBudget(Budget):
 
     @in_transaction
     def _changed(self, connection: sa.Connection, change: Callable[[Window | None], Window | None]) -> None:
+        """Conditional on the row as this run has written it last, or else as it is now."""
         budgets = self._tables.budgets
         mine = budgets.c.account == self._account
-        # Written before it is read: from here on the row is locked, and what is read of it stays true to the end.
-        connection.execute(sa.update(budgets).where(mine).values(revision=budgets.c.revision + 1))
         now = self._database.now(connection)
-        row = connection.execute(sa.select(budgets).where(mine)).first()
-        known, is_endless = None, False
-        if row is not None:
-            ends_in = (row.ends_at - now).total_seconds() * self._clock_speed
-            is_endless = ends_in > UNREPORTED_SECONDS  # the clock has been set back since
-            known = Window(
-                left=float(row.points_left),
-                ends_in=min(ends_in, UNREPORTED_SECONDS),
-                in_flight=float(row.points_in_flight),
-                taken=float(row.points_taken),
-                before=float(row.points_before),
-            )
-        window = change(known)
-        with self._lock:
-            self._keep(window)
-        if window is None or (window == known and not is_endless):
-            return
-        values = {
+        row, is_read = self._row, False
+        while True:
+            if row is None and not is_read:
+                row, is_read = self._read(connection), True
+            known = self._window_of(row, now)
+            window = change(known)
+            with self._lock:
+                self._keep(window)
+            if window is None or (window == known and not (row and self._is_endless(row, now))):
+                if is_read:
+                    return
+                row = None
+                continue
+            values = self._values(window, now)
+            if row is None:
+                connection.execute(sa.insert(budgets).values(account=self._account, **values))
+            else:
+                connection.execute(sa.update(budgets).where(mine, budgets.c.revision == row.revision).values(values))
+            kept = self._read(connection)
+            if kept is not None and kept.revision == values["revision"]:
+                self._row = kept
+                return
+            if kept is None or (row is not None and kept.revision == row.revision):
+                self._row = None
+                raise lost("the account's budget had not been changed")
+            row, is_read = kept, True  # another run was faster
+
+    def _read(self, connection: sa.Connection) -> Any:
+        budgets = self._tables.budgets
+        return connection.execute(sa.select(budgets).where(budgets.c.account == self._account)).first()
+
+    def _window_of(self, row: Any, now: datetime) -> Window | None:
+        if row is None:
+            return None
+        return Window(
+            left=float(row.points_left),
+            ends_in=min(self._ends_in(row, now), UNREPORTED_SECONDS),
+            in_flight=float(row.points_in_flight),
+            taken=float(row.points_taken),
+            before=float(row.points_before),
+        )
+
+    def _ends_in(self, row: Any, now: datetime) -> float:
+        return float((row.ends_at - now).total_seconds() * self._clock_speed)
+
+    def _is_endless(self, row: Any, now: datetime) -> bool:
+        """The clock has been set back since."""
+        return self._ends_in(row, now) > UNREPORTED_SECONDS
+
+    def _values(self, window: Window, now: datetime) -> dict[str, Any]:
+        return {
             "points_left": int(window.left),
             "points_in_flight": int(window.in_flight),
             "points_taken": int(window.taken),
             "points_before": int(window.before),
             "ends_at": now + timedelta(seconds=window.ends_in / self._clock_speed),
+            # Not the next number: two runs that change the same row at once must not take each other's for their own.
+            "revision": randrange(2**30),
         }
-        if row is None:
-            connection.execute(sa.insert(budgets).values(account=self._account, revision=1, **values))
-            return
-        connection.execute(sa.update(budgets).where(mine).values(**values))
-        kept = connection.execute(sa.select(budgets.c.revision, budgets.c.points_left).where(mine)).one()
-        if (kept.revision, kept.points_left) != (row.revision, values["points_left"]):
-            raise lost("another run had changed the account's budget")
 
 
 def _settled(window: Window | None, answers: Sequence[Answer], now: float) -> Window | None:

@@ -66,6 +66,15 @@ def test_points_taken_ahead_are_released_at_the_end(site: Site) -> None:
     assert second.reserve(30_000, 333, QUOTA).rows == 332
 
 
+def test_what_another_run_has_taken_meanwhile_counts(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    assert first.reserve(30_000, 150, QUOTA).rows == 150
+    assert second.reserve(30_000, 150, QUOTA).rows == 150
+    assert first.reserve(30_000, 150, QUOTA).rows == 33
+    site.change(site.tables.budgets, {"points_left": 90_000, "revision": 7}, account="a" * 32)
+    assert second.reserve(30_000, 150, QUOTA).rows == 3
+
+
 def test_an_unreported_quota_is_unlimited(site: Site) -> None:
     first, second = budget(site), budget(site)
     assert first.reserve(30_000, 100, UNKNOWN_QUOTA).rows == 100
