@@ -82,12 +82,12 @@ LEASE = (
     "PENDING for longer than the lease. The next run without a scope claims them; if it does not, `order-sync trace` "
     "shows the reason for each row."
 )
-LEASES: tuple[Question[QueueReader], ...] = (
+LEASES: tuple[Question[list[Row]], ...] = (
     Question(
         "no_header_past_its_lease",
         "pending_headers",
         "No header is PENDING for longer than its lease.",
-        lambda reader: past_lease(reader, reader.tables.header_queue),
+        lambda found: _of(found, "header"),
         f"{{header}} {LEASE}",
         WARN,
     ),
@@ -95,7 +95,7 @@ LEASES: tuple[Question[QueueReader], ...] = (
         "no_line_past_its_lease",
         "pending_lines",
         "No line is PENDING for longer than its lease.",
-        lambda reader: past_lease(reader, reader.tables.line_queue),
+        lambda found: _of(found, "line"),
         f"{{line}} {LEASE}",
         WARN,
     ),
@@ -248,8 +248,8 @@ def _asked(context: dg.AssetCheckExecutionContext, checks: Sequence[Question[F]]
 @dg.multi_asset_check(specs=[check.spec for check in LEASES], can_subset=True)
 def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
     """Rows of dead runs that no run has claimed since."""
-    reader, asked = sql_server.reader, _asked(context, LEASES)
-    yield from reader.database.together(lambda: [check.answer(reader, {}) for check in asked])
+    found = past_lease(sql_server.reader)
+    yield from (check.answer(found, {}) for check in _asked(context, LEASES))
 
 
 @dg.multi_asset_check(specs=[check.spec for check in BEFORE_ITEMS], can_subset=True)
@@ -342,6 +342,11 @@ def _made(sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource,
     for item, order in expected.run_items(*given, mapping.board_sources):
         items[item.monday_id] = mapping.board_of(order, monday.board_id), item
     return Made(items=list(items.values()), subitems=subitems, twins=twins_left_by(reader, run_id))
+
+
+def _of(rows: Collection[Row], kind: str) -> list[Row]:
+    """Those of one table, without saying so."""
+    return [{name: value for name, value in row.items() if name != "row"} for row in rows if row["row"] == kind]
 
 
 def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> list[Finding]:

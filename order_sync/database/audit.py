@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from order_sync.database.conditions import blocks_its_order, is_claimed, same_order, waits
+from order_sync.database.conditions import alike, blocks_its_order, is_claimed, same_order, waits
 from order_sync.database.connection import Row
 from order_sync.database.queue import QueueReader
 from order_sync.database.watch_list import LEFT
 
 
-def past_lease(reader: QueueReader, table: sa.Table) -> list[Row]:
-    """Rows of a queue table that a run holds longer than its lease: record_uuid, delta_uuid, run_id, since."""
+def past_lease(reader: QueueReader) -> list[Row]:
+    """Rows that a run holds longer than its lease: row (header, line), record_uuid, delta_uuid, run_id, since."""
     expired = reader.database.current_time() - reader.lease
-    return reader.database.rows(
+    queries = (
         sa.select(
+            sa.literal_column(f"'{kind}'").label("row"),
             table.c.record_uuid,
             table.c.delta_uuid,
-            table.c.sync_run_id.label("run_id"),
+            alike(table.c.sync_run_id).label("run_id"),
             table.c.sync_attempted_at.label("since"),
-        )
-        .where(
+        ).where(
             is_claimed(table),
             sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < expired),
         )
-        .order_by(table.c.sync_attempted_at, table.c.delta_uuid)
+        for kind, table in (("header", reader.tables.header_queue), ("line", reader.tables.line_queue))
     )
+    rows = reader.database.rows(sa.union_all(*queries))
+    return sorted(rows, key=lambda row: (str(row["since"] or ""), row["delta_uuid"] or ""))
 
 
 def twins_left(reader: QueueReader, run_id: str) -> list[Row]:

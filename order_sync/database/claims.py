@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
-from order_sync.database.connection import Row, WritableDatabase, chunks, in_transaction
+from order_sync.database.connection import CHUNK, Row, WritableDatabase, chunks, in_transaction
 from order_sync.database.counts import ROUNDING
 from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
@@ -29,6 +29,9 @@ from order_sync.orders.naming import CUSTOMER, TextKey, customer_key
 from order_sync.orders.states import State
 from order_sync.text.counted import counted
 
+Read = Callable[[], list[Row]]
+Looked = tuple[dict[str, set[str]], list[Row]]  # other runs by record_uuid, and what this run holds
+
 
 class OrderQueue(QueueReader):
     """Claims, renews, releases and retries queue rows."""
@@ -42,75 +45,105 @@ class OrderQueue(QueueReader):
 
         A record_uuid has one holder: where another run has rows of it, this one releases what it got.
         """
-        read = partial(self.claimed_headers, run_id)
-        return self._claim(self.tables.header_queue, run_id, list(delta_uuids), over, read)
+        wanted = list(delta_uuids)
+        table, read = self.tables.header_queue, partial(self.claimed_headers, run_id)
+        for chunk in chunks(wanted):
+            self._take(table, run_id, chunk, over)
+        return self._settled(table, run_id, wanted, over, read)
 
     def claim_lines(
         self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = (), *, sources: Collection[str] = ()
     ) -> list[Row]:
         """Claims these lines for the run, in the same way; returns all that it now holds, as `claimed_lines`."""
-        read = partial(self.claimed_lines, run_id, sources=sources)
-        return self._claim(self.tables.line_queue, run_id, list(delta_uuids), over, read)
-
-    def _claim(
-        self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str], read: Callable[[], list[Row]]
-    ) -> list[Row]:
-        for chunk in chunks(wanted):
-            self._take(table, run_id, chunk, over)
-        # Read back, for a trigger may hide how many rows a statement changed.
-        return self._settle(table, run_id, wanted, over, read)
+        wanted = list(delta_uuids)
+        table, read = self.tables.line_queue, partial(self.claimed_lines, run_id, sources=sources)
+        if len(wanted) <= CHUNK:
+            held = self._take(table, run_id, wanted, over, read)
+            if _has_all(held, wanted) and all(row["own_header"] for row in held):
+                return held
+        else:
+            for chunk in chunks(wanted):
+                self._take(table, run_id, chunk, over)
+        return self._settled(table, run_id, wanted, over, read)
 
     @in_transaction
     def _take(
-        self, connection: sa.Connection, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]
-    ) -> None:
-        """Makes those rows the run's that are free; of what order they are is looked at afterwards."""
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        run_id: str,
+        wanted: list[str],
+        over: Collection[str],
+        read: Read = list,
+        *,
+        checked: bool = False,
+    ) -> list[Row]:
+        """Makes those rows the run's that are free; of what order they are is looked at afterwards. Returns `read`.
+
+        `checked`: raises WriteLost if a row is still free.
+        """
         now = self._database.now(connection)
         claimable = self.claimable(over, now)
         free = claimable.header() if table is self.tables.header_queue else claimable.line()
         these = (table.c.delta_uuid.in_(wanted), of_each_row(free))
-        connection.execute(
-            sa.update(table)
-            .where(*these)
-            .values(sync_state=State.PENDING, sync_run_id=run_id, sync_attempted_at=now, sync_error_message=sa.null())
-        )
-        # Each row is now held, by this run or another.
-        not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
-        expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
+        if wanted:
+            taken = {"sync_run_id": run_id, "sync_attempted_at": now, "sync_error_message": sa.null()}
+            connection.execute(sa.update(table).where(*these).values(sync_state=State.PENDING, **taken))
+        if checked:  # each row is now held, by this run or another
+            not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
+            expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
+        return self.database.within(connection, read)
 
-    def _settle(
-        self,
-        table: sa.Table,
-        run_id: str,
-        keys: list[str],
-        over: Collection[str],
-        read: Callable[[], list[Row]] = list,
-    ) -> list[Row]:
+    def _settled(self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str], read: Read) -> list[Row]:
+        """What the run holds after a claim, without orders that another one also holds."""
+
+        def look() -> Looked:
+            held = read()
+            return self._others(table, run_id, wanted, over, held), held
+
+        # Read back, for a trigger may hide how many rows a statement changed.
+        looked = self.database.together(look)
+        if missing := [key for key in wanted if key not in _keys(looked[1])]:
+            for chunk in chunks(missing):
+                self._take(table, run_id, chunk, over, checked=True)
+            looked = self.database.together(look)
+        return self._settle(run_id, look, looked)
+
+    def _settle(self, run_id: str, look: Callable[[], Looked], looked: Looked | None = None) -> list[Row]:
         """Releases the orders of these rows that another run also holds; see holders.py. Returns what it then reads."""
-
-        def look() -> tuple[dict[str, set[str]], list[Row]]:
-            return self._others(table, run_id, keys, over), read()
-
         for looks_left in range(LOOKS, -1, -1):
-            others, held = self.database.together(look)
+            others, held = looked or self.database.together(look)
+            looked = None
             verdicts = {record: verdict(run_id, runs, looks_left) for record, runs in others.items()}
             lost = [record for record, found in verdicts.items() if found is Verdict.RELEASE]
             for chunk in chunks(lost):
                 self._release_orders(run_id, chunk)
             if Verdict.LOOK_AGAIN not in verdicts.values():
-                return read() if lost else held
+                return look()[1] if lost else held
             sleep(PAUSE)
         raise AssertionError("the last look decides")
 
-    def _others(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> dict[str, set[str]]:
-        """Other runs by record_uuid, where they have rows of orders of which this run holds these."""
+    def _others(
+        self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str], held: list[Row] | None = None
+    ) -> dict[str, set[str]]:
+        """Other runs by record_uuid, where they have rows of orders of which this run holds these.
+
+        `held` are the headers, or lines, that this run holds, where they have been read.
+        """
         holders = Holders(claimable=self.claimable(over), run_id=run_id)
         others: dict[str, set[str]] = {}
+        own = {row["delta_uuid"]: row["record_uuid"] for row in held or () if not row.get("own_header")}
         for chunk in chunks(keys):
-            records = self.database.column(holders.claimed_orders(table, chunk))
-            for row in self.database.rows(*holders.others(records)) if records else ():
+            if held is None:
+                records = self.database.column(holders.claimed_orders(table, chunk))
+            else:
+                records = list({own[key] for key in chunk if key in own})
+            for row in self.database.rows(holders.others(records)) if records else ():
                 others.setdefault(row["record_uuid"], set()).add(row["run_id"])
         return others
+
+    def _look(self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str]) -> Looked:
+        return self._others(table, run_id, keys, over), []
 
     @in_transaction
     def _release_orders(self, connection: sa.Connection, run_id: str, records: list[str]) -> None:
@@ -134,7 +167,7 @@ class OrderQueue(QueueReader):
             for keys in self._chunks(table, run_id):
                 renewed, late = self._renew(run_id, table, keys)
                 if late:
-                    self._settle(table, run_id, keys, ())
+                    self._settle(run_id, partial(self._look, table, run_id, keys, ()))
                     renewed = self.database.count(
                         sa.select(table.c.delta_uuid).where(*self._of_run(table, run_id, keys))
                     )
@@ -166,7 +199,7 @@ class OrderQueue(QueueReader):
         for table in (self.tables.header_queue, self.tables.line_queue):
             for keys in self._chunks(table, from_run_id):
                 taken += self._take_over(run_id, from_run_id, table, keys)
-                self._settle(table, run_id, keys, {*over, from_run_id})
+                self._settle(run_id, partial(self._look, table, run_id, keys, {*over, from_run_id}))
         return taken
 
     @in_transaction
@@ -325,6 +358,14 @@ class OrderQueue(QueueReader):
 def _names_no_order(record_uuid: str | None) -> str:
     value = "is NULL" if record_uuid is None else f"is {shown(record_uuid)}, which is not a uuid"
     return f"record_uuid {value}: the row belongs to no order"
+
+
+def _keys(rows: Iterable[Row]) -> set[str]:
+    return {row["delta_uuid"] for row in rows}
+
+
+def _has_all(rows: Iterable[Row], wanted: Iterable[str]) -> bool:
+    return _keys(rows).issuperset(wanted)
 
 
 def _count(connection: sa.Connection, rows: sa.Select[Any]) -> int:

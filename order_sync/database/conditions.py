@@ -225,3 +225,24 @@ def _plainly(_element: _null, _compiler: Any, **_: Any) -> str:
 @compiles(_null, "sqlite")
 def _as_a_value(_element: _null, _compiler: Any, **_: Any) -> str:
     return "nullif(1, 1)"
+
+
+class alike(FunctionElement[Any]):
+    """A text that stands in one column with a text of another table, whose collation may be another one."""
+
+    inherit_cache = True
+
+    def __init__(self, text: sa.ColumnElement[Any]) -> None:
+        super().__init__(text)
+        self.type = text.type
+
+
+@compiles(alike)
+def _as_it_is(element: alike, compiler: Any, **of: Any) -> str:
+    return str(compiler.process(element.clauses, **of))
+
+
+@compiles(alike, "mssql")
+def _collated(element: alike, compiler: Any, **of: Any) -> str:
+    # As Unicode first: the database's own code page may lack the characters of the column's.
+    return f"CAST({compiler.process(element.clauses, **of)} AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT"

@@ -98,14 +98,15 @@ class Database:
     def together(self, work: Callable[[], T], *, seconds: float = RETRY_SECONDS) -> T:
         """All reads of `work` in one transaction, tried again as a whole. What `work` writes, it would not see."""
 
-        def once(connection: sa.Connection) -> T:
-            outer, self._shared.connection = getattr(self._shared, "connection", None), connection
-            try:
-                return work()
-            finally:
-                self._shared.connection = outer
+        return self.reading(lambda connection: self.within(connection, work), seconds=seconds)
 
-        return self.reading(once, seconds=seconds)
+    def within(self, connection: sa.Connection, work: Callable[[], T]) -> T:
+        """All reads of `work` on this connection: where it writes, they see what it has written."""
+        outer, self._shared.connection = getattr(self._shared, "connection", None), connection
+        try:
+            return work()
+        finally:
+            self._shared.connection = outer
 
     def rows(self, *queries: sa.Executable) -> list[Row]:
         """All rows of the queries, one after the other, by column name."""

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from order_sync.database.claimable import Claimable
 from order_sync.database.conditions import (
+    alike,
     folded,
     has_no_order,
     is_claimed,
@@ -89,13 +90,13 @@ class QueueCounts:
     def leases(self) -> list[Lease]:
         """Who holds claimed rows now."""
         claimed = (
-            sa.select(table.c.sync_run_id.label("run_id"), sa.func.count().label("rows"))
+            sa.select(alike(table.c.sync_run_id).label("run_id"), sa.func.count().label("rows"))
             .where(is_claimed(table))
             .group_by(table.c.sync_run_id)
             for table in (self.tables.header_queue, self.tables.line_queue)
         )
         held: Counter[str] = Counter()
-        for row in self.database.rows(*claimed):
+        for row in self.database.rows(sa.union_all(*claimed)):
             held[row["run_id"]] += row["rows"]
         return [Lease(run_id=run_id, rows=rows) for run_id, rows in sorted(held.items())]
 

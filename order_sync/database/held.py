@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from order_sync.database.cancelled import is_off_the_board
 from order_sync.database.conditions import (
+    alike,
     flag,
     has_no_key,
     has_no_order,
@@ -179,10 +180,10 @@ class _Look:
         self._own_run = own_run
 
     def at(self, records: list[str] | None) -> Iterator[HeldOrder]:
-        for kind, table in (("header", self._tables.header_queue), ("line", self._tables.line_queue)):
-            for row in self._rows(self._odd(table, records)):
-                yield self._held(kind, row)
-            for row in self._unclear.headers if kind == "header" else self._unclear.lines:
+        for row in self._rows(sa.union_all(*(self._odd(kind, records) for kind in ("header", "line")))):
+            yield self._held(row)
+        for kind, rows in (("header", self._unclear.headers), ("line", self._unclear.lines)):
+            for row in rows:
                 if records is None or row["record_uuid"] in records:
                     of = f"delta_uuid {row['delta_uuid']} of one of its {kind}s"
                     yield _held(row, Cause.NO_KEY, f"{of} is also that of another row: correct it")
@@ -195,14 +196,18 @@ class _Look:
     def _unclear(self) -> Unclear:
         return self._reader.unclear()
 
-    def _odd(self, table: sa.Table, records: list[str] | None) -> sa.Select[Any]:
+    def _odd(self, kind: str, records: list[str] | None) -> sa.Select[Any]:
         """The rows that hold their order, each with the first cause that it is of: all of them in one pass."""
+        line = self._tables.line_queue
+        table = line if kind == "line" else self._tables.header_queue
         o, cause = self._tables.orders, self._cause(table, named_only=records is not None).label("cause")
-        keys = [table.c[name] for name in KEYS if name in table.c]
-        state = (table.c.sync_state, table.c.action_type, table.c.sync_error_message, table.c.sync_run_id)
+        no_line = sa.cast(sa.null(), line.c.line_uuid.type).label("line_uuid")
+        keys = [sa.literal_column(f"'{kind}'").label("kind"), table.c.delta_uuid, table.c.get("line_uuid", no_line)]
         names = table if CUSTOMER in table.c else o
-        customer, number = names.c[CUSTOMER].label("customer"), names.c[ORDER_NUMBER].label("order_number")
-        query = sa.select(table.c.record_uuid, *keys, customer, number, *state, cause)
+        texts = {name: table.c[name] for name in ("sync_state", "action_type", "sync_error_message", "sync_run_id")}
+        texts |= {"customer": names.c[CUSTOMER], "order_number": names.c[ORDER_NUMBER]}
+        labelled = (alike(text).label(name) for name, text in texts.items())
+        query = sa.select(table.c.record_uuid, *keys, *labelled, cause)
         if names is o:
             query = query.select_from(table.outerjoin(o, same_order(o, table)))
         if records is not None:
@@ -235,9 +240,10 @@ class _Look:
             return []  # what another run does with lines that came late is no concern of the others
         return [sa.and_(table.c.sync_state == State.PENDING, table.c.sync_run_id != self._own_run)]
 
-    def _held(self, kind: str, row: Row) -> HeldOrder:
+    def _held(self, row: Row) -> HeldOrder:
         """What holds the order of an odd row, in a sentence."""
-        cause, its = CAUSES[row["cause"]], f"its {kind} {row['delta_uuid']}"
+        cause, kind = CAUSES[row["cause"]], row["kind"]
+        its = f"its {kind} {row['delta_uuid']}"
         match cause:
             case Cause.NO_RECORD_UUID:
                 reason = (
@@ -252,7 +258,7 @@ class _Look:
                 reason = f"{its} has action_type {shown(row['action_type'])}, which order_sync does not know:"
                 return _held(row, cause, f"{reason} set it to {', '.join(Action)}")
             case Cause.NO_KEY:
-                name = next(name for name in KEYS if name in row and not is_uuid(row[name]))
+                name = next(name for name in KEYS[: 2 if kind == "line" else 1] if not is_uuid(row[name]))
                 return _held(row, cause, f"{name} of one of its {kind}s {_no_uuid(row[name])}: correct it")
             case Cause.REJECTED:
                 message = row["sync_error_message"] or "no reason was recorded"

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.claimable import Claimable
-from order_sync.database.conditions import of_each_row, same_order
+from order_sync.database.conditions import alike, of_each_row, same_order
 from order_sync.orders.states import State
 
 LOOKS = 5  # after the first, before a run releases what others do not
@@ -72,19 +72,21 @@ class Holders:
             )
         )
 
-    def others(self, records: Collection[str]) -> list[sa.Select[Any]]:
-        """Queries for other runs that have rows of these orders, as record_uuid, run_id.
+    def others(self, records: Collection[str]) -> sa.CompoundSelect[Any]:
+        """Other runs that have rows of these orders, as record_uuid, run_id.
 
         Asked by order and not by row: each line of a large order would read all lines of it.
         """
         tables = self.claimable.tables
-        return [
-            sa.select(theirs.c.record_uuid, theirs.c.sync_run_id.label("run_id"))
-            .where(
-                theirs.c.record_uuid.in_(records),
-                self.claimable.is_leased(theirs),
-                theirs.c.sync_run_id != self.run_id,
+        return sa.union_all(
+            *(
+                sa.select(theirs.c.record_uuid, alike(theirs.c.sync_run_id).label("run_id"))
+                .where(
+                    theirs.c.record_uuid.in_(records),
+                    self.claimable.is_leased(theirs),
+                    theirs.c.sync_run_id != self.run_id,
+                )
+                .distinct()
+                for theirs in (tables.header_queue.alias("theirs"), tables.line_queue.alias("theirs"))
             )
-            .distinct()
-            for theirs in (tables.header_queue.alias("theirs"), tables.line_queue.alias("theirs"))
-        ]
+        )

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.cancelled import is_done, is_off_the_board
-from order_sync.database.conditions import created, flag, is_of_run, is_outdated, moment, unsynced
+from order_sync.database.conditions import created, flag, is_of_run, is_outdated, moment, same_order, unsynced
 from order_sync.database.connection import Row, chunks, in_one_read
 from order_sync.database.counts import QueueCounts
 from order_sync.database.customers import spelling
@@ -266,14 +266,19 @@ class QueueReader(QueueCounts):
 
         As delta_uuid, line_uuid, record_uuid, customer, action, size_code, qty, monday_subitem_id and parent_item_id
         (known from the queue or from ORDER_LIST_LINES), order_item_id (ORDER_LIST's item, for late lines), created_at,
-        has_line, outdated and is_off (as of a header); or as those of them that are named. And the columns of
-        ORDER_LIST that are named by `sources`.
+        has_line, outdated and is_off (as of a header), and own_header (1 where the run holds a header of the order); or
+        as those of them that are named. And the columns of ORDER_LIST that are named by `sources`.
         """
-        line = self.tables.line_queue
+        h, line = self.tables.header_queue, self.tables.line_queue
         held = sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING)
+        own = h.alias("own")
+        has_own = sa.exists().where(
+            same_order(own, line), own.c.sync_run_id == run_id, own.c.sync_state == State.PENDING
+        )
+        more = [flag(has_own).label("own_header"), *(self.tables.orders.c[source] for source in sources)]
         # By what the index of a run's rows has: without statistics SQLite would read all that waits.
         by = uuid_key(line.c.record_uuid)
-        return self._lines(held, *names, more=[self.tables.orders.c[source] for source in sources], by=by)
+        return self._lines(held, *names, more=more, by=by)
 
     def held_lines(self, run_id: str) -> list[Row]:
         """The lines a run holds: delta_uuid, line_uuid, record_uuid, monday_subitem_id, parent_item_id."""

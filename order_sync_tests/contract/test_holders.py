@@ -49,9 +49,9 @@ class SteppedQueue(OrderQueue):
         super().__init__(site.database, site.tables, lease_seconds=600)
         self._gate = gate
 
-    def _take(self, *args: Any) -> Any:
+    def _take(self, *args: Any, **kwargs: Any) -> Any:
         self._gate.wait()
-        return super()._take(*args)
+        return super()._take(*args, **kwargs)
 
     def _others(self, *args: Any) -> Any:
         self._gate.wait()

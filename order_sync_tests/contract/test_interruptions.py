@@ -76,7 +76,7 @@ READS: dict[str, Callable[[Site, SampleOrders], object]] = {
     "leases": lambda site, order: site.queue().leases(),
     "stuck": lambda site, order: site.queue().stuck(),
     "readiness": lambda site, order: readiness(site.queue(), "run-1"),
-    "past_lease": lambda site, order: audit.past_lease(site.queue(), site.tables.line_queue),
+    "past_lease": lambda site, order: audit.past_lease(site.queue()),
     "headers": lambda site, order: site.queue().headers(uuids([order], "headers")),
     "unsettled": lambda site, order: unsettled(site.database, site.tables, lambda run_id: True),
     "entries_in_doubt": lambda site, order: len(entries_in_doubt(site.database, site.tables, BOARD)),

@@ -251,7 +251,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "run_subitems": lambda: expected.run_subitems(database, tables, "run-1"),
         "differing_orders": lambda: expected.differing_orders(database, tables, synced),
         "differing_lines": lambda: expected.differing_lines(database, tables, synced),
-        "audit_past_lease": lambda: audit.past_lease(queue, tables.line_queue),
+        "audit_past_lease": lambda: audit.past_lease(queue),
         "audit_waiting": lambda: audit.waiting(queue),
         "release": lambda: queue.release("run-1"),
         "run_headers": lambda: queue.run_headers("run-1"),

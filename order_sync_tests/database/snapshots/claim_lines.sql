@@ -4,24 +4,11 @@ WHERE newer.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND newer.line_uu
 FROM [ORDER_LIST_DELTA] AS cancels
 WHERE cancels.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND (cancels.sync_state < ? OR cancels.sync_state > ? OR (cancels.sync_state IS NULL)) AND (cancels.sync_state IN (?, ?) OR (cancels.sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim(cancels.sync_state))) IN (?, ?)) AND (cancels.action_type IN (?, ...) OR upper(ltrim(rtrim(cancels.action_type))) IN (?, ...)) AND (cancels.action_type IN (?) OR (cancels.action_type NOT IN (?, ?)) AND upper(ltrim(rtrim(cancels.action_type))) IN (?)) AND coalesce(cancels.created_at, ?) >= coalesce([ORDER_LIST_LINES_DELTA].created_at, ?)))) THEN ? ELSE ? END ELSE ? END = ?)) THEN ? ELSE ? END = ?;
 
-SELECT count(*) AS count_1
-FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].delta_uuid IN (?, ...) AND CASE WHEN (([ORDER_LIST_LINES_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?, ...)) AND (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at IS NULL OR [ORDER_LIST_LINES_DELTA].sync_attempted_at < ? OR [ORDER_LIST_LINES_DELTA].sync_attempted_at > ? OR [ORDER_LIST_LINES_DELTA].sync_run_id IN (NULL) AND (1 != 1)) OR CASE WHEN (upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) = ?) THEN CASE WHEN ((EXISTS (SELECT *
-FROM [ORDER_LIST_LINES_DELTA] AS newer
-WHERE newer.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND newer.line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND (newer.sync_state < ? OR newer.sync_state > ? OR (newer.sync_state IS NULL)) AND (newer.sync_state IN (?, ?) OR (newer.sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim(newer.sync_state))) IN (?, ?)) AND (newer.action_type IN (?, ...) OR upper(ltrim(rtrim(newer.action_type))) IN (?, ...)) AND (coalesce(newer.created_at, ?) > coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) OR coalesce(newer.created_at, ?) = coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AND newer.delta_uuid > [ORDER_LIST_LINES_DELTA].delta_uuid))) OR (EXISTS (SELECT *
-FROM [ORDER_LIST_DELTA] AS cancels
-WHERE cancels.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND (cancels.sync_state < ? OR cancels.sync_state > ? OR (cancels.sync_state IS NULL)) AND (cancels.sync_state IN (?, ?) OR (cancels.sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim(cancels.sync_state))) IN (?, ?)) AND (cancels.action_type IN (?, ...) OR upper(ltrim(rtrim(cancels.action_type))) IN (?, ...)) AND (cancels.action_type IN (?) OR (cancels.action_type NOT IN (?, ?)) AND upper(ltrim(rtrim(cancels.action_type))) IN (?)) AND coalesce(cancels.created_at, ?) >= coalesce([ORDER_LIST_LINES_DELTA].created_at, ?)))) THEN ? ELSE ? END ELSE ? END = ?)) THEN ? ELSE ? END = ? AND ([ORDER_LIST_LINES_DELTA].sync_run_id IS NULL OR [ORDER_LIST_LINES_DELTA].sync_run_id != ?)) AS anon_1;
-
-SELECT DISTINCT mine.record_uuid
-FROM [ORDER_LIST_LINES_DELTA] AS mine
-WHERE mine.delta_uuid IN (?, ...) AND CASE WHEN (mine.sync_run_id = ? AND mine.sync_state = ?) THEN ? ELSE ? END = ? AND NOT (EXISTS (SELECT *
-FROM [ORDER_LIST_DELTA] AS own
-WHERE own.record_uuid = mine.record_uuid AND own.sync_run_id = ? AND own.sync_state = ?));
-
 SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST_LINES_DELTA].size_code, [ORDER_LIST_LINES_DELTA].qty, coalesce([ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES].monday_subitem_id) AS monday_subitem_id, coalesce([ORDER_LIST_LINES_DELTA].parent_item_id, [ORDER_LIST_LINES].parent_item_id) AS parent_item_id, [ORDER_LIST].monday_item_id AS order_item_id, coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AS created_at, upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) AS action, CASE WHEN (anon_1.newest > coalesce([ORDER_LIST_LINES_DELTA].created_at, ?)) THEN ? ELSE ? END AS outdated, CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND marker.of_version >= coalesce([ORDER_LIST_LINES_DELTA].created_at, ?))) THEN ? ELSE ? END AS is_off, CASE WHEN ([ORDER_LIST_LINES].line_uuid IS NULL) THEN ? ELSE ? END AS has_line
+WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND marker.of_version >= coalesce([ORDER_LIST_LINES_DELTA].created_at, ?))) THEN ? ELSE ? END AS is_off, CASE WHEN ([ORDER_LIST_LINES].line_uuid IS NULL) THEN ? ELSE ? END AS has_line, CASE WHEN (EXISTS (SELECT *
+FROM [ORDER_LIST_DELTA] AS own
+WHERE own.record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND own.sync_run_id = ? AND own.sync_state = ?)) THEN ? ELSE ? END AS own_header
 FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid LEFT OUTER JOIN [ORDER_LIST_LINES] ON [ORDER_LIST_LINES].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND [ORDER_LIST_LINES].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid LEFT OUTER JOIN (SELECT version.record_uuid AS record_uuid_key, version.line_uuid AS line_uuid_key, max(coalesce(version.created_at, ?)) AS newest
 FROM (SELECT DISTINCT [ORDER_LIST_LINES_DELTA].record_uuid AS [key]
 FROM [ORDER_LIST_LINES_DELTA]

@@ -1,7 +1,5 @@
-SELECT [ORDER_LIST_DELTA].sync_run_id AS run_id, count(*) AS rows
+SELECT CAST([ORDER_LIST_DELTA].sync_run_id AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS run_id, count(*) AS rows
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].sync_run_id > ? GROUP BY [ORDER_LIST_DELTA].sync_run_id;
-
-SELECT [ORDER_LIST_LINES_DELTA].sync_run_id AS run_id, count(*) AS rows
+WHERE [ORDER_LIST_DELTA].sync_state = ? AND [ORDER_LIST_DELTA].sync_run_id > ? GROUP BY [ORDER_LIST_DELTA].sync_run_id UNION ALL SELECT CAST([ORDER_LIST_LINES_DELTA].sync_run_id AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS run_id, count(*) AS rows
 FROM [ORDER_LIST_LINES_DELTA]
 WHERE [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES_DELTA].sync_run_id > ? GROUP BY [ORDER_LIST_LINES_DELTA].sync_run_id;

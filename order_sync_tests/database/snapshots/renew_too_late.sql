@@ -17,11 +17,9 @@ SELECT DISTINCT mine.record_uuid
 FROM [ORDER_LIST_DELTA] AS mine
 WHERE mine.delta_uuid IN (?, ...) AND CASE WHEN (mine.sync_run_id = ? AND mine.sync_state = ?) THEN ? ELSE ? END = ?;
 
-SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
+SELECT DISTINCT theirs.record_uuid, CAST(theirs.sync_run_id AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS run_id
 FROM [ORDER_LIST_DELTA] AS theirs
-WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
-
-SELECT DISTINCT theirs.record_uuid, theirs.sync_run_id AS run_id
+WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ? UNION ALL SELECT DISTINCT theirs.record_uuid, CAST(theirs.sync_run_id AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS run_id
 FROM [ORDER_LIST_LINES_DELTA] AS theirs
 WHERE theirs.record_uuid IN (?, ...) AND theirs.sync_state = ? AND theirs.sync_run_id > ? AND (theirs.sync_run_id NOT IN (NULL) OR (1 = 1)) AND theirs.sync_attempted_at BETWEEN ? AND ? AND theirs.sync_run_id != ?;
 
