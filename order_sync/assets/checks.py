@@ -246,9 +246,13 @@ def _asked(context: dg.AssetCheckExecutionContext, checks: Sequence[Question[F]]
 
 
 @dg.multi_asset_check(specs=[check.spec for check in LEASES], can_subset=True)
-def leases(context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource) -> Results:
+def leases(
+    context: dg.AssetCheckExecutionContext,
+    sql_server: ReadOnlySqlServerResource,
+    reports: dg.ResourceParam[RunReports],
+) -> Results:
     """Rows of dead runs that no run has claimed since."""
-    found = past_lease(sql_server.reader)
+    found = past_lease(sql_server.reader) if reports.of(context.run.run_id).any_leases else []
     yield from (check.answer(found, {}) for check in _asked(context, LEASES))
 
 
@@ -272,11 +276,9 @@ def board_before_items(
     spelling = {board_id: LabelSpelling(board.labels) for board_id, board in boards.items()}
     titles: dict[int, set[str]] = {}
     labels: list[Row] = []
-    run_id, given = _run_id(context), (reader.database, reader.tables)
-    headers, own = reader.database.together(
-        lambda: (reader.headers_of(run_id), {of: expected.own_groups(*given, of) for of in boards})
-    )
-    for row in headers:
+    run_id = _run_id(context)
+    claimed = reports.of(run_id).headers
+    for row in reader.headers_of(run_id) if claimed is None else claimed:
         board_id = mapping.board_of(row, monday.board_id)
         if board_id in boards:
             titles.setdefault(board_id, set()).update(_title(row))
@@ -285,7 +287,7 @@ def board_before_items(
     facts = BeforeItems(
         misfits=unseen + [problem for board in boards.values() for problem in check_items_mapping(board, mapping)],
         warnings=[version.warning] if version and version.warning else [],
-        groups=[each for of, wanted in titles.items() for each in _groups(boards[of], own[of], wanted)],
+        groups=[each for of, wanted in titles.items() for each in _groups(boards[of], reader, wanted)],
         labels=labels,
     )
     yield from (check.answer(facts, {"boards": len(boards), "calls": usage.calls}) for check in asked)
@@ -304,13 +306,13 @@ def build_after_run(board_checks: int) -> dg.AssetChecksDefinition:
     ) -> Results:
         """Checks of the run's rows once the orders are SYNCED: in the tables, all of one moment, and on the boards."""
         reader, run_id, asked = sql_server.reader, _run_id(context), _asked(context, on_board)
-        known = reports.of(run_id).ending
+        report = reports.of(run_id)
 
         def look() -> tuple[list[dg.AssetCheckResult], Made | None]:
-            ending = known or Ending(rejected=reader.errors(run_id), held=held_orders(reader), left=[])
+            ending = report.ending or Ending(rejected=reader.errors(run_id), held=held_orders(reader), left=[])
             facts = AfterRun(reader=reader, run_id=run_id, ending=ending)
             answers = [check.answer(facts, {}) for check in _asked(context, IN_TABLES)]
-            return answers, _made(sql_server, monday, run_id) if asked else None
+            return answers, _made(sql_server, monday, run_id, report) if asked else None
 
         answers, made = reader.database.together(look)
         yield from answers
@@ -332,16 +334,20 @@ def build_after_run(board_checks: int) -> dg.AssetChecksDefinition:
     return after_run
 
 
-def _made(sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource, run_id: str) -> Made:
+def _made(
+    sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource, run_id: str, report: RunReport
+) -> Made:
     mapping, reader = sql_server.mapping, sql_server.reader
     given = (reader.database, reader.tables, run_id)
     subitems = expected.run_subitems(*given)
+    none_left = report.ending is not None and not report.twins_left
+    twins = [] if none_left else twins_left_by(reader, run_id)
     # Items of earlier runs, which got late lines, may be in any group.
     late = (replace(row, key=row.record_uuid, monday_id=row.parent_id, parent_id=None) for row in subitems)
     items = {item.monday_id: (monday.board_id, item) for item in late}
     for item, order in expected.run_items(*given, mapping.board_sources):
         items[item.monday_id] = mapping.board_of(order, monday.board_id), item
-    return Made(items=list(items.values()), subitems=subitems, twins=twins_left_by(reader, run_id))
+    return Made(items=list(items.values()), subitems=subitems, twins=twins)
 
 
 def _of(rows: Collection[Row], kind: str) -> list[Row]:
@@ -349,8 +355,12 @@ def _of(rows: Collection[Row], kind: str) -> list[Row]:
     return [{name: value for name, value in row.items() if name != "row"} for row in rows if row["row"] == kind]
 
 
-def _groups(board: Board, own: Mapping[str, str], wanted: Collection[str]) -> list[Finding]:
-    return [*missing_groups(board, own, wanted), *doubled_groups(board, own, wanted)]
+def _groups(board: Board, reader: QueueReader, wanted: Collection[str]) -> list[Finding]:
+    def found(own: Mapping[str, str]) -> list[Finding]:
+        return [*missing_groups(board, own, wanted), *doubled_groups(board, own, wanted)]
+
+    # Which of the groups are ours only matters where one seems to be missing, or is doubled.
+    return found({}) and found(expected.own_groups(reader.database, reader.tables, board.id))
 
 
 def _title(header: Row) -> Iterator[str]:
@@ -394,8 +404,10 @@ def _run_id(context: dg.AssetCheckExecutionContext) -> str:
 
 
 def left_pending(run: AfterRun) -> list[Row]:
-    headers = run.reader.claimed_headers(run.run_id)
-    lines = run.reader.claimed_lines(run.run_id, "record_uuid", "line_uuid", "customer", "size_code")
+    unfinished = run.ending.unfinished
+    headers = run.reader.claimed_headers(run.run_id) if unfinished else []
+    names = ("record_uuid", "line_uuid", "customer", "size_code")
+    lines = run.reader.claimed_lines(run.run_id, *names) if unfinished else []
     rows = [
         {"record_uuid": row["record_uuid"], "row": what}
         for what, of in (("header", headers), ("line", lines))

@@ -66,7 +66,7 @@ def _readiness(reader: QueueReader, run_id: str) -> Readiness:
         lacking = {record: canonical(row["lacking"]) for record, row in of.items() if row["lacking"]}
         reasons |= {record: f"its {kind} {key} has not reached the board yet" for record, key in lacking.items()}
     # What holds the whole order says more than what one of its rows lacks.
-    held = held_orders(reader, own_run=run_id, records=records)
+    held = held_orders(reader, own_run=run_id, records=records, with_header=headers.keys())
     reasons |= {of.record_uuid: of.reason for of in held if of.record_uuid is not None}
     return Readiness(
         ready=[record for record in records if record not in reasons],

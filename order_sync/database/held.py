@@ -139,19 +139,22 @@ def held_orders(
     over: Collection[str] = (),
     own_run: str | None = None,
     records: Collection[str] | None = None,
+    with_header: Collection[str] = (),
 ) -> list[HeldOrder]:
     """Every order that is held, or those of `records` that are; each once, with what holds it first of all.
 
     `over` names runs that have ended: what they hold is free. With `own_run` the question is that of a run that is
-    about to make its orders SYNCED: what it holds itself is no reason, what any other holds is.
+    about to make its orders SYNCED: what it holds itself is no reason, what any other holds is. Of its orders those
+    `with_header` have one, which the run holds.
     """
-    return reader.database.together(lambda: _held_orders(_Look(reader, over, own_run), records))
+    return reader.database.together(lambda: _held_orders(_Look(reader, over, own_run), records, with_header))
 
 
-def _held_orders(look: _Look, records: Collection[str] | None) -> list[HeldOrder]:
+def _held_orders(look: _Look, records: Collection[str] | None, with_header: Collection[str]) -> list[HeldOrder]:
     found: dict[tuple[str | None, str | None], HeldOrder] = {}
     for chunk in [None] if records is None else chunks(records):
-        for held in look.at(chunk):
+        lines_only = None if chunk is None else [record for record in chunk if record not in with_header]
+        for held in (*look.at(chunk), *look.without_header(lines_only)):
             key = (held.record_uuid, None if held.record_uuid else held.delta_uuid or held.reason)
             if key not in found or RANK[held.cause] < RANK[found[key].cause]:
                 found[key] = held
@@ -190,7 +193,6 @@ class _Look:
         for row in self._unclear.contradicting:
             if records is None or row["record_uuid"] in records:
                 yield _held(row, Cause.CONTRADICTION, row["reason"])
-        yield from self._without_header(records)
 
     @cached_property
     def _unclear(self) -> Unclear:
@@ -269,8 +271,10 @@ class _Look:
                 reason = f"one of its {kind}s is held by run {row['sync_run_id']}"
                 return replace(_held(row, cause, reason), run_id=row["sync_run_id"])
 
-    def _without_header(self, records: list[str] | None) -> Iterator[HeldOrder]:
+    def without_header(self, records: list[str] | None) -> Iterator[HeldOrder]:
         """Orders that have no item, and lines that no header will bring along."""
+        if records == []:
+            return
         h, line, o = self._tables.header_queue, self._tables.line_queue, self._tables.orders
         key = loose_key(line.c.record_uuid)
         # An order has many lines. One that is to go away needs no header.

@@ -197,6 +197,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
     def _report_twins(self) -> dict[str, Any]:
         """The number of twins that were archived or kept; usually empty."""
         found, self._boards.twins = self._boards.twins, Found()
+        self.reports.of(self._run_id).twins_left += len(found.left)
         counts = {"twins archived": sum(map(len, found.archived.values())), "twins left": len(found.left)}
         return {name: count for name, count in counts.items() if count}
 

@@ -190,7 +190,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _over(self) -> list[str]:
         """Runs that hold rows although they have ended."""
-        holders = [lease.run_id for lease in self._queue.leases() if lease.run_id != self._run_id]
+        leases = self._queue.leases()
+        self.reports.of(self._run_id).any_leases = bool(leases)
+        holders = [lease.run_id for lease in leases if lease.run_id != self._run_id]
         return self._registry.over(holders)
 
     def _take_over(self, run: dg.DagsterRun, log: dg.DagsterLogManager | None) -> None:
@@ -227,7 +229,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         for run_id in ended:
             # Release the rows that this run does not claim.
             tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
-        self.reports.of(self._run_id).headers_claimed = len(claimed)
+        report = self.reports.of(self._run_id)
+        report.headers, report.headers_claimed = claimed, len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting headers")
         context.log_event(
             dg.AssetMaterialization(
@@ -267,7 +270,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         committed = self.sql_server.commit(self._run_id)
         after = queue.database.together(self._look_after_commit)
         release, released = partial(queue.release, self._run_id), 0
-        if any(row["state"] == State.PENDING for row in after.outcomes):
+        unfinished = any(row["state"] == State.PENDING for row in after.outcomes)
+        if unfinished:
             released = tidy("Releasing unfinished rows", release, context.log.warning) or 0
         expire = partial(expire_runs, self._instance, self._job_name, self.runs_kept, queue)
         tidy(EXPIRING, expire, context.log.warning)
@@ -293,7 +297,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         report = self.reports.of(self._run_id)
         report.orders_synced, report.orders_held_back = len(committed.ready), len(committed.held)
         report.customers = customers
-        report.ending = Ending(rejected=errors, held=after.held, left=left)
+        report.ending = Ending(rejected=errors, held=after.held, left=left, unfinished=unfinished)
         self._lines = after.lines
         context.add_output_metadata(
             {

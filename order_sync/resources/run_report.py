@@ -23,6 +23,7 @@ class Ending:
     rejected: list[Row]  # as QueueReader.errors
     held: list[HeldOrder]  # every order that no run can take up, of other runs too
     left: list[Held]  # orders held back although none of their rows was rejected
+    unfinished: bool = True  # the run may still hold rows
 
 
 NOTHING_LEFT = Ending(rejected=[], held=[], left=[])
@@ -49,6 +50,10 @@ class RunReport:
     calls: int = 0
     complexity: int = 0
     budget: Budget | None = None  # which the run's checks use as well
+    # What the run's checks need not read again: its headers as it claimed them, and whether any run held rows before.
+    headers: list[Row] | None = None
+    any_leases: bool = True
+    twins_left: int = 0
 
     def add(self, outcome: Outcome) -> None:
         """Adds what a step altered on the boards."""
