@@ -7,20 +7,19 @@ WARN and stops nothing; a check blocks only if continuing would do harm.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
 import dagster as dg
 
 from order_sync.assets.check_questions import WARN, Question, each_kind, of_kinds
+from order_sync.assets.ending import AfterRun, ending_of, left_pending, made_by
 from order_sync.database import expected
 from order_sync.database.audit import past_lease
-from order_sync.database.connection import Database
-from order_sync.database.held import held_orders, unexpected
+from order_sync.database.held import unexpected
 from order_sync.database.holdups import holdups
 from order_sync.database.queue import QueueReader
-from order_sync.database.tables import Tables
 from order_sync.monday.board import Board, boards_and_version, check_items_mapping
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
@@ -29,7 +28,6 @@ from order_sync.monday.values import encode_row
 from order_sync.orders.errors import OrderSyncError, Rejected
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import group_title
-from order_sync.orders.states import State
 from order_sync.resources.monday import ReadOnlyMondayResource
 from order_sync.resources.run_report import Ending, RunReport, RunReports
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
@@ -51,29 +49,6 @@ class BeforeItems:
     warnings: list[str]  # of the API's version
     groups: list[Finding]
     labels: list[Row]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AfterRun:
-    """A run and its rows, by the tables alone."""
-
-    reader: QueueReader
-    run_id: str
-    ending: Ending  # as the run itself has found, or else the tables
-
-    @property
-    def synced(self) -> tuple[Database, Tables, expected.Scope]:
-        """The rows that the run made SYNCED."""
-        return self.reader.database, self.reader.tables, expected.of_run(self.run_id, State.SYNCED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What a run has on the boards, by the tables: items with their board, subitems, and the twins that it found."""
-
-    items: list[tuple[int, expected.Expected]]
-    subitems: list[expected.Expected]
-    twins: list[Finding]
 
 
 # ---- the questions --------------------------------------------------------------------------------------------
@@ -201,7 +176,7 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
         "nothing_left_pending",
         "order_list",
         "Every order that this run claimed is SYNCED, or has a rejected row.",
-        lambda run: left_pending(run),
+        lambda run: run.left,
         "{row or order|rows or orders} of this run neither SYNCED nor rejected: the run's log has the reasons. The "
         "next run claims them.",
     ),
@@ -220,14 +195,14 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
         "queue_and_orders_agree",
         "order_list",
         "ORDER_LIST is SYNCED and has the item id of every order that this run made SYNCED.",
-        lambda run: expected.differing_orders(*run.synced),
+        lambda run: run.ending.differing_orders,
         f"{{header is|headers are}} SYNCED in ORDER_LIST_DELTA and not in ORDER_LIST, {OTHER_WRITER}",
     ),
     Question(
         "queue_and_lines_agree",
         "order_list_lines",
         "ORDER_LIST_LINES is SYNCED and has the subitem id of every line that this run made SYNCED.",
-        lambda run: expected.differing_lines(*run.synced),
+        lambda run: run.ending.differing_lines,
         f"{{line is|lines are}} SYNCED in ORDER_LIST_LINES_DELTA and not in the main table, {OTHER_WRITER}",
     ),
 )
@@ -276,9 +251,8 @@ def board_before_items(
     spelling = {board_id: LabelSpelling(board.labels) for board_id, board in boards.items()}
     titles: dict[int, set[str]] = {}
     labels: list[Row] = []
-    run_id = _run_id(context)
-    claimed = reports.of(run_id).headers
-    for row in reader.headers_of(run_id) if claimed is None else claimed:
+    claimed = reports.of(context.run.run_id).headers
+    for row in reader.headers_of(_run_id(context)) if claimed is None else claimed:
         board_id = mapping.board_of(row, monday.board_id)
         if board_id in boards:
             titles.setdefault(board_id, set()).update(_title(row))
@@ -306,18 +280,20 @@ def build_after_run(board_checks: int) -> dg.AssetChecksDefinition:
     ) -> Results:
         """Checks of the run's rows once the orders are SYNCED: in the tables, all of one moment, and on the boards."""
         reader, run_id, asked = sql_server.reader, _run_id(context), _asked(context, on_board)
-        report = reports.of(run_id)
+        report = reports.of(context.run.run_id)
 
-        def look() -> tuple[list[dg.AssetCheckResult], Made | None]:
-            ending = report.ending or Ending(rejected=reader.errors(run_id), held=held_orders(reader), left=[])
-            facts = AfterRun(reader=reader, run_id=run_id, ending=ending)
-            answers = [check.answer(facts, {}) for check in _asked(context, IN_TABLES)]
-            return answers, _made(sql_server, monday, run_id, report) if asked else None
+        def look() -> tuple[Ending, list[Row], list[Finding]]:
+            ending = report.ending or ending_of(sql_server, run_id)
+            left = left_pending(reader, run_id) if ending.unfinished else []
+            return ending, left, twins_left_by(reader, run_id) if report.twins_left or not report.ending else []
 
-        answers, made = reader.database.together(look)
-        yield from answers
-        if made is None:
+        known = report.ending and not (report.ending.unfinished or report.twins_left)
+        ending, left, twins = look() if known else reader.database.together(look)
+        facts = AfterRun(ending=ending, left_pending=left)
+        yield from (check.answer(facts, {}) for check in _asked(context, IN_TABLES))
+        if not asked:
             return
+        made = made_by(ending, twins, sql_server.mapping, monday.board_id)
         few = made.items if len(made.items) <= board_checks else Random(run_id).sample(made.items, board_checks)
         found, usage, mapping = Findings(), Usage(), sql_server.mapping
         try:
@@ -332,22 +308,6 @@ def build_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         yield from (check.answer(found, looked) for check in asked)
 
     return after_run
-
-
-def _made(
-    sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource, run_id: str, report: RunReport
-) -> Made:
-    mapping, reader = sql_server.mapping, sql_server.reader
-    given = (reader.database, reader.tables, run_id)
-    subitems = expected.run_subitems(*given)
-    none_left = report.ending is not None and not report.twins_left
-    twins = [] if none_left else twins_left_by(reader, run_id)
-    # Items of earlier runs, which got late lines, may be in any group.
-    late = (replace(row, key=row.record_uuid, monday_id=row.parent_id, parent_id=None) for row in subitems)
-    items = {item.monday_id: (monday.board_id, item) for item in late}
-    for item, order in expected.run_items(*given, mapping.board_sources):
-        items[item.monday_id] = mapping.board_of(order, monday.board_id), item
-    return Made(items=list(items.values()), subitems=subitems, twins=twins)
 
 
 def _of(rows: Collection[Row], kind: str) -> list[Row]:
@@ -401,17 +361,3 @@ def _run_id(context: dg.AssetCheckExecutionContext) -> str:
         if latest is not None:
             return str(latest.run_id)
     return run.run_id
-
-
-def left_pending(run: AfterRun) -> list[Row]:
-    unfinished = run.ending.unfinished
-    headers = run.reader.claimed_headers(run.run_id) if unfinished else []
-    names = ("record_uuid", "line_uuid", "customer", "size_code")
-    lines = run.reader.claimed_lines(run.run_id, *names) if unfinished else []
-    rows = [
-        {"record_uuid": row["record_uuid"], "row": what}
-        for what, of in (("header", headers), ("line", lines))
-        for row in of
-    ]
-    # Orders that the run released although none of their rows is rejected: a board may refuse further rows.
-    return rows + [asdict(held) for held in run.ending.left]

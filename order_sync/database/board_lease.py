@@ -56,25 +56,43 @@ class BoardLease:
             self.release()
 
     def take(
-        self, on_wait: Callable[[str], None] = lambda holder: None, *, name: str | None = None, url: str | None = None
+        self,
+        on_wait: Callable[[str], None] = lambda holder: None,
+        *,
+        name: str | None = None,
+        url: str | None = None,
+        look: Callable[[], None] | None = None,
     ) -> None:
         """Takes the board for this run, waiting until its present holder releases it, dies or expires.
 
         `on_wait` is called with the holder's run id about once a second. `name` and `url` are monday's, kept for links.
+        `look` reads in the same transaction, once the board is the run's: what earlier holders did is committed then.
         """
         reported = {column: value for column, value in (("name", name), ("url", url)) if value}
-        while holder := self._holder(reported):
+        while holder := self._holder(reported, look):
             on_wait(holder)
             sleep(1.0)
 
-    def _holder(self, reported: Mapping[str, str] = NOTHING) -> str | None:
+    def _holder(self, reported: Mapping[str, str] = NOTHING, look: Callable[[], None] | None = None) -> str | None:
         try:
-            return self._try_board(reported)
+            return self._try_and_look(reported, look)
         except IntegrityError:
             return "another run"  # which added the board's row at the same moment
 
     @in_transaction
+    def _try_and_look(
+        self, connection: sa.Connection, reported: Mapping[str, str], look: Callable[[], None] | None
+    ) -> str | None:
+        holder = self._tried(connection, reported)
+        if holder is None and look is not None:
+            self._database.within(connection, look)
+        return holder
+
+    @in_transaction
     def _try_board(self, connection: sa.Connection, reported: Mapping[str, str] = NOTHING) -> str | None:
+        return self._tried(connection, reported)
+
+    def _tried(self, connection: sa.Connection, reported: Mapping[str, str]) -> str | None:
         """None if this run now holds the board, else the run that holds it. `reported`: its name and URL."""
         boards = self._tables.boards
         now = self._database.now(connection)

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.claimable import Claimable
 from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
 from order_sync.database.connection import CHUNK, Row, WritableDatabase, chunks, in_transaction
 from order_sync.database.counts import ROUNDING
@@ -75,24 +76,26 @@ class OrderQueue(QueueReader):
         wanted: list[str],
         over: Collection[str],
         read: Read = list,
-        *,
-        checked: bool = False,
     ) -> list[Row]:
-        """Makes those rows the run's that are free; of what order they are is looked at afterwards. Returns `read`.
-
-        `checked`: raises WriteLost if a row is still free.
-        """
+        """Makes those rows the run's that are free; of what order they are is looked at afterwards. Returns `read`."""
         now = self._database.now(connection)
-        claimable = self.claimable(over, now)
-        free = claimable.header() if table is self.tables.header_queue else claimable.line()
-        these = (table.c.delta_uuid.in_(wanted), of_each_row(free))
         if wanted:
+            these = self._free(table, wanted, self.claimable(over, now))
             taken = {"sync_run_id": run_id, "sync_attempted_at": now, "sync_error_message": sa.null()}
             connection.execute(sa.update(table).where(*these).values(sync_state=State.PENDING, **taken))
-        if checked:  # each row is now held, by this run or another
-            not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
-            expect_none(connection, sa.select(table.c.delta_uuid).where(*these, not_ours), "could still be claimed")
         return self.database.within(connection, read)
+
+    def _free(self, table: sa.Table, wanted: list[str], at: Claimable) -> tuple[sa.ColumnElement[bool], ...]:
+        free = at.header() if table is self.tables.header_queue else at.line()
+        return table.c.delta_uuid.in_(wanted), of_each_row(free)
+
+    def _expect_none_free(self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str]) -> list[Row]:
+        """Raises WriteLost if a row is still free: each is held now, by this run or another."""
+        not_ours = sa.or_(table.c.sync_run_id.is_(None), table.c.sync_run_id != run_id)
+        rows = sa.select(table.c.delta_uuid).where(*self._free(table, wanted, self.claimable(over)), not_ours)
+        if free := self.database.count(rows):
+            raise lost(f"{counted(free, 'row')} could still be claimed")
+        return []
 
     def _settled(self, table: sa.Table, run_id: str, wanted: list[str], over: Collection[str], read: Read) -> list[Row]:
         """What the run holds after a claim, without orders that another one also holds."""
@@ -105,7 +108,7 @@ class OrderQueue(QueueReader):
         looked = self.database.together(look)
         if missing := [key for key in wanted if key not in _keys(looked[1])]:
             for chunk in chunks(missing):
-                self._take(table, run_id, chunk, over, checked=True)
+                self._take(table, run_id, chunk, over, partial(self._expect_none_free, table, run_id, chunk, over))
             looked = self.database.together(look)
         return self._settle(run_id, look, looked)
 
@@ -282,7 +285,7 @@ class OrderQueue(QueueReader):
         for table, state in ((self.tables.header_queue, State.NEW), (self.tables.line_queue, State.PENDING)):
             rejected = (is_rejected(table), ~has_no_order(table))
             keys = (
-                self._rejected_of(connection, table, customers)
+                _rejected_of(connection, self.tables, table, customers)
                 if customers
                 else connection.execute(sa.select(table.c.delta_uuid).where(*rejected)).scalars().all()
             )
@@ -296,29 +299,6 @@ class OrderQueue(QueueReader):
                 expect_none(connection, sa.select(table.c.delta_uuid).where(*these), "were still in ERROR")
             reset += len(keys)
         return reset
-
-    def _rejected_of(self, connection: sa.Connection, table: sa.Table, customers: Collection[str]) -> list[str]:
-        """The rejected rows of these customers: found by name here, for a collation may compare otherwise."""
-        o, h = self.tables.orders, self.tables.header_queue
-        queued = h.alias("queued")
-        # A header whose order is missing in ORDER_LIST has its customer in the queue only.
-        names = [o.c[CUSTOMER].label("main"), queued.c[CUSTOMER].label("queued")]
-        names += [h.c[CUSTOMER].label("own")] if table is h else []
-        query = (
-            sa.select(table.c.delta_uuid, *names)
-            .select_from(
-                table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(
-                    queued, queued.c.record_uuid == table.c.record_uuid
-                )
-            )
-            .where(is_rejected(table))
-        )
-        wanted = {customer_key(customer) for customer in customers}
-        of_row: dict[str, set[TextKey]] = {}
-        for delta_uuid, *spellings in connection.execute(query):
-            of_row.setdefault(delta_uuid, set()).update(map(customer_key, spellings))
-        nobody = {customer_key(None)}
-        return [delta_uuid for delta_uuid, keys in of_row.items() if wanted & (keys - nobody or nobody)]
 
     @in_transaction
     def reject_without_order(self, connection: sa.Connection, run_id: str) -> int:
@@ -353,6 +333,30 @@ class OrderQueue(QueueReader):
             lines = ({"delta_uuid": key, "message": reason} for key, reason in keyed.items())
             write_lines(connection, self.tables, logged, lines)
         return rejected
+
+
+def _rejected_of(connection: sa.Connection, tables: Tables, table: sa.Table, customers: Collection[str]) -> list[str]:
+    """The rejected rows of these customers: found by name here, for a collation may compare otherwise."""
+    o, h = tables.orders, tables.header_queue
+    queued = h.alias("queued")
+    # A header whose order is missing in ORDER_LIST has its customer in the queue only.
+    names = [o.c[CUSTOMER].label("main"), queued.c[CUSTOMER].label("queued")]
+    names += [h.c[CUSTOMER].label("own")] if table is h else []
+    query = (
+        sa.select(table.c.delta_uuid, *names)
+        .select_from(
+            table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(
+                queued, queued.c.record_uuid == table.c.record_uuid
+            )
+        )
+        .where(is_rejected(table))
+    )
+    wanted = {customer_key(customer) for customer in customers}
+    of_row: dict[str, set[TextKey]] = {}
+    for delta_uuid, *spellings in connection.execute(query):
+        of_row.setdefault(delta_uuid, set()).update(map(customer_key, spellings))
+    nobody = {customer_key(None)}
+    return [delta_uuid for delta_uuid, keys in of_row.items() if wanted & (keys - nobody or nobody)]
 
 
 def _names_no_order(record_uuid: str | None) -> str:

@@ -6,7 +6,7 @@ A record_uuid is in exactly one transaction, whole; a main table is never ahead 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from order_sync.database.cancelled import is_done, is_off_the_board, marked
-from order_sync.database.connection import WritableDatabase
+from order_sync.database.connection import Row, WritableDatabase
 from order_sync.database.guid import canonical, uuid_key
 from order_sync.database.held import held_orders
 from order_sync.database.queue import QueueReader
@@ -52,11 +52,35 @@ class Readiness:
 
 def readiness(reader: QueueReader, run_id: str) -> Readiness:
     """Which of the run's record_uuids are complete on the board. Reads only."""
-    return reader.database.together(lambda: _readiness(reader, run_id))
+    return reader.database.together(
+        lambda: readiness_of(reader, run_id, reader.run_headers(run_id), reader.run_lines(run_id))
+    )
 
 
-def _readiness(reader: QueueReader, run_id: str) -> Readiness:
-    rows = reader.run_records(run_id)
+def run_records(headers: Iterable[Row], lines: Iterable[Row]) -> list[Row]:
+    """What a run still holds, by record_uuid and kind of row, oldest first; the rows as run_headers and run_lines.
+
+    As record_uuid, row (header, line), rows (how many), oldest (created_at) and lacking: the delta_uuid of a header
+    without an item, or the line_uuid of a line without a subitem; None if each has one.
+    """
+    found: dict[tuple[str, str], Row] = {}
+    for kind, key, rows in (("header", "delta_uuid", headers), ("line", "line_uuid", lines)):
+        for row in rows:
+            if row["sync_state"] != State.PENDING:
+                continue
+            record = row["record_uuid"]
+            start = {"row": kind, "record_uuid": record, "rows": 0, "oldest": row["created_at"], "lacking": None}
+            of = found.setdefault((record, kind), start)
+            of["rows"] += 1
+            of["oldest"] = min(of["oldest"], row["created_at"])
+            if not row["done"]:
+                of["lacking"] = min(of["lacking"] or row[key], row[key])
+    return sorted(found.values(), key=lambda row: (row["oldest"], row["record_uuid"]))
+
+
+def readiness_of(reader: QueueReader, run_id: str, of_headers: Iterable[Row], of_lines: Iterable[Row]) -> Readiness:
+    """The same of rows that were read as `run_headers` and `run_lines`."""
+    rows = run_records(of_headers, of_lines)
     headers = {row["record_uuid"]: row for row in rows if row["row"] == "header"}
     lines = {row["record_uuid"]: row for row in rows if row["row"] == "line"}
     # Oldest first: rows that were queued together lie together, so a transaction touches few pages.
@@ -76,13 +100,15 @@ def _readiness(reader: QueueReader, run_id: str) -> Readiness:
     )
 
 
-def commit(database: WritableDatabase, reader: QueueReader, run_id: str) -> Readiness:
+def commit(database: WritableDatabase, reader: QueueReader, run_id: str, plan: Readiness | None = None) -> Readiness:
     """Commits every complete record_uuid of the run; returns what was ready and what was held back.
+
+    `plan` is what has been found ready a moment ago: each order is looked at again by the statements that commit it.
 
     A transaction holds whole record_uuids, up to a number of rows. Where one of them has changed under it, the
     transaction is rolled back and its record_uuids are committed one by one, so that only that one is held back.
     """
-    plan = readiness(reader, run_id)
+    plan = plan or readiness(reader, run_id)
     done: list[str] = []
     held = list(plan.held)
     for chunk in _transactions(plan):

@@ -7,7 +7,7 @@ Reads only.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,6 +72,27 @@ class Unclear:
         return {row["record_uuid"] for rows in (self.headers, self.lines, self.contradicting) for row in rows}
 
 
+def outcomes(headers: Iterable[Row], lines: Iterable[Row]) -> list[Row]:
+    """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id).
+
+    And `made`: how many items or subitems those are, for the versions of an order share one. The rows are as
+    QueueReader.run_headers and run_lines have them, the oldest headers first.
+    """
+    customers = Customers()
+    found: dict[tuple[str, str, str | None], Row] = {}
+    made: set[tuple[str, str, str | None, int]] = set()
+    for kind, own_id, rows in (("header", "monday_item_id", headers), ("line", "monday_subitem_id", lines)):
+        for row in rows:
+            key = (kind, customers.name(row["customer"]), row["sync_state"])
+            of = found.setdefault(key, {"rows": 0, "on_board": 0, "made": 0})
+            of["rows"] += 1
+            if row[own_id] is not None:
+                of["on_board"] += 1
+                of["made"] += (*key, row[own_id]) not in made
+                made.add((*key, row[own_id]))
+    return [{"row": kind, "customer": name, "state": state, **of} for (kind, name, state), of in found.items()]
+
+
 class QueueCounts:
     """Counts the rows of the queue tables. Writes nothing."""
 
@@ -126,44 +147,6 @@ class QueueCounts:
                 counted if table is self.tables.header_queue else counted.where(left.c.late == 1)
             )
         return merged(found, add=["rows"], least="since")
-
-    @in_one_read
-    def outcomes(self, run_id: str) -> list[Row]:
-        """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id), oldest.
-
-        And `made`: how many items or subitems those are, for the versions of an order share one.
-        """
-        h, line, o = self.tables.header_queue, self.tables.line_queue, self.tables.orders
-        found: list[Row] = []
-        customers = Customers()
-        for kind, table, id_column, customer, rows in (
-            ("header", h, h.c.monday_item_id, h.c[CUSTOMER], h),
-            (
-                "line",
-                line,
-                line.c.monday_subitem_id,
-                o.c[CUSTOMER],
-                line.outerjoin(o, o.c.record_uuid == line.c.record_uuid),
-            ),
-        ):
-            query = (
-                sa.select(
-                    sa.func.max(customer).label("customer"),
-                    table.c.sync_state.label("state"),
-                    sa.func.count(id_column).label("on_board"),
-                    sa.func.count(sa.distinct(id_column)).label("made"),
-                    sa.func.count().label("rows"),
-                    sa.func.min(table.c.created_at).label("oldest"),
-                )
-                .select_from(rows)
-                .where(is_of_run(table, run_id))
-                .group_by(spelling(customer), table.c.sync_state)
-            )
-            counted = merged(
-                self.database.rows(query), add=["on_board", "made", "rows"], least="oldest", customers=customers
-            )
-            found += [{"row": kind} | row for row in counted]
-        return found
 
     def order_numbers(self, records: Collection[str]) -> dict[str, str | None]:
         """What people call orders, by record_uuid, as far as their headers say."""

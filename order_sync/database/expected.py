@@ -63,24 +63,23 @@ def of_run(run_id: str, *states: State) -> Scope:
     return lambda table: sa.and_(table.c.sync_run_id == run_id, table.c.sync_state.in_(states))
 
 
-def run_items(database: Database, tables: Tables, run_id: str, columns: Collection[str]) -> list[tuple[Expected, Row]]:
-    """The run's items, each with those of its order's columns that are named; the newest of an order comes last."""
-    h, o = tables.header_queue, tables.orders
-    named = [column for column in tables.order_columns if column.name in columns]
-    query = sa.select(h.c.record_uuid, h.c.monday_item_id, h.c.monday_group_id, *named)
-    query = query.select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
-    where = (of_run(run_id, State.PENDING, State.SYNCED)(h), h.c.monday_item_id.is_not(None), *_kept(tables, h))
-    rows = database.rows(query.where(*where).order_by(h.c.created_at, h.c.delta_uuid))
-    return [(_item(row, {row["monday_group_id"]} if row["monday_group_id"] else None), row) for row in rows]
+def items_of(headers: Iterable[Row]) -> list[tuple[Expected, Row]]:
+    """The items of a run's headers, each with its header as QueueReader.run_headers has it; an order's newest last."""
+    return [
+        (_item(row, {row["monday_group_id"]} if row["monday_group_id"] else None), row)
+        for row in headers
+        if _is_expected(row, row["monday_item_id"])
+    ]
 
 
-def run_subitems(database: Database, tables: Tables, run_id: str) -> list[Expected]:
-    """The subitems of the run's lines."""
-    line = tables.line_queue
-    query = sa.select(line.c.line_uuid, line.c.record_uuid, line.c.monday_subitem_id, line.c.parent_item_id)
-    made = line.c.monday_subitem_id.is_not(None)
-    where = (of_run(run_id, State.PENDING, State.SYNCED)(line), made, *_kept(tables, line))
-    return [_subitem(row) for row in database.rows(query.where(*where).order_by(line.c.line_uuid))]
+def subitems_of(lines: Iterable[Row]) -> list[Expected]:
+    """The subitems of a run's lines, as QueueReader.run_lines has them."""
+    made = [_subitem(row) for row in lines if _is_expected(row, row["monday_subitem_id"])]
+    return sorted(made, key=lambda subitem: subitem.key)
+
+
+def _is_expected(row: Row, monday_id: int | None) -> bool:
+    return monday_id is not None and not row["is_off"] and row["sync_state"] in (State.PENDING, State.SYNCED)
 
 
 # ---- the years ----------------------------------------------------------------------------------------------

@@ -266,9 +266,10 @@ class Journal(BoardLog):
         """Whether this run has closed the request. Raises LeaseLost if another one has, or has the board."""
         found = self._recorded(connection, entry)
         self._expect_holder(found)
-        if found.state != EntryState.OPEN and found.run_id != self.run_id:
+        is_open = bool(found.state == EntryState.OPEN)
+        if not is_open and found.run_id != self.run_id:
             raise self._resolved_by_another(entry)
-        return bool(found.state != EntryState.OPEN)
+        return not is_open
 
     def _expect_closed(self, connection: sa.Connection, entry: Entry, now: datetime, state: EntryState) -> None:
         """`_expect_entry`, which also extends the lease once half of it is used up."""

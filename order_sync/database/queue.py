@@ -20,7 +20,7 @@ from order_sync.database.counts import QueueCounts
 from order_sync.database.customers import spelling
 from order_sync.database.guid import uuid_key
 from order_sync.database.versions import says, synced_lines
-from order_sync.database.written import items_on_record
+from order_sync.database.written import items_on_record, on_record_columns
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
 from order_sync.orders.states import State
 
@@ -169,9 +169,9 @@ class QueueReader(QueueCounts):
         )
 
     def run_headers(self, run_id: str, sources: Collection[str] = ()) -> list[Row]:
-        """A run's headers: delta_uuid, record_uuid, customer, monday_item_id, sync_state, created_at, done, is_off.
+        """A run's headers: delta_uuid, record_uuid, customer, monday_item_id, monday_group_id, sync_state, created_at.
 
-        done: nothing is left to do on a board; is_off: the order was cancelled. And item_board_id as above, and the
+        And done (nothing is left to do on a board), is_off (the order was cancelled), item_board_id as above, and the
         order's columns that are named by `sources`.
         """
         h, o = self.tables.header_queue, self.tables.orders
@@ -180,6 +180,7 @@ class QueueReader(QueueCounts):
             h.c.record_uuid,
             h.c[CUSTOMER].label("customer"),
             h.c.monday_item_id,
+            h.c.monday_group_id,
             h.c.sync_state,
             created(h),
             flag(is_done(self.tables, h)).label("done"),
@@ -213,19 +214,22 @@ class QueueReader(QueueCounts):
     def run_lines(self, run_id: str) -> list[Row]:
         """A run's lines with their outcome.
 
-        As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, sync_state, created_at, done (as above).
+        As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, parent_item_id, sync_state, created_at, done
+        (as above), and is_off: the line was cancelled, or its order.
         """
         line, o = self.tables.line_queue, self.tables.orders
+        keys = (line.c.line_uuid, line.c.record_uuid)
         query = (
             sa.select(
                 line.c.delta_uuid,
-                line.c.line_uuid,
-                line.c.record_uuid,
+                *keys,
                 o.c[CUSTOMER].label("customer"),
                 line.c.monday_subitem_id,
+                line.c.parent_item_id,
                 line.c.sync_state,
                 created(line),
                 flag(is_done(self.tables, line)).label("done"),
+                flag(sa.or_(*(is_off_the_board(self.tables, key) for key in keys))).label("is_off"),
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
             .where(is_of_run(line, run_id))
@@ -233,35 +237,9 @@ class QueueReader(QueueCounts):
         )
         return self.database.rows(query)
 
-    def run_records(self, run_id: str) -> list[Row]:
-        """What a run still holds, by record_uuid and kind of row, oldest first.
-
-        As record_uuid, row (header, line), rows (how many), oldest (created_at) and lacking: the delta_uuid of a header
-        without an item, or the line_uuid of a line without a subitem; None if each has one.
-        """
-        h, line = self.tables.header_queue, self.tables.line_queue
-        queries = []
-        for kind, table, key in (("header", h, h.c.delta_uuid), ("line", line, line.c.line_uuid)):
-            # In a query of its own: SQL Server aggregates nothing that asks another table.
-            lacks = sa.case((~is_done(self.tables, table), sa.cast(key, sa.String(36))))
-            held = (
-                sa.select(table.c.record_uuid, created(table), lacks.label("lacking"))
-                .where(table.c.sync_run_id == run_id, table.c.sync_state == State.PENDING)
-                .subquery()
-            )
-            queries.append(
-                sa.select(
-                    sa.literal_column(f"'{kind}'").label("row"),
-                    held.c.record_uuid,
-                    sa.func.count().label("rows"),
-                    sa.func.min(held.c.created_at).label("oldest"),
-                    sa.func.min(held.c.lacking).label("lacking"),
-                ).group_by(uuid_key(held.c.record_uuid))
-            )
-        rows = self.database.rows(sa.union_all(*queries))
-        return sorted(rows, key=lambda row: (row["oldest"], row["record_uuid"]))
-
-    def claimed_lines(self, run_id: str, *names: str, sources: Collection[str] = ()) -> list[Row]:
+    def claimed_lines(
+        self, run_id: str, *names: str, sources: Collection[str] = (), on_record: bool = False
+    ) -> list[Row]:
         """The lines a run holds, by record_uuid, then oldest first.
 
         As delta_uuid, line_uuid, record_uuid, customer, action, size_code, qty, monday_subitem_id and parent_item_id
@@ -278,13 +256,22 @@ class QueueReader(QueueCounts):
         more = [flag(has_own).label("own_header"), *(self.tables.orders.c[source] for source in sources)]
         # By what the index of a run's rows has: without statistics SQLite would read all that waits.
         by = uuid_key(line.c.record_uuid)
-        return self._lines(held, *names, more=more, by=by)
+        return self._lines(held, *names, more=more, by=by, on_record=on_record)
+
+    def held_headers(self, run_id: str) -> list[Row]:
+        """The headers a run holds, oldest first: delta_uuid, record_uuid, monday_item_id, and what is on record."""
+        h, items = self.tables.header_queue, self.tables.items
+        query = (
+            sa.select(h.c.delta_uuid, h.c.record_uuid, h.c.monday_item_id, *on_record_columns(items))
+            .select_from(h.outerjoin(items, items.c.record_uuid == h.c.record_uuid))
+            .where(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING)
+        )
+        return self.database.rows(query.order_by(h.c.created_at, h.c.delta_uuid))
 
     def held_lines(self, run_id: str) -> list[Row]:
-        """The lines a run holds: delta_uuid, line_uuid, record_uuid, monday_subitem_id, parent_item_id."""
-        return self.claimed_lines(
-            run_id, "delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "parent_item_id"
-        )
+        """The lines a run holds: their uuids, monday_subitem_id, parent_item_id, and what is on record."""
+        names = ("delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "parent_item_id")
+        return self.claimed_lines(run_id, *names, on_record=True)
 
     def lines(self, delta_uuids: Collection[str], *, sources: Collection[str] = ()) -> list[Row]:
         """The same columns for named lines, whatever their state.
@@ -312,6 +299,7 @@ class QueueReader(QueueCounts):
         *names: str,
         more: Iterable[sa.ColumnElement[Any]] = (),
         by: sa.ColumnElement[Any] | None = None,
+        on_record: bool = False,
     ) -> list[Row]:
         line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
         synced = synced_lines(line, where)
@@ -321,6 +309,8 @@ class QueueReader(QueueCounts):
         if not names or "outdated" in names:
             keys = (line.c.record_uuid, line.c.line_uuid)
             rows = rows.outerjoin(synced, sa.and_(*(uuid_key(key) == synced.c[f"{key.name}_key"] for key in keys)))
+        if on_record:
+            rows = rows.outerjoin(self.tables.subitems, self.tables.subitems.c.line_uuid == line.c.line_uuid)
         query = (
             sa.select(
                 line.c.delta_uuid,
@@ -343,6 +333,8 @@ class QueueReader(QueueCounts):
         )
         if names:
             query = query.with_only_columns(*(query.selected_columns[name] for name in names))
+        if on_record:
+            query = query.add_columns(*on_record_columns(self.tables.subitems))
         return self.database.rows(query)
 
 

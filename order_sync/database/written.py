@@ -7,7 +7,7 @@ Works in the transaction that puts the ids into the queue; never keeps two rows 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -136,20 +136,34 @@ def subitems_on_record(database: Database, tables: Tables, line_uuids: Collectio
 def _on_record(
     database: Database, own: sa.Column[Any], monday_id: sa.Column[Any], place: sa.Column[Any], keys: Collection[str]
 ) -> dict[str, OnRecord]:
-    table = own.table.c
-    query = sa.select(own, monday_id, table.board_id, place, table.name, table.written)
-    found: dict[str, OnRecord] = {}
-    for chunk in chunks(keys):
-        for row in database.rows(query.where(own.in_(chunk))):
-            key, of_it, board_id, at, name, written = row.values()
-            found[key] = OnRecord(
-                id=of_it,
-                board_id=board_id,
-                place=None if at is None else str(at),
-                name=name,
-                values=None if written is None else json.loads(written),
-            )
-    return found
+    query = sa.select(own.label("own"), *_columns(monday_id, place))
+    rows = (row for chunk in chunks(keys) for row in database.rows(query.where(own.in_(chunk))))
+    return {row["own"]: of_it for row in rows if (of_it := on_record_of(row))}
+
+
+def on_record_columns(table: sa.Table) -> Sequence[sa.Label[Any]]:
+    """What is on record of an order, or of a line, to be read with rows of its queue; see `on_record_of`."""
+    names = ("subitem_id", "parent_item_id") if "line_uuid" in table.c else ("item_id", "group_id")
+    return _columns(*(table.c[name] for name in names))
+
+
+def on_record_of(row: Mapping[str, Any]) -> OnRecord | None:
+    """From a row that was read with `on_record_columns`; None where nothing is on record."""
+    if row["recorded_id"] is None:
+        return None
+    return OnRecord(
+        id=row["recorded_id"],
+        board_id=row["recorded_board"],
+        place=None if row["recorded_place"] is None else str(row["recorded_place"]),
+        name=row["recorded_name"],
+        values=None if row["recorded_values"] is None else json.loads(row["recorded_values"]),
+    )
+
+
+def _columns(monday_id: sa.Column[Any], place: sa.Column[Any]) -> Sequence[sa.Label[Any]]:
+    table = monday_id.table.c
+    columns = {"id": monday_id, "board": table.board_id, "place": place, "name": table.name, "values": table.written}
+    return [column.label(f"recorded_{name}") for name, column in columns.items()]
 
 
 class _Items:

@@ -16,6 +16,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field, PrivateAttr
 
+from order_sync.database.commit import readiness_of
 from order_sync.database.housekeeping import tidy
 from order_sync.io_managers.frames import by_customer, of_asset, preview, table, to_frame, to_rows
 from order_sync.monday.budget import Budget
@@ -65,6 +66,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
     _boards: Boards = PrivateAttr()
     _run_id: str = PrivateAttr()
     _worked_on: set[int] = PrivateAttr(default_factory=set)  # boards that had rows in any step
+    _is_done: bool = PrivateAttr(default=False)  # the last step is
+    _lines: list[Row] | None = PrivateAttr(default=None)  # as they were read with the headers
     _refused: BoardRefused | None = PrivateAttr(default=None)  # the last board that took no rows
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -97,7 +100,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
     def _read_items(self) -> Iterator[Row]:
         mapping, queue = self.sql_server.mapping, self.sql_server.queue
-        headers = queue.run_headers(self._run_id, mapping.board_sources)
+        headers = queue.database.together(self._read_headers)
         there = {row["record_uuid"] for row in headers if row["monday_item_id"] is not None}
         boards = queue.item_boards(there) if mapping.boards else {}
         for row in headers:
@@ -105,8 +108,18 @@ class MondayIOManager(dg.ConfigurableIOManager):
             board_id = known or mapping.board_of(row, self.monday.board_id)
             yield row | {"board_id": board_id}
 
+    def _read_headers(self) -> list[Row]:
+        """And once the last step is done all that the commit needs, which comes next."""
+        queue = self.sql_server.queue
+        headers = queue.run_headers(self._run_id, self.sql_server.mapping.board_sources)
+        if self._is_done:
+            self._lines = queue.run_lines(self._run_id)
+            self.reports.of(self._run_id).ready = readiness_of(queue, self._run_id, headers, self._lines)
+        return headers
+
     def _read_subitems(self) -> list[Row]:
-        return self.sql_server.queue.run_lines(self._run_id)
+        lines, self._lines = self._lines, None
+        return self.sql_server.queue.run_lines(self._run_id) if lines is None else lines
 
     # ---- handling ---------------------------------------------------------------------------------
 
@@ -118,6 +131,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         done, boards = self._work(rows, kind.step)
         if kind.is_last:
             self._boards.release()
+            self._is_done = True
         metadata = kind.report(self, context, rows, done, boards) | self._report_twins()
         report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
         report.created[name] = sum(board["created"] for board in boards)

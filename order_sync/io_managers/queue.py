@@ -17,7 +17,8 @@ from pydantic import Field, PrivateAttr
 
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Held
-from order_sync.database.counts import OUTCOMES
+from order_sync.database.counts import OUTCOMES, outcomes
+from order_sync.database.expected import differing_lines, differing_orders, of_run
 from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
@@ -72,10 +73,10 @@ def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: ColumnMappin
     return to_frame(rows, [*LINES, "item_board_id", *mapping.board_sources])
 
 
-def _per_customer(outcomes: list[Row]) -> list[Row]:
+def _per_customer(counted: list[Row]) -> list[Row]:
     """The outcomes of a run's rows, by customer. Rows that are neither on the board nor rejected are waiting."""
     counts: dict[str, Row] = {}
-    for found in outcomes:
+    for found in counted:
         of = counts.setdefault(found["customer"] or NO_CUSTOMER, dict.fromkeys(OUTCOMES, 0))
         of["items" if found["row"] == "header" else "subitems"] += found["made"]
         if found["state"] == State.SYNCED:
@@ -97,8 +98,8 @@ def _held(held: Sequence[Held]) -> dg.MetadataValue[Any]:
     return table([{"record_uuid": of.record_uuid, "reason": of.reason} for of in held[:200]])
 
 
-def _synced(outcomes: list[Row], row: str) -> int:
-    return sum(found["rows"] for found in outcomes if found["row"] == row and found["state"] == State.SYNCED)
+def _synced(counted: list[Row], row: str) -> int:
+    return sum(found["rows"] for found in counted if found["row"] == row and found["state"] == State.SYNCED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,10 @@ class _AfterCommit:
     outcomes: list[Row]
     errors: list[Row]
     held: list[HeldOrder]
+    headers: list[Row]
     lines: list[Row]
+    differing_orders: list[Row]
+    differing_lines: list[Row]
     expired: Expired
 
 
@@ -267,7 +271,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _commit(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         queue = self._queue
-        committed = self.sql_server.commit(self._run_id)
+        report = self.reports.of(self._run_id)
+        ready, report.ready = report.ready, None
+        committed = self.sql_server.commit(self._run_id, ready)
         after = queue.database.together(self._look_after_commit)
         release, released = partial(queue.release, self._run_id), 0
         unfinished = any(row["state"] == State.PENDING for row in after.outcomes)
@@ -277,7 +283,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         tidy(EXPIRING, expire, context.log.warning)
         remove = partial(remove_expired, self.sql_server.database, after.expired)
         tidy("Removing expired log entries", remove, context.log.warning)
-        errors, outcomes = after.errors, after.outcomes
+        errors = after.errors
         missed = len(set(wanted["record_uuid"]).difference(committed.ready))
         rejected = {row["record_uuid"] for row in errors}
         left = [held for held in committed.held if held.record_uuid not in rejected]
@@ -293,17 +299,25 @@ class QueueIOManager(dg.ConfigurableIOManager):
         log_first(context.log.warning, [str(order) for order in unexpected(others)], "`order-sync status` lists them")
         if missed:
             context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")
-        customers = _per_customer(outcomes)
-        report = self.reports.of(self._run_id)
+        customers = _per_customer(after.outcomes)
         report.orders_synced, report.orders_held_back = len(committed.ready), len(committed.held)
         report.customers = customers
-        report.ending = Ending(rejected=errors, held=after.held, left=left, unfinished=unfinished)
+        report.ending = Ending(
+            rejected=errors,
+            held=after.held,
+            left=left,
+            unfinished=unfinished,
+            headers=after.headers,
+            lines=after.lines,
+            differing_orders=after.differing_orders,
+            differing_lines=after.differing_lines,
+        )
         self._lines = after.lines
         context.add_output_metadata(
             {
                 "dagster/row_count": len(committed.ready),
-                "headers synced": _synced(outcomes, "header"),
-                "lines synced": _synced(outcomes, "line"),
+                "headers synced": _synced(after.outcomes, "header"),
+                "lines synced": _synced(after.outcomes, "line"),
                 "rejected": len(errors),
                 "held back": len(committed.held),
                 "released": released,
@@ -318,13 +332,19 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _look_after_commit(self) -> _AfterCommit:
         """Before the run releases what it still holds, which counts as free already."""
-        queue, outcomes = self._queue, self._queue.outcomes(self._run_id)
-        any_rejected = any(row["state"] == State.ERROR for row in outcomes)
+        queue = self._queue
+        headers = queue.run_headers(self._run_id, self.sql_server.mapping.board_sources)
+        lines = queue.run_lines(self._run_id)
+        any_rejected = any(row["sync_state"] == State.ERROR for row in (*headers, *lines))
+        synced = (queue.database, queue.tables, of_run(self._run_id, State.SYNCED))
         return _AfterCommit(
-            outcomes=outcomes,
+            outcomes=outcomes(headers, lines),
             errors=queue.errors(self._run_id) if any_rejected else [],
             held=held_orders(queue, over=[*(self._ended or []), self._run_id]),
-            lines=queue.run_lines(self._run_id),
+            headers=headers,
+            lines=lines,
+            differing_orders=differing_orders(*synced),
+            differing_lines=differing_lines(*synced),
             expired=self.sql_server.expired_log(),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from order_sync.database.commit import Held
+from order_sync.database.commit import Held, Readiness
 from order_sync.database.held import HeldOrder
 from order_sync.monday.budget import Budget
 from order_sync.resources.by_run import ByRun
@@ -24,9 +24,14 @@ class Ending:
     held: list[HeldOrder]  # every order that no run can take up, of other runs too
     left: list[Held]  # orders held back although none of their rows was rejected
     unfinished: bool = True  # the run may still hold rows
+    # As QueueReader.run_headers and run_lines, and where the main tables differ from them.
+    headers: list[Row]
+    lines: list[Row]
+    differing_orders: list[Row]
+    differing_lines: list[Row]
 
 
-NOTHING_LEFT = Ending(rejected=[], held=[], left=[])
+NOTHING_LEFT = Ending(rejected=[], held=[], left=[], headers=[], lines=[], differing_orders=[], differing_lines=[])
 
 
 @dataclass(kw_only=True)
@@ -50,6 +55,7 @@ class RunReport:
     calls: int = 0
     complexity: int = 0
     budget: Budget | None = None  # which the run's checks use as well
+    ready: Readiness | None = None  # what may be committed, found as the last step's result was read
     # What the run's checks need not read again: its headers as it claimed them, and whether any run held rows before.
     headers: list[Row] | None = None
     any_leases: bool = True

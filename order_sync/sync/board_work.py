@@ -145,12 +145,15 @@ class BoardWork:
             if of.key not in rejected and of.key not in waiting
         }
         self._journal.reject(Operation.ITEMS, rejected)
-        self._assign_groups({of.row["record_uuid"]: of.row["group_id"] for of in created}, versions, new)
+        others = {
+            order: keys.keys() - new.keys() for order, keys in versions.items()
+        }  # new ones get it with their item
+        self._assign_groups({of.row["record_uuid"]: of.row["group_id"] for of in created}, others)
 
         def repair(refused: Mapping[str, Rejected]) -> Repaired:
             """Their group may have been deleted a moment ago."""
             moved = self._move_to_existing_group([by_key[key] for key in refused], self._read())
-            self._assign_groups({row["record_uuid"]: row["group_id"] for row in moved}, versions, new)
+            self._assign_groups({row["record_uuid"]: row["group_id"] for row in moved}, others)
             groups = {row["delta_uuid"]: row["group_id"] for row in moved if row["group_id"]}
             again = {key: new[key].with_variables(group=group) for key, group in groups.items()}
             return Repaired(again=again, waiting=_waiting(moved))
@@ -275,17 +278,10 @@ class BoardWork:
 
     # ---- versions of an order ---------------------------------------------------------------------
 
-    def _assign_groups(
-        self,
-        groups: Mapping[str, str | None],
-        versions: Mapping[str, Mapping[str, int | None]],
-        created: Container[str] = (),
-    ) -> None:
-        """Records the group of an order, by record_uuid, in its headers; those `created` get it with their item."""
-        rows = {order: [key for key in versions[order] if key not in created] for order in groups}
-        self._queue.assign_groups(
-            self._run_id, {key: group_id for order, group_id in groups.items() if group_id for key in rows[order]}
-        )
+    def _assign_groups(self, groups: Mapping[str, str | None], versions: Mapping[str, Collection[str]]) -> None:
+        """Records the group of an order, by record_uuid, in all of its headers."""
+        by_row = {key: group_id for order, group_id in groups.items() if group_id for key in versions[order]}
+        self._queue.assign_groups(self._run_id, by_row)
 
     def _share(
         self, items: Mapping[str, str], versions: Mapping[str, Mapping[str, int | None]], written: Container[str]

@@ -82,9 +82,12 @@ class Boards:
         an earlier run sent to another board must not be sent twice.
         """
         first = next((board_id for board_id in self.sites if board_id in busy), None)
-        if first is not None:
-            self._hold(first)  # before the look, which then says what is in doubt there, too
-        self._look()
+        before = self._held.get(first) if first is not None else None
+        # Taken before the look, which then says what is in doubt there, too.
+        held = self._hold(first, self._look) if first is not None else None
+        if held is None or not held.looked or (held is before and any("line_uuid" in row for row in rows)):
+            # But once for all headers: they were claimed, and the board has been held, since before the last look.
+            self._look()
         if self._resolve_elsewhere(busy):
             self._look()
         boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
@@ -132,11 +135,12 @@ class Boards:
             self._release(board_id)
             raise
 
-    def _hold(self, board_id: int) -> _Hold:
+    def _hold(self, board_id: int, look: Callable[[], None] | None = None) -> _Hold:
+        """The board, held by this run. `look`: what to read in the transaction that takes it."""
         hold = self._held.get(board_id)
-        return hold if hold and hold.is_fresh else self._take(board_id, self._site(board_id).board)
+        return hold if hold and hold.is_fresh else self._take(board_id, self._site(board_id).board, look)
 
-    def _take(self, board_id: int, board: Board) -> _Hold:
+    def _take(self, board_id: int, board: Board, look: Callable[[], None] | None = None) -> _Hold:
         journal, noted_at = self.journal(board_id), float("-inf")
 
         def waiting(holder: str) -> None:
@@ -147,8 +151,8 @@ class Boards:
                 noted_at = monotonic()
                 log.info("board %d is held by run %s: waiting for it", board_id, holder, extra={"waits": True})
 
-        journal.take(waiting, name=board.name, url=board.url)
-        hold = self._held[board_id] = _Hold(journal, monotonic())
+        journal.take(waiting, name=board.name, url=board.url, look=look)
+        hold = self._held[board_id] = _Hold(journal, monotonic(), looked=look is not None)
         return hold
 
     def heartbeat(self) -> None:

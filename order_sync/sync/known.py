@@ -1,7 +1,7 @@
 """What the tables know of a step's orders and lines: what a run holds of them, and what was last written.
 
 In: a run, and the rows that a step is about. Out: versions with their ids, and what is on record.
-Reads only, both together: what is held and what was written do not change in between.
+Reads only, and in one query: what is held and what was written are of one moment.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from order_sync.database.queue import QueueReader
-from order_sync.database.written import OnRecord, items_on_record, subitems_on_record
-from order_sync.orders.states import State
+from order_sync.database.written import OnRecord, on_record_of
 from order_sync.sync.rows import Row
 
 
@@ -25,14 +24,8 @@ class Orders:
     @classmethod
     def of_run(cls, queue: QueueReader, run_id: str, rows: Sequence[Row]) -> Orders:
         """Those of the rows, which are headers, and of all other headers that the run holds."""
-
-        def look() -> Orders:
-            held = (row for row in queue.run_headers(run_id) if row["sync_state"] == State.PENDING)
-            records = [row["record_uuid"] for row in rows]
-            on_record = items_on_record(queue.database, queue.tables, records)
-            return cls(versions=versions_of_orders(held), on_record=on_record)
-
-        return queue.database.together(look)
+        held = queue.held_headers(run_id)
+        return cls(versions=versions_of_orders(held), on_record=_on_record(held, rows, "record_uuid"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +37,14 @@ class Lines:
 
     @classmethod
     def of_run(cls, queue: QueueReader, run_id: str, rows: Sequence[Row]) -> Lines:
-        def look() -> Lines:
-            lines = [row["line_uuid"] for row in rows]
-            on_record = subitems_on_record(queue.database, queue.tables, lines)
-            return cls(held=queue.held_lines(run_id), on_record=on_record)
+        held = queue.held_lines(run_id)
+        return cls(held=held, on_record=_on_record(held, rows, "line_uuid"))
 
-        return queue.database.together(look)
+
+def _on_record(held: Iterable[Row], rows: Iterable[Row], own: str) -> dict[str, OnRecord]:
+    """What is on record of the rows, by their `own` key."""
+    wanted = {row[own] for row in rows}
+    return {row[own]: of_it for row in held if row[own] in wanted and (of_it := on_record_of(row))}
 
 
 def versions_of_orders(headers: Iterable[Row]) -> dict[str, dict[str, int | None]]:

@@ -8,7 +8,7 @@ import pytest
 
 from order_sync.database import audit
 from order_sync.database.connection import Row
-from order_sync.database.expected import differing_lines, differing_orders, of_run, own_groups, run_items, run_subitems
+from order_sync.database.expected import differing_lines, differing_orders, items_of, of_run, own_groups, subitems_of
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record
@@ -24,16 +24,16 @@ def test_after_a_commit_everything_agrees(site: Site) -> None:
     order = make_order(headers=2, lines=3)
     site.add(order)
     ids = on_board(site, order)
-    given = (site.database, site.tables, RUN)
-    assert len(run_items(*given, [])) == 2
+    queue = site.queue()
+    assert len(items_of(queue.run_headers(RUN))) == 2
     assert run_commit(site).ready == [record(order)]
     assert list(differing(site).values()) == [[], []]
-    found = run_items(*given, [CUSTOMER, "CUSTOMER SEASON"])
+    found = items_of(queue.run_headers(RUN, [CUSTOMER, "CUSTOMER SEASON"]))
     assert {item.monday_id for item, _ in found} == {ids[row["delta_uuid"]] for row in order.headers}
     assert {item.key for item, _ in found} == {record(order)}
     assert {(row[CUSTOMER], row["CUSTOMER SEASON"]) for _, row in found} == {("Weber & Co", None)}
-    lines = run_subitems(*given)
-    assert not run_subitems(site.database, site.tables, "another run")
+    lines = subitems_of(queue.run_lines(RUN))
+    assert not queue.run_lines("another run")
     assert {line.parent_id for line in lines} <= {item.monday_id for item, _ in found}
     assert {line.key: line.monday_id for line in lines} == {
         row["line_uuid"]: ids[row["delta_uuid"]] for row in order.lines

@@ -153,8 +153,8 @@ class Meddling(OrderQueue):
         super().__init__(site.database, site.tables, lease_seconds=600)
         self._meddle = meddle
 
-    def run_records(self, run_id: str) -> list[dict[str, Any]]:
-        rows = super().run_records(run_id)
+    def run_lines(self, run_id: str) -> list[dict[str, Any]]:
+        rows = super().run_lines(run_id)
         self._meddle()
         return rows
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
+from order_sync.database.counts import outcomes
 from order_sync.database.known_customers import check_customers
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import ConfigurationError
@@ -64,8 +65,8 @@ def test_what_a_run_did_is_counted_for_one_customer(spelled: tuple[Site, list[Sa
     site.change(site.tables.orders, {CUSTOMER: CAFE.lower()}, record_uuid=record(orders[0]))
     site.claim("run-1", *orders)
     found = Counter[tuple[str | None, str]]()
-    for row in site.queue().outcomes("run-1"):
-        found[row["customer"], row["row"]] += row["rows"]
+    for row in outcomes(site.queue().run_headers("run-1"), site.queue().run_lines("run-1")):
+        found[None if row["customer"] == NO_CUSTOMER else row["customer"], row["row"]] += row["rows"]
     assert found == ROWS
 
 

@@ -41,7 +41,6 @@ from order_sync.database.written import items_on_record, subitems_on_record
 from order_sync.demo.samples import arriving_orders, insert_orders
 from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import ColumnMapping
-from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import State
 from order_sync.reports.links import Links, read_links
 from order_sync.reports.report import make_report
@@ -246,9 +245,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "requeue": put_back,
         "synced_orders": lambda: synced_orders(database, tables, orders=[of_the_run()[-1], "A-1"]),
         "resync": again,
-        "outcomes": lambda: queue.outcomes("run-1"),
-        "run_items": lambda: expected.run_items(database, tables, "run-1", [CUSTOMER, "CUSTOMER SEASON"]),
-        "run_subitems": lambda: expected.run_subitems(database, tables, "run-1"),
         "differing_orders": lambda: expected.differing_orders(database, tables, synced),
         "differing_lines": lambda: expected.differing_lines(database, tables, synced),
         "audit_past_lease": lambda: audit.past_lease(queue),

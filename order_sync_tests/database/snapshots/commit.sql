@@ -1,16 +1,24 @@
-SELECT 'header' AS row, anon_1.record_uuid, count(*) AS rows, min(anon_1.created_at) AS oldest, min(anon_1.lacking) AS lacking
-FROM (SELECT [ORDER_LIST_DELTA].record_uuid AS record_uuid, coalesce([ORDER_LIST_DELTA].created_at, ?) AS created_at, CASE WHEN (NOT ([ORDER_LIST_DELTA].monday_item_id IS NOT NULL OR (EXISTS (SELECT *
+SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].[CUSTOMER NAME] AS customer, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].monday_group_id, [ORDER_LIST_DELTA].sync_state, coalesce([ORDER_LIST_DELTA].created_at, ?) AS created_at, CASE WHEN ([ORDER_LIST_DELTA].monday_item_id IS NOT NULL OR (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_DELTA].record_uuid AND marker.of_version >= coalesce([ORDER_LIST_DELTA].created_at, ?))))) THEN CAST([ORDER_LIST_DELTA].delta_uuid AS VARCHAR(36)) END AS lacking
+WHERE marker.key_uuid = [ORDER_LIST_DELTA].record_uuid AND marker.of_version >= coalesce([ORDER_LIST_DELTA].created_at, ?)))) THEN ? ELSE ? END AS done, CASE WHEN (EXISTS (SELECT *
+FROM [ORDER_SYNC_CANCELLED] AS marker
+WHERE marker.key_uuid = [ORDER_LIST_DELTA].record_uuid)) THEN ? ELSE ? END AS is_off, (SELECT [ORDER_SYNC_ITEMS].board_id
+FROM [ORDER_SYNC_ITEMS]
+WHERE [ORDER_SYNC_ITEMS].record_uuid = [ORDER_LIST_DELTA].record_uuid) AS item_board_id
 FROM [ORDER_LIST_DELTA]
-WHERE [ORDER_LIST_DELTA].sync_run_id = ? AND [ORDER_LIST_DELTA].sync_state = ?) AS anon_1 GROUP BY anon_1.record_uuid UNION ALL SELECT 'line' AS row, anon_2.record_uuid, count(*) AS rows, min(anon_2.created_at) AS oldest, min(anon_2.lacking) AS lacking
-FROM (SELECT [ORDER_LIST_LINES_DELTA].record_uuid AS record_uuid, coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AS created_at, CASE WHEN (NOT ([ORDER_LIST_LINES_DELTA].monday_subitem_id IS NOT NULL OR (EXISTS (SELECT *
+WHERE [ORDER_LIST_DELTA].sync_state IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
+
+SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES_DELTA].parent_item_id, [ORDER_LIST_LINES_DELTA].sync_state, coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AS created_at, CASE WHEN ([ORDER_LIST_LINES_DELTA].monday_subitem_id IS NOT NULL OR (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
 WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND marker.of_version >= coalesce([ORDER_LIST_LINES_DELTA].created_at, ?))) OR (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid)))) THEN CAST([ORDER_LIST_LINES_DELTA].line_uuid AS VARCHAR(36)) END AS lacking
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_2 GROUP BY anon_2.record_uuid;
+WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid))) THEN ? ELSE ? END AS done, CASE WHEN ((EXISTS (SELECT *
+FROM [ORDER_SYNC_CANCELLED] AS marker
+WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid)) OR (EXISTS (SELECT *
+FROM [ORDER_SYNC_CANCELLED] AS marker
+WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid))) THEN ? ELSE ? END AS is_off
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE [ORDER_LIST_LINES_DELTA].sync_state IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? ORDER BY [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].created_at, [ORDER_LIST_LINES_DELTA].delta_uuid;
 
 SELECT anon_1.record_uuid, anon_1.kind, anon_1.delta_uuid, anon_1.line_uuid, anon_1.sync_state, anon_1.action_type, anon_1.sync_error_message, anon_1.sync_run_id, anon_1.customer, anon_1.order_number, anon_1.cause
 FROM (SELECT [ORDER_LIST_DELTA].record_uuid AS record_uuid, 'header' AS kind, [ORDER_LIST_DELTA].delta_uuid AS delta_uuid, CAST(NULL AS UNIQUEIDENTIFIER) AS line_uuid, CAST([ORDER_LIST_DELTA].sync_state AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS sync_state, CAST([ORDER_LIST_DELTA].action_type AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS action_type, CAST([ORDER_LIST_DELTA].sync_error_message AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS sync_error_message, CAST([ORDER_LIST_DELTA].sync_run_id AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS sync_run_id, CAST([ORDER_LIST_DELTA].[CUSTOMER NAME] AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS customer, CAST([ORDER_LIST_DELTA].[AAG ORDER NUMBER] AS NVARCHAR(max)) COLLATE DATABASE_DEFAULT AS order_number, CASE WHEN (([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?, ...))) THEN CASE WHEN ([ORDER_LIST_DELTA].delta_uuid IS NULL OR 0 = 1) THEN ? WHEN (NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) AND NOT ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) AND NOT (EXISTS (SELECT *
@@ -52,7 +60,7 @@ FROM [ORDER_SYNC_CANCELLED] AS marker
 WHERE marker.key_uuid = anon_1.record_uuid)) THEN ? ELSE ? END AS is_off
 FROM (SELECT [ORDER_LIST_LINES_DELTA].record_uuid AS record_uuid
 FROM [ORDER_LIST_LINES_DELTA]
-WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?, ...)) AND NOT ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) AND [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) GROUP BY [ORDER_LIST_LINES_DELTA].record_uuid) AS anon_1 LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = anon_1.record_uuid
+WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?, ...)) AND NOT ([ORDER_LIST_LINES_DELTA].action_type IN (?) OR ([ORDER_LIST_LINES_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?)) AND [ORDER_LIST_LINES_DELTA].record_uuid IN (?) GROUP BY [ORDER_LIST_LINES_DELTA].record_uuid) AS anon_1 LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = anon_1.record_uuid
 WHERE NOT (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS of_order
 WHERE of_order.record_uuid = anon_1.record_uuid AND (of_order.sync_state < ? OR of_order.sync_state > ? OR (of_order.sync_state IS NULL)) AND (of_order.sync_state IN (?, ...) OR (of_order.sync_state NOT IN (?)) AND upper(ltrim(rtrim(of_order.sync_state))) IN (?, ...)) AND (of_order.action_type IN (?, ...) OR upper(ltrim(rtrim(of_order.action_type))) IN (?, ...)))) AND [ORDER_LIST].monday_item_id IS NULL;
