@@ -13,7 +13,6 @@ from order_sync.database import expected
 from order_sync.database.held import held_orders
 from order_sync.database.queue import QueueReader
 from order_sync.orders.mapping import ColumnMapping
-from order_sync.orders.states import State
 from order_sync.resources.run_report import Ending
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.compare import Finding
@@ -45,15 +44,17 @@ class Made:
 def ending_of(sql_server: ReadOnlySqlServerResource, run_id: str) -> Ending:
     """The ending of a run of another process, or of one that did not come so far."""
     reader = sql_server.reader
-    synced = (reader.database, reader.tables, expected.of_run(run_id, State.SYNCED))
+    headers = reader.run_headers(run_id, sql_server.mapping.board_sources)
+    lines = reader.run_lines(run_id)
+    orders, order_lines = expected.differing_from(reader.database, reader.tables, run_id, headers, lines)
     return Ending(
         rejected=reader.errors(run_id),
         held=held_orders(reader),
         left=[],
-        headers=reader.run_headers(run_id, sql_server.mapping.board_sources),
-        lines=reader.run_lines(run_id),
-        differing_orders=expected.differing_orders(*synced),
-        differing_lines=expected.differing_lines(*synced),
+        headers=headers,
+        lines=lines,
+        differing_orders=orders,
+        differing_lines=order_lines,
     )
 
 

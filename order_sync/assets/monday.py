@@ -55,6 +55,7 @@ SUBITEMS = [
     "parent_item_id",
     "name",
     "values",
+    "late",
     *VERSION,
     "rejection",
     "rule",
@@ -207,6 +208,7 @@ def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int | None) -
         "parent_item_id": parent,
         "name": name,
         "values": {column.column: row.get(column.source) for column in mapping.subitems.columns},
+        "late": row["late"],
         **{column: row[column] for column in VERSION},
         **_told(None if row["action"] == Action.DELETE else rejection),
     }

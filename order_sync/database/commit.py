@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from order_sync.database.cancelled import is_done, is_off_the_board, marked
+from order_sync.database.cancelled import is_done, is_off_the_board
 from order_sync.database.connection import Row, WritableDatabase
-from order_sync.database.guid import canonical, uuid_key
+from order_sync.database.guid import canonical
 from order_sync.database.held import held_orders
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import Tables
@@ -29,7 +29,15 @@ from order_sync.text.counted import counted
 ROWS_PER_TRANSACTION = 2_000
 RECORDS_PER_TRANSACTION = 500
 
-Subitems = Sequence[sa.Row[*tuple[Any, ...]]]  # record_uuid, line_uuid, subitem_id, parent_id, rows
+
+@dataclass(slots=True)
+class Subitem:
+    """A line of the queue with the ids that the main table is to have: none if it was cancelled."""
+
+    line_uuid: str
+    subitem_id: int | None = None
+    parent_id: int | None = None
+    rows: int = 0  # in which it is queued
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,8 @@ class Readiness:
     held: list[Held] = field(default_factory=list)
     headers: dict[str, int] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
+    subitems: dict[str, list[Subitem]] = field(default_factory=dict)  # the lines of each record_uuid
+    off: set[str] = field(default_factory=set)  # orders that were cancelled
 
 
 def readiness(reader: QueueReader, run_id: str) -> Readiness:
@@ -78,7 +88,22 @@ def run_records(headers: Iterable[Row], lines: Iterable[Row]) -> list[Row]:
     return sorted(found.values(), key=lambda row: (row["oldest"], row["record_uuid"]))
 
 
-def readiness_of(reader: QueueReader, run_id: str, of_headers: Iterable[Row], of_lines: Iterable[Row]) -> Readiness:
+def subitems_of(lines: Iterable[Row]) -> dict[str, list[Subitem]]:
+    """The lines that a run holds, by record_uuid; one that is queued twice once."""
+    found: dict[str, dict[str, Subitem]] = {}
+    for row in lines:
+        if row["sync_state"] != State.PENDING:
+            continue
+        line = row["line_uuid"]
+        of = found.setdefault(row["record_uuid"], {}).setdefault(line, Subitem(line))
+        of.rows += 1
+        if not (row["is_off"] or row["order_is_off"]):
+            of.subitem_id = max(of.subitem_id or 0, row["monday_subitem_id"] or 0) or None
+            of.parent_id = max(of.parent_id or 0, row["parent_item_id"] or 0) or None
+    return {record: list(of.values()) for record, of in found.items()}
+
+
+def readiness_of(reader: QueueReader, run_id: str, of_headers: Sequence[Row], of_lines: Sequence[Row]) -> Readiness:
     """The same of rows that were read as `run_headers` and `run_lines`."""
     rows = run_records(of_headers, of_lines)
     headers = {row["record_uuid"]: row for row in rows if row["row"] == "header"}
@@ -97,6 +122,13 @@ def readiness_of(reader: QueueReader, run_id: str, of_headers: Iterable[Row], of
         held=[Held(record_uuid=r, reason=reasons[r]) for r in sorted(reasons)],
         headers={record: row["rows"] for record, row in headers.items()},
         lines={record: row["rows"] for record, row in lines.items()},
+        subitems=subitems_of(of_lines),
+        off={
+            row["record_uuid"]
+            for rows, of_order in ((of_headers, "is_off"), (of_lines, "order_is_off"))
+            for row in rows
+            if row[of_order]
+        },
     )
 
 
@@ -172,14 +204,21 @@ class _Commit:
                 )
                 .values(sync_state=State.SYNCED, sync_completed_at=self.now, sync_error_message=sa.null())
             )
-        subitems = _subitems(self.connection, self.tables, self.records, self.run_id)
-        off = marked(self.connection, self.tables, self.records)
+        # The ids, and what was cancelled, are as they were read before: no other run writes them while this one holds
+        # the rows. Written by key: a main table that looked each line up in the queue would, where that has no index of
+        # lines, read all lines of an order for each of them.
+        subitems = [line for record in self.records for line in plan.subitems.get(record, ())]
+        off = plan.off.intersection(self.records)
         # A line that is to go away may be all that there ever was of an order.
-        kept = plan.headers.keys() | {row.record_uuid for row in subitems if row.subitem_id is not None}
+        kept = plan.headers.keys() | {
+            record
+            for record in self.records
+            if any(line.subitem_id is not None for line in plan.subitems.get(record, ()))
+        }
         self._carry(subitems, [record for record in self.records if record in kept | off], off)
         self._expect_all(plan, subitems, [record for record in self.records if record in kept - off])
 
-    def _carry(self, subitems: Subitems, records: list[str], off: Collection[str]) -> None:
+    def _carry(self, subitems: Sequence[Subitem], records: list[str], off: Collection[str]) -> None:
         """Carries state and ids to the main tables. What is `off` the board has no ids, and its lines go with it."""
         h, o, m = self.tables.header_queue, self.tables.orders, self.tables.order_lines
         item_id = (
@@ -208,7 +247,7 @@ class _Commit:
         }
         set_by_key(self.connection, m.c.line_uuid, ids, alike=synced)
 
-    def _expect_all(self, plan: Readiness, subitems: Subitems, there: list[str]) -> None:
+    def _expect_all(self, plan: Readiness, subitems: Sequence[Subitem], there: list[str]) -> None:
         """Rolls the transaction back unless each table has as many rows as expected.
 
         Counted by queries at the end, and not by what an update reports: a trigger may hide that, after a lost COMMIT
@@ -222,6 +261,7 @@ class _Commit:
         # A line in the queue that the main table lacks, or has under another order, would be lost from sight. Of what
         # was cancelled the order system may have removed its own rows.
         same = sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid)
+        same = sa.and_(same, m.c.monday_subitem_id >= line.c.monday_subitem_id)  # of several the largest counts
         in_main = of_run.join(m, same).where(m.c.sync_state == State.SYNCED, ~_is_off(self.tables))
         expected = (
             (h.name, _synced(h, self.records, self.run_id), sum(plan.headers.get(r, 0) for r in self.records)),
@@ -238,27 +278,6 @@ class _Commit:
                     f"{table} has {counted(found, 'row')} to commit for {of}, but {wanted} were expected: another run "
                     "or a person changed them meanwhile. The order is not changed; the next run claims it."
                 )
-
-
-def _subitems(connection: sa.Connection, tables: Tables, records: list[str], run_id: str) -> Subitems:
-    """The lines that are SYNCED now: record_uuid, line_uuid, subitem_id, parent_id; one that is queued twice once.
-
-    One that was cancelled has no ids.
-
-    Read here and written by key. A main table that looked each line up in the queue would, where that has no index of
-    lines, read all lines of an order for each of them.
-    """
-    line = tables.line_queue
-    ids = (sa.case((~_is_off(tables), of)).label(of.name) for of in (line.c.monday_subitem_id, line.c.parent_item_id))
-    rows = _synced(line, records, run_id).with_only_columns(line.c.record_uuid, line.c.line_uuid, *ids).subquery()
-    keys = (rows.c.record_uuid, rows.c.line_uuid)
-    query = sa.select(
-        *keys,
-        sa.func.max(rows.c.monday_subitem_id).label("subitem_id"),
-        sa.func.max(rows.c.parent_item_id).label("parent_id"),
-        sa.func.count().label("rows"),
-    ).group_by(*(uuid_key(key) for key in keys))
-    return connection.execute(query).all()
 
 
 def _is_off(tables: Tables) -> sa.ColumnElement[bool]:

@@ -59,12 +59,13 @@ class Unclear:
 
     `headers` and `lines` share their delta_uuid with another row, which only a table without a primary key can have.
     `contradicting` has the first header of each order whose headers do not agree on what the order is, with a reason:
-    one of them would be lost if the newest counted.
+    one of them would be lost if the newest counted. `any_nameless`: there are rows that name no order.
     """
 
     headers: list[Row]
     lines: list[Row]
     contradicting: list[Row]
+    any_nameless: bool = False
 
     @property
     def records(self) -> set[str]:
@@ -235,21 +236,26 @@ class QueueCounts:
 
     @in_one_read
     def unclear(self) -> Unclear:
-        """The waiting rows that share their key with another, or contradict another of the same order."""
+        """The waiting rows that share their key with another, contradict another of the same order, or have none."""
         h, line = self.tables.header_queue, self.tables.line_queue
         several = {
             "headers": twice(h.c.delta_uuid),
             "lines": twice(line.c.delta_uuid),
             "orders": twice(h.c.record_uuid).where(~has_no_order(h), is_insert(h)),
         }
-        keys: dict[str, list[str]] = {of: [] for of in several}
-        marked = (query.add_columns(sa.literal_column(f"'{of}'").label("of")) for of, query in several.items())
+        keys: dict[str, list[str]] = {of: [] for of in (*several, "nobody")}
+        marked = [query.add_columns(sa.literal_column(f"'{of}'").label("of")) for of, query in several.items()]
+        marked += [
+            sa.select(sa.null(), sa.literal_column("'nobody'")).where(waits(table), has_no_order(table)).distinct()
+            for table in (h, line)
+        ]
         for row in self.database.rows(sa.union_all(*marked)):
-            keys[row["of"]].append(canonical(row["key"]))
+            keys[row["of"]].append(canonical(row["key"] or ""))
         return Unclear(
             headers=self._doubled(h, keys["headers"]),
             lines=self._doubled(line, keys["lines"]),
             contradicting=self._contradicting(keys["orders"]),
+            any_nameless=bool(keys["nobody"]),
         )
 
     def _contradicting(self, records: list[str]) -> list[Row]:

@@ -79,7 +79,33 @@ def subitems_of(lines: Iterable[Row]) -> list[Expected]:
 
 
 def _is_expected(row: Row, monday_id: int | None) -> bool:
-    return monday_id is not None and not row["is_off"] and row["sync_state"] in (State.PENDING, State.SYNCED)
+    is_off = row["is_off"] or row.get("order_is_off")
+    return monday_id is not None and not is_off and row["sync_state"] in (State.PENDING, State.SYNCED)
+
+
+def differing_from(
+    database: Database, tables: Tables, run_id: str, headers: Iterable[Row], lines: Iterable[Row]
+) -> tuple[list[Row], list[Row]]:
+    """The headers and lines of a run that are SYNCED, and with which the main tables do not agree.
+
+    Asked of the database only where the rows, as QueueReader.run_headers and run_lines have them, give reason to.
+    """
+    given = (database, tables, of_run(run_id, State.SYNCED))
+    orders_differ = any(
+        row["sync_state"] == State.SYNCED
+        and (row["order_state"] != State.SYNCED or row["order_item_id"] != row["monday_item_id"])
+        for row in headers
+    )
+    lines_differ = any(
+        row["sync_state"] == State.SYNCED
+        and (
+            row["line_state"] != State.SYNCED
+            or row["line_subitem_id"] != row["monday_subitem_id"]
+            or row["line_parent_id"] != row["parent_item_id"]
+        )
+        for row in lines
+    )
+    return differing_orders(*given) if orders_differ else [], differing_lines(*given) if lines_differ else []
 
 
 # ---- the years ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from order_sync.database.cancelled import is_done, is_off_the_board
 from order_sync.database.conditions import created, flag, is_of_run, is_outdated, moment, same_order, unsynced
 from order_sync.database.connection import Row, chunks, in_one_read
-from order_sync.database.counts import QueueCounts
+from order_sync.database.counts import QueueCounts, Unclear
 from order_sync.database.customers import spelling
 from order_sync.database.guid import uuid_key
 from order_sync.database.versions import says, synced_lines
@@ -47,15 +47,15 @@ class QueueReader(QueueCounts):
     # ---- what can be claimed ----------------------------------------------------------------------
 
     @in_one_read
-    def claimable_headers(self, over: Collection[str] = ()) -> list[Row]:
+    def claimable_headers(self, over: Collection[str] = (), unclear: Unclear | None = None) -> list[Row]:
         """Headers that a run may claim, oldest first, as delta_uuid, record_uuid, customer, order, created_at.
 
         Left out is every record_uuid that is held as a whole; held.py says of each by what. `over` names runs that
-        have ended: what they hold is free.
+        have ended: what they hold is free. `unclear` is what the queue says of that, where it has been read.
         """
         h = self.tables.header_queue
         rows = self.database.rows(self.claimable(over).headers().order_by(h.c.created_at, h.c.delta_uuid))
-        return self._in_order(rows)
+        return self._in_order(rows, unclear)
 
     def has_open_rows(self) -> bool:
         """Whether anything is to be looked at: one look into an index where nothing waits."""
@@ -103,10 +103,10 @@ class QueueReader(QueueCounts):
             row["late"] = bool(row["late"])
         return self._in_order(rows)
 
-    def _in_order(self, rows: list[Row]) -> list[Row]:
+    def _in_order(self, rows: list[Row], of_queue: Unclear | None = None) -> list[Row]:
         """Oldest first, without orders of which two rows share a key or headers contradict each other."""
         rows.sort(key=lambda row: row["created_at"])  # as it was read: text that is no time sorts as text in SQLite
-        unclear = self.unclear().records
+        unclear = (of_queue or self.unclear()).records
         return [row for row in rows if row["record_uuid"] not in unclear] if unclear else rows
 
     # ---- what a run has claimed -------------------------------------------------------------------
@@ -171,8 +171,8 @@ class QueueReader(QueueCounts):
     def run_headers(self, run_id: str, sources: Collection[str] = ()) -> list[Row]:
         """A run's headers: delta_uuid, record_uuid, customer, monday_item_id, monday_group_id, sync_state, created_at.
 
-        And done (nothing is left to do on a board), is_off (the order was cancelled), item_board_id as above, and the
-        order's columns that are named by `sources`.
+        And done (nothing is left to do on a board), is_off (the order was cancelled), item_board_id as above,
+        order_state and order_item_id (of ORDER_LIST), and the order's columns that are named by `sources`.
         """
         h, o = self.tables.header_queue, self.tables.orders
         columns = (
@@ -186,11 +186,11 @@ class QueueReader(QueueCounts):
             flag(is_done(self.tables, h)).label("done"),
             flag(is_off_the_board(self.tables, h.c.record_uuid)).label("is_off"),
             self._item_board(),
+            o.c.sync_state.label("order_state"),
+            o.c.monday_item_id.label("order_item_id"),
             *(column for column in self.tables.order_columns if column.name in sources),
         )
-        query = sa.select(*columns)
-        if sources:
-            query = query.select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
+        query = sa.select(*columns).select_from(h.outerjoin(o, o.c.record_uuid == h.c.record_uuid))
         return self.database.rows(query.where(is_of_run(h, run_id)).order_by(h.c.created_at, h.c.delta_uuid))
 
     def item_boards(self, record_uuids: Collection[str]) -> dict[int, int]:
@@ -215,23 +215,28 @@ class QueueReader(QueueCounts):
         """A run's lines with their outcome.
 
         As delta_uuid, line_uuid, record_uuid, customer, monday_subitem_id, parent_item_id, sync_state, created_at, done
-        (as above), and is_off: the line was cancelled, or its order.
+        (as above), is_off (the line was cancelled), order_is_off, and of ORDER_LIST_LINES line_state, line_subitem_id
+        and line_parent_id.
         """
-        line, o = self.tables.line_queue, self.tables.orders
-        keys = (line.c.line_uuid, line.c.record_uuid)
+        line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
         query = (
             sa.select(
                 line.c.delta_uuid,
-                *keys,
+                line.c.line_uuid,
+                line.c.record_uuid,
                 o.c[CUSTOMER].label("customer"),
                 line.c.monday_subitem_id,
                 line.c.parent_item_id,
                 line.c.sync_state,
                 created(line),
                 flag(is_done(self.tables, line)).label("done"),
-                flag(sa.or_(*(is_off_the_board(self.tables, key) for key in keys))).label("is_off"),
+                flag(is_off_the_board(self.tables, line.c.line_uuid)).label("is_off"),
+                flag(is_off_the_board(self.tables, line.c.record_uuid)).label("order_is_off"),
+                m.c.sync_state.label("line_state"),
+                m.c.monday_subitem_id.label("line_subitem_id"),
+                m.c.parent_item_id.label("line_parent_id"),
             )
-            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
+            .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(m, _same_line(line, m)))
             .where(is_of_run(line, run_id))
             .order_by(line.c.record_uuid, line.c.created_at, line.c.delta_uuid)
         )
@@ -303,9 +308,7 @@ class QueueReader(QueueCounts):
     ) -> list[Row]:
         line, o, m = self.tables.line_queue, self.tables.orders, self.tables.order_lines
         synced = synced_lines(line, where)
-        # A line that the main table has under another order is not this one.
-        same_line = sa.and_(m.c.line_uuid == line.c.line_uuid, m.c.record_uuid == line.c.record_uuid)
-        rows = line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(m, same_line)
+        rows = line.outerjoin(o, o.c.record_uuid == line.c.record_uuid).outerjoin(m, _same_line(line, m))
         if not names or "outdated" in names:
             keys = (line.c.record_uuid, line.c.line_uuid)
             rows = rows.outerjoin(synced, sa.and_(*(uuid_key(key) == synced.c[f"{key.name}_key"] for key in keys)))
@@ -336,6 +339,11 @@ class QueueReader(QueueCounts):
         if on_record:
             query = query.add_columns(*on_record_columns(self.tables.subitems))
         return self.database.rows(query)
+
+
+def _same_line(line: sa.Table, of_main: sa.Table) -> sa.ColumnElement[bool]:
+    """A line that the main table has under another order is not this one."""
+    return sa.and_(of_main.c.line_uuid == line.c.line_uuid, of_main.c.record_uuid == line.c.record_uuid)
 
 
 def _in_order(headers: Iterable[Row]) -> list[Row]:

@@ -18,7 +18,7 @@ from pydantic import Field, PrivateAttr
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Held
 from order_sync.database.counts import OUTCOMES, outcomes
-from order_sync.database.expected import differing_lines, differing_orders, of_run
+from order_sync.database.expected import differing_from
 from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
@@ -50,6 +50,7 @@ LINES = [
     "parent_item_id",
     "order_item_id",
     "has_line",
+    "late",
     *VERSION,
 ]
 
@@ -66,10 +67,14 @@ def headers_frame(headers: Iterable[Row], reader: QueueReader) -> pd.DataFrame:
 
 
 def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: ColumnMapping) -> pd.DataFrame:
-    """Claimed lines with what their board is chosen by: item_board_id, for lines whose item is there already."""
+    """Claimed lines with what their board is chosen by: item_board_id, for lines whose item is there already.
+
+    Those are late whose header the run does not hold.
+    """
     rows = list(lines)
     boards = reader.item_boards({row["record_uuid"] for row in rows if row["order_item_id"] is not None})
-    rows = [row | {"item_board_id": boards.get(row["order_item_id"])} for row in rows]
+    for row in rows:
+        row |= {"item_board_id": boards.get(row["order_item_id"]), "late": not row.get("own_header")}
     return to_frame(rows, [*LINES, "item_board_id", *mapping.board_sources])
 
 
@@ -132,7 +137,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     _job_name: str = PrivateAttr()
     _lock: FileLock = PrivateAttr()
     _ended: list[str] | None = PrivateAttr(default=None)  # runs that hold rows although they have ended
-    _nameless: int = PrivateAttr(default=0)  # rows that name no order
+    _any_nameless: bool = PrivateAttr(default=False)  # there are rows that name no order
     _waiting: int = PrivateAttr(default=0)  # rows that the present step could claim
     _headers: list[Row] | None = PrivateAttr(default=None)  # as they were claimed; every write names the run again
     _lines: list[Row] | None = PrivateAttr(default=None)
@@ -189,8 +194,9 @@ class QueueIOManager(dg.ConfigurableIOManager):
         return to_frame(rows, columns)
 
     def _look_at_headers(self, ended: list[str]) -> list[Row]:
-        self._nameless = self._queue.count_without_order()
-        return self._queue.claimable_headers(ended)
+        unclear = self._queue.unclear()
+        self._any_nameless = unclear.any_nameless
+        return self._queue.claimable_headers(ended, unclear)
 
     def _over(self) -> list[str]:
         """Runs that hold rows although they have ended."""
@@ -225,7 +231,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _claim_headers(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         queue = self._queue
-        if self._nameless and (nameless := queue.reject_without_order(self._run_id)):
+        if self._any_nameless and (nameless := queue.reject_without_order(self._run_id)):
             rows = counted(nameless, "row names", "rows name")
             context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
         ended = self._ended or []
@@ -336,15 +342,15 @@ class QueueIOManager(dg.ConfigurableIOManager):
         headers = queue.run_headers(self._run_id, self.sql_server.mapping.board_sources)
         lines = queue.run_lines(self._run_id)
         any_rejected = any(row["sync_state"] == State.ERROR for row in (*headers, *lines))
-        synced = (queue.database, queue.tables, of_run(self._run_id, State.SYNCED))
+        orders, order_lines = differing_from(queue.database, queue.tables, self._run_id, headers, lines)
         return _AfterCommit(
             outcomes=outcomes(headers, lines),
             errors=queue.errors(self._run_id) if any_rejected else [],
             held=held_orders(queue, over=[*(self._ended or []), self._run_id]),
             headers=headers,
             lines=lines,
-            differing_orders=differing_orders(*synced),
-            differing_lines=differing_lines(*synced),
+            differing_orders=orders,
+            differing_lines=order_lines,
             expired=self.sql_server.expired_log(),
         )
 

@@ -145,9 +145,8 @@ class BoardWork:
             if of.key not in rejected and of.key not in waiting
         }
         self._journal.reject(Operation.ITEMS, rejected)
-        others = {
-            order: keys.keys() - new.keys() for order, keys in versions.items()
-        }  # new ones get it with their item
+        # New ones get it with their item.
+        others = {order: keys.keys() - new.keys() for order, keys in versions.items()}
         self._assign_groups({of.row["record_uuid"]: of.row["group_id"] for of in created}, others)
 
         def repair(refused: Mapping[str, Rejected]) -> Repaired:

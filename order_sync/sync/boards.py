@@ -85,8 +85,8 @@ class Boards:
         before = self._held.get(first) if first is not None else None
         # Taken before the look, which then says what is in doubt there, too.
         held = self._hold(first, self._look) if first is not None else None
-        if held is None or not held.looked or (held is before and any("line_uuid" in row for row in rows)):
-            # But once for all headers: they were claimed, and the board has been held, since before the last look.
+        if held is None or not held.looked or (held is before and any(row.get("late") for row in rows)):
+            # But once for whole orders: the run has held them, and the board, since before the last look.
             self._look()
         if self._resolve_elsewhere(busy):
             self._look()

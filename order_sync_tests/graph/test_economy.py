@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from order_sync_tests.graph.stage import Stage
 
-STATEMENTS = 70  # of a run of one order with its checks, beside BEGIN and COMMIT
-TRANSACTIONS = 25
+STATEMENTS = 64  # of a run of one order with its checks, beside BEGIN and COMMIT
+TRANSACTIONS = 24
 
 
 @contextmanager

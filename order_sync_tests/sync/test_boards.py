@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from order_sync.database import board_lease
 from order_sync.database.entries import Operation, Unsettled
@@ -76,12 +77,31 @@ def test_requests_in_doubt_are_read_under_the_board_lease(stage: Stage, boards: 
     holders: list[str | None] = []
 
     def look() -> Unsettled:
-        holders.append(taken(stage, EMBEDDED_BOARD))
+        holders.extend(stage.site.database.column(sa.select(stage.site.tables.boards.c.run_id)))
         return Unsettled()
 
     boards.unsettled = look
     assert boards.begin_step([], [EMBEDDED_BOARD]) == {}
     assert holders == ["run-1"]
+
+
+def test_a_step_looks_again_only_for_lines_that_came_late(stage: Stage, boards: Boards) -> None:
+    looks: list[None] = []
+
+    def look() -> Unsettled:
+        looks.append(None)
+        return Unsettled()
+
+    boards.unsettled = look
+    boards.begin_step([{"title": "T"}], [EMBEDDED_BOARD])
+    boards.begin_step([{"delta_uuid": "h", "board_id": EMBEDDED_BOARD}], [EMBEDDED_BOARD])
+    boards.begin_step([{"delta_uuid": "l", "board_id": EMBEDDED_BOARD, "late": False}], [EMBEDDED_BOARD])
+    assert len(looks) == 1
+    boards.begin_step([{"delta_uuid": "l", "board_id": EMBEDDED_BOARD, "late": True}], [EMBEDDED_BOARD])
+    assert len(looks) == 2
+    boards.release()
+    boards.begin_step([{"delta_uuid": "h", "board_id": EMBEDDED_BOARD}], [EMBEDDED_BOARD])
+    assert len(looks) == 3
 
 
 def test_what_was_left_open_after_the_look_is_resolved(stage: Stage, boards: Boards) -> None:

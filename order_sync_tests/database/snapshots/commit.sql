@@ -4,20 +4,20 @@ WHERE marker.key_uuid = [ORDER_LIST_DELTA].record_uuid AND marker.of_version >= 
 FROM [ORDER_SYNC_CANCELLED] AS marker
 WHERE marker.key_uuid = [ORDER_LIST_DELTA].record_uuid)) THEN ? ELSE ? END AS is_off, (SELECT [ORDER_SYNC_ITEMS].board_id
 FROM [ORDER_SYNC_ITEMS]
-WHERE [ORDER_SYNC_ITEMS].record_uuid = [ORDER_LIST_DELTA].record_uuid) AS item_board_id
-FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_SYNC_ITEMS].record_uuid = [ORDER_LIST_DELTA].record_uuid) AS item_board_id, [ORDER_LIST].sync_state AS order_state, [ORDER_LIST].monday_item_id AS order_item_id
+FROM [ORDER_LIST_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_DELTA].record_uuid
 WHERE [ORDER_LIST_DELTA].sync_state IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
 
 SELECT [ORDER_LIST_LINES_DELTA].delta_uuid, [ORDER_LIST_LINES_DELTA].line_uuid, [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST_LINES_DELTA].monday_subitem_id, [ORDER_LIST_LINES_DELTA].parent_item_id, [ORDER_LIST_LINES_DELTA].sync_state, coalesce([ORDER_LIST_LINES_DELTA].created_at, ?) AS created_at, CASE WHEN ([ORDER_LIST_LINES_DELTA].monday_subitem_id IS NOT NULL OR (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
 WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND marker.of_version >= coalesce([ORDER_LIST_LINES_DELTA].created_at, ?))) OR (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid))) THEN ? ELSE ? END AS done, CASE WHEN ((EXISTS (SELECT *
+WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid))) THEN ? ELSE ? END AS done, CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid)) OR (EXISTS (SELECT *
+WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid)) THEN ? ELSE ? END AS is_off, CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid))) THEN ? ELSE ? END AS is_off
-FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid)) THEN ? ELSE ? END AS order_is_off, [ORDER_LIST_LINES].sync_state AS line_state, [ORDER_LIST_LINES].monday_subitem_id AS line_subitem_id, [ORDER_LIST_LINES].parent_item_id AS line_parent_id
+FROM [ORDER_LIST_LINES_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid LEFT OUTER JOIN [ORDER_LIST_LINES] ON [ORDER_LIST_LINES].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND [ORDER_LIST_LINES].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
 WHERE [ORDER_LIST_LINES_DELTA].sync_state IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? ORDER BY [ORDER_LIST_LINES_DELTA].record_uuid, [ORDER_LIST_LINES_DELTA].created_at, [ORDER_LIST_LINES_DELTA].delta_uuid;
 
 SELECT anon_1.record_uuid, anon_1.kind, anon_1.delta_uuid, anon_1.line_uuid, anon_1.sync_state, anon_1.action_type, anon_1.sync_error_message, anon_1.sync_run_id, anon_1.customer, anon_1.order_number, anon_1.cause
@@ -49,7 +49,11 @@ WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_
 HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_DELTA].record_uuid AS [key], 'orders' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?, ...)) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_DELTA].record_uuid
-HAVING count(*) > ?;
+HAVING count(*) > ? UNION ALL SELECT DISTINCT NULL AS anon_1, 'nobody'
+FROM [ORDER_LIST_DELTA]
+WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?, ...)) AND ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) UNION ALL SELECT DISTINCT NULL AS anon_1, 'nobody'
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?, ...)) AND ([ORDER_LIST_LINES_DELTA].record_uuid IS NULL OR 0 = 1);
 
 SELECT anon_1.record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, CASE WHEN ([ORDER_LIST].record_uuid IS NULL) THEN ? ELSE ? END AS has_order, CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS was
@@ -75,23 +79,6 @@ WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND marker.of_version
 FROM [ORDER_SYNC_CANCELLED] AS marker
 WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid)));
 
-SELECT anon_1.record_uuid, anon_1.line_uuid, max(anon_1.monday_subitem_id) AS subitem_id, max(anon_1.parent_item_id) AS parent_id, count(*) AS rows
-FROM (SELECT [ORDER_LIST_LINES_DELTA].record_uuid AS record_uuid, [ORDER_LIST_LINES_DELTA].line_uuid AS line_uuid, CASE WHEN (NOT ((EXISTS (SELECT *
-FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid)) OR (EXISTS (SELECT *
-FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid)))) THEN [ORDER_LIST_LINES_DELTA].monday_subitem_id END AS monday_subitem_id, CASE WHEN (NOT ((EXISTS (SELECT *
-FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid)) OR (EXISTS (SELECT *
-FROM [ORDER_SYNC_CANCELLED] AS marker
-WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].record_uuid)))) THEN [ORDER_LIST_LINES_DELTA].parent_item_id END AS parent_item_id
-FROM [ORDER_LIST_LINES_DELTA]
-WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ?) AS anon_1 GROUP BY anon_1.record_uuid, anon_1.line_uuid;
-
-SELECT [ORDER_SYNC_CANCELLED].key_uuid
-FROM [ORDER_SYNC_CANCELLED]
-WHERE [ORDER_SYNC_CANCELLED].key_uuid IN (?, ...);
-
 UPDATE [ORDER_LIST] SET sync_state=?, monday_item_id=CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
 WHERE marker.key_uuid = [ORDER_LIST].record_uuid)) THEN NULL ELSE coalesce((SELECT TOP 1 [ORDER_LIST_DELTA].monday_item_id
@@ -113,7 +100,7 @@ FROM (SELECT [ORDER_LIST].record_uuid AS record_uuid
 FROM [ORDER_LIST]
 WHERE [ORDER_LIST].record_uuid IN (?, ...) AND [ORDER_LIST].sync_state = ? AND [ORDER_LIST].monday_item_id IS NOT NULL) AS anon_6) AS anon_5, (SELECT count(*) AS count_4
 FROM (SELECT [ORDER_LIST_LINES_DELTA].delta_uuid AS delta_uuid
-FROM [ORDER_LIST_LINES_DELTA] JOIN [ORDER_LIST_LINES] ON [ORDER_LIST_LINES].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND [ORDER_LIST_LINES].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid
+FROM [ORDER_LIST_LINES_DELTA] JOIN [ORDER_LIST_LINES] ON [ORDER_LIST_LINES].line_uuid = [ORDER_LIST_LINES_DELTA].line_uuid AND [ORDER_LIST_LINES].record_uuid = [ORDER_LIST_LINES_DELTA].record_uuid AND [ORDER_LIST_LINES].monday_subitem_id >= [ORDER_LIST_LINES_DELTA].monday_subitem_id
 WHERE [ORDER_LIST_LINES_DELTA].record_uuid IN (?, ...) AND [ORDER_LIST_LINES_DELTA].sync_run_id = ? AND [ORDER_LIST_LINES_DELTA].sync_state = ? AND [ORDER_LIST_LINES].sync_state = ? AND NOT ((EXISTS (SELECT *
 FROM [ORDER_SYNC_CANCELLED] AS marker
 WHERE marker.key_uuid = [ORDER_LIST_LINES_DELTA].line_uuid)) OR (EXISTS (SELECT *

@@ -4,8 +4,8 @@ WHERE marker.key_uuid = [ORDER_LIST_DELTA].record_uuid AND marker.of_version >= 
 FROM [ORDER_SYNC_CANCELLED] AS marker
 WHERE marker.key_uuid = [ORDER_LIST_DELTA].record_uuid)) THEN ? ELSE ? END AS is_off, (SELECT [ORDER_SYNC_ITEMS].board_id
 FROM [ORDER_SYNC_ITEMS]
-WHERE [ORDER_SYNC_ITEMS].record_uuid = [ORDER_LIST_DELTA].record_uuid) AS item_board_id
-FROM [ORDER_LIST_DELTA]
+WHERE [ORDER_SYNC_ITEMS].record_uuid = [ORDER_LIST_DELTA].record_uuid) AS item_board_id, [ORDER_LIST].sync_state AS order_state, [ORDER_LIST].monday_item_id AS order_item_id
+FROM [ORDER_LIST_DELTA] LEFT OUTER JOIN [ORDER_LIST] ON [ORDER_LIST].record_uuid = [ORDER_LIST_DELTA].record_uuid
 WHERE [ORDER_LIST_DELTA].sync_state IN (?, ...) AND [ORDER_LIST_DELTA].sync_run_id = ? ORDER BY [ORDER_LIST_DELTA].created_at, [ORDER_LIST_DELTA].delta_uuid;
 
 SELECT [ORDER_LIST_DELTA].delta_uuid, [ORDER_LIST_DELTA].record_uuid, [ORDER_LIST_DELTA].action_type, [ORDER_LIST_DELTA].sync_state, [ORDER_LIST_DELTA].[AAG ORDER NUMBER], [ORDER_LIST_DELTA].[CUSTOMER NAME], [ORDER_LIST_DELTA].[PO NUMBER], [ORDER_LIST_DELTA].[CUSTOMER STYLE], [ORDER_LIST_DELTA].[STYLE DESCRIPTION], [ORDER_LIST_DELTA].[CUSTOMER COLOUR DESCRIPTION], [ORDER_LIST_DELTA].[ORDER TYPE], [ORDER_LIST_DELTA].[TOTAL QTY], [ORDER_LIST_DELTA].[ETA CUSTOMER WAREHOUSE DATE], [ORDER_LIST_DELTA].[FINAL FOB (USD)], [ORDER_LIST_DELTA].[GroupMonday], [ORDER_LIST_DELTA].row_hash, [ORDER_LIST_DELTA].monday_group_id, [ORDER_LIST_DELTA].monday_item_id, [ORDER_LIST_DELTA].sync_run_id, [ORDER_LIST_DELTA].sync_attempted_at, [ORDER_LIST_DELTA].sync_completed_at, [ORDER_LIST_DELTA].sync_error_message, [ORDER_LIST_DELTA].retry_count, [ORDER_LIST_DELTA].created_at

@@ -67,7 +67,11 @@ WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_
 HAVING count(*) > ? UNION ALL SELECT [ORDER_LIST_DELTA].record_uuid AS [key], 'orders' AS [of]
 FROM [ORDER_LIST_DELTA]
 WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?, ...)) AND NOT ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) AND ([ORDER_LIST_DELTA].action_type IN (?) OR ([ORDER_LIST_DELTA].action_type NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?)) GROUP BY [ORDER_LIST_DELTA].record_uuid
-HAVING count(*) > ?;
+HAVING count(*) > ? UNION ALL SELECT DISTINCT NULL AS anon_1, 'nobody'
+FROM [ORDER_LIST_DELTA]
+WHERE ([ORDER_LIST_DELTA].sync_state < ? OR [ORDER_LIST_DELTA].sync_state > ? OR ([ORDER_LIST_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_DELTA].action_type))) IN (?, ...)) AND ([ORDER_LIST_DELTA].record_uuid IS NULL OR 0 = 1) UNION ALL SELECT DISTINCT NULL AS anon_1, 'nobody'
+FROM [ORDER_LIST_LINES_DELTA]
+WHERE ([ORDER_LIST_LINES_DELTA].sync_state < ? OR [ORDER_LIST_LINES_DELTA].sync_state > ? OR ([ORDER_LIST_LINES_DELTA].sync_state IS NULL)) AND ([ORDER_LIST_LINES_DELTA].sync_state IN (?, ?) OR ([ORDER_LIST_LINES_DELTA].sync_state NOT IN (?, ?)) AND upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].sync_state))) IN (?, ?)) AND ([ORDER_LIST_LINES_DELTA].action_type IN (?, ...) OR upper(ltrim(rtrim([ORDER_LIST_LINES_DELTA].action_type))) IN (?, ...)) AND ([ORDER_LIST_LINES_DELTA].record_uuid IS NULL OR 0 = 1);
 
 SELECT anon_1.record_uuid, [ORDER_LIST].[CUSTOMER NAME] AS customer, [ORDER_LIST].[AAG ORDER NUMBER] AS order_number, CASE WHEN ([ORDER_LIST].record_uuid IS NULL) THEN ? ELSE ? END AS has_order, CASE WHEN (EXISTS (SELECT *
 FROM [ORDER_LIST_DELTA] AS was
