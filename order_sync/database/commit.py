@@ -7,7 +7,7 @@ A record_uuid is in exactly one transaction, whole; a main table is never ahead 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from order_sync.database.cancelled import is_done, is_off_the_board
 from order_sync.database.connection import Row, WritableDatabase
 from order_sync.database.guid import canonical
-from order_sync.database.held import held_orders
+from order_sync.database.held import HeldOrder, held_at_commit
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import Tables
 from order_sync.database.writes import set_by_key
@@ -58,12 +58,13 @@ class Readiness:
     lines: dict[str, int] = field(default_factory=dict)
     subitems: dict[str, list[Subitem]] = field(default_factory=dict)  # the lines of each record_uuid
     off: set[str] = field(default_factory=set)  # orders that were cancelled
+    held_orders: list[HeldOrder] = field(default_factory=list)  # every order that no run can take up, of others too
 
 
-def readiness(reader: QueueReader, run_id: str) -> Readiness:
-    """Which of the run's record_uuids are complete on the board. Reads only."""
+def readiness(reader: QueueReader, run_id: str, over: Collection[str] = ()) -> Readiness:
+    """Which of the run's record_uuids are complete on the board. Reads only. `over` are runs that have ended."""
     return reader.database.together(
-        lambda: readiness_of(reader, run_id, reader.run_headers(run_id), reader.run_lines(run_id))
+        lambda: readiness_of(reader, run_id, reader.run_headers(run_id), reader.run_lines(run_id), over)
     )
 
 
@@ -103,7 +104,13 @@ def subitems_of(lines: Iterable[Row]) -> dict[str, list[Subitem]]:
     return {record: list(of.values()) for record, of in found.items()}
 
 
-def readiness_of(reader: QueueReader, run_id: str, of_headers: Sequence[Row], of_lines: Sequence[Row]) -> Readiness:
+def readiness_of(
+    reader: QueueReader,
+    run_id: str,
+    of_headers: Sequence[Row],
+    of_lines: Sequence[Row],
+    over: Collection[str] = (),
+) -> Readiness:
     """The same of rows that were read as `run_headers` and `run_lines`."""
     rows = run_records(of_headers, of_lines)
     headers = {row["record_uuid"]: row for row in rows if row["row"] == "header"}
@@ -115,8 +122,8 @@ def readiness_of(reader: QueueReader, run_id: str, of_headers: Sequence[Row], of
         lacking = {record: canonical(row["lacking"]) for record, row in of.items() if row["lacking"]}
         reasons |= {record: f"its {kind} {key} has not reached the board yet" for record, key in lacking.items()}
     # What holds the whole order says more than what one of its rows lacks.
-    held = held_orders(reader, own_run=run_id, records=records, with_header=headers.keys())
-    reasons |= {of.record_uuid: of.reason for of in held if of.record_uuid is not None}
+    every, held = held_at_commit(reader, run_id, over)
+    reasons |= {of.record_uuid: of.reason for of in held if of.record_uuid is not None and of.record_uuid in records}
     return Readiness(
         ready=[record for record in records if record not in reasons],
         held=[Held(record_uuid=r, reason=reasons[r]) for r in sorted(reasons)],
@@ -129,6 +136,7 @@ def readiness_of(reader: QueueReader, run_id: str, of_headers: Sequence[Row], of
             for row in rows
             if row[of_order]
         },
+        held_orders=every,
     )
 
 
@@ -154,7 +162,7 @@ def commit(database: WritableDatabase, reader: QueueReader, run_id: str, plan: R
                     done.append(record_uuid)
                 except LeaseLost as error:
                     held.append(Held(record_uuid=record_uuid, reason=str(error)))
-    return Readiness(ready=done, held=held, headers=plan.headers, lines=plan.lines)
+    return replace(plan, ready=done, held=held)
 
 
 def _transactions(plan: Readiness) -> Iterator[list[str]]:

@@ -6,7 +6,7 @@ Reads only what stands out: no SYNCED row, and none that a run can take up.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -134,31 +134,45 @@ class HeldOrder:
 
 
 def held_orders(
-    reader: QueueCounts,
-    *,
-    over: Collection[str] = (),
-    own_run: str | None = None,
-    records: Collection[str] | None = None,
-    with_header: Collection[str] = (),
+    reader: QueueCounts, *, over: Collection[str] = (), records: Collection[str] | None = None
 ) -> list[HeldOrder]:
     """Every order that is held, or those of `records` that are; each once, with what holds it first of all.
 
-    `over` names runs that have ended: what they hold is free. With `own_run` the question is that of a run that is
-    about to make its orders SYNCED: what it holds itself is no reason, what any other holds is. Of its orders those
-    `with_header` have one, which the run holds.
+    `over` names runs that have ended: what they hold is free.
     """
-    return reader.database.together(lambda: _held_orders(_Look(reader, over, own_run), records, with_header))
+    look = _Look(reader, over)
+
+    def found() -> list[HeldOrder]:
+        return [held for chunk in ([None] if records is None else chunks(records)) for held in look.at(chunk)]
+
+    return _each_once(reader.database.together(found))
 
 
-def _held_orders(look: _Look, records: Collection[str] | None, with_header: Collection[str]) -> list[HeldOrder]:
+def _each_once(orders: Iterable[HeldOrder]) -> list[HeldOrder]:
+    """Each order with what holds it first of all."""
     found: dict[tuple[str | None, str | None], HeldOrder] = {}
-    for chunk in [None] if records is None else chunks(records):
-        lines_only = None if chunk is None else [record for record in chunk if record not in with_header]
-        for held in (*look.at(chunk), *look.without_header(lines_only)):
-            key = (held.record_uuid, None if held.record_uuid else held.delta_uuid or held.reason)
-            if key not in found or RANK[held.cause] < RANK[found[key].cause]:
-                found[key] = held
+    for held in orders:
+        key = (held.record_uuid, None if held.record_uuid else held.delta_uuid or held.reason)
+        if key not in found or RANK[held.cause] < RANK[found[key].cause]:
+            found[key] = held
     return sorted(found.values(), key=lambda held: (RANK[held.cause], held.record_uuid or "", held.reason))
+
+
+def held_at_commit(reader: QueueCounts, run_id: str, over: Collection[str]) -> tuple[list[HeldOrder], list[HeldOrder]]:
+    """In one look: every order that is held for other runs, and those that this run must not commit.
+
+    What the run itself holds is no reason. A header of another run keeps an order from being committed whether its
+    lease is good or not, and a line of another run does not.
+    """
+    look = _Look(reader, [*over, run_id], run_id)
+
+    def both() -> tuple[list[HeldOrder], list[HeldOrder]]:
+        rows, others = list(look.odd(None)), list(look.others(None))
+        waits = [held for row, held in rows if held.cause is not Cause.HELD_BY_RUN or row["leased"]]
+        stays = [held for row, held in rows if held.cause is not Cause.HELD_BY_RUN or row["kind"] == "header"]
+        return _each_once([*waits, *others]), _each_once([*stays, *others])
+
+    return reader.database.together(both)
 
 
 def of_customers(held: Collection[HeldOrder], customers: Collection[str]) -> list[HeldOrder]:
@@ -175,7 +189,7 @@ def unexpected(held: Collection[HeldOrder]) -> list[HeldOrder]:
 class _Look:
     """One look at the tables, at all orders or at some."""
 
-    def __init__(self, reader: QueueCounts, over: Collection[str], own_run: str | None) -> None:
+    def __init__(self, reader: QueueCounts, over: Collection[str], own_run: str | None = None) -> None:
         self._reader = reader
         self._rows = reader.database.rows
         self._tables = reader.tables
@@ -183,8 +197,14 @@ class _Look:
         self._own_run = own_run
 
     def at(self, records: list[str] | None) -> Iterator[HeldOrder]:
+        yield from (held for _, held in self.odd(records))
+        yield from self.others(records)
+
+    def odd(self, records: list[str] | None) -> Iterator[tuple[Row, HeldOrder]]:
         for row in self._rows(sa.union_all(*(self._odd(kind, records) for kind in ("header", "line")))):
-            yield self._held(row)
+            yield row, self._held(row)
+
+    def others(self, records: list[str] | None) -> Iterator[HeldOrder]:
         for kind, rows in (("header", self._unclear.headers), ("line", self._unclear.lines)):
             for row in rows:
                 if records is None or row["record_uuid"] in records:
@@ -193,6 +213,7 @@ class _Look:
         for row in self._unclear.contradicting:
             if records is None or row["record_uuid"] in records:
                 yield _held(row, Cause.CONTRADICTION, row["reason"])
+        yield from self._without_header(records)
 
     @cached_property
     def _unclear(self) -> Unclear:
@@ -209,7 +230,8 @@ class _Look:
         texts = {name: table.c[name] for name in ("sync_state", "action_type", "sync_error_message", "sync_run_id")}
         texts |= {"customer": names.c[CUSTOMER], "order_number": names.c[ORDER_NUMBER]}
         labelled = (alike(text).label(name) for name, text in texts.items())
-        query = sa.select(table.c.record_uuid, *keys, *labelled, cause)
+        leased = flag(self._claimable.is_leased(table)).label("leased")
+        query = sa.select(table.c.record_uuid, *keys, *labelled, leased, cause)
         if names is o:
             query = query.select_from(table.outerjoin(o, same_order(o, table)))
         if records is not None:
@@ -236,10 +258,8 @@ class _Look:
         )
 
     def _of_another_run(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
-        if self._own_run is None:
+        if self._own_run is None or table is self._tables.line_queue:
             return [self._claimable.is_leased(table)]
-        if table is self._tables.line_queue:
-            return []  # what another run does with lines that came late is no concern of the others
         return [sa.and_(table.c.sync_state == State.PENDING, table.c.sync_run_id != self._own_run)]
 
     def _held(self, row: Row) -> HeldOrder:
@@ -271,10 +291,8 @@ class _Look:
                 reason = f"one of its {kind}s is held by run {row['sync_run_id']}"
                 return replace(_held(row, cause, reason), run_id=row["sync_run_id"])
 
-    def without_header(self, records: list[str] | None) -> Iterator[HeldOrder]:
+    def _without_header(self, records: list[str] | None) -> Iterator[HeldOrder]:
         """Orders that have no item, and lines that no header will bring along."""
-        if records == []:
-            return
         h, line, o = self._tables.header_queue, self._tables.line_queue, self._tables.orders
         key = loose_key(line.c.record_uuid)
         # An order has many lines. One that is to go away needs no header.

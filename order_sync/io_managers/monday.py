@@ -114,7 +114,8 @@ class MondayIOManager(dg.ConfigurableIOManager):
         headers = queue.run_headers(self._run_id, self.sql_server.mapping.board_sources)
         if self._is_done:
             self._lines = queue.run_lines(self._run_id)
-            self.reports.of(self._run_id).ready = readiness_of(queue, self._run_id, headers, self._lines)
+            report = self.reports.of(self._run_id)
+            report.ready = readiness_of(queue, self._run_id, headers, self._lines, report.ended)
         return headers
 
     def _read_subitems(self) -> list[Row]:

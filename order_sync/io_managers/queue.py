@@ -16,10 +16,10 @@ from filelock import FileLock
 from pydantic import Field, PrivateAttr
 
 from order_sync.database.claims import OrderQueue
-from order_sync.database.commit import Held
+from order_sync.database.commit import Held, readiness
 from order_sync.database.counts import OUTCOMES, outcomes
 from order_sync.database.expected import differing_from
-from order_sync.database.held import Cause, HeldOrder, held_orders, unexpected
+from order_sync.database.held import Cause, HeldOrder, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
 from order_sync.io_managers.frames import VERSION, by_customer, of_asset, preview, table, to_frame
@@ -113,7 +113,6 @@ class _AfterCommit:
 
     outcomes: list[Row]
     errors: list[Row]
-    held: list[HeldOrder]
     headers: list[Row]
     lines: list[Row]
     differing_orders: list[Row]
@@ -186,7 +185,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def _claimable(self, read: Callable[[list[str]], list[Row]], columns: list[str]) -> pd.DataFrame:
         def look() -> list[Row]:
             if self._ended is None:
-                self._ended = self._over()
+                self._ended = self.reports.of(self._run_id).ended = self._over()
             return read(self._ended)
 
         rows = self._queue.database.together(look)
@@ -278,7 +277,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     def _commit(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         queue = self._queue
         report = self.reports.of(self._run_id)
-        ready, report.ready = report.ready, None
+        ready, report.ready = report.ready or readiness(queue, self._run_id, self._ended or []), None
         committed = self.sql_server.commit(self._run_id, ready)
         after = queue.database.together(self._look_after_commit)
         release, released = partial(queue.release, self._run_id), 0
@@ -301,7 +300,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         unsynced = [f"record_uuid {held.record_uuid} stays unsynced: {held.reason}" for held in left]
         log_first(context.log.warning, unsynced, IN_TRACE)
         known = {held.record_uuid for held in committed.held}
-        others = [order for order in after.held if order.record_uuid not in known]
+        others = [order for order in committed.held_orders if order.record_uuid not in known]
         log_first(context.log.warning, [str(order) for order in unexpected(others)], "`order-sync status` lists them")
         if missed:
             context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")
@@ -310,7 +309,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         report.customers = customers
         report.ending = Ending(
             rejected=errors,
-            held=after.held,
+            held=committed.held_orders,
             left=left,
             unfinished=unfinished,
             headers=after.headers,
@@ -346,7 +345,6 @@ class QueueIOManager(dg.ConfigurableIOManager):
         return _AfterCommit(
             outcomes=outcomes(headers, lines),
             errors=queue.errors(self._run_id) if any_rejected else [],
-            held=held_orders(queue, over=[*(self._ended or []), self._run_id]),
             headers=headers,
             lines=lines,
             differing_orders=orders,

@@ -55,6 +55,7 @@ class RunReport:
     calls: int = 0
     complexity: int = 0
     budget: Budget | None = None  # which the run's checks use as well
+    ended: list[str] = field(default_factory=list)  # runs that held rows when this one began, although they had ended
     ready: Readiness | None = None  # what may be committed, found as the last step's result was read
     # What the run's checks need not read again: its headers as it claimed them, and whether any run held rows before.
     headers: list[Row] | None = None

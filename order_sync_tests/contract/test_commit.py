@@ -177,7 +177,7 @@ def test_what_changes_under_the_commit_is_held_and_nothing_else(site: Site, chan
     queue = Meddling(site, lambda: site.change(getattr(site.tables, table), values, delta_uuid=victim))
     # What `readiness` sees of rejected and held rows is read later: leave that to the transaction.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commit_module, "held_orders", lambda *_, **__: [])
+        patch.setattr(commit_module, "held_at_commit", lambda *_, **__: ([], []))
         found = commit(site.database, queue, RUN)
     assert found.ready == [record(order) for order in orders if order is not orders[2]]
     assert "another run or a person changed them" in reasons(found)[record(orders[2])]

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from order_sync.database.commit import commit
-from order_sync.database.held import Cause, HeldOrder, held_orders, of_customers
+from order_sync.database.held import Cause, HeldOrder, held_at_commit, held_orders, of_customers
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.errors import Rule
 from order_sync.orders.naming import CUSTOMER
@@ -327,7 +327,17 @@ def test_an_order_that_another_run_holds_is_held_by_it(site: Site) -> None:
     assert [(of.record_uuid, of.cause) for of in found] == [(record(order), Cause.HELD_BY_RUN)]
     assert "run-2" in found[0].reason
     assert held_orders(site.queue(), over=["run-2"]) == []
-    assert held_orders(site.queue(), own_run="run-2", records=[record(order)]) == []
+    assert held_at_commit(site.queue(), "run-2", []) == ([], [])
+    # A header of another run is a reason whether its lease is good or not; a line is only while it is.
+    assert held_at_commit(site.queue(), "run-1", []) == (found, found)
+    site.age_claims("run-2", 10_000)
+    assert [of.record_uuid for of in held_at_commit(site.queue(), "run-1", [])[1]] == [record(order)]
+    site.queue().take_over("run-1", "run-2")
+    site.change(
+        site.tables.line_queue, {"sync_run_id": "run-2", "sync_attempted_at": site.now()}, record_uuid=record(order)
+    )
+    waits, stays = held_at_commit(site.queue(), "run-1", [])
+    assert ([of.record_uuid for of in waits], stays) == ([record(order)], [])
     assert of_customers(found, []) == of_customers(found, [" ADA"]) == found
     assert of_customers(found, ["Bea"]) == []
 

@@ -187,7 +187,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "lines": lambda: queue.lines(list(subitem_ids)),
         "leases": queue.leases,
         "stuck": queue.stuck,
-        "held_orders_of_a_run": lambda: held_orders(queue, own_run="run-1", records=[headers[0]["record_uuid"]]),
+        "held_orders_of_records": lambda: held_orders(queue, records=[headers[0]["record_uuid"]]),
         "renew": lambda: queue.renew("run-1"),
         "renew_too_late": lambda: late.renew("run-1"),
         "take_over": lambda: queue.take_over("run-1", "run-0"),
