@@ -15,8 +15,8 @@ import dagster as dg
 
 from order_sync.assets.check_questions import WARN, Question, each_kind, of_kinds
 from order_sync.assets.ending import AfterRun, ending_of, left_pending, made_by
-from order_sync.database import expected
 from order_sync.database.audit import past_lease
+from order_sync.database.entries import known_groups
 from order_sync.database.held import unexpected
 from order_sync.database.holdups import holdups
 from order_sync.database.queue import QueueReader
@@ -320,7 +320,7 @@ def _groups(board: Board, reader: QueueReader, wanted: Collection[str]) -> list[
         return [*missing_groups(board, own, wanted), *doubled_groups(board, own, wanted)]
 
     # Which of the groups are ours only matters where one seems to be missing, or is doubled.
-    return found({}) and found(expected.own_groups(reader.database, reader.tables, board.id))
+    return found({}) and found(known_groups(reader.database, reader.tables, board.id))
 
 
 def _title(header: Row) -> Iterator[str]:

@@ -159,14 +159,12 @@ def recent_imports(database: Database, tables: Tables, age: timedelta) -> tuple[
     return len(rows), sum(len(json.loads(row["keys"])) for row in rows)
 
 
-def known_groups(
-    database: Database, tables: Tables, board_id: int, among: Collection[str] | None = None
-) -> dict[str, str]:
-    """Groups that this project made on the board, or those of them whose id is `among` these: id by title."""
+def known_groups(database: Database, tables: Tables, board_id: int) -> dict[str, str]:
+    """Groups that this project made or adopted on the board: the title under which it did, by id."""
     groups = tables.groups
-    query = sa.select(groups.c.title, groups.c.group_id).where(groups.c.board_id == board_id)
+    query = sa.select(groups.c.group_id, groups.c.title).where(groups.c.board_id == board_id)
     rows = database.rows(query.order_by(groups.c.created_at, groups.c.group_id))
-    return {row["title"]: row["group_id"] for row in rows if among is None or row["group_id"] in among}
+    return {row["group_id"]: row["title"] for row in rows}
 
 
 @dataclass(frozen=True, kw_only=True)

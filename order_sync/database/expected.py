@@ -48,13 +48,6 @@ class Known:
     strangers: Collection[str] = ()  # keys that no table has
 
 
-def own_groups(database: Database, tables: Tables, board_id: int) -> dict[str, str]:
-    """The title under which order_sync created or adopted each group of the board, by group id."""
-    groups = tables.groups
-    rows = database.rows(sa.select(groups.c.group_id, groups.c.title).where(groups.c.board_id == board_id))
-    return {row["group_id"]: row["title"] for row in rows}
-
-
 # ---- a run ------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping, 
 from dataclasses import replace
 
 from order_sync.database.claims import OrderQueue
-from order_sync.database.entries import Operation
+from order_sync.database.entries import Operation, known_groups
 from order_sync.database.journal import Journal
 from order_sync.monday.board import Board
 from order_sync.monday.board_fit import look_at_items, look_at_subitems, read_again
@@ -77,12 +77,12 @@ class BoardWork:
 
         One that was deleted since is noticed by the next step, which reads the board in any case.
         """
-        board = self._site.board
-        here = groups_of(self._queue, board)
+        board, own = self._site.board, known_groups(self._queue.database, self._queue.tables, self._site.board.id)
+        here = groups_of(board, own)
         wanted = [row["title"] for row in rows]
         if any(text_key(title) not in here for title in wanted):
             board = self._read()
-            here = groups_of(self._queue, board)
+            here = groups_of(board, own)
         there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
         self._changes.tell_renamed(there, board)
         self._journal.adopt(Operation.GROUPS, there)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from order_sync.database.claims import OrderQueue
-from order_sync.database.entries import Unsettled
+from order_sync.database.entries import Unsettled, known_groups
 from order_sync.database.journal import Journal
 from order_sync.monday.board import Board, check_mapping
 from order_sync.monday.client import MondayClient
@@ -73,7 +73,9 @@ class Boards:
 
     def groups(self, board_id: int) -> dict[TextKey, Group]:
         site = self.sites[board_id]
-        return groups_of(self.queue, site.board) if site.groups is None else site.groups
+        if site.groups is not None:
+            return site.groups
+        return groups_of(site.board, known_groups(self.queue.database, self.queue.tables, board_id))
 
     def begin_step(self, rows: Sequence[Row], busy: Collection[int]) -> dict[str, str]:
         """Looks for requests in doubt; returns the rows that must wait, with the reason.

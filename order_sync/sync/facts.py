@@ -10,8 +10,7 @@ import json
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from order_sync.database.entries import Entry, Operation, known_groups, payloads
-from order_sync.database.queue import QueueReader
+from order_sync.database.entries import Entry, Operation, payloads
 from order_sync.database.written import OnRecord
 from order_sync.monday.board import (
     Board,
@@ -64,15 +63,15 @@ class Group:
     title: str
 
 
-def groups_of(queue: QueueReader, board: Board) -> dict[TextKey, Group]:
+def groups_of(board: Board, own: Mapping[str, str]) -> dict[TextKey, Group]:
     """The board's groups by what their titles are compared by.
 
-    A group that order_sync made is known by its id also where its title has changed.
+    A group that order_sync made is known by its id also where its title has changed; `own` has the titles of those as
+    they were made, by id.
     """
-    known = known_groups(queue.database, queue.tables, board.id, board.group_ids)
-    own = {text_key(title): Group(id=group_id, title=title) for title, group_id in known.items()}
+    known = {text_key(title): Group(id=of, title=title) for of, title in own.items() if of in board.group_ids}
     titles = board.group_titles
-    return own | {key: Group(id=group_id, title=titles[group_id]) for key, group_id in board.groups.items()}
+    return known | {key: Group(id=group_id, title=titles[group_id]) for key, group_id in board.groups.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from itertools import count
 from typing import TypeVar
 
-from order_sync.database.entries import Operation, Sent, entries_in_doubt, recent_imports, sent_rows
+from order_sync.database.entries import Operation, Sent, entries_in_doubt, known_groups, recent_imports, sent_rows
 from order_sync.database.queue import QueueReader
 from order_sync.database.written import OnRecord, items_on_record, subitems_on_record
 from order_sync.monday.board import Board, check_mapping
@@ -132,7 +132,8 @@ class Planner:
     def groups(self, rows: Sequence[Row]) -> list[Row]:
         """`rows` are as GROUPS in assets/monday.py; returns them with group_id."""
         draft = self._draft
-        here = {board_id: groups_of(self._queue, site.board) for board_id, site in draft.sites.items()}
+        given = (self._queue.database, self._queue.tables)
+        here = {of: groups_of(site.board, known_groups(*given, of)) for of, site in draft.sites.items()}
         for board in {row["board_id"] for row in rows}:
             self._recover(board)
         planned = []

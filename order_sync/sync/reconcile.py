@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from order_sync.database.connection import Database, Row, chunks
-from order_sync.database.expected import Expected, Known, SyncedRows, own_groups
+from order_sync.database.entries import known_groups
+from order_sync.database.expected import Expected, Known, SyncedRows
 from order_sync.database.tables import Tables
 from order_sync.database.written import items_on_record, subitems_on_record
 from order_sync.monday.board import Board, read_board, read_boards
@@ -107,7 +108,7 @@ class Look:
 
     def compare(self, board: Board, subitem_labels: Labels, pages: Iterable[tuple[list[BoardItem], int]]) -> None:
         """Compares pages of a board, each with what it cost."""
-        own = own_groups(self.database, self.tables, board.id)
+        own = known_groups(self.database, self.tables, board.id)
         self._boards[board.id] = board.url
         self._comparison.found.add(doubled_groups(board, own, own.values()))
         wanted = Wanted(mapping=self.mapping, labels=board.labels, subitem_labels=subitem_labels)

@@ -8,7 +8,8 @@ import pytest
 
 from order_sync.database import audit
 from order_sync.database.connection import Row
-from order_sync.database.expected import differing_lines, differing_orders, items_of, of_run, own_groups, subitems_of
+from order_sync.database.entries import known_groups
+from order_sync.database.expected import differing_lines, differing_orders, items_of, of_run, subitems_of
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record
@@ -110,4 +111,4 @@ def test_own_groups_include_equal_titles_of_the_board(site: Site) -> None:
     for board, group in ((BOARD, "g1"), (BOARD, "g2"), (BOARD + 1, "g3")):
         row = {"board_id": board, "group_id": group, "title": "Elm", "created_at": site.now()}
         site.insert(site.tables.groups, row)
-    assert own_groups(site.database, site.tables, BOARD) == {"g1": "Elm", "g2": "Elm"}
+    assert known_groups(site.database, site.tables, BOARD) == {"g1": "Elm", "g2": "Elm"}

@@ -323,7 +323,7 @@ def test_groups_are_remembered_once(site: Site, journal: Journal) -> None:
     journal.open(sent)
     journal.close(sent, created={title: "group_1"}, failed={"Other": Rejected("no")})
     journal.adopt(Operation.GROUPS, {title: "group_1", "Second": "group_2"})
-    assert known_groups(site.database, site.tables, BOARD) == {title: "group_1", "Second": "group_2"}
+    assert known_groups(site.database, site.tables, BOARD) == {"group_1": title, "group_2": "Second"}
     assert known_groups(site.database, site.tables, BOARD + 1) == {}
 
 

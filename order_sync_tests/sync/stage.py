@@ -181,7 +181,8 @@ class Stage:
         return self.site.journal(run_id, board_id=EMBEDDED_BOARD, is_over=lambda _: True)
 
     def known_groups(self) -> dict[str, str]:
-        return known_groups(self.site.database, self.site.tables, EMBEDDED_BOARD)
+        groups = known_groups(self.site.database, self.site.tables, EMBEDDED_BOARD)
+        return {title: group_id for group_id, title in groups.items()}
 
     def create(self, operation: Operation, rows: Sequence[NewRow], **how: Any) -> Outcome:
         with self.writer(**how) as writer:
