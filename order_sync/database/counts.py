@@ -246,7 +246,9 @@ class QueueCounts:
         keys: dict[str, list[str]] = {of: [] for of in (*several, "nobody")}
         marked = [query.add_columns(sa.literal_column(f"'{of}'").label("of")) for of, query in several.items()]
         marked += [
-            sa.select(sa.null(), sa.literal_column("'nobody'")).where(waits(table), has_no_order(table)).distinct()
+            sa.select(sa.cast(sa.null(), h.c.delta_uuid.type), sa.literal_column("'nobody'"))
+            .where(waits(table), has_no_order(table))
+            .distinct()
             for table in (h, line)
         ]
         for row in self.database.rows(sa.union_all(*marked)):
