@@ -33,7 +33,7 @@ from order_sync.text.excerpt import IN_TRACE, log_first
 log = logging.getLogger("order_sync.monday")
 
 ROWS_A_JOB = 1_000  # monday names no limit; a larger job would be long without any news
-JOB_CALLS = 2  # its start, and one look at its end
+JOB_CALLS = 2  # its start, and one look at its end; a slow one is looked at once more
 ROW_SECONDS = 0.05  # that an item of a job takes, about
 FIRST_POLL, LAST_POLL = 0.5, 10.0  # seconds; the pause doubles
 PATIENCE = 300.0  # seconds beside those of its rows; after that the next run looks at the job again
@@ -182,11 +182,15 @@ class BulkArchive:
         return outcome
 
     def _follow(self, entry: Entry, job: str) -> Mapping[str, Any]:
-        """The last status of the job; an empty one where monday no longer knows it, or it is very old."""
+        """The last status of the job; an empty one where monday no longer knows it, or it is very old.
+
+        A new one is looked at early, for it may be quick, and then when it is due.
+        """
         expected = len(entry.keys) * ROW_SECONDS
-        began, pause = self._client.clock.now(), FIRST_POLL
+        began, pause, due = self._client.clock.now(), FIRST_POLL, 0.0
         if entry.age is None:
-            self._client.wait(max(FIRST_POLL, min(expected, shapes.LONGEST_WAIT)))
+            self._client.wait(FIRST_POLL)
+            due = min(expected, shapes.LONGEST_WAIT) - FIRST_POLL
         while True:
             self._journal.renew()
             try:
@@ -208,8 +212,8 @@ class BulkArchive:
                     f"monday's job {job}, which archives {counted(len(entry.keys), 'item')}, has not ended "
                     f"({progress.get('status')}). Nothing is lost: its orders wait, and the next run looks again"
                 )
-            self._client.wait(pause)
-            pause = min(2 * pause, LAST_POLL)
+            self._client.wait(max(pause, due))
+            pause, due = min(2 * pause, LAST_POLL), 0.0
 
     # ---- in doubt ---------------------------------------------------------------------------------
 

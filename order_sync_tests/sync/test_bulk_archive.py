@@ -182,6 +182,18 @@ def test_the_next_run_sees_a_job_through_that_it_knows(stage: Stage, ids: dict[s
     assert (on_record(stage, CANCEL), left(stage), sent(stage)[JOB]) == (set(ids), set(), 1)
 
 
+@pytest.mark.parametrize(("bulk_start_ms", "looks"), [(0, 1), (40_000, 2)])
+def test_a_job_is_looked_at_early_and_then_when_due(
+    stage: Stage, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch, bulk_start_ms: int, looks: int
+) -> None:
+    monkeypatch.setattr(bulk_archive, "ROW_SECONDS", 10.0)
+    stage.faults(bulk_start_ms=bulk_start_ms, bulk_row_ms=0)
+    clock = SharedClock(stage.emulator)
+    assert run(stage, ids, clock=clock).created == ids
+    assert sent(stage)["job_status"] == looks
+    assert sum(clock.sleeps) <= (1 if looks == 1 else 10.0 * COUNT)
+
+
 def test_nothing_is_sent_to_a_board_while_a_job_may_work_on_it(
     stage: Stage, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
