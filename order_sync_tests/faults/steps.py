@@ -113,6 +113,17 @@ class Transactions:
 transactions = Transactions()
 
 
+class _Thread(threading.local):
+    """What a thread's transaction is about."""
+
+    is_of_the_budget = False
+
+
+# An engine lives as long as the process, and with it what watches its COMMITs: it has to find the steps of now.
+this_thread = _Thread()
+current = [Steps()]
+
+
 @contextmanager
 def watching(steps: Steps) -> Iterator[Steps]:
     """Every step of this process goes through `steps` until the block ends."""
@@ -138,8 +149,6 @@ def watching(steps: Steps) -> Iterator[Steps]:
             dialect.do_commit, dialect.do_rollback = do_commit, do_rollback
 
     # How often a run writes the account's budget is a matter of how fast it goes, and no order depends on it: no step.
-    this_thread = threading.local()
-
     def on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if BUDGETS in statement:
             this_thread.is_of_the_budget = True
@@ -166,7 +175,7 @@ def watching(steps: Steps) -> Iterator[Steps]:
             raise
         return response
 
-    current = [steps]
+    current[0] = steps
     sa.event.listen(sa.Engine, "do_connect", on_connect)
     sa.event.listen(sa.Engine, "begin", on_begin)
     sa.event.listen(sa.Engine, "before_cursor_execute", on_statement)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from order_sync.database.connection import WritableDatabase
 from order_sync_tests.faults.cases import CUTS, Around, Case, Mode, Result, Way
 from order_sync_tests.faults.crew import Crew
 from order_sync_tests.faults.plan import a_few, runs, soaks
-from order_sync_tests.faults.steps import Step, Where
+from order_sync_tests.faults.steps import DATABASE_FILE, Step, Steps, Where, watching
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +24,16 @@ def whole(team: Crew) -> list[Result]:
 @pytest.fixture(scope="module")
 def steps(whole: list[Result]) -> list[Step]:
     return next(result.steps for result in whole if result.case == Case(repair=True))
+
+
+def test_commits_of_an_engine_from_before_are_steps_of_this_run(tmp_path: Path) -> None:
+    """Engines are shared by all that a process does."""
+    database = WritableDatabase(f"sqlite:///{tmp_path / DATABASE_FILE}")
+    for _ in range(2):
+        with watching(Steps()) as steps, database.write() as connection:
+            connection.execute(sa.text("CREATE TABLE IF NOT EXISTS orders (n INTEGER)"))
+        assert [step.where for step in steps.seen] == [Where.BEFORE_COMMIT, Where.AFTER_COMMIT]
+    database.dispose()
 
 
 def test_nothing_is_lost_or_doubled(team: Crew, whole: list[Result]) -> None:
