@@ -68,10 +68,10 @@ def reconcile_boards(requeue: bool, repair: bool, limit: int, recent: bool, as_j
         _archive_twins(settings, load_mapping(settings.mapping))
     report = compared(settings, days=settings.reconcile_days, recent=recent)
     done, again = Requeued(), Requeued()
-    if requeue and report.gone:
+    if requeue and report.deleted:
         with opened(WritableDatabase, settings) as (database, tables):
-            done = put_back(database, tables, dict(list(report.gone.items())[:limit]))
-    others = [record_uuid for record_uuid in report.repairable if record_uuid not in report.gone]
+            done = put_back(database, tables, dict(list(report.deleted.items())[:limit]))
+    others = [record_uuid for record_uuid in report.repairable if record_uuid not in report.deleted]
     if repair and others:
         with opened(WritableDatabase, settings) as (database, tables):
             again = resync(database, tables, others[:limit])
@@ -80,8 +80,8 @@ def reconcile_boards(requeue: bool, repair: bool, limit: int, recent: bool, as_j
         print_json(report.to_json() | requeued)
     else:
         print_reconcile(report)
-        if report.gone:
-            print_requeued(done, len(report.gone), "recreated", "" if requeue else "--requeue")
+        if report.deleted:
+            print_requeued(done, len(report.deleted), "recreated", "" if requeue else "--requeue")
         if others:
             print_requeued(again, len(others), "written again", "" if repair else "--repair")
     sys.exit(0 if report.agrees else 1)

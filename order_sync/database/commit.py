@@ -248,8 +248,8 @@ class _Commit:
             )
         )
         if off:
-            gone = {"monday_subitem_id": sa.null(), "parent_item_id": sa.null()}
-            self.connection.execute(sa.update(m).where(m.c.record_uuid.in_(off)).values(gone | synced))
+            deleted = {"monday_subitem_id": sa.null(), "parent_item_id": sa.null()}
+            self.connection.execute(sa.update(m).where(m.c.record_uuid.in_(off)).values(deleted | synced))
         ids = {
             row.line_uuid: {"monday_subitem_id": row.subitem_id, "parent_item_id": row.parent_id} for row in subitems
         }

@@ -176,8 +176,8 @@ class Journal(BoardLog):
             found = connection.execute(sa.select(h.c.monday_item_id, h.c.record_uuid, h.c.delta_uuid).where(*waiting))
             rows = found.all()
             forgotten |= {row.monday_item_id: row.record_uuid for row in rows}
-            gone = {row.delta_uuid: str(row.monday_item_id) for row in rows}
-            self._log(connection, now, Operation.ITEMS).add("gone", gone)
+            deleted = {row.delta_uuid: str(row.monday_item_id) for row in rows}
+            self._log(connection, now, Operation.ITEMS).add("deleted", deleted)
             connection.execute(sa.update(h).where(*waiting).values(monday_item_id=sa.null()))
             connection.execute(
                 sa.update(line)
@@ -197,7 +197,7 @@ class Journal(BoardLog):
             return
         line = self._tables.line_queue
         now = self._renew(connection)
-        self._log(connection, now, Operation.SUBITEMS).add("gone", removed)
+        self._log(connection, now, Operation.SUBITEMS).add("deleted", removed)
         pending = line.c.sync_state == State.PENDING
         for chunk in chunks(removed):
             waiting = (line.c.delta_uuid.in_(chunk), of_each_row(pending))

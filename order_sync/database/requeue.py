@@ -34,14 +34,14 @@ class Requeued:
     held: dict[str, str] = field(default_factory=dict)
 
 
-def requeue(database: WritableDatabase, tables: Tables, gone: Mapping[str, Collection[int]]) -> Requeued:
-    """Requeues orders whose items were deleted: `gone` has the item ids by record_uuid.
+def requeue(database: WritableDatabase, tables: Tables, deleted: Mapping[str, Collection[int]]) -> Requeued:
+    """Requeues orders whose items were deleted: `deleted` has the item ids by record_uuid.
 
     Each order is one transaction and goes back whole. Items of it that are still there keep their place.
     """
     done = Requeued()
-    for record_uuid, items in gone.items():
-        work = partial(_put_back, database=database, tables=tables, record_uuid=record_uuid, gone=sorted(items))
+    for record_uuid, items in deleted.items():
+        work = partial(_put_back, database=database, tables=tables, record_uuid=record_uuid, deleted=sorted(items))
         reason = database.transaction(work)
         if reason is None:
             done.records.append(record_uuid)
@@ -51,7 +51,7 @@ def requeue(database: WritableDatabase, tables: Tables, gone: Mapping[str, Colle
 
 
 def _put_back(
-    connection: sa.Connection, *, database: WritableDatabase, tables: Tables, record_uuid: str, gone: list[int]
+    connection: sa.Connection, *, database: WritableDatabase, tables: Tables, record_uuid: str, deleted: list[int]
 ) -> str | None:
     """None once the order waits again, else why it was left as it is."""
     h, line, m = tables.header_queue, tables.line_queue, tables.order_lines
@@ -62,18 +62,18 @@ def _put_back(
     for row in (row for rows in queued.values() for row in rows):
         if row.sync_state == State.PENDING and row.sync_run_id is not None:
             return f"run {row.sync_run_id} holds rows of it: try again when that run has finished"
-    headers = [row for row in queued[h] if row.monday_item_id in gone and row.sync_state == State.SYNCED]
+    headers = [row for row in queued[h] if row.monday_item_id in deleted and row.sync_state == State.SYNCED]
     if not headers:
         waits = any(row.sync_state == State.NEW and row.monday_item_id is None for row in queued[h])
         return None if waits else "it has no SYNCED header whose item was deleted"
-    lines = [row for row in queued[line] if row.parent_item_id in gone and row.sync_state in UNDER_IT]
+    lines = [row for row in queued[line] if row.parent_item_id in deleted and row.sync_state in UNDER_IT]
     line_uuids = {row.line_uuid for row in lines}
     under_it = connection.execute(
-        sa.select(m.c.line_uuid).where(m.c.record_uuid == record_uuid, m.c.parent_item_id.in_(gone))
+        sa.select(m.c.line_uuid).where(m.c.record_uuid == record_uuid, m.c.parent_item_id.in_(deleted))
     ).scalars()
     if lost := sorted(set(under_it) - line_uuids):
         return f"{len(lost)} of its lines (first {lost[0]}) have no row in {line.name} to recreate them from"
-    _write(connection, tables, record_uuid, gone, line_uuids)
+    _write(connection, tables, record_uuid, deleted, line_uuids)
     now = database.now(connection)
     logged = {"logged_at": now, "run_id": REQUEUED_BY, "outcome": "requeued"}
     logged |= {"message": "its item was deleted from the board"}
@@ -85,13 +85,13 @@ def _put_back(
         h.c.delta_uuid.in_([row.delta_uuid for row in headers]), h.c.sync_state == State.SYNCED
     )
     expect_none(connection, left, "did not wait again")
-    forget_items(connection, tables, gone)
+    forget_items(connection, tables, deleted)
     forget_edits(connection, tables, record_uuid)
     return None
 
 
 def _write(
-    connection: sa.Connection, tables: Tables, record_uuid: str, gone: list[int], line_uuids: Collection[str]
+    connection: sa.Connection, tables: Tables, record_uuid: str, deleted: list[int], line_uuids: Collection[str]
 ) -> None:
     h, line, o, m = tables.header_queue, tables.line_queue, tables.orders, tables.order_lines
     for table, state, own, ids in (
@@ -100,7 +100,7 @@ def _write(
     ):
         mine = (table.c.record_uuid == record_uuid,)
         waits = dict.fromkeys(("sync_run_id", "sync_completed_at", "sync_error_message"), NULL) | {"sync_state": state}
-        lost = (*mine, own.in_(gone), table.c.sync_state.in_(UNDER_IT))
+        lost = (*mine, own.in_(deleted), table.c.sync_state.in_(UNDER_IT))
         connection.execute(sa.update(table).where(*lost).values(waits | dict.fromkeys(ids, NULL)))
         connection.execute(sa.update(table).where(*mine, table.c.sync_state == State.SYNCED).values(waits))
     cleared = {"sync_state": NULL, "last_synced_at": NULL}
@@ -108,7 +108,7 @@ def _write(
     for main in (o, m):
         connection.execute(sa.update(main).where(main.c.record_uuid == record_uuid).values(cleared))
     connection.execute(
-        sa.update(o).where(o.c.record_uuid == record_uuid, o.c.monday_item_id.in_(gone)).values(monday_item_id=NULL)
+        sa.update(o).where(o.c.record_uuid == record_uuid, o.c.monday_item_id.in_(deleted)).values(monday_item_id=NULL)
     )
     for chunk in chunks(line_uuids):
         connection.execute(

@@ -95,7 +95,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
         return headers_frame(headers.values(), self.sql_server.reader)
 
     def _claimed_lines(self) -> pd.DataFrame:
-        lines = (self._draft.without_gone(line) for line in kept(self._draft.lines, "pending_lines").values())
+        lines = (self._draft.without_deleted(line) for line in kept(self._draft.lines, "pending_lines").values())
         return lines_frame(lines, self.sql_server.reader, self.sql_server.mapping)
 
     def _over(self) -> list[str]:

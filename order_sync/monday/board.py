@@ -206,7 +206,7 @@ def find_all_subitems(reader: MondayReader, parents: Iterable[str], column: str)
     return {key: sorted(ids, key=int) for key, ids in found.items()}
 
 
-def find_gone(reader: MondayReader, items: Iterable[str]) -> set[str]:
+def find_deleted(reader: MondayReader, items: Iterable[str]) -> set[str]:
     """Those of the items that were deleted or archived."""
     wanted = set(items)
     there = items_by_id(reader, operations.ITEM_STATES, sorted(wanted))
@@ -219,7 +219,7 @@ class Under:
 
     subitems: dict[str, tuple[str, str]]  # the ids of each subitem and of its item, by the text in a column
     gone_items: set[str]
-    gone_subitems: set[str]
+    deleted_subitems: set[str]
 
 
 def look_under(reader: MondayReader, known: Mapping[str, Collection[str]], column: str) -> Under:
@@ -241,7 +241,7 @@ def look_under(reader: MondayReader, known: Mapping[str, Collection[str]], colum
         for subitem in subitems:
             if text := text_of(subitem, column):
                 found.setdefault(text.strip().lower(), (str(subitem["id"]), item))
-    return Under(subitems=found, gone_items=known.keys() - shown.keys(), gone_subitems=find_gone(reader, unseen))
+    return Under(subitems=found, gone_items=known.keys() - shown.keys(), deleted_subitems=find_deleted(reader, unseen))
 
 
 def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[str, str]:

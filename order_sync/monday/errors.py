@@ -199,7 +199,7 @@ def may_differ(error: Rejected) -> bool:
     return not error.known or plain(error.code or "") in _BOARD_MAY_DIFFER
 
 
-def is_item_gone(error: Rejected) -> bool:
+def is_item_deleted(error: Rejected) -> bool:
     """monday does not find the item that a request changes: it is unknown, deleted, archived or on another board.
 
     Read the item before acting on it, which says which of these it is. It may also be hidden from the token's user.

@@ -116,7 +116,7 @@ class Rule(StrEnum):
         "Group refused by monday",
         "monday refused to create the order's group; the log of the run says why. Correct GroupMonday in {headers}.",
     )
-    ITEM_DELETED = (
+    ITEM_MISSING = (
         "item_deleted",
         "Item deleted on the board",
         "The line arrived after its order was synced, and the order's item has been deleted since. Restore the item "

@@ -120,7 +120,7 @@ def _story(database: Database, tables: Tables, links: Links, subject: _Subject) 
     events = [*_queue_events(headers, "header"), *_queue_events(lines, "line"), *_log_events(logged, kinds)]
     for event in events:
         event["run_url"] = links.run(event["run_id"])
-    # A row's board as last logged: an order may have gone to another one before. What is on record does not expire.
+    # A row's board as last logged: an order may have been on another one before. What is on record does not expire.
     on_board = {row["delta_uuid"]: row["board_id"] for row in logged if row["board_id"]}
     on_record = items_on_record(database, tables, [subject.record_uuid] if subject.record_uuid else [])
     known = [item.board_id for item in on_record.values()]

@@ -80,8 +80,8 @@ class Alterations:
     def apply(self, decided: Sequence[Decision], target: Target) -> Outcome:
         """Cancels, moves and changes what is decided.
 
-        In the outcome, `changed` and the others are monday's ids by the queue row's key. What is `gone` from the board
-        is nobody's fault: the caller has to decide on it anew.
+        In the outcome, `changed` and the others are monday's ids by the queue row's key. What is `deleted` on the board
+        is nobody's fault: the caller has to decide on it again.
         """
         outcome = Outcome()
         self._journal.unfinish(target.change, [of.key for of in decided if of.happens in UNFINISHED])
@@ -129,9 +129,9 @@ class Alterations:
 
         def repair(refused: Mapping[str, Rejected]) -> Repaired:
             """What is to be altered may have been deleted, or the group that it is to go to."""
-            gone = self._facts.gone({ids[key] for key in refused})
-            lost = {key: ids[key] for key in refused if ids[key] in gone}
-            outcome.gone |= lost
+            deleted = self._facts.deleted({ids[key] for key in refused})
+            lost = {key: ids[key] for key in refused if ids[key] in deleted}
+            outcome.deleted |= lost
             no_group = {key: str(error) for key, error in refused.items() if error.missing is Missing.GROUP}
             return Repaired(waiting=no_group | {key: ITEM_REMOVED.format(item) for key, item in lost.items()})
 

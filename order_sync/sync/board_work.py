@@ -26,7 +26,7 @@ from order_sync.sync.alterations import Alterations, Target
 from order_sync.sync.changes import Changes, log_not_created
 from order_sync.sync.decide import (
     Decision,
-    Gone,
+    Deleted,
     Happens,
     KnownSubitem,
     askable,
@@ -102,9 +102,9 @@ class BoardWork:
         orders = Orders.of_run(self._queue, self._run_id, rows)
         rows = _still_held(rows, {key for of_order in orders.versions.values() for key in of_order})
         outcome = self._write_items(rows, orders, board)
-        if outcome.gone:  # what was to be changed has been deleted: they are orders without an item now
-            self._changes.forget(set(outcome.gone.values()))
-            lost = outcome.take_gone(rows)
+        if outcome.deleted:  # what was to be changed has been deleted: they are orders without an item now
+            self._changes.forget(set(outcome.deleted.values()))
+            lost = outcome.take_deleted(rows)
             outcome.add(self._write_items(lost, Orders.of_run(self._queue, self._run_id, lost), board))
         _forget_values(rows)
         return outcome
@@ -171,7 +171,7 @@ class BoardWork:
     ) -> tuple[list[Decision], ItemFacts]:
         """Decides on the orders, after recording in the tables what was deleted on the board."""
         found = self._facts.of_items(rows, orders.versions, orders.on_record, labels)
-        self._changes.forget(found.facts.gone)
+        self._changes.forget(found.facts.deleted)
         decided = hold_mass_cancels(
             found.decided, self._mapping.items, board=board.name, on_board=board.items_count or 0
         )
@@ -208,10 +208,10 @@ class BoardWork:
         lines = Lines.of_run(self._queue, self._run_id, rows)
         rows = _still_held(rows, {row["delta_uuid"] for row in lines.held})
         outcome = self._write_subitems(rows, lines, board.id if board else 0, labels)
-        if outcome.gone:
-            missing = frozenset(outcome.gone.values())
-            self._changes.forget_removed(lines.held, Gone(subitems=missing))
-            lost = outcome.take_gone(rows)
+        if outcome.deleted:
+            missing = frozenset(outcome.deleted.values())
+            self._changes.forget_removed(lines.held, Deleted(subitems=missing))
+            lost = outcome.take_deleted(rows)
             held = Lines.of_run(self._queue, self._run_id, lost)
             outcome.add(self._write_subitems(lost, held, board.id if board else 0, labels, missing))
         _forget_values(rows)
@@ -232,11 +232,11 @@ class BoardWork:
             for row in there
         }
 
-        def put_right(found: SubitemFacts) -> Gone:
+        def put_right(found: SubitemFacts) -> Deleted:
             """What an earlier run left half done may have lost its item since; it waits with its order."""
-            self._changes.forget_removed(there, found.gone)
+            self._changes.forget_removed(there, found.deleted)
             self._changes.tell_found({line: found.known[line] for line in found.known.keys() & lines - known.keys()})
-            return replace(found.gone, remade=self._changes.remade)
+            return replace(found.deleted, remade=self._changes.remade)
 
         decided = self._facts.of_subitems(rows, known, of.on_record, labels, put_right, missing)
         hold_to_plan(decided)

@@ -18,7 +18,7 @@ from typing import Any
 from order_sync.database.entries import Entry, Operation, job_of, payloads
 from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
-from order_sync.monday.board import find_gone
+from order_sync.monday.board import find_deleted
 from order_sync.monday.budget import Grant
 from order_sync.monday.client import MondayClient
 from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
@@ -170,7 +170,7 @@ class BulkArchive:
         progress = self._follow(entry, job)
         failed = _failed(progress, items.values())
         if failed is None:
-            failed = set(items.values()) - find_gone(self._client, items.values())
+            failed = set(items.values()) - find_deleted(self._client, items.values())
         outcome = Outcome(created={key: item for key, item in items.items() if item not in failed})
         if failed:
             what = f"{counted(len(failed), 'item')} of {len(items):,}"
@@ -221,21 +221,21 @@ class BulkArchive:
         """What the board shows of a job whose id is not known, once nothing works on it any more."""
         self._delivery.settle(entry, since)
         items = {key: json.loads(row)["item"] for key, row in payloads(entry).items()}
-        gone: set[str] = find_gone(self._client, items.values())
+        deleted: set[str] = find_deleted(self._client, items.values())
         looks = 0
-        while gone and len(gone) < len(items) and looks < QUIET_LOOKS:
+        while deleted and len(deleted) < len(items) and looks < QUIET_LOOKS:
             self._client.wait(LAST_POLL, "a job whose answer was lost")
             self._journal.renew()
-            left = set(items.values()) - gone
-            more = find_gone(self._client, left)
+            left = set(items.values()) - deleted
+            more = find_deleted(self._client, left)
             looks = 0 if more else looks + 1
-            gone |= more
+            deleted |= more
         return Outcome(
-            created={key: item for key, item in items.items() if item in gone},
+            created={key: item for key, item in items.items() if item in deleted},
             waiting={
                 key: f"job request {entry.idempotency_key} {DECIDED_LATER}"
                 for key, item in items.items()
-                if item not in gone
+                if item not in deleted
             },
             doubtful=True,
         )

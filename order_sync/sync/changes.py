@@ -15,7 +15,7 @@ from order_sync.database.journal import Journal
 from order_sync.monday.board import Board
 from order_sync.orders.errors import Rejected
 from order_sync.orders.naming import text_key
-from order_sync.sync.decide import ITEM_REMOVED, Gone, KnownSubitem, item_deleted
+from order_sync.sync.decide import ITEM_REMOVED, Deleted, KnownSubitem, item_deleted
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts, ItemFacts
 from order_sync.sync.rows import NewRow, Repaired
@@ -33,7 +33,7 @@ class Changes:
         self._facts = facts
         self._journal = journal
         self._writer = writer
-        self._gone: set[int] = set()  # items that were missed so far
+        self._deleted: set[int] = set()  # items that were missed so far
         self._awaited: set[int] = set()  # those of them that the next run creates again
 
     def tell_renamed(self, groups: Mapping[str, str], board: Board) -> None:
@@ -61,21 +61,21 @@ class Changes:
         outcome.created |= there
         return outcome
 
-    def forget(self, gone: Set[int]) -> None:
+    def forget(self, deleted: Set[int]) -> None:
         """Removes the ids of deleted items, and of their subitems, from the waiting rows."""
-        forgotten = self._journal.forget_items(gone) if gone else {}
+        forgotten = self._journal.forget_items(deleted) if deleted else {}
         self._awaited |= forgotten.keys()
         created = [
             f"item {item} of order {record_uuid} was deleted on the board: recreating it"
             for item, record_uuid in forgotten.items()
         ]
         log_first(log.warning, created, IN_TRACE)
-        self._gone |= gone
+        self._deleted |= deleted
 
-    def forget_removed(self, lines: Sequence[Mapping[str, Any]], gone: Gone) -> None:
+    def forget_removed(self, lines: Sequence[Mapping[str, Any]], deleted: Deleted) -> None:
         """The same for these lines, as QueueReader.held_lines gives them, and for the subitems themselves."""
-        self.forget(gone.items)
-        lost = [line for line in lines if line["monday_subitem_id"] in gone.subitems]
+        self.forget(deleted.items)
+        lost = [line for line in lines if line["monday_subitem_id"] in deleted.subitems]
         if not lost:
             return
         self._journal.forget_subitems({line["delta_uuid"]: str(line["monday_subitem_id"]) for line in lost})
@@ -101,8 +101,8 @@ class Changes:
 
         They wait with their order, whose item is created again by the next run.
         """
-        self.forget(self._facts.gone(set(parents.values()) - self._gone))
-        lines = {key: item for key, item in parents.items() if item in self._gone}
+        self.forget(self._facts.deleted(set(parents.values()) - self._deleted))
+        lines = {key: item for key, item in parents.items() if item in self._deleted}
         return Repaired(
             waiting={key: ITEM_REMOVED.format(item) for key, item in lines.items() if item in self._awaited},
             rejected={key: item_deleted(item) for key, item in lines.items() if item not in self._awaited},
@@ -110,8 +110,8 @@ class Changes:
 
     def forget_again(self) -> None:
         """Removes subitems created before their item was deleted, and recorded after that was noticed."""
-        if self._gone:
-            self._journal.forget_items(self._gone)
+        if self._deleted:
+            self._journal.forget_items(self._deleted)
 
     def adopt(self, keys: Mapping[str, str], found: ItemFacts) -> None:
         """Gives orders the items that the board has under their record_uuid, by any author.

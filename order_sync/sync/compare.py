@@ -24,8 +24,8 @@ from order_sync.text.counted import counted
 class Kind(StrEnum):
     """What may be found. Down to DRIFTED it is wrong; the rest is what people do, and is only reported."""
 
-    ITEM_GONE = "items gone"
-    SUBITEM_GONE = "subitems gone"
+    ITEM_MISSING = "items missing"
+    SUBITEM_MISSING = "subitems missing"
     ITEM_DOUBLED = "items doubled"
     SUBITEM_DOUBLED = "subitems doubled"
     WRONG_PARENT = "subitems under another item"
@@ -47,7 +47,7 @@ class Kind(StrEnum):
         return self not in people_do
 
     def counted(self, number: int) -> str:
-        """1 item gone, 2 items gone."""
+        """1 item missing, 2 items missing."""
         several = {Kind.WRONG_ID: "id that differs", Kind.DRIFTED: "value that differs"}
         one = several.get(self) or re.sub(r"^(item|subitem|row|group|value)s\b", r"\1", self)
         return counted(number, one, self)
@@ -96,12 +96,12 @@ class Level:
 
     noun: str
     owner: str  # what its key names
-    gone: Kind
+    missing: Kind
     doubled: Kind
 
 
-ITEM = Level(noun="item", owner="order", gone=Kind.ITEM_GONE, doubled=Kind.ITEM_DOUBLED)
-SUBITEM = Level(noun="subitem", owner="line", gone=Kind.SUBITEM_GONE, doubled=Kind.SUBITEM_DOUBLED)
+ITEM = Level(noun="item", owner="order", missing=Kind.ITEM_MISSING, doubled=Kind.ITEM_DOUBLED)
+SUBITEM = Level(noun="subitem", owner="line", missing=Kind.SUBITEM_MISSING, doubled=Kind.SUBITEM_DOUBLED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,7 +210,7 @@ def missed(level: Level, row: Expected, place: Place, boards: Collection[int]) -
     of = f"{level.noun} {row.monday_id} of {level.owner} {row.key}"
     if place.state == DELETED.state:
         where = "on the board" if level is ITEM else f"under item {row.parent_id}"
-        kind, what = level.gone, f"{of} is not {where}"
+        kind, what = level.missing, f"{of} is not {where}"
     elif place.state == "archived":  # what people do with orders that are done
         kind, what = Kind.ARCHIVED, f"{of} is archived on monday"
     elif level is ITEM and place.board_id not in boards:

@@ -28,7 +28,7 @@ OLDER_VERSION = "an older version of the same row: the newest one is synced"
 OUTDATED = "a newer version of the same row is SYNCED already: this one is not written"
 ELSEWHERE = "its item was found on board {} in this run: the next run changes it there"
 NEVER_THERE = "it was cancelled, and is on no board"
-ITEM_DELETED = (
+ITEM_MISSING = (
     "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
     "and run `order-sync retry`, or recreate it with `order-sync reconcile --requeue`"
 )
@@ -87,7 +87,7 @@ class KnownSubitem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gone:
+class Deleted:
     """Items and subitems of the tables that were deleted or archived on the board."""
 
     items: Set[int] = frozenset()
@@ -110,7 +110,7 @@ def decide_items(
     seen: Seen,
     *,
     known: Mapping[str, int] = MappingProxyType({}),
-    gone: Set[int] = frozenset(),
+    deleted: Set[int] = frozenset(),
     on_board: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Decision]:
     """One decision for each row, which are as ITEMS in assets/monday.py: the newest header of each order.
@@ -123,7 +123,7 @@ def decide_items(
     def decide(row: Row) -> Decision:
         record = row["record_uuid"]
         item = known.get(record)
-        there = on_board.get(record) if item is None or item in gone else item
+        there = on_board.get(record) if item is None or item in deleted else item
         if settled := _settled(row, there, adopted=there != item):
             return replace(settled, group_id=upserts.place(record, there))
         if row["rule"] in REGARDLESS:
@@ -141,7 +141,7 @@ def decide_subitems(
     seen: Seen,
     *,
     known: Mapping[str, KnownSubitem] = MappingProxyType({}),
-    gone: Gone = Gone(),
+    deleted: Deleted = Deleted(),
 ) -> list[Decision]:
     """One decision for each row, which are as SUBITEMS in assets/monday.py, the versions of a line oldest first.
 
@@ -151,15 +151,17 @@ def decide_subitems(
 
     def decide(row: Row) -> Decision:
         line, subitem = row["line_uuid"], known.get(row["line_uuid"])
-        there = subitem.id if subitem and subitem.id not in gone.subitems and subitem.item not in gone.items else None
+        there = (
+            subitem.id if subitem and subitem.id not in deleted.subitems and subitem.item not in deleted.items else None
+        )
         if settled := _settled(row, there, adopted=False):
             return settled
         if row["rule"] in REGARDLESS:
             return _rejected(row, refusal(row), subitem.id if subitem else None)
         parent = int(row["parent_item_id"])
-        if parent in gone.remade:
+        if parent in deleted.remade:
             return Decision(row=row, happens=Happens.WAIT, reason=ITEM_REMOVED.format(parent))
-        if parent in gone.items:
+        if parent in deleted.items:
             return _rejected(row, item_deleted(parent))
         if there is not None:
             return upserts.change(row, line, there, adopted=False)
@@ -287,7 +289,7 @@ def versions_of(rows: Collection[Row], newest: Mapping[str, Decision]) -> list[D
 
 def item_deleted(item: int) -> Rejected:
     """Why a line is rejected that came after its order was SYNCED, and its item was deleted."""
-    return Rejected(ITEM_DELETED.format(item), code=Rule.ITEM_DELETED)
+    return Rejected(ITEM_MISSING.format(item), code=Rule.ITEM_MISSING)
 
 
 def _older(row: Row, newest: Decision) -> Decision:

@@ -53,19 +53,19 @@ class Outcome:
     cancelled: dict[str, str] = field(default_factory=dict)
     jobs: list[str] = field(default_factory=list)  # of monday's that archived some of them: each can be undone
     kept: list[Row] = field(default_factory=list)  # people's edits that stay, as a table for people
-    gone: dict[str, int] = field(default_factory=dict)  # what was to be altered and is not there any more
+    deleted: dict[str, int] = field(default_factory=dict)  # what was to be altered and is not there any more
 
     @property
     def altered(self) -> set[str]:
         """The rows of which something on the board was changed, moved or cancelled."""
         return {*self.changed, *self.moved, *self.cancelled}
 
-    def take_gone(self, rows: Iterable[Row]) -> list[Row]:
-        """Those of the rows that are `gone`: what becomes of them is decided anew."""
-        lost = [row for row in rows if row["delta_uuid"] in self.gone]
+    def take_deleted(self, rows: Iterable[Row]) -> list[Row]:
+        """Those of the rows that are `deleted`: the caller decides on them again."""
+        lost = [row for row in rows if row["delta_uuid"] in self.deleted]
         for row in lost:
             self.waiting.pop(row["delta_uuid"], None)
-        self.gone = {}
+        self.deleted = {}
         return lost
 
     def add(self, other: Outcome) -> None:

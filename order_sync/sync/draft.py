@@ -41,8 +41,8 @@ class Draft:
     items: dict[str, Decision] = field(default_factory=dict)
     subitems: dict[str, Decision] = field(default_factory=dict)
     made: dict[str, OnRecord] = field(default_factory=dict)  # by requests in doubt: by delta_uuid
-    gone: set[int] = field(default_factory=set)  # items that somebody has deleted on the board
-    gone_subitems: set[int] = field(default_factory=set)  # the same of subitems whose items are there
+    deleted: set[int] = field(default_factory=set)  # items that somebody has deleted on the board
+    deleted_subitems: set[int] = field(default_factory=set)  # the same of subitems whose items are there
     work: defaultdict[int, Work] = field(default_factory=lambda: defaultdict(Work))
     jobs: list[Job] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -54,9 +54,9 @@ class Draft:
         if text not in self.notes:
             self.notes.append(text)
 
-    def without_gone(self, line: Row) -> Row:
-        """The line as it is once a run has forgotten the items and subitems that are gone."""
-        if line["parent_item_id"] in self.gone or line["monday_subitem_id"] in self.gone_subitems:
+    def without_deleted(self, line: Row) -> Row:
+        """The line as it is once a run has forgotten the deleted items and subitems."""
+        if line["parent_item_id"] in self.deleted or line["monday_subitem_id"] in self.deleted_subitems:
             return line | {"monday_subitem_id": None}
         return line
 
@@ -193,7 +193,7 @@ class _Rows:
         parent = NEW_ID if parent is not None and int(parent) < 0 else parent
         made = judged.happens is Happens.CREATE or (judged.happens is Happens.THERE and judged.monday_id is None)
         subitem = NEW_ID if made else judged.monday_id
-        known = self._draft.without_gone(row)["monday_subitem_id"] and row["queued_subitem_id"]
+        known = self._draft.without_deleted(row)["monday_subitem_id"] and row["queued_subitem_id"]
         changes = _changes(
             tables.line_queue.name,
             sync_state=(row["sync_state"], self._state_after(judged, record, State.PENDING)),

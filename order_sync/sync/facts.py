@@ -1,6 +1,6 @@
 """What the tables and one board have of a step's rows, for a live run and a dry one alike.
 
-In: the rows that a step asks about, as the tables know them. Out: groups, items and subitems that are there or gone.
+In: the rows that a step asks about, as the tables know them. Out: groups, items and subitems that are there or deleted.
 Reads only: a live run puts right what it finds (changes.py), a dry run plans with it (planner.py).
 """
 
@@ -15,7 +15,7 @@ from order_sync.database.written import OnRecord
 from order_sync.monday.board import (
     Board,
     find_all_items,
-    find_gone,
+    find_deleted,
     find_items,
     find_subitems,
     look_under,
@@ -29,7 +29,7 @@ from order_sync.monday.values import label_column
 from order_sync.orders.mapping import BoardMap, ColumnMapping
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.states import Action
-from order_sync.sync.decide import Decision, Gone, KnownSubitem, Seen, askable, decide_items, decide_subitems
+from order_sync.sync.decide import Decision, Deleted, KnownSubitem, Seen, askable, decide_items, decide_subitems
 from order_sync.sync.known import item_of
 from order_sync.sync.ownership import NAME
 from order_sync.sync.rows import Row
@@ -78,7 +78,7 @@ def groups_of(board: Board, own: Mapping[str, str]) -> dict[TextKey, Group]:
 class ItemFacts:
     """The items of some orders. `on_board` has those found by their key, by record_uuid."""
 
-    gone: Set[int] = frozenset()  # of the items that the tables have
+    deleted: Set[int] = frozenset()  # of the items that the tables have
     on_board: Mapping[str, int] = field(default_factory=dict)  # of several the oldest
     doubled: Mapping[str, Sequence[str]] = field(default_factory=dict)  # the others
 
@@ -88,7 +88,7 @@ class SubitemFacts:
     """The subitems of some lines in the tables and on the board, by line_uuid, and those that were deleted."""
 
     known: Mapping[str, KnownSubitem]
-    gone: Gone = field(default_factory=Gone)
+    deleted: Deleted = field(default_factory=Deleted)
 
 
 def to_look_up(rows: Iterable[Row], known: Container[str], key: str) -> list[Row]:
@@ -144,13 +144,13 @@ class Facts:
 
         def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:
             seen = Seen(on_record=on_record, shown=shown, labels=labels)
-            return decide_items(rows, mapping, seen, known=known, gone=found.gone, on_board=found.on_board)
+            return decide_items(rows, mapping, seen, known=known, deleted=found.deleted, on_board=found.on_board)
 
         decided, lost = self._with_edits(decide, mapping)
         if lost:
             later = self.items({record_uuid: item for record_uuid, item in known.items() if item in lost})
             found = ItemFacts(
-                gone=found.gone | later.gone,
+                deleted=found.deleted | later.deleted,
                 on_board={**found.on_board, **later.on_board},
                 doubled={**found.doubled, **later.doubled},
             )
@@ -163,13 +163,13 @@ class Facts:
         known: Mapping[str, KnownSubitem],
         on_record: Mapping[str, OnRecord],
         labels: LabelSpelling | None,
-        put_right: Callable[[SubitemFacts], Gone],
+        put_right: Callable[[SubitemFacts], Deleted],
         missing: Set[int] = frozenset(),
     ) -> list[Decision]:
         """What becomes of the lines. `known` are the subitems that the tables have, of which some are `missing`.
 
         `on_record` has those that were last written, by line_uuid.
-        `put_right` is asked which subitems are gone once it has seen what the board has.
+        `put_right` is asked which subitems are deleted once it has seen what the board has.
         """
         mapping = self._mapping.subitems
         known = {line: KnownSubitem(id=of.id, item=int(of.place or 0)) for line, of in on_record.items()} | dict(known)
@@ -177,24 +177,24 @@ class Facts:
         asked = to_look_up(rows, there, "line_uuid")
         named = {row["line_uuid"] for row in asked}
         found = self.subitems(asked, {line: of for line, of in there.items() if line in named})
-        found = SubitemFacts(known={**known, **found.known}, gone=found.gone)
-        gone = put_right(found)
-        gone = replace(gone, subitems=gone.subitems | missing)
+        found = SubitemFacts(known={**known, **found.known}, deleted=found.deleted)
+        deleted = put_right(found)
+        deleted = replace(deleted, subitems=deleted.subitems | missing)
 
         def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:
             seen = Seen(on_record=on_record, shown=shown, labels=labels)
-            return decide_subitems(rows, mapping, seen, known=found.known, gone=gone)
+            return decide_subitems(rows, mapping, seen, known=found.known, deleted=deleted)
 
         decided, lost = self._with_edits(decide, mapping)
         if lost:
-            gone = replace(gone, subitems=gone.subitems | lost)
+            deleted = replace(deleted, subitems=deleted.subitems | lost)
             decided, _ = self._with_edits(decide, mapping)
         return decided
 
     def _with_edits(
         self, decide: Callable[[Mapping[int, ItemValues]], list[Decision]], mapping: BoardMap
     ) -> tuple[list[Decision], set[int]]:
-        """What is decided with what the board shows, as far as that is at stake; and what turns out to be gone."""
+        """What is decided with what the board shows, as far as that is at stake; and what turns out to be deleted."""
         decided = decide({})
         asked = [of.monday_id for of in decided if of.asks and of.monday_id is not None]
         if not asked or self._reader is None:
@@ -214,27 +214,27 @@ class Facts:
     def items(self, known: Mapping[str, int | None]) -> ItemFacts:
         """`known` are the orders to ask about by record_uuid, with the item that the tables have.
 
-        An order whose item is gone, or that has none, is looked up by its key.
+        An order whose item is deleted, or that has none, is looked up by its key.
         """
         if self._reader is None or self._site is None:
             return ItemFacts()
-        gone = self.gone({item for item in known.values() if item is not None})
-        missing = [record_uuid for record_uuid, item in known.items() if item is None or item in gone]
+        deleted = self.deleted({item for item in known.values() if item is not None})
+        missing = [record_uuid for record_uuid, item in known.items() if item is None or item in deleted]
         board = self._site.board
         if not missing or board.items_count == 0:
-            return ItemFacts(gone=gone)
+            return ItemFacts(deleted=deleted)
         there = find_all_items(self._reader, board.id, self._mapping.items.key_column, missing)
         return ItemFacts(
-            gone=gone,
+            deleted=deleted,
             on_board={record_uuid: int(ids[0]) for record_uuid, ids in there.items()},
             doubled={record_uuid: ids[1:] for record_uuid, ids in there.items() if ids[1:]},
         )
 
-    def gone(self, items: Collection[int]) -> set[int]:
+    def deleted(self, items: Collection[int]) -> set[int]:
         """Those of the items that were deleted or archived."""
         if self._reader is None:
             return set()
-        return {int(item) for item in find_gone(self._reader, [str(item) for item in items])}
+        return {int(item) for item in find_deleted(self._reader, [str(item) for item in items])}
 
     def subitems(self, asked: Iterable[Row], known: Mapping[str, KnownSubitem]) -> SubitemFacts:
         """`known` are the subitems that the tables have of the lines that are `asked` about, by line_uuid.
@@ -258,11 +258,11 @@ class Facts:
             line_uuid: KnownSubitem(id=int(subitem), item=int(item))
             for line_uuid, (subitem, item) in found.subitems.items()
         }
-        gone = Gone(
+        deleted = Deleted(
             items=frozenset(int(item) for item in found.gone_items),
-            subitems=frozenset(int(subitem) for subitem in found.gone_subitems),
+            subitems=frozenset(int(subitem) for subitem in found.deleted_subitems),
         )
-        return SubitemFacts(known={**others, **known}, gone=gone)
+        return SubitemFacts(known={**others, **known}, deleted=deleted)
 
 
 def made_by(

@@ -28,7 +28,7 @@ from order_sync.sync.bulk_archive import archive_jobs
 from order_sync.sync.bulk_import import choose_jobs, job_seconds
 from order_sync.sync.decide import (
     Decision,
-    Gone,
+    Deleted,
     Happens,
     KnownSubitem,
     askable,
@@ -179,7 +179,7 @@ class Planner:
         judged = self._found(
             board_id, lambda facts: facts.of_items(rows, versions, on_record, labels), "existing items"
         )
-        draft.gone |= judged.facts.gone
+        draft.deleted |= judged.facts.deleted
         decided = judged.decided
         if site:
             on_board = site.board.items_count or 0
@@ -211,15 +211,15 @@ class Planner:
         draft, site, claimed = self._draft, self._draft.sites.get(board_id), self._draft.lines or {}
         known: dict[str, KnownSubitem] = {}  # by line_uuid
         for row in askable(rows):
-            line = draft.without_gone(claimed[row["delta_uuid"]])
+            line = draft.without_deleted(claimed[row["delta_uuid"]])
             if subitem := line["monday_subitem_id"]:
                 item = int(line["parent_item_id"] or row["parent_item_id"] or 0)
                 known[row["line_uuid"]] = KnownSubitem(id=int(subitem), item=item)
 
-        def put_right(found: SubitemFacts) -> Gone:
-            draft.gone |= found.gone.items
-            draft.gone_subitems |= found.gone.subitems
-            return found.gone
+        def put_right(found: SubitemFacts) -> Deleted:
+            draft.deleted |= found.deleted.items
+            draft.deleted_subitems |= found.deleted.subitems
+            return found.deleted
 
         board = site.subitems if site else None
         labels = LabelSpelling(board.labels) if board else None

@@ -40,7 +40,7 @@ from order_sync.sync.drift import Wanted, drifted
 from order_sync.text.counted import counted
 
 SHOWN = 200  # findings of a kind in a report; all of them are counted
-REPAIRED = (Kind.DRIFTED, Kind.SUBITEM_GONE)  # by writing all values of the order again
+REPAIRED = (Kind.DRIFTED, Kind.SUBITEM_MISSING)  # by writing all values of the order again
 MOST_ASKED = 5_000  # missing items that monday is asked about one by one, a hundred a call
 
 
@@ -48,7 +48,7 @@ MOST_ASKED = 5_000  # missing items that monday is asked about one by one, a hun
 class Report:
     """The result of a comparison; with `since` only of what was updated since then.
 
-    `gone` has the ids of deleted items, by record_uuid; `repairable` are orders that need only be written again, as
+    `deleted` has the ids of deleted items, by record_uuid; `repairable` are orders that need only be written again, as
     many as are kept of a kind.
     """
 
@@ -65,7 +65,7 @@ class Report:
     complexity: int
     seconds: float
     since: str | None = None  # UTC
-    gone: dict[str, list[int]] = field(default_factory=dict)
+    deleted: dict[str, list[int]] = field(default_factory=dict)
     repairable: list[str] = field(default_factory=list)
 
     @property
@@ -129,11 +129,11 @@ class Look:
     def report(self, *, since: datetime | None = None) -> Report:
         """The result. `since`: only what was updated since then was compared, so that nothing is missed on a board."""
         comparison = self._comparison
-        gone, not_asked = self._look_for_missing() if since is None else ([], 0)
+        deleted, not_asked = self._look_for_missing() if since is None else ([], 0)
         # What two looks at the tables do not agree on is in flux.
         found = comparison.finish(each for each in _main(self.synced) if each in self._before)
         by_record: dict[str, list[int]] = {}
-        for row in gone:
+        for row in deleted:
             by_record.setdefault(row.record_uuid or "", []).append(row.monday_id or 0)
         return Report(
             boards=self._boards,
@@ -149,7 +149,7 @@ class Look:
             calls=self.reader.usage.calls,
             complexity=self._complexity,
             seconds=round(time.monotonic() - self._started, 2),
-            gone=by_record,
+            deleted=by_record,
             repairable=list(
                 dict.fromkeys(each.record_uuid or "" for kind in REPAIRED for each in found.first.get(kind, []))
             ),
@@ -160,9 +160,9 @@ class Look:
         comparison, synced = self._comparison, self.synced
         items, more_items = _missing(comparison, ITEM, synced.items())
         subitems, more_subitems = _missing(comparison, SUBITEM, synced.subitems())
-        gone = _ask(self.reader, comparison.found, ITEM, synced.still_synced(items), self._boards)
+        deleted = _ask(self.reader, comparison.found, ITEM, synced.still_synced(items), self._boards)
         _ask(self.reader, comparison.found, SUBITEM, subitems, self._boards)
-        return gone, more_items + more_subitems
+        return deleted, more_items + more_subitems
 
 
 def reconcile(
@@ -224,7 +224,7 @@ def _ask(
     there = places(reader, (row.monday_id for row in missing if row.monday_id))
     findings = [each for row in missing for each in missed(level, row, there.get(row.monday_id or 0, DELETED), boards)]
     found.add(findings)
-    return [finding for finding in findings if finding.kind is level.gone]
+    return [finding for finding in findings if finding.kind is level.missing]
 
 
 def look_up(

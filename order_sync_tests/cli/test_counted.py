@@ -29,11 +29,11 @@ def test_a_number_and_its_word() -> None:
 
 def test_each_kind_of_difference_has_a_singular() -> None:
     assert [kind.counted(1) for kind in Kind][:7] == [
-        *("1 item gone", "1 subitem gone", "1 item doubled", "1 subitem doubled", "1 subitem under another item"),
+        *("1 item missing", "1 subitem missing", "1 item doubled", "1 subitem doubled", "1 subitem under another item"),
         *("1 id that differs", "1 SYNCED in the queue only"),
     ]
     assert Kind.OWN_ROWS.counted(1) == "1 row without a key"
-    assert Kind.ITEM_GONE.counted(2_000) == "2,000 items gone"
+    assert Kind.ITEM_MISSING.counted(2_000) == "2,000 items missing"
 
 
 def fixed_plurals(path: Path) -> Iterator[str]:

@@ -48,7 +48,7 @@ def test_missing_orders_are_requeued_in_parts_and_recreated(stage: Stage, order_
     before = stage.site_rows()
     result = order_sync("reconcile")
     assert result.exit_code == 1
-    assert "Tables and boards differ: 3 items gone." in result.stdout
+    assert "Tables and boards differ: 3 items missing." in result.stdout
     assert "3 orders can be recreated: order-sync reconcile --requeue" in result.stdout
     assert stage.site_rows() == before
     result = order_sync("reconcile", "--requeue", "--limit", "2")

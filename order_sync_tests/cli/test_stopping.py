@@ -1,4 +1,4 @@
-"""A command that is stopped, or whose reader has gone, says one line at most and has an exit code of its own."""
+"""A command that is stopped, or whose reader closes the pipe: one line at most, and an exit code of its own."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_ctrl_c_while_modules_are_imported(stage: Stage, tmp_path: Path, sign: s
     assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "order-sync: Stopped.")
 
 
-# ---- a reader that has gone ---------------------------------------------------------------------------------
+# ---- a reader that closes the pipe ---------------------------------------------------------------------------------
 
 
 def with_output(stage: Stage, arguments: list[str], output: int) -> tuple[int, str]:

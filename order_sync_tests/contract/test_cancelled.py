@@ -179,8 +179,12 @@ def test_a_cancelled_line_loses_its_ids_not_its_orders(site: Site) -> None:
     put_off_the_board(site, delete["line_uuid"], of_version=delete["created_at"])
     found = run_commit(site)
     assert (found.ready, found.held) == ([record(order)], [])
-    gone, there = (site.row(site.tables.order_lines, line_uuid=line["line_uuid"]) for line in order.lines)
-    assert (gone["sync_state"], gone["monday_subitem_id"], gone["parent_item_id"]) == (State.SYNCED, None, None)
+    cancelled, there = (site.row(site.tables.order_lines, line_uuid=line["line_uuid"]) for line in order.lines)
+    assert (cancelled["sync_state"], cancelled["monday_subitem_id"], cancelled["parent_item_id"]) == (
+        State.SYNCED,
+        None,
+        None,
+    )
     assert there["monday_subitem_id"] is not None
     assert site.row(site.tables.orders)["monday_item_id"] == before["monday_item_id"]
 

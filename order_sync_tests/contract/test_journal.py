@@ -536,7 +536,7 @@ def test_deleted_items_are_forgotten_with_their_subitems(site: Site, journal: Jo
         first: None,
         second: 22,
     }
-    assert logged(site)[-1][:4] == (one, "create_item", "gone", 11)
+    assert logged(site)[-1][:4] == (one, "create_item", "deleted", 11)
     assert journal.forget_items([]) == {}
 
 
@@ -549,7 +549,7 @@ def test_only_subitems_of_unsynced_lines_are_forgotten(site: Site, journal: Jour
         first: None,
         second: 22,
     }
-    assert logged(site)[-1][1:3] == ("create_subitem", "gone")
+    assert logged(site)[-1][1:3] == ("create_subitem", "deleted")
     journal.forget_subitems({})
 
 

@@ -278,7 +278,7 @@ def test_a_line_rejected_for_its_deleted_item_is_included(site: Site) -> None:
     assert len(site.queue().claimable_headers()) == 1
 
 
-@pytest.mark.parametrize("case", ["a run has a row", "a line is not queued", "nothing is gone"])
+@pytest.mark.parametrize("case", ["a run has a row", "a line is not queued", "nothing is deleted"])
 def test_an_order_is_left_as_it_is(site: Site, case: str) -> None:
     order = make_order()
     ids = synced(site, order)

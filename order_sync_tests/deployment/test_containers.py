@@ -77,7 +77,7 @@ def test_another_containers_run_keeps_the_board_until_dagster_ends_it(
     def waiting(holder: str) -> None:
         waited_for.append(holder)
         if len(waited_for) == 2:
-            instance.report_run_failed(run)  # as Dagster's run monitoring does when the container is gone
+            instance.report_run_failed(run)  # as Dagster's run monitoring does when the container has ended
 
     with (
         journal(stage, run.run_id, known) as former,

@@ -230,8 +230,8 @@ def test_a_file_that_is_too_large(emulator: Emulator, bulk: Bulk) -> None:
 
 def test_matches_are_skipped(emulator: Emulator, monday: Monday, bulk: Bulk) -> None:
     monday.item("Elsewhere", group=monday.group("Other"), uuid="u1")
-    gone = monday.item("Deleted", uuid="u2")
-    monday.data("mutation ($i: ID!) { delete_item(item_id: $i) { id } }", {"i": gone})
+    deleted = monday.item("Deleted", uuid="u2")
+    monday.data("mutation ($i: ID!) { delete_item(item_id: $i) { id } }", {"i": deleted})
     text = "name,uuid\nOne,u1\nTwo,u2\nThree,u3\nThree again,u3\nFour,\nFive,\n"
     status = bulk.run(text, behaviour="SKIP")
     assert status["counts"] == counts(submitted=6, skipped=2, created=4)

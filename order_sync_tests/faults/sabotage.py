@@ -46,7 +46,7 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
         elif part is Sabotage.KEY:
             stack.enter_context(mock.patch.object(MondayClient, "mutate", with_another_key))
         elif part is Sabotage.GONE:
-            stack.enter_context(mock.patch.object(changes, "find_gone", return_value=set()))
+            stack.enter_context(mock.patch.object(changes, "find_deleted", return_value=set()))
         elif part is Sabotage.ELSEWHERE:
             stack.enter_context(mock.patch.object(Boards, "_resolve_elsewhere"))
         elif part is Sabotage.SECOND_LOOK:

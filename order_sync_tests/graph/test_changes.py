@@ -359,7 +359,7 @@ def test_a_subitem_removed_before_its_order_is_synced_is_recreated(
         assert f"subitem {subitem['id']} of order {line['record_uuid']}" in caplog.text
         assert str(line["monday_subitem_id"]) not in {found["id"] for found in lost}
     log = stage.tables.log
-    message = stage.rows(log, log.c.outcome == "gone")
+    message = stage.rows(log, log.c.outcome == "deleted")
     assert sorted(str(row["monday_id"]) for row in message) == sorted(subitem["id"] for subitem in lost)
 
 

@@ -205,17 +205,17 @@ def test_a_main_line_that_differs_from_the_queue_is_found(world: World) -> None:
 
 
 def test_a_moved_item_warns_and_a_deleted_one_fails(world: World) -> None:
-    moved, gone, *_ = world.headers("Ash")
+    moved, deleted, *_ = world.headers("Ash")
     move = "mutation ($item: ID, $to: String!) { move_item_to_group(item_id: $item, group_id: $to) { id } }"
     monday(world.stage, move, item=str(moved["monday_item_id"]), to=group_of(world.stage, "Elm"))
     message = world.ask("every_header_has_its_item")
     assert message.severity is WARN
     (text,) = found(message)
     assert f"item {moved['monday_item_id']} of order {moved['record_uuid']} is in group" in text
-    delete_item(world.stage, gone["monday_item_id"])
+    delete_item(world.stage, deleted["monday_item_id"])
     message = world.ask("every_header_has_its_item")
     assert message.severity is ERROR
-    assert f"item {gone['monday_item_id']} of order {gone['record_uuid']} is not on the board" in found(message)
+    assert f"item {deleted['monday_item_id']} of order {deleted['record_uuid']} is not on the board" in found(message)
 
 
 def test_an_item_that_somebody_archived_is_a_warning(world: World) -> None:
@@ -238,18 +238,18 @@ def test_a_second_item_of_an_order_is_found(world: World) -> None:
 
 
 def test_a_duplicate_and_a_deleted_subitem_are_found(world: World) -> None:
-    twice, gone, *_ = world.lines("Elm")
+    twice, deleted, *_ = world.lines("Elm")
     parent = str(twice["parent_item_id"])
     add_subitem(world.stage, parent, "again", line_uuid=twice["line_uuid"])
     message = world.ask("no_subitem_twice")
     assert message.severity is ERROR
     (text,) = found(message)
     assert text.startswith(f"line {twice['line_uuid']} has subitem {twice['monday_subitem_id']} and also ")
-    delete_item(world.stage, gone["monday_subitem_id"])
+    delete_item(world.stage, deleted["monday_subitem_id"])
     message = world.ask("every_line_has_its_subitem")
     assert message.severity is ERROR
-    lost = f"subitem {gone['monday_subitem_id']} of line {gone['line_uuid']} is not under item {gone['parent_item_id']}"
-    assert lost in found(message)
+    subitem, item = deleted["monday_subitem_id"], deleted["parent_item_id"]
+    assert f"subitem {subitem} of line {deleted['line_uuid']} is not under item {item}" in found(message)
 
 
 def test_subitems_under_items_of_earlier_runs_are_checked(world: World) -> None:

@@ -112,19 +112,19 @@ def test_a_requeued_order_recreates_its_deleted_item(stage: Stage) -> None:
     """The lines of a new item go under it, and a line whose subitem was deleted is not SYNCED without one."""
     sample = add(stage, 2)
     stage.sync()
-    gone, kept = (
+    deleted, kept = (
         next(i for i in items(stage).values() if i["columns"]["record_uuid"] == row["record_uuid"])
         for row in sample.headers
     )
     lost = kept["subitems"][0]
-    delete_item(stage, gone["id"])
+    delete_item(stage, deleted["id"])
     delete_item(stage, lost["id"])
-    lines = [line for line in sample.lines if line["record_uuid"] == gone["columns"]["record_uuid"]]
+    lines = [line for line in sample.lines if line["record_uuid"] == deleted["columns"]["record_uuid"]]
     lines += [line for line in sample.lines if line["line_uuid"] == lost["columns"]["line_uuid"]]
     stage.add(queued(headers=[again(sample.headers[0])], lines=[again(line) for line in lines]))
     _, summary = planned_then_done(stage)
     assert (summary.items_created, summary.subitems_created) == (1, 3 + 1)
-    assert gone["id"] not in items(stage)
+    assert deleted["id"] not in items(stage)
     assert once_on_the_board(stage, 2)
 
 

@@ -276,7 +276,7 @@ def test_differences_between_boards_are_reported_by_kind(stage: Stage) -> None:
 
 
 def test_a_number_that_grows_tenfold_is_another_reason() -> None:
-    one, other, many = (f"differ: {n} items gone, run {uuid.uuid4()}" for n in ("1", "7", "1,500"))
+    one, other, many = (f"differ: {n} items missing, run {uuid.uuid4()}" for n in ("1", "7", "1,500"))
     assert _digest(one) == _digest(other) != _digest(many)
 
 

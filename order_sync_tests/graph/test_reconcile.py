@@ -92,8 +92,8 @@ def test_differences_made_by_people_are_reported_and_fail(stage: Stage, instance
     went_well, metadata = run_job(stage, instance)
     assert not went_well
     assert found(metadata) == {
-        "items gone": 1,
-        "subitems gone": 1,
+        "items missing": 1,
+        "subitems missing": 1,
         "items doubled": 1,
         "subitems doubled": 1,
         "on the board without an order": 1,
@@ -110,7 +110,7 @@ def test_differences_made_by_people_are_reported_and_fail(stage: Stage, instance
     ]
     assert failure is not None
     assert failure.description == (
-        "Tables and boards differ: 1 item gone, 1 subitem gone, 1 item doubled, 1 subitem doubled, "
+        "Tables and boards differ: 1 item missing, 1 subitem missing, 1 item doubled, 1 subitem doubled, "
         "1 on the board without an order."
     )
 

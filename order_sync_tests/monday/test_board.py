@@ -82,9 +82,9 @@ def test_the_first_active_group_of_a_title_counts(client: MondayClient, monday: 
         return str(monday.data(query, {"b": str(EMBEDDED_BOARD), "t": title})["create_group"]["id"])
 
     twins = {create("Twin's [1] 七"), create("Twin's [1] 七")}
-    gone = create("Gone")
+    deleted = create("Gone")
     archive = "mutation ($b: ID!, $g: String!) { archive_group(board_id: $b, group_id: $g) { id } }"
-    monday.data(archive, {"b": str(EMBEDDED_BOARD), "g": gone})
+    monday.data(archive, {"b": str(EMBEDDED_BOARD), "g": deleted})
     groups = read_board(client, EMBEDDED_BOARD).groups
     title = text_key("Twin's [1] 七")
     assert groups[title] in twins
@@ -116,8 +116,8 @@ def test_a_look_up_follows_the_cursor(client: MondayClient, monday: Monday) -> N
 
 @pytest.mark.parametrize("how", ["delete_item", "archive_item"])
 def test_what_was_taken_off_the_board_is_not_found(client: MondayClient, monday: Monday, how: str) -> None:
-    gone, there = create_items(monday, ["k1", "k2"])
-    monday.data(f"mutation ($i: ID!) {{ {how}(item_id: $i) {{ id }} }}", {"i": gone})
+    deleted, there = create_items(monday, ["k1", "k2"])
+    monday.data(f"mutation ($i: ID!) {{ {how}(item_id: $i) {{ id }} }}", {"i": deleted})
     assert find_items(client, EMBEDDED_BOARD, "record_uuid", ["k1", "k2"]) == {"k2": there}
 
 

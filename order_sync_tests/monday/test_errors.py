@@ -10,7 +10,7 @@ import pytest
 
 from order_sync.emulator import Emulator, Fault, FaultKind
 from order_sync.monday import operations
-from order_sync.monday.errors import breaks_a_rule, classify, is_item_gone, is_locked, may_differ, parse_errors
+from order_sync.monday.errors import breaks_a_rule, classify, is_item_deleted, is_locked, may_differ, parse_errors
 from order_sync.monday.transport import MondayTransport, Reply, read_reply
 from order_sync.orders.errors import (
     BoardRefused,
@@ -208,11 +208,11 @@ def test_what_monday_does_not_find_is_named(
 ) -> None:
     found = lost(code, message, resource)
     assert found.missing is missing
-    assert is_item_gone(found) is (missing is Missing.ITEM)
+    assert is_item_deleted(found) is (missing is Missing.ITEM)
 
 
 def test_a_resource_that_is_not_found_may_come_with_404() -> None:
-    assert is_item_gone(lost("ResourceNotFoundException", "Item not found", "item", 404))
+    assert is_item_deleted(lost("ResourceNotFoundException", "Item not found", "item", 404))
 
 
 @pytest.mark.parametrize(
@@ -491,8 +491,8 @@ def send(emulator: Emulator, how: str, items: list[str], **changed: Any) -> dict
     return {item: errors.get(operations.alias(number), errors.get(None)) for number, item in enumerate(items)}
 
 
-def is_gone(found: OrderSyncError | None) -> bool:
-    return isinstance(found, Rejected) and is_item_gone(found)
+def is_deleted(found: OrderSyncError | None) -> bool:
+    return isinstance(found, Rejected) and is_item_deleted(found)
 
 
 @pytest.fixture
@@ -508,9 +508,9 @@ def items(emulator: Emulator) -> dict[str, str]:
 @pytest.mark.parametrize("how", CHANGES)
 def test_an_item_that_rejects_changes_counts_as_deleted(emulator: Emulator, items: dict[str, str], how: str) -> None:
     found = send(emulator, how, list(items.values()))
-    gone = {name for name, item in items.items() if is_gone(found[item])}
+    deleted = {name for name, item in items.items() if is_deleted(found[item])}
     assert found[items["there"]] is None
-    assert gone == ({"deleted", "unknown"} if how in ("archive", "delete") else {"archived", "deleted", "unknown"})
+    assert deleted == ({"deleted", "unknown"} if how in ("archive", "delete") else {"archived", "deleted", "unknown"})
 
 
 @pytest.mark.parametrize(
@@ -528,11 +528,11 @@ def test_a_refused_change_does_not_mean_a_missing_item(
 ) -> None:
     found = send(emulator, how, [items["there"]], **changed)[items["there"]]
     assert isinstance(found, Rejected)
-    assert (found.code, found.missing, is_item_gone(found)) == (code, missing, False)
+    assert (found.code, found.missing, is_item_deleted(found)) == (code, missing, False)
 
 
 def test_an_item_on_another_board_is_missing_here(emulator: Emulator, items: dict[str, str]) -> None:
-    assert is_gone(send(emulator, "change", [items["there"]], board=str(EMBEDDED_SUBITEM_BOARD))[items["there"]])
+    assert is_deleted(send(emulator, "change", [items["there"]], board=str(EMBEDDED_SUBITEM_BOARD))[items["there"]])
 
 
 def test_a_board_that_is_unknown_stops_its_changes(emulator: Emulator, items: dict[str, str]) -> None:
@@ -543,7 +543,7 @@ def test_a_changed_value_may_break_a_rule_of_the_board(emulator: Emulator, items
     emulator.configure(rules=[{"board_id": EMBEDDED_BOARD, "column_id": "order_number", "pattern": "x", "text": "x!"}])
     found = send(emulator, "change", [items["there"]])[items["there"]]
     assert isinstance(found, Rejected)
-    assert (breaks_a_rule(found), is_item_gone(found)) == (True, False)
+    assert (breaks_a_rule(found), is_item_deleted(found)) == (True, False)
 
 
 @pytest.mark.parametrize("how", CHANGES)

@@ -13,7 +13,7 @@ import pytest
 from order_sync.database.expected import Expected
 from order_sync.monday.board import (
     find_all_items,
-    find_gone,
+    find_deleted,
     find_items,
     find_subitems,
     item_texts,
@@ -96,7 +96,7 @@ LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
         lambda client, there, mapping: look_under(client, {there["item"]: set()}, "line_uuid"),
         [("items",), ("items", 0, "subitems"), ("items", 0, "subitems", 0, "column_values")],
     ),
-    "deleted items": (lambda client, there, mapping: find_gone(client, [there["item"]]), [("items",), ("items", 0)]),
+    "deleted items": (lambda client, there, mapping: find_deleted(client, [there["item"]]), [("items",), ("items", 0)]),
     "texts": (
         lambda client, there, mapping: item_texts(client, [there["item"]], "record_uuid"),
         [("items",), ("items", 0, "column_values")],

@@ -15,7 +15,7 @@ from graphql import OperationDefinitionNode, SelectionSetNode, parse
 from order_sync.database.entries import Operation
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import (
-    find_gone,
+    find_deleted,
     find_items,
     find_subitems,
     item_texts,
@@ -107,7 +107,7 @@ READS: dict[str, Callable[[MondayReader, Stage, dict[str, list[str]]], Any]] = {
     "Validations": lambda reader, stage, items: required_columns(reader, BOARD),
     "Board": lambda reader, stage, items: read_board(reader, BOARD),
     "ItemsByColumn": lambda reader, stage, items: find_items(reader, BOARD, "record_uuid", items),
-    "ItemStates": lambda reader, stage, items: find_gone(reader, [ids[0] for ids in items.values()]),
+    "ItemStates": lambda reader, stage, items: find_deleted(reader, [ids[0] for ids in items.values()]),
     "ItemPlaces": lambda reader, stage, items: places(reader, [int(ids[0]) for ids in items.values()]),
     "ItemTexts": lambda reader, stage, items: item_texts(reader, [ids[0] for ids in items.values()], "record_uuid"),
     "ItemValues": lambda reader, stage, items: read_values(reader, [int(ids[0]) for ids in items.values()], ["style"]),

@@ -49,8 +49,8 @@ def test_what_agrees_is_not_found() -> None:
 
 
 def test_an_item_on_no_board_is_missing_with_its_lines() -> None:
-    assert texts(compared()) == {Kind.ITEM_GONE: ["item 10 of order order-1 is not on the board"]}
-    assert texts(compared(item(10))) == {Kind.SUBITEM_GONE: ["subitem 20 of line line-1 is not under item 10"]}
+    assert texts(compared()) == {Kind.ITEM_MISSING: ["item 10 of order order-1 is not on the board"]}
+    assert texts(compared(item(10))) == {Kind.SUBITEM_MISSING: ["subitem 20 of line line-1 is not under item 10"]}
 
 
 def test_a_key_under_another_id_is_neither_missing_nor_doubled() -> None:
@@ -102,7 +102,7 @@ def test_what_is_archived_or_moved_elsewhere_is_not_missing() -> None:
     def kinds(place: Place) -> list[Kind]:
         return [finding.kind for finding in missed(ITEM, OURS, place, {1})]
 
-    assert kinds(DELETED) == [Kind.ITEM_GONE]
+    assert kinds(DELETED) == [Kind.ITEM_MISSING]
     assert kinds(Place(state="archived", board_id=1)) == [Kind.ARCHIVED]
     assert kinds(Place(state="active", board_id=2)) == [Kind.ELSEWHERE]
     assert kinds(Place(state="active", board_id=1)) == []  # its page was read before it came

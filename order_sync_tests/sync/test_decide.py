@@ -19,7 +19,7 @@ from order_sync.orders.mapping import Cancel, ColumnMap, ItemMap, Ownership, loa
 from order_sync.orders.states import Action
 from order_sync.sync.decide import (
     Decision,
-    Gone,
+    Deleted,
     Happens,
     KnownSubitem,
     Seen,
@@ -47,7 +47,7 @@ ORDERS, LINES = [f"order-{n}" for n in range(5)], [f"line-{n}" for n in range(6)
 WRONG = [(None, None)] * 4 + [("no name", Rule.NO_BOARD), ("no order", Rule.NO_ORDER)]
 IDS = st.integers(1, 12)
 RARELY = st.sampled_from([False, False, False, True])
-GONE = st.sets(IDS, max_size=3)
+DELETED = st.sets(IDS, max_size=3)
 WORDS = st.sampled_from(["", "x", "y", "z"])
 WANTED = st.fixed_dictionaries(dict.fromkeys(COLUMNS, WORDS.map(lambda word: word or None)))
 VERSIONS = st.fixed_dictionaries(
@@ -135,49 +135,51 @@ def sent(of: Decision) -> dict[str, Any]:
     item_rows(),
     seen_of(ORDERS),
     KNOWN,
-    GONE,
+    DELETED,
     KNOWN,
     st.randoms(),
 )
 def test_each_item_is_decided_once_from_known_facts(
-    rows: Rows, seen: Seen, known: dict[str, int], gone: set[int], on_board: dict[str, int], random: Any
+    rows: Rows, seen: Seen, known: dict[str, int], deleted: set[int], on_board: dict[str, int], random: Any
 ) -> None:
-    decided = items(rows, seen, known=known, gone=gone, on_board=on_board)
+    decided = items(rows, seen, known=known, deleted=deleted, on_board=on_board)
     assert [of.key for of in decided] == [row["delta_uuid"] for row in rows]
     for of in decided:
         record, item = of.row["record_uuid"], known.get(of.row["record_uuid"])
         assert (of.happens is Happens.REJECT) == (of.rejected is not None)
         if of.happens is Happens.CREATE:
-            assert record not in on_board or item not in (None, *gone)  # nothing that the board has is created again
-            assert item is None or item in gone
+            assert record not in on_board or item not in (None, *deleted)  # nothing that the board has is created again
+            assert item is None or item in deleted
             assert f'"record_uuid":"{record}"' in of.values
         elif of.happens in (Happens.CHANGE, Happens.ADOPT):
             assert "record_uuid" not in sent(of)  # its key is never changed
         else:
             assert (of.values, of.move_to) == ("", None)
         if of.happens in (Happens.THERE, Happens.ADOPT, Happens.CHANGE, Happens.CANCEL):
-            assert of.monday_id not in (gone - set(on_board.values()))
+            assert of.monday_id not in (deleted - set(on_board.values()))
     shuffled = random.sample(rows, len(rows))
-    again = items(shuffled, seen, known=known, gone=gone, on_board=on_board)
+    again = items(shuffled, seen, known=known, deleted=deleted, on_board=on_board)
     assert {of.key: of for of in again} == {of.key: of for of in decided}
 
 
-@given(item_rows(), seen_of(ORDERS), KNOWN, GONE)
-def test_nothing_of_an_outdated_row_is_written(rows: Rows, seen: Seen, known: dict[str, int], gone: set[int]) -> None:
-    for of in items(rows, seen, known=known, gone=gone):
-        if of.row["outdated"] and of.row["record_uuid"] in known and known[of.row["record_uuid"]] not in gone:
+@given(item_rows(), seen_of(ORDERS), KNOWN, DELETED)
+def test_nothing_of_an_outdated_row_is_written(
+    rows: Rows, seen: Seen, known: dict[str, int], deleted: set[int]
+) -> None:
+    for of in items(rows, seen, known=known, deleted=deleted):
+        if of.row["outdated"] and of.row["record_uuid"] in known and known[of.row["record_uuid"]] not in deleted:
             assert of.happens not in (Happens.CHANGE, Happens.CANCEL, Happens.CREATE)
             assert (of.values, of.move_to) == ("", None)
 
 
-@given(item_rows(), KNOWN, GONE)
-def test_a_delete_cancels_and_creates_nothing(rows: Rows, known: dict[str, int], gone: set[int]) -> None:
-    for of in items(rows, known=known, gone=gone):
+@given(item_rows(), KNOWN, DELETED)
+def test_a_delete_cancels_and_creates_nothing(rows: Rows, known: dict[str, int], deleted: set[int]) -> None:
+    for of in items(rows, known=known, deleted=deleted):
         if of.row["action"] != Action.DELETE:
             assert of.happens is not Happens.CANCEL
             continue
         item = known.get(of.row["record_uuid"])
-        is_there = item is not None and item not in gone
+        is_there = item is not None and item not in deleted
         if of.row["is_off"]:
             assert of.happens is Happens.OFF  # by itself or by a newer row: a second cancel is none
         elif of.row["outdated"] and is_there:
@@ -246,12 +248,12 @@ def test_deciding_after_a_plan_gives_an_empty_plan(rows: Rows, seen: Seen, known
     subitem_rows(),
     seen_of(LINES),
     st.dictionaries(st.sampled_from(LINES), st.builds(lambda i, p: KnownSubitem(id=i, item=p), IDS, IDS)),
-    st.builds(lambda i, s, r: Gone(items=i | r, subitems=s, remade=r), GONE, GONE, GONE),
+    st.builds(lambda i, s, r: Deleted(items=i | r, subitems=s, remade=r), DELETED, DELETED, DELETED),
 )
 def test_a_line_is_one_subitem_however_often_it_is_queued(
-    rows: Rows, seen: Seen, known: dict[str, KnownSubitem], gone: Gone
+    rows: Rows, seen: Seen, known: dict[str, KnownSubitem], deleted: Deleted
 ) -> None:
-    decided = subitems(rows, seen, known=known, gone=gone)
+    decided = subitems(rows, seen, known=known, deleted=deleted)
     assert [of.key for of in decided] == [row["delta_uuid"] for row in rows]
     effects = (Happens.CREATE, Happens.CHANGE, Happens.CANCEL)
     for happens in effects:
@@ -262,9 +264,9 @@ def test_a_line_is_one_subitem_however_often_it_is_queued(
         if of.happens in effects:
             last = [row for row in rows if row["line_uuid"] == of.row["line_uuid"] and row["rule"] is not Rule.NO_ORDER]
             assert of.key == last[-1]["delta_uuid"]  # the newest counts
-    assert all(of.row["parent_item_id"] not in gone.items for of in created)
+    assert all(of.row["parent_item_id"] not in deleted.items for of in created)
     made = {of.row["line_uuid"]: KnownSubitem(id=99, item=of.row["parent_item_id"]) for of in created}
-    after = subitems(rows, known=known | made, gone=gone)
+    after = subitems(rows, known=known | made, deleted=deleted)
     assert Happens.CREATE not in {of.happens for of in after}
 
 

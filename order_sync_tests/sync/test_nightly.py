@@ -162,10 +162,10 @@ def delete_and_add(stage: Stage, shown: Shown) -> None:
 
 
 REMOVED: dict[str, tuple[Act, dict[str, int]]] = {
-    "a deleted item": (lambda s, of: s.emulator.person.delete(min(of)), {"items gone": 1}),
+    "a deleted item": (lambda s, of: s.emulator.person.delete(min(of)), {"items missing": 1}),
     "an archived item": (lambda s, of: s.emulator.person.archive(min(of)), {"archived": 1}),
-    "a deleted subitem": (lambda s, of: s.emulator.person.delete(of[min(of)][0]), {"subitems gone": 1}),
-    "one deleted, one added": (delete_and_add, {"items gone": 1, "rows without a key": 1}),
+    "a deleted subitem": (lambda s, of: s.emulator.person.delete(of[min(of)][0]), {"subitems missing": 1}),
+    "one deleted, one added": (delete_and_add, {"items missing": 1, "rows without a key": 1}),
 }
 
 

@@ -110,7 +110,7 @@ def test_a_wrong_token_stops_at_once(stage: Stage) -> None:
 
 def test_rejected_rows_are_cleaned_before_they_are_recorded(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 6)
-    spoilt = [with_variable(row, group="gone") if n % 2 else row for n, row in enumerate(rows)]
+    spoilt = [with_variable(row, group="deleted") if n % 2 else row for n, row in enumerate(rows)]
     asked: list[str] = []
 
     def repair(rejected: Mapping[str, Rejected]) -> Repaired:
@@ -127,7 +127,7 @@ def test_rejected_rows_are_cleaned_before_they_are_recorded(stage: Stage) -> Non
 
 
 def test_repairing_in_vain_ends(stage: Stage) -> None:
-    rows = [with_variable(row, group="gone") for row in stage.wanted(Operation.ITEMS, 2)]
+    rows = [with_variable(row, group="deleted") for row in stage.wanted(Operation.ITEMS, 2)]
     by_key = {row.key: row for row in rows}
     with stage.writer(clock=QuickClock()) as writer, pytest.raises(Transient):
         writer.write(
@@ -141,7 +141,7 @@ def test_repairing_in_vain_ends(stage: Stage) -> None:
 
 def test_what_has_to_wait_is_neither_rejected_nor_a_failure(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 4)
-    spoilt = [with_variable(row, group="gone") if n < 2 else row for n, row in enumerate(rows)]
+    spoilt = [with_variable(row, group="deleted") if n < 2 else row for n, row in enumerate(rows)]
 
     def repair(rejected: Mapping[str, Rejected]) -> Repaired:
         return Repaired(waiting={rows[0].key: "it waits"}, rejected={rows[1].key: Rejected("for a better reason")})

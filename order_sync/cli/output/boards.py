@@ -66,7 +66,7 @@ def print_reconcile(report: Report) -> None:
 def print_agreement(report: Report) -> None:
     """The same on one line, for the demo."""
     of = {kind: report.counts.get(kind, 0) for kind in Kind if kind.is_wrong}
-    lost = report.not_asked + of.pop(Kind.ITEM_GONE) + of.pop(Kind.SUBITEM_GONE)
+    lost = report.not_asked + of.pop(Kind.ITEM_MISSING) + of.pop(Kind.SUBITEM_MISSING)
     doubled = of.pop(Kind.ITEM_DOUBLED) + of.pop(Kind.SUBITEM_DOUBLED)
     verdict = "[green]Tables and board agree:[/]" if report.agrees else "[bold red]Tables and board differ:[/]"
     first = [row["what"] for kind in Kind if kind.is_wrong for row in report.rows.get(kind, [])[:3]]
