@@ -106,7 +106,8 @@ class OrderQueue(QueueReader):
 
         # Read back, for a trigger may hide how many rows a statement changed.
         looked = self.database.together(look)
-        if missing := [key for key in wanted if key not in _keys(looked[1])]:
+        there = _keys(looked[1])
+        if missing := [key for key in wanted if key not in there]:
             for chunk in chunks(missing):
                 self._take(table, run_id, chunk, over, partial(self._expect_none_free, table, run_id, chunk, over))
             looked = self.database.together(look)
