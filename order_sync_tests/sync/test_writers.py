@@ -23,7 +23,7 @@ def peak(stage: Stage, since: int = 0) -> int:
 @pytest.mark.parametrize("operation", [Operation.GROUPS, Operation.ITEMS, Operation.SUBITEMS])
 def test_all_rows_are_created_once(stage: Stage, operation: Operation) -> None:
     rows = stage.wanted(operation, 60)
-    stage.emulator.configure(mutation_ms=5)
+    stage.emulator.configure(mutation_ms=50)
     before = len(stage.emulator.requests())
     stage.create(operation, rows, writers=4, first_batch=5)
     stage.check_once(operation, rows)
@@ -47,7 +47,7 @@ def test_the_writers_finish_together(stage: Stage) -> None:
 
 def test_a_locked_board_has_fewer_writers_and_loses_nothing(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 80)
-    stage.emulator.configure(mutation_ms=5, lock_boards=True)
+    stage.emulator.configure(mutation_ms=50, lock_boards=True)  # long enough to meet on a busy machine
     stage.create(Operation.ITEMS, rows, writers=4, first_batch=5)
     stage.check_once(Operation.ITEMS, rows)
     requests = stage.mutations()
