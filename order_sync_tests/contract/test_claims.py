@@ -515,5 +515,6 @@ def test_a_claim_collects_its_keys_once(site: Site, monkeypatch: pytest.MonkeyPa
         return keys(rows)
 
     monkeypatch.setattr(claims, "_keys", counted)
+    monkeypatch.setattr(claims, "CHUNK", 4)  # fewer are claimed and read in one transaction
     assert len(site.queue().claim_lines("run-1", sorted(claimable_lines(site)))) == 9
     assert looks <= 2
