@@ -98,7 +98,7 @@ def test_the_board_shows_groups_items_and_subitems(ui: Ui, tab: Any) -> None:
     keep_picture(tab, "board.png")
 
 
-def test_an_edit_on_the_page_stays_where_the_mapping_keeps_it(ui: Ui, tab: Any) -> None:
+def test_an_edit_on_the_page_stays_if_kept(ui: Ui, tab: Any) -> None:
     stage = ui.stage
     queue = stage.tables.header_queue
     chosen = stage.inserts(queue, queue.c.sync_state == "SYNCED", queue.c[ETA].is_not(None))[0]

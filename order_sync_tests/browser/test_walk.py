@@ -247,7 +247,7 @@ def test_a_dry_run_shows_and_writes_nothing(ui: Ui, window: Any, tmp_path: Path)
     assert {state for states in states_of(stage, sample).values() for state in states} == {"NEW", "PENDING"}
 
 
-def test_the_sensor_carries_what_is_queued_until_it_is_turned_off(ui: Ui, window: Any) -> None:
+def test_the_sensor_carries_queued_rows_until_turned_off(ui: Ui, window: Any) -> None:
     stage = ui.stage
     sample = stage.add_orders(3, seed=5)
     by_sensor = dg.RunsFilter(tags={"dagster/sensor_name": "new_orders"})

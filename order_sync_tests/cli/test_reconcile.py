@@ -32,7 +32,7 @@ def test_it_ends_with_0_where_all_agrees(stage: Stage, order_sync: OrderSync) ->
     assert "Checked what has changed since 20" in result.stdout
 
 
-def test_a_dry_run_that_looks_at_what_is_recent_keeps_nothing(
+def test_a_dry_run_of_a_recent_look_keeps_no_mark(
     stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORDER_SYNC_DRY_RUN", "1")

@@ -26,7 +26,7 @@ def steps(whole: list[Result]) -> list[Step]:
     return next(result.steps for result in whole if result.case == Case(repair=True))
 
 
-def test_commits_of_an_engine_from_before_are_steps_of_this_run(tmp_path: Path) -> None:
+def test_commits_of_a_shared_engine_are_steps_of_each_run(tmp_path: Path) -> None:
     """Engines are shared by all that a process does."""
     database = WritableDatabase(f"sqlite:///{tmp_path / DATABASE_FILE}")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""How the parts fit: the asset graph as designed, what each asset tells of itself, and which way imports point."""
+"""How the parts fit: the asset graph as designed, what each asset says of itself, and which way imports point."""
 
 from __future__ import annotations
 
@@ -213,6 +213,16 @@ def test_nothing_is_larger_than_a_reader_can_hold() -> None:
         if (large := list(too_large(tree, (PACKAGE / name).read_text(encoding="utf-8").count("\n"))))
     }
     assert found == {}
+
+
+def test_a_test_name_has_at_most_ten_words() -> None:
+    names = [
+        name
+        for path in (ROOT / "order_sync_tests").rglob("*.py")
+        for name in re.findall(r"^ *def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert len(names) > 1_000
+    assert [name for name in names if name.count("_") > 10] == []
 
 
 def test_every_exception_to_a_security_rule_says_why() -> None:

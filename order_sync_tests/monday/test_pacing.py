@@ -126,7 +126,7 @@ def test_each_operation_has_its_own_size_and_cost(pacer: Pacer) -> None:
     assert (pacer.batch_size("create_item"), pacer.batch_size("create_subitem")) == (20, 10)
 
 
-def test_a_change_of_a_subitem_goes_on_from_those_of_items(pacer: Pacer) -> None:
+def test_changes_of_subitems_start_with_the_batches_of_items(pacer: Pacer) -> None:
     """They are the same mutation."""
     pacer.learn(answer(left=9_000_000, query=200_000), operation="change_item", rows=20, seconds=1)
     assert pacer.cost("change_subitem") == pacer.cost("change_item") == 10_000

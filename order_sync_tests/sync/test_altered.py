@@ -245,7 +245,7 @@ def test_a_reinstated_order_is_done_only_once_created(stage: Stage) -> None:
     assert not held["done"]
 
 
-def test_an_edit_stays_on_record_until_an_order_no_longer_meets_it(stage: Stage) -> None:
+def test_an_edit_stays_on_record_until_its_order_agrees(stage: Stage) -> None:
     order, mapping = make_order(lines=0), load_mapping()
     stage.claim(order)
     row = order.headers[0] | {"outdated": False, "is_off": False}

@@ -106,7 +106,7 @@ def test_what_a_job_cannot_archive_is_named(
     assert on_record(stage, CANCEL) == set(outcome.created)
 
 
-def test_what_a_job_that_fails_leaves_is_archived_one_by_one(stage: Stage, ids: dict[str, str]) -> None:
+def test_rows_that_a_failed_job_leaves_are_archived_singly(stage: Stage, ids: dict[str, str]) -> None:
     stage.faults(Fault(kind=FaultKind.JOB_FAILED, operation=JOB, rows=2))
     outcome = run(stage, ids)
     assert (outcome.created, left(stage), on_record(stage, CANCEL)) == (ids, set(), set(ids))
@@ -137,7 +137,7 @@ def test_an_account_without_such_jobs_cancels_by_request(
 
 
 @pytest.mark.parametrize(("fault", "done"), [(FaultKind.RESET_AFTER, True), (FaultKind.RESET_BEFORE, False)])
-def test_a_job_whose_start_is_in_doubt_is_read_from_the_board(
+def test_a_job_with_its_start_in_doubt_is_read_back(
     stage: Stage, ids: dict[str, str], fault: FaultKind, done: bool
 ) -> None:
     stage.faults(Fault(kind=fault, operation=JOB, nth=1))
@@ -194,7 +194,7 @@ def test_a_job_is_looked_at_early_and_then_when_due(
     assert sum(clock.sleeps) <= (1 if looks == 1 else 10.0 * COUNT)
 
 
-def test_nothing_is_sent_to_a_board_while_a_job_may_work_on_it(
+def test_no_request_goes_to_a_board_during_a_job(
     stage: Stage, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A newer version of a cancelled order would be changed, and archived after that."""
