@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from order_sync.database.check import check_tables
 from order_sync.database.connection import Database, WritableDatabase
-from order_sync.database.schema import pending, upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.tables import Tables
+from order_sync.database.upgrades import pending, upgrade
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, tables_of

@@ -17,8 +17,8 @@ from order_sync.cli.options import as_json, print_json
 from order_sync.database.check import Finding, create_all, inspect
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.rights import permissions
-from order_sync.database.schema import CURRENT, check_upgradable, pending, script, upgrade
 from order_sync.database.sources import only_mapped, unknown_sources
+from order_sync.database.upgrades import CURRENT, check_upgradable, pending, script, upgrade
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, load_settings, tables_of
 

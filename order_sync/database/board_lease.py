@@ -127,7 +127,7 @@ class BoardLease:
     def _has_run_out(self, run_id: str, leased_until: datetime) -> bool:
         """Whether its holder has not renewed the lease for as long as one lasts, by our own clock.
 
-        The database's may have been set back since: then the lease seems to go on for hours.
+        The database's may have been set back since: then the lease seems to last for hours.
         """
         if self._seen != (run_id, leased_until):
             self._seen, self._seen_since = (run_id, leased_until), monotonic()

@@ -1,7 +1,7 @@
 """Which orders and lines were cancelled: taken off the board by a DELETE row, or never on it.
 
 In: a queue table, or keys of orders and lines. Out: conditions, and rows of ORDER_SYNC_CANCELLED.
-An order or line that is made anew loses its row here in the same transaction.
+An order or line that is recreated loses its row here in the same transaction.
 """
 
 from __future__ import annotations

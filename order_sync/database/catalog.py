@@ -176,7 +176,7 @@ def _reflected_indexes(database: Database, table: sa.Table) -> set[tuple[str, ..
         .select_from(lists.join(parts, sa.true()))
         .order_by(lists.c.name, parts.c.seqno)
     )
-    # Uuids are looked up by an expression: an index of that has no column, but its name says of which it is.
+    # Uuids are looked up by an expression: an index of that has no column, but its name says which one it covers.
     by_key = {index.name: tuple(str(column.name).lower() for column in index.columns) for index in table.indexes}
     key = database.reading(
         lambda connection: sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"]

@@ -19,7 +19,9 @@ from order_sync.database.catalog import Found, FoundCheck, FoundColumn
 from order_sync.database.column_fit import is_case_sensitive, misfits
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.ddl import DIALECTS, Alteration
-from order_sync.database.schema import (
+from order_sync.database.sql_server import reason
+from order_sync.database.tables import LEADING, NOT_NEEDED, Tables, is_only_mapped
+from order_sync.database.upgrades import (
     CURRENT,
     check_version,
     expect_version,
@@ -29,8 +31,6 @@ from order_sync.database.schema import (
     set_version,
     version_of,
 )
-from order_sync.database.sql_server import reason
-from order_sync.database.tables import LEADING, NOT_NEEDED, Tables, is_only_mapped
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.states import Action, State
 
@@ -178,7 +178,7 @@ def column_findings(
     """What the table lacks, and the columns that do not fit; `script` makes the T-SQL that alters one."""
     yield from _missing(table, found, dialect)
     for misfit in misfits(table, found, ours=ours):
-        # SQLite alters no column: there the table has to be made again.
+        # SQLite alters no column: there the table has to be recreated.
         remedy = script(misfit.change) if misfit.change and dialect == "mssql" else ""
         yield Finding(table=table.fullname, problem=misfit.problem, remedy=remedy, blocks=misfit.blocks)
 
@@ -255,7 +255,7 @@ def _check_finding(
             blocks=False,
         )
         return
-    # Only a collation that is known to, tells upper from lower case.
+    # Only a collation that is known to do so distinguishes upper from lower case.
     same = str if dialect != "mssql" or is_case_sensitive(column.collation) else str.upper
     lacking = [value for value in needed if same(value) not in {same(each) for each in allowed}]
     if lacking:

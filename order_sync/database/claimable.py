@@ -84,7 +84,7 @@ class Claimable:
         return self.lines().where(~self.has_header(self.tables.line_queue))
 
     def header(self) -> sa.ColumnElement[bool]:
-        """The header itself is free, whatever may hold its order."""
+        """The header itself is free, even if something holds its order."""
         return self._is_free(self.tables.header_queue)
 
     def line(self) -> sa.ColumnElement[bool]:

@@ -13,13 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.claim_conflicts import LOOKS, PAUSE, Holders, Verdict, verdict
 from order_sync.database.claimable import Claimable
 from order_sync.database.conditions import has_no_order, is_rejected, of_each_row, waits
 from order_sync.database.connection import CHUNK, Row, WritableDatabase, chunks, in_transaction
 from order_sync.database.counts import ROUNDING
 from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
-from order_sync.database.holders import LOOKS, PAUSE, Holders, Verdict, verdict
 from order_sync.database.queue import QueueReader
 from order_sync.database.run_log import write_lines
 from order_sync.database.tables import Tables
@@ -114,7 +114,7 @@ class OrderQueue(QueueReader):
         return self._settle(run_id, look, looked)
 
     def _settle(self, run_id: str, look: Callable[[], Looked], looked: Looked | None = None) -> list[Row]:
-        """Releases the orders of these rows that another run also holds; see holders.py. Returns what it then reads."""
+        """Releases the orders of these rows that another run also holds (claim_conflicts.py), and reads again."""
         for looks_left in range(LOOKS, -1, -1):
             others, held = looked or self.database.together(look)
             looked = None
@@ -130,7 +130,7 @@ class OrderQueue(QueueReader):
     def _others(
         self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str], held: list[Row] | None = None
     ) -> dict[str, set[str]]:
-        """Other runs by record_uuid, where they have rows of orders of which this run holds these.
+        """Other runs by record_uuid, where they hold rows of the same orders as these rows of this run.
 
         `held` are the headers, or lines, that this run holds, where they have been read.
         """
@@ -164,7 +164,7 @@ class OrderQueue(QueueReader):
     def renew(self, run_id: str) -> int:
         """Extends the run's lease on all its rows; returns how many rows it still holds.
 
-        A lease that had expired is claimed anew: another run may have taken rows of the same orders meanwhile.
+        A lease that had expired is claimed again: another run may have taken rows of the same orders meanwhile.
         """
         held = 0
         for table in (self.tables.header_queue, self.tables.line_queue):

@@ -259,7 +259,7 @@ class _Commit:
         """Rolls the transaction back unless each table has as many rows as expected.
 
         Counted by queries at the end, and not by what an update reports: a trigger may hide that, after a lost COMMIT
-        the update finds nothing left to do, and a server that rolls back without saying so goes on with what follows.
+        the update finds nothing left to do, and a server that rolls back without saying so executes what follows.
         """
         h, line, o, m = self.tables.site
         synced_orders = sa.select(o.c.record_uuid).where(

@@ -2,7 +2,7 @@
 
 In: a queue table or an alias of one. Out: SQL conditions, nothing else.
 State and action count without regard to case and outer blanks. The queue keeps its SYNCED rows for years, so every
-condition on waiting rows also says so in ranges of sync_state as it is, which an index answers whatever the collation.
+condition on waiting rows also says so in ranges of sync_state as it is, which an index answers under any collation.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def is_rejected(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def is_synced(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """SYNCED rows, of which there are years: beside another condition that an index answers, as by the time."""
+    """SYNCED rows, years of them: beside another condition that an index answers, as by the time."""
     return state_of(table) == State.SYNCED  # of the state as it counts, which tempts no database to the index of states
 
 

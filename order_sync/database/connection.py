@@ -121,7 +121,7 @@ class Database:
         return int(self.column(sa.select(sa.func.count()).select_from(query.subquery()))[0])
 
     def now(self, connection: sa.Connection) -> datetime:
-        """The database's own clock (UTC, naive): leases compare one clock, whoever's machine asks."""
+        """The database's own clock (UTC, naive): leases compare one clock, from any machine."""
         if self.dialect == "mssql":
             return connection.execute(sa.select(sa.func.SYSUTCDATETIME())).scalar_one()  # type: ignore[no-any-return]
         return datetime.now(UTC).replace(tzinfo=None)

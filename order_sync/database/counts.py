@@ -1,6 +1,6 @@
 """How the queue tables stand: who holds rows, and what waits, is rejected or is left alone.
 
-In: a database and its tables. Out: plain rows that count, for people and for who decides whether a run is due.
+In: a database and its tables. Out: plain rows of counts, for people and for deciding whether a run is due.
 Reads only.
 """
 

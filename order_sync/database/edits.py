@@ -67,7 +67,7 @@ def record_edits(
 
 
 def forget_edits(connection: sa.Connection, tables: Tables, record_uuid: str) -> None:
-    """The order is to be made again: nobody has edited that."""
+    """The order is to be recreated: nobody has edited that."""
     connection.execute(sa.delete(tables.edits).where(tables.edits.c.record_uuid == record_uuid))
 
 

@@ -105,7 +105,7 @@ def differing_from(
 
 
 class SyncedRows:
-    """Rows that were SYNCED before this look began: a run that goes on is in the middle of everything else."""
+    """Rows that were SYNCED before this look began: a live run may be in the middle of anything else."""
 
     def __init__(self, database: Database, tables: Tables, *, days: int) -> None:
         """`days`: expect an order on the board only if it was synced within the last `days` days; 0: always."""

@@ -1,4 +1,4 @@
-"""Why an order does not go on: the one place that answers it, for runs, dry runs, commands, checks and sensors.
+"""Why an order is held: the one place that answers it, for runs, dry runs, commands, checks and sensors.
 
 In: the queue tables and ORDER_LIST as they are. Out: each order that is held, with one reason, in a sentence.
 Reads only what stands out: no SYNCED row, and none that a run can take up.
@@ -113,7 +113,7 @@ KEYS = ("delta_uuid", "line_uuid")
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOrder:
-    """An order that cannot go on, and why. `record_uuid` is None where a row names no order."""
+    """An order that is held, and why. `record_uuid` is None where a row names no order."""
 
     record_uuid: str | None
     cause: Cause

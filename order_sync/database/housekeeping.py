@@ -54,7 +54,7 @@ def remove_expired(database: WritableDatabase, keys: Expired) -> int:
 
 
 def runs_at_work(database: Database, tables: Tables) -> set[str]:
-    """Runs that hold rows or a board, or have open requests: whether they are over is still to be asked."""
+    """Runs that hold rows or a board, or have open requests: whether they have finished is still to be asked."""
     h, line, journal, boards = tables.header_queue, tables.line_queue, tables.journal, tables.boards
     queries = (
         sa.select(h.c.sync_run_id).where(is_claimed(h)).distinct(),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from order_sync.database.column_types import datetime2, index_uuids, text
 from order_sync.database.guid import Guid, uuid_key
 
-VERSION = 4  # of these definitions; schema.py has a step to each version after the first
+VERSION = 4  # of these definitions; upgrades.py has a step to each version after the first
 OF_VERSION = "order_sync_version"  # what the table of versions says of itself once it is created
 
 
@@ -212,7 +212,7 @@ def _edits(metadata: sa.MetaData) -> sa.Table:
 
 
 def _schema_versions(metadata: sa.MetaData) -> sa.Table:
-    """Each version that these tables have come to, and when; see schema.py."""
+    """Each version that these tables have come to, and when; see upgrades.py."""
     return sa.Table(
         "ORDER_SYNC_SCHEMA",
         metadata,

@@ -2,7 +2,7 @@
 
 In: a statement and its values, as SQLAlchemy hands them to pyodbc. Out: the same with nothing left to guess.
 Never lets pyodbc ask the server to describe a parameter (sp_describe_undeclared_parameters): where that fails inside
-a transaction, a server may roll it back without a word. pyodbc asks for every None, whatever setinputsizes says, and
+a transaction, a server may roll it back without a word. pyodbc asks for every None, in spite of setinputsizes, and
 for every parameter of a fast executemany (src/params.cpp: GetNullInfo, ExecuteMulti).
 """
 

@@ -19,7 +19,7 @@ from order_sync.database.connection import Row, chunks, in_one_read
 from order_sync.database.counts import QueueCounts, Unclear
 from order_sync.database.customers import spelling
 from order_sync.database.guid import uuid_key
-from order_sync.database.versions import says, synced_lines
+from order_sync.database.row_versions import says, synced_lines
 from order_sync.database.written import items_on_record, on_record_columns
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
 from order_sync.orders.states import State
@@ -104,7 +104,7 @@ class QueueReader(QueueCounts):
         return self._in_order(rows)
 
     def _in_order(self, rows: list[Row], of_queue: Unclear | None = None) -> list[Row]:
-        """Oldest first, without orders of which two rows share a key or headers contradict each other."""
+        """Oldest first, without orders whose rows share a key or whose headers contradict each other."""
         rows.sort(key=lambda row: row["created_at"])  # as it was read: text that is no time sorts as text in SQLite
         unclear = (of_queue or self.unclear()).records
         return [row for row in rows if row["record_uuid"] not in unclear] if unclear else rows
@@ -123,7 +123,7 @@ class QueueReader(QueueCounts):
         return _in_order(self._headers(sa.and_(h.c.sync_run_id == run_id, h.c.sync_state == State.PENDING)))
 
     def headers(self, delta_uuids: Collection[str]) -> list[Row]:
-        """The same for named headers, whatever their state. Name the oldest first.
+        """The same for named headers, in any state. Name the oldest first.
 
         And sync_state, with order_state and order_item_id of ORDER_LIST.
         """
@@ -133,7 +133,7 @@ class QueueReader(QueueCounts):
         return _in_order(found)
 
     def headers_of(self, run_id: str) -> list[Row]:
-        """The same columns of a run's headers, whatever their state."""
+        """The same columns of a run's headers, in any state."""
         return self._headers(is_of_run(self.tables.header_queue, run_id))
 
     def _headers(self, where: sa.ColumnElement[bool], *more: sa.ColumnElement[Any]) -> list[Row]:
@@ -279,7 +279,7 @@ class QueueReader(QueueCounts):
         return self.claimed_lines(run_id, *names, on_record=True)
 
     def lines(self, delta_uuids: Collection[str], *, sources: Collection[str] = ()) -> list[Row]:
-        """The same columns for named lines, whatever their state.
+        """The same columns for named lines, in any state.
 
         And sync_state, with the ids of the queue alone (queued_subitem_id, queued_parent_id), the state and ids of
         ORDER_LIST_LINES (line_state, line_subitem_id, line_parent_id), and order_number and order_state of ORDER_LIST.

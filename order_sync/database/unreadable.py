@@ -1,7 +1,7 @@
 """Values that are not what their column is for: SQLite takes any value into any column.
 
 In: what SQLite gave. Out: the value, or `Unreadable`, a text that is safe to print; a row that has one is rejected.
-Nothing here raises: a result is read to its end, whatever one row of it holds.
+Nothing here raises: a result is read to its end, with any content in its rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Process = Callable[[Any], Any]
 
 
 class Unreadable(str):
-    """A value as it is shown, and what it ought to be. Whatever only prints a row takes it for a text."""
+    """A value as it is shown, and what it ought to be. Code that only prints a row treats it as text."""
 
     __slots__ = ("wanted",)
     wanted: str
@@ -133,7 +133,7 @@ def _as_bytes(value: str) -> bytes | str:
 
 
 class Moment(sa.DateTime):
-    """A time of order_sync's own, or when a row was queued: what cannot be read is taken for none."""
+    """A time of order_sync's own, or when a row was queued: what cannot be read counts as none."""
 
 
 class Since(Moment):
@@ -141,7 +141,7 @@ class Since(Moment):
 
 
 class Count(sa.Integer):
-    """A number of order_sync's own: what cannot be read is taken for 0."""
+    """A number of order_sync's own: what cannot be read counts as 0."""
 
 
 class _Text(sa.String):

@@ -2,7 +2,7 @@
 
 In: values by key, inside a transaction. Out: rows that have them, or WriteLost: the transaction is then tried again.
 Never trusts a count that a statement reports: NOCOUNT or a trigger may hide it, and a server that has rolled a
-transaction back without saying so goes on with the statements that follow.
+transaction back without saying so executes the statements that follow.
 """
 
 from __future__ import annotations

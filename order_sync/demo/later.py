@@ -22,7 +22,7 @@ from order_sync.demo.samples import SampleOrders, insert_orders
 from order_sync.demo.words import ETA, Row
 from order_sync.orders.states import Action, State
 
-SHARE = 0.1  # of the orders on the board: so many change in a day, and as many are cancelled
+SHARE = 0.1  # of the orders on the board that change in a day, and of those that are cancelled
 LATER = timedelta(days=7)
 MORE = 10  # pieces of a line
 

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from order_sync.database.check import check_tables, create_all
 from order_sync.database.connection import Database, WritableDatabase
-from order_sync.database.schema import upgrade
 from order_sync.database.tables import Tables
+from order_sync.database.upgrades import upgrade
 from order_sync.demo.board import board_seeds
 from order_sync.demo.drafts import Size
 from order_sync.demo.later import cancel_orders, change_orders, orders_of_a_day

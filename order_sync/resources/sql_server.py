@@ -24,10 +24,10 @@ from order_sync.database.housekeeping import Expired, expired
 from order_sync.database.journal import Journal
 from order_sync.database.looks import Mark, keep_marks
 from order_sync.database.queue import QueueReader
-from order_sync.database.schema import OtherVersion, upgrade
 from order_sync.database.sources import check_sources
 from order_sync.database.sql_server import is_transient
 from order_sync.database.tables import TableNames, Tables, shared_tables
+from order_sync.database.upgrades import OtherVersion, upgrade
 from order_sync.monday.budget import Budget
 from order_sync.orders.mapping import ColumnMapping, load_mapping
 from order_sync.sync.account_budget import AccountBudget

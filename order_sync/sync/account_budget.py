@@ -1,6 +1,6 @@
 """The complexity budget of an account in ORDER_SYNC_BUDGETS: one row for all runs that share a token.
 
-In and out as for `Budget`, of which this is the shared kind. Leaves the database alone until it is shared.
+In and out as for `Budget`; this is the shared kind. Leaves the database alone until it is shared.
 A run takes points from the row for several small requests at once and keeps what answers say until it takes more, so
 most requests do without the database. What it has not written counts as spent: other runs wait rather than overdraw.
 """

@@ -72,7 +72,7 @@ class Batches:
         self.requeue(batch)
 
     def failed(self) -> bool:
-        """monday answers, but not this: the next requests hold one row each. False if that goes on for too long."""
+        """monday answers, but not this: the next requests hold one row each. False if that lasts too long."""
         with self._changed:
             self._failures += 1
             self._cap = 1
@@ -138,7 +138,7 @@ class Batches:
             self._changed.notify_all()
 
     def fewer_writers(self) -> bool:
-        """The board was locked by another request: half as many writers go on. False if there is one already."""
+        """The board was locked by another request: half as many writers continue. False if there is one already."""
         with self._changed:
             if self.writers == 1 and self._batches_out <= 1:
                 return False

@@ -1,7 +1,7 @@
 """One board's share of a step: creates the desired rows that the board lacks, and adopts those that it has.
 
 In: desired groups, items or subitems of one board, held by the run. Out: ids in the queue rows, and an `Outcome`.
-What people did on the board meanwhile is put right first (changes.py); every create goes through the journal.
+What people did on the board meanwhile is recorded first (outside_changes.py); every create goes through the journal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from order_sync.orders.mapping import LABELLED, ColumnMapping
 from order_sync.orders.naming import text_key
 from order_sync.orders.states import Action
 from order_sync.sync.alterations import Alterations, Target
-from order_sync.sync.changes import Changes, log_not_created
 from order_sync.sync.decide import (
     Decision,
     Deleted,
@@ -36,6 +35,7 @@ from order_sync.sync.decide import (
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts, Group, ItemFacts, Site, SubitemFacts, groups_of
 from order_sync.sync.known import Lines, Orders
+from order_sync.sync.outside_changes import OutsideChanges, log_not_created
 from order_sync.sync.plan_file import hold_to_plan
 from order_sync.sync.rows import NewRow, Repaired, Row
 from order_sync.sync.writer import BoardWriter
@@ -67,7 +67,7 @@ class BoardWork:
         self._queue = queue
         self._run_id = journal.run_id
         self._facts = Facts(client, site, mapping)
-        self._changes = Changes(self._facts, journal, writer)
+        self._changes = OutsideChanges(self._facts, journal, writer)
         self._alterations = Alterations(writer, journal, self._facts)
 
     # ---- the three steps --------------------------------------------------------------------------
@@ -232,13 +232,13 @@ class BoardWork:
             for row in there
         }
 
-        def put_right(found: SubitemFacts) -> Deleted:
+        def record_deleted(found: SubitemFacts) -> Deleted:
             """What an earlier run left half done may have lost its item since; it waits with its order."""
             self._changes.forget_removed(there, found.deleted)
             self._changes.tell_found({line: found.known[line] for line in found.known.keys() & lines - known.keys()})
             return replace(found.deleted, remade=self._changes.remade)
 
-        decided = self._facts.of_subitems(rows, known, of.on_record, labels, put_right, missing)
+        decided = self._facts.of_subitems(rows, known, of.on_record, labels, record_deleted, missing)
         hold_to_plan(decided)
         new = [of for of in decided if of.happens is Happens.CREATE]
         created_now = {of.key for of in new}  # their lines get the parent with the subitem

@@ -46,7 +46,7 @@ REPORTS = 3  # attempts
 STARTS = 3  # attempts
 LONGEST_WAIT = 60.0  # seconds that a start may be put off; after that requests are the better way
 STALLED_SECONDS = 300.0  # without progress; the next run looks at the job again
-OVER_SECONDS = 7_200.0  # after which a job that says nothing is taken to be over: all its URLs are long dead
+OVER_SECONDS = 7_200.0  # after which a silent job is assumed finished: all its URLs have expired long since
 WATCHED_SECONDS = 3 * STALLED_SECONDS  # that runs must have looked at it before that is believed
 SAMPLES = 100  # rows of a report that are held against the board
 ROW_SECONDS = 0.05  # of a job, before one has been seen
@@ -139,7 +139,7 @@ class BulkImport:
         try:
             job = self._start(entry, request, grant)
         except (Rejected, Transient) as error:
-            # Without a file nothing has happened on the board, whatever became of the request.
+            # Without a file nothing has happened on the board, even if the request succeeded.
             log.warning("monday did not start the import (%s): creating %d items one by one", error, len(rows))
             self._smallest = 0  # nor would it start the next one
             self._journal.close(entry)
@@ -307,7 +307,7 @@ class BulkImport:
     def _found(self, entry: Entry, report: Report) -> Outcome:
         """The ids of the rows that are on the board, from the report, and by look-up where it does not say.
 
-        A row that is neither failed by the report nor on the board in the end was not made: the job is over.
+        A row that is neither failed by the report nor on the board in the end was not made: the job has ended.
         """
         outcome, failed, skipped = Outcome(), {}, []
         for number, key in enumerate(entry.keys, start=1):

@@ -49,7 +49,7 @@ class Happens(StrEnum):
     CANCEL = "cancel"
     OFF = "not on the board"  # and cancelled: there is nothing to do
     REJECT = "reject"
-    WAIT = "wait"  # nothing is sent: its order cannot go on
+    WAIT = "wait"  # nothing is sent: its order is held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +278,7 @@ def hold_mass_cancels(decided: Sequence[Decision], mapping: ItemMap, *, board: s
 
 
 def askable(rows: Iterable[Row]) -> list[Row]:
-    """The rows without those that are rejected whatever the board has: it is not asked about them."""
+    """The rows without those that are rejected in any case: the board is not asked about them."""
     return [row for row in rows if row["rule"] not in REGARDLESS]
 
 

@@ -1,7 +1,7 @@
-"""One request's way to monday and back: sent until its outcome is known, whatever is lost on the way.
+"""One request's way to monday and back: sent until its outcome is known, even if answers are lost on the way.
 
 In: a journal entry. Out: monday's id, or the reason of the rejection, for every key of it.
-Never sends anew what may have taken effect: what is in doubt is looked up on the board first
+Never resends as new what may have taken effect: what is in doubt is looked up on the board first
 (docs/state-machine.md).
 """
 
@@ -57,7 +57,7 @@ class Outcome:
 
     @property
     def altered(self) -> set[str]:
-        """The rows of which something on the board was changed, moved or cancelled."""
+        """The rows whose item or subitem was changed, moved or cancelled."""
         return {*self.changed, *self.moved, *self.cancelled}
 
     def take_deleted(self, rows: Iterable[Row]) -> list[Row]:
@@ -97,7 +97,7 @@ USUAL = Manner()
 
 
 class Spent(Exception):
-    """The idempotency key keeps an answer that proves no effect: only a new key can go on."""
+    """The idempotency key keeps an answer that proves no effect: only a new key can continue."""
 
 
 class Locked(Exception):
@@ -143,7 +143,7 @@ class Delivery:
         """Sends an entry until its outcome is known: with a `grant` for the first time, else an earlier run may have.
 
         Raises Rejected if the whole request is refused, Locked if another of our writers is in the way, Spent if only
-        a new key can go on, Fatal, and Transient once the attempts are used up: the entry then stays open, in doubt,
+        a new key can continue, Fatal, and Transient once the attempts are used up: the entry then stays open, in doubt,
         for the next run.
         """
         for attempt in self._client.retrying():
@@ -215,7 +215,7 @@ class Delivery:
     def _without_doubts(self, entry: Entry, outcome: Outcome) -> Outcome:
         """The outcome with the ids of rows that monday made although its answer does not name them.
 
-        Sending such a row anew without a look would double it; the same key would only replay the answer.
+        Sending such a row as new without a look would double it; the same key would only replay the answer.
         """
         for pause in (0.0, self._lateness(entry.operation)):
             doubtful = [key for key, error in outcome.again.items() if not error.no_effect]
@@ -231,7 +231,7 @@ class Delivery:
         return outcome
 
     def settled(self, entry: Entry) -> Outcome:
-        """What a request has altered that can no longer be under way. The rest is decided on anew by the next run.
+        """What a request has altered that can no longer be under way. The next run decides on the rest again.
 
         It is not sent again: somebody may have edited the item since.
         """

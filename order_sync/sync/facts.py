@@ -1,7 +1,7 @@
 """What the tables and one board have of a step's rows, for a live run and a dry one alike.
 
 In: the rows that a step asks about, as the tables know them. Out: groups, items and subitems that are there or deleted.
-Reads only: a live run puts right what it finds (changes.py), a dry run plans with it (planner.py).
+Reads only: a live run records what it finds (outside_changes.py), a dry run plans with it (planner.py).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class SubitemFacts:
 
 
 def to_look_up(rows: Iterable[Row], known: Container[str], key: str) -> list[Row]:
-    """The rows of which the board is asked whether it has them.
+    """The rows that the board is asked for.
 
     Not those that cannot be synced, and not what is known and only to be changed or cancelled: that shows by itself.
     """
@@ -163,13 +163,13 @@ class Facts:
         known: Mapping[str, KnownSubitem],
         on_record: Mapping[str, OnRecord],
         labels: LabelSpelling | None,
-        put_right: Callable[[SubitemFacts], Deleted],
+        record_deleted: Callable[[SubitemFacts], Deleted],
         missing: Set[int] = frozenset(),
     ) -> list[Decision]:
-        """What becomes of the lines. `known` are the subitems that the tables have, of which some are `missing`.
+        """What becomes of the lines. `known` are the subitems that the tables have; some of them may be `missing`.
 
         `on_record` has those that were last written, by line_uuid.
-        `put_right` is asked which subitems are deleted once it has seen what the board has.
+        `record_deleted` is asked which subitems are deleted once it has seen what the board has.
         """
         mapping = self._mapping.subitems
         known = {line: KnownSubitem(id=of.id, item=int(of.place or 0)) for line, of in on_record.items()} | dict(known)
@@ -178,7 +178,7 @@ class Facts:
         named = {row["line_uuid"] for row in asked}
         found = self.subitems(asked, {line: of for line, of in there.items() if line in named})
         found = SubitemFacts(known={**known, **found.known}, deleted=found.deleted)
-        deleted = put_right(found)
+        deleted = record_deleted(found)
         deleted = replace(deleted, subitems=deleted.subitems | missing)
 
         def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:

@@ -144,7 +144,7 @@ def _seen(shown: str | None, want: str, had: str | None) -> _Seen:
 
 
 def _verdict(edits: Edits, seen: _Seen, *, empty: bool = False, is_known: bool = True) -> _Verdict:
-    """What was last written to a column may not be known: then the board is asked, rather than written to in vain."""
+    """What was last written to a column may not be known: then the board is read, not written to needlessly."""
     if edits == "overwrite" and (is_known or seen in (_Seen.UNTOUCHED, _Seen.EDITED)):
         return _Verdict.WRITE
     if seen is _Seen.UNKNOWN:

@@ -63,7 +63,7 @@ class PlanFile:
 
     @property
     def cancels(self) -> int:
-        """How many orders the plan cancels: whoever applies it has named them."""
+        """How many orders the plan cancels: the person who applies it has named them."""
         return sum(row.happens is Happens.CANCEL and row.kind == "header" for row in self.rows.values())
 
     def select(self, waiting: Iterable[Row]) -> list[Row]:

@@ -90,7 +90,7 @@ class Planner:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        """Where monday gives no answer, the plan goes on without."""
+        """Where monday gives no answer, the plan does without."""
         try:
             yield
         except ConfigurationError:
@@ -216,7 +216,7 @@ class Planner:
                 item = int(line["parent_item_id"] or row["parent_item_id"] or 0)
                 known[row["line_uuid"]] = KnownSubitem(id=int(subitem), item=item)
 
-        def put_right(found: SubitemFacts) -> Deleted:
+        def record_deleted(found: SubitemFacts) -> Deleted:
             draft.deleted |= found.deleted.items
             draft.deleted_subitems |= found.deleted.subitems
             return found.deleted
@@ -228,7 +228,7 @@ class Planner:
         on_record |= {row["line_uuid"]: draft.made[key] for key, row in claimed.items() if key in draft.made}
 
         def query(facts: Facts) -> list[Decision]:
-            return facts.of_subitems(rows, known, on_record, labels, put_right)
+            return facts.of_subitems(rows, known, on_record, labels, record_deleted)
 
         decided = self._found(board_id, query, "which subitems it has")
         draft.work[board_id].subitems = sum(of.happens is Happens.CREATE for of in decided)

@@ -1,7 +1,7 @@
 """Boards compared with the tables: whole, or the items of one run.
 
 In: a reader, boards, the database or what a run has put on them. Out: a `Report`, or a `Comparison`.
-Reads only, and holds no lease: a run may go on meanwhile. A whole board takes a call for 500 items with their subitems;
+Reads only, and holds no lease: a run may be at work. A whole board takes a call for 500 items with their subitems;
 nightly.py compares only what has changed.
 """
 

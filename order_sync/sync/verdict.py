@@ -26,13 +26,13 @@ MOST_REFUSED = 10  # rows, one after the other and of two requests at least, tha
 
 @dataclass(kw_only=True)
 class Verdict:
-    """What is known of the refusals of one step on one board. The caller keeps threads apart."""
+    """What is known of the refusals of one step on one board. The caller serializes threads."""
 
     _suspended: dict[str, Rejected] = field(default_factory=dict)
     _tail: dict[str, Rejected] = field(default_factory=dict)  # the last rows of a request that created its first ones
     _tried_again: set[str] = field(default_factory=set)
     _own_codes: set[str | None] = field(default_factory=set)  # of rows that were refused twice
-    _requests: int = 0  # in a row, of which every row was refused
+    _requests: int = 0  # in a row in which every row was refused
     _refused: int = 0  # rows of these requests
 
     def judge(self, keys: Sequence[str], outcome: Outcome) -> Judgement:

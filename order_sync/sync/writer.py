@@ -110,7 +110,7 @@ class BoardWriter:
                     raise
                 self._leave_undecided(entry.keys, error)
                 continue
-            # Whoever is refused now is asked about again, by the step whose row it is: it knows what can be done.
+            # The step of a refused row is asked what can be done about it.
             outcome.rejected.clear()
             self._close(entry, outcome)
             log.info(
@@ -137,7 +137,7 @@ class BoardWriter:
         What is in its `again` could not be done now and may be later.
         `repair` is asked about rejected rows before they are recorded as such, and `look` before that whether the
         board still is as it was.
-        Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. Whatever was
+        Raises Fatal, and Transient if monday cannot be reached or if nothing at all could be created. All that was
         created before it raises is recorded.
         """
         by_job = self._by_job(operation, rows)
@@ -215,7 +215,7 @@ class BoardWriter:
                 for future in futures:
                     future.result()
             finally:
-                rows.stop()  # whoever interrupts the run: requests on their way are waited for, no new one leaves
+                rows.stop()  # the run is interrupted: requests on their way are waited for, no new one leaves
 
     def _work(self, writer: int, plan: _Plan, rows: Batches) -> None:
         """Runs one writer, batch after batch, until no rows are left."""
@@ -337,11 +337,11 @@ class BoardWriter:
         done = len(rows.total.created) + len(rows.total.rejected) + len(rows.total.waiting)
         now = self._client.clock.now()
         # A line every few seconds for people; every batch for a progress bar, which listens at DEBUG.
-        tell = done == rows.count or now - self._told_at >= 5
-        if tell:
+        is_due = done == rows.count or now - self._told_at >= 5
+        if is_due:
             self._told_at = now
         log.log(
-            logging.INFO if tell else logging.DEBUG,
+            logging.INFO if is_due else logging.DEBUG,
             "%s: %d of %d done, %d rejected",
             operation,
             done,

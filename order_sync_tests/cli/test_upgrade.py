@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from order_sync.cli.commands import main
 from order_sync.database.connection import WritableDatabase
 from order_sync.database.own_tables import VERSION
-from order_sync.database.schema import version_of
+from order_sync.database.upgrades import version_of
 from order_sync.settings import PREFIX
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.cli.test_advice import DATABASE, PRODUCTION, advice, set_up

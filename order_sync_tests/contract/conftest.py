@@ -17,8 +17,8 @@ from sqlalchemy.schema import CreateSchema, CreateTable, DropSchema
 from order_sync.database.check import create_all
 from order_sync.database.connection import WritableDatabase
 from order_sync.database.own_tables import VERSION
-from order_sync.database.schema import set_version
 from order_sync.database.tables import Tables, make_tables
+from order_sync.database.upgrades import set_version
 from order_sync_tests.contract.site import Site, new_uuid
 
 MSSQL_URL = "ORDER_SYNC_TEST_MSSQL_URL"

@@ -22,7 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.engine.interfaces import Dialect
 
-from order_sync.database import audit, catalog, check, expected, looks, rights, schema
+from order_sync.database import audit, catalog, check, expected, looks, rights, upgrades
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
@@ -431,7 +431,7 @@ def test_the_tables_are_created_with_sql_servers_own_types() -> None:
 def test_the_upgrade_is_the_one_in_the_snapshots() -> None:
     """From tables of which nothing is there yet: each step as SQL Server gets it."""
     tables = make_tables(schema="dbo")
-    steps = {f"{step.version}.sql": schema.script(NamedServer(), tables, step) for step in schema.STEPS}
+    steps = {f"{step.version}.sql": upgrades.script(NamedServer(), tables, step) for step in upgrades.STEPS}
     folder = SNAPSHOTS.parent / "upgrades"
     found = {name: re.sub(r"[ \t]+\n", "\n", "\n".join(of_step)) + "\n" for name, of_step in steps.items()}
     if os.environ.get("ORDER_SYNC_SNAPSHOTS"):

@@ -18,7 +18,7 @@ from order_sync.database.entries import Entry
 from order_sync.database.journal import Journal
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import Reply
-from order_sync.sync import changes, ownership
+from order_sync.sync import outside_changes, ownership
 from order_sync.sync.boards import Boards
 from order_sync.sync.bulk_import import BulkImport
 from order_sync.sync.delivery import Delivery, Outcome
@@ -46,7 +46,7 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
         elif part is Sabotage.KEY:
             stack.enter_context(mock.patch.object(MondayClient, "mutate", with_another_key))
         elif part is Sabotage.GONE:
-            stack.enter_context(mock.patch.object(changes, "find_deleted", return_value=set()))
+            stack.enter_context(mock.patch.object(outside_changes, "find_deleted", return_value=set()))
         elif part is Sabotage.ELSEWHERE:
             stack.enter_context(mock.patch.object(Boards, "_resolve_elsewhere"))
         elif part is Sabotage.SECOND_LOOK:

@@ -13,7 +13,7 @@ from order_sync.cli.output.console import console
 
 if TYPE_CHECKING:
     from order_sync.database.check import Finding
-    from order_sync.database.schema import Step
+    from order_sync.database.upgrades import Step
 
 
 def print_findings(findings: Sequence[Finding], database: str) -> None:

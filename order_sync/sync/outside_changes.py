@@ -1,6 +1,6 @@
 """Changes by people and other tools on the board: deleted groups and items, and items that already exist.
 
-In: what order_sync knows, and what facts.py has found. Out: the tables put right, with a message for each change.
+In: what order_sync knows, and what facts.py has found. Out: corrected tables, with a message for each change.
 The caller holds the board's lease.
 """
 
@@ -26,7 +26,7 @@ from order_sync.text.excerpt import IN_REPORT, IN_TRACE, ON_BOARD, log_first
 log = logging.getLogger("order_sync.monday")
 
 
-class Changes:
+class OutsideChanges:
     """Puts right what was changed on one board."""
 
     def __init__(self, facts: Facts, journal: Journal, writer: BoardWriter) -> None:

@@ -2,7 +2,7 @@
 
 In: the rows that a run has just claimed, and who else has rows of these orders. Out: keep, look again or release.
 Never decided in the transaction that claims: with row versioning (Azure's default) two transactions that claim
-different rows of one order do not see each other. So a run commits its claim first and looks afterwards, and goes on
+different rows of one order do not see each other. So a run commits its claim first and looks afterwards, and continues
 only after a look that shows nobody else. Two runs cannot both have had one: the later of their two commits was before
 its own run's look, and by then the other's rows were there.
 """
@@ -35,7 +35,7 @@ class Verdict(StrEnum):
 def verdict(run_id: str, others: Collection[str], looks_left: int) -> Verdict:
     """Of runs that see each other the one with the lowest id waits for the others to release theirs.
 
-    It waits in vain for one that had looked before it came, and then releases its own, too.
+    One that had looked before it came never yields; it then releases its own, too.
     """
     if not others:
         return Verdict.KEEP

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from order_sync.database import catalog, schema
+from order_sync.database import catalog, upgrades
 from order_sync.database.check import check_tables, create_all, inspect, missing
 from order_sync.database.connection import Database, Row, WritableDatabase
 from order_sync.database.own_tables import VERSION
@@ -73,9 +73,9 @@ def definitions(site: Site) -> dict[str, Any]:
 def test_an_upgrade_adds_our_tables_and_touches_nothing_else(first_version: Site) -> None:
     site = first_version
     before, defined = rows(site), definitions(site)
-    assert schema.version_of(site.database, site.tables) == 1
-    assert [step.version for step in schema.upgrade(site.database, site.tables)] == list(range(2, VERSION + 1))
-    assert schema.version_of(site.database, site.tables) == VERSION
+    assert upgrades.version_of(site.database, site.tables) == 1
+    assert [step.version for step in upgrades.upgrade(site.database, site.tables)] == list(range(2, VERSION + 1))
+    assert upgrades.version_of(site.database, site.tables) == VERSION
     assert missing(site.database, site.tables) == []
     check_tables(site.database, site.tables)
     assert [finding for finding in inspect(site.database, site.tables) if "ORDER_SYNC" in finding.table] == []
@@ -84,7 +84,7 @@ def test_an_upgrade_adds_our_tables_and_touches_nothing_else(first_version: Site
 
 def test_a_second_upgrade_does_nothing(first_version: Site) -> None:
     site = first_version
-    schema.upgrade(site.database, site.tables)
+    upgrades.upgrade(site.database, site.tables)
     before = site.rows(site.tables.schema_versions)
     written: list[str] = []
 
@@ -92,21 +92,21 @@ def test_a_second_upgrade_does_nothing(first_version: Site) -> None:
         written.extend([statement] * (not statement.startswith(("SELECT", "PRAGMA", "BEGIN"))))
 
     event.listen(site.database.engine, "before_cursor_execute", note)
-    assert schema.upgrade(site.database, site.tables) == []
+    assert upgrades.upgrade(site.database, site.tables) == []
     assert (written, site.rows(site.tables.schema_versions)) == ([], before)
 
 
 def test_an_upgrade_touches_only_our_own_tables(first_version: Site) -> None:
     site = first_version
-    for step in schema.pending(site.database, site.tables):
-        for statement in schema.script(site.database, site.tables, step):
+    for step in upgrades.pending(site.database, site.tables):
+        for statement in upgrades.script(site.database, site.tables, step):
             assert "ORDER_SYNC_" in statement
             assert "ORDER_LIST" not in statement
 
 
 def test_an_order_under_way_continues(first_version: Site) -> None:
     site = first_version
-    schema.upgrade(site.database, site.tables)
+    upgrades.upgrade(site.database, site.tables)
     queue = site.queue()
     found = {row["AAG ORDER NUMBER"]: row["delta_uuid"] for row in site.rows(site.tables.header_queue)}
     assert [row["delta_uuid"] for row in queue.claimable_headers([RUN])] == [found["A-1"], found["A-2"]]
@@ -123,21 +123,21 @@ def crash_after(site: Site, statements: int) -> None:
 
 def upgrade_of(site: Site) -> list[sa.Executable]:
     """All the statements that are left to execute."""
-    pending = schema.pending(site.database, site.tables)
+    pending = upgrades.pending(site.database, site.tables)
     return [statement for step in pending for statement in step.statements(site.database, site.tables)]
 
 
 def test_an_upgrade_resumes_after_a_crash_between_statements(first_version: Site) -> None:
     site = first_version
-    steps = schema.pending(site.database, site.tables)
+    steps = upgrades.pending(site.database, site.tables)
     whole = len(upgrade_of(site))
     assert whole > 5
     for statements in range(whole + 1):
         crash_after(site, statements)
-        assert schema.version_of(site.database, site.tables) == 1
+        assert upgrades.version_of(site.database, site.tables) == 1
         assert len(upgrade_of(site)) == whole - statements
-        schema.upgrade(site.database, site.tables)
-        assert schema.pending(site.database, site.tables) == []
+        upgrades.upgrade(site.database, site.tables)
+        assert upgrades.pending(site.database, site.tables) == []
         assert [step.statements(site.database, site.tables) for step in steps] == [[]] * len(steps)
         with site.database.write() as connection:
             for table in newer(site):
@@ -153,10 +153,10 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(first_version: Site) -> Non
 
     event.listen(site.database.engine, "before_cursor_execute", fail)
     with pytest.raises(ZeroDivisionError):
-        schema.upgrade(site.database, site.tables)
+        upgrades.upgrade(site.database, site.tables)
     event.remove(site.database.engine, "before_cursor_execute", fail)
     assert catalog.columns(site.database, site.tables.items) == {site.tables.items: {}}
-    schema.upgrade(site.database, site.tables)
+    upgrades.upgrade(site.database, site.tables)
 
 
 def test_two_that_upgrade_at_once_are_no_error(first_version: Site) -> None:
@@ -164,11 +164,11 @@ def test_two_that_upgrade_at_once_are_no_error(first_version: Site) -> None:
 
     class Late(WritableDatabase):
         def transaction(self, work: Callable[[sa.Connection], T]) -> T:
-            schema.upgrade(site.database, site.tables)
+            upgrades.upgrade(site.database, site.tables)
             return super().transaction(work)
 
     late = Late(site.database.url)
-    schema.upgrade(late, site.tables)
+    upgrades.upgrade(late, site.tables)
     late.dispose()
     assert len(site.rows(site.tables.schema_versions)) == VERSION - 1
 
@@ -197,7 +197,7 @@ def test_the_check_of_an_outdated_database_has_the_whole_upgrade(first_version: 
     [finding] = [of for of in inspect(site.database, site.tables) if "ORDER_SYNC" in of.table]
     assert (finding.blocks, "run `order-sync db upgrade`" in finding.problem) == (True, True)
     execute(site, finding.remedy)  # by hand
-    assert schema.version_of(site.database, site.tables) == VERSION
+    assert upgrades.version_of(site.database, site.tables) == VERSION
     check_tables(site.database, site.tables)
     assert len(site.rows(site.tables.schema_versions)) == VERSION - 1  # with a time that can be read
 
@@ -206,12 +206,12 @@ def test_a_newer_database_is_refused(site: Site) -> None:
     newer = {"version": VERSION + 1, "upgraded_at": MORNING}
     site.insert(site.tables.schema_versions, newer)
     try:
-        for deed in (check_tables, create_all, schema.check_upgradable):
+        for deed in (check_tables, create_all, upgrades.check_upgradable):
             with pytest.raises(
                 ConfigurationError, match=f"version {VERSION + 1}, but this program supports only up to"
             ):
                 deed(site.database, site.tables)
-        assert schema.upgrade(site.database, site.tables) == []
+        assert upgrades.upgrade(site.database, site.tables) == []
         [finding] = inspect(site.database, site.tables)
         assert finding.blocks
     finally:
@@ -221,16 +221,16 @@ def test_a_newer_database_is_refused(site: Site) -> None:
 
 def test_new_tables_are_of_the_programs_version(site: Site) -> None:
     assert [row["version"] for row in site.rows(site.tables.schema_versions)] == [VERSION]
-    assert [step.version for step in schema.STEPS] == list(range(2, VERSION + 1))
-    assert schema.upgrade(site.database, site.tables) == []
+    assert [step.version for step in upgrades.STEPS] == list(range(2, VERSION + 1))
+    assert upgrades.upgrade(site.database, site.tables) == []
 
 
 def test_an_empty_version_table_means_version_one(site: Site) -> None:
     """As after a crash between its creation and the end of the upgrade."""
     with site.database.write() as connection:
         connection.execute(site.tables.schema_versions.delete())
-    assert schema.version_of(site.database, site.tables) == 1
-    assert [step.version for step in schema.upgrade(site.database, site.tables)] == [2, 3, 4]
+    assert upgrades.version_of(site.database, site.tables) == 1
+    assert [step.version for step in upgrades.upgrade(site.database, site.tables)] == [2, 3, 4]
     check_tables(site.database, site.tables)
 
 
@@ -243,6 +243,6 @@ def test_an_unreadable_version_is_reported_as_missing_rights(site: Site) -> None
 
     event.listen(site.database.engine, "before_cursor_execute", refuse)
     try:
-        assert schema.version_of(site.database, site.tables) == VERSION
+        assert upgrades.version_of(site.database, site.tables) == VERSION
     finally:
         event.remove(site.database.engine, "before_cursor_execute", refuse)

@@ -12,7 +12,7 @@ from itertools import product
 
 import pytest
 
-from order_sync.database.holders import Verdict, verdict
+from order_sync.database.claim_conflicts import Verdict, verdict
 
 Rows = tuple[str | None, ...]  # who holds each header of one order
 DONE = "synced"
