@@ -138,7 +138,7 @@ def a_few(steps: Steps) -> list[Case]:
     for number, (part, mode) in enumerate(kinds):
         fitting = _fitting(part, mode, steps[part.way, part.around])
         # Most of what can go wrong goes wrong around a create.
-        writing = [step for step in fitting if step.writes]
+        writing = [step for step in fitting if step.writes] or fitting
         chosen = writing[number % len(writing)] if number % 2 else fitting[number * 37 % len(fitting)]
         cases.append(Case(step=chosen.number, mode=mode, way=part.way, around=part.around, repair=number % 3 == 0))
     return cases

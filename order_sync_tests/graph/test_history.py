@@ -120,5 +120,5 @@ def test_no_statement_reads_what_is_done(stage: Stage) -> None:
         ):
             result = CliRunner().invoke(main, arguments)
             assert result.exit_code == 0, result.output
-    assert len(costs.texts) > 80
+    assert len(costs.texts) > 60
     assert costs.dear == {}, "".join(f"\n{plan}\n{text}\n" for text, plan in costs.dear.items())

@@ -51,7 +51,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_survives_each_of_its_statements_failing_once(stage: Stage) -> None:
     stage.add_orders(12)
     seen: set[str] = set()
-    recent: deque[bool] = deque(maxlen=60)
+    recent: deque[bool] = deque(maxlen=30)
 
     def once(statement: str) -> bool:
         new = statement not in seen and sum(recent) < 5  # a transaction has eight attempts, and some a dozen statements

@@ -21,6 +21,7 @@ STEPS = {
     "change_subitem": "subitems changed",
     "move_item": "items moved",
     "cancel_item": "items cancelled",
+    "bulk_archive_items": "items archived",
     "cancel_subitem": "subitems cancelled",
 }
 
