@@ -142,7 +142,7 @@ def _change_share(result: Result) -> dict[str, float]:
 
 
 def _share_of(result: Result, counts: list[int], writers: int) -> dict[str, float]:
-    """How near a run came to the time in which so many writes of each step can be done."""
+    """How near a run came to the shortest possible time for these writes of each step."""
     milliseconds = sum(count * MUTATION_MS + math.ceil(count / BATCH) * LATENCY_MS for count in counts)
     limit, measured = milliseconds / 1_000 / writers, sum(result.report["steps"].values())
     return {

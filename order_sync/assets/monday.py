@@ -189,7 +189,7 @@ def _item(row: Row, mapping: ColumnMapping, board: int, groups: dict[tuple[int, 
         "name": name,
         "values": {column.column: row.get(column.source) for column in mapping.items.columns},
         **{column: row[column] for column in VERSION},
-        **_told(None if row["action"] == Action.DELETE else rejection),
+        **_rejection(None if row["action"] == Action.DELETE else rejection),
     }
 
 
@@ -210,7 +210,7 @@ def _subitem(row: Row, mapping: ColumnMapping, board: int, parent: int | None) -
         "values": {column.column: row.get(column.source) for column in mapping.subitems.columns},
         "late": row["late"],
         **{column: row[column] for column in VERSION},
-        **_told(None if row["action"] == Action.DELETE else rejection),
+        **_rejection(None if row["action"] == Action.DELETE else rejection),
     }
 
 
@@ -234,6 +234,6 @@ def _or_rejection(name: Callable[[Row], str], row: Row) -> tuple[str | None, Rej
         return None, error
 
 
-def _told(rejection: Rejected | None) -> Row:
+def _rejection(rejection: Rejected | None) -> Row:
     """The columns of a rejection in a frame: the reason and its rule."""
     return {"rejection": str(rejection) if rejection else None, "rule": rejection.code if rejection else None}

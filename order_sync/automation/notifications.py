@@ -75,9 +75,9 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
         description="Reports failed runs, once for each reason.",
         **common,
     )
-    def tell_failures(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    def notify_failures(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         reason = first_reason(context.instance, context.dagster_run.run_id)
-        if _is_told(context.instance, context.dagster_run, reason):
+        if _is_notified(context.instance, context.dagster_run, reason):
             return dg.SkipReason("The same failure has already been reported.")
         message = failed(context.instance, context.dagster_run, reason, settings.dagster_url)
         _notify(context, channels, message, {NOTIFIED: "failed", REASON: _digest(reason)})
@@ -88,7 +88,7 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
         description="Reports runs that succeed again, rejected rows and failed checks.",
         **common,
     )
-    def tell_recoveries_and_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    def notify_recoveries_and_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         instance, run = context.instance, context.dagster_run
         messages = []
         if _is_first_after_failure(instance, run):
@@ -99,7 +99,7 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
             _notify(context, channels, message, {NOTIFIED: messages[0][1]} if what == messages[0][1] else {})
         return None if messages else dg.SkipReason("Nothing to report.")
 
-    return [tell_failures, tell_recoveries_and_checks]
+    return [notify_failures, notify_recoveries_and_checks]
 
 
 # ---- the messages -----------------------------------------------------------------------------------------
@@ -147,13 +147,13 @@ def needs_a_person(
         lines=(
             f"The run synced {counted(of_run.get('dagster/row_count', 0), 'order')}, "
             f"and held back {of_run.get('held back', 0)}.",
-            *(line for check in checks for line in _told_by(check)),
+            *(line for check in checks for line in _lines_of(check)),
         ),
         link=_link(url, run),
     )
 
 
-def _told_by(check: dg.AssetCheckEvaluation) -> Iterator[str]:
+def _lines_of(check: dg.AssetCheckEvaluation) -> Iterator[str]:
     yield f"{check.asset_key.to_user_string()}, {check.check_name}: {check.description}"
     rows = check.metadata.get("rows")
     first = rows.records[0] if isinstance(rows, dg.TableMetadataValue) and rows.records else None
@@ -218,7 +218,7 @@ def _before(
     yield from records
 
 
-def _is_told(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> bool:
+def _is_notified(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> bool:
     """The same reason has been reported since the last successful run."""
     for record in _before(instance, run, [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]):
         if record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:

@@ -174,7 +174,7 @@ class EmulatorSettings(_Model):
     faults: tuple[Fault, ...] = ()
 
     @model_validator(mode="after")
-    def _other_machines_only_if_told(self) -> Self:
+    def _other_machines_only_on_request(self) -> Self:
         if self.is_remote and not self.allow_remote:
             raise ValueError(
                 f"host {self.host!r} refused: the emulator listens on loopback (127.0.0.1) only, because it asks "

@@ -38,7 +38,7 @@ BUDGET = "monday's complexity budget or its calls per minute"
 _BACK_OFF = wait_exponential_jitter(multiplier=1, max=30, jitter=1)
 
 
-def wait_told(state: RetryCallState) -> float:
+def requested_wait(state: RetryCallState) -> float:
     """The wait that monday asked for, else an exponential back-off of 1 to 30 s."""
     error = state.outcome.exception() if state.outcome else None
     reported = error.wait_seconds if isinstance(error, Transient) else None
@@ -114,7 +114,7 @@ class MondayReader:
         """Retries a call that raises Transient, waiting as long as monday asks, else longer each time."""
         return Retrying(
             retry=retry_if_exception_type(Transient),
-            wait=wait_told,
+            wait=requested_wait,
             stop=stop_after_attempt(attempts or self._attempts),
             sleep=self.wait,
             before_sleep=_log_retry,

@@ -90,7 +90,7 @@ class Pacer:
         self._row_seconds: dict[str, float] = {}
         self._quota = UNKNOWN_QUOTA  # complexity a minute; a batch above it would be refused for ever
         self.minute_calls: int | None = None  # the account's limit; None before monday reports it
-        self._told_late = 0.0  # seconds between sending the last mutation and its answer
+        self._answered_late = 0.0  # seconds between sending the last mutation and its answer
         self._calls_left: int | None = None
         self._calls_reset_at = 0.0
 
@@ -120,7 +120,7 @@ class Pacer:
     @property
     def is_vague(self) -> bool:
         """monday last reported the end of its minute in a slow answer, so it may be earlier than it seems."""
-        return self._told_late > VAGUE_SECONDS
+        return self._answered_late > VAGUE_SECONDS
 
     def requests(self, operation: str, rows: int) -> int:
         """How many requests this number of rows takes one writer, as batches grow from what they are now."""
@@ -195,7 +195,7 @@ class Pacer:
             grown = current * 2 if rows >= current else current
             self._size[operation] = max(1, min(grown, fits, self._largest_batch))
             self._row_seconds[operation] = seconds / rows
-            self._told_late = seconds
+            self._answered_late = seconds
 
 
 def spent(reply: Reply) -> float:

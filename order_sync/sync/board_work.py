@@ -84,7 +84,7 @@ class BoardWork:
             board = self._read()
             here = groups_of(board, own)
         there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
-        self._changes.tell_renamed(there, board)
+        self._changes.report_renamed(there, board)
         self._journal.adopt(Operation.GROUPS, there)
         new = [NewRow(key=title, variables={"name": title}) for title in wanted if title not in there]
         outcome = self._writer.write(Operation.GROUPS, new, {"board": str(board.id)})
@@ -235,7 +235,7 @@ class BoardWork:
         def record_deleted(found: SubitemFacts) -> Deleted:
             """What an earlier run left half done may have lost its item since; it waits with its order."""
             self._changes.forget_removed(there, found.deleted)
-            self._changes.tell_found({line: found.known[line] for line in found.known.keys() & lines - known.keys()})
+            self._changes.report_found({line: found.known[line] for line in found.known.keys() & lines - known.keys()})
             return replace(found.deleted, remade=self._changes.remade)
 
         decided = self._facts.of_subitems(rows, known, of.on_record, labels, record_deleted, missing)

@@ -36,7 +36,7 @@ class OutsideChanges:
         self._deleted: set[int] = set()  # items that were missed so far
         self._awaited: set[int] = set()  # those of them that the next run creates again
 
-    def tell_renamed(self, groups: Mapping[str, str], board: Board) -> None:
+    def report_renamed(self, groups: Mapping[str, str], board: Board) -> None:
         """Logs groups that were renamed on the board: they stay the same groups."""
         renamed = [
             f"group '{title}' was renamed to '{board.group_titles.get(group_id)}' on the board: its items go there"
@@ -86,7 +86,7 @@ class OutsideChanges:
         ]
         log_first(log.warning, recreated, IN_TRACE)
 
-    def tell_found(self, subitems: Mapping[str, KnownSubitem]) -> None:
+    def report_found(self, subitems: Mapping[str, KnownSubitem]) -> None:
         """Subitems that the tables did not know, by line_uuid: their lines get them."""
         found = [f"subitem {of.id} was already on the board: adopted for line {line}" for line, of in subitems.items()]
         log_first(log.warning, found, IN_TRACE)

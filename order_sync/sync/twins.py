@@ -147,7 +147,7 @@ class Twins:
                 found.left[monday_id] = (
                     f"{reasons[monday_id]} (its twin {twin.kept['id']} has the key {twin.own} as well)"
                 )
-        self._tell(operation, twins, archived, found)
+        self._report(operation, twins, archived, found)
         return found
 
     def _archive(self, ids: Collection[str], reasons: dict[str, str]) -> set[str]:
@@ -177,7 +177,7 @@ class Twins:
         aliases = {operations.alias(number): item for number, item in enumerate(items)}
         return {item: messages.get(alias, "no reason given") for alias, item in aliases.items() if not data.get(alias)}
 
-    def _tell(self, operation: Operation, twins: Iterable[_Twin], archived: Collection[str], found: Found) -> None:
+    def _report(self, operation: Operation, twins: Iterable[_Twin], archived: Collection[str], found: Found) -> None:
         keys = {str(twin.row["id"]): twin.key for twin in twins}
         for outcome, ids in ((ARCHIVED, archived), (LEFT, found.left)):
             self._journal.note(operation, outcome, {keys[monday_id]: monday_id for monday_id in ids})

@@ -89,7 +89,7 @@ class BoardWriter:
         self._rows: Batches | None = None
         self._repairing = threading.RLock()
         self._undecided: set[str] = set()  # rows of import jobs whose end nobody knows yet: they must wait
-        self._told_at = float("-inf")
+        self._reported_at = float("-inf")
 
     def recover(self) -> int:
         """Resolves every request that an earlier run left in doubt; returns how many there were."""
@@ -337,9 +337,9 @@ class BoardWriter:
         done = len(rows.total.created) + len(rows.total.rejected) + len(rows.total.waiting)
         now = self._client.clock.now()
         # A line every few seconds for people; every batch for a progress bar, which listens at DEBUG.
-        is_due = done == rows.count or now - self._told_at >= 5
+        is_due = done == rows.count or now - self._reported_at >= 5
         if is_due:
-            self._told_at = now
+            self._reported_at = now
         log.log(
             logging.INFO if is_due else logging.DEBUG,
             "%s: %d of %d done, %d rejected",

@@ -1,4 +1,4 @@
-"""Names are text: whatever they hold, no command hands it on for the terminal to obey."""
+"""Names are text: no command passes control characters in them to the terminal."""
 
 from __future__ import annotations
 

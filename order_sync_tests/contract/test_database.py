@@ -193,7 +193,7 @@ def test_the_statement_for_a_missing_table_knows_no_mapping(site: Site) -> None:
 
 
 def test_a_column_of_any_type_may_be_mapped(site: Site) -> None:
-    """A site's ORDER_LIST has columns beside those of order_sync, of whatever type."""
+    """A site's ORDER_LIST has columns beside those of order_sync, of any type."""
     names = TableNames(orders="PRICED_LIST")
     schema = site.tables.orders.schema
     theirs = make_tables(names, schema=schema)

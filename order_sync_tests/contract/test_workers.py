@@ -74,7 +74,7 @@ def run(*processes: SpawnProcess) -> list[int | None]:
 
 
 def claim_with(site: Site, workers: int, batch: int) -> list[int | None]:
-    """Exit codes of so many workers, which start to claim at the same moment."""
+    """Exit codes of this number of workers, which start to claim at the same moment."""
     start = spawn.Barrier(workers)
     schema = site.tables.orders.schema
     return run(

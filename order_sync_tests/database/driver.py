@@ -1,7 +1,7 @@
 """A stand-in for pyodbc that keeps what would go to SQL Server: statements, parameters and their types.
 
 In: the calls that SQLAlchemy makes of a driver. Out: what was sent, and what pyodbc would ask the server to describe.
-As in pyodbc's params.cpp: a bound None is described whatever its type, and so is each parameter of a fast executemany.
+As in pyodbc's params.cpp: a bound None of any type is described, and so is each parameter of a fast executemany.
 """
 
 from __future__ import annotations

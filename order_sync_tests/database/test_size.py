@@ -42,7 +42,7 @@ def one_order(folder: Path, lines: int) -> Iterator[Site]:
 
 @contextmanager
 def counted(site: Site) -> Iterator[list[int]]:
-    """How many times so many instructions were run."""
+    """How many times this number of instructions was run."""
     found = [0]
 
     def step() -> int:

@@ -78,7 +78,7 @@ def cluster(programs: Path, folder: Path) -> Iterator[Postgres]:
         _execute(port, f"CREATE DATABASE {DATABASE}")
         yield Postgres(port=port)
     finally:
-        server.send_signal(signal.SIGQUIT)  # at once, whoever is connected
+        server.send_signal(signal.SIGQUIT)  # at once, even with clients connected
         server.wait(20)
 
 

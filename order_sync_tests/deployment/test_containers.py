@@ -45,7 +45,7 @@ def journal(stage: Stage, run_id: str, known: RunRegistry, *, lease_seconds: flo
 
 
 def test_a_lock_is_judged_only_on_its_own_machine(stage: Stage, instance: dg.DagsterInstance) -> None:
-    """On a shared folder: not every file system tells one machine of the locks of another."""
+    """On a shared folder: not every file system shows one machine the locks of another."""
     run = going_run(stage, instance)
     here, there = (registry(stage, instance, machine) for machine in ("worker-1", "worker-2"))
     here.enter(run.run_id).release()  # as it looks when the process has died, or from where its lock does not show
@@ -86,7 +86,7 @@ def test_another_containers_run_keeps_the_board_until_dagster_ends_it(
         later.holding_board(waiting),
     ):
         assert waited_for == [run.run_id] * 2
-        # Gone or not: whoever Dagster took for dead writes no more.
+        # Ended or not: a run that Dagster believes dead writes no more.
         with pytest.raises(LeaseLost):
             former.renew()
         later.renew()

@@ -1,7 +1,7 @@
 """Dagster with its record in PostgreSQL: deploy/postgres/dagster.yaml, a real server, daemon and webserver.
 
 Two runs at once, each in a process of another code location's server and with an ORDER_SYNC_HOME of its own, as
-containers have: nothing but the two databases tells one of the other.
+containers have: nothing but the two databases connects them.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def shop(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> I
     shutil.copytree(ROOT, folder, ignore=NOT_COPIED, dirs_exist_ok=True)
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    # Set, if only to nothing: so a .env file that a page tells the reader to make changes none of them.
+    # Set, if only to nothing: so a .env file that a page has the reader create changes none of them.
     unset = {PREFIX + name.upper(): "" for name in Settings.model_fields if name not in ("home", "monday_url")}
     with stage_in(folder, board_process, **unset) as stage:
         scene.prepare_database(stage.settings, Size.SMALL)

@@ -84,12 +84,12 @@ MINUTE_MS = 60_000
 
 
 def asleep(emulator: Emulator, count: int) -> None:
-    """Waits until so many requests and jobs wait for the emulator's clock, which may be moved then."""
+    """Waits until this number of requests and jobs waits for the emulator's clock, which may be moved then."""
     until(lambda: emulator.stats()["sleeping"] == count, f"{count} to wait for the clock", every=0.005)
 
 
 def batch(count: int) -> tuple[str, dict[str, Any]]:
-    """A document that creates so many items, aliased a0, a1 ..."""
+    """A document that creates this number of items, aliased a0, a1 ..."""
     head = ", ".join(f"$n{i}: String!" for i in range(count))
     body = " ".join(f"a{i}: create_item(board_id: 101, item_name: $n{i}) {{ id }}" for i in range(count))
     return f"mutation ({head}) {{ {body} }}", {f"n{i}": f"Item {i}" for i in range(count)}

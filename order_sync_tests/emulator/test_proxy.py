@@ -42,7 +42,7 @@ def created(emulator: Emulator) -> int:
 
 
 def head_size(client: Monday) -> int:
-    """Of an answer to ONE_ITEM: `Content-Length` tells the rest."""
+    """Of an answer to ONE_ITEM: `Content-Length` gives the rest."""
     answer = client.post("{ me { id } }")
     return len(b"HTTP/1.1 200 OK\r\n") + sum(len(n) + len(v) + 4 for n, v in answer.headers.raw) + 2
 

@@ -1,4 +1,4 @@
-"""Whatever happens to items, counts fit what is there, and a replay of the effects gives the same boards."""
+"""After anything that happens to items, counts fit what is there, and a replay of the effects gives the same boards."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_a_killed_batch_keeps_its_finished_part(tmp_path: Path) -> None:
             waiting.result()
         assert emulator.effects(kind="item_created") == done
         assert len(done) == 1
-        # No answer was kept: the same key executes again. Only a look-up can tell.
+        # No answer was kept: the same key executes again. Only a look-up can show it.
         assert emulator.effects(kind="response_kept") == []
 
 

@@ -28,7 +28,7 @@ WAYS = st.sampled_from([way for way in Way if way is not Way.BOARDS])  # people 
 
 
 class Orders(RuleBasedStateMachine):
-    """Whatever happens: nothing is lost, nothing is doubled, and in the end everything good is SYNCED."""
+    """In any history: nothing is lost, nothing is doubled, and in the end everything good is SYNCED."""
 
     team: ClassVar[Crew]
 

@@ -147,7 +147,7 @@ class Person:
                 self._monday(f'create_subitem(parent_item_id: "{made}", item_name: "T", column_values: {values})')
 
     def _monday(self, field: str) -> str:
-        """A mutation of somebody else's; the id that it tells."""
+        """A mutation of somebody else's; the id that it returns."""
         answer = self._ground.http.post(
             self._ground.emulator.url,
             json={"query": f"mutation {{ made: {field} {{ id }} }}"},

@@ -110,7 +110,7 @@ def thinned() -> str:
 
 
 def _fitting(part: Part, mode: Mode, steps: list[Step]) -> list[Step]:
-    """An error of the database is the same whatever monday is like."""
+    """An error of the database is the same under any behaviour of monday."""
     elsewhere = part.around is not Around.PLAIN and mode in (Mode.HICCUP, Mode.OUTAGE)
     named = [step.number for step in steps if step.what == part.near]
     near = [step for step in steps if not part.near or any(abs(step.number - number) <= NEAR for number in named)]

@@ -67,7 +67,7 @@ class Edit:
 class People:
     """What people have done on the board."""
 
-    removed: frozenset[str] = frozenset()  # record_uuids and line_uuids that are to be made again
+    removed: frozenset[str] = frozenset()  # record_uuids and line_uuids that are to be recreated
     forfeited: frozenset[str] = frozenset()  # record_uuids, and line_uuids, of what was SYNCED when it was deleted
     renamed: Mapping[str, str] = field(default_factory=dict)  # our titles of groups, by group id
     added: frozenset[str] = frozenset()  # ids of items that carry a record_uuid of ours
@@ -84,7 +84,7 @@ class Expected:
     settled: frozenset[str] = frozenset()  # delta_uuids of what was SYNCED before any of the others came
     untouched: frozenset[str] = frozenset()  # record_uuids of which nothing may be sent
     people: People = People()
-    unused: frozenset[int] = frozenset()  # boards to which no run goes any more: whoever died there keeps its lease
+    unused: frozenset[int] = frozenset()  # boards to which no run goes any more: a run that died there keeps its lease
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,7 +67,7 @@ class Step:
 
 
 class Steps:
-    """Numbers the steps of one run and tells `strike` of each."""
+    """Numbers the steps of one run and reports each to `strike`."""
 
     def __init__(self, strike: Callable[[Step], None] = lambda step: None) -> None:
         self.seen: list[Step] = []
@@ -87,7 +87,7 @@ class Steps:
 
 
 class Transactions:
-    """Which threads are in one that writes: whoever is stopped there keeps SQLite's one lock."""
+    """Which threads are in one that writes: a thread stopped there keeps SQLite's one lock."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

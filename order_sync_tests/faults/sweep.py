@@ -17,7 +17,7 @@ from order_sync_tests.faults.crew import Crew, crew
 from order_sync_tests.faults.plan import every_case, runs, soaks, thinned
 from order_sync_tests.faults.verdict import Verdict
 
-TELL_SECONDS = 15
+REPORT_SECONDS = 15
 EXAMPLES, ACTS = 40, 15  # of the state machine
 
 
@@ -32,7 +32,7 @@ class Tally:
         self.missed = 0
         self.bad: list[Result] = []
         self.rows = self.healed = 0
-        self._started = self._told = time.monotonic()
+        self._started = self._reported = time.monotonic()
 
     def take(self, result: Result, number: int, total: int) -> None:
         case = result.case
@@ -51,8 +51,8 @@ class Tally:
             self.bad.append(result)
             print(f"VIOLATION {result}", flush=True)
         now = time.monotonic()
-        if now - self._told > TELL_SECONDS or number == total:
-            self._told = now
+        if now - self._reported > REPORT_SECONDS or number == total:
+            self._reported = now
             print(f"{now - self._started:6.0f} s  {number} of {total} cases, {len(self.bad)} bad", flush=True)
 
 
@@ -62,7 +62,7 @@ def play(team: Crew, cases: Iterable[Case], tally: Tally) -> None:
         tally.take(result, number, len(wanted))
 
 
-def tell(team: Crew) -> str:
+def stories(team: Crew) -> str:
     """What the state machine found wrong, or nothing."""
     try:
         machine.play(team, examples=EXAMPLES, acts=ACTS)
@@ -74,7 +74,7 @@ def tell(team: Crew) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m order_sync_tests.faults.sweep", description=__doc__)
-    parser.add_argument("--workers", type=int, help="processes (default: the processors, at most four)")
+    parser.add_argument("--workers", type=int, help="processes (default: two for each processor, at most four)")
     parser.add_argument("--every", type=int, default=1, help="play only every n-th case")
     parser.add_argument("--from", type=int, default=0, dest="first", help="begin with this case")
     options = parser.parse_args()
@@ -89,7 +89,7 @@ def main() -> int:
         print(f"soak: {len(soaks())} seeds", flush=True)
         play(team, soaks(), tally)
         print(f"state machine: {EXAMPLES} stories of up to {ACTS} acts", flush=True)
-        story = tell(team)
+        story = stories(team)
     for name, count in sorted(tally.played.items()):
         print(f"  {count:5} {name}")
     print(f"{sweep} cases in the sweep, {tally.missed} more whose run ended before the step; {tally.rows} rows soaked")

@@ -27,7 +27,7 @@ from order_sync_tests.faults.verdict import Verdict
         (Way.JOB, Sabotage.JOURNAL, Around.HELD, Mode.KILL, "upload"),
         # The job breaks off after its first row, and has no report.
         (Way.JOB, Sabotage.LOOK_UP, Around.PARTIAL, Mode.NOTHING, "upload"),
-        # The rule for the second board is gone, and the next run does not look there.
+        # The rule for the second board is removed, and the next run does not look there.
         (Way.BOARDS, Sabotage.ELSEWHERE, Around.RULES, Mode.KILL, "create_item"),
         # monday's servers have forgotten the key, and its search is late, or later than any wait.
         (Way.REQUESTS, Sabotage.SECOND_LOOK, Around.LATE_75, Mode.KILL, "create_item"),

@@ -204,7 +204,7 @@ def _judge_ids(verdict: Verdict, held: Held, expected: Expected, final: bool) ->
     taken_off = held.taken_off()
 
     def is_gone(key: str, row: Row) -> bool:
-        """It is rightly not on the board, whatever the tables say."""
+        """It is rightly not on the board, in spite of the tables."""
         to_come = key in people.removed and row["sync_state"] != "SYNCED"
         return (to_come and (not final or row["record_uuid"] in blocked)) or bool(
             {key, row["record_uuid"]} & people.forfeited

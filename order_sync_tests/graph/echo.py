@@ -1,4 +1,4 @@
-"""A server between order_sync and the emulator that tells everything it was sent back to whoever asks.
+"""A server between order_sync and the emulator that echoes everything it was sent.
 
 In: the emulator, and which requests to spoil in which way. Out: the emulator's answers, and for those requests one
 that holds their headers and their address, as a careless gateway, a debugging proxy or a stack trace would show them.
@@ -78,7 +78,7 @@ class EchoServer:
         if self._wanted(f"{handler.path} {body.decode(errors='replace')}"):
             self.struck += 1
             if self.how is not Echo.JOB_FAILED:
-                self._tell(handler)
+                self._report(handler)
                 return
         origin = f"{self.target.scheme}://{self.target.netloc}"
         answer = self._client.request(
@@ -97,7 +97,7 @@ class EchoServer:
         answer["data"]["fetch_job_status"] |= {"status": "FAILED", "failure_message": f"cannot read {self.upload_url}"}
         return json.dumps(answer).encode()
 
-    def _tell(self, handler: BaseHTTPRequestHandler) -> None:
+    def _report(self, handler: BaseHTTPRequestHandler) -> None:
         sent = {"authorization": handler.headers.get("authorization", ""), "path": f"{self.url[:-3]}{handler.path}"}
         words = f"authorization was {sent['authorization']!r} for {sent['path']}"
         reported = sent["authorization"] or sent["path"]

@@ -253,7 +253,7 @@ def command(*arguments: str) -> list[str]:
 def in_group(
     arguments: list[str], folder: Path, environment: dict[str, str], *, quiet: bool = False
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process and all that it starts; whatever is left of them ends with the block.
+    """A process and all that it starts; any that are left end with the block.
 
     What a `quiet` one writes goes to a file in the folder: nobody has to read it for it to go on.
     """

@@ -106,7 +106,7 @@ def all_to(stage: Stage, board: int) -> Stage:
 
 @contextmanager
 def dies_after(closing: int) -> Iterator[None]:
-    """The run dies when it has the answer to its next request, after so many that it has recorded."""
+    """The run dies when it has the answer to its next request, after this number of recorded ones."""
     close, closed = Journal.close, []
 
     def dies(self: Journal, *args: Any, **more: Any) -> None:

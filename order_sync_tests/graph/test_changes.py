@@ -450,7 +450,7 @@ def test_items_of_another_tool_are_adopted_by_their_record_uuid(stage: Stage, ca
     stage.sync()
     assert f"item {theirs} was already on the board: adopted for order {record}" in caplog.text
     there = items(stage)
-    # Values are the order system's; a name is whoever's wrote it first.
+    # Values are the order system's; a name belongs to the first writer.
     assert (there[theirs]["name"], there[theirs]["columns"]["customer"]) == ("typed by hand", "Weber & Co")
     records = [item["columns"].get("record_uuid", "").lower() for item in there.values()]
     assert records.count(record) == 1

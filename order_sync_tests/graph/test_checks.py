@@ -22,7 +22,7 @@ from order_sync.orders.states import State
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Row, Stage, stage_in
 from order_sync_tests.graph.test_changes import add_item, add_subitem, delete_group, delete_item, group_of, monday
-from order_sync_tests.graph.test_end_to_end import records, told_by
+from order_sync_tests.graph.test_end_to_end import records, reported_by
 from order_sync_tests.graph.test_scope import late_line
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -98,11 +98,11 @@ def world(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> 
         stage.add(make_order(number="wrong", columns={"GroupMonday": "Old", "ORDER TYPE": "no such type"}))
         summary = stage.sync()
         assert (summary.orders_synced, len(summary.rejected)) == (13, 1)
-        _, message = told_by(stage, summary.run_id)
+        _, message = reported_by(stage, summary.run_id)
         yield World(stage=stage, run_id=summary.run_id, message=message, late_parent=str(first["monday_item_id"]))
 
 
-# ---- a run tells ------------------------------------------------------------------------------------------
+# ---- a run reports ----------------------------------------------------------------------------------------
 
 
 def test_only_the_wrong_order_fails_the_checks_of_a_run(world: World) -> None:

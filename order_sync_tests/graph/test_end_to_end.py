@@ -55,7 +55,7 @@ def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> 
         before = stage.site_rows()
         seeded = len(board_process.effects())
         summary = stage.sync()
-        metadata, checks = told_by(stage, summary.run_id)
+        metadata, checks = reported_by(stage, summary.run_id)
         yield Ended(
             stage=stage,
             sample=sample,
@@ -71,7 +71,7 @@ def ended(board_process: Emulator, tmp_path_factory: pytest.TempPathFactory) -> 
         )
 
 
-def told_by(stage: Stage, run_id: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+def reported_by(stage: Stage, run_id: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Metadata by asset, and check evaluations by check, as Dagster keeps them."""
     metadata, checks = {}, {}
     with stage.instance() as instance:

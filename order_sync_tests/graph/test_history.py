@@ -22,7 +22,7 @@ from order_sync_tests.graph.stage import Stage
 from order_sync_tests.graph.test_sensor import request_of, skipped, tick
 
 HISTORY = 800  # orders, each of one header and one line
-# Steps; a look at every one of so many rows takes several for each of them, and one new order takes 2,000 at the most.
+# Steps; a look at every row takes several for each of them, and one new order takes 2,000 at the most.
 MOST = 2 * HISTORY
 IDLE = 2  # questions to the queue tables in a tick with nothing waiting, beside the look at their columns
 EVERY = 100  # steps between two counts

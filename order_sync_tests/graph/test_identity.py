@@ -1,4 +1,4 @@
-"""One order is one item: whatever happens to its queue rows, to the tables' ids, or to the item itself.
+"""One order is one item: after anything that happens to its queue rows, the tables' ids, or the item itself.
 
 In: orders that were on the board once. Out: what a second run makes of them when they come again.
 """

@@ -192,7 +192,7 @@ def test_failure_and_recovery_notify_once_and_rejections_each_time(
         assert receiver.titles() == ["order_sync: sync_orders failed"]
         receiver.clear()
 
-        # The first good run tells that it is over, and what was rejected, with letters that are not ASCII.
+        # The first good run reports that the failure is over, and what was rejected, with letters that are not ASCII.
         stage.add(make_order(number="good"))
         stage.add(
             make_order(
@@ -217,7 +217,7 @@ def test_failure_and_recovery_notify_once_and_rejections_each_time(
         assert r"\[log in\]\(https://evil.invalid\)" in card
         receiver.clear()
 
-        # Nothing new: nothing to tell.
+        # Nothing new: nothing to report.
         stage.sync()
         assert sensors.tick() == []
         assert receiver.titles() == []
@@ -310,10 +310,10 @@ def test_the_daemon_keeps_freshness_and_reports_a_rejected_row(stage: Stage, rec
 
         def listening() -> bool:
             states = {state.instigator_name: state.instigator_data for state in instance.all_instigator_state()}
-            return getattr(states.get("tell_recoveries_and_checks"), "cursor", None) is not None
+            return getattr(states.get("notify_recoveries_and_checks"), "cursor", None) is not None
 
         until(fresh, "main tables that are fresh because nothing waits", every=0.3)
-        until(listening, "the first tick of the sensor that tells", every=0.3)
+        until(listening, "the first tick of the notifying sensor", every=0.3)
         assert instance.get_runs_count() == 0
         stage.add(make_order(columns={"ORDER TYPE": "no such type"}))
         until(lambda: receiver.slack, "the message", every=0.3)

@@ -354,8 +354,8 @@ def test_an_item_that_somebody_has_renamed_or_moved_stays_so(stage: Stage, on_bo
     assert all_synced(stage)
     edits = {row["column_id"]: (row["on_board"], row["monday_id"]) for row in stage.rows(stage.tables.edits)}
     assert edits == {"name": ("URGENT", int(item)), "group": (other, int(item))}
-    told = CliRunner().invoke(main, ["trace", record]).stdout
-    assert f"Edited on the board and kept: name of {item} is 'URGENT', and \"" in told
+    shown = CliRunner().invoke(main, ["trace", record]).stdout
+    assert f"Edited on the board and kept: name of {item} is 'URGENT', and \"" in shown
 
 
 def test_an_update_renames_an_item_that_nobody_has_touched(stage: Stage, on_board: SampleOrders) -> None:

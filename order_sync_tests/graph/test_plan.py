@@ -192,7 +192,7 @@ def test_the_plan_knows_what_people_and_dead_runs_created(stage: Stage) -> None:
 
 
 def test_late_lines_under_a_deleted_item_are_planned_as_rejected(stage: Stage) -> None:
-    """And a group that was deleted is planned to be made again."""
+    """And a group that was deleted is planned to be recreated."""
     sample = add(stage, 2)
     stage.sync()
     item = next(i for i in items(stage).values() if i["columns"]["record_uuid"] == sample.headers[0]["record_uuid"])

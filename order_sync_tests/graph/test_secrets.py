@@ -139,7 +139,7 @@ def test_no_log_of_a_good_run_tells(stage: Stage, monkeypatch: pytest.MonkeyPatc
         assert TOKEN.encode() not in path.read_bytes(), path
 
 
-# ---- whatever goes wrong, wherever it is kept ---------------------------------------------------------
+# ---- any error, anywhere it is kept ----------------------------------------------------------------
 
 # Letters and digits, which every way of writing leaves as they are, among signs that each way writes differently.
 CORES = ("canaryTOKENof7f3a9", "canaryPASSWORDb81e", "canaryENTRAc5d20")
@@ -192,7 +192,7 @@ SPOILED += [(how, "version") for how in (Echo.UNAUTHORIZED, Echo.NONSENSE)]
 
 @pytest.fixture
 def canaries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[EchoServer]:
-    """The token is a canary, and between the runs and the emulator is a server that tells it back."""
+    """The token is a canary, and between the runs and the emulator is a server that echoes it."""
     stage.emulator.configure(clock_speed=500.0)
     with echoing(stage.emulator.url) as echo:
         for name, value in {"MONDAY_TOKEN": CANARY_TOKEN, "MONDAY_URL": echo.url, "CLOCK_SPEED": "500"}.items():
@@ -304,13 +304,13 @@ RUNS = """{ runsOrError { ... on Runs { results { runId runConfigYaml tags { key
 def test_nothing_of_the_logins_is_kept_or_shown(
     stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A driver that tells its connection string and its token, and then everything that Dagster's UI asks for."""
+    """A driver that reveals its connection string and its token, and then everything that Dagster's UI asks for."""
     import pyodbc
 
-    def tell(*args: Any, **more: Any) -> Any:
+    def reveal(*args: Any, **more: Any) -> Any:
         raise pyodbc.OperationalError("08001", f"[08001] [driver] cannot connect with {args} {more} (18456)")
 
-    monkeypatch.setattr(pyodbc, "connect", tell)
+    monkeypatch.setattr(pyodbc, "connect", reveal)
     for name, value in {"MONDAY_TOKEN": CANARY_TOKEN, "DATABASE_URL": ODBC_SERVER}.items():
         monkeypatch.setenv(f"ORDER_SYNC_{name}", value)
     words = []

@@ -26,7 +26,7 @@ COLUMN = '[[{place}.columns]]\nsource = "{source}"\ncolumn = "{column}"\ntype = 
 MORE = {"status": 'labels = ["Sample", "Other"]', "dropdown": 'labels = ["SS27"]\nnew_labels = true'}
 UTC = "a_date_in_utc"
 
-# The value of each column in the order's row, of whatever type the site's column has, and what stands on the board.
+# The value of each column in the order's row, of any type that a site may use, and what the board shows.
 ORDERS: list[dict[str, tuple[Any, str | None]]] = [
     {
         "text": (0.1 + 0.2, "0.3"),

@@ -82,14 +82,14 @@ def test_the_first_active_group_of_a_title_counts(client: MondayClient, monday: 
         return str(monday.data(query, {"b": str(EMBEDDED_BOARD), "t": title})["create_group"]["id"])
 
     twins = {create("Twin's [1] 七"), create("Twin's [1] 七")}
-    deleted = create("Gone")
+    deleted = create("Deleted")
     archive = "mutation ($b: ID!, $g: String!) { archive_group(board_id: $b, group_id: $g) { id } }"
     monday.data(archive, {"b": str(EMBEDDED_BOARD), "g": deleted})
     groups = read_board(client, EMBEDDED_BOARD).groups
     title = text_key("Twin's [1] 七")
     assert groups[title] in twins
     assert groups[title] == read_board(client, EMBEDDED_BOARD).groups[title]
-    assert text_key("Gone") not in groups
+    assert text_key("Deleted") not in groups
 
 
 # ---- looking up -----------------------------------------------------------------------------------------

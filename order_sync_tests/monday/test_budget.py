@@ -1,4 +1,4 @@
-"""The complexity budget of an account: nothing is spent twice, whoever asks and however late an answer is."""
+"""The complexity budget of an account: nothing is spent twice, for any number of runs and any delay of answers."""
 
 from __future__ import annotations
 

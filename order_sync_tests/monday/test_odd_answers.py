@@ -1,4 +1,4 @@
-"""No answer, whatever it holds, is a KeyError or a TypeError: each node of a good one is replaced by what it is not.
+"""No answer of any content is a KeyError or a TypeError: each node of a good one is replaced by what it is not.
 
 The good answers are the emulator's own. What comes of the odd ones is an error of order_sync's, or a result.
 """
@@ -221,7 +221,7 @@ ANSWER_NODES: list[Path] = [
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_odd_answer_to_a_create_is_looked_up(stage: Stage, operation: Operation) -> None:
-    """Nothing is made twice and nothing is lost, whatever the answer holds."""
+    """Nothing is created twice and nothing is lost, for any content of the answer."""
     for number, path in enumerate(ANSWER_NODES):
         for odd in SOME_ODD:
             if path == ("data", "a0", "id") and (odd == 7 or (odd == "text" and operation is Operation.GROUPS)):

@@ -1,4 +1,4 @@
-"""Items imported as a job: each once, whatever is lost on the way, and only where a job can do it and is faster."""
+"""Items imported as a job: each once, even if answers are lost, and only where a job can do it and is faster."""
 
 from __future__ import annotations
 
@@ -293,7 +293,7 @@ def test_files_and_polls_that_go_astray(stage: Stage, operation: str, kind: Faul
 )
 @pytest.mark.parametrize("lag", [0.0, 20.0])
 def test_jobs_that_end_badly(stage: Stage, fault: Fault, lag: float) -> None:
-    """Also where the search shows late what a job made: it is waited for before anything is made again."""
+    """Also where the search shows late what a job made: it is waited for before anything is recreated."""
     rows = stage.wanted(Operation.ITEMS, 12)
     stage.faults(fault, lookup_lag_s=lag, clock_speed=100)
     outcome = create(stage, rows, settle=65, clock=Clock(100))

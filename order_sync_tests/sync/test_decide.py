@@ -1,4 +1,4 @@
-"""Decisions by their properties: whatever is queued, known, on record and on the board."""
+"""Decisions by their properties: for anything queued, known, on record and on the board."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_older_headers_share_what_becomes_of_the_newest(rows: Rows, known: dict[
 
 
 def cancels(count: int, named: int | None = None) -> list[Decision]:
-    """Decisions to cancel so many orders, and one to leave another as it is."""
+    """Decisions to cancel this number of orders, and one to leave another as it is."""
     rows = [row_of(n, (None, None), record_uuid=f"order-{n}", cancel=named) for n in range(count + 1)]
     there = [Decision(row=row, happens=Happens.CANCEL, monday_id=n + 1) for n, row in enumerate(rows)]
     return [*there[:-1], replace(there[-1], happens=Happens.THERE)]

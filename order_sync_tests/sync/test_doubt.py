@@ -152,7 +152,7 @@ def test_the_wait_for_several_requests_is_one(stage: Stage) -> None:
 
 @pytest.mark.parametrize("by", [AHEAD, BACK])
 def test_a_part_is_waited_for_as_long_as_ever(stage: Stage, monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
-    """Scenario (e): whatever the database's clock says, not shorter than monday may need, and no longer."""
+    """Scenario (e): under any clock of the database, not shorter than monday may need, and no longer."""
     rows = stage.wanted(Operation.ITEMS, 6)
     stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_item", aliases=(3, 4, 5)))
     stage.crash(Operation.ITEMS, rows, after=True)

@@ -98,7 +98,7 @@ def test_a_column_that_was_written_before(edits: Edits, shown: Any, becomes: str
         ("keep", NOT_SHOWN, ASKED),
         ("keep", "", SENT),
         ("keep", WANT, LEFT),
-        ("keep", EDIT, KEPT),  # whoever wrote it, it was not order_sync
+        ("keep", EDIT, KEPT),  # somebody wrote it, and it was not order_sync
         ("fill", "", SENT),
         ("fill", EDIT, LEFT),
     ],

@@ -1,4 +1,4 @@
-"""Every create takes effect once, whatever is lost on the way: on the board and in the tables, row by row."""
+"""Every create takes effect once, even if answers are lost: on the board and in the tables, row by row."""
 
 from __future__ import annotations
 
