@@ -56,7 +56,7 @@ def _ask(process: subprocess.Popen[str], line: str) -> str:
 
 @contextmanager
 def crew(size: int | None = None) -> Iterator[Crew]:
-    processes = [_start() for _ in range(size or min(2 * (os.cpu_count() or 1), 4))]
+    processes = [_start() for _ in range(size or min(os.cpu_count() or 1, 4))]
     try:
         yield Crew(processes)
     finally:

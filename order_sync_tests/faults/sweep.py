@@ -6,6 +6,7 @@ In: nothing. Out: progress, every violation, and one line that sums up; the exit
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
@@ -79,7 +80,7 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="begin with this case")
     options = parser.parse_args()
     tally = Tally()
-    with crew(options.workers) as team:
+    with crew(options.workers or min(2 * (os.cpu_count() or 1), 4)) as team:
         steps = {(result.case.way, result.case.around): result.steps for result in team.play(runs())}
         counts = sorted((f"{way}, {around}", len(found)) for (way, around), found in steps.items())
         print("steps of a run: " + "; ".join(f"{name}: {count}" for name, count in counts), flush=True)
