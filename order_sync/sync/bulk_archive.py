@@ -19,7 +19,6 @@ from order_sync.database.entries import Entry, Operation, job_of, payloads
 from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import find_deleted
-from order_sync.monday.budget import Grant
 from order_sync.monday.client import MondayClient
 from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.pacing import Pacer
@@ -39,8 +38,6 @@ FIRST_POLL, LAST_POLL = 0.5, 10.0  # seconds; the pause doubles
 PATIENCE = 300.0  # seconds beside those of its rows; after that the next run looks at the job again
 OVER_SECONDS = 7_200.0  # of age, after which a job that does not end is read from the board like one without an id
 QUIET_LOOKS = 3  # in a row that show no further item archived: nothing works on it any more
-STARTS = 3  # attempts
-LONGEST_WAIT = 60.0  # seconds that a start may be put off; after that requests are the better way
 ENDED = {"COMPLETED", "FAILED", "EXPIRED", "CANCELLED"}
 DECIDED_LATER = "was in doubt, and the board does not show it: the next run decides"
 
@@ -107,7 +104,7 @@ class BulkArchive:
         grant = self._delivery.admit(Operation.ARCHIVE, 1)
         self._journal.open(entry)
         try:
-            job = self._start(entry, request, grant)
+            job = self._delivery.start_job(entry, request, grant, _job)
         except Transient as error:
             if not error.no_effect:
                 log.warning("the answer to the start of a job was lost (%s): reading its items", error)
@@ -146,23 +143,6 @@ class BulkArchive:
         items = {key: json.loads(row)["item"] for key, row in payloads(entry).items()}
         log_first(log.warning, [f"item {items[key]}: {error}" for key, error in failed.items()], IN_TRACE)
         return outcome
-
-    def _start(self, entry: Entry, request: str, grant: Grant) -> str:
-        """The job's id; a short refusal is waited out."""
-        for attempt in range(1, STARTS + 1):
-            try:
-                reply = self._client.mutate(
-                    request, idempotency_key=entry.idempotency_key, operation=Operation.ARCHIVE, rows=1, grant=grant
-                )
-                return _job(reply)
-            except Transient as error:
-                wait = error.wait_seconds if error.wait_seconds is not None else 1.0
-                if not error.no_effect or wait > LONGEST_WAIT or attempt == STARTS:
-                    raise
-                self._client.wait(wait, f"another attempt to start a job: {error}")
-                grant = self._delivery.admit(Operation.ARCHIVE, 1)
-                self._journal.sending_again(entry)
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _ended(self, entry: Entry, job: str) -> Outcome:
         """What the job has archived, once it has ended. Raises Transient if that takes too long."""

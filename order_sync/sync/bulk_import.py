@@ -22,7 +22,6 @@ from order_sync.database.entries import Entry, Operation
 from order_sync.database.journal import Journal
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import item_texts
-from order_sync.monday.budget import Grant
 from order_sync.monday.client import MondayClient, read_data
 from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.labels import Labels
@@ -43,8 +42,6 @@ POLL_SECONDS = 10.0  # monday asks not to poll more often
 URL_SECONDS = 600.0  # that an upload may wait
 UPLOADS = 3  # attempts
 REPORTS = 3  # attempts
-STARTS = 3  # attempts
-LONGEST_WAIT = 60.0  # seconds that a start may be put off; after that requests are the better way
 STALLED_SECONDS = 300.0  # without progress; the next run looks at the job again
 OVER_SECONDS = 7_200.0  # after which a silent job is assumed finished: all its URLs have expired long since
 WATCHED_SECONDS = 3 * STALLED_SECONDS  # that runs must have looked at it before that is believed
@@ -137,7 +134,7 @@ class BulkImport:
         self._journal.open(entry)
         started = self._client.clock.now()
         try:
-            job = self._start(entry, request, grant)
+            job = self._delivery.start_job(entry, request, grant, _job)
         except (Rejected, Transient) as error:
             # Without a file nothing has happened on the board, even if the request succeeded.
             log.warning("monday did not start the import (%s): creating %d items one by one", error, len(rows))
@@ -182,23 +179,6 @@ class BulkImport:
         return self._found(entry, self._report(entry, str(job["job_id"]), progress))
 
     # ---- the job ----------------------------------------------------------------------------------
-
-    def _start(self, entry: Entry, request: str, grant: Grant) -> dict[str, str]:
-        """Starts the job; a short refusal is waited out."""
-        for attempt in range(1, STARTS + 1):
-            try:
-                reply = self._client.mutate(
-                    request, idempotency_key=entry.idempotency_key, operation=Operation.IMPORT, rows=1, grant=grant
-                )
-                return _job(reply)
-            except Transient as error:
-                wait = error.wait_seconds if error.wait_seconds is not None else 1.0
-                if not error.no_effect or wait > LONGEST_WAIT or attempt == STARTS:
-                    raise
-                self._client.wait(wait, f"another attempt to start an import: {error}")
-                grant = self._delivery.admit(Operation.IMPORT, 1)
-                self._journal.sending_again(entry)
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _follow(self, entry: Entry, job_id: str, upload_url: str) -> dict[str, Any] | None:
         """Uploads the file and waits for the job to end; None if monday has taken no file."""

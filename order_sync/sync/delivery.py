@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from order_sync.database.entries import Entry, Operation
 from order_sync.database.journal import Journal
@@ -24,6 +24,8 @@ from order_sync.orders.errors import Fatal, Missing, NotMonday, OrderSyncError, 
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.facts import made_by
 from order_sync.sync.rows import Row
+
+T = TypeVar("T")
 
 log = logging.getLogger("order_sync.monday")
 
@@ -104,6 +106,10 @@ class Locked(Exception):
     """Another request of ours is writing to the board, which monday does not like: nothing took effect."""
 
 
+JOB_STARTS = 3  # attempts
+LONGEST_START_WAIT = 60.0  # seconds that a job's start may be put off; after that requests are the better way
+
+
 class Delivery:
     """Requests that create rows on one board. The caller holds the board's lease."""
 
@@ -120,6 +126,23 @@ class Delivery:
         self._mapping = mapping
         self._manner = manner
         self._on_locked = on_locked  # are there others of us to wait for?
+
+    def start_job(self, entry: Entry, request: str, grant: Grant, read: Callable[[Reply], T]) -> T:
+        """What `read` finds in the answer to the start of one of monday's jobs; a short refusal is waited out."""
+        for attempt in range(1, JOB_STARTS + 1):
+            try:
+                reply = self._client.mutate(
+                    request, idempotency_key=entry.idempotency_key, operation=entry.operation, rows=1, grant=grant
+                )
+                return read(reply)
+            except Transient as error:
+                wait = error.wait_seconds if error.wait_seconds is not None else 1.0
+                if not error.no_effect or wait > LONGEST_START_WAIT or attempt == JOB_STARTS:
+                    raise
+                self._client.wait(wait, f"another attempt to start a job: {error}")
+                grant = self.admit(entry.operation, 1)
+                self._journal.sending_again(entry)
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def admit(
         self, operation: str, rows: int, *, whole: bool = False, stopped: Callable[[], bool] = lambda: False

@@ -46,7 +46,7 @@ class Looked:
 class _Changed:
     """What was updated on a board since its mark."""
 
-    items: Collection[int]  # those of which a subitem was updated, too
+    items: Collection[int]  # also those with an updated subitem
     beside: Numbers
     labels: Labels  # of the board of the subitems
 
@@ -127,7 +127,7 @@ class Nightly:
         return found
 
     def _of_board(self, board: Board, mark: Mark, ours: Numbers, seen: Mapping[int, Touched]) -> _Changed | str:
-        """What has changed, or why that cannot be told."""
+        """What has changed, or why that cannot be determined."""
         items, subitems = seen[board.id], seen.get(board.subitem_board_id or 0, NO_SUBITEMS)
         wanted = {row.id for row in items.rows} | {row.parent for row in subitems.rows if row.parent}
         if not items.complete or not subitems.complete or len(wanted) > _most(board.items_count or 0):
