@@ -75,22 +75,21 @@ class BoardLease:
 
     def _holder(self, reported: Mapping[str, str] = NOTHING, look: Callable[[], None] | None = None) -> str | None:
         try:
-            return self._try_and_look(reported, look)
+            return self._try_board(reported, look)
         except IntegrityError:
             return "another run"  # which added the board's row at the same moment
 
     @in_transaction
-    def _try_and_look(
-        self, connection: sa.Connection, reported: Mapping[str, str], look: Callable[[], None] | None
+    def _try_board(
+        self,
+        connection: sa.Connection,
+        reported: Mapping[str, str] = NOTHING,
+        look: Callable[[], None] | None = None,
     ) -> str | None:
         holder = self._tried(connection, reported)
         if holder is None and look is not None:
             self._database.within(connection, look)
         return holder
-
-    @in_transaction
-    def _try_board(self, connection: sa.Connection, reported: Mapping[str, str] = NOTHING) -> str | None:
-        return self._tried(connection, reported)
 
     def _tried(self, connection: sa.Connection, reported: Mapping[str, str]) -> str | None:
         """None if this run now holds the board, else the run that holds it. `reported`: its name and URL."""
