@@ -140,13 +140,13 @@ class BulkArchive:
         failed |= {key: Transient(why) for key, why in outcome.waiting.items()}
         failed = {key: error for key, error in failed.items() if key not in outcome.created}
         self._journal.close(entry, created=outcome.created, failed=failed)
-        items = {key: json.loads(row)["item"] for key, row in payloads(entry).items()}
+        items = _items(entry)
         log_first(log.warning, [f"item {items[key]}: {error}" for key, error in failed.items()], IN_TRACE)
         return outcome
 
     def _ended(self, entry: Entry, job: str) -> Outcome:
         """What the job has archived, once it has ended. Raises Transient if that takes too long."""
-        items = {key: json.loads(row)["item"] for key, row in payloads(entry).items()}
+        items = _items(entry)
         progress = self._follow(entry, job)
         failed = _failed(progress, items.values())
         if failed is None:
@@ -200,7 +200,7 @@ class BulkArchive:
     def _in_doubt(self, entry: Entry, since: float) -> Outcome:
         """What the board shows of a job whose id is not known, once nothing works on it any more."""
         self._delivery.settle(entry, since)
-        items = {key: json.loads(row)["item"] for key, row in payloads(entry).items()}
+        items = _items(entry)
         deleted: set[str] = find_deleted(self._client, items.values())
         looks = 0
         while deleted and len(deleted) < len(items) and looks < QUIET_LOOKS:
@@ -229,6 +229,11 @@ def undo(client: MondayClient, job: str) -> tuple[bool, str]:
         raise classify(errors[0], reply)
     answer = shapes.mapping((reply.data or {}).get("undo_action"))
     return answer.get("success") is True, shapes.text(answer.get("message")) or "no message"
+
+
+def _items(entry: Entry) -> dict[str, str]:
+    """The items that a job was to archive, by key."""
+    return {key: json.loads(row)["item"] for key, row in payloads(entry).items()}
 
 
 def _job(reply: Reply) -> str:
