@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
+from threading import local
 from time import monotonic, sleep
 from types import MappingProxyType
 from typing import Any
@@ -17,12 +18,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from order_sync.database import uptime
 from order_sync.database.connection import WritableDatabase, in_transaction
 from order_sync.database.tables import Tables
 from order_sync.database.writes import lost
 from order_sync.orders.errors import LeaseLost
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+ARRIVAL_SECONDS = 15.0  # of a lease, left for a request to arrive; of a short lease a quarter
 
 
 @dataclass(eq=False)
@@ -39,6 +42,7 @@ class BoardLease:
     # Another run's lease, as it was when we looked last.
     _seen: tuple[str, datetime] | None = field(default=None, init=False)
     _seen_since: float = field(default=0.0, init=False)
+    _renewals: local = field(default_factory=local, init=False)  # of each thread, the latest
 
     @property
     def _lease(self) -> timedelta:
@@ -155,9 +159,25 @@ class BoardLease:
         self._expect_lease(kept, now)
         return now
 
+    def expect_time_left(self) -> None:
+        """Raises LeaseLost if the lease that this thread has renewed may have passed: nothing must be sent then.
+
+        Asks no database: it is meant for the last moment before a request leaves. Measured from before the renewal was
+        sent. Each thread answers for its own: that of another one may not be committed yet.
+        """
+        passed = uptime.now() - getattr(self._renewals, "began", float("-inf"))
+        if passed > self.lease_seconds - min(ARRIVAL_SECONDS, self.lease_seconds / 4):
+            raise LeaseLost(
+                f"Run {self.run_id} was about to send a request to board {self.board_id} {passed:.0f} s after it had "
+                f"renewed its lease, which lasts {self.lease_seconds:.0f} s: its process was stopped, or its machine "
+                "asleep. Nothing was sent, and nothing is lost: another run may have done the work meanwhile. Start a "
+                "new run for what still waits."
+            )
+
     def _extend(self, connection: sa.Connection) -> datetime:
         """Extends the lease, if it is this run's; `_expect_lease` has to see that before the transaction ends."""
         boards = self._tables.boards
+        self._renewals.began = uptime.now()
         now = self._database.now(connection)
         connection.execute(
             sa.update(boards)

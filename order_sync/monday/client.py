@@ -24,7 +24,7 @@ from order_sync.monday.budget import NOTHING, Grant
 from order_sync.monday.errors import classify, is_expired_cursor, parse_errors
 from order_sync.monday.pacing import Clock, Pacer, spent
 from order_sync.monday.service import next_step
-from order_sync.monday.transport import MondayTransport, Reply
+from order_sync.monday.transport import Check, MondayTransport, Reply, unchecked
 from order_sync.monday.version import ApiVersion, read_version
 from order_sync.orders.errors import BoardRefused, CursorExpired, Fatal, NotFound, Rejected, Transient
 
@@ -175,11 +175,23 @@ class MondayReader:
 class MondayClient(MondayReader):
     """Queries and mutations."""
 
-    def mutate(self, body: str, *, idempotency_key: str, operation: str, rows: int, grant: Grant = NOTHING) -> Reply:
-        """Sends a mutation once. Raises Transient if no answer came; the reply may hold any error."""
+    def mutate(
+        self,
+        body: str,
+        *,
+        idempotency_key: str,
+        operation: str,
+        rows: int,
+        grant: Grant = NOTHING,
+        last_check: Check = unchecked,
+    ) -> Reply:
+        """Sends a mutation once. Raises Transient if no answer came; the reply may hold any error.
+
+        What `last_check` raises keeps it from leaving: it is the last thing that is called before the socket.
+        """
         started = self.clock.now()
         try:
-            reply = self._transport.send(body, idempotency_key=idempotency_key)
+            reply = self._transport.send(body, idempotency_key=idempotency_key, last_check=last_check)
         except Transient:
             self.pacer.lost(grant)
             raise
@@ -188,9 +200,9 @@ class MondayClient(MondayReader):
         self.usage.add(complexity=int(spent(reply)))
         return reply
 
-    def upload(self, url: str, content: bytes) -> None:
+    def upload(self, url: str, content: bytes, *, last_check: Check = unchecked) -> None:
         """Puts the file of a bulk import. Raises Transient if it was not taken, or that is unknown."""
-        self._transport.upload(url, content)
+        self._transport.upload(url, content, last_check=last_check)
 
     def download(self, url: str) -> str:
         """The report of a bulk import. Raises Transient if it cannot be had."""

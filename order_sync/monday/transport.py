@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -37,8 +37,15 @@ ADDRESS_ADVICE = (
     "http://127.0.0.1:8765/v2 for the local monday."
 )
 
+Check = Callable[[], None]
+_ABOUT_TO_WRITE = (".send_request_headers.started", ".send_request_body.started")
+
 # httpx would log every URL, and the URL of a file grants access to it.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def unchecked() -> None:
+    """The check of a request that may leave at any time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +136,19 @@ class MondayTransport(HTTPXTransport):
             text = self._redaction.text(f"{type(error).__name__}: {error}")
             raise ConfigurationError(f"Cannot set up a connection to {self.url}: {text}. {PROXY_ADVICE}") from None
 
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
-        """Posts the body as it is. Raises Transient if no answer came back."""
+    def send(self, body: str, *, idempotency_key: str | None = None, last_check: Check = unchecked) -> Reply:
+        """Posts the body as it is. Raises Transient if no answer came back.
+
+        What `last_check` raises keeps it from leaving: it is called when the connection is there, right before the
+        first and the last part are written.
+        """
         if self.client is None:
             raise TransportClosed("Transport is not connected")
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
         try:
-            response = self.client.post(self.url, content=body.encode(), headers=headers)
+            response = self.client.post(
+                self.url, content=body.encode(), headers=headers, extensions=_checked(last_check)
+            )
         except httpx.ProxyError as error:
             # It has let nothing through: monday knows of no request.
             raise self._no_way(error) from None
@@ -165,18 +178,19 @@ class MondayTransport(HTTPXTransport):
             return NotMonday(f"{text}. {PROXY_ADVICE}")
         return Transient(text, code="unreachable", no_effect=True)
 
-    def upload(self, url: str, content: bytes) -> None:
+    def upload(self, url: str, content: bytes, *, last_check: Check = unchecked) -> None:
         """Puts a CSV file where monday said. Raises Transient if it was not taken, or that is unknown."""
-        self._file("PUT", url, content=content, headers={"Content-Type": "text/csv"})
+        self._file("PUT", url, last_check, content=content, headers={"Content-Type": "text/csv"})
 
     def download(self, url: str) -> str:
         """A report's text. Raises Transient if it cannot be had."""
         return self._file("GET", url).content.decode("utf-8", errors="replace")
 
-    def _file(self, method: str, url: str, **more: Any) -> httpx.Response:
+    def _file(self, method: str, url: str, last_check: Check = unchecked, **more: Any) -> httpx.Response:
         """The URL of a file grants access by itself: no token must be sent with it, and storage would refuse it."""
         try:
-            response = httpx.request(method, url, timeout=self._timeout, trust_env=is_elsewhere(url), **more)
+            with httpx.Client(timeout=self._timeout, trust_env=is_elsewhere(url)) as client:
+                response = client.request(method, url, extensions=_checked(last_check), **more)
             response.raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Never the URL: anyone who reads it could use it.
@@ -187,6 +201,16 @@ class MondayTransport(HTTPXTransport):
             refused = nowhere or (status is not None and 300 <= status < 500)
             raise Transient(f"{method} of a file: {what}", code="file", no_effect=refused) from None
         return response
+
+
+def _checked(last_check: Check) -> dict[str, Any]:
+    """Calls it before each part of a request is written: httpx reports every step to a `trace` extension."""
+
+    def trace(event: str, _details: Any) -> None:
+        if event.endswith(_ABOUT_TO_WRITE):
+            last_check()
+
+    return {"trace": trace}
 
 
 def is_elsewhere(url: str) -> bool:

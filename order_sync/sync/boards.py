@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
+from order_sync.database import uptime
 from order_sync.database.claims import OrderQueue
 from order_sync.database.entries import Unsettled, known_groups
 from order_sync.database.journal import Journal
@@ -44,7 +45,7 @@ class _Hold:
     @property
     def is_fresh(self) -> bool:
         """Most of the lease is left: it need not be renewed yet."""
-        return monotonic() - self.renewed_at <= self.journal.lease_seconds / 3
+        return uptime.now() - self.renewed_at <= self.journal.lease_seconds / 3
 
 
 @dataclass(eq=False, kw_only=True)
@@ -63,7 +64,7 @@ class Boards:
     _held: dict[int, _Hold] = field(default_factory=dict)
     _looked: set[int] = field(default_factory=set)  # boards that were looked at for twins
     _found: Unsettled = field(default_factory=Unsettled)  # at the beginning of the step
-    _rows_renewed_at: float = field(default_factory=monotonic)
+    _rows_renewed_at: float = field(default_factory=uptime.now)
 
     def open(self, board_ids: Sequence[int]) -> None:
         """Reads the boards, and checks them against the mapping. Raises BoardRefused if it may read none of them."""
@@ -154,18 +155,18 @@ class Boards:
                 log.info("board %d is held by run %s: waiting for it", board_id, holder, extra={"waits": True})
 
         journal.take(waiting, name=board.name, url=board.url, look=look)
-        hold = self._held[board_id] = _Hold(journal, monotonic(), looked=look is not None)
+        hold = self._held[board_id] = _Hold(journal, uptime.now(), looked=look is not None)
         return hold
 
     def heartbeat(self) -> None:
         """Renews the leases on the run's rows and on its boards, each once a third of it has passed."""
-        if monotonic() - self._rows_renewed_at > self.queue.lease.total_seconds() / 3:
+        if uptime.now() - self._rows_renewed_at > self.queue.lease.total_seconds() / 3:
             self.queue.renew(self.run_id)
-            self._rows_renewed_at = monotonic()
+            self._rows_renewed_at = uptime.now()
         for hold in self._held.values():
             if not hold.is_fresh:
                 hold.journal.renew()
-                hold.renewed_at = monotonic()
+                hold.renewed_at = uptime.now()
 
     def release(self) -> None:
         """Lets other runs have the boards."""

@@ -193,8 +193,7 @@ class BulkImport:
             age = float(json.loads(entry.body).get("watched", 0)) + clock.now() - began
             pending = progress["status"] == "UPLOAD_PENDING"
             if pending and uploads < UPLOADS and age < URL_SECONDS:
-                if not uploads:
-                    entry = self._noted(entry, sent=True)
+                entry = self._noted(entry, sent=True)
                 uploads += 1
                 taken = self._upload(job_id, upload_url, json.loads(entry.body)["csv"])
                 perhaps_there = perhaps_there or taken is not None
@@ -238,7 +237,7 @@ class BulkImport:
     def _upload(self, job_id: str, url: str, text: str) -> bool | None:
         """True if the file was taken, None if it was refused, False if that is not known."""
         try:
-            self._client.upload(url, text.encode())
+            self._client.upload(url, text.encode(), last_check=self._journal.expect_time_left)
         except Transient as error:
             log.warning("monday did not accept the file of job %s: %s", job_id, error)
             return None if error.no_effect else False

@@ -132,7 +132,12 @@ class Delivery:
         for attempt in range(1, JOB_STARTS + 1):
             try:
                 reply = self._client.mutate(
-                    request, idempotency_key=entry.idempotency_key, operation=entry.operation, rows=1, grant=grant
+                    request,
+                    idempotency_key=entry.idempotency_key,
+                    operation=entry.operation,
+                    rows=1,
+                    grant=grant,
+                    last_check=self._journal.expect_time_left,
                 )
                 return read(reply)
             except Transient as error:
@@ -232,6 +237,7 @@ class Delivery:
             operation=entry.operation,
             rows=len(entry.keys),
             grant=grant,
+            last_check=self._journal.expect_time_left,
         )
         return read_outcome(entry, reply)
 

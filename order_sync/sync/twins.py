@@ -168,7 +168,14 @@ class Twins:
         grant = self._delivery.admit(ARCHIVE, len(items), whole=True)
         self._journal.renew()
         key = str(uuid.uuid4())
-        reply = self._client.mutate(body, idempotency_key=key, operation=ARCHIVE, rows=len(items), grant=grant)
+        reply = self._client.mutate(
+            body,
+            idempotency_key=key,
+            operation=ARCHIVE,
+            rows=len(items),
+            grant=grant,
+            last_check=self._journal.expect_time_left,
+        )
         data = reply.data or {}
         errors = parse_errors(reply)
         if errors and not any(data.get(operations.alias(number)) for number in range(len(items))):

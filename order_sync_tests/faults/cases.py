@@ -26,6 +26,7 @@ class Mode(StrEnum):
     OUTAGE = "outage"  # from here on the database, or monday, fails for the rest of the run
     DEAF = "deaf"  # from here on the answer to every mutation is lost; queries are answered
     STALL = "stall"  # stopped past its leases, while a second worker does everything; then it goes on
+    SLEEP = "sleep"  # the same before a request, for half an hour: newer versions come, and monday forgets its key
     CUT_HEAD = "cut in the head"  # of the answer to this request only the first bytes arrive
     CUT_BODY = "cut in the body"  # its last bytes do not arrive
     ITEM_GONE = "item gone"  # stopped, while a person deletes an item; then it goes on
@@ -85,10 +86,11 @@ class Sabotage(StrEnum):
     SETTLE = "no wait for a change that is in doubt"
     EDITS = "no look at what people have edited"
     VERSIONS = "no order of versions"
+    AWAKE = "no look at the clock before a request leaves"
     OLD_AGE = "an old request is dropped, and no watch"
 
 
-STOPS = (Mode.STALL, Mode.ITEM_GONE, Mode.GROUP_GONE, Mode.EDIT, Mode.ABANDONED)
+STOPS = (Mode.STALL, Mode.SLEEP, Mode.ITEM_GONE, Mode.GROUP_GONE, Mode.EDIT, Mode.ABANDONED)
 DELETES = {
     Mode.ITEM_GONE: "item",
     Mode.GROUP_GONE: "group",
@@ -104,6 +106,8 @@ def applies(mode: Mode, step: Step) -> bool:
         return step.where is Where.AFTER_ANSWER and step.writes
     if mode in CUTS:
         return step.where is Where.BEFORE_REQUEST  # the cut is in its answer
+    if mode is Mode.SLEEP:
+        return step.where is Where.BEFORE_REQUEST and step.writes
     if mode is Mode.ABANDONED:
         return step.where is Where.BEFORE_REQUEST and step.alters
     # A run that is stopped in its COMMIT keeps SQLite's one lock: nobody else could do anything.
@@ -120,7 +124,7 @@ SHARED_TIME = frozenset({Around.LATE_3, Around.LATE_75, Around.HOPELESS, Around.
 TARDY = Fault(kind=FaultKind.SLOW, operation="mutation", delay_ms=55_000.0, times=1)  # from when a case says so
 IN_SHARED_TIME: dict[str, float] = {"clock_speed": 1.0, "settle_seconds": 65.0, "search_seconds": 90.0}
 _SLOWLY = {"clock_speed": 1.0, "latency_ms": 0.0, "bulk_row_ms": 0.0}
-_FORGETFUL = {"faults": [], "idempotency_retention_s": 0.001}
+FORGETFUL = {"faults": [], "idempotency_retention_s": 0.001}
 _DURING: dict[Around, dict[str, Any]] = {
     Around.NOT_KEPT: {"faults": [Fault(kind=FaultKind.NOT_KEPT, operation="mutation")]},
     Around.LAG: {"lookup_lag_s": LAG_SECONDS},
@@ -165,7 +169,7 @@ def afterwards(around: Around) -> dict[str, Any]:
     if around is Around.HELD:
         return {"bulk_row_ms": 0.0}
     if around in (Around.LATER, Around.LATE_3, Around.LATE_75, Around.HOPELESS):
-        return _FORGETFUL
+        return FORGETFUL
     return {"faults": []}
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync.orders.errors import OrderSyncError
 from order_sync_tests.faults.cases import Sabotage, Way
-from order_sync_tests.faults.drive import going, odd_clock, quick_time
+from order_sync_tests.faults.drive import aware_of_sleep, going, odd_clock, quick_time
 from order_sync_tests.faults.sabotage import sabotaged
 from order_sync_tests.faults.steps import Step, Steps, Where, watching
 from order_sync_tests.faults.strikes import DIED, Strike
@@ -109,7 +109,7 @@ def _live(run: Callable[[], None], home: Path, strike: Strike, way: Way, sabotag
         os.closerange(3, FILES)  # the parent's own, above all its results: their reader must see the parent's end
         os.chdir(home)
         steps = _KeptSteps(strike, home / f"{os.getpid()}.steps")
-        with quick_time(), odd_clock(home), watching(steps), going(way), sabotaged(sabotage):
+        with quick_time(), odd_clock(home), aware_of_sleep(home), watching(steps), going(way), sabotaged(sabotage):
             run()
         code = DONE
     except BaseException as error:

@@ -29,7 +29,7 @@ import tenacity
 from order_sync.assets import main_tables, monday, queue
 from order_sync.automation.jobs import JOB_NAME
 from order_sync.cli import launch
-from order_sync.database import board_lease
+from order_sync.database import board_lease, uptime
 from order_sync.database.connection import Database
 from order_sync.deployments import resources
 from order_sync.monday.pacing import Clock, Pacer
@@ -41,6 +41,7 @@ from order_sync_tests.faults.scenario import SPEED
 
 log = logging.getLogger("order_sync_tests.faults")
 CLOCK_FILE = "clock"
+SLEPT_FILE = "slept"
 
 
 @dataclass(frozen=True)
@@ -200,14 +201,29 @@ def share_time(page_url: str) -> None:
     Clock.now, Clock.sleep = now, sleep  # type: ignore[method-assign]
 
 
+def _seconds_in(path: Path) -> float:
+    return float(path.read_text(encoding="utf-8")) if path.exists() else 0.0
+
+
+@contextmanager
+def aware_of_sleep(home: Path) -> Iterator[None]:
+    """The clock that counts sleep is ahead by as many seconds as a file says: as long as the process was stopped."""
+    right, slept = uptime.now, home / SLEPT_FILE
+
+    def now() -> float:
+        return right() + _seconds_in(slept)
+
+    with mock.patch.object(uptime, "now", now):
+        yield
+
+
 @contextmanager
 def odd_clock(home: Path) -> Iterator[None]:
     """The database's clock is wrong by as many seconds as a file says, which may change at any time."""
     right, wrong_by = Database.now, home / CLOCK_FILE
 
     def now(self: Database, connection: sa.Connection) -> datetime:
-        seconds = float(wrong_by.read_text(encoding="utf-8")) if wrong_by.exists() else 0.0
-        return right(self, connection) + timedelta(seconds=seconds)
+        return right(self, connection) + timedelta(seconds=_seconds_in(wrong_by))
 
     with mock.patch.object(Database, "now", now):
         yield

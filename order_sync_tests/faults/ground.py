@@ -28,7 +28,7 @@ from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, tables_of
 from order_sync_tests.faults.cases import HELD_SECONDS, TARDY, Sabotage, Way
 from order_sync_tests.faults.children import UNFORESEEN, Child
-from order_sync_tests.faults.drive import CLOCK_FILE, DRIVERS, WAYS, quick_time, share_time
+from order_sync_tests.faults.drive import CLOCK_FILE, DRIVERS, SLEPT_FILE, WAYS, quick_time, share_time
 from order_sync_tests.faults.scenario import (
     GOOD_LINK,
     LINK,
@@ -177,7 +177,10 @@ class Ground:
     # ---- what happens outside
 
     def pass_time(self, gone_by: timedelta) -> None:
-        """Leases and open journal rows are that old now."""
+        """Leases and open journal rows are that old now, and runs that are stopped have slept for so long."""
+        slept = self.home / SLEPT_FILE
+        before = float(slept.read_text(encoding="utf-8")) if slept.exists() else 0.0
+        slept.write_text(str(before + gone_by.total_seconds()), encoding="utf-8")
         then = datetime.now(UTC).replace(tzinfo=None) - gone_by
         t = self.tables
         leases = [

@@ -57,6 +57,8 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             stack.enter_context(mock.patch.object(ownership, "_verdict", return_value=ownership._Verdict.WRITE))
         elif part is Sabotage.VERSIONS:
             stack.enter_context(mock.patch.object(queue, "is_outdated", return_value=sa.false()))
+        elif part is Sabotage.AWAKE:
+            stack.enter_context(mock.patch.object(Journal, "expect_time_left"))
         elif part is Sabotage.OLD_AGE:
             stack.enter_context(mock.patch.object(Delivery, "resolve", as_if_forgotten))
         if part in (Sabotage.WATCH, Sabotage.SECOND_LOOK, Sabotage.OLD_AGE):

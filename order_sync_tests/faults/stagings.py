@@ -13,6 +13,7 @@ from pathlib import Path
 from order_sync_tests.faults import soak
 from order_sync_tests.faults.cases import (
     DELETES,
+    FORGETFUL,
     IN_SHARED_TIME,
     JUMPS,
     SHARED_TIME,
@@ -96,6 +97,13 @@ class Stagings:
         elif case.mode is Mode.ABANDONED and run.stops():
             ground.abandon(run)
             add_orders(ground.settings, [newer_still()])
+        elif case.mode is Mode.SLEEP and run.stops():
+            add_orders(ground.settings, [newer_still()])
+            ground.emulator.configure(**FORGETFUL)
+            ground.pass_time(PAST_REPLAY)
+            ends.append(self._start(replace(case, driver="bare")).end())
+            verdict.wrong += unforeseen(ends[-1], must_finish=True)
+            run.go_on()
         elif case.mode is Mode.STALL and run.stops():
             if case.around in JUMPS:
                 ground.jump(JUMPS[case.around])

@@ -34,6 +34,9 @@ from order_sync_tests.faults.verdict import Verdict
         (Way.REQUESTS, Sabotage.WATCH, Around.HOPELESS, Mode.KILL, "create_item"),
         # The request seems to be two hours old.
         (Way.REQUESTS, Sabotage.OLD_AGE, Around.AHEAD, Mode.KILL, "create_item"),
+        # The run wakes when another one has done its work, and monday has forgotten its key.
+        (Way.REQUESTS, Sabotage.AWAKE, Around.PLAIN, Mode.SLEEP, "create_item"),
+        (Way.REQUESTS, Sabotage.AWAKE, Around.PLAIN, Mode.SLEEP, "change_multiple_column_values"),
         # What monday executes late overwrites what the next run wrote meanwhile.
         (Way.REQUESTS, Sabotage.SETTLE, Around.TARDY, Mode.ABANDONED, "change_multiple_column_values"),
         # A person has filled in a cell before the run; an older version arrives after a newer one.
@@ -45,7 +48,7 @@ def test_each_part_is_needed(team: Crew, way: Way, part: Sabotage, around: Aroun
     # A run that only counts its steps has nobody to let its job go.
     counted = Around.SLOW if around is Around.HELD else around
     steps = team.play_one(Case(way=way, around=counted)).steps
-    where = Where.BEFORE_REQUEST if mode is Mode.ABANDONED else Where.AFTER_ANSWER
+    where = Where.BEFORE_REQUEST if mode in (Mode.ABANDONED, Mode.SLEEP) else Where.AFTER_ANSWER
     answers = [s.number for s in steps if s.where is where and s.what == what]
     # Threads do not come to their steps in the same order every time, and not every item is missed.
     chosen = answers[:3] if way is Way.WRITERS or part is Sabotage.GONE else answers[:1]

@@ -255,8 +255,8 @@ def test_an_expired_cursor_is_known_in_every_shape(
     class Expired(MondayTransport):
         reported = False
 
-        def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
-            reply = super().send(body, idempotency_key=idempotency_key)
+        def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+            reply = super().send(body, idempotency_key=idempotency_key, **how)
             if "cursor" in json.loads(body)["variables"] and not self.reported:
                 self.reported = True
                 return replace(reply, body={"data": None, "errors": [error]})

@@ -90,13 +90,13 @@ class Recorded(MondayTransport):
         self.by_body: dict[str, Reply] = {}
         self.odd: tuple[str, Any] | None = None
 
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
         name = operations.name(json.loads(body)["query"])
         if self.odd and self.odd[0] == name:
             content = json.dumps(self.odd[1]).encode()
             return read_reply(200, self.replies[name].headers, content)
         if body not in self.by_body:
-            self.by_body[body] = super().send(body, idempotency_key=idempotency_key)
+            self.by_body[body] = super().send(body, idempotency_key=idempotency_key, **how)
             self.replies.setdefault(name, self.by_body[body])
         return self.by_body[body]
 
@@ -203,8 +203,8 @@ class Odd(MondayTransport):
         super().__init__(url, "a-token", timeout_seconds=5)
         self._change: Callable[[Any], Any] | None = change
 
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
-        reply = super().send(body, idempotency_key=idempotency_key)
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+        reply = super().send(body, idempotency_key=idempotency_key, **how)
         if idempotency_key and self._change is not None:
             odd = self._change(json.loads(json.dumps(reply.body)))
             self._change = None
@@ -287,8 +287,8 @@ class OddOnce(MondayTransport):
         self._name = name
         self._change: Callable[[Any], Any] | None = change
 
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
-        reply = super().send(body, idempotency_key=idempotency_key)
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+        reply = super().send(body, idempotency_key=idempotency_key, **how)
         if self._change is None or operations.name(json.loads(body)["query"]) != self._name:
             return reply
         odd = self._change(json.loads(json.dumps(reply.body)))
@@ -333,8 +333,8 @@ def test_a_web_page_instead_of_an_answer_doubles_nothing(stage: Stage, operation
     rows = stage.wanted(operation, 3)
 
     class Firewall(MondayTransport):
-        def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
-            reply = super().send(body, idempotency_key=idempotency_key)
+        def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+            reply = super().send(body, idempotency_key=idempotency_key, **how)
             page = b"<html><title>Blocked</title></html>"
             return read_reply(status, {"content-type": "text/html"}, page) if idempotency_key else reply
 

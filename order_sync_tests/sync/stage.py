@@ -92,12 +92,12 @@ class DyingTransport(MondayTransport):
         super().__init__(url, "a-token", timeout_seconds=5)
         self._after = after
 
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
         if idempotency_key and self._after:
-            super().send(body, idempotency_key=idempotency_key)
+            super().send(body, idempotency_key=idempotency_key, **how)
         if idempotency_key:
             raise Crash
-        return super().send(body, idempotency_key=idempotency_key)
+        return super().send(body, idempotency_key=idempotency_key, **how)
 
 
 class TamperingTransport(MondayTransport):
@@ -107,8 +107,8 @@ class TamperingTransport(MondayTransport):
         super().__init__(url, "a-token", timeout_seconds=5)
         self._tamper: Callable[[dict[str, Any]], None] | None = tamper
 
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
-        reply = super().send(body, idempotency_key=idempotency_key)
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+        reply = super().send(body, idempotency_key=idempotency_key, **how)
         if idempotency_key and self._tamper is not None and reply.body is not None:
             changed = json.loads(json.dumps(reply.body))
             self._tamper(changed)
@@ -124,8 +124,8 @@ class OddTransport(MondayTransport):
         super().__init__(url, "a-token", timeout_seconds=5)
         self._change, self.left = change, times
 
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
-        reply = super().send(body, idempotency_key=idempotency_key)
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+        reply = super().send(body, idempotency_key=idempotency_key, **how)
         if self.left and reply.data:
             changed = json.loads(json.dumps(reply.body))
             if self._change(changed["data"]):

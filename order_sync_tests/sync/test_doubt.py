@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -107,14 +108,14 @@ def test_a_clock_that_jumps_under_two_live_runs(
 
         met = False
 
-        def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
+        def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
             if not idempotency_key or self.met:
-                return super().send(body, idempotency_key=idempotency_key)
+                return super().send(body, idempotency_key=idempotency_key, **how)
             self.met = True
-            answer = super().send(body, idempotency_key=idempotency_key) if after else None
+            answer = super().send(body, idempotency_key=idempotency_key, **how) if after else None
             set_clock(monkeypatch, by)
             next_run(stage, rows)
-            return answer or super().send(body, idempotency_key=idempotency_key)
+            return answer or super().send(body, idempotency_key=idempotency_key, **how)
 
     with pytest.raises(LeaseLost):
         stage.create(Operation.ITEMS, rows, transport=Overtaken(stage.emulator.url, "a-token", timeout_seconds=5))

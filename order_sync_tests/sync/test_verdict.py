@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,11 +46,11 @@ class Refusing(MondayTransport):
         super().__init__(url, "a-token", timeout_seconds=5)
         self._name = name
 
-    def send(self, body: str, *, idempotency_key: str | None = None) -> Reply:
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
         names = [value for key, value in json.loads(body).get("variables", {}).items() if key.startswith("name")]
         if idempotency_key and any(name.startswith(self._name) for name in names):
             return read_reply(200, {}, b'{"errors": [{"message": "No.", "extensions": {"code": "SomethingNew"}}]}')
-        return super().send(body, idempotency_key=idempotency_key)
+        return super().send(body, idempotency_key=idempotency_key, **how)
 
 
 def states(stage: Stage, operation: Operation) -> set[str]:
