@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCHMARK_VENV := .venv-benchmark
 AUDIT_VENV := .venv-audit
+MUTANTS_VENV := .venv-mutants
 
-.PHONY: demo ui test faults benchmark lint audit docs reference diagrams clean
+.PHONY: demo ui test faults mutants benchmark lint audit docs reference diagrams clean
 
 demo: $(VENV)/.installed
 	$(BIN)/order-sync demo
@@ -22,6 +23,18 @@ test: $(VENV)/.installed-test
 # The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m order_sync_tests.faults.sweep
+
+# The modules that keep the promises, with one thing changed at a time: a test must fail. `make mutants MODULE="decide"`
+# for some of them. What changes the code lives in an environment of its own.
+mutants: export PYTHONDONTWRITEBYTECODE :=
+mutants: $(MUTANTS_VENV)/.installed
+	$(MUTANTS_VENV)/bin/python -m order_sync_tests.mutants $(MODULE)
+
+$(MUTANTS_VENV)/.installed: pyproject.toml constraints.txt order_sync_tests/mutants/requirements.txt
+	$(PYTHON) -m venv $(MUTANTS_VENV)
+	$(MUTANTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]' \
+		-r order_sync_tests/mutants/requirements.txt
+	touch $@
 
 # order_sync against public packages, and what a record costs. The other tools live in an environment of their own.
 # `-`: a target that is missed must not hide the figures that come after it.
@@ -82,4 +95,4 @@ $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) .order_sync site
+	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) .mutants .order_sync site

@@ -1,0 +1,247 @@
+"""Runs the mutants of one module: each in a fork of a process that has collected the tests and started the emulator.
+
+In: the module's name, and the tests that reach each of its lines (cover.py). Out: .mutants/<module>.json, what killed
+each mutant. A mutant is a function's code put in place of the original's, so it costs a fork and the tests that it
+runs: those that have killed its neighbours first, then the quickest; the first failure ends it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import pytest
+
+from order_sync_tests.mutants import cover
+from order_sync_tests.mutants.generate import Mutant, mutants_of
+from order_sync_tests.mutants.settings import FOLDER, Settings, read_settings
+
+TIME_OUT, SURVIVED, NO_TEST, INVALID = "time-out", "survived", "no test reaches it", "invalid"
+# Where the tests have their session's fixtures from: these are set up once, before the first fork.
+SHARED_FIXTURES = ("mapping", "board_process", "empty_file")
+
+
+@dataclass
+class Mutate:
+    """A plugin of pytest: instead of running each test once, it runs each mutant."""
+
+    module: str
+    path: Path
+    settings: Settings
+    only: frozenset[tuple[str, str, str]] | None  # None: all
+    every: int = 1
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+    def pytest_configure(self) -> None:
+        import hypothesis  # not before pytest, which warns of that
+
+        once = (hypothesis.Phase.explicit, hypothesis.Phase.generate)  # that it fails is enough
+        hypothesis.settings.register_profile("mutants", database=None, derandomize=True, phases=once)
+        hypothesis.settings.load_profile("mutants")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        measured = json.loads(cover.FILE.read_text(encoding="utf-8"))
+        items = {item.nodeid: item for item in session.items}
+        runs = _Runs(
+            session=session,
+            items=items,
+            seconds=measured["seconds"],
+            reached_by={int(line): of for line, of in measured["modules"][self.module]["lines"].items()},
+            functions=_functions_of(self.path),
+            path=self.path,
+        )
+        runs.set_up_shared()
+        text = self.path.read_text(encoding="utf-8")
+        mutants = mutants_of(text, self.settings.skip_calls)[:: self.every]
+        if self.only is not None:
+            mutants = [mutant for mutant in mutants if mutant.key in self.only]
+        for number, mutant in enumerate(mutants, 1):
+            began = time.monotonic()
+            verdict = runs.verdict(mutant)
+            seconds = round(time.monotonic() - began, 2)
+            self.results.append({"key": mutant.key, "verdict": verdict, "seconds": seconds, "line": mutant.lines.start})
+            if verdict in (SURVIVED, NO_TEST) or number % 50 == 0:
+                print(f"{number}/{len(mutants)} {verdict}: {mutant.function}: {mutant.after}", file=sys.stderr)
+        return True
+
+
+@dataclass
+class _Runs:
+    session: pytest.Session
+    items: dict[str, pytest.Item]
+    seconds: dict[str, float]
+    reached_by: dict[int, list[str]]
+    functions: dict[tuple[str, int], list[FunctionType]]
+    path: Path
+    kills: dict[str, Counter[str]] = field(default_factory=dict)  # by function and test
+
+    def set_up_shared(self) -> None:
+        """Runs one test that needs nothing else, so that every fork finds what a session has only once."""
+        needing: dict[str, pytest.Item] = {}
+        for item in sorted(self.items.values(), key=lambda item: self.seconds.get(item.nodeid, 1e9)):
+            for fixture in getattr(item, "fixturenames", ()):
+                needing.setdefault(fixture, item)
+        for item in {needing[name].nodeid: needing[name] for name in SHARED_FIXTURES if name in needing}.values():
+            self._run(item)
+
+    def verdict(self, mutant: Mutant) -> str:
+        tests = self._tests(mutant)
+        if not tests:
+            return NO_TEST
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reading)
+            self._be(mutant, tests, writing)
+        os.close(writing)
+        with os.fdopen(reading, encoding="utf-8") as pipe:
+            said = pipe.read()
+        _, status = os.waitpid(child, 0)
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # what a test has started
+        if os.WIFSIGNALED(status):
+            return TIME_OUT
+        if said in self.items:
+            self.kills.setdefault(mutant.function, Counter())[said] += 1
+        return said or "crash"
+
+    def _tests(self, mutant: Mutant) -> list[str]:
+        """The tests that reach what is changed: the likeliest and cheapest first."""
+        found = {test for line in mutant.lines for test in self.reached_by.get(line, ())}
+        kills = self.kills.get(mutant.function, Counter())
+        # A test of the same file as a killer is likelier to be one than any other.
+        return sorted(
+            (test for test in found if test in self.items),
+            key=lambda test: (self.seconds[test] + 0.02) / (1 + 4 * kills[test]),
+        )
+
+    # ---- in the fork ------------------------------------------------------------------------------
+
+    def _be(self, mutant: Mutant, tests: Sequence[str], writing: int) -> None:
+        """Becomes the mutant, and ends."""
+        said = "crash"
+        try:
+            os.setpgid(0, 0)
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            self.session.config.pluginmanager.unregister(name="terminalreporter")
+            said = self._first_to_fail(mutant, tests)
+        finally:
+            os.write(writing, said.encode())
+            os._exit(0)
+
+    def _first_to_fail(self, mutant: Mutant, tests: Sequence[str]) -> str:
+        try:
+            code = compile(mutant.text, str(self.path), "exec", dont_inherit=True)
+        except SyntaxError:
+            return INVALID
+        _no_pauses()
+        place = mutant.function, mutant.line
+        for function in self.functions[place]:
+            function.__code__ = _within(code)[place]
+        for test in tests:
+            seconds = self.seconds[test]
+            # SIGPROF for what spins, SIGALRM for what waits: both end a process that does not expect them.
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_PROF, 3 + 5 * seconds)
+            signal.setitimer(signal.ITIMER_REAL, 20 + 20 * seconds)
+            if self._run(self.items[test]):
+                return test
+        return SURVIVED
+
+    def _run(self, item: pytest.Item) -> bool:
+        """Whether the test fails. What its session has set up stays."""
+        failures = _Failures()
+        self.session.config.pluginmanager.register(failures)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=_AnyOther(self.session))
+        self.session.config.pluginmanager.unregister(failures)
+        return failures.found
+
+
+@dataclass
+class _Failures:
+    found: bool = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.found = self.found or report.failed
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@dataclass
+class _AnyOther:
+    """Stands for the next test where that has nothing in common with the one before it but the session."""
+
+    session: pytest.Session
+
+    def listchain(self) -> list[Any]:
+        return [self.session]
+
+
+def _no_pauses() -> None:
+    """A transaction that is tried again need not wait: most mutants of one never succeed."""
+    from order_sync.database import connection
+
+    vars(connection)["sleep"] = lambda seconds: None
+
+
+def _functions_of(path: Path) -> dict[tuple[str, int], list[FunctionType]]:
+    """The functions of a module that are alive, whatever wraps them, by name and first line."""
+    gc.unfreeze()  # conftest.py hides from the garbage collector what has been imported
+    found: dict[tuple[str, int], list[FunctionType]] = {}
+    for each in gc.get_objects():
+        if type(each) is FunctionType and each.__code__.co_filename == str(path):
+            code = each.__code__
+            found.setdefault((code.co_qualname, code.co_firstlineno), []).append(each)
+    return found
+
+
+def _within(module: CodeType) -> dict[tuple[str, int], CodeType]:
+    """The code of every function and class, by name and first line."""
+
+    def all_of(code: CodeType) -> Iterator[CodeType]:
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield constant
+                yield from all_of(constant)
+
+    return {(code.co_qualname, code.co_firstlineno): code for code in all_of(module)}
+
+
+def file_of(module: str) -> Path:
+    return FOLDER / f"{module}.json"
+
+
+def run(module: str, only: frozenset[tuple[str, str, str]] | None = None, every: int = 1) -> int:
+    settings = read_settings()
+    plugin = Mutate(module, settings.modules[module], settings, only, every)
+    code = pytest.main(cover.arguments(settings), plugins=[plugin])
+    before = json.loads(file_of(module).read_text(encoding="utf-8")) if only is not None else []
+    results = [result for result in before if tuple(result["key"]) not in (only or ())] + plugin.results
+    file_of(module).write_text(json.dumps(results, indent=0, ensure_ascii=False), encoding="utf-8")
+    return int(code)
+
+
+def survivors_of(module: str) -> frozenset[tuple[str, str, str]]:
+    results = json.loads(file_of(module).read_text(encoding="utf-8"))
+    return frozenset(tuple(result["key"]) for result in results if result["verdict"] in (SURVIVED, NO_TEST))
+
+
+if __name__ == "__main__":
+    name, steps, *rest = sys.argv[1:]
+    raise SystemExit(run(name, survivors_of(name) if rest else None, int(steps)))
