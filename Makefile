@@ -36,6 +36,10 @@ $(MUTANTS_VENV)/.installed: pyproject.toml constraints.txt order_sync_tests/muta
 		-r order_sync_tests/mutants/requirements.txt
 	touch $@
 
+# The journal protocol as a model: every state that it can reach, and what breaks it; needs spin and gcc.
+model: $(VENV)/.installed-test
+	$(BIN)/python -m order_sync_tests.model
+
 # order_sync against public packages, and what a record costs. The other tools live in an environment of their own.
 # `-`: a target that is missed must not hide the figures that come after it.
 benchmark: $(BENCHMARK_VENV)/.installed

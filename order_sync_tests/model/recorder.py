@@ -31,8 +31,8 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from order_sync.database.entries import Entry
 from order_sync.monday.client import MondayClient, MondayReader
-from order_sync.monday.transport import Reply
-from order_sync.orders.errors import Transient
+from order_sync.monday.transport import Check, Reply, unchecked
+from order_sync.orders.errors import LeaseLost, Transient
 from order_sync.sync.delivery import Delivery
 from order_sync.sync.twins import Found, Twins
 from order_sync_tests.model.events import OFF, Event, Kind
@@ -287,17 +287,37 @@ def _wrapped(recorder: _Recorder, stack: ExitStack) -> None:
             made.append(None)
         return answer
 
-    def recorded_mutate(self: MondayClient, body: str, *, idempotency_key: str, **more: Any) -> Reply:
+    def recorded_mutate(
+        self: MondayClient, body: str, *, idempotency_key: str, last_check: Check = unchecked, **more: Any
+    ) -> Reply:
         if healing.get():  # archives twins, which needs no row in the journal
-            return mutate(self, body, idempotency_key=idempotency_key, **more)
+            return mutate(self, body, idempotency_key=idempotency_key, last_check=last_check, **more)
         recorder.clocks[recorder.worker()] = self.clock.now
-        recorder.add(Kind.SEND, request=idempotency_key, body=_digest(body))
+        has_left = False
+
+        def leaves() -> None:
+            """Right before it is written to the connection, if nothing keeps it back."""
+            nonlocal has_left
+            last_check()
+            if not has_left:
+                has_left = True
+                recorder.add(Kind.SEND, request=idempotency_key, body=_digest(body))
+
         try:
-            reply = mutate(self, body, idempotency_key=idempotency_key, **more)
+            reply = mutate(self, body, idempotency_key=idempotency_key, last_check=leaves, **more)
+        except LeaseLost:  # after a part of it: monday has no whole request
+            if has_left:
+                recorder.add(Kind.SILENCE, request=idempotency_key)
+            raise
         except Exception as error:
             unsure = () if isinstance(error, Transient) and error.no_effect else ("all",)
-            recorder.add(Kind.SILENCE, request=idempotency_key, doubt=unsure)
+            if unsure and not has_left:  # a transport that never looks
+                recorder.add(Kind.SEND, request=idempotency_key, body=_digest(body))
+            if unsure or has_left:
+                recorder.add(Kind.SILENCE, request=idempotency_key, doubt=unsure)
             raise
+        if not has_left:
+            leaves()
         recorder.add(Kind.ANSWER, request=idempotency_key, **_answered(reply))
         return reply
 
