@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Any
 
 import coverage
@@ -67,6 +68,7 @@ def measure(settings: Settings, tests: Sequence[str] = ()) -> int:
         _, _, _, missing, _ = measured.analysis2(str(path))
         analysis = measured._analyze(str(path))
         found[name] = {
+            "text": path.read_text(encoding="utf-8"),
             "lines": {str(line): sorted(filter(None, of)) for line, of in data.contexts_by_lineno(str(path)).items()},
             "missing": missing,
             "branches": sum(total for total, _ in analysis.branch_stats().values()),
@@ -79,9 +81,21 @@ def measure(settings: Settings, tests: Sequence[str] = ()) -> int:
     return int(code)
 
 
+def reached_by(measured: dict[str, Any], text: str) -> dict[int, list[str]]:
+    """The tests that reach each line of a module as it is now: lines may have moved since they were measured."""
+    blocks = SequenceMatcher(
+        None, measured["text"].splitlines(), text.splitlines(), autojunk=False
+    ).get_matching_blocks()
+    return {
+        block.b + n + 1: measured["lines"].get(str(block.a + n + 1), []) for block in blocks for n in range(block.size)
+    }
+
+
 def _added(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     for name, of in now["modules"].items():
-        known = before["modules"].get(name, of)
+        known = before["modules"].get(name)
+        if known is None or known["text"] != of["text"]:
+            raise SystemExit(f"{name} has changed since all tests were measured: measure all of them again")
         for line, reached_by in of["lines"].items():
             known["lines"][str(line)] = sorted({*known["lines"].get(str(line), ()), *reached_by})
         known["missing"] = [line for line in known["missing"] if line in of["missing"]]

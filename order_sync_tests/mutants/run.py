@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -54,16 +55,19 @@ class Mutate:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         measured = json.loads(cover.FILE.read_text(encoding="utf-8"))
         items = {item.nodeid: item for item in session.items}
+        text = self.path.read_text(encoding="utf-8")
         runs = _Runs(
             session=session,
             items=items,
             seconds=measured["seconds"],
-            reached_by={int(line): of for line, of in measured["modules"][self.module]["lines"].items()},
+            reached_by=cover.reached_by(measured["modules"][self.module], text),
             functions=_functions_of(self.path),
             path=self.path,
+            most_seconds=self.settings.most_seconds,
         )
         runs.set_up_shared()
-        text = self.path.read_text(encoding="utf-8")
+        gc.collect()
+        gc.freeze()  # or each fork would copy all of it, and look through it again and again
         mutants = mutants_of(text, self.settings.skip_calls)[:: self.every]
         if self.only is not None:
             mutants = [mutant for mutant in mutants if mutant.key in self.only]
@@ -85,6 +89,7 @@ class _Runs:
     reached_by: dict[int, list[str]]
     functions: dict[tuple[str, int], list[FunctionType]]
     path: Path
+    most_seconds: float
     kills: dict[str, Counter[str]] = field(default_factory=dict)  # by function and test
 
     def set_up_shared(self) -> None:
@@ -118,14 +123,20 @@ class _Runs:
         return said or "crash"
 
     def _tests(self, mutant: Mutant) -> list[str]:
-        """The tests that reach what is changed: the likeliest and cheapest first."""
-        found = {test for line in mutant.lines for test in self.reached_by.get(line, ())}
-        kills = self.kills.get(mutant.function, Counter())
-        # A test of the same file as a killer is likelier to be one than any other.
-        return sorted(
-            (test for test in found if test in self.items),
-            key=lambda test: (self.seconds[test] + 0.02) / (1 + 4 * kills[test]),
-        )
+        """The tests that reach what is changed: the likeliest and cheapest first, for as long as a mutant may take."""
+        found = {test for line in mutant.lines for test in self.reached_by.get(line, ())} & self.items.keys()
+        kills, others = self.kills.get(mutant.function, Counter()), Counter[str]()
+
+        def price(test: str) -> float:
+            # What a test has missed with other parameters it is likely to miss again.
+            name = test.partition("[")[0]
+            others[name] += 1
+            return (self.seconds[test] + 0.02) * others[name] / (1 + 4 * kills[test])
+
+        prices = {test: price(test) for test in sorted(found, key=lambda test: (self.seconds[test], test))}
+        tests = sorted(prices, key=lambda test: prices[test])
+        spent = accumulate(self.seconds[test] for test in tests)
+        return [test for test, seconds in zip(tests, spent, strict=True) if seconds <= self.most_seconds] or tests[:1]
 
     # ---- in the fork ------------------------------------------------------------------------------
 
@@ -176,8 +187,13 @@ class _Runs:
 class _Failures:
     found: bool = False
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.found = self.found or report.failed
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+        """Without the traceback of a failure, which would take longer than most tests."""
+        if call.excinfo is None or call.excinfo.errisinstance(pytest.skip.Exception):
+            return None
+        self.found = True
+        return pytest.TestReport(item.nodeid, item.location, {}, "failed", longrepr=None, when="call")
 
     def __hash__(self) -> int:
         return id(self)

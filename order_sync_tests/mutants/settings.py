@@ -22,6 +22,7 @@ class Settings:
     deselect: Sequence[str]
     more_tests: Sequence[str]  # the same; a place for those that cost more
     skip_calls: Sequence[str]  # patterns of what is called: nothing in such a call is mutated
+    most_seconds: float  # of tests that a mutant has to pass
     at_least: float  # percent of the mutants that the tests have to kill
 
     def named(self, path: Path) -> str:

@@ -304,6 +304,7 @@ def rules(most: int, share: float) -> ItemMap:
         (6, 0, 0.0, 60, 6, False),  # a person named the number
         (6, 0, 0.0, 60, 5, True),
         (0, 0, 0.0, 0, None, False),
+        (1, 0, 0.0, 9, None, True),  # not even one
     ],
 )
 def test_too_many_cancels_are_held_and_nothing_else(

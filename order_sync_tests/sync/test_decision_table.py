@@ -287,6 +287,8 @@ def test_the_group_is_as_shown_or_else_as_written(place: str, written: dict[int,
     assert item(DELETE, seen=seen, known=KNOWN).group_id == "g4"
     assert item(DELETE, seen=seen, known={"order-1": 9}).group_id is None  # of another item
     assert item(HEADER | {"group_id": None}, seen=seen, known=KNOWN).group_id == "g4"
+    first = Seen(shown={1: shows()}, labels=LABELS)
+    assert item(DELETE, seen=first).group_id is None  # of no item
 
 
 def test_a_label_that_the_mapping_fills_is_no_second_column() -> None:
@@ -305,6 +307,15 @@ def test_a_label_of_another_spelling_that_the_board_has_is_an_edit() -> None:
     row = HEADER | {"values": {"state": "Closed"}}
     of = item(row, mapping=ITEMS.model_copy(update={"columns": columns}), seen=seen, known=KNOWN)
     assert of.kept == (Kept("state", "Open", {"label": "Closed"}),)
+
+
+def test_only_a_cancel_by_label_takes_a_label_off() -> None:
+    fate = {"fate": {"label": "Cancelled"}}
+    for by, values in (("archive", ""), ("label", '{"fate":null}')):
+        cancel = Cancel.model_construct(by=by, column="fate", label="Cancelled")
+        mapping = ITEMS.model_copy(update={"cancel": cancel})
+        assert item(HEADER, mapping=mapping, known=KNOWN, last=replace(ITEM, values=WRITTEN | fate)).values == values
+        assert item(HEADER, mapping=mapping, seen=Seen(labels=LABELS), known=KNOWN).asks  # never written
 
 
 @pytest.mark.parametrize("values", [None, {}, WRITTEN])

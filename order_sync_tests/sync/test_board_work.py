@@ -1,0 +1,420 @@
+"""The steps of a run on one board: groups first, then items, then subitems; and what people do in between."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from order_sync.database.connection import Row
+from order_sync.demo.samples import SampleOrders
+from order_sync.emulator import Fault, FaultKind
+from order_sync.monday.transport import MondayTransport, Reply
+from order_sync.orders.errors import Fatal, Rule
+from order_sync.orders.mapping import Cancel, load_mapping
+from order_sync.orders.states import Action, State
+from order_sync.settings import EMBEDDED_BOARD
+from order_sync.sync import board_work
+from order_sync_tests.contract.site import make_order, new_uuid, record
+from order_sync_tests.sync.stage import Stage
+from order_sync_tests.sync.steps import Run, a_run
+from order_sync_tests.sync.test_twins import somebody
+
+TITLE = "Weber & Co"
+
+
+@pytest.fixture
+def orders(stage: Stage) -> list[SampleOrders]:
+    """Two orders, the first one in two versions, with two lines each."""
+    orders = [make_order(number=f"A-{n}", headers=2 - n, minute=n) for n in range(2)]
+    stage.site.add(*orders)
+    return orders
+
+
+def again(stage: Stage, row: Row, *, minutes: int = 10, **changes: Any) -> Row:
+    """The order or the line, queued once more, later."""
+    at = row["created_at"].replace(minute=minutes)
+    later: Row = row | {"delta_uuid": new_uuid(), "created_at": at, "sync_state": State.NEW} | changes
+    if "line_uuid" in row:
+        later["sync_state"] = State.PENDING
+    stage.site.insert(stage.site.tables.line_queue if "line_uuid" in row else stage.site.tables.header_queue, later)
+    return later
+
+
+def items(stage: Stage) -> dict[str, Row]:
+    """The active items of the board by record_uuid."""
+    return {item["columns"]["record_uuid"]: item for item in stage.board()["items"]}
+
+
+def titles(stage: Stage) -> dict[str, str]:
+    return {group["title"]: group["id"] for group in stage.board()["groups"]}
+
+
+def delete_group(stage: Stage, title: str = TITLE) -> None:
+    somebody(stage, f'delete_group(board_id: {EMBEDDED_BOARD}, group_id: "{titles(stage)[title]}")')
+
+
+def delete_item(stage: Stage, item: object) -> None:
+    somebody(stage, f"delete_item(item_id: {item})")
+
+
+class Meddled(MondayTransport):
+    """Somebody does something right before the first request with this field leaves."""
+
+    def __init__(self, stage: Stage, field: str, act: Callable[[], object]) -> None:
+        super().__init__(stage.emulator.url, "a-token", timeout_seconds=5)
+        self._field, self._act = field, act
+        self.met = False
+
+    def send(self, body: str, **how: Any) -> Reply:
+        if how.get("idempotency_key") and f"{self._field}(" in body and not self.met:
+            self.met = True
+            self._act()
+        return super().send(body, **how)
+
+
+def check_synced(stage: Stage, orders: list[SampleOrders]) -> None:
+    """Each order is one item, each of its lines one subitem, and all four tables say so."""
+    there = items(stage)
+    assert there.keys() == {record(order) for order in orders}
+    for order in orders:
+        item = there[record(order)]
+        assert item["group_id"] == titles(stage)[TITLE]
+        lines = {sub["columns"]["line_uuid"]: int(sub["id"]) for sub in item["subitems"]}
+        assert lines.keys() == {line["line_uuid"] for line in order.lines}
+        for row in stage.site.rows(stage.site.tables.header_queue, record_uuid=record(order)):
+            assert (row["monday_item_id"], row["monday_group_id"]) == (int(item["id"]), item["group_id"])
+        for row in stage.site.rows(stage.site.tables.line_queue, record_uuid=record(order)):
+            assert (row["monday_subitem_id"], row["parent_item_id"]) == (lines[row["line_uuid"]], int(item["id"]))
+    for table in stage.site.tables.site:
+        assert {row["sync_state"] for row in stage.site.rows(table)} == {State.SYNCED}
+    assert stage.journal().in_doubt() == []
+
+
+# ---- groups and items -------------------------------------------------------------------------------------
+
+
+def test_orders_are_carried_from_queue_to_main_tables(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        groups, created, subitems, committed = run.all()
+        assert run.boards.sites[EMBEDDED_BOARD].new_items == {int(item["id"]) for item in items(stage).values()}
+    assert groups.created == {TITLE: titles(stage)[TITLE]}
+    assert (len(created.created), created.adopted, created.recreated) == (2, 0, 0)
+    assert (len(subitems.created), subitems.recreated) == (4, 0)
+    for outcome in (groups, created, subitems):
+        assert outcome.rejected | outcome.waiting | outcome.again == {}
+    assert committed.ready == [record(order) for order in orders]
+    check_synced(stage, orders)
+
+
+def test_a_second_run_of_the_same_sends_nothing(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    before = len(stage.mutations())
+    for order in orders:
+        again(stage, order.headers[-1])
+        again(stage, order.lines[0])
+    with a_run(stage, "run-2") as run:
+        groups, altered, subitems, committed = run.all()
+    assert groups.created | altered.created | altered.changed | subitems.created | subitems.changed == {}
+    assert len(committed.ready) == 2
+    assert len(stage.mutations()) == before
+    check_synced(stage, orders)
+
+
+def test_a_group_under_another_title_is_still_its_group(
+    stage: Stage, orders: list[SampleOrders], caplog: pytest.LogCaptureFixture
+) -> None:
+    with a_run(stage) as run:
+        run.all()
+    group = titles(stage)[TITLE]
+    renamed = f'group_id: "{group}", group_attribute: title, new_value: "Weber"'
+    somebody(stage, f"update_group(board_id: {EMBEDDED_BOARD}, {renamed})")
+    late = make_order(number="A-9", minute=9)
+    stage.site.add(late)
+    with caplog.at_level(logging.INFO, "order_sync.monday"), a_run(stage, "run-2") as run:
+        groups, created, *_ = run.all()
+    assert (groups.created, len(created.created)) == ({}, 1)
+    assert items(stage)[record(late)]["group_id"] == group
+    assert f"group '{TITLE}' was renamed to 'Weber'" in caplog.text
+
+
+def test_a_group_that_a_person_has_made_is_used(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.claim()
+        made = somebody(stage, f'create_group(board_id: {EMBEDDED_BOARD}, group_name: "  {TITLE.upper()} ")')
+        assert run.groups().created == {}
+        run.items()
+    assert {item["group_id"] for item in items(stage).values()} == {made}
+    assert stage.known_groups() == {TITLE: made}
+
+
+def test_no_item_is_made_in_a_group_the_board_hides(
+    stage: Stage, orders: list[SampleOrders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_run(stage) as run:
+        run.claim()
+        without_it = run.boards.sites[EMBEDDED_BOARD].board
+        monkeypatch.setattr(board_work, "read_again", lambda reader, ids: [without_it])
+        with pytest.raises(Fatal, match=f"does not show 1 created group, first '{TITLE}'"):
+            run.groups()
+        waited = sorted(seconds for seconds in stage.clock.sleeps if seconds)
+    assert waited == [0.5, 1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("when", ["before the step", "before its first request"])
+def test_a_deleted_group_is_made_again_for_its_items(stage: Stage, orders: list[SampleOrders], when: str) -> None:
+    meddled = Meddled(stage, "create_item", lambda: delete_group(stage))
+    with a_run(stage, transport=meddled if when == "before its first request" else None) as run:
+        run.claim()
+        run.groups()
+        if when == "before the step":
+            delete_group(stage)
+        outcome = run.items()
+        run.subitems()
+        assert len(run.commit().ready) == 2
+    assert (len(outcome.created), outcome.rejected) == (2, {})
+    check_synced(stage, orders)
+
+
+def test_a_group_that_monday_refuses_rejects_its_items(stage: Stage, orders: list[SampleOrders]) -> None:
+    stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_group", aliases=(0,), failure="final"))
+    with a_run(stage) as run:
+        run.claim()
+        assert run.groups().rejected.keys() == {TITLE}
+        outcome = run.items()
+        subitems = run.subitems()
+        assert run.commit().ready == []
+    assert outcome.rejected.keys() == {order.headers[-1]["delta_uuid"] for order in orders}
+    assert {error.code for error in outcome.rejected.values()} == {Rule.NO_GROUP}
+    assert (outcome.created, subitems.created, items(stage)) == ({}, {}, {})
+    errors = [row for row in stage.site.rows(stage.site.tables.header_queue) if row["sync_state"] == State.ERROR]
+    assert {row["delta_uuid"] for row in errors} == outcome.rejected.keys()
+    assert {row["sync_error_message"] for row in errors} == {
+        f"its group '{TITLE}' could not be created; the log says why"
+    }
+
+
+def test_items_wait_for_a_group_that_is_late(stage: Stage, orders: list[SampleOrders]) -> None:
+    other = make_order(number="A-3", customer="Elm", minute=3)
+    stage.site.add(other)
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        delete_group(stage)
+        delete_group(stage, "Elm")
+        # Of the two groups that are made again, one never is.
+        stage.faults(
+            Fault(
+                kind=FaultKind.PARTIAL_BATCH, operation="create_group", aliases=(0,), failure="retryable", times=1_000
+            )
+        )
+        outcome = run.items()
+        subitems = run.subitems()
+        assert len(run.commit().ready) == len(items(stage)) == len(outcome.created)
+    assert set(outcome.created) | set(outcome.waiting) == {o.headers[-1]["delta_uuid"] for o in (*orders, other)}
+    assert outcome.waiting.keys() == {other.headers[0]["delta_uuid"]}
+    assert all("its group 'Elm' could not be created yet: " in reason for reason in outcome.waiting.values())
+    assert (outcome.rejected, len(subitems.created)) == ({}, 4)
+
+
+# ---- orders that are on the board -------------------------------------------------------------------------
+
+
+def test_a_newer_version_changes_its_item_and_subitem(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    header = again(stage, orders[0].headers[-1], **{"TOTAL QTY": 99})
+    line = again(stage, orders[0].lines[0], qty=98)
+    with a_run(stage, "run-2") as run:
+        _, altered, subitems, committed = run.all()
+    item = items(stage)[record(orders[0])]
+    assert altered.changed == {header["delta_uuid"]: item["id"]}
+    assert subitems.changed.keys() == {line["delta_uuid"]}
+    assert item["columns"]["total_qty"] == "99"
+    quantities = {sub["columns"]["line_uuid"]: sub["columns"]["qty"] for sub in item["subitems"]}
+    assert quantities[line["line_uuid"]] == "98"
+    assert committed.ready == [record(orders[0])]
+    check_synced(stage, orders)
+
+
+def test_a_deleted_item_is_made_again_with_its_subitems(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        run.items()
+        run.subitems()  # and dies before the commit
+    first = items(stage)[record(orders[0])]["id"]
+    delete_item(stage, first)
+    with a_run(stage, "run-2") as run:
+        run.queue.release("run-1")
+        _, created, subitems, committed = run.all()
+    assert (len(created.created), created.recreated, created.adopted) == (1, 1, 0)
+    assert len(subitems.created) == 2
+    assert len(committed.ready) == 2
+    assert items(stage)[record(orders[0])]["id"] != first
+    check_synced(stage, orders)
+
+
+def test_an_item_that_the_tables_do_not_know_is_adopted(stage: Stage, orders: list[SampleOrders]) -> None:
+    values = json.dumps(json.dumps({"record_uuid": record(orders[0])}))
+    made = somebody(
+        stage, f'create_item(board_id: {EMBEDDED_BOARD}, item_name: "by hand", column_values: {values})', who="a-token"
+    )
+    with a_run(stage) as run:
+        _, outcome, _, committed = run.all()
+    assert outcome.adopted == 1
+    assert outcome.created.keys() == {orders[1].headers[0]["delta_uuid"]}
+    assert len(committed.ready) == 2
+    assert items(stage)[record(orders[0])]["id"] == made
+    rows = stage.site.rows(stage.site.tables.header_queue, record_uuid=record(orders[0]))
+    assert {row["monday_item_id"] for row in rows} == {int(made)}
+
+
+def test_a_cancelled_order_leaves_the_board_with_its_lines(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    item = items(stage)[record(orders[0])]["id"]
+    row = again(stage, orders[0].headers[-1], action_type=Action.DELETE)
+    with a_run(stage, "run-2") as run:
+        _, outcome, _, committed = run.all()
+    assert outcome.cancelled == {row["delta_uuid"]: item}
+    assert committed.ready == [record(orders[0])]
+    assert items(stage).keys() == {record(orders[1])}
+    assert stage.site.row(stage.site.tables.orders, record_uuid=record(orders[0]))["monday_item_id"] is None
+
+
+def test_cancels_that_nobody_named_wait(stage: Stage, orders: list[SampleOrders]) -> None:
+    mapping = load_mapping()
+    strict = mapping.model_copy(
+        update={"items": mapping.items.model_copy(update={"cancel": Cancel(most=1, most_share=0)})}
+    )
+    with a_run(stage) as run:
+        run.all()
+    rows = [again(stage, order.headers[-1], action_type=Action.DELETE) for order in orders]
+    with a_run(stage, "run-2", mapping=strict) as run:
+        _, outcome, _, committed = run.all()
+        assert outcome.waiting.keys() == {row["delta_uuid"] for row in rows}
+        assert all("would cancel 2 orders on board" in reason for reason in outcome.waiting.values())
+        assert (outcome.cancelled, committed.ready, len(items(stage))) == ({}, [], 2)
+        run.queue.release("run-2")
+    with a_run(stage, "run-3", mapping=strict, cancel=2) as run:
+        _, outcome, _, committed = run.all()
+    assert (len(outcome.cancelled), len(committed.ready), items(stage)) == (2, 2, {})
+
+
+def test_a_cancelled_item_moves_to_its_group(stage: Stage, orders: list[SampleOrders]) -> None:
+    mapping = load_mapping()
+    moves = Cancel(by="move", group="Called off")
+    moving = mapping.model_copy(update={"items": mapping.items.model_copy(update={"cancel": moves})})
+    with a_run(stage) as run:
+        run.all()
+    again(stage, orders[0].headers[-1], action_type=Action.DELETE)
+    with a_run(stage, "run-2", mapping=moving) as run:
+        run.all()
+    assert items(stage)[record(orders[0])]["group_id"] == titles(stage)["Called off"]
+
+
+def test_an_item_deleted_before_its_change_is_made_again(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    first = items(stage)[record(orders[0])]["id"]
+    row = again(stage, orders[0].headers[-1], action_type=Action.UPDATE, **{"TOTAL QTY": 99})
+    with a_run(stage, "run-2") as run:
+        _, outcome, _, committed = run.all()
+        assert outcome.changed.keys() == {row["delta_uuid"]}
+    meddled = Meddled(stage, "change_multiple_column_values", lambda: delete_item(stage, first))
+    row = again(stage, orders[0].headers[-1], minutes=20, action_type=Action.UPDATE, **{"TOTAL QTY": 98})
+    with a_run(stage, "run-3", transport=meddled) as run:
+        _, outcome, _, committed = run.all()
+    assert meddled.met
+    assert outcome.created.keys() == {row["delta_uuid"]}
+    assert (outcome.waiting, outcome.deleted) == ({}, {})
+    assert committed.ready == [record(orders[0])]
+    assert items(stage)[record(orders[0])]["columns"]["total_qty"] == "98"
+
+
+# ---- subitems ---------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_subitem_is_made_again(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        run.items()
+        run.subitems()
+        delete_item(stage, items(stage)[record(orders[0])]["subitems"][0]["id"])
+        outcome = run.subitems()
+        assert (len(outcome.created), outcome.recreated) == (1, 1)
+        assert len(run.commit().ready) == 2
+    check_synced(stage, orders)
+
+
+def test_lines_wait_for_an_item_that_was_deleted(stage: Stage, orders: list[SampleOrders]) -> None:
+    """Before their step, or while their request is on its way."""
+    meddled = Meddled(stage, "create_subitem", lambda: delete_item(stage, items(stage)[record(orders[0])]["id"]))
+    with a_run(stage, transport=meddled) as run:
+        run.claim()
+        run.groups()
+        run.items()
+        outcome = run.subitems()
+        assert meddled.met
+        assert outcome.waiting.keys() == {line["delta_uuid"] for line in orders[0].lines}
+        assert outcome.rejected == {}
+        again = run.subitems()
+        assert run.commit().ready == [record(orders[1])]
+        assert again.created == {}
+        run.queue.release("run-1")
+    with a_run(stage, "run-2") as run:
+        run.all()
+    check_synced(stage, orders)
+
+
+def test_a_line_of_a_synced_order_whose_item_is_deleted_is_rejected(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    delete_item(stage, items(stage)[record(orders[0])]["id"])
+    line = again(stage, orders[0].lines[0], qty=5)
+    with a_run(stage, "run-2") as run:
+        _, _, outcome, committed = run.all()
+    assert {error.code for error in outcome.rejected.values()} == {Rule.ITEM_MISSING}
+    assert outcome.rejected.keys() == {line["delta_uuid"]}
+    assert committed.ready == []
+
+
+def test_versions_of_a_line_share_its_subitem(stage: Stage, orders: list[SampleOrders]) -> None:
+    again(stage, orders[0].lines[0], qty=7)
+    with a_run(stage) as run:
+        _, _, outcome, committed = run.all()
+    assert (len(outcome.created), outcome.waiting) == (4, {})
+    assert len(committed.ready) == 2
+    check_synced(stage, orders)
+
+
+def test_rows_that_another_run_has_taken_over_are_skipped(
+    stage: Stage, orders: list[SampleOrders], caplog: pytest.LogCaptureFixture
+) -> None:
+    def take(run: Run, *, back: bool = False) -> None:
+        rows = [(stage.site.tables.header_queue, orders[0].headers), (stage.site.tables.line_queue, orders[0].lines)]
+        for table, of in rows:
+            for row in of:
+                stage.site.change(table, {"sync_run_id": run.run_id if back else "run-9"}, delta_uuid=row["delta_uuid"])
+
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        wanted = run.wanted_items()
+        take(run)
+        outcome = run._step(board_work.BoardWork.write_items, wanted)
+        assert outcome.created.keys() == {orders[1].headers[0]["delta_uuid"]}
+        assert f"taken over 1 rows, first {orders[0].headers[1]['delta_uuid']}" in caplog.text
+        take(run, back=True)
+        run.items()
+        wanted = run.wanted_subitems()
+        take(run)
+        subitems = run._step(board_work.BoardWork.write_subitems, wanted)
+    assert subitems.created.keys() == {line["delta_uuid"] for line in orders[1].lines}
+    assert all("values" not in row for row in wanted if row["record_uuid"] == record(orders[1]))
