@@ -6,7 +6,7 @@ BENCHMARK_VENV := .venv-benchmark
 AUDIT_VENV := .venv-audit
 MUTANTS_VENV := .venv-mutants
 
-.PHONY: demo ui test faults mutants benchmark lint audit docs reference diagrams clean
+.PHONY: demo ui test faults simulate mutants benchmark lint audit docs reference diagrams clean
 
 demo: $(VENV)/.installed
 	$(BIN)/order-sync demo
@@ -39,6 +39,11 @@ $(MUTANTS_VENV)/.installed: pyproject.toml constraints.txt order_sync_tests/muta
 # The journal protocol as a model: every state that it can reach, and what breaks it; needs spin and gcc.
 model: $(VENV)/.installed-test
 	$(BIN)/python -m order_sync_tests.model
+
+# Random worlds in virtual time, from seeds: order_sync_tests/simulation.
+SEEDS ?= 1000
+simulate: $(VENV)/.installed-test
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m order_sync_tests.simulation $(SEEDS)
 
 # order_sync against public packages, and what a record costs. The other tools live in an environment of their own.
 # `-`: a target that is missed must not hide the figures that come after it.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from order_sync.orders.errors import OrderSyncError
@@ -30,18 +31,18 @@ def of_asset(asset: dg.AssetKey, handlers: Mapping[str, T]) -> T:
 
 def to_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     """A frame with exactly these columns, also when there are no rows."""
-    values: dict[str, list[Any]] = {name: [] for name in columns}
-    for row in rows:  # one by one: a generator's rows are never all there beside the frame
-        for name, column in values.items():
-            column.append(row.get(name))
-    return pd.DataFrame(values, columns=list(columns), dtype=object)
+    cells = [[row.get(name) for name in columns] for row in rows]
+    values = np.empty((len(cells), len(columns)), dtype=object)  # one block: pandas would make one of each column
+    for number, row in enumerate(cells):
+        values[number] = row
+    return pd.DataFrame(values, columns=list(columns), dtype=object, copy=False)
 
 
 def to_rows(frame: pd.DataFrame) -> Iterator[Row]:
     """The frame's rows, made one by one, with None for any value that pandas calls missing."""
-    names = list(frame.columns)
-    plain = frame.astype(object).where(frame.notna(), None)
-    return (dict(zip(names, values, strict=True)) for values in plain.itertuples(index=False, name=None))
+    names, values = list(frame.columns), frame.to_numpy(dtype=object, copy=True)
+    values[pd.isna(values)] = None
+    return (dict(zip(names, row, strict=True)) for row in values)
 
 
 def is_done(row: Mapping[str, Any]) -> bool:

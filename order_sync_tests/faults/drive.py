@@ -91,6 +91,14 @@ def run_bare(settings: Settings, run_id: str) -> None:
     """The steps of the job in Dagster's order. Never tidies up after a death, as Dagster does not."""
     record = Record(settings.home / "record")
     record.begin(run_id)
+    try:
+        run_job(resources(settings), run_id, record)
+    finally:
+        record.end(run_id)
+
+
+def run_job(made: Mapping[str, Any], run_id: str, instance: Any) -> None:
+    """The steps of the job with these resources; `instance` is what they use of Dagster's."""
     run = SimpleNamespace(
         run_id=run_id,
         job_name=JOB_NAME,
@@ -99,21 +107,17 @@ def run_bare(settings: Settings, run_id: str) -> None:
         asset_selection=None,
         job_snapshot_id=None,
     )
-    context: Any = _Context(run, record)
-    made = resources(settings)
+    context: Any = _Context(run, instance)
     queue_io, monday_io = made["queue_io"], made["monday_io"]
+    queue_io.setup_for_execution(context)
     try:
-        queue_io.setup_for_execution(context)
+        monday_io.setup_for_execution(context)
         try:
-            monday_io.setup_for_execution(context)
-            try:
-                _run_steps(context, made)
-            finally:
-                monday_io.teardown_after_execution(context)
+            _run_steps(context, made)
         finally:
-            queue_io.teardown_after_execution(context)
+            monday_io.teardown_after_execution(context)
     finally:
-        record.end(run_id)
+        queue_io.teardown_after_execution(context)
 
 
 def _run_steps(context: Any, made: Mapping[str, Any]) -> None:

@@ -99,6 +99,10 @@ class Person:
             after = len(self._ground.emulator.effects())
             self._edits.append(Edit(item=item["id"], column=KEPT, text=text, after=after))
 
+    def found(self, items: Iterable[str]) -> None:
+        """Items that are to be taken for a person's, wherever they are."""
+        self._added |= {*items}
+
     def was_raced(self) -> None:
         """The last edit came between the look that would have respected it and what was written then."""
         self._edits[-1:] = [replace(edit, raced=True) for edit in self._edits[-1:]]

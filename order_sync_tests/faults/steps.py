@@ -24,6 +24,14 @@ _OPERATION = re.compile(
     r"|bulk_archive_items|job_status|undo_action"
     r"|items_page_by_column_values|next_items_page|boards|items|version)\b"
 )
+
+
+def operation_of(content: bytes) -> str:
+    """What a request asks of monday; empty if it is none of ours."""
+    found = _OPERATION.search(content.decode())
+    return found[0] if found else ""
+
+
 _FILES = {"_uploads": "upload", "_reports": "report"}
 
 
@@ -163,8 +171,7 @@ def watching(steps: Steps) -> Iterator[Steps]:
         root = request.url.path.split("/")[1]
         if root != "v2" and root not in _FILES:
             return send(self, request)  # the emulator's own controls
-        found = _OPERATION.search(request.content.decode()) if root == "v2" else None
-        what = found[0] if found else _FILES.get(root, "")
+        what = operation_of(request.content) if root == "v2" else _FILES[root]
         current[0].reach(Where.BEFORE_REQUEST, what)
         response = send(self, request)
         try:

@@ -33,7 +33,7 @@ def strike_at(number: int, mode: Mode) -> Strike:
 
     def deaf(step: Step) -> None:
         if step.number >= number and step.where is Where.AFTER_ANSWER and step.writes:
-            raise _error(step.where, lasting=True)
+            raise error_at(step.where, lasting=True)
 
     if mode is Mode.DEAF:
         return deaf
@@ -66,7 +66,7 @@ def _strike_once(step: Step, mode: Mode) -> None:
                 # By way of this thread: it goes no step further, and so no other one begins anything.
                 signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         case Mode.HICCUP:
-            raise _error(step.where, lasting=False)
+            raise error_at(step.where, lasting=False)
 
 
 class HalfAnswer:
@@ -97,9 +97,9 @@ class _Outage:
     def __call__(self, step: Step) -> None:
         if step.number == self._number:
             self._sql = step.where.is_sql
-            raise _error(step.where, lasting=True)
+            raise error_at(step.where, lasting=True)
         if self._sql is step.where.is_sql:
-            raise _error(step.where, lasting=True)
+            raise error_at(step.where, lasting=True)
 
 
 def at_random(seed: int, probability: float) -> Strike:
@@ -110,18 +110,18 @@ def at_random(seed: int, probability: float) -> Strike:
     def strike(step: Step) -> None:
         nonlocal outage
         if outage:
-            raise _error(step.where, lasting=True)
+            raise error_at(step.where, lasting=True)
         if rng.random() < probability:
             mode = rng.choice((Mode.EXIT, Mode.KILL, Mode.HICCUP, Mode.HICCUP, Mode.HICCUP, Mode.OUTAGE))
             if mode is Mode.OUTAGE:
                 outage = True
-                raise _error(step.where, lasting=True)
+                raise error_at(step.where, lasting=True)
             _strike_once(step, mode)
 
     return strike
 
 
-def _error(where: Where, *, lasting: bool) -> Exception:
+def error_at(where: Where, *, lasting: bool) -> Exception:
     """As the driver raises it. After the effect: the effect is there, and the run does not know."""
     if where.is_sql:
         # "database is locked" is what order_sync takes to pass by itself on SQLite.

@@ -96,6 +96,7 @@ class Checker:
         self._watched: dict[int, set[str]] = {}  # requests by board
         self._to_heal: dict[tuple[int, str], set[str]] = {}  # those that a worker found when it first took a board
         self._kept: dict[str, str] = {}  # ids in the tables, by key
+        self._synced: set[str] = set()  # rows, by key
         self._dead: set[str] = set()
         self._steps: Mapping[Kind, Callable[[Event], None]] = {
             Kind.TAKE: self._take,
@@ -289,8 +290,9 @@ class Checker:
             why = f"request {other.opened.request[:8]} ({other.operation}) is open and touches it"
             self._break("nothing in doubt", event, why)
         for key, monday_id in event.ids.items():
-            if not monday_id:
+            if not monday_id and key not in self._synced:  # an order that was cancelled once may have come back since
                 self._break("on the board", event, f"row {key} has no id")
+        self._synced |= event.ids.keys()
         self._kept |= {key: monday_id for key, monday_id in event.ids.items() if monday_id not in ("", OFF)}
 
 

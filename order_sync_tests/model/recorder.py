@@ -142,8 +142,8 @@ class _Recorder:
 
     def of_queue(self, said: Mapping[str, Any], rows: int, is_new: bool) -> Iterator[Event]:
         if said.get("sync_state") == "SYNCED" and rows and not is_new:
-            records = next(value for name, value in said.items() if name.startswith("record_uuid_"))
-            yield self.event(Kind.SYNC, keys=tuple(map(str, records)))
+            values = [one for value in said.values() for one in (value if isinstance(value, list) else [value])]
+            yield self.event(Kind.SYNC, keys=tuple(dict.fromkeys(str(one) for one in values if _is_uuid(one))))
 
     # ---- COMMITs ----------------------------------------------------------------------------------
 
@@ -183,6 +183,10 @@ def about_to_commit(connection: Any) -> None:
 def committed(connection: Any) -> None:
     for recorder in _current:
         recorder.committed(connection)
+
+
+def _is_uuid(value: Any) -> bool:
+    return len(str(value)) == 36 and str(value).count("-") == 4
 
 
 def _raw(connection: Any) -> int:

@@ -1,0 +1,157 @@
+"""Plays worlds: `make simulate SEEDS=100000`, or `SEEDS=5000:6000`.
+
+In: seeds, or the stories that were kept. Out: a line for the docs; of each world that goes wrong its story, shortened,
+and what went wrong. It is kept in kept/, and the tests play it from then on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from order_sync_tests.faults.cases import Sabotage
+from order_sync_tests.simulation.stage import Stage, stage
+from order_sync_tests.simulation.story import Story, tell
+from order_sync_tests.simulation.world import Outcome, play, shrunk
+
+KEPT = Path(__file__).with_name("kept")
+CHUNK = 20  # worlds that a process takes at a time
+PROGRESS = 60.0  # seconds between two lines
+
+
+@dataclass
+class Played:
+    """What some worlds came to."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    wrong: list[tuple[Story, str]] = field(default_factory=list)  # stories, shortened, and what went wrong
+    checksums: list[str] = field(default_factory=list)
+
+    def add(self, other: Played) -> None:
+        self.counts += other.counts
+        self.wrong += other.wrong
+        self.checksums += other.checksums
+
+    def count(self, outcome: Outcome) -> None:
+        kinds = ("lost", "doubled", "stale", "overwritten")
+        self.counts += Counter(
+            worlds=1,
+            runs=outcome.runs,
+            deaths=outcome.deaths,
+            steps=len(outcome.log),
+            calls=outcome.calls,
+            wrong=int(bool(outcome.kinds)),
+            **{kind: len({*getattr(outcome.verdict, kind)}) for kind in kinds},
+        )
+        self.checksums.append(outcome.checksum)
+
+    def __str__(self) -> str:
+        c = self.counts
+        return (
+            f"{c['worlds']:,} worlds, {c['runs']:,} runs of which {c['deaths']:,} died, {c['steps']:,} steps, "
+            f"{c['calls']:,} calls: {c['lost']} lost, {c['doubled']} doubled, {c['stale']} stale, "
+            f"{c['overwritten']} edits overwritten, {c['wrong']} worlds wrong"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Player:
+    """How worlds are played: by a process of its own, which plays nothing else."""
+
+    part: Sabotage
+    with_memory: bool
+    shorten: bool
+
+    def open(self) -> None:
+        opened = stage(with_memory=self.with_memory)
+        _open.append((opened, opened.__enter__()))
+
+    def play(self, stories: Sequence[Story]) -> Played:
+        here, played = _open[0][1], Played()
+        for story in stories:
+            outcome = play(here, story, self.part)
+            played.count(outcome)
+            if outcome.kinds:
+                short = shrunk(here, story, outcome.kinds, self.part) if self.shorten else story
+                played.wrong.append((short, str(play(here, short, self.part).verdict)))
+        return played
+
+
+_open: list[tuple[AbstractContextManager[Stage], Stage]] = []  # until the process ends
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("seeds", nargs="?", default="", help="how many worlds, or first:last; none: the kept stories")
+    parser.add_argument(
+        "--sabotage", default=Sabotage.NONE, choices=[*Sabotage], help="takes a part out of the product"
+    )
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--stop", action="store_true", help="ends with the first world that goes wrong")
+    parser.add_argument(
+        "--plain", action="store_true", help="builds every SQL statement anew, which takes twice as long"
+    )
+    parser.add_argument("--checksum", action="store_true", help="prints one of all that happened")
+    said = parser.parse_args()
+    player = Player(part=Sabotage(said.sabotage), with_memory=not said.plain, shorten=not said.stop)
+    started = noted = time.monotonic()
+    total = Played()
+    for played in _played(list(_stories(said.seeds)), player, said.processes):
+        total.add(played)
+        for story, why in played.wrong:
+            kept = f"   kept as {_keep(story)}\n" if player.part is Sabotage.NONE and said.seeds else ""
+            print(f"\n{story}\n   {why}\n{kept}", flush=True)
+        if said.stop and played.wrong:
+            break
+        if time.monotonic() - noted > PROGRESS:
+            noted = time.monotonic()
+            print(f"{total} after {noted - started:.0f} s", flush=True)
+    print(f"{total}; {time.monotonic() - started:,.0f} s")
+    if said.checksum:
+        print(hashlib.sha256("".join(total.checksums).encode()).hexdigest())
+    return 1 if total.counts["wrong"] else 0
+
+
+def _stories(seeds: str) -> Iterator[Story]:
+    if not seeds:
+        yield from kept_stories()
+        return
+    first, _, last = seeds.rpartition(":")
+    for seed in range(int(first or 0), int(last)):
+        yield tell(seed)
+
+
+def kept_stories() -> Iterator[Story]:
+    """Those in which something went wrong once."""
+    for path in sorted(KEPT.glob("*.json")):
+        yield Story.from_json(path.read_text(encoding="utf-8"))
+
+
+def _keep(story: Story) -> Path:
+    KEPT.mkdir(exist_ok=True)
+    path = KEPT / f"{story.seed}.json"
+    path.write_text(story.to_json(), encoding="utf-8")
+    return path
+
+
+def _played(stories: Sequence[Story], player: Player, processes: int) -> Iterator[Played]:
+    chunks: Iterable[Sequence[Story]] = [stories[at : at + CHUNK] for at in range(0, len(stories), CHUNK)]
+    if processes == 1:
+        player.open()
+        yield from map(player.play, chunks)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes, player.open) as pool:
+        yield from pool.imap(player.play, chunks)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

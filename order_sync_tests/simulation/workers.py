@@ -1,0 +1,73 @@
+"""Workers: runs of the product that take turns, step by step, in one thread.
+
+In: what a worker runs. Out: control, each time it comes to a step; the world says what happens there.
+A worker that dies does nothing more: what its `finally` blocks try is refused before it has any effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from greenlet import getcurrent, greenlet
+
+
+class Died(BaseException):
+    """The worker's process is no more."""
+
+
+class Worker:
+    """One run in a process of its own, as far as the product can tell."""
+
+    def __init__(self, name: str, machine: str, work: Callable[[], None]) -> None:
+        self.name = name
+        self.machine = machine
+        self.wakes_at: float | None = 0.0  # None: not by itself
+        self.is_called: Callable[[], bool] = lambda: False  # what it waits for has come, before its time
+        self.is_dead = False
+        self.end: str | None = None  # done, died, or its error
+        self.error: BaseException | None = None
+        self._work = work
+        self._greenlet = greenlet(self._live)
+        self._greenlet.worker = self
+
+    @property
+    def has_ended(self) -> bool:
+        return self.end is not None
+
+    def is_ready(self, now: float) -> bool:
+        return (self.wakes_at is not None and self.wakes_at <= now) or self.is_called()
+
+    def resume(self) -> None:
+        self._greenlet.parent = getcurrent()
+        self._greenlet.switch()
+
+    def die(self) -> None:
+        """Ends it where it stands."""
+        self.is_dead = True
+        if not self.has_ended:
+            self._greenlet.parent = getcurrent()
+            self._greenlet.throw(Died)
+
+    def _live(self) -> None:
+        try:
+            self._work()
+            self.end = "done"
+        except Died:
+            self.end = "died"
+        except BaseException as error:
+            self.end, self.error = f"{type(error).__name__}: {error}", error
+        if self.is_dead:
+            self.end, self.error = "died", None  # whatever its last words were
+
+
+def current() -> Worker | None:
+    """The worker that runs now; None outside of all."""
+    return getattr(getcurrent(), "worker", None)
+
+
+def give_way() -> None:
+    """Back to the world, until it resumes the worker. Raises Died if it has died meanwhile."""
+    this = getcurrent()
+    this.parent.switch()
+    if this.worker.is_dead:
+        raise Died
