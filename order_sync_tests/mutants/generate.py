@@ -18,6 +18,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider, WhitespaceInclusi
 from mutmut.mutation.mutators import mutation_operators
 
 UNCHANGED = ("isinstance", "len")  # as in mutmut: a call of these with None raises wherever it is reached
+SAME_AS_NONE = ("False", "sa.null()")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ class _Visitor(cst.CSTVisitor):  # type: ignore[misc]  # libcst is not where the
         if self._outer:
             for kind, operator in mutation_operators:
                 if isinstance(node, kind):
-                    mutated = [other for other in operator(node) if not _is_none_for_false(node, other)]
+                    mutated = [other for other in operator(node) if not _says_the_same(node, other)]
                     # Of the spellings of a text one will do: the others fail the same tests.
                     for other in mutated[:1] if isinstance(node, cst.BaseString) else mutated:
                         self._add(node, other)
@@ -148,18 +149,19 @@ def _texts(node: cst.CSTNode) -> Iterator[str]:
             yield from _texts(part)
 
 
-def _is_none_for_false(node: cst.CSTNode, mutated: cst.CSTNode) -> bool:
-    """None where the code says False: it reads the same wherever a truth is asked for. True is tried there as well."""
+def _says_the_same(node: cst.CSTNode, mutated: cst.CSTNode) -> bool:
+    """None where the code says False or sa.null(): it reads the same where a truth, or a value of SQL, is asked for."""
     if isinstance(node, cst.Assign | cst.AnnAssign) and isinstance(mutated, cst.Assign | cst.AnnAssign):
-        return _is(node.value, "False") and _is(mutated.value, "None")
-    if isinstance(node, cst.Call) and isinstance(mutated, cst.Call) and len(node.args) == len(mutated.args):
+        pairs = [(node.value, mutated.value)]
+    elif isinstance(node, cst.Call) and isinstance(mutated, cst.Call) and len(node.args) == len(mutated.args):
         pairs = [(a.value, b.value) for a, b in zip(node.args, mutated.args, strict=True) if a is not b]
-        return [(_is(a, "False"), _is(b, "None")) for a, b in pairs] == [(True, True)]
-    return False
+    else:
+        return False
+    return all(_source(a) in SAME_AS_NONE and _source(b) == "None" for a, b in pairs)
 
 
-def _is(node: cst.CSTNode | None, name: str) -> bool:
-    return isinstance(node, cst.Name) and node.value == name
+def _source(node: cst.CSTNode | None) -> str:
+    return cst.Module([]).code_for_node(node) if node is not None else ""
 
 
 def _difference(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
