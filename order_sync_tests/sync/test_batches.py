@@ -1,0 +1,218 @@
+"""How rows are handed out: the size of a batch, its share among writers, and what becomes of rows that come back."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from order_sync.orders.errors import Rejected, Transient
+from order_sync.sync.batches import MOST_FAILURES, ROW_ATTEMPTS, SMALLEST_SHARE, Batches
+from order_sync.sync.delivery import Outcome
+from order_sync.sync.rows import NewRow
+from order_sync.sync.verdict import MOST_REFUSED
+
+
+def rows_of(count: int) -> list[NewRow]:
+    return [NewRow(key=f"row-{n}", variables={}) for n in range(count)]
+
+
+def keys(batch: list[NewRow]) -> list[int]:
+    return [int(row.key.removeprefix("row-")) for row in batch]
+
+
+def created(batch: list[NewRow]) -> Outcome:
+    return Outcome(created={row.key: "1" for row in batch})
+
+
+def again(batch: list[NewRow]) -> Outcome:
+    return Outcome(again={row.key: Transient(f"busy {row.key}") for row in batch})
+
+
+def test_rows_are_handed_out_in_order_until_none_is_left() -> None:
+    rows = Batches(rows_of(12), 1)
+    assert keys(rows.take(0, 5)) == [0, 1, 2, 3, 4]
+    assert keys(rows.take(0, 100)) == [5, 6, 7, 8, 9, 10, 11]
+    rows.stop()
+    assert rows.take(0, 5) == []
+    assert (rows.count, rows.stopped) == (12, True)
+
+
+def test_what_jobs_have_done_counts_as_well() -> None:
+    imported = Outcome(created={"a": "1", "b": "2"}, waiting={"c": "its job"})
+    rows = Batches(rows_of(2), 1, imported)
+    assert (rows.count, rows.total) == (5, imported)
+    assert Batches([], 1).count == 0
+    assert Batches([], 1).take(0, 5) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "writers", "sizes"),
+    [(40, 2, [20, 10, 5, 5]), (30, 3, [10, 7, 5, 5, 3]), (9, 4, [SMALLEST_SHARE, 4]), (3, 1, [3])],
+)
+def test_a_batch_is_an_equal_share_of_the_rest(count: int, writers: int, sizes: list[int]) -> None:
+    rows = Batches(rows_of(count), writers)
+    assert [len(rows.take(n % writers, 100)) for n in range(len(sizes))] == sizes
+
+
+def test_a_writer_that_is_one_too_many_gets_nothing() -> None:
+    rows = Batches(rows_of(40), 2)
+    assert rows.take(2, 5) == []
+    assert len(rows.take(1, 5)) == 5
+
+
+def test_rows_that_did_not_fit_come_next_in_their_order() -> None:
+    rows = Batches(rows_of(6), 1)
+    batch = rows.take(0, 4)
+    rows.put_back(batch[1:])
+    rows.done(batch[:1], created(batch[:1]), answered=True)
+    assert keys(rows.take(0, 6))[:3] == [1, 2, 3]
+
+
+def test_a_batch_that_was_not_executed_comes_next() -> None:
+    rows = Batches(rows_of(6), 1)
+    batch = rows.take(0, 3)
+    rows.requeue(batch)
+    assert keys(rows.take(0, 6)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_refused_request_is_halved_down_to_one_row() -> None:
+    rows = Batches(rows_of(9), 1)
+    for size in (9, 4, 2, 1, 1):
+        batch = rows.take(0, 100)
+        assert len(batch) == size
+        rows.halve(batch)
+
+
+def test_after_a_failure_rows_go_alone_and_then_twice_as_many() -> None:
+    rows = Batches(rows_of(20), 1)
+    batch = rows.take(0, 8)
+    assert rows.failed()
+    rows.done(batch, created(batch), answered=False)
+    for size in (1, 2, 4):
+        batch = rows.take(0, 100)
+        assert len(batch) == size
+        rows.done(batch, created(batch), answered=True)
+
+
+def test_failures_in_a_row_end_and_an_answer_forgives_them() -> None:
+    rows = Batches(rows_of(9), 1)
+    assert [rows.failed() for _ in range(MOST_FAILURES + 1)] == [True] * MOST_FAILURES + [False]
+    batch = rows.take(0, 1)
+    rows.done(batch, created(batch), answered=True)
+    assert rows.failed()
+
+
+def test_a_row_is_tried_so_often_and_then_given_up() -> None:
+    rows = Batches(rows_of(3), 1)
+    for attempt in range(1, ROW_ATTEMPTS + 1):
+        batch = rows.take(0, 3)
+        assert len(batch) == (3 if attempt == 1 else 1)
+        outcome = Outcome(created=created(batch[:-1]).created, again=again(batch[-1:]).again)
+        rows.done(batch, outcome, answered=True)
+    assert rows.take(0, 3) == []
+    assert str(rows.total.again["row-2"]) == "busy row-2"
+    assert rows.total.created.keys() == {"row-0", "row-1"}
+
+
+def test_a_row_alone_without_an_answer_is_given_up_at_once() -> None:
+    rows = Batches(rows_of(2), 1)
+    rows.done(batch := rows.take(0, 1), Outcome(), answered=False)
+    assert str(rows.total.again[batch[0].key]) == "monday gave no result"
+    pair = Batches(rows_of(2), 1)
+    pair.done(pair.take(0, 2), Outcome(), answered=False)
+    assert pair.total.again == {}
+    assert keys(pair.take(0, 2)) == [0, 1]
+
+
+def test_a_row_alone_that_was_answered_waits_again() -> None:
+    rows = Batches(rows_of(1), 1)
+    rows.done(rows.take(0, 1), Outcome(), answered=True)
+    assert keys(rows.take(0, 1)) == [0]
+
+
+def test_a_row_with_a_result_is_not_sent_again() -> None:
+    rows = Batches(rows_of(4), 1)
+    refused = Rejected("no")
+    outcome = Outcome(created={"row-0": "1"}, rejected={"row-1": refused}, waiting={"row-2": "its item"})
+    rows.done(rows.take(0, 4), outcome, answered=True)
+    assert keys(rows.take(0, 4)) == [3]
+    total = rows.total
+    assert (total.created, total.rejected, total.waiting) == (outcome.created, outcome.rejected, outcome.waiting)
+
+
+def test_what_is_rejected_for_good_does_not_wait() -> None:
+    rows = Batches(rows_of(2), 1)
+    rows.total.rejected["row-0"] = Rejected("no")
+    rows.done(rows.take(0, 2), Outcome(waiting={"row-0": "suspended", "row-1": "suspended"}), answered=True)
+    assert rows.total.waiting == {"row-1": "suspended"}
+
+
+def test_a_writer_waits_for_what_is_out_with_another() -> None:
+    rows = Batches(rows_of(1), 2)
+    batch = rows.take(0, 1)
+    taken: list[list[NewRow]] = []
+    other = threading.Thread(target=lambda: taken.append(rows.take(1, 1)))
+    other.start()
+    rows.requeue(batch)
+    other.join(10)
+    assert [keys(of) for of in taken] == [[0]]
+    rows.done(taken[0], created(taken[0]), answered=True)
+    assert rows.take(0, 1) == []
+
+
+def test_a_stop_ends_the_wait_of_other_writers() -> None:
+    rows = Batches(rows_of(1), 2)
+    rows.take(0, 1)
+    taken: list[list[NewRow]] = []
+    other = threading.Thread(target=lambda: taken.append(rows.take(1, 1)))
+    other.start()
+    rows.stop()
+    other.join(10)
+    assert taken == [[]]
+
+
+def test_a_locked_board_halves_the_writers_down_to_one(caplog: pytest.LogCaptureFixture) -> None:
+    rows = Batches(rows_of(40), 5)
+    rows.take(0, 5)
+    assert rows.fewer_writers()
+    assert rows.writers == 2
+    assert rows.fewer_writers()
+    assert rows.writers == 1
+    assert "continuing with 1 writers" in caplog.text
+    assert not rows.fewer_writers()  # the lock is somebody else's
+    rows.take(0, 5)
+    caplog.clear()
+    assert rows.fewer_writers()  # another writer's batch is still out
+    assert caplog.text == ""
+
+
+def test_suspended_rows_come_back_once_the_board_takes_one() -> None:
+    rows = Batches(rows_of(30), 1)
+    batch = rows.take(0, 2)
+    refused = Rejected("no such column", known=False)
+    outcome = Outcome(rejected={row.key: refused for row in batch})
+    own = rows.judge(batch, outcome)
+    assert own == {}
+    assert outcome.waiting.keys() == {row.key for row in batch}
+    rows.done(batch, outcome, answered=True)
+    assert rows.total.waiting.keys() == {row.key for row in batch}
+    second = rows.take(0, 1)
+    outcome = created(second)
+    own = rows.judge(second, outcome)
+    rows.done(second, outcome, answered=True)
+    back = set(own) | {row.key for row in rows.take(0, 100)}
+    assert {row.key for row in batch} <= back
+    assert rows.total.waiting == {}
+
+
+def test_a_suspicious_board_is_tried_with_rows_from_all_over() -> None:
+    rows = Batches(rows_of(300), 1)
+    batch = rows.take(0, 2)
+    outcome = Outcome(rejected={row.key: Rejected("no", known=False) for row in batch})
+    rows.judge(batch, outcome)
+    rows.done(batch, outcome, answered=True)
+    step = 298 // MOST_REFUSED
+    sample = [299 - n * step for n in range(MOST_REFUSED)]
+    assert keys(rows.take(0, 300)) == sample
+    assert keys(rows.take(0, 300)) == [n for n in range(2, 300) if n not in sample][:MOST_REFUSED]
