@@ -99,7 +99,7 @@ USUAL = Manner()
 
 
 class Spent(Exception):
-    """The idempotency key keeps an answer that proves no effect: only a new key can continue."""
+    """monday refuses a request that was in doubt, or has kept such a refusal: only a new key can continue."""
 
 
 class Locked(Exception):
@@ -170,9 +170,9 @@ class Delivery:
     def deliver(self, entry: Entry, grant: Grant | None = None, *, doubted_since: float | None = None) -> Outcome:
         """Sends an entry until its outcome is known: with a `grant` for the first time, else an earlier run may have.
 
-        Raises Rejected if the whole request is refused, Locked if another of our writers is in the way, Spent if only
-        a new key can continue, Fatal, and Transient once the attempts are used up: the entry then stays open, in doubt,
-        for the next run.
+        Raises Rejected if the whole request is refused and was never in doubt, Locked if another of our writers is in
+        the way, Spent if only a new key can continue, Fatal, and Transient once the attempts are used up: the entry
+        then stays open, in doubt, for the next run.
         """
         for attempt in self._client.retrying():
             with attempt:
@@ -197,6 +197,10 @@ class Delivery:
                     if doubted_since is None and not isinstance(error, NotMonday):
                         self._journal.close(entry)  # refused as a whole, and never sent before
                     raise
+                except Rejected as error:
+                    if doubted_since is not None:  # it says nothing of the sending before, which has to be watched
+                        raise Spent from error
+                    raise
                 outcome.doubtful = doubted_since is not None
                 return self._without_doubts(entry, outcome)
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -209,7 +213,7 @@ class Delivery:
         """
         try:
             return self.deliver(entry, doubted_since=since)
-        except (Rejected, Spent):
+        except Spent:
             return Outcome(doubtful=True)  # nothing took effect; the rows get requests of their own
 
     def settle(self, entry: Entry, since: float) -> None:

@@ -15,6 +15,8 @@ import pytest
 
 from order_sync.database.entries import EntryState, Operation
 from order_sync.emulator import Fault, FaultKind
+from order_sync.monday.transport import MondayTransport, Reply
+from order_sync.orders.errors import Transient
 from order_sync.orders.states import State
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync.sync.rows import NewRow
@@ -82,6 +84,35 @@ def test_a_twin_that_turns_up_late_is_archived(stage: Stage, operation: Operatio
     stage.check_once(operation, rows)
     lines = stage.site.rows(stage.site.tables.log, outcome="twin archived")
     assert {line["delta_uuid"] for line in lines} == {row.key for row in rows}
+
+
+class RefusingOnce(MondayTransport):
+    """The second mutation is refused as a whole, and not executed; the answer to the first one is lost on its way."""
+
+    mutations = 0
+
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+        if idempotency_key:
+            self.mutations += 1
+            if self.mutations == 2:
+                error = {"message": "no such group", "extensions": {"code": "InvalidArgumentException"}}
+                return Reply(status=200, headers={}, body={"errors": [error]})
+        reply = super().send(body, idempotency_key=idempotency_key, **how)
+        if self.mutations == 1 and idempotency_key:
+            raise Transient("no answer", code="no_answer")
+        return reply
+
+
+def test_what_is_refused_after_a_doubt_is_watched(stage: Stage) -> None:
+    """The first sending made items that no look has shown yet; the second is refused, and the rows get new requests."""
+    rows = stage.wanted(Operation.ITEMS, 3)
+    stage.emulator.configure(lookup_lag_s=VERY_LATE)
+    transport = RefusingOnce(stage.emulator.url, "a-token", timeout_seconds=5)
+    stage.create(Operation.ITEMS, rows, transport=transport, clock=SharedClock(stage.emulator), first_batch=3)
+    stage.emulator.advance(VERY_LATE)
+    assert {len(ids) for ids in stage.items().values()} == {2}
+    look(stage)
+    stage.check_once(Operation.ITEMS, rows)
 
 
 def test_the_item_that_the_tables_name_stays(stage: Stage) -> None:
