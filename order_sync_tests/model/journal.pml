@@ -24,7 +24,7 @@
  *   SUSPENDED          a worker sleeps right before a request leaves, or no clock of its shows that it has slept
  *   TWO_DATABASES      each worker has a database of its own
  *   ADDED              a person adds an order without its key
- *   EMPTIED            a person deletes the text in the key column of an item
+ *   EMPTIED            a person deletes the text in the key column of an item that is in no table yet
  *   TOUCHED            a person works on a twin before it is archived
  *   NEVER_SHOWN        monday's search is later than the hour in which requests are watched
  *

@@ -148,12 +148,12 @@ class _Recorder:
     # ---- COMMITs ----------------------------------------------------------------------------------
 
     def about_to_commit(self, connection: Any) -> None:
-        """Reads what the transaction leaves in the tables, before it ends."""
+        """Reads what the transaction leaves in the tables, before it ends; once, however often it is called."""
         events = self.pending.get(_raw(connection), [])
         for position, event in enumerate(events):
-            if event.kind in (Kind.CLOSE, Kind.WATCH):
+            if event.kind in (Kind.CLOSE, Kind.WATCH) and not event.operation:
                 events[position] = _with_ids(connection, event)
-            elif event.kind is Kind.SYNC:
+            elif event.kind is Kind.SYNC and event.keys:
                 events[position] = _with_rows(connection, event)
 
     def committed(self, connection: Any) -> None:

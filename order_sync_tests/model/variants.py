@@ -97,7 +97,7 @@ VARIANTS = (
     _hole("SUSPENDED", "changes: the same", Claim.NEVER_OLDER),
     _hole("TOUCHED", "the search is later than a worker waits, and a person works on a twin"),
     _hole("NEVER_SHOWN", "the search is later than the hour in which a request is watched"),
-    _hole("EMPTIED", "a person deletes the text in the key column of an item", faults=1),
+    _hole("EMPTIED", "a person deletes an item's key before its id is on record", faults=1),
     _hole("ADDED", "a person adds the same order without its key", faults=0),
     _hole("TWO_DATABASES", "two databases send to one board", faults=0),
 )
