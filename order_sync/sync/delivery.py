@@ -282,8 +282,9 @@ class Delivery:
         if entry.operation.is_absolute:  # even if the board shows all of it: late, it would undo something newer
             self.settle(entry, since)
             return self.settled(entry)
+        is_settled = self._unsettled_seconds(entry, since) <= 0  # now: a look may take long
         found = self.find(entry)
-        if len(found) < len(entry.keys) and self._unsettled_seconds(entry, since) > 0:
+        if len(found) < len(entry.keys) and not is_settled:
             self.settle(entry, since)
             found = self.find(entry)
         return Outcome(created=found, doubtful=True) if found else None

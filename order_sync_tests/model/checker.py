@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from order_sync_tests.model.events import ABSOLUTE, CREATES, OFF, WATCHED, Event, Kind
 
+LAST = 8  # of what was done with a request, for the message
 SLACK = 0.05  # seconds: a wait may seem to be that much shorter
 # What a rule forbids, by its name.
 RULES = {
@@ -67,6 +68,7 @@ class _Request:
     sure: bool = False  # a look since then that shows all that will ever be there
     shown: dict[str, str] = field(default_factory=dict)  # by the last look
     ids: dict[str, str] = field(default_factory=dict)  # that were answered
+    past: list[str] = field(default_factory=list)  # what was done with it
 
     @property
     def operation(self) -> str:
@@ -124,8 +126,12 @@ class Checker:
         if event.worker in self._dead:
             self._break("dead", event, "it was dead")
         self._steps[event.kind](event)
+        if (of := self._requests.get(event.request)) is not None:
+            of.past.append(f"{event.kind} by {event.worker}{f' at {event.at:.1f}' if event.at is not None else ''}")
 
     def _break(self, rule: str, event: Event, why: str) -> None:
+        if (of := self._requests.get(event.request)) is not None:
+            why += f"; it was {of.operation}, and before: {', '.join(of.past[-LAST:])}"
         self.violations.append(Violation(rule=rule, event=event, number=self._number, why=why))
 
     # ---- the lease --------------------------------------------------------------------------------

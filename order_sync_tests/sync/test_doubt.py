@@ -138,6 +138,31 @@ def test_a_live_run_looks_twice_before_it_sends_again(stage: Stage, late: float)
     assert sum(clock.sleeps) <= LONGEST
 
 
+def test_a_look_that_takes_long_shows_the_board_as_it_began(stage: Stage) -> None:
+    """Its answer is from before the search showed the items, but it comes when all must have shown long since."""
+    rows = stage.wanted(Operation.ITEMS, 6)
+    stage.crash(Operation.ITEMS, rows, after=True)
+    stage.emulator.configure(lookup_lag_s=75)
+    lose_memory(stage)
+    clock = SharedClock(stage.emulator)
+
+    class Slow(MondayTransport):
+        looks = 0
+
+        def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+            reply = super().send(body, idempotency_key=idempotency_key, **how)
+            if "items_page_by_column_values" in body:
+                self.looks += 1
+                clock.sleep(LONGEST if self.looks == 1 else 0.0)
+            return reply
+
+    transport = Slow(stage.emulator.url, "a-token", timeout_seconds=5)
+    with stage.writer(transport, run_id="run-2", settle=SETTLE, search=SEARCH, clock=clock) as writer:
+        writer.recover()
+    stage.check_once(Operation.ITEMS, rows)
+    assert transport.looks == 2
+
+
 def test_the_wait_for_several_requests_is_one(stage: Stage) -> None:
     """They are in doubt at the same time: what is waited for the first need not be waited for the second."""
     rows = stage.wanted(Operation.ITEMS, 4)
