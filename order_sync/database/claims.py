@@ -125,7 +125,7 @@ class OrderQueue(QueueReader):
             if Verdict.LOOK_AGAIN not in verdicts.values():
                 return look()[1] if lost else held
             sleep(PAUSE)
-        raise AssertionError("the last look decides")
+        raise AssertionError("unreachable: the last look decides")
 
     def _others(
         self, table: sa.Table, run_id: str, keys: list[str], over: Collection[str], held: list[Row] | None = None

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
-from order_sync.database import board_lease
+from order_sync.database import board_lease, uptime
+from order_sync.database.board_lease import BoardLease
 from order_sync.database.connection import Row
 from order_sync.database.entries import Entry, Operation, known_groups, unsettled
 from order_sync.database.housekeeping import expired, remove_expired
 from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders.errors import LeaseLost, Rejected, Rule, Transient
+from order_sync.orders.errors import LeaseLost, Rejected, Rule, Transient, WriteLost
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record, set_clock, uuids
 
@@ -170,6 +174,89 @@ def test_renewing_moves_the_end_of_the_lease(site: Site, journal: Journal) -> No
     left = site.row(site.tables.boards)["leased_until"] - site.now()
     assert timedelta(seconds=120) < left <= timedelta(seconds=180)
     assert site.journal("run-2")._try_board() == "run-1"
+
+
+def test_two_runs_that_add_the_boards_row_take_turns(
+    site: Site, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second, holders = site.journal("run-2"), list[str]()
+    right = BoardLease._tried
+
+    def tried(self: BoardLease, connection: sa.Connection, reported: Mapping[str, str]) -> str | None:
+        if self is second and not holders:
+            raise IntegrityError("INSERT", None, Exception("the row is there"))
+        return right(self, connection, reported)
+
+    monkeypatch.setattr(BoardLease, "_tried", tried)
+    second.take(holders.append)
+    assert (holders, waits) == (["another run"], [1.0])
+    assert site.row(site.tables.boards)["run_id"] == "run-2"
+
+
+def test_a_look_sees_the_board_as_the_runs(site: Site, waits: list[float]) -> None:
+    """And only once: what an earlier holder did until then is committed."""
+    first, second = site.journal("run-1"), site.journal("run-2")
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.extend(site.database.column(sa.select(site.tables.boards.c.run_id)))
+
+    with first.holding_board():
+        second.take(lambda holder: first.release(), look=look, name="Orders", url="https://example.com/7")
+    assert seen == ["run-2"]
+    row = site.row(site.tables.boards)
+    assert (row["name"], row["url"]) == ("Orders", "https://example.com/7")
+    second.take()
+    row = site.row(site.tables.boards)
+    assert (row["name"], row["url"]) == ("Orders", "https://example.com/7")  # nobody has said otherwise
+
+
+def test_a_lease_must_outlast_the_moment_of_its_renewal(site: Site, journal: Journal) -> None:
+    now = site.now()
+    journal._expect_lease(("run-1", now + timedelta(seconds=1)), now)
+    with pytest.raises(WriteLost, match=f"the lease on board {BOARD} was not renewed"):
+        journal._expect_lease(("run-1", now), now)
+    for kept in (None, ("run-2", now + timedelta(seconds=1))):
+        with pytest.raises(LeaseLost, match=f"Run run-1 has lost the lease on board {BOARD}"):
+            journal._expect_lease(kept, now)
+
+
+@pytest.mark.parametrize(
+    ("lease", "passed", "is_late"), [(180, 164, False), (180, 166, True), (8, 5, False), (8, 7, True)]
+)
+def test_a_request_leaves_only_while_its_lease_is_good(
+    site: Site, monkeypatch: pytest.MonkeyPatch, lease: float, passed: float, is_late: bool
+) -> None:
+    journal, clock = site.journal(lease_seconds=lease), [1_000.0]
+    monkeypatch.setattr(uptime, "now", lambda: clock[0])
+    assert journal._try_board() is None
+    with pytest.raises(LeaseLost):
+        journal.expect_time_left()  # nothing has been renewed
+    journal.renew()
+    clock[0] += passed
+    if not is_late:
+        journal.expect_time_left()
+        return
+    with pytest.raises(
+        LeaseLost, match=f"to board {BOARD} {passed} s after it had renewed its lease, which lasts {lease} s"
+    ):
+        journal.expect_time_left()
+
+
+def test_another_runs_lease_runs_out_by_our_own_clock_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database's clock may have been set back: then it seems to last for hours."""
+    first, second = site.journal("run-1", lease_seconds=180), site.journal("run-2", lease_seconds=180)
+    clock = [50.0]
+    monkeypatch.setattr(board_lease, "monotonic", lambda: clock[0])
+    assert first._try_board() is None
+    assert second._try_board() == "run-1"
+    clock[0] += 179
+    assert second._try_board() == "run-1"
+    first.renew()  # alive after all
+    clock[0] += 2
+    assert second._try_board() == "run-1"
+    clock[0] += 180
+    assert second._try_board() is None
 
 
 # ---- entries --------------------------------------------------------------------------------------------
@@ -586,3 +673,38 @@ def test_only_the_named_rows_lose_their_id(site: Site, journal: Journal) -> None
     journal.unfinish(Operation.CHANGE_ITEMS, keys[:1])
     ids = {row["delta_uuid"]: row["monday_item_id"] for row in site.rows(site.tables.header_queue)}
     assert ids == {keys[0]: None, keys[1]: 12}
+
+
+# ---- closing ----------------------------------------------------------------------------------------------
+
+
+def test_closing_extends_a_lease_of_which_half_is_used_up(site: Site, journal: Journal) -> None:
+    for key, left, is_extended in (("key-1", 120, False), ("key-2", 60, True)):
+        journal.open(entry("k0", key=key))
+        until = site.now() + timedelta(seconds=left)
+        site.change(site.tables.boards, {"leased_until": until}, board_id=BOARD)
+        journal.close(entry("k0", key=key))
+        after = site.row(site.tables.boards)["leased_until"]
+        assert (after > until + timedelta(seconds=90)) is is_extended
+        assert is_extended or after == until
+
+
+def test_only_the_open_entry_of_that_key_is_closed(site: Site, journal: Journal) -> None:
+    for key in ("key-1", "key-2", "key-3"):
+        journal.open(entry("k0", key=key))
+    journal.close(entry("k0", key="key-1"))
+    journal.close(entry("k0", key="key-2"), watch=True)
+    rows = {row["idempotency_key"]: row for row in site.rows(site.tables.journal)}
+    assert {key: row["state"] for key, row in rows.items()} == {"key-1": "CLOSED", "key-2": "WATCHED", "key-3": "OPEN"}
+    assert (rows["key-1"]["body"], rows["key-2"]["body"], rows["key-3"]["body"]) == (None, BODY, BODY)
+    assert rows["key-1"]["closed_at"] is not None
+    assert rows["key-3"]["closed_at"] is None
+
+
+def test_a_lost_answer_to_the_closing_is_no_failure(site: Site, journal: Journal) -> None:
+    journal.open(entry("k0"))
+    journal.close(entry("k0"))
+    journal.close(entry("k0"))
+    site.change(site.tables.journal, {"run_id": "run-2"}, idempotency_key="key-1")
+    with pytest.raises(LeaseLost, match="Another run resolved request key-1"):
+        journal.close(entry("k0"))

@@ -13,8 +13,8 @@ from order_sync.database.connection import Row
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.transport import MondayTransport, Reply
-from order_sync.orders.errors import Fatal, Rule
-from order_sync.orders.mapping import Cancel, load_mapping
+from order_sync.orders.errors import BoardRefused, Fatal, Rule
+from order_sync.orders.mapping import Cancel, ColumnMap, ColumnMapping, load_mapping
 from order_sync.orders.states import Action, State
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync.sync import board_work
@@ -47,6 +47,11 @@ def again(stage: Stage, row: Row, *, minutes: int = 10, **changes: Any) -> Row:
 def items(stage: Stage) -> dict[str, Row]:
     """The active items of the board by record_uuid."""
     return {item["columns"]["record_uuid"]: item for item in stage.board()["items"]}
+
+
+def mapping_with(cancel: Cancel) -> ColumnMapping:
+    mapping = load_mapping()
+    return mapping.model_copy(update={"items": mapping.items.model_copy(update={"cancel": cancel})})
 
 
 def titles(stage: Stage) -> dict[str, str]:
@@ -288,10 +293,7 @@ def test_a_cancelled_order_leaves_the_board_with_its_lines(stage: Stage, orders:
 
 
 def test_cancels_that_nobody_named_wait(stage: Stage, orders: list[SampleOrders]) -> None:
-    mapping = load_mapping()
-    strict = mapping.model_copy(
-        update={"items": mapping.items.model_copy(update={"cancel": Cancel(most=1, most_share=0)})}
-    )
+    strict = mapping_with(Cancel(most=1, most_share=0))
     with a_run(stage) as run:
         run.all()
     rows = [again(stage, order.headers[-1], action_type=Action.DELETE) for order in orders]
@@ -307,9 +309,7 @@ def test_cancels_that_nobody_named_wait(stage: Stage, orders: list[SampleOrders]
 
 
 def test_a_cancelled_item_moves_to_its_group(stage: Stage, orders: list[SampleOrders]) -> None:
-    mapping = load_mapping()
-    moves = Cancel(by="move", group="Called off")
-    moving = mapping.model_copy(update={"items": mapping.items.model_copy(update={"cancel": moves})})
+    moving = mapping_with(Cancel(by="move", group="Called off"))
     with a_run(stage) as run:
         run.all()
     again(stage, orders[0].headers[-1], action_type=Action.DELETE)
@@ -418,3 +418,88 @@ def test_rows_that_another_run_has_taken_over_are_skipped(
         subitems = run._step(board_work.BoardWork.write_subitems, wanted)
     assert subitems.created.keys() == {line["delta_uuid"] for line in orders[1].lines}
     assert all("values" not in row for row in wanted if row["record_uuid"] == record(orders[1]))
+
+
+def test_lines_need_a_board_of_subitems_unless_they_go(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    again(stage, orders[0].lines[0], qty=5)
+    with a_run(stage, "run-2") as run:
+        run.claim()
+        run.boards.sites[EMBEDDED_BOARD].subitems = None
+        with pytest.raises(Fatal, match=f"Board {EMBEDDED_BOARD} has no subitem board. Add a subitem on monday"):
+            run.subitems()
+        run.queue.release("run-2")
+    again(stage, orders[1].lines[0], action_type=Action.DELETE)
+    with a_run(stage, "run-3") as run:
+        run.claim()
+        run.boards.sites[EMBEDDED_BOARD].subitems = None
+        wanted = [row for row in run.wanted_subitems() if row["action"] == Action.DELETE]
+        outcome = run._step(board_work.BoardWork.write_subitems, wanted)
+    assert len(outcome.cancelled) == 1
+
+
+def test_a_subitem_deleted_before_its_change_is_made_again(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    line = again(stage, orders[0].lines[0], qty=98)
+    first = stage.site.row(stage.site.tables.order_lines, line_uuid=line["line_uuid"])["monday_subitem_id"]
+    meddled = Meddled(stage, "change_multiple_column_values", lambda: delete_item(stage, first))
+    with a_run(stage, "run-2", transport=meddled) as run:
+        _, _, outcome, committed = run.all()
+    assert meddled.met
+    assert outcome.created.keys() == {line["delta_uuid"]}
+    assert (outcome.waiting, outcome.deleted, outcome.recreated) == ({}, {}, 1)
+    assert committed.ready == [record(orders[0])]
+    made = stage.site.row(stage.site.tables.order_lines, line_uuid=line["line_uuid"])["monday_subitem_id"]
+    there = {int(sub["id"]): sub["columns"]["qty"] for sub in items(stage)[record(orders[0])]["subitems"]}
+    assert there[made] == "98"
+    assert first not in there
+
+
+def test_a_group_for_cancelled_orders_must_be_made(stage: Stage, orders: list[SampleOrders]) -> None:
+    moving = mapping_with(Cancel(by="move", group="Called off"))
+    with a_run(stage) as run:
+        run.all()
+    again(stage, orders[0].headers[-1], action_type=Action.DELETE)
+    with a_run(stage, "run-2", mapping=moving) as run:
+        run.claim()
+        stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_group", aliases=(0,), failure="final"))
+        with pytest.raises(Fatal, match=f"Board {EMBEDDED_BOARD} has no group 'Called off' for cancelled orders"):
+            run.items()
+    assert record(orders[0]) in items(stage)
+
+
+def test_a_column_that_was_deleted_rejects_no_item(stage: Stage, orders: list[SampleOrders]) -> None:
+    def delete() -> None:
+        somebody(stage, f'delete_column(board_id: {EMBEDDED_BOARD}, column_id: "po_number")')
+
+    numbered = make_order(number="A-7", minute=7, columns={"PO NUMBER": "P-1"})
+    stage.site.add(numbered)
+    with a_run(stage, transport=Meddled(stage, "create_item", delete)) as run:
+        run.claim()
+        run.groups()
+        with pytest.raises(BoardRefused, match="po_number"):
+            run.items()
+    states = {row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)}
+    assert State.ERROR not in states
+
+
+def test_a_label_of_lines_is_spelled_as_the_board_has_it(stage: Stage, orders: list[SampleOrders]) -> None:
+    """Where lines have labels, their board is read again before they are written."""
+    mapping = load_mapping()
+    columns = (*mapping.subitems.columns, ColumnMap(source="size_code", column="kind", type="status"))
+    labelled = mapping.model_copy(update={"subitems": mapping.subitems.model_copy(update={"columns": columns})})
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        run.items()
+        work = run.boards.holding(EMBEDDED_BOARD)
+        with work as of:
+            before = run.boards.sites[EMBEDDED_BOARD].subitems
+            assert before is not None
+            assert of._subitem_labels(before) == before.labels
+            assert run.boards.sites[EMBEDDED_BOARD].subitems is before
+            of._mapping = labelled
+            of._subitem_labels(before)
+            assert run.boards.sites[EMBEDDED_BOARD].subitems is not before

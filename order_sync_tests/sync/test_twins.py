@@ -14,13 +14,15 @@ import httpx
 import pytest
 
 from order_sync.database.entries import EntryState, Operation
+from order_sync.database.watch_list import LEFT
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.errors import Transient
 from order_sync.orders.states import State
 from order_sync.settings import EMBEDDED_BOARD
+from order_sync.sync.compare import Kind
 from order_sync.sync.rows import NewRow
-from order_sync.sync.twins import Found
+from order_sync.sync.twins import Found, twins_left_by
 from order_sync_tests.contract.site import new_uuid, set_clock
 from order_sync_tests.sync.stage import SHARED, SharedClock, Stage
 
@@ -250,3 +252,39 @@ def test_what_a_live_run_created_in_doubt_is_watched_too(stage: Stage) -> None:
     with stage.writer() as writer:
         writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
     assert EntryState.WATCHED in states(stage)
+
+
+def test_an_item_without_an_active_twin_is_left_alone(stage: Stage) -> None:
+    """Both were archived by a person, or all but one."""
+    rows = doubled(stage, Operation.ITEMS, 2)
+    for item in stage.items()[rows[0].key]:
+        somebody(stage, f"archive_item(item_id: {item})")
+    somebody(stage, f"archive_item(item_id: {first_items(stage)[rows[1].key]})")
+    found = look(stage)
+    assert (found.archived, found.left) == ({}, {})
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_a_refused_archive_leaves_all_with_the_reason(stage: Stage, is_refused: bool) -> None:
+    doubled(stage, Operation.ITEMS)
+    if is_refused:
+        aliases = (0, 1, 2)
+        stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="archive_item", aliases=aliases, failure="final"))
+    else:
+        stage.faults(Fault(kind=FaultKind.DAILY_LIMIT, operation="archive_item"))
+    found = look(stage)
+    assert (found.archived, len(found.left)) == ({}, 3)
+    assert all(reason.startswith("monday did not archive it: ") for reason in found.left.values())
+    assert all("(its twin " in reason and " has the key " in reason for reason in found.left.values())
+
+
+def test_twins_that_were_left_are_findings(stage: Stage) -> None:
+    for operation, kind in ((Operation.ITEMS, Kind.ITEM_DOUBLED), (Operation.SUBITEMS, Kind.SUBITEM_DOUBLED)):
+        journal = stage.journal(f"run of {operation}")
+        with journal.holding_board():
+            journal.note(operation, LEFT, {"row-1": "70"})
+        [finding] = twins_left_by(stage.site.queue(), f"run of {operation}")
+        key = "row-1" if operation is Operation.SUBITEMS else None
+        assert (finding.kind, finding.key, finding.monday_id) == (kind, key, 70)
+        assert finding.what == "row row-1 also has 70, which was not archived; the log says why"
+    assert twins_left_by(stage.site.queue(), "another run") == []

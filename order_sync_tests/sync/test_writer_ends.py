@@ -1,0 +1,194 @@
+"""How a write ends where monday answers oddly: what stops it, what is spared, what is tried once more.
+
+The answers to mutations are scripted; monday answers the queries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+
+import pytest
+
+from order_sync.database.entries import Entry, Operation
+from order_sync.monday.transport import Reply
+from order_sync.orders.errors import BoardRefused, Fatal, Rejected, Transient
+from order_sync.orders.states import State
+from order_sync.sync.rows import NewRow, Repaired
+from order_sync_tests.sync.stage import SHARED, QuickClock, Stage
+from order_sync_tests.sync.test_answers import error, reply
+from order_sync_tests.sync.test_delivery import BUSY, DONE, FATAL, Script, Scripted, lost
+
+GROUPS = Operation.GROUPS
+REJECTED = error("ItemNameTooLongException", path=["a1"])
+DOUBTFUL = error("InvalidColumnIdException", path=["a1"])  # the column may have been deleted a moment ago
+
+
+def titled(*titles: str) -> list[NewRow]:
+    return [NewRow(key=title, variables={"name": title}) for title in titles]
+
+
+def answer(*ids: str | None) -> Reply:
+    return reply({f"a{n}": monday_id and {"id": monday_id} for n, monday_id in enumerate(ids)})
+
+
+def partly(*errors: dict[str, object], first: str = "70") -> Reply:
+    return reply({"a0": {"id": first}, "a1": None}, *errors)
+
+
+def scripted(stage: Stage, *script: Script) -> Scripted:
+    return Scripted(stage.emulator.url, script)
+
+
+def states(stage: Stage) -> dict[str, tuple[str, int | None]]:
+    rows = stage.site.rows(stage.site.tables.header_queue)
+    return {row["delta_uuid"]: (row["sync_state"], row["monday_item_id"]) for row in rows}
+
+
+def test_a_fatal_answer_beside_ids_stops_a_recovery_that_keeps_them(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 2)
+    journal = stage.journal("run-0")
+    with journal.holding_board():
+        keys = tuple(row.key for row in rows)
+        values = {f"values{n}": row.variables["values"] for n, row in enumerate(rows)}
+        body = json.dumps({"variables": values | {"group0": "g", "group1": "g"}})
+        journal.open(Entry(idempotency_key="key-1", operation=Operation.ITEMS, keys=keys, body=body))
+    transport = scripted(stage, partly(error("UserUnauthorizedException", path=["a1"])))
+    with (
+        stage.writer(transport, run_id="run-2", clock=QuickClock(longest=0.0)) as writer,
+        pytest.raises(Fatal),
+    ):
+        writer.recover()
+    assert states(stage) == {rows[0].key: (State.PENDING, 70), rows[1].key: (State.PENDING, None)}
+    assert stage.journal().in_doubt() == []
+
+
+def test_a_kept_refusal_is_followed_by_a_new_key(stage: Stage) -> None:
+    kept = reply(None, error("COMPLEXITY_BUDGET_EXHAUSTED"), replayed=True)
+    transport = scripted(stage, kept, answer("oak", "elm"))
+    outcome = stage.create(GROUPS, titled("Oak", "Elm"), transport=transport, clock=QuickClock(longest=0.0))
+    assert outcome.created == {"Oak": "oak", "Elm": "elm"}
+    assert len({key for key, _ in transport.sent}) == 2
+
+
+@pytest.mark.parametrize("beside", [DOUBTFUL, REJECTED])
+def test_a_board_that_has_changed_refuses_no_row(stage: Stage, beside: dict[str, object]) -> None:
+    """Only a refusal that may be the board's is a reason to look at it again; one that is not stays the row's own."""
+    rows = stage.wanted(Operation.ITEMS, 2)
+    looked: list[Collection[Rejected]] = []
+
+    def look(refused: Collection[Rejected]) -> None:
+        looked.append(refused)
+        raise BoardRefused("column po_number was deleted")
+
+    transport = scripted(stage, partly(beside))
+    with stage.writer(transport) as writer:
+        if beside is DOUBTFUL:
+            with pytest.raises(BoardRefused, match="po_number"):
+                writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS], look=look)
+            assert [len(refused) for refused in looked] == [1]
+        else:
+            writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS], look=look)
+            assert looked == []
+    state = State.PENDING if beside is DOUBTFUL else State.ERROR
+    assert states(stage) == {rows[0].key: (State.PENDING, 70), rows[1].key: (state, None)}
+    assert stage.journal().in_doubt() == []
+
+
+def test_a_fatal_answer_comes_before_what_a_look_finds(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 2)
+
+    def look(refused: Collection[Rejected]) -> None:
+        raise BoardRefused("column po_number was deleted")
+
+    transport = scripted(stage, partly(DOUBTFUL, error("UserUnauthorizedException")))
+    with stage.writer(transport) as writer, pytest.raises(Fatal) as caught:
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS], look=look)
+    assert "po_number" not in str(caught.value)
+    assert states(stage)[rows[1].key] == (State.PENDING, None)
+
+
+def test_a_repair_that_is_refused_stops_the_board_with_ids_kept(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 2)
+
+    def repair(refused: Mapping[str, Rejected]) -> Repaired:
+        assert refused.keys() == {rows[1].key}
+        raise BoardRefused("no group can be created")
+
+    transport = scripted(stage, partly(DOUBTFUL))
+    with stage.writer(transport) as writer, pytest.raises(BoardRefused, match="no group"):
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS], repair=repair)
+    assert states(stage) == {rows[0].key: (State.PENDING, 70), rows[1].key: (State.PENDING, None)}
+    log = stage.site.rows(stage.site.tables.log, delta_uuid=rows[1].key)
+    assert [line["outcome"] for line in log] == ["unsettled"]
+
+
+def test_a_repaired_row_is_sent_as_repaired(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 3)
+
+    def repair(refused: Mapping[str, Rejected]) -> Repaired:
+        better = Rejected("a better reason")
+        return Repaired(
+            again={rows[0].key: rows[0].with_variables(name="repaired")},
+            waiting={rows[1].key: "its item"},
+            rejected={rows[2].key: better},
+        )
+
+    refused = [error("ColumnValueException", path=[f"a{n}"]) for n in range(3)]
+    transport = scripted(stage, reply({"a0": None, "a1": None, "a2": None}, *refused), answer("70"))
+    with stage.writer(transport) as writer:
+        outcome = writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS], repair=repair)
+    assert outcome.created == {rows[0].key: "70"}
+    assert outcome.waiting == {rows[1].key: "its item"}
+    assert {key: str(of) for key, of in outcome.rejected.items()} == {rows[2].key: "a better reason"}
+    assert "repaired" in transport.sent[1][1]
+    assert "repaired" not in transport.sent[0][1]
+
+
+def test_rows_without_any_effect_raise_what_hindered_them(stage: Stage) -> None:
+    busy = reply({"a0": None}, error("COMPLEXITY_BUDGET_EXHAUSTED", path=["a0"], retry_in_seconds=3))
+    with pytest.raises(Transient, match="COMPLEXITY_BUDGET_EXHAUSTED"):
+        stage.create(GROUPS, titled("Oak"), transport=scripted(stage, *[busy] * 8), clock=QuickClock(longest=0.0))
+
+
+def test_a_silence_that_lasts_leaves_items_in_doubt(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 2)
+    transport = scripted(stage, *[lost() for _ in range(8)])
+    with pytest.raises(Transient, match="no answer"):
+        stage.create(Operation.ITEMS, rows, transport=transport, clock=QuickClock(longest=0.0))
+    assert len(stage.journal().in_doubt()) == 1
+    assert len(transport.sent) == 8
+
+
+def test_a_silence_on_groups_is_settled_by_the_board(stage: Stage) -> None:
+    """It shows all groups at once: those that are not there were not made."""
+    transport = scripted(stage, *[lost() for _ in range(8)], answer("oak"), answer("elm"))
+    outcome = stage.create(GROUPS, titled("Oak", "Elm"), transport=transport, clock=QuickClock(longest=0.0))
+    assert outcome.created == {"Oak": "oak", "Elm": "elm"}
+    assert stage.journal().in_doubt() == []
+
+
+def test_a_refusal_without_effect_leaves_nothing_in_doubt_but_stops(stage: Stage) -> None:
+    transport = scripted(stage, *[BUSY] * 8)
+    with pytest.raises(Transient):
+        stage.create(GROUPS, titled("Oak", "Elm"), transport=transport, clock=QuickClock(longest=0.0))
+    assert len(transport.sent) == 8
+
+
+def test_a_wait_is_as_long_as_the_longest_that_monday_asks(stage: Stage) -> None:
+    def busy(number: int, seconds: int) -> dict[str, object]:
+        return error("COMPLEXITY_BUDGET_EXHAUSTED", path=[f"a{number}"], retry_in_seconds=seconds)
+
+    transport = scripted(stage, reply({"a0": None, "a1": None}, busy(0, 9), busy(1, 4)), answer("oak", "elm"))
+    clock = QuickClock(longest=0.0)
+    outcome = stage.create(GROUPS, titled("Oak", "Elm"), transport=transport, clock=clock)
+    assert len(outcome.created) == 2
+    assert [seconds for seconds in clock.sleeps if seconds] == [9.0]
+
+
+def test_a_fatal_answer_to_all_sends_no_more(stage: Stage) -> None:
+    transport = scripted(stage, FATAL, DONE)
+    with pytest.raises(Fatal):
+        stage.create(GROUPS, titled("Oak", "Elm"), transport=transport, clock=QuickClock(longest=0.0))
+    assert len(transport.sent) == 1
+    assert stage.journal().in_doubt() == []
