@@ -41,13 +41,15 @@ class OrderQueue(QueueReader):
         super().__init__(database, tables, lease_seconds=lease_seconds)
         self._database = database
 
-    def claim_headers(self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = ()) -> list[Row]:
-        """Claims these headers for the run; returns all that it now holds, as `claimed_headers`.
+    def claim_headers(
+        self, run_id: str, delta_uuids: Iterable[str], over: Collection[str] = (), read: Read | None = None
+    ) -> list[Row]:
+        """Claims these headers for the run; returns all that it now holds, as `claimed_headers` or `read` reads it.
 
         A record_uuid has one holder: where another run has rows of it, this one releases what it got.
         """
         wanted = list(delta_uuids)
-        table, read = self.tables.header_queue, partial(self.claimed_headers, run_id)
+        table, read = self.tables.header_queue, read or partial(self.claimed_headers, run_id)
         for chunk in chunks(wanted):
             self._take(table, run_id, chunk, over)
         return self._settled(table, run_id, wanted, over, read)
@@ -58,13 +60,10 @@ class OrderQueue(QueueReader):
         """Claims these lines for the run, in the same way; returns all that it now holds, as `claimed_lines`."""
         wanted = list(delta_uuids)
         table, read = self.tables.line_queue, partial(self.claimed_lines, run_id, sources=sources)
-        if len(wanted) <= CHUNK:
-            held = self._take(table, run_id, wanted, over, read)
+        for chunk in chunks(wanted):
+            held = self._take(table, run_id, chunk, over, read if len(wanted) <= CHUNK else list)
             if _has_all(held, wanted) and all(row["own_header"] for row in held):
                 return held
-        else:
-            for chunk in chunks(wanted):
-                self._take(table, run_id, chunk, over)
         return self._settled(table, run_id, wanted, over, read)
 
     @in_transaction

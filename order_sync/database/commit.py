@@ -6,7 +6,7 @@ A record_uuid is in exactly one transaction, whole; a main table is never ahead 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -140,20 +140,29 @@ def readiness_of(
     )
 
 
-def commit(database: WritableDatabase, reader: QueueReader, run_id: str, plan: Readiness | None = None) -> Readiness:
+def commit(
+    database: WritableDatabase,
+    reader: QueueReader,
+    run_id: str,
+    plan: Readiness | None = None,
+    then: Callable[[], object] = lambda: None,
+) -> Readiness:
     """Commits every complete record_uuid of the run; returns what was ready and what was held back.
 
     `plan` is what has been found ready a moment ago: each order is looked at again by the statements that commit it.
 
     A transaction holds whole record_uuids, up to a number of rows. Where one of them has changed under it, the
     transaction is rolled back and its record_uuids are committed one by one, so that only that one is held back.
+
+    `then` reads how all of it has ended: where one transaction is enough, at its end.
     """
     plan = plan or readiness(reader, run_id)
     done: list[str] = []
     held = list(plan.held)
-    for chunk in _transactions(plan):
+    parts = list(_transactions(plan))
+    for chunk in parts:
         try:
-            _commit_records(database, reader.tables, run_id, chunk, plan)
+            _commit_records(database, reader.tables, run_id, chunk, plan, then if len(parts) == 1 else None)
             done += chunk
         except LeaseLost:
             for record_uuid in chunk:
@@ -162,6 +171,8 @@ def commit(database: WritableDatabase, reader: QueueReader, run_id: str, plan: R
                     done.append(record_uuid)
                 except LeaseLost as error:
                     held.append(Held(record_uuid=record_uuid, reason=str(error)))
+    if parts != [done]:
+        database.together(then)
     return replace(plan, ready=done, held=held)
 
 
@@ -181,10 +192,17 @@ def _transactions(plan: Readiness) -> Iterator[list[str]]:
 
 
 def _commit_records(
-    database: WritableDatabase, tables: Tables, run_id: str, records: list[str], plan: Readiness
+    database: WritableDatabase,
+    tables: Tables,
+    run_id: str,
+    records: list[str],
+    plan: Readiness,
+    then: Callable[[], object] | None = None,
 ) -> None:
     def work(connection: sa.Connection) -> None:
         _Commit(connection, tables, run_id, records, database.now(connection)).write(plan)
+        if then is not None:
+            database.within(connection, then)
 
     database.transaction(work)
 

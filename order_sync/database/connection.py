@@ -186,14 +186,22 @@ class WritableDatabase(Database):
     def transaction(self, work: Callable[[sa.Connection], T]) -> T:
         """`work` in one transaction, which is tried again as a whole after a transient error.
 
-        The answer to a COMMIT may be lost, so `work` must be right also when it has been done before.
+        The answer to a COMMIT may be lost, so `work` must be right also when it has been done before. Within another
+        transaction it is a part of that one.
         """
+        shared = getattr(self._shared, "connection", None)
+        if shared is not None and not shared.get_execution_options().get("order_sync_read"):
+            return work(shared)
 
         def once() -> T:
             with self.write() as connection:
                 return work(connection)
 
         return retrying()(once)
+
+    def in_one_transaction(self, work: Callable[[], T]) -> T:
+        """All that `work` reads and writes, in one transaction."""
+        return self.transaction(lambda connection: self.within(connection, work))
 
 
 class HasReader(Protocol):

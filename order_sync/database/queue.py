@@ -91,8 +91,8 @@ class QueueReader(QueueCounts):
         return sorted(self.database.rows(counted), key=lambda row: row["newest"])
 
     @in_one_read
-    def claimable_lines(self, over: Collection[str] = ()) -> list[Row]:
-        """Lines that a run may claim, oldest first.
+    def claimable_lines(self, over: Collection[str] = (), unclear: Unclear | None = None) -> list[Row]:
+        """Lines that a run may claim, oldest first; `over` and `unclear` as for headers.
 
         As delta_uuid, line_uuid, record_uuid, customer, created_at, late (True where no header of the
         record_uuid is waiting any more: the line came after its order was synced).
@@ -101,7 +101,7 @@ class QueueReader(QueueCounts):
         rows = self.database.rows(self.claimable(over).lines().order_by(line.c.created_at, line.c.delta_uuid))
         for row in rows:
             row["late"] = bool(row["late"])
-        return self._in_order(rows)
+        return self._in_order(rows, unclear)
 
     def _in_order(self, rows: list[Row], of_queue: Unclear | None = None) -> list[Row]:
         """Oldest first, without orders whose rows share a key or whose headers contradict each other."""

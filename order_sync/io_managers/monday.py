@@ -100,7 +100,11 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
     def _read_items(self) -> Iterator[Row]:
         mapping, queue = self.sql_server.mapping, self.sql_server.queue
-        headers = queue.database.together(self._read_headers)
+        headers = (
+            self._boards.release_after(self.sql_server.database, self._read_headers)
+            if self._is_done
+            else queue.database.together(self._read_headers)
+        )
         there = {row["record_uuid"] for row in headers if row["monday_item_id"] is not None}
         boards = queue.item_boards(there) if mapping.boards else {}
         for row in headers:
@@ -109,13 +113,15 @@ class MondayIOManager(dg.ConfigurableIOManager):
             yield row | {"board_id": board_id}
 
     def _read_headers(self) -> list[Row]:
-        """And once the last step is done all that the commit needs, which comes next."""
+        """And what comes next needs: the lines, or once the last step is done all that the commit asks for."""
         queue = self.sql_server.queue
         headers = queue.run_headers(self._run_id, self.sql_server.mapping.board_sources)
         if self._is_done:
             self._lines = queue.run_lines(self._run_id)
             report = self.reports.of(self._run_id)
             report.ready = readiness_of(queue, self._run_id, headers, self._lines, report.ended)
+        else:
+            self._boards.read_ahead()
         return headers
 
     def _read_subitems(self) -> list[Row]:
@@ -130,9 +136,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         started = perf_counter()
         self._budget.share()
         done, boards = self._work(rows, kind.step)
-        if kind.is_last:
-            self._boards.release()
-            self._is_done = True
+        self._is_done = kind.is_last
         metadata = kind.report(self, context, rows, done, boards) | self._report_twins()
         report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
         report.created[name] = sum(board["created"] for board in boards)

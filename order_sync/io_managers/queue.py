@@ -17,7 +17,7 @@ from pydantic import Field, PrivateAttr
 
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Held, readiness
-from order_sync.database.counts import OUTCOMES, outcomes
+from order_sync.database.counts import OUTCOMES, Unclear, outcomes
 from order_sync.database.expected import differing_from
 from order_sync.database.held import Cause, HeldOrder, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
@@ -136,10 +136,12 @@ class QueueIOManager(dg.ConfigurableIOManager):
     _job_name: str = PrivateAttr()
     _lock: FileLock = PrivateAttr()
     _ended: list[str] | None = PrivateAttr(default=None)  # runs that hold rows although they have ended
-    _any_nameless: bool = PrivateAttr(default=False)  # there are rows that name no order
+    _unclear: Unclear | None = PrivateAttr(default=None)  # rows, as the queue had them with the waiting headers
+    _waiting_after: list[Row] | None = PrivateAttr(default=None)  # lines, as they waited once the headers were claimed
     _waiting: int = PrivateAttr(default=0)  # rows that the present step could claim
     _headers: list[Row] | None = PrivateAttr(default=None)  # as they were claimed; every write names the run again
     _lines: list[Row] | None = PrivateAttr(default=None)
+    _after: _AfterCommit = PrivateAttr()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
@@ -167,10 +169,11 @@ class QueueIOManager(dg.ConfigurableIOManager):
         return of_asset(context.asset_key, LOADS)(self)
 
     def _waiting_headers(self) -> pd.DataFrame:
-        return self._claimable(self._look_at_headers, CLAIMABLE_HEADERS)
+        return self._claimable(self._look(self._look_at_headers), CLAIMABLE_HEADERS)
 
     def _waiting_lines(self) -> pd.DataFrame:
-        return self._claimable(self._queue.claimable_lines, CLAIMABLE_LINES)
+        lines, self._waiting_after = self._waiting_after, None
+        return self._claimable(self._look(self._look_at_lines) if lines is None else lines, CLAIMABLE_LINES)
 
     def _claimed_headers(self) -> pd.DataFrame:
         headers = self._headers if self._headers is not None else self._queue.claimed_headers(self._run_id)
@@ -182,20 +185,24 @@ class QueueIOManager(dg.ConfigurableIOManager):
             lines = self._queue.claimed_lines(self._run_id, sources=mapping.board_sources)
         return lines_frame(lines, self._queue, mapping)
 
-    def _claimable(self, read: Callable[[list[str]], list[Row]], columns: list[str]) -> pd.DataFrame:
+    def _claimable(self, rows: list[Row], columns: list[str]) -> pd.DataFrame:
+        self._waiting = len(rows)
+        return to_frame(rows, columns)
+
+    def _look(self, read: Callable[[list[str]], list[Row]]) -> list[Row]:
         def look() -> list[Row]:
             if self._ended is None:
                 self._ended = self.reports.of(self._run_id).ended = self._over()
             return read(self._ended)
 
-        rows = self._queue.database.together(look)
-        self._waiting = len(rows)
-        return to_frame(rows, columns)
+        return self._queue.database.together(look)
 
     def _look_at_headers(self, ended: list[str]) -> list[Row]:
-        unclear = self._queue.unclear()
-        self._any_nameless = unclear.any_nameless
-        return self._queue.claimable_headers(ended, unclear)
+        self._unclear = self._queue.unclear()
+        return self._queue.claimable_headers(ended, self._unclear)
+
+    def _look_at_lines(self, ended: list[str]) -> list[Row]:
+        return self._queue.claimable_lines(ended, self._unclear)
 
     def _over(self) -> list[str]:
         """Runs that hold rows although they have ended."""
@@ -230,11 +237,16 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _claim_headers(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         queue = self._queue
-        if self._any_nameless and (nameless := queue.reject_without_order(self._run_id)):
+        if self._unclear and self._unclear.any_nameless and (nameless := queue.reject_without_order(self._run_id)):
             rows = counted(nameless, "row names", "rows name")
             context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
         ended = self._ended or []
-        claimed = self._headers = queue.claim_headers(self._run_id, list(wanted["delta_uuid"]), ended)
+
+        def look() -> list[Row]:
+            self._waiting_after = self._look_at_lines(ended)
+            return queue.claimed_headers(self._run_id)
+
+        claimed = self._headers = queue.claim_headers(self._run_id, list(wanted["delta_uuid"]), ended, look)
         for run_id in ended:
             # Release the rows that this run does not claim.
             tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
@@ -278,8 +290,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         queue = self._queue
         report = self.reports.of(self._run_id)
         ready, report.ready = report.ready or readiness(queue, self._run_id, self._ended or []), None
-        committed = self.sql_server.commit(self._run_id, ready)
-        after = queue.database.together(self._look_after_commit)
+        committed, after = self.sql_server.commit(self._run_id, ready, self._look_after_commit), self._after
         release, released = partial(queue.release, self._run_id), 0
         unfinished = any(row["state"] == State.PENDING for row in after.outcomes)
         if unfinished:
@@ -335,14 +346,14 @@ class QueueIOManager(dg.ConfigurableIOManager):
             }
         )
 
-    def _look_after_commit(self) -> _AfterCommit:
+    def _look_after_commit(self) -> None:
         """Before the run releases what it still holds, which counts as free already."""
         queue = self._queue
         headers = queue.run_headers(self._run_id, self.sql_server.mapping.board_sources)
         lines = queue.run_lines(self._run_id)
         any_rejected = any(row["sync_state"] == State.ERROR for row in (*headers, *lines))
         orders, order_lines = differing_from(queue.database, queue.tables, self._run_id, headers, lines)
-        return _AfterCommit(
+        self._after = _AfterCommit(
             outcomes=outcomes(headers, lines),
             errors=queue.errors(self._run_id) if any_rejected else [],
             headers=headers,

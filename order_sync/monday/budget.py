@@ -62,6 +62,14 @@ class Reported:
 NOTHING = Grant(rows=0)
 
 
+def begun(window: Window | None, quota: float) -> Window:
+    """The window, or a new one if it has ended."""
+    if window is not None and window.ends_in > 0:
+        return window
+    taken = window.taken if window else 0.0
+    return Window(left=quota, ends_in=UNREPORTED_SECONDS, taken=taken, before=taken)
+
+
 def reserve(
     window: Window | None, each: float, rows: int, quota: float, *, whole: bool = False
 ) -> tuple[Window, Grant]:
@@ -69,9 +77,7 @@ def reserve(
 
     A request that exceeds the quota is granted while the window is unused: it will never fit better.
     """
-    if window is None or window.ends_in <= 0:
-        taken = window.taken if window else 0.0
-        window = Window(left=quota, ends_in=UNREPORTED_SECONDS, taken=taken, before=taken)
+    window = begun(window, quota)
     affordable = rows if each * rows <= window.left else int(window.left // each)
     if window.left >= quota:
         affordable = rows if whole else max(1, affordable)
@@ -120,6 +126,12 @@ class Budget:
 
     def share(self) -> None:
         """Shares the budget with every run of the account. No-op here: this budget belongs to one process."""
+
+    def take_ahead(self, quota: float) -> None:
+        """Takes points that the first requests need, as a part of the caller's transaction, where it is shared."""
+
+    def wind_down(self, quota: float) -> None:
+        """Writes what other runs need, as a part of the caller's transaction; a few points are kept for questions."""
 
     def close(self) -> None:
         """Called when the process no longer needs the budget; a shared one writes what other runs need."""

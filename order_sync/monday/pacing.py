@@ -117,6 +117,14 @@ class Pacer:
         rows = most if whole else min(most, self.batch_size(operation))
         return self._budget.reserve(self.cost(operation), rows, self._quota, whole=whole)
 
+    def take_ahead(self) -> None:
+        """Takes points for the first requests, where the budget is shared, in the transaction of the caller."""
+        self._budget.take_ahead(self._quota)
+
+    def wind_down(self) -> None:
+        """Only a few questions are still to be asked; see `Budget.wind_down`."""
+        self._budget.wind_down(self._quota)
+
     @property
     def is_vague(self) -> bool:
         """monday last reported the end of its minute in a slow answer, so it may be earlier than it seems."""

@@ -149,5 +149,5 @@ class SqlServerResource(ReadOnlySqlServerResource):
         """The rows of the log and the journal that are older than `log_days`."""
         return expired(self.database, self.tables, timedelta(days=self.log_days)) if self.log_days else {}
 
-    def commit(self, run_id: str, plan: Readiness) -> Readiness:
-        return commit(self.database, self.queue, run_id, plan)
+    def commit(self, run_id: str, plan: Readiness, then: Callable[[], object]) -> Readiness:
+        return commit(self.database, self.queue, run_id, plan, then)

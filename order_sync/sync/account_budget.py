@@ -29,11 +29,13 @@ from order_sync.monday.budget import (
     Grant,
     Reported,
     Window,
+    begun,
     reserve,
     settle,
 )
 
 AHEAD = 0.05  # of a minute's points: what a run takes beyond a smaller request; another run may lack it meanwhile
+KEPT = 0.01  # of a minute's points: for what a run asks at its end; the rest of them is not returned
 NEWS_SECONDS = 10.0  # by which a minute ends sooner than its row says
 
 randrange = SystemRandom().randrange
@@ -65,6 +67,8 @@ class AccountBudget(Budget):
         self._ahead = NOTHING  # points taken from the row and not yet given to a request
         self._answers: list[Answer] = []  # which the row does not know yet
         self._row: Any = None  # as this run has written it last
+        self._any_taken = False  # points for a request
+        self._is_winding_down = False  # what is not written is not worth a transaction
 
     def share(self) -> None:
         self._shared = True
@@ -73,9 +77,10 @@ class AccountBudget(Budget):
         if not self._shared:
             return super().reserve(each, rows, quota, whole=whole)
         with self._lock:
+            self._any_taken = True
             if grant := self._given(each, rows):
                 return grant
-            answers = self._take_answers()
+            answers, self._is_winding_down = self._take_answers(), False
         grant = ahead = NOTHING
 
         def take(window: Window | None) -> Window:
@@ -100,13 +105,40 @@ class AccountBudget(Budget):
         if reported and (
             known is None or reported.left < known.left or reported.ends_in < known.ends_in - NEWS_SECONDS
         ):
-            self.close()  # every run should know at once
+            with self._lock:
+                answers = self._take_answers()
+            self._write(answers)  # every run should know at once
+
+    def take_ahead(self, quota: float) -> None:
+        """Rolled back and done again, it begins anew; where the account has no row yet, the first request adds it."""
+        if self._any_taken or not self._shared or quota >= UNKNOWN_QUOTA:
+            return
+
+        def take(window: Window | None) -> Window | None:
+            if window is None:
+                return None
+            window, self._ahead = _taken_ahead(begun(window, quota), quota * AHEAD, quota)
+            return window
+
+        self._change(take)
+
+    def wind_down(self, quota: float) -> None:
+        with self._lock:
+            ahead = self._ahead
+            kept = min(ahead.points, float(int(quota * KEPT))) if quota < UNKNOWN_QUOTA else 0.0
+            self._ahead = replace(ahead, points=ahead.points - kept)
+            answers = self._take_answers()
+            self._ahead, self._is_winding_down = replace(ahead, points=kept), True
+        self._write(answers, is_last=True)
 
     def close(self) -> None:
         with self._lock:
-            answers = self._take_answers()
+            answers = [] if self._is_winding_down else self._take_answers()
+        self._write(answers)
+
+    def _write(self, answers: Sequence[Answer], *, is_last: bool = False) -> None:
         if answers:
-            self._change(lambda window: _settled(window, answers, self._now()))
+            self._change(lambda window: _settled(window, answers, self._now()), is_last=is_last)
 
     def _given(self, each: float, rows: int) -> Grant | None:
         """A grant from the points taken ahead, if they suffice and their minute has not ended."""
@@ -126,16 +158,21 @@ class AccountBudget(Budget):
         ahead, self._ahead = self._ahead, NOTHING
         return [(replace(ahead, rows=1), 0.0, None, self._now())] if ahead.points else []
 
-    def _change(self, change: Callable[[Window | None], Window | None]) -> None:
+    def _change(self, change: Callable[[Window | None], Window | None], *, is_last: bool = False) -> None:
         while True:
             try:
-                return self._changed(change)
+                return self._changed(change, is_last)
             except IntegrityError:
                 continue  # another run added the account's row at the same moment
 
     @in_transaction
-    def _changed(self, connection: sa.Connection, change: Callable[[Window | None], Window | None]) -> None:
-        """Conditional on the row as this run has written it last, or else as it is now."""
+    def _changed(
+        self, connection: sa.Connection, change: Callable[[Window | None], Window | None], is_last: bool
+    ) -> None:
+        """Conditional on the row as this run has written it last, or else as it is now.
+
+        What `is_last` is not read back: it only returns points, and where it is lost they count as spent.
+        """
         budgets = self._tables.budgets
         mine = budgets.c.account == self._account
         now = self._database.now(connection)
@@ -156,7 +193,10 @@ class AccountBudget(Budget):
             if row is None:
                 connection.execute(sa.insert(budgets).values(account=self._account, **values))
             else:
-                connection.execute(sa.update(budgets).where(mine, budgets.c.revision == row.revision).values(values))
+                as_known = sa.update(budgets).where(mine, budgets.c.revision == row.revision)
+                if connection.execute(as_known.values(values)).rowcount == 1 and is_last:
+                    self._row = None
+                    return
             kept = self._read(connection)
             if kept is not None and kept.revision == values["revision"]:
                 self._row = kept

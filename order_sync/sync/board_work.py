@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from order_sync.database.claims import OrderQueue
-from order_sync.database.entries import Operation, known_groups
+from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
 from order_sync.monday.board import Board
 from order_sync.monday.board_fit import look_at_items, look_at_subitems, read_again
@@ -34,7 +33,7 @@ from order_sync.sync.decide import (
 )
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts, Group, ItemFacts, Site, SubitemFacts, groups_of
-from order_sync.sync.known import Lines, Orders
+from order_sync.sync.known import Known, Lines, Orders
 from order_sync.sync.outside_changes import OutsideChanges, log_not_created
 from order_sync.sync.plan_file import hold_to_plan
 from order_sync.sync.rows import NewRow, Repaired, Row
@@ -57,14 +56,15 @@ class BoardWork:
         journal: Journal,
         writer: BoardWriter,
         mapping: ColumnMapping,
-        queue: OrderQueue,
+        known: Known,
     ) -> None:
         self._client = client
         self._site = site
         self._journal = journal
         self._writer = writer
         self._mapping = mapping
-        self._queue = queue
+        self._queue = known.queue
+        self._known = known
         self._run_id = journal.run_id
         self._facts = Facts(client, site, mapping)
         self._changes = OutsideChanges(self._facts, journal, writer)
@@ -77,7 +77,7 @@ class BoardWork:
 
         One that was deleted since is noticed by the next step, which reads the board in any case.
         """
-        board, own = self._site.board, known_groups(self._queue.database, self._queue.tables, self._site.board.id)
+        board, own = self._site.board, self._known.groups()
         here = groups_of(board, own)
         wanted = [row["title"] for row in rows]
         if any(text_key(title) not in here for title in wanted):
@@ -97,15 +97,15 @@ class BoardWork:
     def write_items(self, rows: Sequence[Row]) -> Outcome:
         """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection, rule and the keys."""
         board = self._read()
-        # Read now, not when the step began: recovery may have adopted items since, or, while this run waited or
+        # As they are now, not when the step began: recovery may have adopted items since, or, while this run waited or
         # slept, another one may have taken its rows over and made them.
-        orders = Orders.of_run(self._queue, self._run_id, rows)
+        orders = Orders.of_run(rows, self._known.headers())
         rows = _still_held(rows, {key for of_order in orders.versions.values() for key in of_order})
         outcome = self._write_items(rows, orders, board)
         if outcome.deleted:  # what was to be changed has been deleted: they are orders without an item now
             self._changes.forget(set(outcome.deleted.values()))
             lost = outcome.take_deleted(rows)
-            outcome.add(self._write_items(lost, Orders.of_run(self._queue, self._run_id, lost), board))
+            outcome.add(self._write_items(lost, Orders.of_run(lost, self._known.headers()), board))
         _forget_values(rows)
         return outcome
 
@@ -205,14 +205,14 @@ class BoardWork:
                 f"Board {self._site.board.id} has no subitem board. Add a subitem on monday, then start the run again."
             )
         labels = LabelSpelling(self._subitem_labels(board) if board else {})
-        lines = Lines.of_run(self._queue, self._run_id, rows)
+        lines = Lines.of_run(rows, self._known.lines())
         rows = _still_held(rows, {row["delta_uuid"] for row in lines.held})
         outcome = self._write_subitems(rows, lines, board.id if board else 0, labels)
         if outcome.deleted:
             missing = frozenset(outcome.deleted.values())
             self._changes.forget_removed(lines.held, Deleted(subitems=missing))
             lost = outcome.take_deleted(rows)
-            held = Lines.of_run(self._queue, self._run_id, lost)
+            held = Lines.of_run(lost, self._known.lines())
             outcome.add(self._write_subitems(lost, held, board.id if board else 0, labels, missing))
         _forget_values(rows)
         self._changes.forget_again()

@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeVar
 
 from order_sync.database import uptime
 from order_sync.database.claims import OrderQueue
+from order_sync.database.connection import WritableDatabase
 from order_sync.database.entries import Unsettled, known_groups
 from order_sync.database.journal import Journal
 from order_sync.monday.board import Board, check_mapping
@@ -24,10 +26,13 @@ from order_sync.orders.naming import TextKey
 from order_sync.sync.board_work import BoardWork
 from order_sync.sync.delivery import Manner
 from order_sync.sync.facts import Group, Site, groups_of, read_sites
+from order_sync.sync.known import Known
 from order_sync.sync.rows import Row
 from order_sync.sync.twins import Found
 from order_sync.sync.writer import BoardWriter
 from order_sync.text.counted import counted
+
+T = TypeVar("T")
 
 log = logging.getLogger("order_sync.monday")
 
@@ -40,6 +45,7 @@ class _Hold:
 
     journal: Journal
     renewed_at: float
+    known: Known
     looked: bool = False  # what is in doubt has been asked for since
 
     @property
@@ -87,12 +93,14 @@ class Boards:
         first = next((board_id for board_id in self.sites if board_id in busy), None)
         before = self._held.get(first) if first is not None else None
         # Taken before the look, which then says what is in doubt there, too.
-        held = self._hold(first, self._look) if first is not None else None
+        held = self._hold(first, ahead=True) if first is not None else None
         if held is None or not held.looked or (held is before and any(row.get("late") for row in rows)):
             # But once for whole orders: the run has held them, and the board, since before the last look.
             self._look()
         if self._resolve_elsewhere(busy):
             self._look()
+            for hold in self._held.values():
+                hold.known.forget()
         boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
         return {
             key: f"a request to board {board_id} that may have created it is still in doubt"
@@ -132,19 +140,41 @@ class Boards:
                 self._looked.add(board_id)
                 self.twins.add(writer.twins.look() if board_id in self._found.watched else Found())
             if (not hold.looked or board_id in self._found.open) and (resolved := writer.recover()):
+                hold.known.forget()
                 log.info("resolved %s that an earlier run left in doubt", counted(resolved, "request"))
-            yield BoardWork(self.client, site, journal=journal, writer=writer, mapping=self.mapping, queue=self.queue)
+            yield BoardWork(
+                *(self.client, site),
+                journal=journal,
+                writer=writer,
+                mapping=self.mapping,
+                known=hold.known,
+            )
         except BaseException:
             self._release(board_id)
             raise
 
-    def _hold(self, board_id: int, look: Callable[[], None] | None = None) -> _Hold:
-        """The board, held by this run. `look`: what to read in the transaction that takes it."""
-        hold = self._held.get(board_id)
-        return hold if hold and hold.is_fresh else self._take(board_id, self._site(board_id).board, look)
+    def read_ahead(self) -> None:
+        """Reads the lines that the run holds, for the next step, in the transaction of the caller."""
+        if len(self._held) == 1 and self._may_read_ahead:
+            next(iter(self._held.values())).known.read_ahead(lines=True)
 
-    def _take(self, board_id: int, board: Board, look: Callable[[], None] | None = None) -> _Hold:
+    @property
+    def _may_read_ahead(self) -> bool:
+        """Whether only the holder of the one board there is can change what the tables have of the run's rows.
+
+        That is so as long as no request is open anywhere, which somebody might close, and no twin may turn up. A board
+        that is taken again is known afresh.
+        """
+        return len(self.sites) == 1 and not (self._found.open or self._found.watched)
+
+    def _hold(self, board_id: int, *, ahead: bool = False) -> _Hold:
+        """The board, held by this run. `ahead`: the transaction that takes it also reads what the steps ask for."""
+        hold = self._held.get(board_id)
+        return hold if hold and hold.is_fresh else self._take(board_id, self._site(board_id).board, ahead)
+
+    def _take(self, board_id: int, board: Board, ahead: bool) -> _Hold:
         journal, noted_at = self.journal(board_id), float("-inf")
+        known = Known(self.queue, self.run_id, board_id)
 
         def waiting(holder: str) -> None:
             nonlocal noted_at
@@ -154,8 +184,15 @@ class Boards:
                 noted_at = monotonic()
                 log.info("board %d is held by run %s: waiting for it", board_id, holder, extra={"waits": True})
 
-        journal.take(waiting, name=board.name, url=board.url, look=look)
-        hold = self._held[board_id] = _Hold(journal, uptime.now(), looked=look is not None)
+        def look() -> None:
+            self._look()
+            known.forget()
+            if self._may_read_ahead:  # after the look: what is closed before is read
+                known.read_ahead()
+            self.client.pacer.take_ahead()  # last: the account's row is every run's
+
+        journal.take(waiting, name=board.name, url=board.url, look=look if ahead else None)
+        hold = self._held[board_id] = _Hold(journal, uptime.now(), known, looked=ahead)
         return hold
 
     def heartbeat(self) -> None:
@@ -167,6 +204,21 @@ class Boards:
             if not hold.is_fresh:
                 hold.journal.renew()
                 hold.renewed_at = uptime.now()
+
+    def release_after(self, database: WritableDatabase, work: Callable[[], T]) -> T:
+        """`work`, and then lets other runs have the boards, in one transaction."""
+        held = [hold.journal for hold in self._held.values()]
+
+        def both() -> T:
+            done = work()
+            for journal in held:
+                journal.release()
+            self.client.pacer.wind_down()  # last: the account's row is every run's
+            return done
+
+        done = database.in_one_transaction(both)
+        self._held.clear()
+        return done
 
     def release(self) -> None:
         """Lets other runs have the boards."""

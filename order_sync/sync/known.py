@@ -1,7 +1,7 @@
 """What the tables know of a step's orders and lines: what a run holds of them, and what was last written.
 
 In: a run, and the rows that a step is about. Out: versions with their ids, and what is on record.
-Reads only, and in one query: what is held and what was written are of one moment.
+Reads only, each in one query: what is held and what was written are of one moment.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from order_sync.database.queue import QueueReader
+from order_sync.database.claims import OrderQueue
+from order_sync.database.entries import known_groups
 from order_sync.database.written import OnRecord, on_record_of
 from order_sync.sync.rows import Row
 
@@ -22,9 +23,8 @@ class Orders:
     on_record: dict[str, OnRecord]
 
     @classmethod
-    def of_run(cls, queue: QueueReader, run_id: str, rows: Sequence[Row]) -> Orders:
+    def of_run(cls, rows: Sequence[Row], held: Sequence[Row]) -> Orders:
         """Those of the rows, which are headers, and of all other headers that the run holds."""
-        held = queue.held_headers(run_id)
         return cls(versions=versions_of_orders(held), on_record=_on_record(held, rows, "record_uuid"))
 
 
@@ -36,9 +36,50 @@ class Lines:
     on_record: dict[str, OnRecord]
 
     @classmethod
-    def of_run(cls, queue: QueueReader, run_id: str, rows: Sequence[Row]) -> Lines:
-        held = queue.held_lines(run_id)
+    def of_run(cls, rows: Sequence[Row], held: list[Row]) -> Lines:
         return cls(held=held, on_record=_on_record(held, rows, "line_uuid"))
+
+
+@dataclass(eq=False)
+class Known:
+    """What the tables have of one board and of a run's rows, from the database each time unless it was read ahead.
+
+    The caller that reads ahead must know that nothing else changes it before it is used. Each answer is used once.
+    """
+
+    queue: OrderQueue
+    run_id: str
+    board_id: int
+    _groups: dict[str, str] | None = None
+    _headers: list[Row] | None = None
+    _lines: list[Row] | None = None
+
+    def read_ahead(self, *, lines: bool = False) -> None:
+        """In the transaction of the caller: what the steps up to the items ask for, or those after."""
+        self.forget()
+        if lines:
+            self._lines = self.queue.held_lines(self.run_id)
+        else:
+            self._groups, self._headers = self.groups(), self.queue.held_headers(self.run_id)
+
+    def forget(self) -> None:
+        """Something may have been written since."""
+        self._groups = self._headers = self._lines = None
+
+    def groups(self) -> dict[str, str]:
+        """Groups that this project made or adopted: the title under which it did, by id."""
+        known, self._groups = self._groups, None
+        return known_groups(self.queue.database, self.queue.tables, self.board_id) if known is None else known
+
+    def headers(self) -> list[Row]:
+        """The headers that the run holds, as QueueReader.held_headers."""
+        known, self._headers = self._headers, None
+        return self.queue.held_headers(self.run_id) if known is None else known
+
+    def lines(self) -> list[Row]:
+        """The lines that the run holds, as QueueReader.held_lines."""
+        known, self._lines = self._lines, None
+        return self.queue.held_lines(self.run_id) if known is None else known
 
 
 def _on_record(held: Iterable[Row], rows: Iterable[Row], own: str) -> dict[str, OnRecord]:

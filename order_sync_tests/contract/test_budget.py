@@ -66,6 +66,55 @@ def test_points_taken_ahead_are_released_at_the_end(site: Site) -> None:
     assert second.reserve(30_000, 333, QUOTA).rows == 332
 
 
+def test_a_first_share_is_taken_in_the_callers_transaction(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    first.reserve(30_000, 333, QUOTA)
+    site.change(site.tables.budgets, {"points_left": QUOTA}, account="a" * 32)
+
+    def take(fails: bool) -> None:
+        second.take_ahead(QUOTA)
+        if fails:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        site.database.in_one_transaction(lambda: take(True))
+    assert site.row(site.tables.budgets)["points_left"] == QUOTA
+    site.database.in_one_transaction(lambda: take(False))
+    row = site.row(site.tables.budgets)
+    assert row["points_left"] == QUOTA - 500_000  # once, although it was taken twice
+    assert second.reserve(30_000, 16, QUOTA).rows == 16
+    assert site.row(site.tables.budgets)["revision"] == row["revision"]
+
+
+def test_a_new_account_gets_its_row_with_a_request(site: Site) -> None:
+    first = budget(site)
+    site.database.in_one_transaction(lambda: first.take_ahead(QUOTA))
+    assert site.rows(site.tables.budgets) == []
+    assert first.reserve(30_000, 333, QUOTA).rows == 333
+
+
+def test_a_run_that_winds_down_keeps_points_for_questions(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    grant = first.reserve(30_000, 1, QUOTA)
+    first.settle(grant, 30_000, Reported(left=QUOTA - 30_000, ends_in=115))
+    first.wind_down(QUOTA)
+    row = site.row(site.tables.budgets)
+    assert row["points_left"] == QUOTA - 30_000 - 100_000
+    assert [first.reserve(30_000, 1, QUOTA).rows for _ in range(3)] == [1, 1, 1]
+    first.close()  # what is left of them is not worth a transaction
+    assert site.row(site.tables.budgets) == row
+    assert second.reserve(30_000, 333, QUOTA).rows == 329
+
+
+def test_more_questions_than_expected_are_settled_at_the_end(site: Site) -> None:
+    first, second = budget(site), budget(site)
+    first.reserve(30_000, 1, QUOTA)
+    first.wind_down(QUOTA)
+    first.reserve(30_000, 100, QUOTA)
+    first.close()
+    assert second.reserve(30_000, 333, QUOTA).rows == 232
+
+
 def test_what_another_run_has_taken_meanwhile_counts(site: Site) -> None:
     first, second = budget(site), budget(site)
     assert first.reserve(30_000, 150, QUOTA).rows == 150

@@ -295,3 +295,31 @@ def test_a_transaction_commits_whole_orders_within_a_row_limit(site: Site, monke
     event.remove(site.database.engine, "commit", count)
     assert (len(found.ready), found.held) == (6, [])
     assert [after - before for before, after in pairwise([0, *synced])] == [9, 3, 31, 4]
+
+
+@pytest.mark.parametrize("records", [1, 500], ids=["after_several_transactions", "in_the_only_one"])
+def test_how_it_ended_is_read_once_all_is_synced(site: Site, monkeypatch: pytest.MonkeyPatch, records: int) -> None:
+    orders = [make_order(number=f"AO-{n}", minute=n) for n in range(2)]
+    site.add(*orders)
+    on_board(site, *orders)
+    seen: list[set[str]] = []
+    queue = OrderQueue(site.database, site.tables, lease_seconds=60)
+    monkeypatch.setattr(commit_module, "RECORDS_PER_TRANSACTION", records)
+
+    def look() -> None:
+        seen.append({row["sync_state"] for row in queue.run_headers(RUN)})
+
+    assert len(commit(site.database, queue, RUN, then=look).ready) == 2
+    assert seen == [{State.SYNCED}]
+
+
+def test_what_changed_under_the_commit_is_seen_at_its_end(site: Site) -> None:
+    order = make_order()
+    site.add(order)
+    on_board(site, order)
+    queue, found, seen = site.queue(), readiness(site.queue(), RUN), list[str]()
+    site.change(site.tables.header_queue, {"sync_run_id": "run-2"})
+    held = commit(site.database, queue, RUN, found, lambda: seen.append(site.row(site.tables.orders)["sync_state"]))
+    assert len(held.held) == 1
+    assert seen
+    assert State.SYNCED not in seen

@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from order_sync_tests.graph.stage import Stage
 
-STATEMENTS = 62  # of a run of one order with its checks, beside BEGIN and COMMIT
-TRANSACTIONS = 23
+STATEMENTS = 60  # of a run of one order with its checks, beside BEGIN and COMMIT
+TRANSACTIONS = 15
 
 
 @contextmanager
