@@ -25,242 +25,129 @@ from graphql.language.visitor import VisitorAction
 
 COMPLEXITY = "complexity { before query after reset_in_x_seconds }"
 
+
+def _operation(signature: str, *fields: str) -> str:
+    """The document of one operation: `query Name($variable: Type)`, its fields, and what they cost."""
+    return f"{signature} {{\n  {' '.join((*fields, COMPLEXITY))}\n}}"
+
+
+def _template(signature: str, field: str) -> DocumentNode:
+    return gql(_operation(f"mutation {signature}", field)).document
+
+
 # Templates: `many` repeats their first field under the aliases a0, a1, ... The variables named in `SHARED` keep
 # their name and value for all aliases; every other variable gets the alias's number.
-CREATE_GROUP = gql(
-    f"""
-    mutation CreateGroups($board: ID!, $name: String!) {{
-      create_group(board_id: $board, group_name: $name) {{ id }}
-      {COMPLEXITY}
-    }}
-    """
-).document
-CREATE_ITEM = gql(
-    f"""
-    mutation CreateItems($board: ID!, $labels: Boolean!, $group: String!, $name: String!, $values: JSON!) {{
-      create_item(
-        board_id: $board, group_id: $group, item_name: $name, column_values: $values,
-        create_labels_if_missing: $labels
-      ) {{ id }}
-      {COMPLEXITY}
-    }}
-    """
-).document
-CREATE_SUBITEM = gql(
-    f"""
-    mutation CreateSubitems($labels: Boolean!, $parent: ID!, $name: String!, $values: JSON!) {{
-      create_subitem(
-        parent_item_id: $parent, item_name: $name, column_values: $values, create_labels_if_missing: $labels
-      ) {{ id }}
-      {COMPLEXITY}
-    }}
-    """
-).document
+CREATE_GROUP = _template(
+    "CreateGroups($board: ID!, $name: String!)", "create_group(board_id: $board, group_name: $name) { id }"
+)
+CREATE_ITEM = _template(
+    "CreateItems($board: ID!, $labels: Boolean!, $group: String!, $name: String!, $values: JSON!)",
+    "create_item(board_id: $board, group_id: $group, item_name: $name, column_values: $values, "
+    "create_labels_if_missing: $labels) { id }",
+)
+CREATE_SUBITEM = _template(
+    "CreateSubitems($labels: Boolean!, $parent: ID!, $name: String!, $values: JSON!)",
+    "create_subitem(parent_item_id: $parent, item_name: $name, column_values: $values, "
+    "create_labels_if_missing: $labels) { id }",
+)
 # The title is the key "name" in the values. A subitem is changed on the board of the subitems.
-CHANGE_ITEM = gql(
-    f"""
-    mutation ChangeItems($board: ID!, $labels: Boolean!, $item: ID!, $values: JSON!) {{
-      change_multiple_column_values(
-        board_id: $board, item_id: $item, column_values: $values, create_labels_if_missing: $labels
-      ) {{ id state }}
-      {COMPLEXITY}
-    }}
-    """
-).document
-MOVE_ITEM = gql(
-    f"""
-    mutation MoveItems($item: ID!, $group: String!) {{
-      move_item_to_group(item_id: $item, group_id: $group) {{ id state }}
-      {COMPLEXITY}
-    }}
-    """
-).document
-ARCHIVE_ITEM = gql(
-    f"""
-    mutation ArchiveItems($item: ID!) {{
-      archive_item(item_id: $item) {{ id }}
-      {COMPLEXITY}
-    }}
-    """
-).document
-DELETE_ITEM = gql(
-    f"""
-    mutation DeleteItems($item: ID!) {{
-      delete_item(item_id: $item) {{ id }}
-      {COMPLEXITY}
-    }}
-    """
-).document
+CHANGE_ITEM = _template(
+    "ChangeItems($board: ID!, $labels: Boolean!, $item: ID!, $values: JSON!)",
+    "change_multiple_column_values(board_id: $board, item_id: $item, column_values: $values, "
+    "create_labels_if_missing: $labels) { id state }",
+)
+MOVE_ITEM = _template(
+    "MoveItems($item: ID!, $group: String!)", "move_item_to_group(item_id: $item, group_id: $group) { id state }"
+)
+ARCHIVE_ITEM = _template("ArchiveItems($item: ID!)", "archive_item(item_id: $item) { id }")
+DELETE_ITEM = _template("DeleteItems($item: ID!)", "delete_item(item_id: $item) { id }")
 SHARED = frozenset({"board", "labels"})
 
 _VERSIONS = "version { value kind } versions { value kind }"
 VERSION = f"query Version {{ {_VERSIONS} me {{ id }} complexity {{ before reset_in_x_seconds }} }}"
 BUDGET = "query Budget { complexity { before after reset_in_x_seconds } }"
-_BOARD = """
-  boards(ids: $board) {
-    id name url hierarchy_type items_count items_limit
-    columns { id title type settings }
-    groups { id title archived deleted }
-  }
-  complexity { before query after reset_in_x_seconds }
-"""
-BOARD = f"query Board($board: [ID!]) {{{_BOARD}}}"
-BOARD_AND_VERSIONS = f"query BoardAndVersions($board: [ID!]) {{{_BOARD} {_VERSIONS}}}"
-ITEMS_BY_COLUMN = """
-query ItemsByColumn(
-  $board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $capitals: [ItemsPageByColumnValuesQuery!], $ids: [String!]
-) {
-  items_page_by_column_values(board_id: $board, columns: $columns, limit: 500) {
-    cursor
-    items { id state column_values(ids: $ids) { id text } }
-  }
-  capitals: items_page_by_column_values(board_id: $board, columns: $capitals, limit: 500) {
-    cursor
-    items { id state column_values(ids: $ids) { id text } }
-  }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
-NEXT_ITEMS = """
-query NextItems($cursor: String!, $ids: [String!]) {
-  next_items_page(cursor: $cursor, limit: 500) {
-    cursor
-    items { id state column_values(ids: $ids) { id text } }
-  }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
-ITEM_STATES = """
-query ItemStates($items: [ID!]) {
-  items(ids: $items, limit: 100) { id state }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
-ITEM_PLACES = """
-query ItemPlaces($items: [ID!]) {
-  items(ids: $items, limit: 100) { id state board { id } }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
+_BOARD = (
+    "boards(ids: $board) { id name url hierarchy_type items_count items_limit "
+    "columns { id title type settings } groups { id title archived deleted } }"
+)
+BOARD = _operation("query Board($board: [ID!])", _BOARD)
+BOARD_AND_VERSIONS = _operation("query BoardAndVersions($board: [ID!])", _BOARD, _VERSIONS)
+_TEXTS = "column_values(ids: $ids) { id text }"
+_FOUND = f"{{ cursor items {{ id state {_TEXTS} }} }}"
+ITEMS_BY_COLUMN = _operation(
+    "query ItemsByColumn($board: ID!, $columns: [ItemsPageByColumnValuesQuery!], "
+    "$capitals: [ItemsPageByColumnValuesQuery!], $ids: [String!])",
+    f"items_page_by_column_values(board_id: $board, columns: $columns, limit: 500) {_FOUND}",
+    f"capitals: items_page_by_column_values(board_id: $board, columns: $capitals, limit: 500) {_FOUND}",
+)
+NEXT_ITEMS = _operation(
+    "query NextItems($cursor: String!, $ids: [String!])", f"next_items_page(cursor: $cursor, limit: 500) {_FOUND}"
+)
+_ITEMS = "items(ids: $items, limit: 100)"
+ITEM_STATES = _operation("query ItemStates($items: [ID!])", _ITEMS + " { id state }")
+ITEM_PLACES = _operation("query ItemPlaces($items: [ID!])", _ITEMS + " { id state board { id } }")
 # An item with its key, its place and its subitems.
-_PLACED = """
-      id state name group { id }
-      column_values(ids: $ids) { id text }
-      subitems { id state name column_values(ids: $subitem_ids) { id text } }
-"""
-BOARD_ITEMS = f"""
-query BoardItems($board: [ID!], $limit: Int!, $ids: [String!], $subitem_ids: [String!]) {{
-  boards(ids: $board) {{ items_page(limit: $limit) {{ cursor items {{{_PLACED}    }} }} }}
-  {COMPLEXITY}
-}}
-"""
-NEXT_PLACED = f"""
-query NextPlaced($cursor: String!, $limit: Int!, $ids: [String!], $subitem_ids: [String!]) {{
-  next_items_page(cursor: $cursor, limit: $limit) {{ cursor items {{{_PLACED}    }} }}
-  {COMPLEXITY}
-}}
-"""
+_PLACED = (
+    f"id state name group {{ id }} {_TEXTS} subitems {{ id state name column_values(ids: $subitem_ids) {{ id text }} }}"
+)
+_PLACED_PAGE = f"{{ cursor items {{ {_PLACED} }} }}"
+BOARD_ITEMS = _operation(
+    "query BoardItems($board: [ID!], $limit: Int!, $ids: [String!], $subitem_ids: [String!])",
+    f"boards(ids: $board) {{ items_page(limit: $limit) {_PLACED_PAGE} }}",
+)
+NEXT_PLACED = _operation(
+    "query NextPlaced($cursor: String!, $limit: Int!, $ids: [String!], $subitem_ids: [String!])",
+    f"next_items_page(cursor: $cursor, limit: $limit) {_PLACED_PAGE}",
+)
 # What was updated last comes first: an item or a subitem without its contents, and what boards are asked for with it.
 _TOUCHED_LAST = "cursor items { id state created_at updated_at parent_item { id } }"
-LAST_UPDATED = f"""
-query LastUpdated($boards: [ID!], $limit: Int!, $latest: ItemsQuery!) {{
-  boards(ids: $boards) {{
-    id items_count
-    columns {{ id title type settings }}
-    items_page(limit: $limit, query_params: $latest) {{ {_TOUCHED_LAST} }}
-  }}
-  {COMPLEXITY}
-}}
-"""
-NEXT_UPDATED = f"""
-query NextUpdated($cursor: String!, $limit: Int!) {{
-  next_items_page(cursor: $cursor, limit: $limit) {{ {_TOUCHED_LAST} }}
-  {COMPLEXITY}
-}}
-"""
-ITEM_TEXTS = """
-query ItemTexts($items: [ID!], $ids: [String!]) {
-  items(ids: $items, limit: 100) { id state column_values(ids: $ids) { id text } }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
+LAST_UPDATED = _operation(
+    "query LastUpdated($boards: [ID!], $limit: Int!, $latest: ItemsQuery!)",
+    "boards(ids: $boards) { id items_count columns { id title type settings } "
+    f"items_page(limit: $limit, query_params: $latest) {{ {_TOUCHED_LAST} }} }}",
+)
+NEXT_UPDATED = _operation(
+    "query NextUpdated($cursor: String!, $limit: Int!)",
+    f"next_items_page(cursor: $cursor, limit: $limit) {{ {_TOUCHED_LAST} }}",
+)
+ITEM_TEXTS = _operation("query ItemTexts($items: [ID!], $ids: [String!])", f"{_ITEMS} {{ id state {_TEXTS} }}")
 # What is written on an item or a subitem, and where it is.
-ITEM_VALUES = f"""
-query ItemValues($items: [ID!], $ids: [String!]) {{
-  items(ids: $items, limit: 100) {{
-    id state name
-    board {{ id }}
-    group {{ id }}
-    column_values(ids: $ids) {{ id text }}
-  }}
-  {COMPLEXITY}
-}}
-"""
-SUBITEMS = """
-query Subitems($items: [ID!], $ids: [String!]) {
-  items(ids: $items, limit: 100) {
-    id state
-    subitems { id state column_values(ids: $ids) { id text } }
-  }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
-ME = f"query Me {{ me {{ id }} {COMPLEXITY} }}"
+ITEM_VALUES = _operation(
+    "query ItemValues($items: [ID!], $ids: [String!])",
+    f"{_ITEMS} {{ id state name board {{ id }} group {{ id }} {_TEXTS} }}",
+)
+SUBITEMS = _operation(
+    "query Subitems($items: [ID!], $ids: [String!])", f"{_ITEMS} {{ id state subitems {{ id state {_TEXTS} }} }}"
+)
+ME = _operation("query Me", "me { id }")
 _TOUCHED = "id state creator_id created_at updated_at updates(limit: 1) { id }"
 # The data that shows whether an item was changed, and its subitems.
-TWINS = f"""
-query Twins($items: [ID!], $ids: [String!], $own: [String!]) {{
-  items(ids: $items, limit: 100) {{
-    {_TOUCHED}
-    parent_item {{ id }}
-    column_values(ids: $ids) {{ id text }}
-    subitems {{ {_TOUCHED} column_values(ids: $own) {{ id text }} }}
-  }}
-  {COMPLEXITY}
-}}
-"""
-PLACED_BY_KEY = f"""
-query PlacedByKey(
-  $board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $ids: [String!], $subitem_ids: [String!]
-) {{
-  items_page_by_column_values(board_id: $board, columns: $columns, limit: 100) {{
-    cursor
-    items {{{_PLACED}    }}
-  }}
-  {COMPLEXITY}
-}}
-"""
-PLACED_BY_ID = f"""
-query PlacedById($items: [ID!], $ids: [String!], $subitem_ids: [String!]) {{
-  items(ids: $items, limit: 100) {{{_PLACED}      board {{ id }}
-  }}
-  {COMPLEXITY}
-}}
-"""
-INGEST_ITEMS = f"""
-mutation IngestItems($board: ID!, $group: ID!, $match: OnMatchInput) {{
-  ingest_items(board_id: $board, group_id: $group, on_match: $match) {{ job_id upload_url }}
-  {COMPLEXITY}
-}}
-"""
-BULK_ARCHIVE_ITEMS = f"""
-mutation BulkArchiveItems($board: ID!, $ids: [ID!]!) {{
-  bulk_archive_items(board_id: $board, item_ids: $ids) {{ job_id }}
-  {COMPLEXITY}
-}}
-"""
-REMOVAL_STATUS = """
-query RemovalStatus($job: ID!) {
-  job_status(job_id: $job) { status result { failed details } }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
-UNDO_ACTION = f"""
-mutation UndoAction($job: ID!) {{
-  undo_action(job_id: $job) {{ success message }}
-  {COMPLEXITY}
-}}
-"""
+TWINS = _operation(
+    "query Twins($items: [ID!], $ids: [String!], $own: [String!])",
+    f"{_ITEMS} {{ {_TOUCHED} parent_item {{ id }} {_TEXTS}",
+    f"subitems {{ {_TOUCHED} column_values(ids: $own) {{ id text }} }} }}",
+)
+PLACED_BY_KEY = _operation(
+    "query PlacedByKey($board: ID!, $columns: [ItemsPageByColumnValuesQuery!], $ids: [String!], "
+    "$subitem_ids: [String!])",
+    f"items_page_by_column_values(board_id: $board, columns: $columns, limit: 100) {_PLACED_PAGE}",
+)
+PLACED_BY_ID = _operation(
+    "query PlacedById($items: [ID!], $ids: [String!], $subitem_ids: [String!])",
+    f"{_ITEMS} {{ {_PLACED} board {{ id }} }}",
+)
+INGEST_ITEMS = _operation(
+    "mutation IngestItems($board: ID!, $group: ID!, $match: OnMatchInput)",
+    "ingest_items(board_id: $board, group_id: $group, on_match: $match) { job_id upload_url }",
+)
+BULK_ARCHIVE_ITEMS = _operation(
+    "mutation BulkArchiveItems($board: ID!, $ids: [ID!]!)",
+    "bulk_archive_items(board_id: $board, item_ids: $ids) { job_id }",
+)
+REMOVAL_STATUS = _operation(
+    "query RemovalStatus($job: ID!)", "job_status(job_id: $job) { status result { failed details } }"
+)
+UNDO_ACTION = _operation("mutation UndoAction($job: ID!)", "undo_action(job_id: $job) { success message }")
 CREATE_BOARD = """
 mutation CreateBoard($name: String!) {
   create_board(board_name: $name, board_kind: public, empty: true) { id }
@@ -271,22 +158,12 @@ mutation CreateColumn($board: ID!, $id: String, $title: String!, $type: ColumnTy
   create_column(board_id: $board, id: $id, title: $title, column_type: $type, defaults: $defaults) { id }
 }
 """
-VALIDATIONS = """
-query Validations($board: ID!) {
-  validations(id: $board) { required_column_ids }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
-JOB_STATUS = """
-query JobStatus($job: ID!) {
-  fetch_job_status(job_id: $job) {
-    ... on ItemsJobStatus {
-      status progress_percentage failure_reason failure_message report_created report_url
-    }
-  }
-  complexity { before query after reset_in_x_seconds }
-}
-"""
+VALIDATIONS = _operation("query Validations($board: ID!)", "validations(id: $board) { required_column_ids }")
+JOB_STATUS = _operation(
+    "query JobStatus($job: ID!)",
+    "fetch_job_status(job_id: $job) { ... on ItemsJobStatus { status progress_percentage failure_reason "
+    "failure_message report_created report_url } }",
+)
 
 
 @cache
