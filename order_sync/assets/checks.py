@@ -222,9 +222,7 @@ def _asked(context: dg.AssetCheckExecutionContext, checks: Sequence[Question[F]]
 
 @dg.multi_asset_check(specs=[check.spec for check in LEASES], can_subset=True)
 def leases(
-    context: dg.AssetCheckExecutionContext,
-    sql_server: ReadOnlySqlServerResource,
-    reports: dg.ResourceParam[RunReports],
+    context: dg.AssetCheckExecutionContext, sql_server: ReadOnlySqlServerResource, reports: dg.ResourceParam[RunReports]
 ) -> Results:
     """Rows of dead runs that no run has claimed since."""
     found = past_lease(sql_server.reader) if reports.of(context.run.run_id).any_leases else []

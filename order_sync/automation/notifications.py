@@ -71,9 +71,7 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
     }
 
     @dg.run_status_sensor(
-        run_status=dg.DagsterRunStatus.FAILURE,
-        description="Reports failed runs, once for each reason.",
-        **common,
+        run_status=dg.DagsterRunStatus.FAILURE, description="Reports failed runs, once for each reason.", **common
     )
     def notify_failures(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         reason = first_reason(context.instance, context.dagster_run.run_id)

@@ -25,11 +25,7 @@ from order_sync.settings import Settings, load_settings
 
 
 @click.command("reconcile")
-@click.option(
-    "--requeue",
-    is_flag=True,
-    help="Requeue orders whose item was deleted, and archive duplicate items.",
-)
+@click.option("--requeue", is_flag=True, help="Requeue orders whose item was deleted, and archive duplicate items.")
 @click.option(
     "--repair",
     is_flag=True,

@@ -24,10 +24,7 @@ def past_lease(reader: QueueReader) -> list[Row]:
             table.c.delta_uuid,
             alike(table.c.sync_run_id).label("run_id"),
             table.c.sync_attempted_at.label("since"),
-        ).where(
-            is_claimed(table),
-            sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < expired),
-        )
+        ).where(is_claimed(table), sa.or_(table.c.sync_attempted_at.is_(None), table.c.sync_attempted_at < expired))
         for kind, table in (("header", reader.tables.header_queue), ("line", reader.tables.line_queue))
     )
     rows = reader.database.rows(sa.union_all(*queries))

@@ -85,10 +85,7 @@ class BoardLease:
 
     @in_transaction
     def _try_board(
-        self,
-        connection: sa.Connection,
-        reported: Mapping[str, str] = NOTHING,
-        look: Callable[[], None] | None = None,
+        self, connection: sa.Connection, reported: Mapping[str, str] = NOTHING, look: Callable[[], None] | None = None
     ) -> str | None:
         holder = self._tried(connection, reported)
         if holder is None and look is not None:

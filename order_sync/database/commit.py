@@ -105,11 +105,7 @@ def subitems_of(lines: Iterable[Row]) -> dict[str, list[Subitem]]:
 
 
 def readiness_of(
-    reader: QueueReader,
-    run_id: str,
-    of_headers: Sequence[Row],
-    of_lines: Sequence[Row],
-    over: Collection[str] = (),
+    reader: QueueReader, run_id: str, of_headers: Sequence[Row], of_lines: Sequence[Row], over: Collection[str] = ()
 ) -> Readiness:
     """The same of rows that were read as `run_headers` and `run_lines`."""
     rows = run_records(of_headers, of_lines)

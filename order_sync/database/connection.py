@@ -28,12 +28,7 @@ from tenacity import (
 )
 
 from order_sync.database.engines import engine_for
-from order_sync.database.sql_server import (
-    MISREAD,
-    is_misread,
-    is_transient,
-    reason,
-)
+from order_sync.database.sql_server import MISREAD, is_misread, is_transient, reason
 from order_sync.orders.errors import ConfigurationError, DatabaseUnavailable
 
 log = logging.getLogger("order_sync.orders")
@@ -224,9 +219,7 @@ def in_one_read(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[
     return cast("Callable[Concatenate[R, P], T]", call)
 
 
-def in_transaction(
-    method: Callable[Concatenate[S, sa.Connection, P], T],
-) -> Callable[Concatenate[S, P], T]:
+def in_transaction(method: Callable[Concatenate[S, sa.Connection, P], T]) -> Callable[Concatenate[S, P], T]:
     """A method whose first argument is the connection of a transaction of its own; see `transaction`."""
 
     @wraps(method)

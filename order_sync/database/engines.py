@@ -106,10 +106,7 @@ def _sql_server(url: sa.URL, access_token: str | None) -> sa.Engine:
 
 def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
     if read_only and url.database not in MEMORY:
-        url = url.set(
-            database=Path(str(url.database)).resolve().as_uri(),
-            query={"mode": "ro", "uri": "true"},
-        )
+        url = url.set(database=Path(str(url.database)).resolve().as_uri(), query={"mode": "ro", "uri": "true"})
     engine = sa.create_engine(url, connect_args={"timeout": 60}, hide_parameters=True, max_overflow=-1)
     read_anything(engine.dialect)
 

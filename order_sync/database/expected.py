@@ -191,10 +191,7 @@ class SyncedRows:
     def _scope(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """The same in SQL, and not so long ago that people may have cleared the board."""
         completed = table.c.sync_completed_at
-        judged = [
-            table.c.sync_state == State.SYNCED,
-            sa.or_(completed.is_(None), completed < self._began),
-        ]
+        judged = [table.c.sync_state == State.SYNCED, sa.or_(completed.is_(None), completed < self._began)]
         return sa.and_(*judged, *([] if self._since is None else [completed >= self._since]))
 
     def _pages(self, table: sa.Table, own_id: sa.Column[Any], *columns: sa.Column[Any]) -> Iterator[Row]:

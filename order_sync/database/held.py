@@ -94,11 +94,7 @@ class Cause(StrEnum):
         f"make sure that the order system writes that row; {_BY_ITSELF}",
     )
     # Lines whose header is nowhere.
-    NO_HEADER = (
-        "no_header",
-        "by lines without a header",
-        f"follow the reason; {_BY_ITSELF}",
-    )
+    NO_HEADER = ("no_header", "by lines without a header", f"follow the reason; {_BY_ITSELF}")
     HELD_BY_RUN = (
         "held_by_run",
         "by run {run}",

@@ -23,11 +23,7 @@ from order_sync.text.counted import counted
 
 
 def write_ids(
-    connection: sa.Connection,
-    tables: Tables,
-    operation: Operation,
-    ids: Mapping[str, str],
-    sent: Mapping[str, Sent],
+    connection: sa.Connection, tables: Tables, operation: Operation, ids: Mapping[str, str], sent: Mapping[str, Sent]
 ) -> None:
     """And with the id of what was created its place: the group of an item, or the item of a subitem."""
     table, column = _target(tables, operation)

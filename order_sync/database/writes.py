@@ -47,10 +47,7 @@ def set_by_key(
 
 
 def _one_by_one(
-    column: sa.Column[Any],
-    key: sa.ColumnElement[Any],
-    keys: Sequence[sa.BindParameter[Any]],
-    values: Sequence[Any],
+    column: sa.Column[Any], key: sa.ColumnElement[Any], keys: Sequence[sa.BindParameter[Any]], values: Sequence[Any]
 ) -> sa.ColumnElement[Any]:
     values = [_value(value, column.type) for value in values]
     return sa.case(*zip(keys, values, strict=True), value=key)

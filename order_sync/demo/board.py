@@ -24,10 +24,7 @@ def _seed(mapping: ColumnMapping, board_id: int, name: str, subitem_board_id: in
     return BoardSeed(
         id=board_id,
         name=name,
-        columns=(
-            ColumnSeed(id="subitems", title="Subitems", type="subtasks"),
-            *_columns(mapping.items),
-        ),
+        columns=(ColumnSeed(id="subitems", title="Subitems", type="subtasks"), *_columns(mapping.items)),
         subitem_board_id=subitem_board_id,
         subitem_columns=_columns(mapping.subitems),
     )

@@ -34,25 +34,9 @@ class _Plan:
 
 
 PLANS = {
-    Size.SMALL: _Plan(
-        customers=1,
-        groups=5,
-        headers=69,
-        lines=317,
-        bad_headers=1,
-        bad_lines=1,
-        updates=2,
-        deletes=1,
-    ),
+    Size.SMALL: _Plan(customers=1, groups=5, headers=69, lines=317, bad_headers=1, bad_lines=1, updates=2, deletes=1),
     Size.BUSY: _Plan(
-        customers=34,
-        groups=127,
-        headers=7_405,
-        lines=34_012,
-        bad_headers=4,
-        bad_lines=5,
-        updates=14,
-        deletes=6,
+        customers=34, groups=127, headers=7_405, lines=34_012, bad_headers=4, bad_lines=5, updates=14, deletes=6
     ),
 }
 

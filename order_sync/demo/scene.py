@@ -149,13 +149,7 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
         yield started.page_url
 
 
-def serve_emulator(
-    settings: Settings,
-    *,
-    config: Path | None,
-    memory: bool,
-    options: Mapping[str, Any],
-) -> None:
+def serve_emulator(settings: Settings, *, config: Path | None, memory: bool, options: Mapping[str, Any]) -> None:
     """Serves in the foreground until Ctrl-C; `options` that are not None take precedence over the file.
 
     Raises ConfigurationError for an invalid setting or a port in use.

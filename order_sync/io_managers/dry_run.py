@@ -299,9 +299,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
 STEPS: Mapping[
     str,
     tuple[
-        Sequence[str],
-        Callable[[Planner, list[Row]], list[Row]],
-        Callable[[DryRunMondayIOManager, str], dict[str, Any]],
+        Sequence[str], Callable[[Planner, list[Row]], list[Row]], Callable[[DryRunMondayIOManager, str], dict[str, Any]]
     ],
 ] = {
     "monday_groups": (GROUPS, Planner.groups, DryRunMondayIOManager._report_groups),

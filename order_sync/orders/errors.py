@@ -72,16 +72,8 @@ class Rule(StrEnum):
         "If the value is wrong, correct it in the column named in brackets. If it is right, add it to the labels of "
         "that column on the board.",
     )
-    NOT_A_NUMBER = (
-        "not_a_number",
-        "Not a number",
-        "Correct the value in the column named in brackets.",
-    )
-    NOT_A_DATE = (
-        "not_a_date",
-        "Not a date",
-        "Correct the value in the column named in brackets.",
-    )
+    NOT_A_NUMBER = ("not_a_number", "Not a number", "Correct the value in the column named in brackets.")
+    NOT_A_DATE = ("not_a_date", "Not a date", "Correct the value in the column named in brackets.")
     NO_RECORD_UUID = (
         "no_record_uuid",
         "Row without a record_uuid",

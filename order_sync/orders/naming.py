@@ -103,8 +103,7 @@ def item_name(order: Mapping[str, Any]) -> str:
     name = " ".join(part for part in parts if part)
     if not name:
         raise Rejected(
-            "the order has no style, colour, order number or PO number, so its item has no name",
-            code=Rule.NO_ITEM_NAME,
+            "the order has no style, colour, order number or PO number, so its item has no name", code=Rule.NO_ITEM_NAME
         )
     return _checked(name, "the item name")
 

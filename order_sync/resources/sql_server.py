@@ -53,10 +53,7 @@ class ReadOnlySqlServerResource(dg.ConfigurableResource[None]):
     @cached_property
     def tables(self) -> Tables:
         names = TableNames(
-            header_queue=self.header_queue,
-            line_queue=self.line_queue,
-            orders=self.orders,
-            order_lines=self.order_lines,
+            header_queue=self.header_queue, line_queue=self.line_queue, orders=self.orders, order_lines=self.order_lines
         )
         return shared_tables(names, self.database_schema, self.mapping.item_sources)
 
