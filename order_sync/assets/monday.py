@@ -5,6 +5,7 @@ The monday IO manager creates what is missing; each step completes before the ne
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import dagster as dg
 import pandas as pd
@@ -66,15 +67,10 @@ LINE_VALUES = {name: name for name in ("size_code", "qty", "monday_subitem_id", 
 LINE_VALUES |= {"order_item_id": "monday_item_id"}
 NO_BOARD = "the order matches no board rule of the mapping, and ORDER_SYNC_MONDAY_BOARD_ID is not set"
 
+_asset = partial(dg.asset, group_name="monday", kinds={"graphql"}, owners=OWNERS, io_manager_key="monday_io", pool=POOL)
 
-@dg.asset(
-    group_name="monday",
-    kinds={"graphql"},
-    owners=OWNERS,
-    io_manager_key="monday_io",
-    pool=POOL,
-    metadata=described(("board_id", "title", "group_id")),
-)
+
+@_asset(metadata=described(("board_id", "title", "group_id")))
 def monday_groups(
     pending_headers: pd.DataFrame, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
 ) -> pd.DataFrame:
@@ -90,14 +86,7 @@ def monday_groups(
     return to_frame(groups.values(), GROUPS)
 
 
-@dg.asset(
-    group_name="monday",
-    kinds={"graphql"},
-    owners=OWNERS,
-    io_manager_key="monday_io",
-    pool=POOL,
-    metadata=described(ITEM_COLUMNS),
-)
+@_asset(metadata=described(ITEM_COLUMNS))
 def monday_items(
     pending_headers: pd.DataFrame,
     monday_groups: pd.DataFrame,
@@ -118,14 +107,7 @@ def monday_items(
     return to_frame(desired(), ITEMS)
 
 
-@dg.asset(
-    group_name="monday",
-    kinds={"graphql"},
-    owners=OWNERS,
-    io_manager_key="monday_io",
-    pool=POOL,
-    metadata=described(SUBITEM_COLUMNS),
-)
+@_asset(metadata=described(SUBITEM_COLUMNS))
 def monday_subitems(
     pending_lines: pd.DataFrame,
     monday_items: pd.DataFrame,

@@ -6,9 +6,10 @@ An order goes back whole, in one transaction; never one that a run is working on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,10 +40,20 @@ def requeue(database: WritableDatabase, tables: Tables, deleted: Mapping[str, Co
 
     Each order is one transaction and goes back whole. Items of it that are still there keep their place.
     """
+
+    def put_back(record_uuid: str, connection: sa.Connection) -> str | None:
+        return _put_back(connection, database, tables, record_uuid, sorted(deleted[record_uuid]))
+
+    return each(database, deleted, put_back)
+
+
+def each(
+    database: WritableDatabase, records: Iterable[str], put_back: Callable[[str, sa.Connection], str | None]
+) -> Requeued:
+    """Each order in a transaction of its own. `put_back` returns None once it waits again, else why it does not."""
     done = Requeued()
-    for record_uuid, items in deleted.items():
-        work = partial(_put_back, database=database, tables=tables, record_uuid=record_uuid, deleted=sorted(items))
-        reason = database.transaction(work)
+    for record_uuid in records:
+        reason = database.transaction(partial(put_back, record_uuid))
         if reason is None:
             done.records.append(record_uuid)
         else:
@@ -50,18 +61,22 @@ def requeue(database: WritableDatabase, tables: Tables, deleted: Mapping[str, Co
     return done
 
 
+def held_by_a_run(rows: Iterable[Any]) -> str | None:
+    """Why an order with these queue rows stays as it is, if a run is working on it."""
+    run_id = next((row.sync_run_id for row in rows if row.sync_state == State.PENDING and row.sync_run_id), None)
+    return run_id and f"run {run_id} holds rows of it: try again when that run has finished"
+
+
 def _put_back(
-    connection: sa.Connection, *, database: WritableDatabase, tables: Tables, record_uuid: str, deleted: list[int]
+    connection: sa.Connection, database: WritableDatabase, tables: Tables, record_uuid: str, deleted: list[int]
 ) -> str | None:
-    """None once the order waits again, else why it was left as it is."""
     h, line, m = tables.header_queue, tables.line_queue, tables.order_lines
     queued = {
         table: connection.execute(sa.select(table).where(table.c.record_uuid == record_uuid)).all()
         for table in (h, line)
     }
-    for row in (row for rows in queued.values() for row in rows):
-        if row.sync_state == State.PENDING and row.sync_run_id is not None:
-            return f"run {row.sync_run_id} holds rows of it: try again when that run has finished"
+    if held := held_by_a_run([*queued[h], *queued[line]]):
+        return held
     headers = [row for row in queued[h] if row.monday_item_id in deleted and row.sync_state == State.SYNCED]
     if not headers:
         waits = any(row.sync_state == State.NEW and row.monday_item_id is None for row in queued[h])

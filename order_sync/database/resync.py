@@ -15,7 +15,7 @@ from order_sync.database.cancelled import is_off_the_board
 from order_sync.database.conditions import flag
 from order_sync.database.connection import Database, WritableDatabase, chunks
 from order_sync.database.guid import canonical, is_uuid
-from order_sync.database.requeue import Requeued
+from order_sync.database.requeue import Requeued, each, held_by_a_run
 from order_sync.database.tables import Tables
 from order_sync.database.writes import expect_none
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
@@ -39,18 +39,10 @@ def synced_orders(
 
 def resync(database: WritableDatabase, tables: Tables, records: Collection[str]) -> Requeued:
     """Requeues the newest version of each order and of its lines; the next run writes all of their values."""
-    done = Requeued()
-    for record_uuid in records:
-        reason = database.transaction(partial(_put_back, tables=tables, record_uuid=record_uuid))
-        if reason is None:
-            done.records.append(record_uuid)
-        else:
-            done.held[record_uuid] = reason
-    return done
+    return each(database, records, partial(_put_back, tables))
 
 
-def _put_back(connection: sa.Connection, *, tables: Tables, record_uuid: str) -> str | None:
-    """None once the order waits again, else why it was left as it is."""
+def _put_back(tables: Tables, record_uuid: str, connection: sa.Connection) -> str | None:
     h, line, o, m = tables.site
     newest: dict[sa.Table, dict[str, sa.Row[*tuple[object, ...]]]] = {}
     for table, key in ((h, h.c.record_uuid), (line, line.c.line_uuid)):
@@ -58,8 +50,8 @@ def _put_back(connection: sa.Connection, *, tables: Tables, record_uuid: str) ->
         columns = (table.c.delta_uuid, key.label("own"), table.c.sync_state, table.c.sync_run_id, is_off)
         query = sa.select(*columns).where(table.c.record_uuid == record_uuid)
         rows = connection.execute(query.order_by(table.c.created_at, table.c.delta_uuid)).all()
-        if held := next((row for row in rows if row.sync_state == State.PENDING and row.sync_run_id), None):
-            return f"run {held.sync_run_id} holds rows of it: try again when that run has finished"
+        if held := held_by_a_run(rows):
+            return held
         newest[table] = {row.own: row for row in rows}
     header = newest[h].get(record_uuid)
     if header is None:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from order_sync.orders.errors import ConfigurationError, WriteLost
+from order_sync.text.logins import passwords_in
 from order_sync.text.redaction import ESCAPES
 
 DRIVER = "ODBC Driver 18 for SQL Server"
@@ -157,9 +158,7 @@ def passwords(url: sa.URL) -> set[str]:
     """The passwords in the URL, including its options and an ODBC connection string."""
     # SQLAlchemy joins all options into one such string, so each option may contain several.
     options = ";".join(f"{name}={value}" for name, values in url.normalized_query.items() for value in values)
-    found = re.findall(r"\b(?:PWD|PASSWORD)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)", options, re.IGNORECASE)
-    unquoted = {pwd[1:-1].replace("}}", "}") if pwd.startswith("{") else pwd for pwd in found}
-    return unquoted | set(found) | ({str(url.password)} if url.password else set())
+    return passwords_in(options) | ({str(url.password)} if url.password else set())
 
 
 def without_login(connection_string: str) -> str:

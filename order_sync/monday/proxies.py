@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import httpx
 
 from order_sync.orders.errors import ConfigurationError
+from order_sync.text.logins import login_of
 from order_sync.text.redaction import ESCAPES
 
 _NAMES = re.compile(r"(https?|all)_proxy", re.IGNORECASE)
@@ -31,18 +32,12 @@ def check_proxies() -> None:
 
 def proxy_passwords() -> set[str]:
     """As they are written, and as they are meant."""
-    found = {password for _, address in _proxies() if (password := _password(address))}
+    found = {password for _, address in _proxies() if (password := login_of(address)[1])}
     return found | {unquote(password) for password in found}
 
 
 def _proxies() -> Iterator[tuple[str, str]]:
     return ((name, value) for name, value in os.environ.items() if value and _NAMES.fullmatch(name))
-
-
-def _password(address: str) -> str:
-    """Up to the last @, so that it is whole even if it should have been escaped."""
-    login, _, host = address.partition("://")[2].rpartition("@") if "://" in address else address.rpartition("@")
-    return login.partition(":")[2] if host else ""
 
 
 def _is_usable(address: str) -> bool:

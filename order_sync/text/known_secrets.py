@@ -16,13 +16,13 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
+from order_sync.text.logins import login_of, passwords_in
 from order_sync.text.redaction import SHORTEST, Redaction
 
 _PROXY = re.compile(r"\w+_PROXY", re.IGNORECASE)
 _NAMED = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|WEBHOOK|API_?KEY|CREDENTIAL", re.IGNORECASE)
 _NO_SECRET = re.compile(r".*(_FILE|_PATH|_DIR)|NO_PROXY", re.IGNORECASE)
 _QUERY = re.compile(r"pwd|passw|token|secret|sig|key|code", re.IGNORECASE)
-_PWD = re.compile(r"(?:PWD|PASSWORD|AccessToken)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;&]*)", re.IGNORECASE)
 _ADDRESSES = ("_URL", "_DSN")
 _EXAMPLES = {"PASSWORD"}  # the placeholder of .env.example
 _PATH_PART = 16  # characters; shorter parts of a webhook's path are words such as `workflows`
@@ -83,17 +83,15 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
         yield value
         return
     authority = value.partition("://")[2] or value
-    before, at, after = authority.rpartition("@")
-    if at:
-        user, colon, password = before.partition(":")
-        yield password if colon else user
-        # A URL that was parsed wrongly is shown in parts, split at the characters that misled the parser.
-        yield from re.split(r"[@/?#:]", password)
-    _, _, query = (after if at else authority).partition("?")
-    for found in _PWD.findall(unquote_plus(query)) + _PWD.findall(unquote(query)):
-        inner = found[1:-1] if found.startswith("{") else found
-        yield inner.replace("}}", "}")
-        yield quote(inner, safe="")  # its form in odbc_connect
+    user, password, after = login_of(value)
+    yield password or user
+    # A URL that was parsed wrongly is shown in parts, split at the characters that misled the parser.
+    yield from re.split(r"[@/?#:]", password)
+    _, _, query = after.partition("?")
+    for text in (unquote_plus(query), unquote(query)):
+        for found in passwords_in(text, until=";&", names="PWD|PASSWORD|AccessToken"):
+            yield found
+            yield quote(found, safe="")  # its form in odbc_connect
     for key, given in parse_qsl(query):
         if _QUERY.search(key):
             yield given
