@@ -99,8 +99,7 @@ class Boards:
             self._look()
         if self._resolve_elsewhere(busy):
             self._look()
-            for hold in self._held.values():
-                hold.known.forget()
+            self._forget()
         boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
         return {
             key: f"a request to board {board_id} that may have created it is still in doubt"
@@ -134,6 +133,8 @@ class Boards:
         site = self._site(board_id)
         try:
             hold = self._hold(board_id)
+            if not self._are_rows_fresh:
+                self._forget()
             journal = hold.journal
             writer = BoardWriter(self.client, journal, self.mapping, self.manner, site.board.labels)
             if board_id not in self._looked:
@@ -195,11 +196,21 @@ class Boards:
         hold = self._held[board_id] = _Hold(journal, uptime.now(), known, looked=ahead)
         return hold
 
+    @property
+    def _are_rows_fresh(self) -> bool:
+        """Most of the lease on the run's rows is left: no other run can have taken them over."""
+        return uptime.now() - self._rows_renewed_at <= self.queue.lease.total_seconds() / 3
+
+    def _forget(self) -> None:
+        for hold in self._held.values():
+            hold.known.forget()
+
     def heartbeat(self) -> None:
         """Renews the leases on the run's rows and on its boards, each once a third of it has passed."""
-        if uptime.now() - self._rows_renewed_at > self.queue.lease.total_seconds() / 3:
+        if not self._are_rows_fresh:
             self.queue.renew(self.run_id)
             self._rows_renewed_at = uptime.now()
+            self._forget()
         for hold in self._held.values():
             if not hold.is_fresh:
                 hold.journal.renew()

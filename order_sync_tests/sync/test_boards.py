@@ -198,3 +198,10 @@ def test_a_last_look_that_fails_leaves_the_boards_held(stage: Stage, boards: Boa
     assert taken(stage, EMBEDDED_BOARD) == "run-1"
     boards.release()
     assert taken(stage, EMBEDDED_BOARD) is None
+
+
+def test_a_run_that_renews_its_rows_knows_nothing_any_more(stage: Stage, one: Boards) -> None:
+    one.begin_step([], [EMBEDDED_BOARD])
+    one._rows_renewed_at = float("-inf")
+    one.heartbeat()  # another run may have taken some of them meanwhile
+    assert len(reads(stage, one)) == 2
