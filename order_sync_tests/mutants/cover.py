@@ -81,26 +81,32 @@ def measure(settings: Settings, tests: Sequence[str] = ()) -> int:
     return int(code)
 
 
+def moved(before: str, after: str) -> dict[int, int]:
+    """Where the lines of a module are that have only moved."""
+    blocks = SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False).get_matching_blocks()
+    return {block.a + n + 1: block.b + n + 1 for block in blocks for n in range(block.size)}
+
+
 def reached_by(measured: dict[str, Any], text: str) -> dict[int, list[str]]:
-    """The tests that reach each line of a module as it is now: lines may have moved since they were measured."""
-    blocks = SequenceMatcher(
-        None, measured["text"].splitlines(), text.splitlines(), autojunk=False
-    ).get_matching_blocks()
-    return {
-        block.b + n + 1: measured["lines"].get(str(block.a + n + 1), []) for block in blocks for n in range(block.size)
-    }
+    """The tests that reach each line of a module as it is now."""
+    return {now: measured["lines"].get(str(then), []) for then, now in moved(measured["text"], text).items()}
 
 
 def _added(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """What all tests reach, after some of them were measured again."""
     for name, of in now["modules"].items():
-        known = before["modules"].get(name)
-        if known is None or known["text"] != of["text"]:
-            raise SystemExit(f"{name} has changed since all tests were measured: measure all of them again")
-        for line, reached_by in of["lines"].items():
-            known["lines"][str(line)] = sorted({*known["lines"].get(str(line), ()), *reached_by})
-        known["missing"] = [line for line in known["missing"] if line in of["missing"]]
-        known["untaken"] = [branch for branch in known["untaken"] if branch in of["untaken"]]
-    return {"seconds": before["seconds"] | now["seconds"], "modules": before["modules"]}
+        known = before["modules"][name]
+        lines = moved(known["text"], of["text"])
+        for line, tests in reached_by(known, of["text"]).items():
+            of["lines"][str(line)] = sorted({*of["lines"].get(str(line), ()), *tests})
+        missing = {lines.get(line) for line in known["missing"]}
+        untaken = {(lines.get(start), lines.get(abs(end))) for start, end in known["untaken"]}
+        old = set(lines.values())
+        of["missing"] = [line for line in of["missing"] if line in missing or line not in old]
+        of["untaken"] = [
+            [start, end] for start, end in of["untaken"] if (start, abs(end)) in untaken or not {start, abs(end)} <= old
+        ]
+    return {"seconds": before["seconds"] | now["seconds"], "modules": now["modules"]}
 
 
 if __name__ == "__main__":

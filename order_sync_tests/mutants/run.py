@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -29,6 +30,7 @@ from order_sync_tests.mutants.generate import Mutant, mutants_of
 from order_sync_tests.mutants.settings import FOLDER, Settings, read_settings
 
 TIME_OUT, SURVIVED, NO_TEST, INVALID = "time-out", "survived", "no test reaches it", "invalid"
+NEW_SECONDS = 0.05  # of a test that has not been measured yet
 # Where the tests have their session's fixtures from: these are set up once, before the first fork.
 SHARED_FIXTURES = ("mapping", "board_process", "empty_file")
 
@@ -63,7 +65,7 @@ class Mutate:
             reached_by=cover.reached_by(measured["modules"][self.module], text),
             functions=_functions_of(self.path),
             path=self.path,
-            most_seconds=self.settings.most_seconds * (1 if self.only is None else 5),
+            most_seconds=self.settings.most_seconds * (1 if self.only is None else 2),
         )
         runs.set_up_shared()
         gc.collect()
@@ -91,6 +93,13 @@ class _Runs:
     path: Path
     most_seconds: float
     kills: dict[str, Counter[str]] = field(default_factory=dict)  # by function and test
+
+    @cached_property
+    def unmeasured(self) -> set[str]:
+        """Tests of this module that are newer than what was measured: they may reach any line of it."""
+        found = {test for test in self.items.keys() - self.seconds.keys() if self.path.stem in test.partition("::")[0]}
+        self.seconds = self.seconds | dict.fromkeys(found, NEW_SECONDS)
+        return found
 
     def set_up_shared(self) -> None:
         """Runs one test that needs nothing else, so that every fork finds what a session has only once."""
@@ -125,6 +134,7 @@ class _Runs:
     def _tests(self, mutant: Mutant) -> list[str]:
         """The tests that reach what is changed: the likeliest and cheapest first, for as long as a mutant may take."""
         found = {test for line in mutant.lines for test in self.reached_by.get(line, ())} & self.items.keys()
+        found |= self.unmeasured
         kills, others = self.kills.get(mutant.function, Counter()), Counter[str]()
 
         def price(test: str) -> float:
