@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 BENCHMARK_VENV := .venv-benchmark
 AUDIT_VENV := .venv-audit
 MUTANTS_VENV := .venv-mutants
+FUZZ_VENV := .venv-fuzz
+SECONDS ?= 60
 
-.PHONY: demo ui test faults simulate mutants benchmark lint audit docs reference diagrams clean
+.PHONY: demo ui test faults fuzz simulate mutants benchmark lint audit docs reference diagrams clean
 
 demo: $(VENV)/.installed
 	$(BIN)/order-sync demo
@@ -23,6 +25,18 @@ test: $(VENV)/.installed-test
 # The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m order_sync_tests.faults.sweep
+
+# Bad input for everything that reads what others wrote, SECONDS a target (`make fuzz SECONDS=300 TARGET="reply answer"`).
+# The fuzzer lives in an environment of its own. `-c`: the fuzzer must meet the same packages as the tests.
+fuzz: export PYTHONDONTWRITEBYTECODE :=
+fuzz: $(FUZZ_VENV)/.installed
+	$(FUZZ_VENV)/bin/python -m order_sync_tests.fuzz --seconds $(SECONDS) $(TARGET)
+
+$(FUZZ_VENV)/.installed: pyproject.toml constraints.txt order_sync_tests/fuzz/requirements.txt
+	$(PYTHON) -m venv $(FUZZ_VENV)
+	$(FUZZ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]' \
+		-r order_sync_tests/fuzz/requirements.txt
+	touch $@
 
 # The modules that keep the promises, with one thing changed at a time: a test must fail. `make mutants MODULE="decide"`
 # for some of them. What changes the code lives in an environment of its own.
@@ -104,4 +118,4 @@ $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) .mutants .order_sync site
+	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(FUZZ_VENV) .fuzz .mutants .order_sync site

@@ -17,6 +17,7 @@ from order_sync.orders.errors import CursorExpired, Transient
 log = logging.getLogger("order_sync.monday")
 
 SEARCH_LAG_SECONDS = 5.0  # monday promises no bound; what it leaves open is looked up twice
+BARREN_PAGES = 3  # one after the other without a new row
 LOOK_UP = 100  # values of one ANY_OF column, and ids of items(ids:), a call
 PAUSES = (0.0, 1.0, SEARCH_LAG_SECONDS)  # before each time that a query is asked
 
@@ -171,15 +172,34 @@ def _unseen(found: Iterator[Page], seen: set[str]) -> Iterator[Page]:
         yield Page(rows=rows, cursor=page.cursor, cost=page.cost)
 
 
+class Endless:
+    """Notices a list that goes on without showing anything new: calls are not to be spent on it for ever."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._seen: set[str] = set()
+        self._barren = 0
+
+    def check(self, rows: Iterable[Row]) -> None:
+        """The rows of a page after which there is another one. Raises Transient after several without a new row."""
+        new = {str(row["id"]) for row in rows} - self._seen
+        self._seen |= new
+        self._barren = 0 if new else self._barren + 1
+        if self._barren >= BARREN_PAGES:
+            raise Transient(
+                f"monday keeps returning pages of {self._what} without a new row. Nothing was decided from them. "
+                "Start the run again."
+            )
+
+
 def _read(reader: MondayReader, listing: Listing, resize: Callable[[int], Mapping[str, Any]]) -> Iterator[Page]:
-    text, variables = listing.first, dict(listing.variables)
+    text, variables, endless = listing.first, dict(listing.variables), Endless(listing.what)
     while True:
         page = ask(reader, text, variables, lambda data: _page_in(data, listing.parts), listing.what)
         yield page
         if not page.cursor:
             return
-        if not page.rows and page.cursor == variables.get("cursor"):
-            raise Transient(f"monday keeps returning the same empty page of {listing.what}. Start the run again.")
+        endless.check(page.rows)
         text, variables = listing.following, {"cursor": page.cursor, **listing.more, **resize(page.cost)}
 
 

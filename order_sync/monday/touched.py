@@ -16,7 +16,7 @@ from order_sync.monday.board import BOARDS_A_CALL
 from order_sync.monday.client import MondayReader
 from order_sync.monday.columns import read_column
 from order_sync.monday.labels import Labels
-from order_sync.monday.lists import Row, ask, is_active, rows_of
+from order_sync.monday.lists import Endless, Row, ask, is_active, rows_of
 
 FIRST_PAGE = 100
 LARGEST_PAGE = 500
@@ -65,6 +65,8 @@ def touched(reader: MondayReader, asked: Mapping[int, Asked]) -> dict[int, Touch
 
 def _touched(reader: MondayReader, board_id: int, raw: Row, asked: Asked) -> Touched:
     page, rows = raw["items_page"], list[Row]()
+    what = f"what was last updated on board {board_id}"
+    endless = Endless(what)
     while True:
         new = [row for row in page["items"] if is_active(row)]
         late = [row for row in new if (moment(row.get("updated_at")) or asked.since) >= asked.since]
@@ -72,7 +74,7 @@ def _touched(reader: MondayReader, board_id: int, raw: Row, asked: Asked) -> Tou
         if len(late) < len(new) or not page.get("cursor") or len(rows) > asked.most:
             break
         variables = {"cursor": page["cursor"], "limit": LARGEST_PAGE}
-        what = f"what was last updated on board {board_id}"
+        endless.check(new)
         page = ask(reader, operations.NEXT_UPDATED, variables, lambda data: _page(data.get("next_items_page")), what)
     found = {int(row["id"]): _row(row) for row in rows}
     count = raw.get("items_count")

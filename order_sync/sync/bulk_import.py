@@ -257,11 +257,8 @@ class BulkImport:
                 break
             self._journal.renew()
             try:
-                text = self._client.download(str(url))
-                # By position: a column of the board may have the name of one of these.
-                lines = [line for line in list(csv.reader(io.StringIO(text, newline="")))[1:] if line]
-                report = {int(line[0]): (line[1], shapes.numeric_id(line[2]) or "", line[3]) for line in lines}
-            except (Transient, ValueError, IndexError, csv.Error) as error:
+                report = read_report(self._client.download(str(url)))
+            except Transient as error:
                 log.warning("the report of job %s cannot be read: %s", job_id, error)
                 self._client.wait(1.0)
                 progress = self._status(job_id)
@@ -332,6 +329,16 @@ class BulkImport:
         for row, values in zip(rows, cells, strict=True):
             writer.writerow([row.variables["name"], *(values.get(column, "") for column in columns)])
         return text.getvalue()
+
+
+def read_report(text: str) -> Report:
+    """The rows of a report. Raises Transient if it cannot be read."""
+    try:
+        # By position: a column of the board may have the name of one of these.
+        lines = [line for line in list(csv.reader(io.StringIO(text, newline="")))[1:] if line]
+        return {int(line[0]): (line[1], shapes.numeric_id(line[2]) or "", line[3]) for line in lines}
+    except (ValueError, IndexError, csv.Error) as error:
+        raise Transient(f"it is not the CSV of a report ({error})") from error
 
 
 def _is_long_over(entry: Entry) -> bool:
