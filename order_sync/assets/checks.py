@@ -119,6 +119,7 @@ BEFORE_ITEMS: tuple[Question[BeforeItems], ...] = (
 NOT_IN_PLACE = {
     Kind.ITEM_MISSING: "not on the board",
     Kind.WRONG_ID: "under another id",
+    Kind.KEY_LOST: "without its key",
     Kind.OTHER_GROUP: "in another group",
     Kind.ARCHIVED: "archived",
     Kind.ELSEWHERE: "on another board",
@@ -146,7 +147,7 @@ ON_BOARD: tuple[Question[Findings], ...] = (
         "every_line_has_its_subitem",
         "monday_subitems",
         "Every line that was not rejected has its subitem under the right item.",
-        of_kinds(Kind.SUBITEM_MISSING, Kind.WRONG_PARENT, Kind.WRONG_ID, of_items=False),
+        of_kinds(Kind.SUBITEM_MISSING, Kind.WRONG_PARENT, Kind.WRONG_ID, Kind.KEY_LOST, of_items=False),
         "{subitem} not under the right item. Find out who deleted or moved them: order_sync does not recreate a "
         "subitem whose item still exists.",
     ),

@@ -29,7 +29,7 @@ from order_sync.settings import Settings, load_settings
 @click.option(
     "--repair",
     is_flag=True,
-    help="The same, and requeue orders with deleted subitems, or with values that differ, to write all of them again.",
+    help="The same, and requeue orders with deleted subitems, lost keys or values that differ, to write them again.",
 )
 @click.option(
     "--limit",

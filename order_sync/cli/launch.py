@@ -62,6 +62,7 @@ class Summary:
     cancelled: int = 0
     archive_jobs: list[str] = field(default_factory=list)  # monday's jobs that archived many of them: `order-sync undo`
     kept: int = 0  # edits of people that stayed on the boards
+    keys_restored: int = 0  # that people had deleted or overwritten there
     calls: int = 0
     complexity: int = 0
     seconds: float = 0.0
@@ -268,6 +269,7 @@ def _summary(run_id: str, report: RunReport, seconds: float) -> Summary:
         cancelled=report.cancelled,
         archive_jobs=report.archive_jobs,
         kept=report.kept,
+        keys_restored=report.keys_restored,
         calls=report.calls,
         complexity=report.complexity,
         seconds=round(seconds, 2),

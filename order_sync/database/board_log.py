@@ -67,6 +67,10 @@ class BoardLog(BoardLease):
         self._renew(connection)
         clear_ids(connection, self._tables, operation, keys)
 
+    def owners(self, ids: Collection[int], of_lines: bool) -> dict[int, str]:
+        """See `written.owners`."""
+        return written.owners(self._database, self._tables, ids, of_lines=of_lines)
+
     def edited(self) -> set[str]:
         """The orders and lines whose edits on this board are on record."""
         return edited_on(self._database, self._tables, self.board_id)

@@ -46,6 +46,9 @@ class Known:
     items: Mapping[str, Expected] = field(default_factory=dict)  # by record_uuid
     subitems: Mapping[str, Expected] = field(default_factory=dict)  # by line_uuid
     strangers: Collection[str] = ()  # keys that no table has
+    # Whose an item, or a subitem, is by its id.
+    item_owners: Mapping[int, str] = field(default_factory=dict)
+    subitem_owners: Mapping[int, str] = field(default_factory=dict)
 
 
 # ---- a run ------------------------------------------------------------------------------------------------

@@ -133,6 +133,18 @@ def subitems_on_record(database: Database, tables: Tables, line_uuids: Collectio
     return _on_record(database, subitems.line_uuid, subitems.subitem_id, subitems.parent_item_id, line_uuids)
 
 
+def owners(database: Database, tables: Tables, ids: Collection[int], *, of_lines: bool) -> dict[int, str]:
+    """Whose these items or subitems are, as far as they are on record: a record_uuid or line_uuid by monday's id."""
+    own, monday_id = (
+        (tables.subitems.c.line_uuid, tables.subitems.c.subitem_id)
+        if of_lines
+        else (tables.items.c.record_uuid, tables.items.c.item_id)
+    )
+    query = sa.select(monday_id.label("id"), own.label("own"))
+    rows = (row for chunk in chunks(ids) for row in database.rows(query.where(monday_id.in_(chunk))))
+    return {row["id"]: row["own"] for row in rows}
+
+
 def _on_record(
     database: Database, own: sa.Column[Any], monday_id: sa.Column[Any], place: sa.Column[Any], keys: Collection[str]
 ) -> dict[str, OnRecord]:

@@ -256,6 +256,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             "already there": len(rows) - len(sent | outcome.rejected.keys() | outcome.waiting.keys()),
             **({"archive jobs": ", ".join(outcome.jobs)} if outcome.jobs else {}),
             **({"edits kept": table(outcome.kept[:SHOWN])} if outcome.kept else {}),
+            **({"keys restored": outcome.keys_restored} if outcome.keys_restored else {}),
             "customers": by_customer(rows),
             "preview": preview(rows, ["name", "customer", "record_uuid"]),
         }

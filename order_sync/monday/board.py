@@ -213,13 +213,22 @@ def find_deleted(reader: MondayReader, items: Iterable[str]) -> set[str]:
     return wanted - {item_id for item_id, item in there.items() if is_active(item)}
 
 
+def look_by_id(reader: MondayReader, items: Iterable[str], column: str) -> tuple[set[str], dict[str, str]]:
+    """Those of the items that were deleted or archived, and the text in `column` of each of the others."""
+    wanted = set(items)
+    there = items_by_id(reader, operations.ITEM_TEXTS, sorted(wanted), {"ids": [column]}, parts=("column_values",))
+    texts = {item_id: text_of(item, column) or "" for item_id, item in there.items() if is_active(item)}
+    return wanted - texts.keys(), texts
+
+
 @dataclass(frozen=True, kw_only=True)
 class Under:
     """What is under some items, and what of it, or of the items themselves, somebody has deleted or archived."""
 
-    subitems: dict[str, tuple[str, str]]  # the ids of each subitem and of its item, by the text in a column
+    subitems: dict[str, list[tuple[str, str]]]  # the ids of each subitem and of its item, by the text in a column
     gone_items: set[str]
     deleted_subitems: set[str]
+    texts: Mapping[str, str]  # in that column, by the subitem's id
 
 
 def look_under(reader: MondayReader, known: Mapping[str, Collection[str]], column: str) -> Under:
@@ -234,14 +243,17 @@ def look_under(reader: MondayReader, known: Mapping[str, Collection[str]], colum
         for item_id, item in there.items()
         if is_active(item)
     }
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     unseen: set[str] = set()
+    texts: dict[str, str] = {}
     for item, subitems in shown.items():
         unseen |= set(known[item]) - {str(subitem["id"]) for subitem in subitems}
         for subitem in subitems:
-            if text := text_of(subitem, column):
-                found.setdefault(text.strip().lower(), (str(subitem["id"]), item))
-    return Under(subitems=found, gone_items=known.keys() - shown.keys(), deleted_subitems=find_deleted(reader, unseen))
+            texts[str(subitem["id"])] = text = text_of(subitem, column) or ""
+            if text:
+                found.setdefault(text.strip().lower(), []).append((str(subitem["id"]), item))
+    deleted = find_deleted(reader, unseen)
+    return Under(subitems=found, gone_items=known.keys() - shown.keys(), deleted_subitems=deleted, texts=texts)
 
 
 def item_texts(reader: MondayReader, items: Iterable[str], column: str) -> dict[str, str]:

@@ -49,6 +49,7 @@ class RunReport:
     cancelled: int = 0
     archive_jobs: list[str] = field(default_factory=list)  # of monday's: each can be undone
     kept: int = 0
+    keys_restored: int = 0
     refused: dict[str, str] = field(default_factory=dict)  # boards that accepted nothing, with the reason
     customers: list[Row] = field(default_factory=list)  # customer, and the OUTCOMES of database/counts.py
     ending: Ending | None = None  # once the orders are committed
@@ -69,6 +70,7 @@ class RunReport:
         self.cancelled += len(outcome.cancelled)
         self.archive_jobs += outcome.jobs
         self.kept += len(outcome.kept)
+        self.keys_restored += outcome.keys_restored
 
 
 class RunReports(ByRun[RunReport]):

@@ -24,7 +24,7 @@ from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts
 from order_sync.sync.rows import Look, NewRow, Repaired, Row
 from order_sync.sync.writer import BoardWriter
-from order_sync.text.excerpt import IN_TRACE, log_first
+from order_sync.text.excerpt import IN_TRACE, ON_BOARD, log_first
 
 log = logging.getLogger("order_sync.monday")
 
@@ -45,6 +45,10 @@ class Target:
     def own(self, row: Row) -> str:
         """What the row is a version of."""
         return str(row["line_uuid" if self._of_lines else "record_uuid"])
+
+    def with_key(self, of: Decision) -> Mapping[str, Any]:
+        """What a change says. The key goes along: a person may have deleted it, and no look shows that for nothing."""
+        return {"values": to_json({self.mapping.key_column: self.own(of.row), **json.loads(of.values)})}
 
     @property
     def _of_lines(self) -> bool:
@@ -99,8 +103,21 @@ class Alterations:
         outcome.moved = self._send(Operation.MOVE_ITEMS, moves, lambda of: {"group": of.move_to}, target, outcome)
         moved = [of for of in decided if not of.move_to or of.key in outcome.moved]
         changes = [of for of in moved if of.values and of.monday_id is not None]
-        outcome.changed = self._send(target.change, changes, lambda of: {"values": of.values}, target, outcome)
+        outcome.changed = self._send(target.change, changes, target.with_key, target, outcome)
+        self._report_keys([of for of in changes if of.key in outcome.changed], target, outcome)
         return outcome
+
+    def _report_keys(self, changed: Sequence[Decision], target: Target, outcome: Outcome) -> None:
+        """Reports the items and subitems whose key somebody had deleted or overwritten."""
+        lost = {of.key: of for of in changed if of.lost_key is not None}
+        if not lost:
+            return
+        outcome.keys_restored += len(lost)
+        column = target.mapping.key_column
+        said = {key: f"{column} was '{of.lost_key}' on the board: its key is written back" for key, of in lost.items()}
+        self._journal.note(target.change, "key restored", {k: (str(of.monday_id), said[k]) for k, of in lost.items()})
+        messages = [f"{of.monday_id} of order {of.row['record_uuid']}: {said[key]}" for key, of in lost.items()]
+        log_first(log.warning, messages, ON_BOARD)
 
     def _cancel(self, target: Target, count: int) -> Callable[[Decision], Mapping[str, Any]]:
         """What a cancel says of an item besides its id."""

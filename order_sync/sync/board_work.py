@@ -66,7 +66,7 @@ class BoardWork:
         self._queue = known.queue
         self._known = known
         self._run_id = journal.run_id
-        self._facts = Facts(client, site, mapping)
+        self._facts = Facts(client, site, mapping, journal.owners)
         self._changes = OutsideChanges(self._facts, journal, writer)
         self._alterations = Alterations(writer, journal, self._facts)
 
@@ -172,6 +172,7 @@ class BoardWork:
         """Decides on the orders, after recording in the tables what was deleted on the board."""
         found = self._facts.of_items(rows, orders.versions, orders.on_record, labels)
         self._changes.forget(found.facts.deleted)
+        self._changes.report_foreign(found.facts)
         decided = hold_mass_cancels(
             found.decided, self._mapping.items, board=board.name, on_board=board.items_count or 0
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from order_sync.database.connection import Row
@@ -33,6 +33,7 @@ class Kind(StrEnum):
     NOT_IN_MAIN = "SYNCED in the queue only"
     UNKNOWN = "on the board without an order"
     GROUP_MISSING = "groups missing"
+    KEY_LOST = "keys lost"
     DRIFTED = "values that differ"
     EDITED = "values edited on the board"
     ARCHIVED = "archived"
@@ -49,7 +50,7 @@ class Kind(StrEnum):
     def counted(self, number: int) -> str:
         """1 item missing, 2 items missing."""
         several = {Kind.WRONG_ID: "id that differs", Kind.DRIFTED: "value that differs"}
-        one = several.get(self) or re.sub(r"^(item|subitem|row|group|value)s\b", r"\1", self)
+        one = several.get(self) or re.sub(r"^(item|subitem|row|group|value|key)s\b", r"\1", self)
         return counted(number, one, self)
 
 
@@ -142,17 +143,30 @@ class Comparison:
         for item in items:
             if item.id in self.items:
                 continue
-            self.items[item.id] = of = item.record_uuid
-            shown = _Shown(id=item.id, key=of, record_uuid=of, board_id=board_id, place=item.group_id)
-            self.found.add(self._compare(ITEM, shown, known.items, known.strangers))
+            self.items[item.id] = of = known.item_owners.get(item.id, item.record_uuid)
+            key = item.record_uuid
+            shown = _Shown(id=item.id, key=key, record_uuid=of, board_id=board_id, place=item.group_id)
+            self.found.add(self._compare(ITEM, shown, known.items, known.strangers, of if of != key else None))
             for subitem in item.subitems:
                 self.subitems.add(subitem.id)
                 shown = _Shown(id=subitem.id, key=subitem.key, record_uuid=of, board_id=board_id, place=item.id)
-                self.found.add(self._compare(SUBITEM, shown, known.subitems, known.strangers))
+                owner = known.subitem_owners.get(subitem.id)
+                self.found.add(self._compare(SUBITEM, shown, known.subitems, known.strangers, owner))
 
     def _compare(
-        self, level: Level, shown: _Shown, known: Mapping[str, Expected], strangers: Collection[str]
+        self,
+        level: Level,
+        shown: _Shown,
+        known: Mapping[str, Expected],
+        strangers: Collection[str],
+        owner: str | None = None,
     ) -> Iterator[Finding]:
+        """`owner` is the key that the row should have, by its id, as far as the tables say."""
+        if owner is not None and owner != shown.key:
+            what = f"has the key '{shown.key}'" if shown.key else "has no key"
+            lost = replace(shown, key=owner)
+            yield lost.found(Kind.KEY_LOST, f"{level.noun} {shown.id} of {level.owner} {owner} {what} on the board")
+            return
         if not shown.key:
             yield shown.found(Kind.OWN_ROWS, f"{level.noun} {shown.id} has no key: somebody's own row")
             return

@@ -70,6 +70,7 @@ class Decision:
     move_to: str | None = None
     group_id: str | None = None
     kept: tuple[Kept, ...] = ()
+    lost_key: str | None = None  # what the item shows in place of its key, which is written back; None: the key
     asks: bool = field(default=False, compare=False)
     rejected: Rejected | None = field(default=None, compare=False)  # the same reason as an error
 
@@ -102,6 +103,7 @@ class Seen:
     on_record: Mapping[str, OnRecord] = field(default_factory=dict)  # as last written
     shown: Mapping[int, ItemValues] = field(default_factory=dict)  # of those that were asked for, by id
     labels: LabelSpelling | None = None  # None: the board was not asked, and any label will do
+    keys: Mapping[int, str] = field(default_factory=dict)  # what they show as their key, of those that were looked at
 
 
 def decide_items(
@@ -221,6 +223,12 @@ class _Upserts:
             found = self._difference(row | {"group_id": None} if elsewhere else row, last, there)
         except Rejected as error:
             return _rejected(row, error, there)
+        lost_key = self._lost_key(own, there)
+        if lost_key is not None:
+            column = self.mapping.key_column
+            found = replace(
+                found, values={column: own, **found.values}, before={column: lost_key or None, **found.before}
+            )
         if elsewhere and (found.values or found.asks):
             return Decision(row=row, happens=Happens.WAIT, reason=ELSEWHERE.format(elsewhere))
         kept = found.kept
@@ -236,8 +244,14 @@ class _Upserts:
             move_to=found.move_to,
             group_id=found.move_to or self.place(own, there),
             kept=kept,
+            lost_key=lost_key,
             asks=found.asks,
         )
+
+    def _lost_key(self, own: str, there: int) -> str | None:
+        """What is on the board in place of the key, perhaps nothing; None where the key is there or nobody looked."""
+        shown = self.seen.keys.get(there)
+        return None if shown is None or shown.strip().lower() == own.lower() else shown
 
     def place(self, own: str, there: int | None) -> str | None:
         """The group of an item, as the board shows it or else as it was last written."""

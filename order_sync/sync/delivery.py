@@ -55,6 +55,7 @@ class Outcome:
     cancelled: dict[str, str] = field(default_factory=dict)
     jobs: list[str] = field(default_factory=list)  # of monday's that archived some of them: each can be undone
     kept: list[Row] = field(default_factory=list)  # people's edits that stay, as a table for people
+    keys_restored: int = 0  # that somebody had deleted or overwritten
     deleted: dict[str, int] = field(default_factory=dict)  # what was to be altered and is not there any more
 
     @property
@@ -82,6 +83,7 @@ class Outcome:
         self.waiting |= other.waiting
         self.adopted += other.adopted
         self.recreated += other.recreated
+        self.keys_restored += other.keys_restored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +234,7 @@ class Delivery:
 
     def find(self, entry: Entry, among: Collection[str] | None = None) -> dict[str, str]:
         """The entry's rows that are on the board, or those `among` them: monday's id by key."""
-        return made_by(entry, self._client, self._journal.board_id, self._mapping, among)
+        return made_by(entry, self._client, self._journal.board_id, self._mapping, among, self._journal.owners)
 
     def _send(self, entry: Entry, grant: Grant) -> Outcome:
         reply = self._client.mutate(

@@ -15,9 +15,9 @@ from order_sync.database.written import OnRecord
 from order_sync.monday.board import (
     Board,
     find_all_items,
+    find_all_subitems,
     find_deleted,
-    find_items,
-    find_subitems,
+    look_by_id,
     look_under,
     read_board,
     read_boards,
@@ -74,6 +74,32 @@ def groups_of(board: Board, own: Mapping[str, str]) -> dict[TextKey, Group]:
     return known | {key: Group(id=group_id, title=titles[group_id]) for key, group_id in board.groups.items()}
 
 
+# Whose items these are, or where asked so subitems, as far as it is on record: by monday's id.
+OwnersOf = Callable[[Collection[int], bool], Mapping[int, str]]
+
+
+def nobody(_ids: Collection[int], _of_lines: bool) -> Mapping[int, str]:
+    """Nothing is on record."""
+    return {}
+
+
+def not_foreign(
+    found: Mapping[str, Sequence[str]], owners_of: OwnersOf, *, of_lines: bool = False
+) -> tuple[dict[str, list[str]], dict[str, dict[int, str]]]:
+    """What was found by a key without what is on record of another one, whose key somebody has overwritten; and that.
+
+    `found` has monday's ids by key, as the second result has them, with their owners.
+    """
+    owners = owners_of([int(monday_id) for ids in found.values() for monday_id in ids], of_lines) if found else {}
+    foreign = {
+        key: others
+        for key, ids in found.items()
+        if (others := {int(one): owners[int(one)] for one in ids if owners.get(int(one), key).lower() != key.lower()})
+    }
+    own = {key: [one for one in ids if int(one) not in foreign.get(key, {})] for key, ids in found.items()}
+    return {key: ids for key, ids in own.items() if ids}, foreign
+
+
 @dataclass(frozen=True, kw_only=True)
 class ItemFacts:
     """The items of some orders. `on_board` has those found by their key, by record_uuid."""
@@ -81,6 +107,8 @@ class ItemFacts:
     deleted: Set[int] = frozenset()  # of the items that the tables have
     on_board: Mapping[str, int] = field(default_factory=dict)  # of several the oldest
     doubled: Mapping[str, Sequence[str]] = field(default_factory=dict)  # the others
+    keys: Mapping[int, str] = field(default_factory=dict)  # what items that the tables have show as their key
+    foreign: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # items of other orders that have its key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +117,7 @@ class SubitemFacts:
 
     known: Mapping[str, KnownSubitem]
     deleted: Deleted = field(default_factory=Deleted)
+    keys: Mapping[int, str] = field(default_factory=dict)  # as of items
 
 
 def to_look_up(rows: Iterable[Row], known: Container[str], key: str) -> list[Row]:
@@ -118,10 +147,13 @@ class Facts:
     Without one, the tables alone have to do.
     """
 
-    def __init__(self, reader: MondayReader | None, site: Site | None, mapping: ColumnMapping) -> None:
+    def __init__(
+        self, reader: MondayReader | None, site: Site | None, mapping: ColumnMapping, owners_of: OwnersOf = nobody
+    ) -> None:
         self._reader = reader
         self._site = site
         self._mapping = mapping
+        self._owners_of = owners_of
 
     # ---- deciding ---------------------------------------------------------------------------------
 
@@ -143,7 +175,8 @@ class Facts:
         found = self.items({row["record_uuid"]: known.get(row["record_uuid"]) for row in asked})
 
         def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:
-            seen = Seen(on_record=on_record, shown=shown, labels=labels)
+            keys = {**found.keys, **_keys_in(shown, mapping.key_column)}
+            seen = Seen(on_record=on_record, shown=shown, labels=labels, keys=keys)
             return decide_items(rows, mapping, seen, known=known, deleted=found.deleted, on_board=found.on_board)
 
         decided, lost = self._with_edits(decide, mapping)
@@ -153,6 +186,8 @@ class Facts:
                 deleted=found.deleted | later.deleted,
                 on_board={**found.on_board, **later.on_board},
                 doubled={**found.doubled, **later.doubled},
+                keys=found.keys,
+                foreign={**found.foreign, **later.foreign},
             )
             decided, _ = self._with_edits(decide, mapping)
         return Judged(decided=decided, facts=found)
@@ -177,12 +212,13 @@ class Facts:
         asked = to_look_up(rows, there, "line_uuid")
         named = {row["line_uuid"] for row in asked}
         found = self.subitems(asked, {line: of for line, of in there.items() if line in named})
-        found = SubitemFacts(known={**known, **found.known}, deleted=found.deleted)
+        found = SubitemFacts(known={**known, **found.known}, deleted=found.deleted, keys=found.keys)
         deleted = record_deleted(found)
         deleted = replace(deleted, subitems=deleted.subitems | missing)
 
         def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:
-            seen = Seen(on_record=on_record, shown=shown, labels=labels)
+            keys = {**found.keys, **_keys_in(shown, mapping.key_column)}
+            seen = Seen(on_record=on_record, shown=shown, labels=labels, keys=keys)
             return decide_subitems(rows, mapping, seen, known=found.known, deleted=deleted)
 
         decided, lost = self._with_edits(decide, mapping)
@@ -199,7 +235,7 @@ class Facts:
         asked = [of.monday_id for of in decided if of.asks and of.monday_id is not None]
         if not asked or self._reader is None:
             return decided, set()
-        columns = [column.column for column in mapping.columns]
+        columns = [mapping.key_column, *(column.column for column in mapping.columns)]
         shown = {key: of for key, of in read_values(self._reader, asked, columns).items() if of.is_active}
         return decide(shown), set(asked) - shown.keys()
 
@@ -207,7 +243,7 @@ class Facts:
         """The rows of a request in doubt that are on the board: monday's id by their key in the request."""
         if self._reader is None or self._site is None:
             return {}
-        return made_by(entry, self._reader, self._site.board.id, self._mapping)
+        return made_by(entry, self._reader, self._site.board.id, self._mapping, owners_of=self._owners_of)
 
     # ---- asking -----------------------------------------------------------------------------------
 
@@ -218,14 +254,18 @@ class Facts:
         """
         if self._reader is None or self._site is None:
             return ItemFacts()
-        deleted = self.deleted({item for item in known.values() if item is not None})
+        column = self._mapping.items.key_column
+        gone, texts = look_by_id(self._reader, {str(item) for item in known.values() if item is not None}, column)
+        deleted, keys = set(map(int, gone)), {int(item): text for item, text in texts.items()}
         missing = [record_uuid for record_uuid, item in known.items() if item is None or item in deleted]
         board = self._site.board
         if not missing or board.items_count == 0:
-            return ItemFacts(deleted=deleted)
-        there = find_all_items(self._reader, board.id, self._mapping.items.key_column, missing)
+            return ItemFacts(deleted=deleted, keys=keys)
+        there, foreign = not_foreign(find_all_items(self._reader, board.id, column, missing), self._owners_of)
         return ItemFacts(
             deleted=deleted,
+            keys=keys,
+            foreign=foreign,
             on_board={record_uuid: int(ids[0]) for record_uuid, ids in there.items()},
             doubled={record_uuid: ids[1:] for record_uuid, ids in there.items() if ids[1:]},
         )
@@ -254,15 +294,22 @@ class Facts:
             under.setdefault(subitem.item, set()).add(str(subitem.id))
         there = {str(item): subitems for item, subitems in under.items() if item > 0}  # a dry run's new ones are below
         found = look_under(self._reader, there, self._mapping.subitems.key_column)
-        others = {
-            line_uuid: KnownSubitem(id=int(subitem), item=int(item))
-            for line_uuid, (subitem, item) in found.subitems.items()
+        parents = {subitem: item for of_key in found.subitems.values() for subitem, item in of_key}
+        unknown = {
+            line: [subitem for subitem, _ in of_key] for line, of_key in found.subitems.items() if line not in known
         }
+        own, _ = not_foreign(unknown, self._owners_of, of_lines=True)
+        others = {line: KnownSubitem(id=int(ids[0]), item=int(parents[ids[0]])) for line, ids in own.items()}
         deleted = Deleted(
             items=frozenset(int(item) for item in found.gone_items),
             subitems=frozenset(int(subitem) for subitem in found.deleted_subitems),
         )
-        return SubitemFacts(known={**others, **known}, deleted=deleted)
+        keys = {int(subitem): text for subitem, text in found.texts.items()}
+        return SubitemFacts(known={**others, **known}, deleted=deleted, keys=keys)
+
+
+def _keys_in(shown: Mapping[int, ItemValues], column: str) -> dict[int, str]:
+    return {item_id: of.texts[column] for item_id, of in shown.items()}
 
 
 def made_by(
@@ -271,6 +318,7 @@ def made_by(
     board_id: int,
     mapping: ColumnMapping,
     among: Collection[str] | None = None,
+    owners_of: OwnersOf = nobody,
 ) -> dict[str, str]:
     """The rows of a request that are on the board, or those `among` them: monday's id by their key in the request."""
     if entry.operation is Operation.GROUPS:
@@ -283,10 +331,12 @@ def made_by(
     sent = {key: json.loads(row) for key, row in payloads(entry).items() if among is None or key in among}
     on_board = {key: own.lower() for key, own in keys_on_board(entry, column).items()}
     if of_subitems:
-        found = find_subitems(reader, [row["parent"] for row in sent.values()], column)
+        found = find_all_subitems(reader, [row["parent"] for row in sent.values()], column)
     else:
-        found = find_items(reader, board_id, column, [on_board[key] for key in sent])
-    return {key: found[on_board[key]] for key in sent if on_board[key] in found}
+        found = find_all_items(reader, board_id, column, [on_board[key] for key in sent])
+    wanted = {on_board[key]: found[on_board[key]] for key in sent if on_board[key] in found}
+    own, _ = not_foreign(wanted, owners_of, of_lines=of_subitems)
+    return {key: own[on_board[key]][0] for key in sent if on_board[key] in own}
 
 
 def altered_by(entry: Entry, reader: MondayReader, mapping: ColumnMapping) -> dict[str, str]:

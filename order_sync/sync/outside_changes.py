@@ -91,6 +91,15 @@ class OutsideChanges:
         found = [f"subitem {of.id} was already on the board: adopted for line {line}" for line, of in subitems.items()]
         log_first(log.warning, found, IN_TRACE)
 
+    def report_foreign(self, found: ItemFacts) -> None:
+        """Logs items that a person has given the key of another order: they stay those of their own."""
+        foreign = [
+            f"item {item} of order {owner} has the record_uuid of order {record_uuid} on the board: not adopted"
+            for record_uuid, items in found.foreign.items()
+            for item, owner in items.items()
+        ]
+        log_first(log.warning, foreign, ON_BOARD)
+
     @property
     def remade(self) -> set[int]:
         """Logs deleted items that the next run recreates."""

@@ -7,7 +7,7 @@ It holds readers only. What it asks of the boards is what a live run would ask o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from order_sync.database.entries import Operation, Sent, entries_in_doubt, known_groups, recent_imports, sent_rows
 from order_sync.database.queue import QueueReader
-from order_sync.database.written import OnRecord, items_on_record, subitems_on_record
+from order_sync.database.written import OnRecord, items_on_record, owners, subitems_on_record
 from order_sync.monday.board import Board, check_mapping
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
@@ -104,10 +104,13 @@ class Planner:
         if site is not None and monday is not None:
             before = monday.usage.calls
             with self._asking(what), monday:
-                found = query(Facts(monday, site, self._mapping))
+                found = query(Facts(monday, site, self._mapping, self._owners_of))
                 self._draft.work[board_id].reads += monday.usage.calls - before
                 return found
         return query(Facts(None, site, self._mapping))
+
+    def _owners_of(self, ids: Collection[int], of_lines: bool) -> Mapping[int, str]:
+        return owners(self._queue.database, self._queue.tables, ids, of_lines=of_lines)
 
     def _recover(self, board_id: int) -> None:
         """What open requests to the board have made is as good as known: a live run looks for it first."""

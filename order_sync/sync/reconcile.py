@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from order_sync.database.connection import Database, Row, chunks
 from order_sync.database.entries import known_groups
 from order_sync.database.expected import Expected, Known, SyncedRows
 from order_sync.database.tables import Tables
-from order_sync.database.written import items_on_record, subitems_on_record
+from order_sync.database.written import items_on_record, owners, subitems_on_record
 from order_sync.monday.board import Board, read_board, read_boards
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import Labels
@@ -40,7 +40,7 @@ from order_sync.sync.drift import Wanted, drifted
 from order_sync.text.counted import counted
 
 SHOWN = 200  # findings of a kind in a report; all of them are counted
-REPAIRED = (Kind.DRIFTED, Kind.SUBITEM_MISSING)  # by writing all values of the order again
+REPAIRED = (Kind.DRIFTED, Kind.SUBITEM_MISSING, Kind.KEY_LOST)  # by writing all values of the order again
 MOST_ASKED = 5_000  # missing items that monday is asked about one by one, a hundred a call
 
 
@@ -124,7 +124,18 @@ class Look:
     def known(self, page: Collection[BoardItem], groups: Collection[str] = ()) -> Known:
         """What the tables know of a page; `groups` are those in which its items may be."""
         lines = [subitem.key for item in page for subitem in item.subitems]
-        return self.synced.known([item.record_uuid for item in page], lines, groups)
+        known = self.synced.known([item.record_uuid for item in page], lines, groups)
+        subitems = {subitem.id: subitem.key for item in page for subitem in item.subitems}
+        return replace(
+            known,
+            item_owners=self._owners({item.id: item.record_uuid for item in page}, known.items, of_lines=False),
+            subitem_owners=self._owners(subitems, known.subitems, of_lines=True),
+        )
+
+    def _owners(self, shown: Mapping[int, str], known: Mapping[str, Expected], *, of_lines: bool) -> Mapping[int, str]:
+        """Whose those of the rows are, `shown` with their keys, that their key does not explain."""
+        odd = [row_id for row_id, key in shown.items() if key not in known or known[key].monday_id != row_id]
+        return owners(self.database, self.tables, odd, of_lines=of_lines) if odd else {}
 
     def report(self, *, since: datetime | None = None) -> Report:
         """The result. `since`: only what was updated since then was compared, so that nothing is missed on a board."""
@@ -243,9 +254,12 @@ def look_up(
     by_board: dict[int, list[Expected]] = {}
     for board_id, item in items:
         by_board.setdefault(board_id, []).append(item)
+    below = list(subitems)
     known = Known(
         items={item.key: item for some in by_board.values() for item in some},
-        subitems={subitem.key: subitem for subitem in subitems},
+        subitems={subitem.key: subitem for subitem in below},
+        item_owners={item.monday_id: item.key for some in by_board.values() for item in some if item.monday_id},
+        subitem_owners={subitem.monday_id: subitem.key for subitem in below if subitem.monday_id},
     )
     for board_id, of_board in sorted(by_board.items()):
         for some in chunks(of_board, LOOK_UP):

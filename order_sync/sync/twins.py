@@ -28,7 +28,7 @@ from order_sync.orders.errors import OrderSyncError, Transient
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.compare import Finding, Kind
 from order_sync.sync.delivery import Delivery
-from order_sync.sync.facts import keys_on_board
+from order_sync.sync.facts import keys_on_board, not_foreign
 from order_sync.text.excerpt import ON_BOARD, log_first
 
 log = logging.getLogger("order_sync.monday")
@@ -98,6 +98,7 @@ class Twins:
         if not own:
             return Found()
         there = self._there(operation, column, entries, own.values())
+        there, _ = not_foreign(there, self._journal.owners, of_lines=operation is Operation.SUBITEMS)
         for key, monday_id in self._journal.watch_list.named(operation, own).items():
             ids = there.get(key, [])
             there[key] = [monday_id, *(other for other in ids if other != monday_id)]

@@ -304,7 +304,7 @@ def test_an_item_missing_from_one_answer_is_not_deleted(stage: Stage) -> None:
 
     def leaving_out(self: MondayClient, text: str, variables: Any = None) -> dict[str, Any]:
         answer = query(self, text, variables)
-        if text == operations.ITEM_STATES and not hidden:
+        if text == operations.ITEM_TEXTS and not hidden:
             hidden.append(answer["items"].pop())
         return answer
 

@@ -227,7 +227,7 @@ def test_an_odd_answer_to_a_create_is_looked_up(stage: Stage, operation: Operati
             if path == ("data", "a0", "id") and (odd == 7 or (odd == "text" and operation is Operation.GROUPS)):
                 continue  # it might be one
             if operation is not Operation.GROUPS:
-                stage.emulator.reset()
+                stage.empty_board()
             rows = named(stage, operation, f"{number} {odd!r}")
 
             def change(body: Any, path: Path = path, odd: Any = odd) -> Any:
@@ -262,7 +262,7 @@ def test_an_odd_answer_about_an_import_loses_and_doubles_nothing(stage: Stage, n
     }[name]
     for path in nodes({"data": answer}):
         for odd in SOME_ODD:
-            stage.emulator.reset()
+            stage.empty_board()
             rows = stage.wanted(Operation.ITEMS, SMALLEST)
 
             def change(body: Any, path: Path = path, odd: Any = odd) -> Any:

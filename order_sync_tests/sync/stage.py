@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from order_sync.database.connection import WritableDatabase
 from order_sync.database.entries import Operation, known_groups
@@ -200,6 +201,13 @@ class Stage:
 
     def faults(self, *faults: Fault, **changes: Any) -> None:
         self.emulator.configure(faults=list(faults), **changes)
+
+    def empty_board(self) -> None:
+        """A board without items, and nothing on record: the same ids come again, which monday's never do."""
+        self.emulator.reset()
+        with self.site.database.write() as connection:
+            for table in (self.site.tables.items, self.site.tables.subitems):
+                connection.execute(sa.delete(table))
 
     # ---- rows to create
 

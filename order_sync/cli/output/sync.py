@@ -54,7 +54,7 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
 def _altered(summary: Summary) -> str:
     """What was done to items and subitems that were there; nothing if nothing was."""
     done = {"changed": summary.changed, "moved": summary.moved, "cancelled": summary.cancelled}
-    done |= {"edits kept": summary.kept}
+    done |= {"edits kept": summary.kept, "keys restored": summary.keys_restored}
     return "".join(f", {what} {count:,}" for what, count in done.items() if count)
 
 
