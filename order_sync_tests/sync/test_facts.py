@@ -52,6 +52,7 @@ BOARD = Board(
     group_titles={"g1": "Oak", "g2": "Elm", "g3": "Oak"},
 )
 LABELS = LabelSpelling({})
+KEY = MAPPING.items.key_column
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -154,24 +155,29 @@ def test_without_a_reader_or_a_board_nothing_is_asked() -> None:
 
 
 def test_orders_without_an_item_are_looked_up_by_their_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked(monkeypatch, find_deleted={"8"}, find_all_items={"a": ["5", "6"], "c": ["9"]})
+    asked = Asked(monkeypatch, look_by_id=({"8"}, {"7": "b"}), find_all_items={"a": ["5", "6"], "c": ["9"]})
     found = Facts(READER, site(), MAPPING).items({"a": None, "b": 7, "c": 8})
-    assert found == ItemFacts(deleted={8}, on_board={"a": 5, "c": 9}, doubled={"a": ["6"]})
-    [(_, ids), looked_up] = asked.questions
+    assert found == ItemFacts(deleted={8}, keys={7: "b"}, on_board={"a": 5, "c": 9}, doubled={"a": ["6"]})
+    [(_, ids, _), looked_up] = asked.questions
     assert sorted(ids) == ["7", "8"]
     assert looked_up == ("find_all_items", 1, MAPPING.items.key_column, ["a", "c"])
 
 
 @pytest.mark.parametrize(("known", "count"), [({"b": 7}, 9), ({"b": 8}, 0), ({}, 9)])
 def test_no_key_is_looked_up_in_vain(monkeypatch: pytest.MonkeyPatch, known: dict[str, int], count: int) -> None:
-    asked = Asked(monkeypatch, find_deleted={"8"} & {str(n) for n in known.values()}, find_all_items={})
+    asked = Asked(monkeypatch, look_by_id=lambda ids, column: ({"8"} & ids, {}), find_all_items={})
     found = Facts(READER, site(items_count=count), MAPPING).items(known)
     assert found == ItemFacts(deleted=frozenset({8} & set(known.values())))
-    assert [question[0] for question in asked.questions] == ["find_deleted"]
+    assert [question[0] for question in asked.questions] == ["look_by_id"]
 
 
 def test_subitems_are_looked_for_under_their_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    under = Under(subitems={"l1": ("81", "70"), "l2": ("82", "71")}, gone_items={"72"}, deleted_subitems={"83"})
+    under = Under(
+        subitems={"l1": [("81", "70")], "l2": [("82", "71")]},
+        gone_items={"72"},
+        deleted_subitems={"83"},
+        texts={"81": "l1", "82": "l2"},
+    )
     asked = Asked(monkeypatch, look_under=under)
     of = site()
     of.new_items = {75}
@@ -191,6 +197,7 @@ def test_subitems_are_looked_for_under_their_items(monkeypatch: pytest.MonkeyPat
     ]
     assert found.known == {**known, "l1": KnownSubitem(id=81, item=70)}
     assert found.deleted == Deleted(items={72}, subitems={83})
+    assert found.keys == {81: "l1", 82: "l2"}
 
 
 # ---- decisions --------------------------------------------------------------------------------------------
@@ -200,7 +207,7 @@ ITEM = OnRecord(id=7, board_id=1, place="g1", name="an order", values=WRITTEN)
 
 
 def values(item: int, **changes: Any) -> ItemValues:
-    texts = {column.column: "" for column in MAPPING.items.columns} | {"order_number": "A-1"}
+    texts = {column.column: "" for column in MAPPING.items.columns} | {KEY: "a", "order_number": "A-1"}
     shown = ItemValues(id=item, state="active", board_id=1, group_id="g1", name="an order", texts=texts)
     return replace(shown, **changes)
 
@@ -210,26 +217,26 @@ def of_items(rows: list[dict[str, Any]], versions: Any, on_record: Mapping[str, 
 
 
 def test_the_item_of_a_queue_row_comes_before_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked(monkeypatch, find_deleted=set(), read_values=lambda ids, columns: {n: values(n) for n in ids})
+    asked = Asked(monkeypatch, look_by_id=(set(), {}), read_values=lambda ids, columns: {n: values(n) for n in ids})
     judged = of_items([row()], {"a": {"row-0": None, "row-1": 8}}, {"a": ITEM})
     [of] = judged.decided
     assert (of.happens, of.monday_id) == (Happens.THERE, 8)
-    assert asked.questions[0] == ("find_deleted", ["8"])
+    assert asked.questions[0] == ("look_by_id", {"8"}, KEY)
     judged = of_items([row()], {"a": {"row-1": None}}, {"a": ITEM})
     assert judged.decided[0].monday_id == 7
 
 
 def test_what_is_only_changed_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked(monkeypatch, find_deleted=set())
+    asked = Asked(monkeypatch, look_by_id=(set(), {}))
     judged = of_items([row(action=Action.UPDATE, values=row()["values"] | {"po_number": "P"})], {}, {"a": ITEM})
     assert [of.happens for of in judged.decided] == [Happens.CHANGE]
-    assert asked.questions == [("find_deleted", [])]
+    assert asked.questions == [("look_by_id", set(), KEY)]
 
 
 def test_an_edit_is_read_before_it_could_be_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
-    columns = [column.column for column in MAPPING.items.columns]
+    columns = [KEY, *(column.column for column in MAPPING.items.columns)]
     edited = values(7, name="a person's")
-    asked = Asked(monkeypatch, find_deleted=set(), read_values={7: edited})
+    asked = Asked(monkeypatch, look_by_id=(set(), {}), read_values={7: edited})
     judged = of_items([row(action=Action.UPDATE, name="a new name")], {}, {"a": ITEM})
     assert asked.questions[1:] == [("read_values", [7], columns)]
     assert [(of.happens, [kept.what for kept in of.kept]) for of in judged.decided] == [(Happens.THERE, ["name"])]
@@ -240,7 +247,7 @@ def test_an_item_that_turns_out_deleted_is_looked_up_again(monkeypatch: pytest.M
     shown = {7: values(7, state=state)} if state else {}
     asked = Asked(
         monkeypatch,
-        find_deleted=lambda ids: set(ids),
+        look_by_id=lambda ids, column: (set(ids), {}),
         find_all_items=lambda board, column, keys: {"a": ["9", "10"]},
         read_values=lambda ids, columns: shown if ids == [7] else {9: values(9)},
     )
@@ -248,8 +255,8 @@ def test_an_item_that_turns_out_deleted_is_looked_up_again(monkeypatch: pytest.M
     judged = of_items(rows, {}, {"a": ITEM, "b": replace(ITEM, id=17)})
     assert judged.facts == ItemFacts(deleted={7}, on_board={"a": 9}, doubled={"a": ["10"]})
     assert [(of.happens, of.monday_id) for of in judged.decided] == [(Happens.ADOPT, 9)]
-    assert ("find_deleted", ["7"]) in asked.questions
-    assert ("find_deleted", ["17"]) not in asked.questions
+    assert ("look_by_id", {"7"}, KEY) in asked.questions
+    assert ("look_by_id", {"17"}, KEY) not in asked.questions
 
 
 def of_subitems(
@@ -267,11 +274,11 @@ def of_subitems(
 
 LINE = {"name": "Size M", "group_id": None, "values": {"size": "M", "qty": 1}}
 SUBITEM = OnRecord(id=8, board_id=1, place="70", name="Size M", values={"size": "M", "qty": "1"})
-NOTHING = Under(subitems={}, gone_items=set(), deleted_subitems=set())
+NOTHING = Under(subitems={}, gone_items=set(), deleted_subitems=set(), texts={})
 
 
 def test_lines_are_decided_with_what_is_known_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    under = replace(NOTHING, subitems={"l2": ("9", "70")})
+    under = replace(NOTHING, subitems={"l2": [("9", "70")]})
     asked = Asked(monkeypatch, look_under=under, read_values=lambda ids, columns: {})
     lines = [row(**LINE), row(**LINE, delta_uuid="row-2", line_uuid="l2")]
     decided, seen = of_subitems(lines[:1], {}, {"l1": SUBITEM})
@@ -296,7 +303,7 @@ def test_a_subitem_that_turns_out_deleted_is_made_again(monkeypatch: pytest.Monk
     decided, _ = of_subitems([line], {}, {"l1": SUBITEM})
     assert [of.happens for of in decided] == [Happens.CREATE]
     assert [question for question in asked.questions if question[0] == "read_values"] == [
-        ("read_values", [8], ["size", "qty"])
+        ("read_values", [8], ["line_uuid", "size", "qty"])
     ]
 
 
@@ -317,20 +324,20 @@ ITEMS_SENT = entry(
 
 
 def test_items_of_a_request_are_found_by_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked(monkeypatch, find_items={"aa": "70"})
+    asked = Asked(monkeypatch, find_all_items={"aa": ["70", "71"]})
     assert made_by(ITEMS_SENT, READER, 1, MAPPING) == {"x": "70"}
     assert made_by(ITEMS_SENT, READER, 1, MAPPING, {"y"}) == {}
     column = MAPPING.items.key_column
-    assert asked.questions == [("find_items", 1, column, ["aa", "bb"]), ("find_items", 1, column, ["bb"])]
+    assert asked.questions == [("find_all_items", 1, column, ["aa", "bb"]), ("find_all_items", 1, column, ["bb"])]
     assert Facts(READER, site(), MAPPING).made(ITEMS_SENT) == {"x": "70"}
 
 
 def test_subitems_of_a_request_are_found_under_their_items(monkeypatch: pytest.MonkeyPatch) -> None:
     own = [json.dumps({MAPPING.subitems.key_column: key}) for key in ("aa", "bb")]
     of = entry(Operation.SUBITEMS, parent0="7", parent1="8", values0=own[0], values1=own[1])
-    asked = Asked(monkeypatch, find_subitems={"bb": "71", "cc": "72"})
+    asked = Asked(monkeypatch, find_all_subitems={"bb": ["71"], "cc": ["72"]})
     assert made_by(of, READER, 1, MAPPING) == {"y": "71"}
-    assert asked.questions == [("find_subitems", ["7", "8"], MAPPING.subitems.key_column)]
+    assert asked.questions == [("find_all_subitems", ["7", "8"], MAPPING.subitems.key_column)]
 
 
 def test_groups_of_a_request_are_found_by_their_titles(monkeypatch: pytest.MonkeyPatch) -> None:
