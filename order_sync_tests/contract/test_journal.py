@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from order_sync.database import board_lease, uptime
 from order_sync.database import connection as connection_module
 from order_sync.database.board_lease import BoardLease
-from order_sync.database.connection import Row
+from order_sync.database.connection import Database, Row
 from order_sync.database.entries import Entry, Operation, known_groups, unsettled
 from order_sync.database.housekeeping import expired, remove_expired
 from order_sync.database.journal import Journal
@@ -792,3 +792,63 @@ def test_a_deleted_id_that_a_trigger_restores_is_noticed(
     lines = dict.fromkeys(uuids([order], "lines"), "7")
     with pytest.raises(WriteLost, match=f"2 rows still had a deleted {kind}"):
         journal.forget_subitems(lines) if of_lines else journal.forget_items([7])
+
+
+# ---- what is unsettled ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped_clock(site: Site, monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """The database's clock, which stands still."""
+    now = site.now().replace(microsecond=0)
+    monkeypatch.setattr(Database, "now", lambda *_: now)
+    return now
+
+
+def test_open_and_watched_requests_are_kept_by_board(site: Site) -> None:
+    for number, watch in enumerate((False, True)):
+        journal = site.journal(board_id=BOARD + number)
+        assert journal._try_board() is None
+        journal.open(entry("k0", key=f"key-{number}"))
+        if watch:
+            journal.close(entry("k0", key=f"key-{number}"), watch=True)
+    found = unsettled(site.database, site.tables)
+    assert (found.open, found.watched, found.doubtful) == ({BOARD}, {BOARD + 1}, set())
+    asked: list[str] = []
+    unsettled(site.database, site.tables, lambda run_id: bool(asked.append(run_id)))  # type: ignore[func-returns-value]
+    assert asked == ["run-1"]
+
+
+@pytest.mark.parametrize(("left", "is_doubtful"), [(0, True), (1, False), (180, False), (181, True)])
+def test_a_holder_is_known_while_its_lease_can_be_good(
+    site: Site, stopped_clock: datetime, left: float, is_doubtful: bool
+) -> None:
+    journal = site.journal()
+    assert journal._try_board() is None
+    journal.open(entry("k0"))
+    site.change(site.tables.boards, {"leased_until": stopped_clock + timedelta(seconds=left)}, board_id=BOARD)
+    found = unsettled(site.database, site.tables, lease=timedelta(seconds=180))
+    assert found.doubtful == ({BOARD} if is_doubtful else set())
+
+
+def test_import_jobs_are_counted_since_then(site: Site, stopped_clock: datetime) -> None:
+    journal = site.journal()
+    assert journal._try_board() is None
+    for key, operation in (("key-1", Operation.IMPORT), ("key-2", Operation.IMPORT), ("key-3", Operation.ITEMS)):
+        journal.open(entry("k0", "k1", key=key, operation=operation))
+    site.age_entry("key-2", opened=timedelta(seconds=60))
+    assert journal.recent_imports(timedelta(seconds=61)) == (2, 4)
+    assert journal.recent_imports(timedelta(seconds=60)) == (1, 2)
+
+
+def test_groups_are_known_in_the_order_of_their_making(site: Site, stopped_clock: datetime) -> None:
+    at = {"board_id": BOARD}
+    made = [("b", "Oak", 2), ("c", "Oak", 1), ("a", "Elm", 2)]
+    site.insert(
+        site.tables.groups,
+        *(
+            {"group_id": key, "title": f"{title} {key}", "created_at": stopped_clock + timedelta(n)} | at
+            for key, title, n in made
+        ),
+    )
+    assert list(known_groups(site.database, site.tables, BOARD)) == ["c", "a", "b"]

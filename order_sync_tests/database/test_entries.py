@@ -10,7 +10,7 @@ import pytest
 from order_sync.database.entries import Entry, Operation, Sent, body_without_job, job_of, payloads, sent_rows
 
 KEYS = ("row-1", "row-2")
-CSV = 'name,record_uuid\r\n"Oak, ""large""",one\r\nElm\nold,two\r\n'.replace("Elm\nold", '"Elm\nold"')
+CSV = 'name,record_uuid\r\n"Oak, ""large""",one\r\n"Elm\r\nold",two\r\n'
 GROUP = json.dumps({"variables": {"group": "topics"}})
 
 
@@ -80,12 +80,12 @@ def test_an_operation_is_of_one_kind(
         (
             entry(Operation.IMPORT, csv=CSV, request=GROUP, values=["{}", '{"a":1}']),
             Sent(name='Oak, "large"', values="{}", place="topics"),
-            Sent(name="Elm\nold", values='{"a":1}', place="topics"),
+            Sent(name="Elm\r\nold", values='{"a":1}', place="topics"),
         ),
         (
             entry(Operation.IMPORT, csv=CSV, request=GROUP),  # by the first version
             Sent(name='Oak, "large"', place="topics"),
-            Sent(name="Elm\nold", place="topics"),
+            Sent(name="Elm\r\nold", place="topics"),
         ),
         (entry(Operation.ARCHIVE, items=["8", "9"]), Sent(), Sent()),
         (entry(Operation.GROUPS), Sent(), Sent()),
@@ -111,7 +111,7 @@ def test_a_request_says_what_it_sends_of_each_row(of: Entry, first: Sent, second
         (
             entry(Operation.IMPORT, csv=CSV, request=GROUP),
             {"name": 'Oak, "large"', "record_uuid": "one"},
-            {"name": "Elm\nold", "record_uuid": "two"},
+            {"name": "Elm\r\nold", "record_uuid": "two"},
         ),
         (entry(Operation.ARCHIVE, items=["8", "9"]), {"item": "8"}, {"item": "9"}),
     ],
@@ -123,14 +123,16 @@ def test_a_payload_is_all_that_was_sent_of_a_row(of: Entry, first: dict[str, str
 
 
 def test_a_file_without_as_many_rows_as_keys_is_an_error() -> None:
-    short = CSV.splitlines(keepends=True)
+    short = CSV.split("\n")
     for read in (sent_rows, payloads):
         with pytest.raises(ValueError, match="zip"):
-            read(entry(Operation.IMPORT, csv="".join(short[:2]), request=GROUP))
+            read(entry(Operation.IMPORT, csv="\n".join([*short[:2], ""]), request=GROUP))
     with pytest.raises(ValueError, match="zip"):
         payloads(entry(Operation.ARCHIVE, items=["8"]))
     with pytest.raises(ValueError, match="zip"):
         sent_rows(entry(Operation.IMPORT, csv=CSV, request=GROUP, values=["{}"]))
+    with pytest.raises(ValueError, match="zip"):
+        sent_rows(entry(Operation.IMPORT, csv=CSV, request=GROUP, values=["{}", "{}", "{}"]))
 
 
 def test_only_an_archive_names_its_job() -> None:
