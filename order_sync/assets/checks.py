@@ -148,8 +148,8 @@ ON_BOARD: tuple[Question[Findings], ...] = (
         "monday_subitems",
         "Every line that was not rejected has its subitem under the right item.",
         of_kinds(Kind.SUBITEM_MISSING, Kind.WRONG_PARENT, Kind.WRONG_ID, Kind.KEY_LOST, of_items=False),
-        "{subitem} not under the right item. Find out who deleted or moved them: order_sync does not recreate a "
-        "subitem whose item still exists.",
+        "{subitem} not under the right item, or without its key. Find out who deleted or moved them: order_sync does "
+        "not recreate a subitem whose item still exists; `order-sync reconcile --repair` writes keys back.",
     ),
     Question(
         "no_subitem_twice",

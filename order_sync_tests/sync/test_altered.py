@@ -18,6 +18,7 @@ from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import to_json
 from order_sync.orders.mapping import BoardMap, load_mapping
 from order_sync.orders.states import Action
+from order_sync.settings import EMBEDDED_BOARD
 from order_sync.sync.alterations import Alterations, Target
 from order_sync.sync.decide import Decision, Happens, KnownSubitem, Seen, decide_items, decide_subitems
 from order_sync.sync.delivery import Outcome
@@ -174,10 +175,10 @@ def test_a_persons_edit_after_a_lost_answer_stays(stage: Stage, ids: dict[str, s
 # ---- what is decided, carried out -------------------------------------------------------------------------
 
 
-def of_board(mapping: BoardMap) -> Target:
+def of_board(mapping: BoardMap, board_id: int = 1) -> Target:
     return Target(
         mapping=mapping,
-        board_id=1,
+        board_id=board_id,
         labels=LabelSpelling({}),
         look=lambda _: None,
         group_of_cancelled=lambda _: "",
@@ -265,3 +266,31 @@ def test_an_edit_stays_on_record_until_its_order_agrees(stage: Stage) -> None:
     assert decide(Happens.THERE, outdated=True) == there
     assert decide(Happens.THERE, kept._replace(board="2027-04-01")) == [("eta", "2027-04-01", there[0][2])]
     assert decide(Happens.THERE) == []
+
+
+@pytest.mark.parametrize("operation", [Operation.ITEMS, Operation.SUBITEMS])
+def test_every_change_takes_the_key_along(stage: Stage, operation: Operation) -> None:
+    """A person has deleted it, and nobody has looked: the change says what it is, and the record keeps it."""
+    [new] = stage.wanted(operation, 1)
+    monday_id = stage.create(operation, [new]).created[new.key]
+    of_line, mapping = operation is Operation.SUBITEMS, load_mapping()
+    of_kind = mapping.subitems if of_line else mapping.items
+    stage.emulator.person.edit(monday_id, of_kind.key_column, "")
+    tables = stage.site.tables
+    row = stage.site.row(tables.line_queue if of_line else tables.header_queue, delta_uuid=new.key)
+    of = Decision(
+        row=row | {"outdated": False, "is_off": False},
+        happens=Happens.CHANGE,
+        monday_id=int(monday_id),
+        values='{"qty":"7"}' if of_line else '{"po_number":"7"}',
+    )
+    [item] = stage.board()["items"]
+    target = of_board(of_kind, int(stage.emulator.state()["boards"][-1]["id"]) if of_line else EMBEDDED_BOARD)
+    with stage.writer() as writer:
+        Alterations(writer, writer._journal, Facts(None, None, mapping)).apply([of], target)
+    [item] = stage.board()["items"]
+    shown = item["subitems"][0] if of_line else item
+    own = row["line_uuid" if of_line else "record_uuid"]
+    assert shown["columns"][of_kind.key_column] == own
+    [on_record] = stage.site.rows(tables.subitems if of_line else tables.items)
+    assert json.loads(on_record["written"])[of_kind.key_column] == own
