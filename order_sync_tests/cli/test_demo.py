@@ -53,7 +53,7 @@ def taken_port() -> Iterator[int]:
         thread.join()
 
 
-def test_a_second_demo_names_rejected_rows_and_syncs_nothing(folder: Stage) -> None:
+def test_a_second_demo_names_rejected_rows_and_syncs_nothing(folder: Stage, order_sync: OrderSync) -> None:
     first = folder.run("demo")
     assert first.returncode == 0, first.stderr
     assert "added the 'small' sample orders" in first.stdout
@@ -70,18 +70,15 @@ def test_a_second_demo_names_rejected_rows_and_syncs_nothing(folder: Stage) -> N
     assert f"Tables and board agree: {counts}" in second.stdout
     assert folder.site_rows() == rows
 
-    arrived = folder.run("demo", "--arrive", "3")
-    assert (arrived.returncode, arrived.stdout.split(".")[0]) == (0, "Queued 3 new orders in ORDER_LIST_DELTA")
+    later = order_sync("demo", "--arrive", "3", "--change", "10", "--cancel", "5")
+    assert (later.exit_code, later.stdout.split(".")[0]) == (
+        0,
+        "Queued 3 new orders, 10 changed orders, 5 cancelled orders in ORDER_LIST_DELTA",
+    )
     third = folder.run("demo")
     assert third.returncode == 0, third.stderr
-    assert "3 orders SYNCED, 0 held back." in third.stdout
-    assert "Tables and board agree: 65 items and " in third.stdout
-
-    later = folder.run("demo", "--change", "10", "--cancel", "5")
-    assert later.stdout.startswith("Queued 10 changed orders, 5 cancelled orders in ORDER_LIST_DELTA")
-    fourth = folder.run("demo")
-    assert fourth.returncode == 0, fourth.stderr
-    assert "Tables and board agree: 60 items and " in fourth.stdout
+    assert "18 orders SYNCED, 0 held back." in third.stdout
+    assert "Tables and board agree: 60 items and " in third.stdout
 
 
 def test_the_demo_uses_the_emulator_that_runs(stage: Stage) -> None:
@@ -92,29 +89,34 @@ def test_the_demo_uses_the_emulator_that_runs(stage: Stage) -> None:
     assert stage.agreement().agree
 
 
-def test_no_demo_without_its_folder(folder: Stage) -> None:
+def test_no_demo_without_its_folder(folder: Stage, order_sync: OrderSync) -> None:
     (folder.folder / "dagster.yaml").unlink()
-    done = folder.run("demo")
-    assert done.returncode == 2
+    done = order_sync("demo")
+    assert done.exit_code == 2
     assert done.stderr.strip().splitlines()[-1].startswith("order-sync: There is no dagster.yaml in ")
 
 
-def test_no_demo_in_production(folder: Stage) -> None:
+def test_no_demo_in_production(folder: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {
         "ORDER_SYNC_DEPLOYMENT": "production",
         "ORDER_SYNC_DATABASE_URL": "sqlite:///never.db",
         "ORDER_SYNC_MONDAY_TOKEN": "never",
         "ORDER_SYNC_MONDAY_BOARD_ID": "7",
     }
-    done = folder.run("demo", **environment)
-    assert done.returncode == 2
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    done = order_sync("demo")
+    assert done.exit_code == 2
     assert "The demo needs the embedded deployment" in done.stderr
     assert not (folder.folder / "never.db").exists()
 
 
-def test_a_demo_reports_a_taken_port_in_one_line(folder: Stage, taken_port: int) -> None:
-    done = folder.run("demo", ORDER_SYNC_MONDAY_URL=f"http://127.0.0.1:{taken_port}/v2")
-    assert done.returncode == 2
+def test_a_demo_reports_a_taken_port_in_one_line(
+    folder: Stage, order_sync: OrderSync, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_SYNC_MONDAY_URL", f"http://127.0.0.1:{taken_port}/v2")
+    done = order_sync("demo")
+    assert done.exit_code == 2
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith(f"order-sync: Port {taken_port} is in use by another program than the monday emulator")
     assert "Set ORDER_SYNC_MONDAY_URL" in line
@@ -172,14 +174,17 @@ def test_an_emulator_serves_until_ctrl_c(folder: Stage, memory: bool) -> None:
         assert '"group_created"' in state.read_text(encoding="utf-8")
 
 
-def test_a_port_where_nobody_answers_properly(folder: Stage) -> None:
+def test_a_port_where_nobody_answers_properly(
+    folder: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another server that takes connections and speaks no HTTP."""
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         threading.Thread(target=hang_up, args=(mute,), daemon=True).start()
-        done = folder.run("demo", ORDER_SYNC_MONDAY_URL=f"http://127.0.0.1:{mute.getsockname()[1]}/v2")
-    assert done.returncode == 2
+        monkeypatch.setenv("ORDER_SYNC_MONDAY_URL", f"http://127.0.0.1:{mute.getsockname()[1]}/v2")
+        done = order_sync("demo")
+    assert done.exit_code == 2
     (line,) = done.stderr.strip().splitlines()
     assert "is in use by another program than the monday emulator" in line
 
@@ -189,15 +194,14 @@ def hang_up(server: socket.socket) -> None:
     connection.close()
 
 
-def test_a_second_demo_at_once_says_that_one_runs(folder: Stage) -> None:
+def test_a_second_demo_at_once_says_that_one_runs(folder: Stage, order_sync: OrderSync) -> None:
     folder.settings.home.mkdir()
     with FileLock(folder.settings.home / "demo.lock"):
-        done = folder.run("demo")
-        assert done.returncode == 2
+        done = order_sync("demo")
+        assert done.exit_code == 2
         (line,) = done.stderr.strip().splitlines()
         assert line.startswith(f"order-sync: Another demo is running in {folder.settings.home}.")
         assert not folder.database_file.exists()
-    assert folder.run("demo").returncode == 0
 
 
 def test_of_two_demos_at_once_one_does_it_all(folder: Stage) -> None:
