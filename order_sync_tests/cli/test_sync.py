@@ -106,22 +106,23 @@ def test_json_is_all_that_is_printed(stage: Stage) -> None:
     assert message["records_per_call"] >= 20
 
 
-@pytest.mark.parametrize("typed", ["CAFE\u0301 OTT ", " caf\u00e9  ott"])
-def test_every_command_takes_a_customer_in_any_spelling(stage: Stage, order_sync: OrderSync, typed: str) -> None:
+def test_every_command_takes_a_customer_in_any_spelling(stage: Stage, order_sync: OrderSync) -> None:
+    decomposed, spaced = "CAFE\u0301 OTT ", " caf\u00e9  ott"
     spellings = ("Caf\u00e9 Ott", "CAFE\u0301 OTT", " caf\u00e9 ott")
     for minute, name in enumerate((*spellings, "Cafe Ott")):
         stage.add(make_order(customer=name, lines=1, minute=minute, columns={"CUSTOMER SEASON": "SS27"}))
     stage.execute(sa.update(stage.tables.line_queue).values(size_code=None))
-    planned = json.loads(order_sync("sync", "--json", "--dry-run", "--customer", typed).stdout)["customers"]
-    assert [(row["customer"], row["items"], row["rejected"]) for row in planned] == [("Caf\u00e9 Ott", 3, 3)]
-    done = json.loads(order_sync("sync", "--json", "--customer", typed).stdout)["customers"]
+    for typed in (decomposed, spaced):
+        planned = json.loads(order_sync("sync", "--json", "--dry-run", "--customer", typed).stdout)["customers"]
+        assert [(row["customer"], row["items"], row["rejected"]) for row in planned] == [("Caf\u00e9 Ott", 3, 3)]
+    done = json.loads(order_sync("sync", "--json", "--customer", decomposed).stdout)["customers"]
     assert [(row["customer"], row["items"], row["rejected"]) for row in done] == [("Caf\u00e9 Ott", 3, 3)]
     counts = json.loads(order_sync("status", "--json").stdout)["counts"]
     rejected = [row for row in counts if row["state"] == "ERROR"]
     assert [(row["customer"], row["row"], row["rows"]) for row in rejected] == [("Caf\u00e9 Ott", "line", 3)]
     report = json.loads(order_sync("report", "--json").stdout)
     assert {line["customer"]: line["rejected"] for line in report["customers"]} == {"Caf\u00e9 Ott": 3, "Cafe Ott": 0}
-    assert json.loads(order_sync("retry", "--json", "--customer", typed).stdout) == {"rows": 3}
+    assert json.loads(order_sync("retry", "--json", "--customer", spaced).stdout) == {"rows": 3}
 
 
 def test_customers_and_a_limit(stage: Stage, order_sync: OrderSync) -> None:
@@ -147,16 +148,16 @@ def test_a_misspelt_customer_ends_with_2_and_the_nearest(
     assert (stage.dump(), stage.emulator.checksum()) == before
 
 
-@pytest.mark.parametrize("command", [["sync"], ["sync", "--dry-run"], ["retry"]])
-def test_a_customer_with_nothing_waiting_is_accepted(stage: Stage, order_sync: OrderSync, command: list[str]) -> None:
+def test_a_customer_with_nothing_waiting_is_accepted(stage: Stage, order_sync: OrderSync) -> None:
     sample = stage.add_orders(1)
     stage.sync()
     name = sample.headers[0][CUSTOMER]
-    result = order_sync(*command, "--customer", f" {name.upper()}")
-    assert result.exit_code == 0, result.output
-    if command[0] == "sync":
-        assert result.stdout.startswith(f"Nothing to do: no order of {name.upper()} is waiting")
-        assert f"Requested:  {name.upper()}. Customers with waiting orders: none." in result.stdout
+    for command in (["sync"], ["sync", "--dry-run"], ["retry"]):
+        result = order_sync(*command, "--customer", f" {name.upper()}")
+        assert result.exit_code == 0, result.output
+        if command[0] == "sync":
+            assert result.stdout.startswith(f"Nothing to do: no order of {name.upper()} is waiting")
+            assert f"Requested:  {name.upper()}. Customers with waiting orders: none." in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--limit", "0"], ["--limit", "many"], ["--dry"]])
