@@ -62,9 +62,9 @@ def is_synced(site: Site, order: SampleOrders) -> bool:
 def test_all_four_tables_get_state_and_ids(site: Site) -> None:
     order = make_order(headers=2, lines=2)
     site.add(order)
+    ids = on_board(site, order)
     for table in (site.tables.orders, site.tables.header_queue, site.tables.line_queue):
         site.change(table, {"sync_error_message": "as before"})
-    ids = on_board(site, order)
     before = site.now()
     found = run_commit(site)
 

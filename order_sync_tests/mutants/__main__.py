@@ -77,7 +77,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m order_sync_tests.mutants", description=__doc__)
     parser.add_argument("module", nargs="*", help="only these, such as decide")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth mutant")
-    parser.add_argument("--survivors", action="store_true", help="only those that survived the last time")
+    parser.add_argument("--again", action="store_true", help="only those that are new, or survived the last time")
     parser.add_argument("--covered", action="store_true", help="the tests are as they were: do not measure them again")
     parser.add_argument("--show", action="store_true", help="only the results of the last time")
     given = parser.parse_args()
@@ -94,7 +94,7 @@ def main() -> int:
     tallies = []
     for module in modules:
         if not given.show:
-            how = [module, str(given.every), *(["--survivors"] if given.survivors else [])]
+            how = [module, str(given.every), *(["--again"] if given.again else [])]
             subprocess.run([sys.executable, "-m", run.__name__, *how], cwd=ROOT, check=True)
         tallies.append(read_tally(module, whole=given.every == 1))
         show(tallies[-1])

@@ -29,6 +29,7 @@ from order_sync_tests.mutants import cover
 from order_sync_tests.mutants.generate import Mutant, mutants_of
 from order_sync_tests.mutants.settings import FOLDER, Settings, read_settings
 
+Key = tuple[str, str, str]  # function, and its line before and after
 TIME_OUT, SURVIVED, NO_TEST, INVALID = "time-out", "survived", "no test reaches it", "invalid"
 NEW_SECONDS = 0.05  # of a test that has not been measured yet
 # Where the tests have their session's fixtures from: these are set up once, before the first fork.
@@ -42,8 +43,9 @@ class Mutate:
     module: str
     path: Path
     settings: Settings
-    only: frozenset[tuple[str, str, str]] | None  # None: all
+    killed: frozenset[Key] = frozenset()  # the last time: these are not run again
     every: int = 1
+    keys: set[Key] = field(default_factory=set)  # of all mutants
     results: list[dict[str, Any]] = field(default_factory=list)
 
     def pytest_configure(self) -> None:
@@ -65,14 +67,14 @@ class Mutate:
             reached_by=cover.reached_by(measured["modules"][self.module], text),
             functions=_functions_of(self.path),
             path=self.path,
-            most_seconds=self.settings.most_seconds * (1 if self.only is None else 2),
+            most_seconds=self.settings.most_seconds * (2 if self.killed else 1),
         )
         runs.set_up_shared()
         gc.collect()
         gc.freeze()  # or each fork would copy all of it, and look through it again and again
         mutants = mutants_of(text, self.settings.skip_calls)[:: self.every]
-        if self.only is not None:
-            mutants = [mutant for mutant in mutants if mutant.key in self.only]
+        self.keys = {mutant.key for mutant in mutants}
+        mutants = [mutant for mutant in mutants if mutant.key not in self.killed]
         for number, mutant in enumerate(mutants, 1):
             began = time.monotonic()
             verdict = runs.verdict(mutant)
@@ -134,6 +136,9 @@ class _Runs:
     def _tests(self, mutant: Mutant) -> list[str]:
         """The tests that reach what is changed: the likeliest and cheapest first, for as long as a mutant may take."""
         found = {test for line in mutant.lines for test in self.reached_by.get(line, ())} & self.items.keys()
+        if not found:  # a line that is newer than what was measured: those that reach its function
+            near = range(mutant.line, mutant.lines.stop)
+            found = {test for line in near for test in self.reached_by.get(line, ())} & self.items.keys()
         found |= self.unmeasured
         kills, others = self.kills.get(mutant.function, Counter()), Counter[str]()
 
@@ -254,21 +259,18 @@ def file_of(module: str) -> Path:
     return FOLDER / f"{module}.json"
 
 
-def run(module: str, only: frozenset[tuple[str, str, str]] | None = None, every: int = 1) -> int:
+def run(module: str, *, again: bool = False, every: int = 1) -> int:
+    """Runs the mutants of a module; `again` only those that are new, or survived the last time."""
     settings = read_settings()
-    plugin = Mutate(module, settings.modules[module], settings, only, every)
+    known = json.loads(file_of(module).read_text(encoding="utf-8")) if again else []
+    killed = {tuple(result["key"]): result for result in known if result["verdict"] not in (SURVIVED, NO_TEST)}
+    plugin = Mutate(module, settings.modules[module], settings, frozenset(killed), every)
     code = pytest.main(cover.arguments(settings), plugins=[plugin])
-    before = json.loads(file_of(module).read_text(encoding="utf-8")) if only is not None else []
-    results = [result for result in before if tuple(result["key"]) not in (only or ())] + plugin.results
+    results = [result for key, result in killed.items() if key in plugin.keys] + plugin.results
     file_of(module).write_text(json.dumps(results, indent=0, ensure_ascii=False), encoding="utf-8")
     return int(code)
 
 
-def survivors_of(module: str) -> frozenset[tuple[str, str, str]]:
-    results = json.loads(file_of(module).read_text(encoding="utf-8"))
-    return frozenset(tuple(result["key"]) for result in results if result["verdict"] in (SURVIVED, NO_TEST))
-
-
 if __name__ == "__main__":
     name, steps, *rest = sys.argv[1:]
-    raise SystemExit(run(name, survivors_of(name) if rest else None, int(steps)))
+    raise SystemExit(run(name, again=bool(rest), every=int(steps)))

@@ -109,9 +109,17 @@ def test_an_answer_at_once_is_no_doubt(stage: Stage) -> None:
 def test_a_refusal_is_waited_out_and_the_same_sent_again(stage: Stage) -> None:
     with scene(stage, BUSY, DONE) as of:
         size = of.client.pacer.batch_size(Operation.GROUPS)
-        entry = of.opened()
+        entry, admit = of.opened(), of.delivery.admit
         before = stage.site.row(stage.site.tables.journal)["sent_at"]
+        admitted: list[Any] = []
+
+        def admitting(*given: Any, **how: Any) -> Grant:
+            admitted.append((given, how))
+            return admit(*given, **how)
+
+        of.delivery.admit = admitting  # type: ignore[method-assign]
         outcome = of.delivery.deliver(entry, Grant(rows=2))
+        assert admitted == [((Operation.GROUPS, 2), {"whole": True})]  # the same body again, or nothing
         assert (len(outcome.created), outcome.doubtful) == (2, False)
         assert of.transport.sent == [(entry.idempotency_key, entry.body)] * 2
         assert of.waits == [7.0]
@@ -226,6 +234,9 @@ def test_a_request_settles_when_monday_and_its_search_have(stage: Stage, operati
         assert sum(of.waits) == pytest.approx(seconds, abs=5)
         assert stage.site.row(stage.site.tables.boards)["leased_until"] > leased
         leased, waited = stage.site.row(stage.site.tables.boards)["leased_until"], len(of.waits)
+        of.delivery.settle(entry, of.clock.now() - seconds + 0.5)
+        assert of.waits[waited:] == [pytest.approx(0.5, abs=0.2)]
+        leased, waited = stage.site.row(stage.site.tables.boards)["leased_until"], len(of.waits)
         of.delivery.settle(entry, of.clock.now() - seconds - 1)  # long ago
         assert len(of.waits) == waited
         assert stage.site.row(stage.site.tables.boards)["leased_until"] == leased
@@ -273,8 +284,16 @@ def test_rows_beyond_the_budget_wait_in_slices_with_the_lease(stage: Stage, monk
         renewed: list[int] = []
         monkeypatch.setattr(of.client.pacer, "admit", lambda operation, rows, whole: grants.pop(0))
         monkeypatch.setattr(of.journal, "renew", lambda: renewed.append(len(of.waits)))
+        wait, reported = of.client.wait, list[float | None]()
+
+        def waiting(seconds: float, what: str = "", *, of: float | None = None) -> None:
+            reported.append(of)
+            wait(seconds, what, of=of)
+
+        monkeypatch.setattr(of.client, "wait", waiting)
         assert of.delivery.admit("create_item", 2) == Grant(rows=2)
         assert (of.waits, renewed) == ([5.0, 3.0], [0, 1])
+        assert reported == [12.0, 3.0]  # a slice is reported as part of the whole
 
 
 def test_a_stopped_writer_gets_no_rows(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,5 +380,6 @@ def test_another_start_of_a_job_is_on_record_and_paid_for(stage: Stage, monkeypa
         assert stage.site.row(stage.site.tables.journal)["sent_at"] >= opened
         assert admitted == [(Operation.IMPORT, 1)]
         assert [(each["operation"], each["rows"]) for each in how] == [(Operation.IMPORT, 1)] * 2
+        assert {each["last_check"] for each in how} == {of.journal.expect_time_left}
         assert how[0]["grant"] == Grant(rows=1)
         assert how[1]["grant"].points > 0
