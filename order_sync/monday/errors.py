@@ -21,7 +21,6 @@ from order_sync.orders.errors import (
     Fatal,
     Missing,
     NotMonday,
-    OrderSyncError,
     QuotaExhausted,
     Rejected,
     Transient,
@@ -157,7 +156,7 @@ def parse_errors(reply: Reply) -> list[ApiError]:
     return errors
 
 
-def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> OrderSyncError:
+def classify(error: ApiError, reply: Reply, *, now: datetime | None = None) -> Fatal | Rejected | Transient:
     """The error's meaning. `no_effect` is set only where monday refuses before it executes."""
     text = f"{error.message} ({error.code or 'HTTP ' + str(error.status)}, request {reply.request_id or '-'})"
     status = reply.status if reply.status >= 400 else error.status
@@ -239,7 +238,7 @@ def _transient(error: ApiError, reply: Reply, text: str, *, kind: Kind | None, s
     )
 
 
-def _final(error: ApiError, reply: Reply, text: str, *, kind: Kind | None) -> OrderSyncError:
+def _final(error: ApiError, reply: Reply, text: str, *, kind: Kind | None) -> Fatal | Rejected:
     refuses = f"monday refuses: {text}"
     if kind is Kind.BOARD or (kind is None and reply.status == 403):
         return BoardRefused(f"{refuses}. {_BOARD_ADVICE.get(plain(error.code), _CLOSED)}")

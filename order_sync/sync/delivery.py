@@ -331,7 +331,7 @@ def read_outcome(entry: Entry, reply: Reply) -> Outcome:
             continue
         elif isinstance(meaning, Rejected):
             outcome.rejected[failed] = meaning
-        elif isinstance(meaning, Transient):
+        else:
             outcome.again[failed] = meaning
     for key in entry.keys:
         if key not in outcome.created and key not in outcome.rejected:

@@ -300,6 +300,9 @@ def test_a_late_line_keeps_the_item_of_its_order(site: Site) -> None:
     site.insert(site.tables.order_lines, {k: late[k] for k in ("line_uuid", "record_uuid", "size_code", "qty")})
     queue = site.queue()
     assert [row["late"] for row in queue.claimable_lines()] == [True]
+    with site.database.read() as connection:
+        rows = connection.execute(queue.claimable().late_lines()).all()
+    assert [row.delta_uuid for row in rows] == [late["delta_uuid"]]
     assert len(queue.claim_lines("run-2", [late["delta_uuid"]])) == 1
     site.change(site.tables.line_queue, {"monday_subitem_id": 9, "parent_item_id": item_id}, sync_run_id="run-2")
     found = commit(site.database, queue, "run-2")

@@ -6,11 +6,13 @@ The answers to mutations are scripted; monday answers the queries.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import pytest
 
 from order_sync.database.entries import Entry, Operation
+from order_sync.monday.budget import Grant
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import BoardRefused, Fatal, Rejected, Transient
 from order_sync.orders.states import State
@@ -192,3 +194,47 @@ def test_a_fatal_answer_to_all_sends_no_more(stage: Stage) -> None:
         stage.create(GROUPS, titled("Oak", "Elm"), transport=transport, clock=QuickClock(longest=0.0))
     assert len(transport.sent) == 1
     assert stage.journal().in_doubt() == []
+
+
+class Deaf(Scripted):
+    """monday's answers to this many queries are lost as well."""
+
+    def __init__(self, stage: Stage, *script: Script, queries: int) -> None:
+        super().__init__(stage.emulator.url, script)
+        self._queries = queries
+
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+        if idempotency_key is None and self._queries:
+            self._queries -= 1
+            raise lost()
+        return super().send(body, idempotency_key=idempotency_key, **how)
+
+
+def test_a_change_without_any_answer_is_read_back_in_the_end(stage: Stage) -> None:
+    """Its answer is lost, and so are those of each look that follows, until the last one."""
+    [row] = stage.wanted(Operation.ITEMS, 1)
+    item = stage.create(Operation.ITEMS, [row]).created[row.key]
+    change = NewRow(key=row.key, variables={"item": item, "values": '{"name":"Renamed"}'})
+    transport = Deaf(stage, lost(), queries=7 * 8)
+    shared = SHARED[Operation.CHANGE_ITEMS]
+    with stage.writer(transport, clock=QuickClock(longest=0.0)) as writer:
+        outcome = writer.write(Operation.CHANGE_ITEMS, [change], shared)
+    assert outcome.created == {}
+    assert "was in doubt, and the board does not show it" in outcome.waiting[row.key]
+    assert len(transport.sent) == 1
+
+
+def test_a_stopped_writer_sends_nothing_that_it_has_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = scripted(stage)
+    with stage.writer(transport) as writer:
+
+        def admit(operation: Operation, rows: int, *, stopped: Callable[[], bool]) -> Grant:
+            assert not stopped()
+            assert writer._rows is not None
+            writer._rows.stop()
+            assert stopped()
+            return Grant(rows=rows)
+
+        monkeypatch.setattr(writer.delivery, "admit", admit)
+        outcome = writer.write(GROUPS, titled("Oak"), SHARED[GROUPS])
+    assert (transport.sent, outcome.created) == ([], {})
