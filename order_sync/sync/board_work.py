@@ -158,8 +158,9 @@ class BoardWork:
             return Repaired(again=again, waiting=_waiting(moved))
 
         shared = {"board": str(board.id), "labels": self._mapping.items.adds_labels}
-        look = self._look_at_items
-        outcome = self._writer.write(Operation.ITEMS, list(new.values()), shared, repair=repair, look=look)
+        outcome = self._writer.write(
+            Operation.ITEMS, list(new.values()), shared, repair=repair, look=self._look_at_items
+        )
         self._site.new_items |= {int(item) for item in outcome.created.values()}
         outcome.rejected |= rejected
         outcome.waiting |= waiting
