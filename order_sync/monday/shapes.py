@@ -107,7 +107,8 @@ KNOWN_FIELDS = _LISTS | _NUMBERED | _ALWAYS | _NUMBERS | _FLAGS | _FREE | _TEXTS
 def misfit(document: str, data: dict[str, Any]) -> str | None:
     """What of the data is not what the document asked for, such as `boards[0].id is a list`; None if nothing is.
 
-    Ids that came as numbers are texts afterwards. `complexity` is left out: what is wrong there concerns nobody's
+    Ids that came as numbers are texts afterwards, and what nobody asked for is removed: no reader may find it, for it
+    was not held against anything. `complexity` is left out: what is wrong there concerns nobody's
     order, and is read by `number`.
     """
     return next(_misfits(_selections(document), data, "", ""), None)
@@ -129,8 +130,10 @@ def fields_of(selections: SelectionSetNode) -> Iterator[FieldNode]:
 
 
 def _misfits(selections: SelectionSetNode, found: dict[str, Any], parent: str, path: str) -> Iterator[str]:
-    for field in fields_of(selections):
-        key = field.alias.value if field.alias else field.name.value
+    fields = {field.alias.value if field.alias else field.name.value: field for field in fields_of(selections)}
+    for unasked in found.keys() - fields.keys() - {"complexity"}:
+        del found[unasked]
+    for key, field in fields.items():
         place = f"{path}.{key}" if path else key
         if key not in found and not path:
             yield f"{place} is missing"
