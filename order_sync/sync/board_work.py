@@ -97,8 +97,7 @@ class BoardWork:
     def write_items(self, rows: Sequence[Row]) -> Outcome:
         """`rows` are as ITEMS in assets/monday.py: group, group_id, name, values, rejection, rule and the keys."""
         board = self._read()
-        # As they are now, not when the step began: recovery may have adopted items since, or, while this run waited or
-        # slept, another one may have taken its rows over and made them.
+        # As they are now: recovery may have adopted items, or another run have taken rows over while this one slept.
         orders = Orders.of_run(rows, self._known.headers())
         rows = _still_held(rows, {key for of_order in orders.versions.values() for key in of_order})
         outcome = self._write_items(rows, orders, board)
@@ -158,9 +157,8 @@ class BoardWork:
             return Repaired(again=again, waiting=_waiting(moved))
 
         shared = {"board": str(board.id), "labels": self._mapping.items.adds_labels}
-        outcome = self._writer.write(
-            Operation.ITEMS, list(new.values()), shared, repair=repair, look=self._look_at_items
-        )
+        look = self._look_at_items
+        outcome = self._writer.write(Operation.ITEMS, list(new.values()), shared, repair=repair, look=look)
         self._site.new_items |= {int(item) for item in outcome.created.values()}
         outcome.rejected |= rejected
         outcome.waiting |= waiting
