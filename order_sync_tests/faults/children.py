@@ -11,6 +11,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +22,7 @@ from order_sync_tests.faults.drive import aware_of_sleep, going, odd_clock, quic
 from order_sync_tests.faults.sabotage import sabotaged
 from order_sync_tests.faults.steps import Step, Steps, Where, watching
 from order_sync_tests.faults.strikes import DIED, Strike
+from order_sync_tests.faults.traces import kept
 
 HANGS = 300  # seconds after which a run is ended: far more than any needs, on a busy machine too
 DONE, FAILED = 0, 71
@@ -109,7 +111,10 @@ def _live(run: Callable[[], None], home: Path, strike: Strike, way: Way, sabotag
         os.closerange(3, FILES)  # the parent's own, above all its results: their reader must see the parent's end
         os.chdir(home)
         steps = _KeptSteps(strike, home / f"{os.getpid()}.steps")
-        with quick_time(), odd_clock(home), aware_of_sleep(home), watching(steps), going(way), sabotaged(sabotage):
+        around = (quick_time(), odd_clock(home), aware_of_sleep(home), watching(steps), kept(home), going(way))
+        with ExitStack() as stack:
+            for part in (*around, sabotaged(sabotage)):
+                stack.enter_context(part)
             run()
         code = DONE
     except BaseException as error:

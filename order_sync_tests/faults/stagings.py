@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from order_sync_tests.faults import soak
+from order_sync_tests.faults import soak, traces
 from order_sync_tests.faults.cases import (
     DELETES,
     FORGETFUL,
@@ -71,6 +71,7 @@ class Stagings:
         if case.mode is Mode.SOAK:
             with self._ground.opened():
                 result = soak.play(case, self._ground)
+                result.verdict.wrong += traces.broken(self._ground.home)
         else:
             with self._ground.opened(self._whole if case.driver == "dagster" else self._database):
                 self._ground.write_again(self._written)
@@ -78,6 +79,8 @@ class Stagings:
                 if self._ground.emulator.checksum() != self._before:
                     raise RuntimeError("the board is not as it was before the run")
                 result = self._play(case, person)
+                jumps = traces.OF_A_JUMP if case.around in JUMPS else ()
+                result.verdict.wrong += traces.broken(self._ground.home, but=jumps)
         return replace(result, seconds=round(time.perf_counter() - started, 3))
 
     def _play(self, case: Case, person: Person) -> Result:

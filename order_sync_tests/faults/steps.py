@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from order_sync_tests.model.recorder import about_to_commit, committed
+
 DATABASE_FILE = "orders.db"
 BUDGETS = "ORDER_SYNC_BUDGETS"
 _OPERATION = re.compile(
@@ -119,6 +121,7 @@ class Transactions:
 
 
 transactions = Transactions()
+recorded = threading.RLock()  # no thread dies between the COMMIT of another one and the record of it
 
 
 class _Thread(threading.local):
@@ -140,14 +143,19 @@ def watching(steps: Steps) -> Iterator[Steps]:
         if str(arguments[0]).split("?")[0].endswith(DATABASE_FILE) and "do_commit" not in vars(dialect):
             commit, roll_back = dialect.do_commit, dialect.do_rollback
 
+            def commit_on_record(connection: Any) -> None:
+                with recorded:
+                    about_to_commit(connection)
+                    commit(connection)
+                    committed(connection)
+                transactions.end()
+
             def do_commit(connection: Any) -> None:
                 if this_thread.is_of_the_budget:
-                    commit(connection)
-                    transactions.end()
+                    commit_on_record(connection)
                     return
                 current[0].reach(Where.BEFORE_COMMIT)
-                commit(connection)
-                transactions.end()
+                commit_on_record(connection)
                 current[0].reach(Where.AFTER_COMMIT)
 
             def do_rollback(connection: Any) -> None:

@@ -17,7 +17,7 @@ import httpx
 
 from order_sync.emulator import Proxy, cut_response_after
 from order_sync_tests.faults.cases import CUTS, STOPS, Mode
-from order_sync_tests.faults.steps import Step, Where, transactions
+from order_sync_tests.faults.steps import Step, Where, recorded, transactions
 
 DIED = 70
 HEAD, ALL_BUT = 40, -5  # bytes of an answer
@@ -58,9 +58,11 @@ def strike_at(number: int, mode: Mode) -> Strike:
 def _strike_once(step: Step, mode: Mode) -> None:
     match mode:
         case Mode.EXIT | Mode.DEAD_ITEM_GONE | Mode.DEAD_GROUP_GONE | Mode.DEAD_EDIT:
-            os._exit(DIED)
+            with recorded:
+                os._exit(DIED)
         case Mode.KILL:
-            os.kill(os.getpid(), signal.SIGKILL)
+            with recorded:
+                os.kill(os.getpid(), signal.SIGKILL)
         case _ if mode in STOPS:
             with transactions.none_open():
                 # By way of this thread: it goes no step further, and so no other one begins anything.

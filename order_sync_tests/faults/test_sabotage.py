@@ -9,6 +9,9 @@ from order_sync_tests.faults.crew import Crew
 from order_sync_tests.faults.steps import Where
 from order_sync_tests.faults.verdict import Verdict
 
+# No trace of the protocol shows what a request says, what people do, and what is never looked for; nor what a job does.
+NOT_IN_A_TRACE = (Sabotage.GONE, Sabotage.ELSEWHERE, Sabotage.EDITS, Sabotage.VERSIONS, Sabotage.WATCH)
+
 
 @pytest.mark.parametrize(
     ("way", "part", "around", "mode", "what"),
@@ -62,6 +65,8 @@ def test_each_part_is_needed(team: Crew, way: Way, part: Sabotage, around: Aroun
     results = list(team.play(cases))
     without = [result for result in results if result.case.sabotage is part]
     assert any(_shows_harm(result.verdict) for result in without), str(without[0])
+    if part not in NOT_IN_A_TRACE and (part, way) != (Sabotage.LOOK_UP, Way.JOB):
+        assert any(" breaks '" in line for result in without for line in result.verdict.wrong), str(without[0])
     assert [str(result) for result in results if result.case.sabotage is Sabotage.NONE and not result.verdict] == []
 
 

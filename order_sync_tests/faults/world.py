@@ -15,6 +15,7 @@ from typing import Any
 from order_sync.demo.samples import SampleOrders, insert_orders
 from order_sync.demo.words import Row
 from order_sync.orders.states import Action, State
+from order_sync_tests.faults import traces
 from order_sync_tests.faults.cases import Around, Mode, Way, during
 from order_sync_tests.faults.ground import PAST_LEASES, PAST_REPLAY, Ground, unforeseen
 from order_sync_tests.faults.person import MOST_RUNS, Person
@@ -230,4 +231,6 @@ class World:
         verdict = self._ground.judge(self._expected(), final=final)
         for end in ends:
             verdict.wrong += unforeseen(end, must_finish=final)
+        if final:
+            verdict.wrong += traces.broken(self._ground.home)
         return {"ends": ends, "verdict": asdict(verdict)}

@@ -188,13 +188,13 @@ class Checker:
         found = self._of(event)
         if found is None:
             return
+        if (holder := self._holders.get(found.opened.board)) != event.worker:
+            self._break("still under the lease", event, f"the board is held by {holder or 'nobody'}")
+            return  # it is another worker's by now
         if not found.is_open:
             self._break("written down first", event, "its row is closed")
         if event.body != found.opened.body:
             self._break("written down first", event, "the journal has another body")
-        if self._holders.get(found.opened.board) != event.worker:
-            holder = self._holders.get(found.opened.board)
-            self._break("still under the lease", event, f"the board is held by {holder or 'nobody'}")
         if not found.noted:
             self._break("noted again", event, f"it has left {found.sends} times")
         if found.doubt and found.operation in ABSOLUTE:
