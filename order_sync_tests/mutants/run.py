@@ -43,9 +43,8 @@ class Mutate:
     module: str
     path: Path
     settings: Settings
-    killed: frozenset[Key] = frozenset()  # the last time: these are not run again
-    every: int = 1
-    keys: set[Key] = field(default_factory=set)  # of all mutants
+    known: list[dict[str, Any]]  # mutants that were killed the last time: they are not run again
+    every: int
     results: list[dict[str, Any]] = field(default_factory=list)
 
     def pytest_configure(self) -> None:
@@ -67,19 +66,24 @@ class Mutate:
             reached_by=cover.reached_by(measured["modules"][self.module], text),
             functions=_functions_of(self.path),
             path=self.path,
-            most_seconds=self.settings.most_seconds * (2 if self.killed else 1),
+            most_seconds=self.settings.most_seconds * (2 if self.known else 1),
         )
         runs.set_up_shared()
         gc.collect()
         gc.freeze()  # or each fork would copy all of it, and look through it again and again
         mutants = mutants_of(text, self.settings.skip_calls)[:: self.every]
-        self.keys = {mutant.key for mutant in mutants}
-        mutants = [mutant for mutant in mutants if mutant.key not in self.killed]
+        keys = {mutant.key for mutant in mutants}
+        self.results = [result for result in self.known if tuple(result["key"]) in keys]
+        killed = {tuple(result["key"]) for result in self.results}
+        mutants = [mutant for mutant in mutants if mutant.key not in killed]
         for number, mutant in enumerate(mutants, 1):
             began = time.monotonic()
             verdict = runs.verdict(mutant)
             seconds = round(time.monotonic() - began, 2)
             self.results.append({"key": mutant.key, "verdict": verdict, "seconds": seconds, "line": mutant.lines.start})
+            if number % 25 == 0 or number == len(mutants):
+                text = json.dumps(self.results, indent=0, ensure_ascii=False)
+                file_of(self.module).write_text(text, encoding="utf-8")
             if verdict in (SURVIVED, NO_TEST) or number % 50 == 0:
                 print(f"{number}/{len(mutants)} {verdict}: {mutant.function}: {mutant.after}", file=sys.stderr)
         return True
@@ -262,13 +266,11 @@ def file_of(module: str) -> Path:
 def run(module: str, *, again: bool = False, every: int = 1) -> int:
     """Runs the mutants of a module; `again` only those that are new, or survived the last time."""
     settings = read_settings()
-    known = json.loads(file_of(module).read_text(encoding="utf-8")) if again else []
-    killed = {tuple(result["key"]): result for result in known if result["verdict"] not in (SURVIVED, NO_TEST)}
-    plugin = Mutate(module, settings.modules[module], settings, frozenset(killed), every)
-    code = pytest.main(cover.arguments(settings), plugins=[plugin])
-    results = [result for key, result in killed.items() if key in plugin.keys] + plugin.results
-    file_of(module).write_text(json.dumps(results, indent=0, ensure_ascii=False), encoding="utf-8")
-    return int(code)
+    before = json.loads(file_of(module).read_text(encoding="utf-8")) if again else []
+    alive = [result["key"] for result in before if result["verdict"] in (SURVIVED, NO_TEST)]
+    known = [result for result in before if result["key"] not in alive]
+    plugin = Mutate(module, settings.modules[module], settings, known, every)
+    return int(pytest.main(cover.arguments(settings), plugins=[plugin]))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,12 @@ def test_rows_are_handed_out_in_order_until_none_is_left() -> None:
     assert (rows.count, rows.stopped) == (12, True)
 
 
+def test_a_stop_leaves_what_waits() -> None:
+    rows = Batches(rows_of(3), 1)
+    rows.stop()
+    assert rows.take(0, 3) == []
+
+
 def test_what_jobs_have_done_counts_as_well() -> None:
     imported = Outcome(created={"a": "1", "b": "2"}, waiting={"c": "its job"})
     rows = Batches(rows_of(2), 1, imported)
@@ -204,6 +210,32 @@ def test_suspended_rows_come_back_once_the_board_takes_one() -> None:
     back = set(own) | {row.key for row in rows.take(0, 100)}
     assert {row.key for row in batch} <= back
     assert rows.total.waiting == {}
+
+
+def test_a_row_may_come_back_before_its_batch_is_done() -> None:
+    """Another writer's request shows that the board takes rows, and what it refuses is the rows' own."""
+    rows = Batches(rows_of(10), 2)
+    first, second = rows.take(0, 2), rows.take(1, 2)
+    refused = Outcome(rejected={row.key: Rejected("no", known=False) for row in first})
+    rows.judge(first, refused)
+    rows.judge(second, created(second))
+    assert keys(rows.take(1, 2)) == keys(first)
+    third = rows.take(1, 2)
+    half = Outcome(created={third[0].key: "1"}, rejected={third[1].key: Rejected("no", known=False)})
+    assert rows.judge(third, half) == {}
+    fourth = rows.take(1, 1)
+    assert rows.judge(fourth, created(fourth)).keys() == {third[1].key}
+    assert rows.total.rejected.keys() == {third[1].key}
+
+
+@pytest.mark.parametrize("count", [3, 14])
+def test_few_rows_are_tried_from_their_end(count: int) -> None:
+    rows = Batches(rows_of(count), 1)
+    batch = rows.take(0, 2)
+    outcome = Outcome(rejected={row.key: Rejected("no", known=False) for row in batch})
+    rows.judge(batch, outcome)
+    rows.done(batch, outcome, answered=True)
+    assert keys(rows.take(0, 100)) == list(range(count - 1, 1, -1))[:MOST_REFUSED]
 
 
 def test_a_suspicious_board_is_tried_with_rows_from_all_over() -> None:

@@ -343,6 +343,22 @@ def test_name_and_group_are_owned_as_the_mapping_says(name: Any, group: Any, val
     assert (of.values, of.move_to) == (values, move_to)
 
 
+@pytest.mark.parametrize(
+    ("shown", "lost_key"),
+    [({7: ""}, ""), ({7: "another"}, "another"), ({7: " ORDER-1 "}, None), ({8: ""}, None), ({}, None)],
+)
+def test_a_key_that_was_lost_is_written_back(shown: dict[int, str], lost_key: str | None) -> None:
+    seen = Seen(on_record={"order-1": ITEM}, keys=shown, labels=LABELS)
+    of = item(HEADER, seen=seen, known=KNOWN)
+    is_lost = lost_key is not None
+    assert (of.happens, of.lost_key) == (Happens.CHANGE if is_lost else Happens.THERE, lost_key)
+    assert of.values == ('{"record_uuid":"order-1"}' if is_lost else "")
+    assert of.before == ({"record_uuid": lost_key or None} if is_lost else {})
+    of = item(HEADER | {"values": ROW["values"] | {"qty": "4"}}, seen=seen, known=KNOWN)
+    assert of.values == ('{"record_uuid":"order-1","qty":"4"}' if is_lost else '{"qty":"4"}')
+    assert of.before == {"qty": "3"} | ({"record_uuid": lost_key or None} if is_lost else {})
+
+
 # ---- subitems ---------------------------------------------------------------------------------------------
 
 KNOWN_LINE = {"line-1": KnownSubitem(id=8, item=70)}

@@ -34,6 +34,7 @@ from order_sync.sync.facts import (
     altered_by,
     groups_of,
     made_by,
+    not_foreign,
     read_sites,
     to_look_up,
 )
@@ -139,6 +140,23 @@ def test_boards_are_read_with_those_of_their_subitems(monkeypatch: pytest.Monkey
     sites = read_sites(READER, [1, 2])
     assert asked.questions == [("read_boards", [1, 2]), ("read_boards", [11])]
     assert {n: (of.board.id, of.subitems and of.subitems.id) for n, of in sites.items()} == {1: (1, 11), 2: (2, None)}
+
+
+@pytest.mark.parametrize("of_lines", [False, True])
+def test_an_item_that_is_another_orders_is_not_this_ones(of_lines: bool) -> None:
+    """A person has copied its key; what the tables do not name is nobody else's."""
+    asked: list[Any] = []
+
+    def owners_of(ids: Any, lines: bool) -> dict[int, str]:
+        asked.append((ids, lines))
+        return {1: "A", 2: "x", 3: "y"}
+
+    found = {"a": ["1", "2"], "b": ["3"], "c": ["4"]}
+    own, foreign = not_foreign(found, owners_of, of_lines=of_lines)
+    assert (own, foreign) == ({"a": ["1"], "c": ["4"]}, {"a": {2: "x"}, "b": {3: "y"}})
+    assert asked == [([1, 2, 3, 4], of_lines)]
+    assert not_foreign({}, owners_of, of_lines=of_lines) == ({}, {})
+    assert len(asked) == 1
 
 
 # ---- items and subitems -----------------------------------------------------------------------------------
