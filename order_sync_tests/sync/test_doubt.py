@@ -138,7 +138,7 @@ def test_a_live_run_looks_twice_before_it_sends_again(stage: Stage, late: float)
     assert sum(clock.sleeps) <= LONGEST
 
 
-def test_a_look_that_takes_long_shows_the_board_as_it_began(stage: Stage) -> None:
+def test_a_long_look_counts_from_when_it_began(stage: Stage) -> None:
     """Its answer is from before the search showed the items, but it comes when all must have shown long since."""
     rows = stage.wanted(Operation.ITEMS, 6)
     stage.crash(Operation.ITEMS, rows, after=True)
