@@ -70,8 +70,9 @@ def is_active(raw: Mapping[str, Any]) -> bool:
 
 
 def text_of(raw: Mapping[str, Any], column: str) -> str | None:
-    """The text in a column of an item or subitem, as an answer has it."""
-    return next((value["text"] for value in raw.get("column_values") or [] if value["id"] == column), None)
+    """The text in a column of an item or subitem, as an answer has it: of one that was deleted perhaps only a part."""
+    cells = (cell for cell in raw.get("column_values") or [] if cell is not None)
+    return next((cell.get("text") for cell in cells if cell.get("id") == column), None)
 
 
 def hundreds(ids: Iterable[str]) -> Iterator[list[str]]:
