@@ -87,6 +87,9 @@ def test_an_error_of_a_row_that_has_its_id_is_none() -> None:
         outcome = read(reply(IDS, error(code, path=["a1"])))
         assert outcome.created.keys() == set(KEYS)
         assert outcome.rejected | outcome.again == {}
+    refused = error("ColumnValueException", path=["a1"])
+    outcome = read(reply({"a0": {"id": "70"}, "a1": None}, error("ColumnValueException", path=["a0"]), refused))
+    assert outcome.rejected.keys() == {"row-1"}
 
 
 def test_an_error_for_all_explains_what_has_no_id() -> None:

@@ -231,7 +231,7 @@ def test_a_request_settles_when_monday_and_its_search_have(stage: Stage, operati
         entry = of.opened(operation)
         leased = stage.site.row(stage.site.tables.boards)["leased_until"]
         of.delivery.settle(entry, of.clock.now())
-        assert sum(of.waits) == pytest.approx(seconds, abs=5)
+        assert seconds - 5 < sum(of.waits) <= seconds
         assert stage.site.row(stage.site.tables.boards)["leased_until"] > leased
         leased, waited = stage.site.row(stage.site.tables.boards)["leased_until"], len(of.waits)
         of.delivery.settle(entry, of.clock.now() - seconds + 0.5)
