@@ -238,3 +238,30 @@ def test_a_stopped_writer_sends_nothing_that_it_has_taken(stage: Stage, monkeypa
         monkeypatch.setattr(writer.delivery, "admit", admit)
         outcome = writer.write(GROUPS, titled("Oak"), SHARED[GROUPS])
     assert (transport.sent, outcome.created) == ([], {})
+
+
+def test_rows_of_an_import_without_a_known_end_wait(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = stage.wanted(Operation.ITEMS, 2)
+    journal = stage.journal("run-0")
+    with journal.holding_board():
+        journal.open(Entry(idempotency_key="key-1", operation=Operation.IMPORT, keys=(rows[0].key,), body="{}"))
+
+    def finish(entry: Entry) -> None:
+        raise Transient("the job has not ended")
+
+    with stage.writer(scripted(stage, answer("70")), run_id="run-2") as writer:
+        monkeypatch.setattr(writer._bulk, "finish", finish)
+        assert writer.recover() == 1
+        outcome = writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+    assert outcome.created == {rows[1].key: "70"}
+    assert outcome.waiting == {rows[0].key: "its import job has not finished"}
+    assert len(stage.journal().in_doubt()) == 1
+
+
+def test_rows_go_by_requests_once_jobs_cannot_be_had(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = stage.wanted(Operation.ITEMS, 2)
+    with stage.writer(scripted(stage, answer("70", "71"))) as writer:
+        monkeypatch.setattr(writer._bulk, "jobs", lambda rows, writers: [rows])
+        monkeypatch.setattr(type(writer._bulk), "available", False, raising=False)
+        outcome = writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+    assert outcome.created == {rows[0].key: "70", rows[1].key: "71"}
