@@ -87,6 +87,8 @@ class Sabotage(StrEnum):
     EDITS = "no look at what people have edited"
     VERSIONS = "no order of versions"
     AWAKE = "no look at the clock before a request leaves"
+    LEASE = "no look at who holds the board"
+    CLOCK = "no other clock than the database's"
     OLD_AGE = "an old request is dropped, and no watch"
 
 

@@ -126,7 +126,8 @@ class Person:
         held = self._ground.look()
         there = {(item["columns"].get("record_uuid") or "").lower() for item in held.board["items"]}
         # What is under way, or would be rejected, is not theirs to make.
-        in_doubt = " ".join(row["keys"] for row in self._rows(self._ground.tables.journal) if row["state"] == "OPEN")
+        keys = " ".join(row["keys"] for row in self._rows(self._ground.tables.journal) if row["state"] == "OPEN")
+        in_doubt = {row["record_uuid"] for row in (*held.headers, *held.lines) if row["delta_uuid"] in keys}
         free = [
             row["record_uuid"]
             for row in held.headers
@@ -134,7 +135,7 @@ class Person:
             and row["delta_uuid"] not in rejected
             and row["record_uuid"] not in there
             and row["record_uuid"] not in held.off()
-            and row["delta_uuid"] not in in_doubt
+            and row["record_uuid"] not in in_doubt
         ]
         if free:
             record = free[number % len(free)]

@@ -14,14 +14,16 @@ from unittest import mock
 import sqlalchemy as sa
 
 from order_sync.database import queue
+from order_sync.database.board_lease import BoardLease
 from order_sync.database.entries import Entry
 from order_sync.database.journal import Journal
 from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import Reply
-from order_sync.sync import outside_changes, ownership
+from order_sync.sync import ownership
 from order_sync.sync.boards import Boards
 from order_sync.sync.bulk_import import BulkImport
 from order_sync.sync.delivery import Delivery, Outcome
+from order_sync.sync.facts import Facts
 from order_sync.sync.twins import Found, Twins
 from order_sync_tests.faults.cases import Sabotage
 
@@ -46,7 +48,7 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
         elif part is Sabotage.KEY:
             stack.enter_context(mock.patch.object(MondayClient, "mutate", with_another_key))
         elif part is Sabotage.GONE:
-            stack.enter_context(mock.patch.object(outside_changes, "find_deleted", return_value=set()))
+            stack.enter_context(mock.patch.object(Facts, "deleted", return_value=set()))
         elif part is Sabotage.ELSEWHERE:
             stack.enter_context(mock.patch.object(Boards, "_resolve_elsewhere"))
         elif part is Sabotage.SECOND_LOOK:
@@ -59,6 +61,11 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             stack.enter_context(mock.patch.object(queue, "is_outdated", return_value=sa.false()))
         elif part is Sabotage.AWAKE:
             stack.enter_context(mock.patch.object(Journal, "expect_time_left"))
+        elif part is Sabotage.LEASE:
+            stack.enter_context(mock.patch.object(BoardLease, "_expect_lease"))
+            stack.enter_context(mock.patch.object(BoardLease, "expect_time_left"))
+        elif part is Sabotage.CLOCK:
+            stack.enter_context(mock.patch.object(BoardLease, "_has_run_out", return_value=False))
         elif part is Sabotage.OLD_AGE:
             stack.enter_context(mock.patch.object(Delivery, "resolve", as_if_forgotten))
         if part in (Sabotage.WATCH, Sabotage.SECOND_LOOK, Sabotage.OLD_AGE):

@@ -199,7 +199,7 @@ class Stage:
         drive.run_job(resources(self.settings.model_copy(update=dict(changes))), run_id, _Record())
 
     def start(self, run_id: str, machine: str, changes: Mapping[str, Any]) -> Worker:
-        worker = Worker(run_id, machine, lambda: self.run(run_id, changes))
+        worker = Worker(run_id, machine, self.clock.now, lambda: self.run(run_id, changes))
         Registry.runs.alive[run_id] = worker
         return worker
 

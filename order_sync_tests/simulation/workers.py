@@ -18,10 +18,11 @@ class Died(BaseException):
 class Worker:
     """One run in a process of its own, as far as the product can tell."""
 
-    def __init__(self, name: str, machine: str, work: Callable[[], None]) -> None:
+    def __init__(self, name: str, machine: str, started: float, work: Callable[[], None]) -> None:
         self.name = name
         self.machine = machine
-        self.wakes_at: float | None = 0.0  # None: not by itself
+        self.started = started
+        self.wakes_at: float | None = started  # None: not by itself
         self.is_called: Callable[[], bool] = lambda: False  # what it waits for has come, before its time
         self.is_dead = False
         self.end: str | None = None  # done, died, or its error

@@ -41,6 +41,7 @@ from order_sync_tests.simulation.workers import Died, Worker, current, give_way
 LAST_RUNS = 8  # after the faults have stopped
 LAST_CALLS = 400  # that these may take
 PAST_LEASES = 660.0  # seconds
+LONGEST_RUN = 2_400.0  # seconds, with all that a run may have to wait for
 TRACKING = ["sync_run_id", "sync_attempted_at", "sync_completed_at", "sync_error_message", "last_synced_at"]
 TRACKING += ["monday_group_id", "monday_item_id", "monday_subitem_id", "parent_item_id"]
 
@@ -78,6 +79,7 @@ class _Fate:
     at: int  # the number of a step
     seconds: float = 0.0  # of sleep
     steps: int = 0  # so far
+    slept: float = 0.0
     is_sql_out: bool | None = None  # the side that an outage is on, once it has begun
 
 
@@ -196,6 +198,9 @@ class World(faults_world.World):
         error = worker.error
         if error is not None and not (isinstance(error, OrderSyncError | SQLAlchemyError) and str(error).strip()):
             self.verdict.wrong.append(f"{worker.name} ended in an unforeseen way: {worker.end}")
+        took = self.stage.clock.now - worker.started - self._fates[worker.name].slept
+        if took > LONGEST_RUN:
+            self.verdict.wrong.append(f"{worker.name} took {took:,.0f} s")
         self._judge(final=False)
 
     def _note(self, text: str) -> None:
@@ -219,6 +224,7 @@ class World(faults_world.World):
                 worker.is_dead = True
                 raise Died
             case Mode.SLEEPS if is_now and where is not Where.BEFORE_COMMIT:
+                fate.slept = fate.seconds
                 self.stage.clock.sleep(fate.seconds)
             case Mode.HICCUP if is_now:
                 raise error_at(where, lasting=False)
