@@ -1,7 +1,8 @@
 """Plays worlds: `make simulate SEEDS=100000`, or `SEEDS=5000:6000`.
 
 In: seeds, or the stories that were kept. Out: a line for the docs; of each world that goes wrong its story, shortened,
-and what went wrong. It is kept in kept/, and the tests play it from then on.
+and what went wrong. It is kept in kept/, and the tests play it from then on. With a part of the product taken out, the
+first world that goes wrong is kept in caught/, to show that worlds can go wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from order_sync_tests.simulation.stage import Stage, stage
 from order_sync_tests.simulation.story import Story, tell
 from order_sync_tests.simulation.world import Outcome, play, shrunk
 
-KEPT = Path(__file__).with_name("kept")
+KEPT, CAUGHT = (Path(__file__).with_name(name) for name in ("kept", "caught"))
 CHUNK = 20  # worlds that a process takes at a time
 PROGRESS = 60.0  # seconds between two lines
 
@@ -69,7 +70,7 @@ class Player:
 
     part: Sabotage
     with_memory: bool
-    shorten: bool
+    is_first_enough: bool
 
     def open(self) -> None:
         opened = stage(with_memory=self.with_memory)
@@ -81,8 +82,10 @@ class Player:
             outcome = play(here, story, self.part)
             played.count(outcome)
             if outcome.kinds:
-                short = shrunk(here, story, outcome.kinds, self.part) if self.shorten else story
+                short = shrunk(here, story, outcome.kinds, self.part)
                 played.wrong.append((short, str(play(here, short, self.part).verdict)))
+                if self.is_first_enough:
+                    break
         return played
 
 
@@ -101,14 +104,17 @@ def main() -> int:
         "--plain", action="store_true", help="builds every SQL statement anew, which takes twice as long"
     )
     parser.add_argument("--checksum", action="store_true", help="prints one of all that happened")
+    parser.add_argument("--caught", action="store_true", help="plays what was caught, with the part and without it")
     said = parser.parse_args()
-    player = Player(part=Sabotage(said.sabotage), with_memory=not said.plain, shorten=not said.stop)
+    if said.caught:
+        return _play_caught()
+    player = Player(part=Sabotage(said.sabotage), with_memory=not said.plain, is_first_enough=said.stop)
     started = noted = time.monotonic()
     total = Played()
     for played in _played(list(_stories(said.seeds)), player, said.processes):
         total.add(played)
         for story, why in played.wrong:
-            kept = f"   kept as {_keep(story)}\n" if player.part is Sabotage.NONE and said.seeds else ""
+            kept = f"   kept as {_keep(story, player.part)}\n" if said.seeds else ""
             print(f"\n{story}\n   {why}\n{kept}", flush=True)
         if said.stop and played.wrong:
             break
@@ -136,9 +142,22 @@ def kept_stories() -> Iterator[Story]:
         yield Story.from_json(path.read_text(encoding="utf-8"))
 
 
-def _keep(story: Story) -> Path:
-    KEPT.mkdir(exist_ok=True)
-    path = KEPT / f"{story.seed}.json"
+def _play_caught() -> int:
+    """A line for each part of the protocol: the world in which its absence is seen, and with the part is not."""
+    as_expected = True
+    for path in sorted(CAUGHT.glob("*.json")):
+        story, part = Story.from_json(path.read_text(encoding="utf-8")), Sabotage(path.stem)
+        with stage() as here:
+            without, whole = play(here, story, part).kinds, play(here, story).kinds
+        as_expected &= bool(without) and not whole
+        print(f"{part}: {', '.join(sorted(without)) or 'not seen'}; with it: {', '.join(sorted(whole)) or 'all there'}")
+    return 0 if as_expected else 1
+
+
+def _keep(story: Story, part: Sabotage) -> Path:
+    folder, name = (KEPT, str(story.seed)) if part is Sabotage.NONE else (CAUGHT, str(part))
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(story.to_json(), encoding="utf-8")
     return path
 

@@ -104,8 +104,16 @@ class MemoryDatabase:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Whoever in this process opens a database opens this one."""
+
+        # Plain functions: a mock would keep each of their calls.
+        def engine_for(*_: Any, **__: Any) -> sa.Engine:
+            return self.engine
+
+        def now(*_: Any) -> datetime:
+            return self.now()
+
         with (
-            mock.patch.object(connection, "engine_for", return_value=self.engine),
-            mock.patch.object(connection.Database, "now", side_effect=lambda _connection: self.now()),
+            mock.patch.object(connection, "engine_for", engine_for),
+            mock.patch.object(connection.Database, "now", now),
         ):
             yield

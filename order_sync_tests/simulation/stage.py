@@ -6,6 +6,7 @@ Patches the product's edges (its clock, its transport, its engine, its record of
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
 import math
@@ -21,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any, Self
 from unittest import mock
 
+import dagster as dg
 import httpx
 from pydantic import SecretStr
 
@@ -37,6 +39,7 @@ from order_sync.monday import transport
 from order_sync.monday.pacing import Pacer
 from order_sync.orders.mapping import load_mapping
 from order_sync.resources import sql_server
+from order_sync.resources.run_report import RunReports
 from order_sync.settings import Settings, tables_of
 from order_sync_tests.faults import drive
 from order_sync_tests.faults.scenario import write_mapping, write_rules
@@ -54,6 +57,13 @@ POLL = 10.0  # a run that waits for a board looks that much less often: each loo
 
 
 def _no_world(_worker: Worker, _where: Where | None, _what: str) -> None: ...
+
+
+def _for_ever(*_: Any, **__: Any) -> float:
+    return math.inf
+
+
+def _nothing(*_: Any, **__: Any) -> None: ...
 
 
 class Runs:
@@ -133,6 +143,7 @@ class Stage:
         with self.database.installed(), connected(WritableDatabase, self.settings) as (database, tables):
             create_all(database, tables)
         self._empty = self.database.image()
+        self._resources: dict[Any, dict[str, Any]] = {}
 
     def reset(self, seed: int, latency: float) -> None:
         self.latency = latency
@@ -196,12 +207,25 @@ class Stage:
 
     def run(self, run_id: str, changes: Mapping[str, Any]) -> None:
         """One run of the job, by the worker that calls it."""
-        drive.run_job(resources(self.settings.model_copy(update=dict(changes))), run_id, _Record())
+        key = tuple(sorted(changes.items()))
+        if key not in self._resources:
+            made = self._resources[key] = resources(self.settings.model_copy(update=dict(changes)))
+            _ = made["sql_server"].tables  # the same for all
+        drive.run_job(_copies(self._resources[key]), run_id, _Record())
 
     def start(self, run_id: str, machine: str, changes: Mapping[str, Any]) -> Worker:
         worker = Worker(run_id, machine, self.clock.now, lambda: self.run(run_id, changes))
         Registry.runs.alive[run_id] = worker
         return worker
+
+
+def _copies(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Resources of a run's own: to make them from settings again would take as long as some of its steps."""
+    copies = {name: copy.copy(resource) for name, resource in made.items()} | {"reports": RunReports()}
+    for name in ("queue_io", "monday_io"):
+        fields = copies[name].__dict__
+        fields.update({field: copies[field] for field in fields.keys() & copies.keys()})
+    return copies
 
 
 class _Client:
@@ -252,8 +276,11 @@ def stage(*, with_memory: bool = True) -> Iterator[Stage]:
         stack.enter_context(made.database.installed())
         stack.enter_context(mock.patch.object(board_lease, "sleep", lambda seconds: made.clock.sleep(POLL * seconds)))
         # Few rows are enough for a job, where a run may start one.
-        stack.enter_context(mock.patch.object(Pacer, "seconds", return_value=math.inf))
-        stack.enter_context(mock.patch.object(Pacer, "requests", return_value=math.inf))
+        stack.enter_context(mock.patch.object(Pacer, "seconds", _for_ever))
+        stack.enter_context(mock.patch.object(Pacer, "requests", _for_ever))
+        for name in ("TableRecord", "TableSchema", "TableColumn"):  # metadata, which nobody looks at here
+            stack.enter_context(mock.patch.object(dg, name, _nothing))
+        stack.enter_context(mock.patch.object(dg.MetadataValue, "table", _nothing))
         stack.enter_context(mock.patch.object(transport, "httpx", stand_in))
         stack.enter_context(mock.patch.object(transport.MondayTransport, "connect", connect))
         stack.enter_context(mock.patch.object(queue_io, "RunRegistry", Registry))

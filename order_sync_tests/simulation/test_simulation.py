@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from order_sync_tests.faults.cases import Sabotage
 from order_sync_tests.graph.stage import ROOT
 
 WORLDS = 60  # a test; the seeds of the long form begin elsewhere
@@ -43,6 +44,13 @@ def test_what_went_wrong_once_does_not_again() -> None:
     done = simulate()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 worlds wrong" in done.stdout
+
+
+def test_each_part_of_the_protocol_is_missed_when_it_is_out() -> None:
+    done = simulate("--caught")
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = {part for part in Sabotage if part not in (Sabotage.NONE, Sabotage.ELSEWHERE)}  # one board only
+    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == parts
 
 
 def test_a_seed_gives_the_same_world_every_time() -> None:
