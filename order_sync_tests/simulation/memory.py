@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from order_sync.database import cancelled, conditions, guid, row_versions
 
+PLAIN = frozenset({str, int, float, bool, type(None)})
 BUILDERS = (conditions, guid, cancelled, row_versions)
 
 
@@ -65,8 +66,4 @@ def _remembering(function: Any) -> Any:
 
 
 def _key(value: Any) -> Any:
-    return id(value) if isinstance(value, sa.ClauseElement) or not _is_plain(value) else value
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | None)
+    return value if type(value) in PLAIN else id(value)
