@@ -226,7 +226,9 @@ class Checker:
             found.begin_doubt(found.sent_at)
 
     def _settle(self, event: Event) -> None:
-        if found := self._of(event):
+        found = self._of(event)
+        # A worker that has lost the board meanwhile can do nothing with what it has waited for.
+        if found is not None and self._holders.get(found.opened.board) == event.worker:
             if (past := _past(found, event)) is not None and past < -SLACK:
                 why = f"{_passed(found.since, event.at)} of {event.settle + event.late:g} s have passed"
                 self._break("settled", event, why)

@@ -20,7 +20,7 @@ from order_sync_tests.faults.cases import Way
 GAPS = (0.05, 0.5, 2.0, 5.0, 15.0, 40.0, 80.0, 120.0, 660.0, 1_900.0, 7_500.0)
 GAP_WEIGHTS = (6, 8, 8, 6, 4, 3, 3, 3, 3, 2, 1)
 LAGS = (0.0, 3.0, 30.0, 75.0, 89.0, 200.0, 600.0)  # seconds that monday's search is late
-LAG_WEIGHTS = (10, 4, 3, 5, 2, 2, 2)
+LAG_WEIGHTS = (9, 3, 3, 5, 2, 3, 3)
 LONGEST_FORESEEN = 90.0  # seconds of lateness that the product waits for; beyond that rows are doubled, and healed
 PLAIN: Mapping[str, Any] = {"fault_rate": 0.0, "slow": 0.0, "locks": False, "lag": 0.0, "latency": 0.05}
 FORGETFUL, REMEMBERS = 0.001, 1_800.0  # seconds that monday keeps an answer
