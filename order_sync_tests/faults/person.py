@@ -99,9 +99,10 @@ class Person:
             after = len(self._ground.emulator.effects())
             self._edits.append(Edit(item=item["id"], column=KEPT, text=text, after=after))
 
-    def found(self, items: Iterable[str]) -> None:
-        """Items that are to be taken for a person's, wherever they are."""
+    def is_forgotten(self, items: Iterable[str]) -> None:
+        """Nobody knows any more what was a person's: these items are to be taken for one's, and groups for new ones."""
         self._added |= {*items}
+        self._renamed.clear()
 
     def was_raced(self) -> None:
         """The last edit came between the look that would have respected it and what was written then."""

@@ -127,7 +127,8 @@ recorded = threading.RLock()  # no thread dies between the COMMIT of another one
 class _Thread(threading.local):
     """What a thread's transaction is about."""
 
-    is_of_the_budget = False
+    wrote_budget = False
+    wrote_more = False
 
 
 # An engine lives as long as the process, and with it what watches its COMMITs: it has to find the steps of now.
@@ -151,7 +152,7 @@ def watching(steps: Steps) -> Iterator[Steps]:
                 transactions.end()
 
             def do_commit(connection: Any) -> None:
-                if this_thread.is_of_the_budget:
+                if this_thread.wrote_budget and not this_thread.wrote_more:
                     commit_on_record(connection)
                     return
                 current[0].reach(Where.BEFORE_COMMIT)
@@ -164,13 +165,15 @@ def watching(steps: Steps) -> Iterator[Steps]:
 
             dialect.do_commit, dialect.do_rollback = do_commit, do_rollback
 
-    # How often a run writes the account's budget is a matter of how fast it goes, and no order depends on it: no step.
+    # How often a run writes nothing but the account's budget is a matter of how fast it goes, and no order depends on
+    # it: no step.
     def on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if BUDGETS in statement:
-            this_thread.is_of_the_budget = True
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            this_thread.wrote_budget |= BUDGETS in statement
+            this_thread.wrote_more |= BUDGETS not in statement
 
     def on_begin(_connection: Any) -> None:
-        this_thread.is_of_the_budget = False
+        this_thread.wrote_budget = this_thread.wrote_more = False
         transactions.begin()  # before the product's own BEGIN, which listens to an engine and not to all
 
     send = httpx.HTTPTransport.handle_request

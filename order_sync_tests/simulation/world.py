@@ -291,7 +291,7 @@ class World(faults_world.World):
         for table, rows in came.items():
             database.insert_missing(table, map(_as_it_came, rows))
         # Nobody knows any more that order_sync put them there, rather than a person.
-        self._person.found(self.stage.monday.items())
+        self._person.is_forgotten(self.stage.monday.items())
         self._settled = frozenset()
         self.verdict.wrong += map(str, check(self._trace))
         self._trace.clear()
