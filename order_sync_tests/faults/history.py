@@ -18,7 +18,8 @@ ALTERED = ("item_changed", "item_moved", "item_removed")
 OF_ORDERS = {"total_qty": TOTAL, "po_number": PO, "colour": COLOUR, GROUP: "GroupMonday"}
 OF_LINES = {"qty": "qty"}
 
-Ranks = Mapping[tuple[str, str], Mapping[str, int]]  # by order or line, and column: the version by what it says
+# By order or line, and column: the version by what it says; None where versions that do not follow each other say it.
+Ranks = Mapping[tuple[str, str], Mapping[str, int | None]]
 
 
 def oldest_first(rows: Iterable[Row]) -> list[Row]:
@@ -26,12 +27,18 @@ def oldest_first(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (row["created_at"], row["delta_uuid"]))
 
 
-def ranks(rows: Iterable[Row], own: str, columns: Mapping[str, str]) -> dict[tuple[str, str], dict[str, int]]:
-    found: dict[tuple[str, str], dict[str, int]] = {}
+def ranks(rows: Iterable[Row], own: str, columns: Mapping[str, str]) -> dict[tuple[str, str], dict[str, int | None]]:
+    found: dict[tuple[str, str], dict[str, int | None]] = {}
+    last: dict[tuple[str, str], str] = {}
     for number, row in enumerate(oldest_first(rows)):
         for column, source in columns.items():
-            if row["action_type"] != "DELETE":
-                found.setdefault((row[own], column), {})[str(row[source])] = number
+            if row["action_type"] == "DELETE":
+                continue
+            key, text = (row[own], column), str(row[source])
+            if last.get(key) != text:
+                said = found.setdefault(key, {})
+                said[text] = None if text in said else number
+            last[key] = text
     return found
 
 
