@@ -122,7 +122,7 @@ def test_a_payload_is_all_that_was_sent_of_a_row(of: Entry, first: dict[str, str
     assert ("Ö" in found["row-1"]) is ("Ö" in first.values())  # as it is read, not escaped
 
 
-def test_a_file_without_as_many_rows_as_keys_is_an_error() -> None:
+def test_a_file_lacking_rows_for_its_keys_is_an_error() -> None:
     short = CSV.split("\n")
     for read in (sent_rows, payloads):
         with pytest.raises(ValueError, match="zip"):

@@ -97,7 +97,7 @@ def test_a_complete_order_is_ready_with_its_counts() -> None:
 
 
 @pytest.mark.usefixtures("nothing_is_held")
-def test_an_order_that_lacks_a_row_is_held_with_its_key() -> None:
+def test_an_order_lacking_a_row_is_held_with_its_key() -> None:
     key = "AABBCCDD-0000-0000-0000-000000000001"
     headers = [header("c", 1, done=False, delta_uuid=key), header("a", 2), header("b", 3), header("d", 4)]
     lines = [line("c", 1, done=False, line_uuid=key), line("a", 2, done=False, line_uuid=key)]

@@ -78,7 +78,7 @@ class Sabotage(StrEnum):
     NONE = "none"
     JOURNAL = "no journal"
     LOOK_UP = "no look-up"
-    KEY = "no idempotency key"
+    KEY = "no idempotency key, and no watch"
     GONE = "no look for what is gone"
     ELSEWHERE = "no look at boards that the run does not go to"
     SECOND_LOOK = "no second look, and no watch"

@@ -68,6 +68,6 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             stack.enter_context(mock.patch.object(BoardLease, "_has_run_out", return_value=False))
         elif part is Sabotage.OLD_AGE:
             stack.enter_context(mock.patch.object(Delivery, "resolve", as_if_forgotten))
-        if part in (Sabotage.WATCH, Sabotage.SECOND_LOOK, Sabotage.OLD_AGE):
+        if part in (Sabotage.KEY, Sabotage.WATCH, Sabotage.SECOND_LOOK, Sabotage.OLD_AGE):
             stack.enter_context(mock.patch.object(Twins, "look", return_value=Found()))
         yield

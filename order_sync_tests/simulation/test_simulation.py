@@ -46,7 +46,7 @@ def test_what_went_wrong_once_does_not_again() -> None:
     assert "0 worlds wrong" in done.stdout
 
 
-def test_each_part_of_the_protocol_is_missed_when_it_is_out() -> None:
+def test_each_missing_part_of_the_protocol_is_seen() -> None:
     done = simulate("--caught")
     assert done.returncode == 0, done.stdout + done.stderr
     parts = {part for part in Sabotage if part not in (Sabotage.NONE, Sabotage.ELSEWHERE)}  # one board only

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -360,12 +360,6 @@ def play(stage: Stage, story: Story, part: Sabotage = Sabotage.NONE) -> Outcome:
         if part is not Sabotage.NONE:
             stack.enter_context(sabotaged(part))
         return World(stage, story).play()
-
-
-def shrunk(stage: Stage, story: Story, kinds: Iterable[str], part: Sabotage = Sabotage.NONE) -> Story:
-    """The shortest story that still goes wrong in one of these ways."""
-    wanted = {*kinds}
-    return smallest(story, lambda candidate: bool(wanted & play(stage, candidate, part).kinds))
 
 
 def smallest(story: Story, is_wrong: Callable[[Story], bool]) -> Story:

@@ -81,7 +81,7 @@ def test_an_error_of_one_alias_is_its_rows() -> None:
     assert outcome.fatal is None
 
 
-def test_an_error_of_a_row_that_has_its_id_is_none() -> None:
+def test_an_error_beside_a_rows_id_is_none() -> None:
     """monday has made it: what it complains of beside that changes nothing."""
     for code in ("ColumnValueException", "COMPLEXITY_BUDGET_EXHAUSTED"):
         outcome = read(reply(IDS, error(code, path=["a1"])))

@@ -90,7 +90,7 @@ def test_a_refused_request_is_halved_down_to_one_row() -> None:
         rows.halve(batch)
 
 
-def test_after_a_failure_rows_go_alone_and_then_twice_as_many() -> None:
+def test_after_a_failure_batches_grow_from_one_row() -> None:
     rows = Batches(rows_of(20), 1)
     batch = rows.take(0, 8)
     assert rows.failed()
@@ -121,7 +121,7 @@ def test_a_row_is_tried_so_often_and_then_given_up() -> None:
     assert rows.total.created.keys() == {"row-0", "row-1"}
 
 
-def test_a_row_alone_without_an_answer_is_given_up_at_once() -> None:
+def test_a_lone_row_without_an_answer_is_given_up() -> None:
     rows = Batches(rows_of(2), 1)
     rows.done(batch := rows.take(0, 1), Outcome(), answered=False)
     assert str(rows.total.again[batch[0].key]) == "monday gave no result"

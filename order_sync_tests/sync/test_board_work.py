@@ -373,7 +373,7 @@ def test_lines_wait_for_an_item_that_was_deleted(stage: Stage, orders: list[Samp
     check_synced(stage, orders)
 
 
-def test_a_line_of_a_synced_order_whose_item_is_deleted_is_rejected(stage: Stage, orders: list[SampleOrders]) -> None:
+def test_a_line_under_a_synced_orders_deleted_item_is_rejected(stage: Stage, orders: list[SampleOrders]) -> None:
     with a_run(stage) as run:
         run.all()
     delete_item(stage, items(stage)[record(orders[0])]["id"])
@@ -486,7 +486,7 @@ def test_a_column_that_was_deleted_rejects_no_item(stage: Stage, orders: list[Sa
     assert State.ERROR not in states
 
 
-def test_a_label_of_lines_is_spelled_as_the_board_has_it(stage: Stage, orders: list[SampleOrders]) -> None:
+def test_a_label_of_lines_is_spelled_as_on_board(stage: Stage, orders: list[SampleOrders]) -> None:
     """Where lines have labels, their board is read again before they are written."""
     mapping = load_mapping()
     columns = (*mapping.subitems.columns, ColumnMap(source="size_code", column="kind", type="status"))

@@ -274,7 +274,7 @@ def test_an_item_that_another_board_must_show_waits() -> None:
     assert of.row == row
 
 
-def test_an_item_that_is_adopted_is_changed_without_being_called_so() -> None:
+def test_an_adopted_item_that_differs_is_reported_as_adopted() -> None:
     row = HEADER | {"values": ROW["values"] | {"qty": "4"}}
     of = item(row, on_board={"order-1": 7})
     assert (of.happens, of.monday_id, of.values) == (Happens.ADOPT, 7, '{"qty":"4"}')
@@ -299,7 +299,7 @@ def test_a_label_that_the_mapping_fills_is_no_second_column() -> None:
     assert (of.values, of.before) == ('{"state":{"label":"Open"}}', {"state": {"label": "Closed"}})
 
 
-def test_a_label_of_another_spelling_that_the_board_has_is_an_edit() -> None:
+def test_a_label_spelled_another_way_is_an_edit() -> None:
     columns = (ColumnMap(source="S", column="state", type="status", edits="keep"),)
     last = replace(ITEM, values={"state": {"label": "open"}})
     labels = LabelSpelling({"state": {"open": 1, "Open": 2, "Closed": 3}})

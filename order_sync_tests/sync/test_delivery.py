@@ -192,7 +192,7 @@ def test_a_locked_board_is_left_to_the_other_writers(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("script", [(LOCKED, DONE), (lost(), LOCKED, DONE)])
-def test_a_locked_board_without_others_or_in_doubt_is_waited_for(stage: Stage, script: tuple[Script, ...]) -> None:
+def test_a_board_that_nobody_of_us_locked_is_waited_for(stage: Stage, script: tuple[Script, ...]) -> None:
     with scene(stage, *script, on_locked=lambda: len(script) == 3) as of:
         assert len(of.deliver().created) == 2
         assert of.transport.sent[0] == of.transport.sent[-1]
@@ -212,7 +212,7 @@ def test_a_request_in_doubt_that_is_refused_had_no_effect(stage: Stage, script: 
         of.delivery.deliver(of.opened(), Grant(rows=2))
 
 
-def test_an_earlier_runs_request_is_looked_up_before_it_is_sent(stage: Stage) -> None:
+def test_an_earlier_runs_request_is_looked_up_before_sending(stage: Stage) -> None:
     with scene(stage, DONE) as of:
         outcome = of.delivery.resolve(of.opened(), of.clock.now())
         assert (outcome.doubtful, len(of.transport.sent)) == (True, 1)
@@ -359,7 +359,7 @@ def test_another_refusal_of_a_job_is_its_callers(stage: Stage, refusals: tuple[T
         assert len(of.transport.sent) == sent
 
 
-def test_another_start_of_a_job_is_on_record_and_paid_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_start_of_a_job_is_recorded_and_paid(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with scene(stage, DONE, DONE) as of:
         admitted: list[Any] = []
         how: list[dict[str, Any]] = []

@@ -307,7 +307,7 @@ def test_lines_are_decided_with_what_is_known_and_found(monkeypatch: pytest.Monk
     assert asked.questions[0] == ("look_under", {"70": {"8"}}, "line_uuid")
 
 
-def test_a_missing_subitem_is_made_again_without_a_look_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_subitem_is_made_again_without_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Asked(monkeypatch, look_under=NOTHING)
     decided, seen = of_subitems([row(**LINE)], {"l1": KnownSubitem(id=8, item=70)}, {}, missing={8})
     assert [of.happens for of in decided] == [Happens.CREATE]

@@ -47,7 +47,7 @@ def states(stage: Stage) -> dict[str, tuple[str, int | None]]:
     return {row["delta_uuid"]: (row["sync_state"], row["monday_item_id"]) for row in rows}
 
 
-def test_a_fatal_answer_beside_ids_stops_a_recovery_that_keeps_them(stage: Stage) -> None:
+def test_a_fatal_answer_stops_a_recovery_that_keeps_ids(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 2)
     journal = stage.journal("run-0")
     with journal.holding_board():
@@ -110,7 +110,7 @@ def test_a_fatal_answer_comes_before_what_a_look_finds(stage: Stage) -> None:
     assert states(stage)[rows[1].key] == (State.PENDING, None)
 
 
-def test_a_repair_that_is_refused_stops_the_board_with_ids_kept(stage: Stage) -> None:
+def test_a_refused_repair_stops_the_board_with_ids_kept(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 2)
 
     def repair(refused: Mapping[str, Rejected]) -> Repaired:
@@ -177,7 +177,7 @@ def test_a_refusal_without_effect_leaves_nothing_in_doubt_but_stops(stage: Stage
     assert len(transport.sent) == 8
 
 
-def test_a_wait_is_as_long_as_the_longest_that_monday_asks(stage: Stage) -> None:
+def test_a_wait_is_the_longest_that_monday_asks_for(stage: Stage) -> None:
     def busy(number: int, seconds: int) -> dict[str, object]:
         return error("COMPLEXITY_BUDGET_EXHAUSTED", path=[f"a{number}"], retry_in_seconds=seconds)
 
@@ -210,7 +210,7 @@ class Deaf(Scripted):
         return super().send(body, idempotency_key=idempotency_key, **how)
 
 
-def test_a_change_without_any_answer_is_read_back_in_the_end(stage: Stage) -> None:
+def test_a_change_without_any_answer_is_read_back(stage: Stage) -> None:
     """Its answer is lost, and so are those of each look that follows, until the last one."""
     [row] = stage.wanted(Operation.ITEMS, 1)
     item = stage.create(Operation.ITEMS, [row]).created[row.key]
