@@ -13,91 +13,18 @@ import multiprocessing
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from order_sync_tests.faults.cases import Sabotage
-from order_sync_tests.simulation.stage import Stage, stage
+from order_sync_tests.simulation.player import Played, Player, baseline
+from order_sync_tests.simulation.stage import stage
 from order_sync_tests.simulation.story import Story, tell
-from order_sync_tests.simulation.world import Outcome, play, smallest
+from order_sync_tests.simulation.world import play
 
 KEPT, CAUGHT = (Path(__file__).with_name(name) for name in ("kept", "caught"))
-# Without the idempotency key rows are created twice and healed: it is seen where the watch alone would not miss any.
-BASELINE = {Sabotage.KEY: Sabotage.WATCH}
 CHUNK = 20  # worlds that a process takes at a time
 PROGRESS = 60.0  # seconds between two lines
-
-
-@dataclass
-class Played:
-    """What some worlds came to."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    wrong: list[tuple[Story, str]] = field(default_factory=list)  # stories, shortened, and what went wrong
-    checksums: list[str] = field(default_factory=list)
-
-    def add(self, other: Played) -> None:
-        self.counts += other.counts
-        self.wrong += other.wrong
-        self.checksums += other.checksums
-
-    def count(self, outcome: Outcome) -> None:
-        kinds = ("lost", "doubled", "stale", "overwritten")
-        self.counts += Counter(
-            worlds=1,
-            runs=outcome.runs,
-            deaths=outcome.deaths,
-            steps=len(outcome.log),
-            calls=outcome.calls,
-            wrong=int(bool(outcome.kinds)),
-            **{kind: len({*getattr(outcome.verdict, kind)}) for kind in kinds},
-        )
-        self.checksums.append(outcome.checksum)
-
-    def __str__(self) -> str:
-        c = self.counts
-        return (
-            f"{c['worlds']:,} worlds, {c['runs']:,} runs of which {c['deaths']:,} died, {c['steps']:,} steps, "
-            f"{c['calls']:,} calls: {c['lost']} lost, {c['doubled']} doubled, {c['stale']} stale, "
-            f"{c['overwritten']} edits overwritten, {c['wrong']} worlds wrong"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Player:
-    """How worlds are played: by a process of its own, which plays nothing else."""
-
-    part: Sabotage
-    with_memory: bool
-    is_first_enough: bool
-
-    def open(self) -> None:
-        opened = stage(with_memory=self.with_memory)
-        _open.append((opened, opened.__enter__()))
-
-    def play(self, stories: Sequence[Story]) -> Played:
-        here, played = _open[0][1], Played()
-        for story in stories:
-            outcome = play(here, story, self.part)
-            played.count(outcome)
-
-            def is_wrong(candidate: Story, kinds: set[str] = outcome.kinds) -> bool:
-                if not kinds & play(here, candidate, self.part).kinds:
-                    return False
-                return self.part not in BASELINE or not play(here, candidate, _baseline(self.part)).kinds
-
-            if outcome.kinds and is_wrong(story):
-                short = smallest(story, is_wrong)
-                played.wrong.append((short, str(play(here, short, self.part).verdict)))
-                if self.is_first_enough:
-                    break
-        return played
-
-
-_open: list[tuple[AbstractContextManager[Stage], Stage]] = []  # until the process ends
 
 
 def main() -> int:
@@ -156,14 +83,10 @@ def _play_caught() -> int:
     for path in sorted(CAUGHT.glob("*.json")):
         story, part = Story.from_json(path.read_text(encoding="utf-8")), Sabotage(path.stem)
         with stage() as here:
-            without, whole = play(here, story, part).kinds, play(here, story, _baseline(part)).kinds
+            without, whole = play(here, story, part).kinds, play(here, story, baseline(part)).kinds
         as_expected &= bool(without) and not whole
         print(f"{part}: {', '.join(sorted(without)) or 'not seen'}; with it: {', '.join(sorted(whole)) or 'all there'}")
     return 0 if as_expected else 1
-
-
-def _baseline(part: Sabotage) -> Sabotage:
-    return BASELINE.get(part, Sabotage.NONE)
 
 
 def _keep(story: Story, part: Sabotage) -> Path:
