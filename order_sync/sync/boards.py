@@ -143,13 +143,8 @@ class Boards:
             if (not hold.looked or board_id in self._found.open) and (resolved := writer.recover()):
                 hold.known.forget()
                 log.info("resolved %s that an earlier run left in doubt", counted(resolved, "request"))
-            yield BoardWork(
-                *(self.client, site),
-                journal=journal,
-                writer=writer,
-                mapping=self.mapping,
-                known=hold.known,
-            )
+            known = hold.known
+            yield BoardWork(self.client, site, journal=journal, writer=writer, mapping=self.mapping, known=known)
         except BaseException:
             self._release(board_id)
             raise

@@ -277,7 +277,7 @@ def test_the_sensor_carries_queued_rows_until_turned_off(ui: Ui, window: Any) ->
 
 
 def carries_changes_and_cancels(stage: Stage) -> None:
-    """The sensor takes up what `order-sync demo --change 4 --cancel 2` queues, and its run sends that and no more."""
+    """The sensor takes up what `order-sync demo --change 4 --cancel 2` queues, and its run sends that and the keys."""
     effects, rows = stage.emulator.stats()["effects"], _queue_rows(stage)
     queue_orders(stage.settings, change=4, cancel=2)
     later = {key: row for key, row in _queue_rows(stage).items() if key not in rows}
@@ -293,9 +293,9 @@ def carries_changes_and_cancels(stage: Stage) -> None:
         if row["action_type"] == Action.DELETE:
             wanted += [] if "line_uuid" in row else [("item_removed", items[row["record_uuid"]], [])]
         elif "line_uuid" in row:
-            wanted.append(("item_changed", subitems[row["line_uuid"]], ["qty"]))
+            wanted.append(("item_changed", subitems[row["line_uuid"]], ["line_uuid", "qty"]))
         elif row[ETA]:
-            wanted.append(("item_changed", items[row["record_uuid"]], ["eta"]))
+            wanted.append(("item_changed", items[row["record_uuid"]], ["record_uuid", "eta"]))
     written = [
         (effect["kind"], effect["item_id"], list(effect.get("values", ())))
         for effect in stage.emulator.effects(since=effects)

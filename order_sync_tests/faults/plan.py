@@ -129,15 +129,18 @@ def _second_deaths(steps: list[Step]) -> Iterator[Case]:
 
 
 def a_few(steps: Steps) -> list[Case]:
-    """The short form: every way to go wrong, and over all of them a spread of the steps."""
+    """The short form: every way to go wrong, and over all of them a spread of the steps.
+
+    Few cases: what several odd things at once lead to is the simulation's.
+    """
     cases = []
-    # Of other ways to write every second mode of each part, and in odd surroundings one.
+    # Of other ways to write every third mode of each part, and in odd surroundings one of every second part.
     kinds = [
         (part, mode)
         for number, part in enumerate(PARTS)
         for position, mode in enumerate(part.modes)
-        if position == number % len(part.modes)
-        or (part.around is Around.PLAIN and (part.way is Way.REQUESTS or position % 2 == number % 2))
+        if (position == number % len(part.modes) and (part.around is Around.PLAIN or number % 2))
+        or (part.around is Around.PLAIN and (part.way is Way.REQUESTS or position % 3 == number % 3))
     ]
     for number, (part, mode) in enumerate(kinds):
         fitting = _fitting(part, mode, steps[part.way, part.around])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -22,18 +23,22 @@ from order_sync.monday.transport import Reply
 from order_sync.sync import ownership
 from order_sync.sync.boards import Boards
 from order_sync.sync.bulk_import import BulkImport
+from order_sync.sync.decide import Deleted
 from order_sync.sync.delivery import Delivery, Outcome
-from order_sync.sync.facts import Facts
+from order_sync.sync.facts import Facts, SubitemFacts
 from order_sync.sync.twins import Found, Twins
 from order_sync_tests.faults.cases import Sabotage
 
 
 @contextmanager
 def sabotaged(part: Sabotage) -> Iterator[None]:
-    mutate = MondayClient.mutate
+    mutate, subitems = MondayClient.mutate, Facts.subitems
 
     def with_another_key(self: MondayClient, body: str, *, idempotency_key: str, **more: Any) -> Reply:
         return mutate(self, body, idempotency_key=str(uuid.uuid4()), **more)
+
+    def as_if_there(self: Facts, *args: Any) -> SubitemFacts:
+        return replace(subitems(self, *args), deleted=Deleted())
 
     def as_if_forgotten(self: Delivery, entry: Entry, since: float) -> Outcome:
         return Outcome(created=self.find(entry))
@@ -49,6 +54,7 @@ def sabotaged(part: Sabotage) -> Iterator[None]:
             stack.enter_context(mock.patch.object(MondayClient, "mutate", with_another_key))
         elif part is Sabotage.GONE:
             stack.enter_context(mock.patch.object(Facts, "deleted", return_value=set()))
+            stack.enter_context(mock.patch.object(Facts, "subitems", as_if_there))
         elif part is Sabotage.ELSEWHERE:
             stack.enter_context(mock.patch.object(Boards, "_resolve_elsewhere"))
         elif part is Sabotage.SECOND_LOOK:

@@ -7,4 +7,4 @@ from order_sync_tests.faults.crew import Crew
 
 
 def test_any_history_of_queue_and_board_keeps_the_invariants(team: Crew) -> None:
-    machine.play(team, examples=5, acts=10, shrink=False)
+    machine.play(team, examples=3, acts=10, shrink=False)
