@@ -52,7 +52,6 @@ from order_sync_tests.simulation.workers import Died, Worker, current, give_way
 
 # The worker, the step (None before a BEGIN), and the request's operation.
 Step = Callable[[Worker, Where | None, str], None]
-BUDGETS = "ORDER_SYNC_BUDGETS"
 POLL = 10.0  # a run that waits for a board looks that much less often: each look costs as much as a step
 
 

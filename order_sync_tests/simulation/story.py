@@ -164,7 +164,7 @@ KINDS: Mapping[str, tuple[float, Callable[[random.Random], dict[str, Any]]]] = {
     "fill_in": (0.8, _number),
     "adopt": (0.5, lambda rng: {**_number(rng), "line": rng.random() < 0.5}),
     "forget": (0.8, lambda rng: {}),
-    "jump": (0.6, lambda rng: {"seconds": rng.choice((7_200, -3_600, 600, -90))}),
+    "jump": (1.0, lambda rng: {"seconds": rng.choice((7_200, -3_600, 600, -90))}),
     "restore": (0.4, lambda rng: {}),
 }
 

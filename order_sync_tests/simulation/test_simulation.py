@@ -14,6 +14,7 @@ import pytest
 
 from order_sync_tests.faults.cases import Sabotage
 from order_sync_tests.graph.stage import ROOT
+from order_sync_tests.simulation.__main__ import KEPT
 
 # What random worlds do not show soon: the tests of the sweep show it. There is one board only (ELSEWHERE).
 UNSEEN = {Sabotage.KEY, Sabotage.CLOCK, Sabotage.GONE}
@@ -43,8 +44,11 @@ def test_nothing_goes_wrong_in_random_worlds(part: int) -> None:
 
 
 def test_what_went_wrong_once_does_not_again() -> None:
+    kept = len(list(KEPT.glob("*.json")))
     done = simulate()
     assert done.returncode == 0, done.stdout + done.stderr
+    assert kept > 5
+    assert f"{kept} worlds, " in done.stdout
     assert "0 worlds wrong" in done.stdout
 
 
