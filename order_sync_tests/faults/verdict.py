@@ -277,14 +277,15 @@ def _judge_main_tables(verdict: Verdict, held: Held) -> None:
         headers[row["record_uuid"]] += [row] if row["sync_state"] == "SYNCED" else []
     for row in held.lines:
         lines[row["line_uuid"]] += [row] if row["sync_state"] == "SYNCED" else []
-    cancelled = held.taken_off()
+    cancelled, newest = held.taken_off(), held.newest()
+    coming_back = {record for record in held.brought_back() if newest[record]["sync_state"] != "SYNCED"}
     for record, order in held.orders.items():
         ids = {row["monday_item_id"] for row in headers[record]}
         if (order["sync_state"] == "SYNCED") != bool(headers[record]):
             verdict.wrong.append(f"ORDER_LIST {record} is {order['sync_state']}, its headers are not")
         elif record in cancelled and order["monday_item_id"] is not None:
             verdict.wrong.append(f"ORDER_LIST {record} has the item {order['monday_item_id']}, and was cancelled")
-        elif ids and record not in off and order["monday_item_id"] not in ids:
+        elif ids and record not in off | coming_back and order["monday_item_id"] not in ids:
             verdict.wrong.append(f"ORDER_LIST {record} has the item {order['monday_item_id']}, the queue {ids}")
     for key, row in held.newest_lines().items():
         main, record = held.order_lines[key], row["record_uuid"]

@@ -276,7 +276,8 @@ class Checker:
             self._break("no id from nowhere", event, f"{strange[0]} has got {event.ids[strange[0]]}")
 
     def _heal(self, event: Event) -> None:
-        self._expect_lease(event, event.board)
+        if event.ids:  # who has only looked, and has lost the board meanwhile, has done nothing
+            self._expect_lease(event, event.board)
         self._to_heal[event.board, event.worker] = set()
         if named := set(event.ids.values()) & set(self._kept.values()):
             self._break("keeps its own", event, f"the tables name {min(named)}")

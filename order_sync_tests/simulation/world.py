@@ -116,6 +116,8 @@ class World(faults_world.World):
         self._fates: dict[str, _Fate] = {}
         self._backup: sqlite3.Connection | None = None
         self._trace: list[Event] = []
+        self._is_traced = True
+        self._is_repaired = False
 
     # ---- playing
 
@@ -140,7 +142,7 @@ class World(faults_world.World):
             finally:
                 for worker in self._all:
                     worker.die()
-        self.verdict.wrong += map(str, check(self._trace))
+        self._check_trace()
         return Outcome(
             story=story,
             verdict=self.verdict,
@@ -271,7 +273,12 @@ class World(faults_world.World):
 
     def repair(self) -> faults_world.Answer:
         """Not while a run holds the rejected values, which would reject them once more."""
-        return {} if self._is_anybody_at_work else super().repair()
+        if self._is_anybody_at_work:
+            return {}
+        self._is_repaired = True
+        for row in (row for made in self._orders for row in made.lines if row["size_code"] == " "):
+            row["size_code"] = "XL"  # in versions to come, too
+        return super().repair()
 
     def forget(self) -> None:
         """monday's servers crash: they remember no key, and never execute what they were at."""
@@ -294,11 +301,13 @@ class World(faults_world.World):
         database.restore(self._backup)
         for table, rows in came.items():
             database.insert_missing(table, map(_as_it_came, rows))
+        if self._is_repaired:
+            super().repair()
         # Nobody knows any more that order_sync put them there, rather than a person.
         self._person.is_forgotten(self.stage.monday.items())
         self._settled = frozenset()
-        self.verdict.wrong += map(str, check(self._trace))
-        self._trace.clear()
+        self._check_trace()
+        self._is_traced = False  # the journal has requests again that a trace from here on does not know
 
     def _insert(self, made: SampleOrders) -> None:
         settled = self._settled
@@ -327,6 +336,12 @@ class World(faults_world.World):
                 verdict.wrong = [found for found in verdict.wrong if " on the board, " not in found]
             self.verdict.add(verdict)
         return verdict
+
+    def _check_trace(self) -> None:
+        """By a clock that was set a board may change hands although its holder's own clock says that it has time."""
+        excused = {"still under the lease"} if self.stage.database.wrong_by else set[str]()
+        if self._is_traced:
+            self.verdict.wrong += [str(found) for found in check(self._trace) if found.rule not in excused]
 
     def _calm_down(self) -> None:
         """Without faults, all that is good is SYNCED within a bounded number of runs and calls."""
