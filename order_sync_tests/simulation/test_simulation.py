@@ -16,7 +16,8 @@ from order_sync_tests.faults.cases import Sabotage
 from order_sync_tests.graph.stage import ROOT
 from order_sync_tests.simulation.__main__ import KEPT
 
-# What random worlds do not show soon: the tests of the sweep show it. There is one board only (ELSEWHERE).
+# What random worlds do not show soon: the tests of the sweep show it, or those of the lease (CLOCK). There is one board
+# only (ELSEWHERE).
 UNSEEN = {Sabotage.KEY, Sabotage.CLOCK, Sabotage.GONE}
 WORLDS = 50  # a test; the seeds of the long form begin elsewhere
 SEVERAL = 3
