@@ -158,11 +158,6 @@ def check_items_mapping(board: Board, mapping: ColumnMapping) -> list[str]:
     return problems_of(board, mapping.items)
 
 
-def find_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[str]) -> dict[str, str]:
-    """Item ids by the text in `column`, for those of `keys` that are on the board; of several items the oldest."""
-    return {key: ids[0] for key, ids in find_all_items(reader, board_id, column, keys).items()}
-
-
 def find_all_items(reader: MondayReader, board_id: int, column: str, keys: Iterable[str]) -> dict[str, list[str]]:
     """The ids of all items with one of these texts in `column`, by that text, the oldest first; 100 keys a call.
 
@@ -188,16 +183,11 @@ def find_all_items(reader: MondayReader, board_id: int, column: str, keys: Itera
     return {key: sorted(ids, key=int) for key, ids in found.items()}
 
 
-def find_subitems(reader: MondayReader, parents: Iterable[str], column: str) -> dict[str, str]:
-    """Subitem ids by the text in `column`, for all subitems of these items; of several the oldest.
+def find_all_subitems(reader: MondayReader, parents: Iterable[str], column: str) -> dict[str, list[str]]:
+    """The ids of all active subitems under these items, by the text in `column`, the oldest first.
 
     Read through the parents, not searched for: a search may come late. A parent that was deleted has none.
     """
-    return {key: ids[0] for key, ids in find_all_subitems(reader, parents, column).items()}
-
-
-def find_all_subitems(reader: MondayReader, parents: Iterable[str], column: str) -> dict[str, list[str]]:
-    """The ids of all active subitems under these items, by the text in `column`, the oldest first."""
     found: dict[str, list[str]] = {}
     for item in items_by_id(reader, operations.SUBITEMS, parents, {"ids": [column]}, parts=SUBITEM_PARTS).values():
         for subitem in item.get("subitems") or [] if is_active(item) else []:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
-from order_sync.monday.board import check_items_mapping, check_mapping, find_items, find_subitems, read_board
+from order_sync.monday.board import check_items_mapping, check_mapping, find_all_items, find_all_subitems, read_board
 from order_sync.monday.client import MondayClient
 from order_sync.monday.setup import inspect_board, make_board, renamed
 from order_sync.orders.errors import ConfigurationError
@@ -99,18 +99,18 @@ def test_items_by_key_a_hundred_a_call(stage: Stage, client: MondayClient, monda
     keys = [str(uuid.uuid4()) for _ in range(250)]
     ids = create_items(monday, keys[:201])
     before = client.usage.calls
-    found = find_items(client, EMBEDDED_BOARD, "record_uuid", keys)
-    assert found == dict(zip(keys[:201], ids, strict=True))
+    found = find_all_items(client, EMBEDDED_BOARD, "record_uuid", keys)
+    assert found == {key: [item] for key, item in zip(keys[:201], ids, strict=True)}
     assert client.usage.calls - before == 3
-    assert find_items(client, EMBEDDED_BOARD, "record_uuid", []) == {}
+    assert find_all_items(client, EMBEDDED_BOARD, "record_uuid", []) == {}
 
 
 def test_a_look_up_follows_the_cursor(client: MondayClient, monday: Monday) -> None:
     """More rows than a page holds: the same record_uuid on 501 items, and one more behind them."""
     ids = create_items(monday, ["same"] * 501 + ["last"], "record_uuid")
     before = client.usage.calls
-    found = find_items(client, EMBEDDED_BOARD, "record_uuid", ["last", "same", "none"])
-    assert found == {"last": ids[-1], "same": ids[0]}
+    found = find_all_items(client, EMBEDDED_BOARD, "record_uuid", ["last", "same", "none"])
+    assert found == {"last": ids[-1:], "same": ids[:-1]}
     assert client.usage.calls - before == 2
 
 
@@ -118,7 +118,7 @@ def test_a_look_up_follows_the_cursor(client: MondayClient, monday: Monday) -> N
 def test_what_was_taken_off_the_board_is_not_found(client: MondayClient, monday: Monday, how: str) -> None:
     deleted, there = create_items(monday, ["k1", "k2"])
     monday.data(f"mutation ($i: ID!) {{ {how}(item_id: $i) {{ id }} }}", {"i": deleted})
-    assert find_items(client, EMBEDDED_BOARD, "record_uuid", ["k1", "k2"]) == {"k2": there}
+    assert find_all_items(client, EMBEDDED_BOARD, "record_uuid", ["k1", "k2"]) == {"k2": [there]}
 
 
 def test_subitems_are_read_through_their_parents(stage: Stage, client: MondayClient, monday: Monday) -> None:
@@ -128,16 +128,16 @@ def test_subitems_are_read_through_their_parents(stage: Stage, client: MondayCli
     monday.subitem(parents[50], "no key")
     stage.emulator.configure(lookup_lag_s=3_600)  # no search is asked
     before = client.usage.calls
-    assert find_subitems(client, [*parents, *parents], "line_uuid") == {"l1": first, "l2": last}
+    assert find_all_subitems(client, [*parents, *parents], "line_uuid") == {"l1": [first], "l2": [last]}
     assert client.usage.calls - before == 2
-    assert find_subitems(client, [], "line_uuid") == {}
+    assert find_all_subitems(client, [], "line_uuid") == {}
 
 
 def test_a_deleted_subitem_is_not_found(client: MondayClient, monday: Monday) -> None:
     [parent] = create_items(monday, ["k"])
     subitem = monday.subitem(parent, "Size S", line_uuid="l1")
     monday.data("mutation ($i: ID!) { delete_item(item_id: $i) { id } }", {"i": subitem})
-    assert find_subitems(client, [parent], "line_uuid") == {}
+    assert find_all_subitems(client, [parent], "line_uuid") == {}
 
 
 # ---- the mapping and the board --------------------------------------------------------------------------

@@ -13,9 +13,8 @@ import pytest
 from order_sync.database.expected import Expected
 from order_sync.monday.board import (
     find_all_items,
+    find_all_subitems,
     find_deleted,
-    find_items,
-    find_subitems,
     item_texts,
     look_under,
     read_board,
@@ -80,7 +79,7 @@ LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
         [("boards",), ("boards", 0), ("boards", 0, "groups"), ("boards", 0, "columns"), ("boards", 0, "groups", 0)],
     ),
     "items by key": (
-        lambda client, there, mapping: find_items(client, EMBEDDED_BOARD, "record_uuid", [KEY]),
+        lambda client, there, mapping: find_all_items(client, EMBEDDED_BOARD, "record_uuid", [KEY]),
         [
             ("items_page_by_column_values",),
             ("items_page_by_column_values", "items"),
@@ -89,7 +88,7 @@ LOOKS: dict[str, tuple[Look, list[tuple[str | int, ...]]]] = {
         ],
     ),
     "subitems": (
-        lambda client, there, mapping: find_subitems(client, [there["item"]], "line_uuid"),
+        lambda client, there, mapping: find_all_subitems(client, [there["item"]], "line_uuid"),
         [("items",), ("items", 0), ("items", 0, "subitems"), ("items", 0, "subitems", 0, "column_values")],
     ),
     "subitems by parent": (
@@ -168,7 +167,7 @@ def test_an_item_missing_from_an_answer_is_requested_again(
 def test_a_deleted_item_need_not_say_its_subitems(stage: Stage, there: dict[str, str], monday: Monday) -> None:
     monday.data("mutation ($i: ID!) { delete_item(item_id: $i) { id } }", {"i": there["item"]})
     with stage.client(OddTransport(stage.emulator.url, without("items", 0, "subitems"), times=99)) as client:
-        assert find_subitems(client, [there["item"]], "line_uuid") == {}
+        assert find_all_subitems(client, [there["item"]], "line_uuid") == {}
 
 
 def test_an_item_of_unknown_board_is_requested_by_id(
@@ -234,11 +233,11 @@ def test_a_read_begins_again_once_where_its_cursor_expires(
 def test_a_look_up_begins_again_once_where_its_cursor_expires(stage: Stage, crowded: list[str]) -> None:
     with stage.client() as client:
         expiring(stage, client, 2, 2)
-        assert find_items(client, EMBEDDED_BOARD, "record_uuid", ["same"]) == {"same": crowded[0]}
+        assert find_all_items(client, EMBEDDED_BOARD, "record_uuid", ["same"]) == {"same": crowded}
     with stage.client() as client:
         expiring(stage, client, 2, 99)
         with pytest.raises(Fatal, match="expired twice"):
-            find_items(client, EMBEDDED_BOARD, "record_uuid", ["same"])
+            find_all_items(client, EMBEDDED_BOARD, "record_uuid", ["same"])
 
 
 @pytest.mark.parametrize(

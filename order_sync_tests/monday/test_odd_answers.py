@@ -15,9 +15,9 @@ from graphql import OperationDefinitionNode, SelectionSetNode, parse
 from order_sync.database.entries import Operation
 from order_sync.monday import operations, shapes
 from order_sync.monday.board import (
+    find_all_items,
+    find_all_subitems,
     find_deleted,
-    find_items,
-    find_subitems,
     item_texts,
     read_board,
 )
@@ -106,12 +106,12 @@ READS: dict[str, Callable[[MondayReader, Stage, dict[str, list[str]]], Any]] = {
     "Budget": lambda reader, stage, items: reader.ask_budget(),
     "Validations": lambda reader, stage, items: required_columns(reader, BOARD),
     "Board": lambda reader, stage, items: read_board(reader, BOARD),
-    "ItemsByColumn": lambda reader, stage, items: find_items(reader, BOARD, "record_uuid", items),
+    "ItemsByColumn": lambda reader, stage, items: find_all_items(reader, BOARD, "record_uuid", items),
     "ItemStates": lambda reader, stage, items: find_deleted(reader, [ids[0] for ids in items.values()]),
     "ItemPlaces": lambda reader, stage, items: places(reader, [int(ids[0]) for ids in items.values()]),
     "ItemTexts": lambda reader, stage, items: item_texts(reader, [ids[0] for ids in items.values()], "record_uuid"),
     "ItemValues": lambda reader, stage, items: read_values(reader, [int(ids[0]) for ids in items.values()], ["style"]),
-    "Subitems": lambda reader, stage, items: find_subitems(reader, [ids[0] for ids in items.values()], "line_uuid"),
+    "Subitems": lambda reader, stage, items: find_all_subitems(reader, [ids[0] for ids in items.values()], "line_uuid"),
     "BoardItems": lambda reader, stage, items: list(whole_board(reader, BOARD, MAPPING)),
     "PlacedByKey": lambda reader, stage, items: with_keys(reader, BOARD, MAPPING, items),
     "PlacedById": lambda reader, stage, items: with_ids(reader, MAPPING, [int(ids[0]) for ids in items.values()]),
