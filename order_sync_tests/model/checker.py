@@ -176,7 +176,7 @@ class Checker:
             return None
         if found.worker != event.worker and found.is_open and self._holders.get(found.opened.board) == event.worker:
             found.worker, found.flying = event.worker, False
-            found.ids = {}  # what the other one was told, it may have told nobody
+            found.ids = {}  # the other worker may have died with its answers
             found.begin_doubt(self._taken.get((found.opened.board, event.worker)))
         return found
 

@@ -52,7 +52,7 @@ class Event:
     request: str = ""  # its idempotency key
     operation: str = ""
     keys: tuple[str, ...] = ()  # of the request's rows in the queue, in its order: alias a0 is the first
-    touches: frozenset[str] = frozenset()  # whatever identifies the same order, line, item or group
+    touches: frozenset[str] = frozenset()  # all that identifies the same order, line, item or group
     ids: Mapping[str, str] = field(default_factory=dict)  # monday's, by key; in an ANSWER by alias
     doubt: tuple[str, ...] = ()  # aliases
     body: str = ""  # its digest

@@ -30,6 +30,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 
 from order_sync.database.entries import Entry
+from order_sync.database.guid import is_uuid
 from order_sync.monday.client import MondayClient, MondayReader
 from order_sync.monday.transport import Check, Reply, unchecked
 from order_sync.orders.errors import LeaseLost, Transient
@@ -143,7 +144,7 @@ class _Recorder:
     def of_queue(self, said: Mapping[str, Any], rows: int, is_new: bool) -> Iterator[Event]:
         if said.get("sync_state") == "SYNCED" and rows and not is_new:
             values = [one for value in said.values() for one in (value if isinstance(value, list) else [value])]
-            yield self.event(Kind.SYNC, keys=tuple(dict.fromkeys(str(one) for one in values if _is_uuid(one))))
+            yield self.event(Kind.SYNC, keys=tuple(dict.fromkeys(str(one) for one in values if is_uuid(one))))
 
     # ---- COMMITs ----------------------------------------------------------------------------------
 
@@ -183,10 +184,6 @@ def about_to_commit(connection: Any) -> None:
 def committed(connection: Any) -> None:
     for recorder in _current:
         recorder.committed(connection)
-
-
-def _is_uuid(value: Any) -> bool:
-    return len(str(value)) == 36 and str(value).count("-") == 4
 
 
 def _raw(connection: Any) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 from order_sync_tests.faults.cases import Sabotage
 from order_sync_tests.simulation.player import Played, Player, baseline
 from order_sync_tests.simulation.stage import stage
-from order_sync_tests.simulation.story import Story, tell
+from order_sync_tests.simulation.story import Story, story_of
 from order_sync_tests.simulation.world import play
 
 KEPT, CAUGHT = (Path(__file__).with_name(name) for name in ("kept", "caught"))
@@ -68,7 +68,7 @@ def _stories(seeds: str) -> Iterator[Story]:
         return
     first, _, last = seeds.rpartition(":")
     for seed in range(int(first or 0), int(last)):
-        yield tell(seed)
+        yield story_of(seed)
 
 
 def kept_stories() -> Iterator[Story]:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 from unittest import mock
 
 import sqlalchemy as sa
 
 from order_sync.database import cancelled, conditions, guid, row_versions
+from order_sync_tests.simulation.virtual_time import standing_in
 
 PLAIN = frozenset({str, int, float, bool, type(None)})
 BUILDERS = (conditions, guid, cancelled, row_versions)
@@ -26,25 +25,17 @@ BUILDERS = (conditions, guid, cancelled, row_versions)
 @contextmanager
 def remembered() -> Iterator[None]:
     """Wherever a module of the product has one of these functions, it has the one that remembers."""
-    found = {
-        function: _remembering(function)
+    functions = [
+        function
         for module in BUILDERS
         for function in vars(module).values()
         if inspect.isfunction(function) and function.__module__ == module.__name__ and _builds_sql(function)
-    }
-    changed: list[tuple[ModuleType, str, Any]] = []
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "order_sync":
-            for attribute, value in list(vars(module).items()):
-                if inspect.isfunction(value) and value in found:
-                    changed.append((module, attribute, value))
-                    setattr(module, attribute, found[value])
-    try:
-        with mock.patch.object(sa.FromClause, "alias", _remembering(sa.FromClause.alias)):
-            yield
-    finally:
-        for module, attribute, value in changed:
-            setattr(module, attribute, value)
+    ]
+    with (
+        standing_in([(function, _remembering(function)) for function in functions]),
+        mock.patch.object(sa.FromClause, "alias", _remembering(sa.FromClause.alias)),
+    ):
+        yield
 
 
 def _builds_sql(function: Any) -> bool:

@@ -35,10 +35,10 @@ class Act:
     arguments: Mapping[str, Any]
 
     def __str__(self) -> str:
-        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self._told().items())
+        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self._shown().items())
         return f"{self.gap:g} s later: {self.what.replace('_', ' ')}" + (f" ({said})" if said else "")
 
-    def _told(self) -> dict[str, Any]:
+    def _shown(self) -> dict[str, Any]:
         """Without what makes no difference."""
         mode, unused = self.arguments.get("mode"), set[str]()
         if mode == Mode.NONE:
@@ -169,7 +169,7 @@ KINDS: Mapping[str, tuple[float, Callable[[random.Random], dict[str, Any]]]] = {
 }
 
 
-def tell(seed: int) -> Story:
+def story_of(seed: int) -> Story:
     """The story of a seed."""
     rng = random.Random(f"world {seed}")
     acts = [Act(what="arrive", gap=0.0, arguments=_arrive(rng))]

@@ -10,11 +10,13 @@ import asyncio
 import sys
 import time
 from asyncio import events
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 from unittest import mock
+
+import tenacity
 
 START = 1_795_420_800.0  # Monday, 23 November 2026, 08:00 UTC, in epoch seconds
 
@@ -52,32 +54,30 @@ class VirtualTime:
 @contextmanager
 def installed(clock: VirtualTime) -> Iterator[None]:
     """Every module of order_sync, and tenacity's naps, take their time from the clock."""
-    functions: dict[Any, Any] = {
-        time.monotonic: clock.monotonic,
-        time.perf_counter: clock.perf_counter,
-        time.time: clock.time,
-        time.sleep: clock.sleep,
-    }
-    import tenacity
+    functions = [(getattr(time, name), getattr(clock, name)) for name in ("monotonic", "perf_counter", "time", "sleep")]
+    with (
+        mock.patch.object(tenacity.nap, "time", clock),
+        mock.patch.object(tenacity, "time", clock),
+        standing_in([(time, clock), *functions]),
+    ):
+        yield
 
-    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == "order_sync"]
-    with mock.patch.object(tenacity.nap, "time", clock), mock.patch.object(tenacity, "time", clock):
-        changed: list[tuple[ModuleType, str, Any]] = []
-        for module in modules:
-            for name, value in list(vars(module).items()):
-                if value is time:
-                    stand_in: Any = clock
-                elif callable(value) and type(value).__name__ == "builtin_function_or_method" and value in functions:
-                    stand_in = functions[value]
-                else:
-                    continue
+
+@contextmanager
+def standing_in(pairs: Iterable[tuple[Any, Any]]) -> Iterator[None]:
+    """Wherever a module of the product has the first of a pair, it has the second as long as the block lasts."""
+    others = {id(one): other for one, other in pairs}
+    changed: list[tuple[ModuleType, str, Any]] = []
+    for module in [module for name, module in sys.modules.items() if name.partition(".")[0] == "order_sync"]:
+        for name, value in list(vars(module).items()):
+            if id(value) in others:
                 changed.append((module, name, value))
-                setattr(module, name, stand_in)
-        try:
-            yield
-        finally:
-            for module, name, value in changed:
-                setattr(module, name, value)
+                setattr(module, name, others[id(value)])
+    try:
+        yield
+    finally:
+        for module, name, value in changed:
+            setattr(module, name, value)
 
 
 class _NoFiles:

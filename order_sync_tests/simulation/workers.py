@@ -16,7 +16,7 @@ class Died(BaseException):
 
 
 class Worker:
-    """One run in a process of its own, as far as the product can tell."""
+    """One run in a process of its own, as far as the product can see."""
 
     def __init__(self, name: str, machine: str, started: float, work: Callable[[], None]) -> None:
         self.name = name

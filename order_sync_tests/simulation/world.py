@@ -131,7 +131,7 @@ class World(faults_world.World):
             lock_boards=story.locks,
             faults=self._faults(),
         )
-        with recording(worker=_name, sink=self._trace.append):
+        with recording(worker=_name) as self._trace:
             try:
                 for act in story.acts:
                     self._pass_time(act.gap)
