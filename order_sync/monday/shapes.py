@@ -107,9 +107,8 @@ KNOWN_FIELDS = _LISTS | _NUMBERED | _ALWAYS | _NUMBERS | _FLAGS | _FREE | _TEXTS
 def misfit(document: str, data: dict[str, Any]) -> str | None:
     """What of the data is not what the document asked for, such as `boards[0].id is a list`; None if nothing is.
 
-    Ids that came as numbers are texts afterwards, and what nobody asked for is removed: no reader may find it, for it
-    was not held against anything. `complexity` is left out: what is wrong there concerns nobody's
-    order, and is read by `number`.
+    Ids that came as numbers are texts afterwards, and fields that the document did not ask for are removed: nothing
+    has checked them. `complexity` is left out: no order depends on it, and it is read by `number`.
     """
     return next(_misfits(_selections(document), data, "", ""), None)
 

@@ -99,7 +99,7 @@ def test_the_item_of_an_order_is_its_oldest_header(site: Site) -> None:
 
 
 def test_versions_with_several_items_give_the_oldest_ones(site: Site) -> None:
-    """Whatever their keys are, and not that of a header which an earlier run has synced."""
+    """In any order of their keys; a header that an earlier run has synced does not count."""
     names = {
         ("header", 0): "ffffffff-0000-4000-8000-000000000000",
         ("header", 1): "00000000-0000-4000-8000-000000000000",

@@ -1,7 +1,7 @@
 """Bad input from good: a seed with a few of its parts replaced, removed, doubled or swapped.
 
 In: bytes and a source of random choices. Out: other bytes, which are JSON still where the seed was.
-Used by the hypothesis tests and by the fuzzer alike. Never fails, whatever the bytes are.
+Used by the hypothesis tests and by the fuzzer alike. Never fails on any bytes.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ MOST = 8  # cells of one input
 
 @dataclass(frozen=True)
 class _Instance(Record):
-    """Dagster's record of runs, of which nothing is kept."""
+    """Dagster's record of runs, which keeps nothing."""
 
     is_ephemeral: bool = True
 

@@ -308,11 +308,16 @@ def test_cancels_that_nobody_named_wait(stage: Stage, orders: list[SampleOrders]
     assert (len(outcome.cancelled), len(committed.ready), items(stage)) == (2, 2, {})
 
 
-def test_a_cancelled_item_moves_to_its_group(stage: Stage, orders: list[SampleOrders]) -> None:
-    moving = mapping_with(Cancel(by="move", group="Called off"))
+@pytest.fixture
+def moving(stage: Stage, orders: list[SampleOrders]) -> ColumnMapping:
+    """The orders are on the board, and the first of them is to be moved to a group for cancelled ones."""
     with a_run(stage) as run:
         run.all()
     again(stage, orders[0].headers[-1], action_type=Action.DELETE)
+    return mapping_with(Cancel(by="move", group="Called off"))
+
+
+def test_a_cancelled_item_moves_to_its_group(stage: Stage, orders: list[SampleOrders], moving: ColumnMapping) -> None:
     with a_run(stage, "run-2", mapping=moving) as run:
         run.all()
     assert items(stage)[record(orders[0])]["group_id"] == titles(stage)["Called off"]
@@ -458,11 +463,9 @@ def test_a_subitem_deleted_before_its_change_is_made_again(stage: Stage, orders:
     assert first not in there
 
 
-def test_a_group_for_cancelled_orders_must_be_made(stage: Stage, orders: list[SampleOrders]) -> None:
-    moving = mapping_with(Cancel(by="move", group="Called off"))
-    with a_run(stage) as run:
-        run.all()
-    again(stage, orders[0].headers[-1], action_type=Action.DELETE)
+def test_a_group_for_cancelled_orders_must_be_made(
+    stage: Stage, orders: list[SampleOrders], moving: ColumnMapping
+) -> None:
     with a_run(stage, "run-2", mapping=moving) as run:
         run.claim()
         stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_group", aliases=(0,), failure="final"))
