@@ -86,8 +86,6 @@ class Batches:
             self._cap = max(self._cap, 1 if self._failures else len(batch) * 2)
             self.total.created |= outcome.created
             self.total.rejected |= outcome.rejected
-            # Another writer may have shown meanwhile that a suspended row is rejected for good.
-            self.total.waiting |= {k: why for k, why in outcome.waiting.items() if k not in self.total.rejected}
             over = outcome.created.keys() | outcome.rejected.keys() | outcome.waiting.keys()
             left = [row for row in batch if row.key not in over]
             for row in left:
@@ -97,11 +95,22 @@ class Batches:
             self._waiting.extendleft(reversed([row for row in left if row.key not in self.total.again]))
             self._batch_is_back()
 
-    def judge(self, batch: Sequence[NewRow], outcome: Outcome) -> Mapping[str, Rejected]:
-        """Suspends refusals that may be the board's; returns earlier ones that are their rows' own after all."""
+    def suspend(self, batch: Sequence[NewRow], outcome: Outcome) -> Mapping[str, Rejected]:
+        """Takes refusals that may be the board's out of the outcome, until `judge` knows more."""
         with self._changed:
-            judgement = self.verdict.judge([row.key for row in batch], outcome)
-            self._suspended |= {row.key: row for row in batch if row.key in outcome.waiting}
+            return self.verdict.suspend([row.key for row in batch], outcome)
+
+    def judge(
+        self, batch: Sequence[NewRow], outcome: Outcome, suspended: Mapping[str, Rejected]
+    ) -> Mapping[str, Rejected]:
+        """Returns earlier refusals that are their rows' own after all, and gives other rows another try.
+
+        Only once the batch's request is closed: from here on another writer may send its suspended rows again.
+        """
+        with self._changed:
+            judgement = self.verdict.judge(suspended, created=bool(outcome.created))
+            self._suspended |= {row.key: row for row in batch if row.key in suspended}
+            self.total.waiting |= outcome.waiting
             self._reject(judgement.own)
             for key in judgement.again:
                 self.total.waiting.pop(key, None)

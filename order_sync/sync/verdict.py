@@ -35,15 +35,21 @@ class Verdict:
     _requests: int = 0  # in a row in which every row was refused
     _refused: int = 0  # rows of these requests
 
-    def judge(self, keys: Sequence[str], outcome: Outcome) -> Judgement:
-        """Takes refusals that may be the board's out of the outcome: suspended, a row is `waiting` there."""
-        if outcome.created:
+    def suspend(self, keys: Sequence[str], outcome: Outcome) -> dict[str, Rejected]:
+        """Takes refusals that may be the board's out of the outcome, and returns them: they are `waiting` there."""
+        # A board may change in the middle of a request: whether the last rows are refused for that, the next shows.
+        last = max((number for number, key in enumerate(keys) if key in outcome.created), default=-1)
+        return self._suspend(keys[last + 1 :], outcome)
+
+    def judge(self, suspended: Mapping[str, Rejected], *, created: bool) -> Judgement:
+        """What a request shows of earlier ones, and they of it. It is closed by then: its rows may be sent again.
+
+        `suspended` are its own rows, `created` is whether it created any.
+        """
+        if created:
             judgement = self._another_try()
-            # A board may change in the middle of a request: whether the last rows are refused for that, the next shows.
-            last = max(number for number, key in enumerate(keys) if key in outcome.created)
-            self._tail = self._suspend(keys[last + 1 :], outcome)
+            self._tail = dict(suspended)
             return judgement
-        suspended = self._suspend(keys, outcome)
         self._suspended |= suspended
         self._requests += bool(suspended)
         self._refused += len(suspended)

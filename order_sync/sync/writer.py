@@ -291,9 +291,9 @@ class BoardWriter:
             except BoardRefused as error:  # a group is refused as the items are; first what was created
                 outcome.fatal = error
                 _spare(outcome)
-        own = rows.judge(batch, outcome)
+        suspended = rows.suspend(batch, outcome)
         self._close(entry, outcome)
-        self._journal.reject(entry.operation, own)
+        self._journal.reject(entry.operation, rows.judge(batch, outcome, suspended))
         if outcome.fatal:
             raise outcome.fatal
         if rows.verdict.is_the_board:

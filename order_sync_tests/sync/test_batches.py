@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -27,6 +28,10 @@ def created(batch: list[NewRow]) -> Outcome:
 
 def again(batch: list[NewRow]) -> Outcome:
     return Outcome(again={row.key: Transient(f"busy {row.key}") for row in batch})
+
+
+def judged(rows: Batches, batch: Sequence[NewRow], outcome: Outcome) -> Mapping[str, Rejected]:
+    return rows.judge(batch, outcome, rows.suspend(batch, outcome))
 
 
 def test_rows_are_handed_out_in_order_until_none_is_left() -> None:
@@ -141,17 +146,25 @@ def test_a_row_with_a_result_is_not_sent_again() -> None:
     rows = Batches(rows_of(4), 1)
     refused = Rejected("no")
     outcome = Outcome(created={"row-0": "1"}, rejected={"row-1": refused}, waiting={"row-2": "its item"})
-    rows.done(rows.take(0, 4), outcome, answered=True)
+    batch = rows.take(0, 4)
+    judged(rows, batch, outcome)
+    rows.done(batch, outcome, answered=True)
     assert keys(rows.take(0, 4)) == [3]
     total = rows.total
     assert (total.created, total.rejected, total.waiting) == (outcome.created, outcome.rejected, outcome.waiting)
 
 
 def test_what_is_rejected_for_good_does_not_wait() -> None:
-    rows = Batches(rows_of(2), 1)
-    rows.total.rejected["row-0"] = Rejected("no")
-    rows.done(rows.take(0, 2), Outcome(waiting={"row-0": "suspended", "row-1": "suspended"}), answered=True)
-    assert rows.total.waiting == {"row-1": "suspended"}
+    """Another writer's request shows it before the batch is done."""
+    rows = Batches(rows_of(10), 2)
+    first, second = rows.take(0, 3), rows.take(1, 2)
+    refused = {row.key: Rejected("no", known=False) for row in first[1:]}
+    outcome = Outcome(created={first[0].key: "1"}, rejected=dict(refused))
+    judged(rows, first, outcome)
+    assert rows.total.waiting.keys() == refused.keys()
+    assert judged(rows, second, created(second)) == refused
+    rows.done(first, outcome, answered=True)
+    assert (rows.total.waiting, rows.total.rejected) == ({}, refused)
 
 
 def test_a_writer_waits_for_what_is_out_with_another() -> None:
@@ -198,14 +211,13 @@ def test_suspended_rows_come_back_once_the_board_takes_one() -> None:
     batch = rows.take(0, 2)
     refused = Rejected("no such column", known=False)
     outcome = Outcome(rejected={row.key: refused for row in batch})
-    own = rows.judge(batch, outcome)
-    assert own == {}
+    assert judged(rows, batch, outcome) == {}
     assert outcome.waiting.keys() == {row.key for row in batch}
     rows.done(batch, outcome, answered=True)
     assert rows.total.waiting.keys() == {row.key for row in batch}
     second = rows.take(0, 1)
     outcome = created(second)
-    own = rows.judge(second, outcome)
+    own = judged(rows, second, outcome)
     rows.done(second, outcome, answered=True)
     back = set(own) | {row.key for row in rows.take(0, 100)}
     assert {row.key for row in batch} <= back
@@ -217,15 +229,31 @@ def test_a_row_may_come_back_before_its_batch_is_done() -> None:
     rows = Batches(rows_of(10), 2)
     first, second = rows.take(0, 2), rows.take(1, 2)
     refused = Outcome(rejected={row.key: Rejected("no", known=False) for row in first})
-    rows.judge(first, refused)
-    rows.judge(second, created(second))
+    judged(rows, first, refused)
+    judged(rows, second, created(second))
     assert keys(rows.take(1, 2)) == keys(first)
+    rows.done(first, refused, answered=True)
+    assert rows.total.waiting == {}
     third = rows.take(1, 2)
     half = Outcome(created={third[0].key: "1"}, rejected={third[1].key: Rejected("no", known=False)})
-    assert rows.judge(third, half) == {}
+    assert judged(rows, third, half) == {}
     fourth = rows.take(1, 1)
-    assert rows.judge(fourth, created(fourth)).keys() == {third[1].key}
+    assert judged(rows, fourth, created(fourth)).keys() == {third[1].key}
     assert rows.total.rejected.keys() == {third[1].key}
+
+
+def test_a_suspended_row_waits_until_its_request_is_closed() -> None:
+    rows = Batches(rows_of(10), 2)
+    first, second = rows.take(0, 2), rows.take(1, 2)
+    refused = Outcome(rejected={row.key: Rejected("no", known=False) for row in first})
+    suspended = rows.suspend(first, refused)
+    assert suspended.keys() == refused.waiting.keys() == {row.key for row in first}
+    judged(rows, second, created(second))
+    others = rows.take(1, 100)
+    assert set(keys(others)).isdisjoint(keys(first))
+    rows.judge(first, refused, suspended)
+    judged(rows, others, created(others))
+    assert keys(rows.take(1, 100))[:2] == keys(first)
 
 
 @pytest.mark.parametrize("count", [3, 14])
@@ -233,7 +261,7 @@ def test_few_rows_are_tried_from_their_end(count: int) -> None:
     rows = Batches(rows_of(count), 1)
     batch = rows.take(0, 2)
     outcome = Outcome(rejected={row.key: Rejected("no", known=False) for row in batch})
-    rows.judge(batch, outcome)
+    judged(rows, batch, outcome)
     rows.done(batch, outcome, answered=True)
     assert keys(rows.take(0, 100)) == list(range(count - 1, 1, -1))[:MOST_REFUSED]
 
@@ -242,7 +270,7 @@ def test_a_suspicious_board_is_tried_with_rows_from_all_over() -> None:
     rows = Batches(rows_of(300), 1)
     batch = rows.take(0, 2)
     outcome = Outcome(rejected={row.key: Rejected("no", known=False) for row in batch})
-    rows.judge(batch, outcome)
+    judged(rows, batch, outcome)
     rows.done(batch, outcome, answered=True)
     step = 298 // MOST_REFUSED
     sample = [299 - n * step for n in range(MOST_REFUSED)]

@@ -212,7 +212,8 @@ def test_a_fault_of_all_rows_rejects_none(kinds: list[list[str]]) -> None:
                 if kind != GOOD
             },
         )
-        judgement = verdict.judge(keys, outcome)
+        suspended = verdict.suspend(keys, outcome)
+        judgement = verdict.judge(suspended, created=bool(outcome.created))
         created += len(outcome.created)
         rejected |= outcome.rejected.keys() | judgement.own.keys()
         again |= set(judgement.again)

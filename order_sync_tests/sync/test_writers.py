@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from order_sync.database.entries import Operation
+from order_sync.database.entries import Entry, Operation
+from order_sync.database.journal import Journal
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.pacing import Clock
 from order_sync.orders.errors import Fatal, QuotaExhausted, Rejected, Transient
@@ -74,6 +77,44 @@ def test_the_row_that_spoils_a_request_is_found(stage: Stage) -> None:
     outcome = stage.create(Operation.ITEMS, rows, writers=3, first_batch=10)
     assert outcome.rejected.keys() == {rows[17].key}
     stage.check_once(Operation.ITEMS, [row for row in rows if row.key != rows[17].key])
+
+
+def test_a_request_is_closed_before_its_refusals_are_judged(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From then on another writer may send its rows again: a death would leave two open requests for one row."""
+    closed: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
+    early: list[str] = []
+    open_, close, judge = Journal.open, Journal.close, Batches.judge
+
+    def opened(self: Journal, entry: Entry) -> None:
+        sent.update(entry.keys)
+        open_(self, entry)
+
+    def closes(self: Journal, entry: Entry, **how: Any) -> None:
+        close(self, entry, **how)
+        closed.update(entry.keys)
+
+    def judges(self: Batches, batch: Sequence[NewRow], *about: Any) -> Mapping[str, Rejected]:
+        early.extend(row.key for row in batch if closed[row.key] != sent[row.key])
+        return judge(self, batch, *about)
+
+    monkeypatch.setattr(Journal, "open", opened)
+    monkeypatch.setattr(Journal, "close", closes)
+    monkeypatch.setattr(Batches, "judge", judges)
+    rows = stage.wanted(Operation.ITEMS, 40)
+    refused = Fault(
+        kind=FaultKind.PARTIAL_BATCH,
+        operation="create_item",
+        aliases=(0, 1, 2, 3, 4),
+        failure="final",
+        code="New",
+        nth=1,
+    )
+    stage.faults(refused)
+    stage.create(Operation.ITEMS, rows, writers=2, first_batch=5)
+    stage.check_once(Operation.ITEMS, rows)
+    assert max(sent.values()) == 2  # some were suspended
+    assert early == []
 
 
 def test_the_budget_holds_for_all_of_them(stage: Stage) -> None:
