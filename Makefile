@@ -20,7 +20,7 @@ ui: $(VENV)/.installed
 # processes, and where Python may not keep its bytecode each of them would compile the whole package again.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder --durations 40
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 40
 
 # The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
 faults: $(VENV)/.installed-test

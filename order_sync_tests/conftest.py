@@ -18,8 +18,7 @@ from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
 from order_sync.orders.mapping import ColumnMapping, load_mapping
 
 CHROMIUM = Path("/usr/bin/chromium")
-TOGETHER = ("browser", "docs", "faults")  # folders whose tests share what takes long to start
-FIRST = ("faults", "browser", "deployment")  # what takes longest, so that no worker is left with it at the end
+FIRST = ("browser", "faults", "deployment", "simulation")  # what takes longest, so that no worker ends with it
 
 # A shell lets what it runs in the background ignore Ctrl-C, and every process that a test starts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -27,11 +26,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What may run side by side (pytest-xdist): files, but for folders that share something."""
     items.sort(key=lambda item: item.path.parent.name not in FIRST)
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
 
 
 def pytest_collection_finish() -> None:
