@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import click
 from order_sync.cli.access import compared
 from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
+
+WORKSPACE_FILE = "workspace.yaml"
 
 
 @click.command()
@@ -92,30 +95,35 @@ def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
 
 
 def _check_port_is_free(port: int) -> None:
-    """Otherwise `dagster dev` would keep running without its webserver."""
+    """Otherwise the next demo's orders would end up in another one's UI."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise ConfigurationError(f"Port {port} is in use. Choose another port for Dagster's UI with --ui-port.")
 
 
 def _stay(settings: Settings, page_url: str, port: int) -> None:
-    """Runs Dagster's UI and daemon beside the board page until Ctrl-C."""
+    """Runs Dagster's UI and daemon beside the board page until Ctrl-C. Prints both addresses once the UI answers."""
     from order_sync.cli.output.console import console
 
-    console.print(f"Board: {page_url}   Dagster: http://127.0.0.1:{port}/asset-groups   (Ctrl-C stops both)")
-    console.print(
-        "In another terminal, run order-sync demo --arrive 5, --change 10 or --cancel 5; the sensor picks them up."
-    )
+    console.print("Starting Dagster's UI ...")
     environment = os.environ | {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(Path.cwd())}
-    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-    if not any((Path.cwd() / name).exists() for name in ("pyproject.toml", "workspace.yaml")):
-        command += ["-m", "order_sync.definitions"]  # outside the project folder, Dagster needs the module's name
+    command = [sys.executable, "-m", "dagster_dg_cli.cli", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    command += ["--log-level", "warning"]  # a line for each tick of a sensor would scroll the addresses away
+    in_project = (Path.cwd() / WORKSPACE_FILE).exists()
+    command += ["-w", WORKSPACE_FILE] if in_project else ["-m", "order_sync.definitions"]
     # SIGTERM acts like Ctrl-C: Dagster's processes must end too. They handle SIGTERM and SIGINT alike, but a shell
     # makes a background process ignore SIGINT.
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, signal.default_int_handler)
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command line
     try:
+        if _answers(f"http://127.0.0.1:{port}/server_info", process):
+            console.print(
+                "In another terminal, run order-sync demo --arrive 5, --change 10 or --cancel 5; the sensor picks "
+                "them up. Ctrl-C stops everything."
+            )
+            console.print(f"Dagster: http://127.0.0.1:{port}/asset-groups")
+            console.print(f"Board:   {page_url}")
         code = process.wait()
     except KeyboardInterrupt:
         process.terminate()
@@ -123,6 +131,19 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
         return
     if code:
         raise OrderSyncError(f"Dagster's UI exited with code {code}; see its output above.")
+
+
+def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Waits until the UI answers; False if its process ends before."""
+    import httpx
+
+    while process.poll() is None:
+        try:
+            if httpx.get(url, timeout=5, trust_env=False).is_success:
+                return True
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    return False
 
 
 @click.command()

@@ -105,7 +105,7 @@ def dry_run_ui(stage: Stage, folder: Path) -> Iterator[Ui]:
     shutil.copy(ROOT / INSTANCE_FILE, folder)
     port = free_port()
     ui = Ui(stage=stage, url=f"http://127.0.0.1:{port}")
-    arguments = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    arguments = [sys.executable, "-m", "dagster_dg_cli.cli", "dev", "-h", "127.0.0.1", "-p", str(port)]
     environment = {"DAGSTER_HOME": str(folder), "ORDER_SYNC_DRY_RUN": "1"}
     with in_group([*arguments, "-m", "order_sync.definitions"], folder, environment, quiet=True) as process:
         until(lambda: process.poll() is not None or answers(ui.url), "the dry run's UI", within=120, every=0.3)

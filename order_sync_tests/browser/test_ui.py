@@ -29,6 +29,17 @@ ASSETS = {
 }
 
 
+def test_the_demo_ends_with_both_addresses_and_no_warning(ui: Ui) -> None:
+    printed = ui.stage.folder / "output.txt"
+    until(lambda: "\nBoard:" in printed.read_text(encoding="utf-8"), "the addresses")
+    text = printed.read_text(encoding="utf-8")
+    _, _, after = text.partition("Starting Dagster's UI ...\n")
+    hint, *addresses = after.splitlines()[:3]
+    assert hint.startswith("In another terminal, run order-sync demo --arrive 5")
+    assert addresses == [f"Dagster: {ui.url}/asset-groups", f"Board:   {ui.stage.emulator.page_url}"]
+    assert "warning" not in text.lower()
+
+
 def test_the_lineage_goes_back_to_both_queues(ui: Ui, tab: Any) -> None:
     tab.goto(f"{ui.url}/assets/order_list_lines?view=lineage&lineageScope=upstream&lineageDepth=9")
     tab.get_by_text("Hide navigation").click()

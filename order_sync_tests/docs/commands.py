@@ -323,6 +323,12 @@ def _dagster() -> click.Command:
     return made
 
 
+def _dg() -> click.Command:
+    from dagster_dg_cli.cli import create_dg_cli
+
+    return create_dg_cli()
+
+
 def _webserver() -> click.Command:
     from dagster_webserver.cli import dagster_webserver
 
@@ -337,6 +343,7 @@ def _daemon() -> click.Command:
 
 CLICK_PROGRAMS: dict[str, Callable[[], click.Command]] = {
     "dagster": _dagster,
+    "dg": _dg,
     "dagster-webserver": _webserver,
     "dagster-daemon": _daemon,
 }
