@@ -290,7 +290,7 @@ def parse(program: click.Command, arguments: Sequence[str]) -> None:
         name = rest.pop(0) if rest else ""
         if name in ("--help", "-h", "--version"):
             return
-        child = program.commands.get(name)
+        child = program.get_command(context, name)
         assert child is not None, f"there is no command {name!r} in {' '.join(arguments)!r}"
         program = child
     try:
@@ -326,7 +326,8 @@ def _dagster() -> click.Command:
 def _dg() -> click.Command:
     from dagster_dg_cli.cli import create_dg_cli
 
-    return create_dg_cli()
+    made: click.Command = create_dg_cli()  # type: ignore[no-untyped-call]
+    return made
 
 
 def _webserver() -> click.Command:
