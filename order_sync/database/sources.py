@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
 
 from order_sync.database import catalog
 from order_sync.database.catalog import Found
 from order_sync.database.connection import Database
 from order_sync.database.tables import NOT_NEEDED, QUEUE_SOURCES, WRITTEN, Tables, is_only_mapped
 from order_sync.orders.errors import ConfigurationError
-from order_sync.orders.mapping import ColumnMapping, UnknownSource
+from order_sync.orders.mapping import LINE_SOURCES, ColumnMapping, OrderColumn, UnknownSource
 from order_sync.orders.nearest import did_you_mean
 
 
@@ -50,6 +53,47 @@ def only_mapped(tables: Tables) -> list[str]:
     known = [column.name for column in tables.orders.columns if not is_only_mapped(column)]
     names = (column.name for column in tables.orders.columns if is_only_mapped(column))
     return [f"[{name}]{did_you_mean(name, known)}" for name in names]
+
+
+# ---- what there is to map -----------------------------------------------------------------------------
+
+Kind = Literal["text", "number", "date", ""]
+_NUMBERS = {
+    *("tinyint", "smallint", "int", "bigint"),
+    *("decimal", "numeric", "float", "real", "money", "smallmoney"),
+}
+_DATES = {"date", "datetime", "datetime2", "smalldatetime", "datetimeoffset"}
+
+
+def order_sources(database: Database, tables: Tables) -> list[OrderColumn]:
+    """The columns of an order that a board's items can be filled from; those of the queue come first."""
+    found = catalog.columns(database, tables.orders)[tables.orders]
+    ours = {name.lower() for name in WRITTEN | NOT_NEEDED | {*QUEUE_SOURCES}}
+    declared = {column.name.lower(): column for column in tables.order_columns}
+    names = [name for name in dict.fromkeys([*declared, *found]) if name in found and name not in ours]
+    return [
+        OrderColumn(
+            name=declared[name].name if name in declared else found[name].name,
+            kind=_kind(found[name].type, declared.get(name)),
+        )
+        for name in names
+    ]
+
+
+def line_sources(tables: Tables) -> list[OrderColumn]:
+    """The columns of a line that subitems can be filled from."""
+    return [OrderColumn(name=name, kind=_kind("", tables.line_queue.c[name])) for name in LINE_SOURCES]
+
+
+def _kind(found: str, declared: sa.Column[Any] | None) -> Kind:
+    """By the type that the database names, else by the one that is expected of the column."""
+    if found:
+        return "number" if found in _NUMBERS else "date" if found in _DATES else "text"
+    if declared is None or is_only_mapped(declared):
+        return ""
+    if isinstance(declared.type, sa.Numeric | sa.Integer):
+        return "number"
+    return "date" if isinstance(declared.type, sa.DateTime) else "text"
 
 
 class _Reasons:

@@ -267,8 +267,14 @@ def _validations(_root: None, info: GraphQLResolveInfo, id: str, type: str) -> S
 
 
 def _me(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
-    account = SimpleNamespace(id=info.context.settings.account_id, name="Emulator", slug="emulator")
-    return SimpleNamespace(id=user.get(), name="Order Sync", email="order.sync@example.com", account=account)
+    settings: EmulatorSettings = info.context.settings
+    account = SimpleNamespace(id=settings.account_id, name="Emulator", slug="emulator")
+    name, email = "Order Sync", "order.sync@example.com"
+    return SimpleNamespace(id=user.get(), name=name, email=email, kind=settings.user_kind, account=account)
+
+
+def _access_level(board: Board, info: GraphQLResolveInfo) -> str:
+    return "view" if board.main.id in info.context.settings.closed_boards else "edit"
 
 
 def _version(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
@@ -331,6 +337,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Mutation.bulk_archive_items": _bulk_removal("archived"),
     "Mutation.bulk_delete_items": _bulk_removal("deleted"),
     "Mutation.undo_action": _mutation(lambda context, given: context.removals.undo(**given)),
+    "Board.access_level": _access_level,
     "Board.columns": _board_columns,
     "Column.settings": _column_settings,
     "Board.groups": _board_groups,

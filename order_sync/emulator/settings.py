@@ -171,6 +171,8 @@ class EmulatorSettings(_Model):
     #: Boards on which the token's user may only look, and those that it may not even read.
     closed_boards: tuple[int, ...] = ()
     unreadable_boards: tuple[int, ...] = ()
+    #: What the token's user is in the account.
+    user_kind: Literal["admin", "member", "guest", "view_only"] = "member"
     faults: tuple[Fault, ...] = ()
 
     @model_validator(mode="after")

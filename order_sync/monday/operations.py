@@ -120,6 +120,12 @@ SUBITEMS = _operation(
     "query Subitems($items: [ID!], $ids: [String!])", f"{_ITEMS} {{ id state subitems {{ id state {_TEXTS} }} }}"
 )
 ME = _operation("query Me", "me { id }")
+WHO = _operation("query Who", "me { id name kind account { id name slug } }")
+# The boards that the token sees, the newest first.
+BOARDS = _operation(
+    "query Boards($page: Int!)", "boards(limit: 100, page: $page) { id name url type access_level items_count }"
+)
+ACCESS = _operation("query Access($board: [ID!])", "boards(ids: $board) { id access_level }")
 _TOUCHED = "id state creator_id created_at updated_at updates(limit: 1) { id }"
 # The data that shows whether an item was changed, and its subitems.
 TWINS = _operation(

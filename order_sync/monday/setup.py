@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.monday import operations
+from order_sync.monday.account import may_write
 from order_sync.monday.board import Board, cancel_problem, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
 from order_sync.orders.errors import Fatal, OrderSyncError
@@ -73,6 +74,8 @@ def inspect_board(
     else:
         columns += _columns(subitems, mapping.subitems, ())
     problems += [column.problem for column in columns if column.problem]
+    if not may_write(reader, board.id):
+        problems.append(f"the token's user may only view board {board.id}: let its owner grant the right to edit it")
     if board.items_limit is not None and board.items_count is not None:
         left = board.items_limit - board.items_count
         if left <= 0:
@@ -166,12 +169,22 @@ def make_board(client: MondayClient, name: str, mapping: ColumnMapping) -> NewBo
         raise Fatal(f"{said[:1].upper()}{said[1:]}. Delete board {board} on monday, then try again.") from error
 
 
-def _make_columns(client: MondayClient, board: int, mapping: ColumnMapping) -> NewBoard:
+def add_subitems(client: MondayClient, board: int) -> int:
+    """Adds the column of the subitems to a board that has none; returns the board of the subitems."""
     _make_column(client, board, "subitems", "Subitems", "subtasks", ())
     made = read_board(client, board)
-    subitem_board = made.subitem_board_id
-    if subitem_board is None:
+    if made.subitem_board_id is None:
         raise Fatal(unsupported(made) or f"monday made board {board} without a board for its subitems")
+    return made.subitem_board_id
+
+
+def add_key_column(client: MondayClient, board: int, key: str) -> str:
+    """Adds the text column for keys to a board, and returns its id."""
+    return _make_column(client, board, key, KEY_TITLES.get(key, key), "text", ())
+
+
+def _make_columns(client: MondayClient, board: int, mapping: ColumnMapping) -> NewBoard:
+    subitem_board = add_subitems(client, board)
     ids = {}
     for where, of in ((board, mapping.items), (subitem_board, mapping.subitems)):
         for column in of.new_columns:
@@ -179,7 +192,7 @@ def _make_columns(client: MondayClient, board: int, mapping: ColumnMapping) -> N
                 client, where, column.column, column.title or column.source, column.type, column.labels
             )
         for key in of.own_columns:
-            ids[key] = _make_column(client, where, key, KEY_TITLES.get(key, key), "text", ())
+            ids[key] = add_key_column(client, where, key)
     return NewBoard(id=board, subitem_board_id=subitem_board, ids=ids)
 
 

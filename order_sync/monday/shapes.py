@@ -86,7 +86,7 @@ _LISTS = frozenset({"boards", "columns", "groups", "items", "subitems", "column_
 # What is never null; a list or a row that is missing is for lists.py to ask for again.
 _ALWAYS = frozenset(
     {
-        *("name", "url", "title", "type", "value", "status", "job_id", "upload_url", "version", "me"),
+        *("name", "url", "title", "type", "value", "status", "job_id", "upload_url", "version", "me", "account"),
         *("create_board", "create_column", "create_group", "ingest_items", "fetch_job_status"),
         *("bulk_archive_items", "job_status", "undo_action"),
     }
@@ -98,7 +98,7 @@ _FREE = frozenset({"settings", "versions", "required_column_ids", "creator_id", 
 _TEXTS = frozenset(
     {
         *("name", "url", "title", "type", "text", "cursor", "state", "value", "kind", "status", "hierarchy_type"),
-        *("failure_reason", "failure_message", "report_url", "job_id", "upload_url", "message"),
+        *("failure_reason", "failure_message", "report_url", "job_id", "upload_url", "message", "slug", "access_level"),
     }
 )
 KNOWN_FIELDS = _LISTS | _NUMBERED | _ALWAYS | _NUMBERS | _FLAGS | _FREE | _TEXTS | {"id"}

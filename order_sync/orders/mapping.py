@@ -198,6 +198,14 @@ class ColumnMapping(_Model):
         return next((rule.id for rule in self.boards if rule.fits(order)), default)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrderColumn:
+    """A column of an order, or of a line, that may fill a column of a board."""
+
+    name: str
+    kind: Literal["text", "number", "date", ""] = ""  # "": the database does not say
+
+
 DEFAULT_MAPPING = Path(__file__).parent.parent / "mapping.toml"
 
 

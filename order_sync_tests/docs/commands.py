@@ -278,6 +278,8 @@ def _way_of_ours(arguments: Sequence[str], environment: Mapping[str, str]) -> Wa
         return Way.SERVE
     if arguments[0] == "demo" and {"--ui", "busy"} & {*arguments}:
         return Way.PARSE  # the browser tests run the one, and the other takes minutes
+    if arguments[0] == "setup" and not {"--help", "-h"} & {*arguments}:
+        return Way.PARSE  # test_setup.py runs it: it asks, and writes the reader's own .env
     return Way.RUN
 
 

@@ -279,7 +279,7 @@ def _started(
     )
 
 
-def end_group(process: subprocess.Popen[str]) -> None:
+def end_group(process: subprocess.Popen[Any]) -> None:
     """SIGTERM to the whole group, SIGKILL to what is left of it."""
     for sign, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
         try:
@@ -291,7 +291,7 @@ def end_group(process: subprocess.Popen[str]) -> None:
             time.sleep(0.05)
 
 
-def group_lives(process: subprocess.Popen[str]) -> bool:
+def group_lives(process: subprocess.Popen[Any]) -> bool:
     process.poll()  # a dead leader that nobody has waited for still counts as its group
     try:
         os.killpg(process.pid, 0)

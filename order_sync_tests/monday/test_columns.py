@@ -51,7 +51,10 @@ def with_settings(column_type: str, settings: Any) -> Any:
 
     def change(data: dict[str, Any]) -> bool:
         columns = [
-            column for board in data.get("boards") or [] for column in board["columns"] if column["type"] == column_type
+            column
+            for board in data.get("boards") or []
+            for column in board.get("columns", ())
+            if column["type"] == column_type
         ]
         for column in columns:
             column["settings"] = settings

@@ -56,7 +56,7 @@ def test_no_document_is_forgotten() -> None:
     }
     queries |= {"ITEM_STATES", "ITEM_TEXTS", "LAST_UPDATED", "NEXT_UPDATED", "REMOVAL_STATUS"}
     queries |= {"PLACED_BY_KEY", "PLACED_BY_ID", "NEXT_PLACED"}
-    queries |= {"BOARD_ITEMS", "ITEM_PLACES", "ITEM_VALUES", "ME", "TWINS"}
+    queries |= {"BOARD_ITEMS", "ITEM_PLACES", "ITEM_VALUES", "ME", "TWINS", "WHO", "BOARDS", "ACCESS"}
     assert names == queries | {
         "ARCHIVE_ITEM",
         "BULK_ARCHIVE_ITEMS",
