@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import ExecutionResult
+from graphql import ExecutionResult, GraphQLError
 from graphql.execution.values import get_argument_values
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -96,6 +96,15 @@ class Api:
         record.complexity_left = exchange.left.complexity_after
         return self._response(exchange, answer)
 
+    async def post_file(self, _request: Request) -> Response:
+        """Where clients upload files, which the emulator has no place for."""
+        frame = Frame(str(uuid.uuid4()), self._emulation.settings.account_id)
+        message = (
+            "The emulator takes no files: 'add_file_to_column' and 'add_file_to_update' are missing on 'Mutation'."
+        )
+        answer = frame.invalid(error_entries([GraphQLError(message)], "GRAPHQL_VALIDATION_FAILED"))
+        return Response(answer.body, answer.status, media_type=answer.content_type)
+
     def _exchange(self, request: Request, account: Account, settings: EmulatorSettings) -> Exchange:
         wanted = request.headers.get("api-version")
         in_flight = account.totals.in_flight
@@ -168,7 +177,7 @@ class Api:
         user.set(user_of(token))
         exchange.record.body_bytes = len(body)
         try:
-            payload = bounds.read_json(body)
+            payload = bounds.read_payload(body, request.headers.get("content-type", ""))
             text, variables = payload["query"], payload.get("variables") or {}
             operation_name = payload.get("operationName")
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -234,6 +243,8 @@ class Api:
             state=account.state,
             boards=account.boards,
             items=account.items,
+            directory=account.directory,
+            duplicates=account.duplicates,
             lookup=account.lookup,
             settings=exchange.settings,
             clock=self._emulation.clock,

@@ -12,9 +12,11 @@ from order_sync.emulator import columns
 from order_sync.emulator.bounds import read_json, whole
 from order_sync.emulator.columns import Column
 from order_sync.emulator.effects import (
+    BoardArchived,
     BoardCreated,
     ColumnCreated,
     ColumnDeleted,
+    ColumnRenamed,
     ColumnRetyped,
     GroupCreated,
     GroupRemoved,
@@ -83,18 +85,36 @@ class Boards:
             self._add_column(board_id, column)
 
     def create_board(
-        self, board_kind: str, board_name: str, empty: bool = False, description: str | None = None
+        self,
+        board_kind: str,
+        board_name: str,
+        empty: bool = False,
+        description: str | None = None,
+        workspace_id: int | None = None,
     ) -> Board:
         if not board_name.strip():
             raise invalid_argument("board_name is empty")
         board_id = self._state.next_board_id()
-        effect = BoardCreated(board_id=board_id, name=board_name, board_kind=board_kind, description=description)
+        effect = BoardCreated(
+            board_id=board_id,
+            name=board_name,
+            board_kind=board_kind,
+            description=description,
+            workspace_id=workspace_id,
+        )
         board = self._add_board(effect, ("Group Title",))
         if not empty:
             self._add_column(board_id, Column("status", "Status", "status", labels=_SAMPLE_LABELS))
             self._add_column(board_id, Column("date", "Date", "date"))
             for n in range(1, 4):
                 self._state.add_item(board.active_groups[0], f"Item {n}")
+        return board
+
+    def archive_board(self, board_id: str) -> Board:
+        board = self.open_board(board_id)
+        if board.parent is not None:
+            raise invalid_argument("a board of subitems goes with the board of their items", board_id=str(board.id))
+        self._state.record(BoardArchived(board_id=board.id))
         return board
 
     def create_column(
@@ -125,6 +145,16 @@ class Boards:
         status_id = self._state.next_name("status")
         self._add_column(subitem_board_id, Column(status_id, "Status", "status", labels=_SAMPLE_LABELS))
         self._add_column(subitem_board_id, Column(self._state.next_name("date"), "Date", "date"))
+        return column
+
+    def change_column_title(self, board_id: str, column_id: str, title: str) -> Column:
+        board = self.board(board_id)
+        column = board.columns.get(column_id)
+        if column is None:
+            raise invalid_column(column_id)
+        if not title.strip():
+            raise invalid_argument("title is empty", column_id=column_id)
+        self._state.record(ColumnRenamed(board_id=board.id, column_id=column.id, title=title))
         return column
 
     def delete_column(self, board_id: str, column_id: str) -> Column:
@@ -166,6 +196,12 @@ class Boards:
             raise invalid_argument("group_color is not one of monday's group colors", group_color=color)
         position = _group_position(board, relative_to, position_relative_method)
         return self._add_group(board.id, self._state.next_name("group"), title, color, position)
+
+    def add_group_like(self, group: Group, title: str | None, *, on_top: bool) -> Group:
+        """An empty group of the same color below that one, or on top of the board."""
+        position = _group_position(group.board, None if on_top else group.id, "after_at")
+        title = _group_title(title if title is not None else f"Duplicate of {group.title}"[:255])
+        return self._add_group(group.board.id, self._state.next_name("group"), title, group.color, position)
 
     def update_group(self, board_id: str, group_id: str, group_attribute: str, new_value: str) -> Group:
         board = self.board(board_id)

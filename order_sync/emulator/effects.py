@@ -36,6 +36,15 @@ class BoardCreated(Effect):
     #: Of a sub_items_board: the board whose items it holds the subitems of.
     parent_board_id: int | None = None
     hierarchy_type: str = "classic"
+    #: None: the main workspace.
+    workspace_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardArchived(Effect):
+    """With its board of subitems."""
+
+    board_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +56,13 @@ class ColumnCreated(Effect):
     description: str | None = None
     labels: list[list[Any]]
     subitem_board_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnRenamed(Effect):
+    board_id: int
+    column_id: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +170,40 @@ class ItemRestored(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateCreated(Effect):
+    update_id: int
+    item_id: int
+    body: str
+    user_id: int
+    #: Of a reply: the update that it answers.
+    parent_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatesDeleted(Effect):
+    """With their replies."""
+
+    update_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagCreated(Effect):
+    tag_id: int
+    name: str
+    color: str
+    #: None: a tag of the whole account.
+    board_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceCreated(Effect):
+    workspace_id: int
+    name: str
+    workspace_kind: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseKept(Effect):
     """The answer to a mutation with an Idempotency-Key, kept so that a restart still replays it."""
 
@@ -229,7 +279,9 @@ _KINDS: dict[str, type[Effect]] = {
     effect.kind: effect
     for effect in (
         BoardCreated,
+        BoardArchived,
         ColumnCreated,
+        ColumnRenamed,
         ColumnDeleted,
         ColumnRetyped,
         LabelCreated,
@@ -242,6 +294,10 @@ _KINDS: dict[str, type[Effect]] = {
         ItemTransferred,
         ItemRemoved,
         ItemRestored,
+        UpdateCreated,
+        UpdatesDeleted,
+        TagCreated,
+        WorkspaceCreated,
         ResponseKept,
         JobStarted,
         JobUploaded,

@@ -13,6 +13,8 @@ from typing import Any
 from order_sync.emulator.boards import Boards
 from order_sync.emulator.bulk import Bulk
 from order_sync.emulator.clock import Clock
+from order_sync.emulator.directory import Directory
+from order_sync.emulator.duplicates import Duplicates
 from order_sync.emulator.effects import ItemCreated
 from order_sync.emulator.faults import FaultEngine
 from order_sync.emulator.idempotency import IdempotencyStore
@@ -94,7 +96,9 @@ class Account:
         self.state = State(journal, clock)
         self.boards = Boards(self.state, lambda: emulation.settings)
         self.items = Items(self.state, self.boards, lambda: emulation.settings)
-        self.people = People(self.state, self.items)
+        self.directory = Directory(self.state, self.boards, self.items)
+        self.duplicates = Duplicates(self.state, self.items, self.directory)
+        self.people = People(self.items, self.duplicates)
         self.lookup = Lookup(self.state, clock, lambda: emulation.settings)
         for board in settings.boards:
             if board.id not in self.state.boards:

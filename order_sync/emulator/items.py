@@ -232,10 +232,10 @@ class Items:
         self._create_labels(board, new_labels)
         return self._state.add_item(group, name, values, parent)
 
-    def check_room(self, board: Board) -> None:
+    def check_room(self, board: Board, more: int = 1) -> None:
         settings = self._settings()
         limit = settings.items_limit if board.parent is None else settings.subitems_limit
-        if board.items_count >= limit:
+        if board.items_count + more > limit:
             raise MondayError(
                 "ItemsLimitationException",
                 f"The board has reached its limit of {limit} items",

@@ -10,17 +10,16 @@ from typing import Any, Final
 
 from order_sync.emulator.boards import active_group
 from order_sync.emulator.columns import Column
+from order_sync.emulator.duplicates import Duplicates
 from order_sync.emulator.errors import MondayError, invalid_argument, invalid_column
 from order_sync.emulator.items import Items
-from order_sync.emulator.state import Item, State, user, user_of
-
-_NAME_LENGTH = 255
+from order_sync.emulator.state import Item, user, user_of
 
 
 class People:
-    def __init__(self, state: State, items: Items) -> None:
-        self._state = state
+    def __init__(self, items: Items, duplicates: Duplicates) -> None:
         self._items = items
+        self._duplicates = duplicates
 
     def do(self, sent: Mapping[str, Any]) -> Item:
         """`{"do": "rename", "item_id": 1, "name": "Two"}`: a verb and what it takes. ValueError says why not."""
@@ -73,11 +72,7 @@ class People:
 
     def duplicate(self, item_id: str, with_subitems: bool = True) -> Item:
         """With all values: those of key columns, too."""
-        item = self._active(item_id)
-        copy = self._copy(item, f"{item.name[: _NAME_LENGTH - 7]} (copy)", item.parent)
-        for subitem in list(item.subitems) if with_subitems else ():
-            self._copy(subitem, subitem.name, copy)
-        return copy
+        return self._duplicates.item(self._active(item_id), with_subitems=with_subitems)
 
     def add_item(self, board_id: str, group_id: str, name: str) -> Item:
         group = active_group(self._items.boards.board(board_id), group_id)
@@ -92,10 +87,6 @@ class People:
         if item.state != "active":
             raise invalid_argument(f"The item is {item.state}: restore it first", item_id=str(item.id))
         return item
-
-    def _copy(self, item: Item, name: str, parent: Item | None) -> Item:
-        self._items.check_room(item.board)
-        return self._state.add_item(item.group, name, item.values, parent)
 
 
 _VERBS: Final[Mapping[str, Callable[..., Item]]] = {

@@ -9,19 +9,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema, build_schema
 from graphql.language import StringValueNode, ValueNode
 from graphql.utilities import value_from_ast_untyped
 
-from order_sync.emulator import cells
+from order_sync.emulator import account_fields, cells
+from order_sync.emulator.account_fields import sliced
 from order_sync.emulator.boards import Boards
 from order_sync.emulator.bounds import whole
 from order_sync.emulator.bulk import Bulk
 from order_sync.emulator.cells import Cell
 from order_sync.emulator.clock import Clock, iso_moment
 from order_sync.emulator.columns import Column
+from order_sync.emulator.directory import Directory
+from order_sync.emulator.duplicates import Duplicates
 from order_sync.emulator.errors import MondayError, invalid_argument, unauthorized
 from order_sync.emulator.faults import Fault
 from order_sync.emulator.items import Items
@@ -29,11 +32,9 @@ from order_sync.emulator.limits import Left
 from order_sync.emulator.lookup import Lookup, Page, Search
 from order_sync.emulator.removals import Removals
 from order_sync.emulator.settings import EmulatorSettings
-from order_sync.emulator.state import Board, Group, Item, State, user
+from order_sync.emulator.state import Board, Group, Item, State
 
 IDS_LIMIT = 100
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class RequestContext:
     state: State
     boards: Boards
     items: Items
+    directory: Directory
+    duplicates: Duplicates
     lookup: Lookup
     bulk: Bulk
     removals: Removals
@@ -88,8 +91,13 @@ def _json_literal(node: ValueNode, _variables: Mapping[str, Any] | None = None) 
 
 
 def _operation(part: str, name: str) -> Callable[..., Any]:
-    """Runs `Boards.<name>` or `Items.<name>`."""
+    """Runs `Boards.<name>`, `Items.<name>` and so on."""
     return _mutation(lambda context, arguments: getattr(getattr(context, part), name)(**arguments))
+
+
+def _create_board(context: RequestContext, given: dict[str, Any]) -> Board:
+    workspace = context.directory.home_of_boards(given.pop("workspace_id", None))
+    return context.boards.create_board(**given, workspace_id=workspace)
 
 
 def _ingest_items(context: RequestContext, arguments: dict[str, Any]) -> SimpleNamespace:
@@ -133,8 +141,10 @@ def _boards(
     limit: int,
     page: int,
     state: str,
-    ids: list[str] | None = None,
+    **given: Any,
 ) -> list[Board]:
+    """The main workspace is null among the `workspace_ids`, as it is on its boards."""
+    ids, spaces, kind, order = (given.get(name) for name in ("ids", "workspace_ids", "board_kind", "order_by"))
     wanted = None if ids is None else set(ids)
     for board_id in info.context.settings.unreadable_boards:
         if str(board_id) in (wanted or ()):
@@ -142,9 +152,14 @@ def _boards(
     found = [
         board
         for board in info.context.state.boards.values()
-        if (wanted is None or str(board.id) in wanted) and state in ("all", board.state)
+        if (wanted is None or str(board.id) in wanted)
+        and state in ("all", board.state)
+        and kind in (None, board.board_kind)
+        and (spaces is None or (board.workspace_id and str(board.workspace_id)) in spaces)
     ]
-    return _sliced(found, limit, page)
+    if order is not None:
+        found.sort(key=lambda board: board.created if order == "created_at" else board.updated, reverse=True)
+    return sliced(found, limit, page)
 
 
 def _items(
@@ -166,13 +181,7 @@ def _items(
         found = [items[identity] for identity in wanted if identity is not None and identity in items]
     if exclude_nonactive:
         found = [item for item in found if item.state == "active"]
-    return _sliced(found, limit, page)
-
-
-def _sliced(rows: list[T], limit: int, page: int) -> list[T]:
-    if limit < 1 or page < 1:
-        raise invalid_argument("limit and page start from 1")
-    return rows[(page - 1) * limit : page * limit]
+    return sliced(found, limit, page)
 
 
 def _by_column_values(
@@ -266,13 +275,6 @@ def _validations(_root: None, info: GraphQLResolveInfo, id: str, type: str) -> S
     return SimpleNamespace(required_column_ids=info.context.boards.required_columns(id), rules=[])
 
 
-def _me(_root: None, info: GraphQLResolveInfo) -> SimpleNamespace:
-    settings: EmulatorSettings = info.context.settings
-    account = SimpleNamespace(id=settings.account_id, name="Emulator", slug="emulator")
-    name, email = "Order Sync", "order.sync@example.com"
-    return SimpleNamespace(id=user.get(), name=name, email=email, kind=settings.user_kind, account=account)
-
-
 def _access_level(board: Board, info: GraphQLResolveInfo) -> str:
     return "view" if board.main.id in info.context.settings.closed_boards else "edit"
 
@@ -309,7 +311,6 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.complexity": _complexity,
     "Query.fetch_job_status": _fetch_job_status,
     "Query.job_status": _job_status,
-    "Query.me": _me,
     "Query.version": _version,
     "Query.versions": _versions,
     "Mutation.complexity": _complexity,
@@ -317,9 +318,14 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
         f"Mutation.{name}": _operation(part, name)
         for part, names in {
             "boards": (
-                *("create_board", "create_column", "delete_column"),
+                *("archive_board", "create_column", "change_column_title", "delete_column"),
                 *("create_group", "update_group", "archive_group", "delete_group"),
             ),
+            "directory": (
+                *("create_update", "delete_update", "clear_item_updates"),
+                *("create_or_get_tag", "create_workspace"),
+            ),
+            "duplicates": ("duplicate_item", "duplicate_group"),
             "items": (
                 *("create_item", "create_subitem", "change_multiple_column_values", "change_column_value"),
                 *(
@@ -333,6 +339,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
         }.items()
         for name in names
     },
+    "Mutation.create_board": _mutation(_create_board),
     "Mutation.ingest_items": _mutation(_ingest_items),
     "Mutation.bulk_archive_items": _bulk_removal("archived"),
     "Mutation.bulk_delete_items": _bulk_removal("deleted"),
@@ -353,6 +360,6 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Item.created_at": lambda item, _info: iso_moment(item.created),
     "Item.updated_at": lambda item, _info: iso_moment(item.updated),
     "Item.creator_id": lambda item, _info: str(item.creator_id),
-    "Item.updates": lambda _item, _info, **_: [],
     **cells.RESOLVERS,
+    **account_fields.RESOLVERS,
 }

@@ -73,9 +73,11 @@ def serve(settings: EmulatorSettings, on_ready: Callable[[Addresses], None] | No
 
 
 def application(emulation: Emulation) -> ASGIApp:
+    api = Api(emulation)
     starlette = Starlette(
         routes=[
-            Route("/v2", Api(emulation).post, methods=["POST"]),
+            Route("/v2", api.post, methods=["POST"]),
+            Route("/v2/file", api.post_file, methods=["POST"]),
             Mount("/_emulator", routes=Control(emulation).routes()),
             *Files(emulation).routes(),
             *Page(emulation).routes(),

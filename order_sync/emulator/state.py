@@ -8,15 +8,17 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from zlib import crc32
 
 from order_sync.emulator.clock import Clock
 from order_sync.emulator.columns import Column, Value
 from order_sync.emulator.effects import (
+    BoardArchived,
     BoardCreated,
     ColumnCreated,
     ColumnDeleted,
+    ColumnRenamed,
     ColumnRetyped,
     Effect,
     GroupCreated,
@@ -37,12 +39,19 @@ from order_sync.emulator.effects import (
     RemovalStarted,
     RemovalUndone,
     ResponseKept,
+    TagCreated,
+    UpdateCreated,
+    UpdatesDeleted,
+    WorkspaceCreated,
 )
 from order_sync.emulator.journal import EffectJournal
 
 _FIRST_BOARD_ID = 9_000_000_001
 _FIRST_ITEM_ID = 10_000_000_001
 E = TypeVar("E", bound=Effect)
+BoardShape: TypeAlias = (
+    BoardCreated | BoardArchived | ColumnCreated | ColumnRenamed | ColumnDeleted | ColumnRetyped | LabelCreated
+)
 NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 #: Who sends the request that is executed, or has started the job.
@@ -112,6 +121,10 @@ class Board:
     board_kind: str
     description: str | None
     parent: Board | None
+    created: float
+    #: The last effect on it or its items.
+    updated: float
+    workspace_id: int | None = None
     state: str = "active"
     columns: dict[str, Column] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
@@ -134,6 +147,10 @@ class Board:
         return sorted((g for g in self.groups.values() if g.state == "active"), key=lambda group: group.order)
 
     @property
+    def top_group(self) -> Group:
+        return self.active_groups[0]
+
+    @property
     def active_items(self) -> Iterator[Item]:
         return (item for item in self.items.values() if item.state == "active")
 
@@ -152,6 +169,11 @@ class State:
         self._next_item_id = _FIRST_ITEM_ID
         for effect in journal.effects:
             self._apply(effect)
+
+    @property
+    def began(self) -> float:
+        """The account is as old as its first effect."""
+        return self.effects[0].at if self.effects else self._clock.now()
 
     @property
     def effects(self) -> list[Effect]:
@@ -216,22 +238,65 @@ class State:
                 self._remove_item(self.items[effect.item_id], effect)
             case ItemRestored():
                 self._restore_item(self.items[effect.item_id])
+            case (
+                BoardCreated()
+                | BoardArchived()
+                | ColumnCreated()
+                | ColumnRenamed()
+                | ColumnDeleted()
+                | ColumnRetyped()
+                | LabelCreated()
+            ):
+                self._shape_board(effect)
+            case GroupCreated() | GroupRenamed() | GroupRemoved():
+                self._shape_group(effect)
+            case UpdateCreated() | UpdatesDeleted() | TagCreated() | WorkspaceCreated():
+                pass  # The directory's: what an account has beside its boards.
+            case ResponseKept() | JobStarted() | JobUploaded() | JobBegun() | JobFinished():
+                pass  # Not a board's affair: the idempotency store and the bulk imports read these.
+            case RemovalStarted() | RemovalFinished() | RemovalUndone():
+                pass  # The removals' own, beside the effects on their items.
+            case _:
+                raise TypeError(f"no rule for {effect.kind}")
+        board = self.boards.get(getattr(effect, "board_id", 0) or 0)
+        if board is not None:
+            board.updated = effect.at
+
+    def _shape_group(self, effect: GroupCreated | GroupRenamed | GroupRemoved) -> None:
+        board = self.boards[effect.board_id]
+        match effect:
             case GroupCreated():
-                board = self.boards[effect.board_id]
                 board.groups[effect.group_id] = Group(
                     effect.group_id, effect.title, effect.color, effect.position, board
                 )
                 self._serial += 1
             case GroupRenamed():
-                self.boards[effect.board_id].groups[effect.group_id].title = effect.title
+                board.groups[effect.group_id].title = effect.title
             case GroupRemoved():
-                group = self.boards[effect.board_id].groups[effect.group_id]
+                group = board.groups[effect.group_id]
                 group.state = effect.state
                 for item in list(group.items.values()):
                     self._remove_item(item, effect)
-            case LabelCreated():
-                column = self.boards[effect.board_id].columns[effect.column_id]
-                column.add_label(effect.label_id, effect.label)
+
+    def _shape_board(self, effect: BoardShape) -> None:
+        match effect:
+            case BoardCreated():
+                parent = self.boards[effect.parent_board_id] if effect.parent_board_id else None
+                self.boards[effect.board_id] = Board(
+                    effect.board_id,
+                    effect.name,
+                    effect.board_kind,
+                    effect.description,
+                    parent,
+                    created=effect.at,
+                    updated=effect.at,
+                    workspace_id=effect.workspace_id,
+                    hierarchy_type=effect.hierarchy_type,
+                )
+            case BoardArchived():
+                for board in self.boards.values():
+                    if board.main.id == effect.board_id:
+                        board.state = "archived"
             case ColumnCreated():
                 column = Column(effect.column_id, effect.title, effect.type, effect.description)
                 column.subitem_board_id = effect.subitem_board_id
@@ -239,19 +304,13 @@ class State:
                     column.add_label(label_id, label)
                 self.boards[effect.board_id].columns[column.id] = column
                 self._serial += 1
+            case ColumnRenamed():
+                self.boards[effect.board_id].columns[effect.column_id].title = effect.title
             case ColumnDeleted() | ColumnRetyped():
                 self._replace_column(self.boards[effect.board_id], effect)
-            case BoardCreated():
-                parent = self.boards[effect.parent_board_id] if effect.parent_board_id else None
-                board = Board(effect.board_id, effect.name, effect.board_kind, effect.description, parent)
-                board.hierarchy_type = effect.hierarchy_type
-                self.boards[effect.board_id] = board
-            case ResponseKept() | JobStarted() | JobUploaded() | JobBegun() | JobFinished():
-                pass  # Not a board's affair: the idempotency store and the bulk imports read these.
-            case RemovalStarted() | RemovalFinished() | RemovalUndone():
-                pass  # The removals' own, beside the effects on their items.
-            case _:
-                raise TypeError(f"no rule for {effect.kind}")
+            case LabelCreated():
+                column = self.boards[effect.board_id].columns[effect.column_id]
+                column.add_label(effect.label_id, effect.label)
 
     def _replace_column(self, board: Board, effect: ColumnDeleted | ColumnRetyped) -> None:
         old = board.columns[effect.column_id]

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from order_sync.emulator import EmulatorSettings
 from order_sync.emulator.boards import Boards
 from order_sync.emulator.clock import Clock
+from order_sync.emulator.directory import Directory
+from order_sync.emulator.duplicates import Duplicates
 from order_sync.emulator.items import Items
 from order_sync.emulator.journal import EffectJournal
 from order_sync.emulator.people import People
@@ -30,7 +32,9 @@ class Account:
         for seed in (PLANNING, OTHER):
             self.boards.seed(seed)
         self.boards.create_group("101", "Further")
-        self.people = People(self.state, Items(self.state, self.boards, lambda: self.settings))
+        items = Items(self.state, self.boards, lambda: self.settings)
+        directory = Directory(self.state, self.boards, items)
+        self.people = People(items, Duplicates(self.state, items, directory))
 
     def do(self, verb: str, number: int, other: int) -> None:
         """To one of the items; what is refused has no effect."""
