@@ -307,6 +307,14 @@ def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
     `checked` requires everything that the deployment needs.
     Raises ConfigurationError with the names of all unknown, invalid or missing variables, never with their values.
     """
+    settings, wrong = read_settings(checked=checked, **overrides)
+    if wrong:
+        raise ConfigurationError(" ".join(wrong))
+    return settings
+
+
+def read_settings(*, checked: bool = True, **overrides: Any) -> tuple[Settings, list[str]]:
+    """The settings as far as they are valid, and a sentence for everything that is wrong with them."""
     _remember(overrides)
     unknown = unknown_variables(os.environ, Settings.model_fields)
     wrong = [_unknown(variable, meant) for variable, meant in unknown.items()]
@@ -328,9 +336,7 @@ def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
     sentences = [f"Invalid setting{'s' if len(wrong) > 1 else ''}: {'; '.join(wrong)}."] if wrong else []
     if checked and "deployment" not in excused:
         sentences += settings.unfit(excused=excused)
-    if sentences:
-        raise ConfigurationError(" ".join(sentences)) from None
-    return settings
+    return settings, sentences
 
 
 def _remember(overrides: Mapping[str, Any]) -> None:

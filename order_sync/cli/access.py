@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from order_sync.database.check import check_tables
+from order_sync.database.check import Finding, check_tables, inspect
 from order_sync.database.connection import Database, WritableDatabase
-from order_sync.database.sources import check_sources
+from order_sync.database.sources import check_sources, unknown_sources
 from order_sync.database.tables import Tables
 from order_sync.database.upgrades import pending, upgrade
 from order_sync.orders.errors import ConfigurationError
@@ -55,6 +55,13 @@ def check(database: Database, tables: Tables, settings: Settings) -> None:
             with connected(WritableDatabase, settings) as (writable, _):
                 upgrade(writable, tables)
     check_tables(database, tables)
+
+
+def table_findings(database: Database, tables: Tables, settings: Settings) -> list[Finding]:
+    """What the tables lack for a sync, and what the mapping reads that they do not have."""
+    unknown = unknown_sources(database, tables, load_mapping(settings.mapping))
+    of_mapping = [Finding(table=f"mapping {settings.mapping}", problem=str(source)) for source in unknown]
+    return [*of_mapping, *inspect(database, tables)]
 
 
 @contextmanager

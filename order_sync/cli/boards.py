@@ -142,7 +142,7 @@ def board_check(as_json: bool) -> None:
         raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.")
     with monday(settings) as client:
         mapping = load_mapping(settings.mapping)
-        unknown, notes = _compare_with_tables(settings, mapping)
+        unknown, notes = compare_with_tables(settings, mapping)
         reports = [inspect_board(client, board_id, mapping, unknown) for board_id in settings.board_ids]
     ends = [client.api_version.warning] if client.api_version and client.api_version.warning else []
     reports = [replace(report, notes=[*report.notes, *notes(report.id), *ends]) for report in reports]
@@ -154,7 +154,7 @@ def board_check(as_json: bool) -> None:
     sys.exit(1 if any(report.problems for report in reports) else 0)
 
 
-def _compare_with_tables(
+def compare_with_tables(
     settings: Settings, mapping: ColumnMapping
 ) -> tuple[list[UnknownSource], Callable[[int], list[str]]]:
     """Sources that are not columns of the tables, and notes by board: rules that match no order, or no database."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
 from order_sync.cli import boards, db, demo, queue, reports, stop, sync
+from order_sync.cli.doctor.command import doctor
 from order_sync.cli.setup.command import setup
 from order_sync.database.sql_server import reason
 from order_sync.orders.errors import Interrupted, OrderSyncError
@@ -83,6 +84,6 @@ for command in (
         boards.reconcile_boards,
         boards.undo_job,
     ),
-    *(setup, demo.demo, demo.emulator, db.db, boards.board),
+    *(setup, doctor, demo.demo, demo.emulator, db.db, boards.board),
 ):
     main.add_command(command)

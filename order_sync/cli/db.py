@@ -12,14 +12,13 @@ from pathlib import Path
 
 import click
 
-from order_sync.cli.access import connected
+from order_sync.cli.access import connected, table_findings
 from order_sync.cli.options import as_json, print_json
-from order_sync.database.check import Finding, create_all, inspect
+from order_sync.database.check import create_all
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.rights import permissions
-from order_sync.database.sources import only_mapped, unknown_sources
+from order_sync.database.sources import only_mapped
 from order_sync.database.upgrades import CURRENT, check_upgradable, pending, script, upgrade
-from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, load_settings, tables_of
 
 
@@ -45,11 +44,7 @@ def db_check(url: str | None, schema: str | None, as_json: bool) -> None:
     settings = _settings_for(url, schema)
     with connected(Database, settings) as (database, tables):
         database.check_reachable()
-        unknown = unknown_sources(database, tables, load_mapping(settings.mapping))
-        findings = [
-            *(Finding(table=f"mapping {settings.mapping}", problem=str(source)) for source in unknown),
-            *inspect(database, tables),
-        ]
+        findings = table_findings(database, tables, settings)
     print_json([asdict(finding) for finding in findings]) if as_json else print_findings(findings, database.shown)
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -53,6 +54,7 @@ class MondayReader:
         self.pacer = pacer or Pacer()
         self.usage = transport.usage
         self.api_version: ApiVersion | None = None  # once it has been checked
+        self.clock_ahead: float | None = None  # seconds that monday's clock is ahead of this machine's; the same
         self.beat: Callable[[], None] = lambda: None  # called before each query and in long waits: it keeps leases
         self.request_id: str | None = None  # of the last answer to a query, as monday calls it
         self._attempts = attempts
@@ -163,6 +165,8 @@ class MondayReader:
             step = next_step(error, str(self._transport.url))
             raise Fatal(f"{error}. {step} Nothing was written to the board.") from error
         self.pacer.learn(reply)
+        if reply.sent_at is not None:
+            self.clock_ahead = (reply.sent_at - datetime.now(UTC)).total_seconds()
         self.api_version = read_version(read_data(reply), self.wanted_version, reply.headers.get("api-version"))
         return self.api_version
 

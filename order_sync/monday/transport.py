@@ -13,6 +13,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from html import unescape
@@ -79,6 +80,15 @@ class Reply:
     def replayed(self) -> bool:
         """monday kept this answer for its idempotency key: it describes an earlier request."""
         return self.headers.get("idempotency-replayed", "").lower() == "true"
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When the answer left, by monday's clock: the Date header, in whole seconds."""
+        try:
+            at = parsedate_to_datetime(self.headers.get("date", ""))
+        except (TypeError, ValueError):
+            return None
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
 
     @property
     def retry_after(self) -> float | None:

@@ -1,0 +1,1 @@
+"""`order-sync doctor`: everything that could be wrong, in one go."""
