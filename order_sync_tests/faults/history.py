@@ -6,13 +6,14 @@ what was sent although nobody had changed anything. Knows nothing of how the pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from order_sync.demo.words import COLOUR, PO, TOTAL
 from order_sync_tests.faults.scenario import Edit
 
 Row = dict[str, Any]
+Cell = tuple[str, str]  # item's id, column
 GROUP = "group"
 ALTERED = ("item_changed", "item_moved", "item_removed")
 OF_ORDERS = {"total_qty": TOTAL, "po_number": PO, "colour": COLOUR, GROUP: "GroupMonday"}
@@ -52,8 +53,11 @@ def keys(effects: Iterable[Row]) -> dict[int, str]:
     return found
 
 
-def stale(effects: list[Row], versions: Ranks, titles: Mapping[str, str]) -> Iterator[str]:
-    """Values of an older version that were written after those of a newer one. `titles` of groups are by their ids."""
+def stale(effects: list[Row], versions: Ranks, titles: Mapping[str, str], emptied: Set[Cell]) -> Iterator[str]:
+    """Values of an older version that were written after those of a newer one. `titles` of groups are by their ids.
+
+    People `emptied` some cells, which an older version may have left empty.
+    """
     own, last = keys(effects), dict[tuple[int, str], int]()
     for effect in effects:
         if effect["kind"] not in ("item_created", "item_changed", "item_moved"):
@@ -64,7 +68,7 @@ def stale(effects: list[Row], versions: Ranks, titles: Mapping[str, str]) -> Ite
             written[GROUP] = titles.get(group)
         for column, value in written.items():
             rank = versions.get((own.get(item, ""), column), {}).get(str(value))
-            if rank is None:
+            if rank is None or (not value and (str(item), column) in emptied):
                 continue
             if rank < last.get((item, column), rank):
                 yield f"{column} of item {item} ({own[item]}) became '{value}' after something newer"

@@ -78,7 +78,8 @@ class Person:
         """What is promised of an order depends on whether it was SYNCED."""
         synced = {row["record_uuid"] for row in held.headers if row["sync_state"] == State.SYNCED}
         there = held.subitems()
-        lacking = {row["record_uuid"] for row in held.lines if row["line_uuid"] not in there}
+        claimed = [row for row in held.lines if row["sync_run_id"]]  # a line that came later, the run does not write
+        lacking = {row["record_uuid"] for row in claimed if row["line_uuid"] not in there}
         for item in items:
             record = (item["columns"].get("record_uuid") or "").lower()
             # A run that is going on misses an item when it writes under it, and only then.

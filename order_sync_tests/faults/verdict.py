@@ -21,7 +21,7 @@ from order_sync.demo.words import COLOUR, FOB, PO, TOTAL
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.faults import history
-from order_sync_tests.faults.scenario import SECOND_BOARD, Expected, People
+from order_sync_tests.faults.scenario import KEPT, SECOND_BOARD, Expected, People
 
 Row = dict[str, Any]
 # What the board shows of an order, and of a line: the queue's columns by the board's.
@@ -307,7 +307,7 @@ def _judge_history(verdict: Verdict, held: Held, expected: Expected) -> None:
     versions = history.ranks(held.headers, "record_uuid", history.OF_ORDERS)
     versions |= history.ranks(held.lines, "line_uuid", history.OF_LINES)
     titles = {group["id"]: group["title"] for group in held.board["groups"]} | dict(expected.people.renamed)
-    verdict.stale += history.stale(held.effects, versions, titles)
+    verdict.stale += history.stale(held.effects, versions, titles, expected.people.emptied)
     verdict.overwritten += history.overwritten(held.effects, expected.people.edits)
     verdict.wrong += history.needless(held.effects, expected.untouched - expected.people.forfeited)
 
@@ -325,6 +325,8 @@ def _judge_values(verdict: Verdict, held: Held, expected: Expected) -> None:
                 continue
             if edit and text != edit.text:
                 verdict.overwritten.append(f"{column} of {shown['id']} is '{text}', not '{edit.text}' as it was edited")
+            elif column == KEPT and shown["id"] in people.added:
+                continue  # nobody knows whose value that is: it counts as an edit, and stays
             elif not edit and text != _text(row[source]):
                 verdict.stale.append(f"{column} of {shown['id']} is '{text}', not '{_text(row[source])}'")
 

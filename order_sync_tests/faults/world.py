@@ -148,11 +148,14 @@ class World:
         self._insert(SampleOrders(lines=[row]) if line else SampleOrders(headers=[row]))
 
     def _insert(self, made: SampleOrders) -> None:
-        held = self._ground.look()
-        rows = (*held.headers, *held.lines)
-        self._settled = frozenset(row["delta_uuid"] for row in rows if row["sync_state"] == State.SYNCED)
+        self._settled = self._synced()
         with self._ground.database() as database:
             insert_orders(database, self._ground.tables, made)
+
+    def _synced(self) -> frozenset[str]:
+        held = self._ground.look()
+        rows = (*held.headers, *held.lines)
+        return frozenset(row["delta_uuid"] for row in rows if row["sync_state"] == State.SYNCED)
 
     # ---- runs
 

@@ -47,8 +47,9 @@ from order_sync_tests.faults.steps import Where, operation_of
 from order_sync_tests.simulation.database import MemoryDatabase
 from order_sync_tests.simulation.memory import remembered
 from order_sync_tests.simulation.monday import PATIENCE, URL, Answer, Monday
+from order_sync_tests.simulation.threads import greenlets_for_threads
 from order_sync_tests.simulation.virtual_time import VirtualLoop, VirtualTime, installed
-from order_sync_tests.simulation.workers import Died, Worker, current, give_way
+from order_sync_tests.simulation.workers import Died, Worker, current, give_way, wait_for
 
 # The worker, the step (None before a BEGIN), and the request's operation.
 Step = Callable[[Worker, Where | None, str], None]
@@ -192,9 +193,7 @@ class Stage:
         sending = self.monday.send(method, url, content, headers)
         worker = current()
         if not sending.is_done and worker is not None:
-            worker.wakes_at, worker.is_called = self.clock.now + PATIENCE, lambda: sending.is_done
-            give_way()
-            worker.is_called = lambda: False
+            wait_for(lambda: sending.is_done, self.clock.now + PATIENCE)
         if not sending.is_done:
             sending.give_up()
             raise httpx.ReadTimeout("no answer")
@@ -272,6 +271,7 @@ def stage(*, with_memory: bool = True) -> Iterator[Stage]:
         stand_in = SimpleNamespace(**{name: getattr(httpx, name) for name in dir(httpx) if not name.startswith("__")})
         stand_in.Client = lambda **_: _Client(made, {})
         stack.enter_context(installed(made.clock))
+        stack.enter_context(greenlets_for_threads(made.clock))
         stack.enter_context(made.database.installed())
         stack.enter_context(mock.patch.object(board_lease, "sleep", lambda seconds: made.clock.sleep(POLL * seconds)))
         # Few rows are enough for a job, where a run may start one.

@@ -103,7 +103,7 @@ FAULTS = tuple(
 )
 
 MACHINES = ("north", "south")
-WAYS = (Way.REQUESTS, Way.JOB, Way.ARCHIVE)
+WAYS = (Way.REQUESTS, Way.WRITERS, Way.JOB, Way.ARCHIVE)
 
 
 class Mode(StrEnum):
@@ -123,7 +123,7 @@ def _run(rng: random.Random) -> dict[str, Any]:
         "mode": rng.choices(tuple(Mode), (9, 10, 2, 1, 3, 1))[0],
         "at": rng.choice((rng.randrange(10, 48), rng.randrange(10, 48), rng.randrange(80))),
         "seconds": rng.choice((100.0, 300.0, 1_000.0, 2_500.0)),
-        "way": rng.choices(WAYS, (8, 1, 1))[0],
+        "way": rng.choices(WAYS, (6, 2, 1, 1))[0],
     }
 
 

@@ -179,14 +179,16 @@ class World(faults_world.World):
     def _turn(self, until: float) -> bool:
         """One worker takes a step, or time goes on to the next thing that is due; False if none is until then."""
         clock, loop = self.stage.clock, self.stage.loop
-        living = [worker for worker in self._workers if not worker.has_ended]
-        if ready := [worker for worker in living if worker.is_ready(clock.now)]:
-            worker = ready[self._turns.randrange(len(ready))] if len(ready) > 1 else ready[0]
-            worker.resume()
-            if worker.has_ended:
-                self._ended(worker)
+        living = [thread for worker in self._workers for thread in worker.threads if not thread.has_ended]
+        if ready := [thread for thread in living if thread.is_ready(clock.now)]:
+            thread = ready[self._turns.randrange(len(ready))] if len(ready) > 1 else ready[0]
+            thread.resume()
+            if thread.is_dead:
+                thread.process.die()
+            if thread.process.has_ended:
+                self._ended(thread.process)
             return True
-        due = [moment for moment in (loop.due, *(worker.wakes_at for worker in living)) if moment is not None]
+        due = [moment for moment in (loop.due, *(thread.due for thread in living)) if moment is not None]
         if not due or min(due) > until:
             return False
         clock.now = max(clock.now, min(due))
@@ -215,7 +217,8 @@ class World(faults_world.World):
             number, fate.steps = fate.steps, fate.steps + 1
             self._note(f"{worker.name} {number} {where} {what}")
             self._strike(worker, fate, number, where, what)
-        if where is not Where.BEFORE_COMMIT and len(self._workers) > 1 and self._turns.random() < 0.5:
+        others = len(self._workers) > 1 or len(worker.process.threads) > 1
+        if where is not Where.BEFORE_COMMIT and others and self._turns.random() < 0.5:
             worker.wakes_at = self.stage.clock.now
             give_way()
 
@@ -227,6 +230,7 @@ class World(faults_world.World):
                 raise Died
             case Mode.SLEEPS if is_now and where is not Where.BEFORE_COMMIT:
                 fate.slept = fate.seconds
+                worker.process.suspended_until = self.stage.clock.now + fate.seconds
                 self.stage.clock.sleep(fate.seconds)
             case Mode.HICCUP if is_now:
                 raise error_at(where, lasting=False)
@@ -299,13 +303,13 @@ class World(faults_world.World):
         database, tables = self.stage.database, self.ground.tables
         came = {table: database.rows(table) for table in (*tables.site[2:], *tables.site[:2])}
         database.restore(self._backup)
+        self._settled = self._synced()
         for table, rows in came.items():
             database.insert_missing(table, map(_as_it_came, rows))
         if self._is_repaired:
             super().repair()
         # Nobody knows any more that order_sync put them there, rather than a person.
         self._person.is_forgotten(self.stage.monday.items())
-        self._settled = frozenset()
         self._check_trace()
         self._is_traced = False  # the journal has requests again that a trace from here on does not know
 
