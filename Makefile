@@ -8,7 +8,7 @@ MUTANTS_VENV := .venv-mutants
 FUZZ_VENV := .venv-fuzz
 SECONDS ?= 60
 
-.PHONY: demo ui test faults fuzz model simulate mutants benchmark lint dg audit docs reference diagrams clean
+.PHONY: demo ui test faults fuzz model simulate mutants benchmark lint dg audit image docs reference diagrams clean
 
 demo ui: export PYTHONDONTWRITEBYTECODE :=
 demo: $(VENV)/.installed
@@ -97,6 +97,10 @@ $(AUDIT_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(AUDIT_VENV)
 	$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	touch $@
+
+# The Dockerfile's own steps in a root of their own, without Docker: as root, with debootstrap, some minutes.
+image: $(VENV)/.installed-test
+	$(BIN)/python -m order_sync_tests.deployment.image
 
 # The documentation as a site, in site/. A broken link or anchor fails.
 docs: $(VENV)/.installed-docs

@@ -36,6 +36,8 @@ from kubernetes.client import ApiClient, V1PodSecurityContext, V1Probe, V1Resour
 from order_sync.cli.launch import INSTANCE_FILE
 from order_sync.definitions import defs
 from order_sync.settings import PREFIX, Settings
+from order_sync_tests.deployment.dockerfile import Instruction, stages
+from order_sync_tests.deployment.image import sent
 from order_sync_tests.graph.stage import ROOT, Stage
 
 DEPLOY = ROOT / "deploy"
@@ -144,24 +146,21 @@ def test_a_docker_run_has_its_network_volume_and_settings() -> None:
     assert settings <= set(Settings.model_fields)
 
 
-def dockerfile() -> list[list[str]]:
-    """The instructions, each as its words."""
-    text = (DOCKER / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+def dockerfile(kind: str) -> list[Instruction]:
+    text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+    return [each for stage in stages(text) for each in stage.instructions if each.kind == kind]
 
 
 def last_command() -> list[str]:
-    (words,) = (words[1:] for words in dockerfile() if words[0] == "CMD")
-    return cast("list[str]", yaml.safe_load(" ".join(words)))
+    (command,) = dockerfile("CMD")
+    return command.words
 
 
 def test_the_image_builds_from_existing_files_without_root() -> None:
-    sent = (DOCKER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
-    for _, *sources, _ in (words for words in dockerfile() if words[0] == "COPY" and not words[1].startswith("--")):
-        for source in sources:
-            assert (ROOT / source).exists()
-            assert f"!{source}" in sent
-    assert [words[1] for words in dockerfile() if words[0] == "USER"] == ["10001"]
+    for copy in dockerfile("COPY"):
+        for source in copy.words[:-1] if copy.stage is None else ():
+            assert sent(source).exists()
+    assert [user.text for user in dockerfile("USER")] == ["10001"]
     (extras,) = re.findall(r"\.\[([\w,]+)\]", (DOCKER / "Dockerfile").read_text(encoding="utf-8"))
     assert set(extras.split(",")) <= set(project()["optional-dependencies"])
 
