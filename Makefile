@@ -86,7 +86,8 @@ dg: $(VENV)/.installed-test
 	$(BIN)/dg check toml
 	$(BIN)/dg check defs
 	$(BIN)/dg list defs >/dev/null
-	$(BIN)/dg list components
+	$(BIN)/dg list components | grep order_sync.OrderSync
+	$(BIN)/dg check defs --target-path examples/dagster_project
 
 # Known vulnerabilities of every pinned package, from PyPI. --strict: a package that PyPI was not asked about is a fault.
 audit: $(AUDIT_VENV)/.installed

@@ -19,8 +19,13 @@ from order_sync.settings import Settings, load_settings
 from order_sync.text.known_secrets import mask_logs
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """The definitions of one deployment. Raises ConfigurationError if a setting or the mapping is wrong."""
+def build_definitions(
+    settings: Settings, *, executor: dg.ExecutorDefinition | None = dg.in_process_executor
+) -> dg.Definitions:
+    """The definitions of one deployment. Raises ConfigurationError if a setting or the mapping is wrong.
+
+    `executor` runs what has none of its own, as *Materialize all* on the page of all assets; None: that of the project.
+    """
     mask_logs()
     resource_set = resources(settings)
     tables = resource_set["sql_server"].tables
@@ -50,7 +55,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *([] if settings.dry_run else [build_empty_queue_sensor(window), *build_notifications(settings)]),
         ],
         resources=resource_set,
-        executor=dg.in_process_executor,
+        executor=executor,
     )
 
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from order_sync.automation.jobs import MAIN_TABLES
 from order_sync.automation.sensors import NEXT_TICK
 from order_sync.database.audit import waiting
 from order_sync.orders.errors import DatabaseUnavailable
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.text.counted import counted
 
-MAIN_TABLES = ("order_list", "order_list_lines")
 INTERVAL_SECONDS = 300
 REPORTS_A_WINDOW = 4  # so that one missed report does not make the tables stale
 

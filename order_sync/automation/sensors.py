@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from order_sync.automation.jobs import JOB_NAME, sync_orders
+from order_sync.automation.jobs import JOB_NAME, MATERIALIZE, sync_orders, syncs_orders
 from order_sync.database.held import HeldOrder, held_orders
 from order_sync.database.holdups import holdups
 from order_sync.orders.errors import DatabaseUnavailable, QuotaExhausted, causes
@@ -28,7 +28,7 @@ CUSTOMERS_SHOWN = 5
 NEXT_TICK = "The next tick tries again."
 NOTHING_NEW = "No new rows."
 RUNS_SHOWN = 8  # of each job: more than the failures that lead to the longest back-off
-JOBS = (JOB_NAME, "__ASSET_JOB")  # the second is what "Materialize all" in the UI runs
+JOBS = (JOB_NAME, MATERIALIZE)
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 UNFINISHED = [status for status in dg.DagsterRunStatus if status not in ENDED]
 FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
@@ -151,10 +151,11 @@ def _runs_before(instance: dg.DagsterInstance) -> _RunsBefore:
         record
         for name in JOBS
         for record in instance.get_run_records(dg.RunsFilter(job_name=name, statuses=list(ENDED)), limit=RUNS_SHOWN)
+        if syncs_orders(record.dagster_run)
     ]
     latest = sorted(records, key=lambda record: record.create_timestamp, reverse=True)
     return _RunsBefore(
-        going=next((run for run in unfinished if run.job_name in JOBS), None),
+        going=next((run for run in unfinished if syncs_orders(run)), None),
         latest=latest,
         quota_back=_quota_back(instance, latest[0]) if latest and _failed(latest[0]) else None,
     )
