@@ -5,6 +5,7 @@ In: a `Plan`. Out: the file. Every value is escaped; the page never runs a scrip
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from order_sync.sync.decide import Happens
 from order_sync.sync.plan import Plan, PlannedRow, write_json
 
 ORDERS_SHOWN = 500  # on the page; the JSON file has them all
+_LETTERS = re.compile(r"(\d*)(X*)(S|M|L)", re.IGNORECASE)
+_RANKS = {"S": -1, "M": 0, "L": 1}
 
 
 def write_page(plan: Plan, path: Path) -> None:
@@ -26,7 +29,11 @@ def write_page(plan: Plan, path: Path) -> None:
     held = plan.held_back
     records = sorted(headers, key=lambda record: record not in held)
     orders = [
-        {"record_uuid": record, "held_back": held.get(record), "rows": [*headers[record], *lines.get(record, [])]}
+        {
+            "record_uuid": record,
+            "held_back": held.get(record),
+            "rows": [*headers[record], *sorted(lines.get(record, []), key=lambda line: size_order(line.name or ""))],
+        }
         for record in records[:ORDERS_SHOWN]
     ]
     stream = template("plan.html").stream(
@@ -35,6 +42,16 @@ def write_page(plan: Plan, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.writelines(stream)
+
+
+def size_order(name: str) -> tuple[int, list[int], str]:
+    """Sorts 'Size XS', 'Size S' ... 'Size 3XL' as people do, then sizes with numbers by these, then the rest."""
+    size = name.removeprefix("Size ").strip()
+    if letters := _LETTERS.fullmatch(size):
+        times, more, letter = letters.groups()
+        return 0, [_RANKS[letter.upper()] * (1 + len(more) * int(times or 1))], size
+    numbers = [int(number) for number in re.findall(r"\d+", size)]
+    return (1 if numbers else 2), numbers, size
 
 
 # By the file's suffix.

@@ -269,9 +269,17 @@ def _shown(value: Any) -> str:
 
 
 def _readable(value: Any) -> str:
-    if value is None:
-        return "(empty)"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A value as people read it, rather than as monday takes it; see monday/values.py."""
+    match value:
+        case None:
+            return "(empty)"
+        case str():
+            return value
+        case {"labels": labels}:
+            return ", ".join(labels)
+        case {"url": text} | {"date": text} | {"label": text} | {"text": text}:
+            return str(text)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def write_json(plan: Plan, path: Path) -> None:

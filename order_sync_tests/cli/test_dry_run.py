@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 
 import pytest
 
+from order_sync.reports.plan_page import size_order
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage
@@ -23,6 +26,24 @@ def test_the_page_escapes_everything_and_loads_nothing(stage: Stage, order_sync:
     assert page.count("&lt;script&gt;") > 8
     assert "http" not in page.replace("http-equiv", "")
     assert "default-src 'none'" in page
+
+
+def test_the_page_reads_like_a_board(stage: Stage, order_sync: OrderSync) -> None:
+    """Values without monday's JSON, sizes in their order."""
+    columns = {"ORDER TYPE": "PRODUCTION", "ETA CUSTOMER WAREHOUSE DATE": datetime(2026, 3, 8)}
+    stage.add(make_order(lines=("L", "XS", "3XL", "S"), columns=columns))
+    assert order_sync("plan", "--out", "plan.html").exit_code == 0
+    page = (stage.folder / "plan.html").read_text(encoding="utf-8")
+    for shown in ("order_type: PRODUCTION<", "eta: 2026-03-08<"):
+        assert shown in page
+    assert "{" not in page.partition("</style>")[2]
+    assert re.findall(r"line<br>Size (\w+)", page) == ["XS", "S", "L", "3XL"]
+    assert "already there" not in page.partition("<h2>Customers")[2].partition("</table>")[0]  # 0 for all of them
+
+
+def test_sizes_are_sorted_as_people_do() -> None:
+    sizes = ["2XS", "XS", "S", "M", "L", "XL", "XXL", "3XL", "4XL", "28/30", "32/30", "32/32", "110", "ONE SIZE"]
+    assert sorted(sizes[1::2] + sizes[::2], key=lambda size: size_order(f"Size {size}")) == sizes
 
 
 def test_the_json_file_has_every_row(stage: Stage, order_sync: OrderSync) -> None:

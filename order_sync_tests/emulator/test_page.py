@@ -274,3 +274,31 @@ def test_the_policy_stops_a_script_that_got_through(emulator: Emulator, browser:
     assert {"img-src", "style-src-attr", "script-src-elem", "connect-src"} <= refused
     assert page.evaluate("window.struck") is None
     page.close()
+
+
+@pytest.mark.browser
+def test_a_board_fits_on_a_phone(emulator: Emulator, monday: Monday, tab: Any) -> None:
+    monday.item("A name that is as long as a name of an order is", labels=True)
+    tab.set_viewport_size({"width": 390, "height": 760})
+    tab.goto(f"{emulator.page_url}boards/101")
+    name = tab.locator("td.name").first
+    name.wait_for()
+    assert not tab.locator(".side").is_visible()
+    box = name.bounding_box()
+    assert box["x"] < 40
+    assert box["x"] + box["width"] < 300  # a column beside it is in view
+    tab.locator("td.name a").first.click(trial=True)  # nothing covers it
+
+
+@pytest.mark.browser
+def test_the_board_follows_a_dark_desktop(emulator: Emulator, monday: Monday, tab: Any) -> None:
+    monday.item("an item", labels=True)
+    tab.goto(f"{emulator.page_url}boards/101")
+    tab.locator("td.name").first.wait_for()
+    colors = "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor].map(c => +c.match(/\\d+/)[0])"
+    for scheme, is_dark in (("light", False), ("dark", True)):
+        tab.emulate_media(color_scheme=scheme)
+        for place in ("td.name", "th.name", ".head", "main"):
+            ink, paper = tab.locator(place).first.evaluate(colors)
+            assert abs(ink - paper) > 100, (scheme, place)
+            assert (paper < ink) is is_dark, (scheme, place)
