@@ -6,9 +6,12 @@ BENCHMARK_VENV := .venv-benchmark
 AUDIT_VENV := .venv-audit
 MUTANTS_VENV := .venv-mutants
 FUZZ_VENV := .venv-fuzz
+CONSTRAINTS_VENV := .venv-constraints
+PACKAGE_VENV := .venv-package
 SECONDS ?= 60
 
-.PHONY: demo ui test faults fuzz model simulate mutants benchmark lint dg audit image docs reference diagrams clean
+.PHONY: demo ui test check faults fuzz model simulate mutants benchmark lint dg audit image docs reference diagrams \
+	constraints package clean
 
 demo ui: export PYTHONDONTWRITEBYTECODE :=
 demo: $(VENV)/.installed
@@ -22,6 +25,11 @@ ui: $(VENV)/.installed
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 40
+
+# What most changes need, in a few minutes: lint, types, and the tests that start neither whole runs nor a browser.
+check: export PYTHONDONTWRITEBYTECODE :=
+check: lint
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix order_sync_tests/,orders text database monday contract sync)
 
 # The long form of order_sync_tests/faults: every step of a run, in every way that it can fail.
 faults: $(VENV)/.installed-test
@@ -103,6 +111,31 @@ $(AUDIT_VENV)/.installed: pyproject.toml
 image: $(VENV)/.installed-test
 	$(BIN)/python -m order_sync_tests.deployment.image
 
+# Writes constraints.txt from pyproject.toml, for every Python and system that it supports. Versions that still fit are
+# kept: `make constraints UPGRADE=--upgrade` takes the newest of all, UPGRADE="--upgrade-package rich" of one.
+constraints: $(CONSTRAINTS_VENV)/.installed
+	$(CONSTRAINTS_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+		--no-emit-package order-sync --no-emit-package setuptools $(UPGRADE) pyproject.toml --output-file constraints.txt
+
+$(CONSTRAINTS_VENV)/.installed: Makefile
+	$(PYTHON) -m venv $(CONSTRAINTS_VENV)
+	$(CONSTRAINTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.9.30
+	touch $@
+
+# What a release publishes, in dist/, checked and tried out: the wheel alone, in a new environment and an empty folder.
+package: $(PACKAGE_VENV)/.installed
+	rm -rf dist build
+	$(PACKAGE_VENV)/bin/python -m build
+	$(PACKAGE_VENV)/bin/python -m twine check --strict dist/*
+	$(PYTHON) -m venv --clear $(PACKAGE_VENV)/tried
+	$(PACKAGE_VENV)/tried/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	tried=$$(mktemp -d) && cd "$$tried" && $(CURDIR)/$(PACKAGE_VENV)/tried/bin/order-sync demo && rm -r "$$tried"
+
+$(PACKAGE_VENV)/.installed: Makefile
+	$(PYTHON) -m venv $(PACKAGE_VENV)
+	$(PACKAGE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check build==1.6.1 twine==7.0.0
+	touch $@
+
 # The documentation as a site, in site/. A broken link or anchor fails.
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
@@ -133,4 +166,5 @@ $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(FUZZ_VENV) .fuzz .mutants .order_sync site
+	rm -rf $(VENV) $(BENCHMARK_VENV) $(AUDIT_VENV) $(MUTANTS_VENV) $(FUZZ_VENV) $(CONSTRAINTS_VENV) $(PACKAGE_VENV) .fuzz .mutants .order_sync \
+		build dist site

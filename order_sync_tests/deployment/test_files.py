@@ -33,6 +33,7 @@ from dagster_webserver.cli import dagster_webserver as dagster_webserver_cli
 from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
 from kubernetes.client import ApiClient, V1PodSecurityContext, V1Probe, V1ResourceRequirements, V1SecurityContext
 
+from order_sync import __version__
 from order_sync.cli.launch import INSTANCE_FILE
 from order_sync.definitions import defs
 from order_sync.settings import PREFIX, Settings
@@ -167,10 +168,10 @@ def test_the_image_builds_from_existing_files_without_root() -> None:
 
 def test_one_version_of_the_image() -> None:
     services = read(DOCKER / "compose.yaml")["services"]
-    image = f"order-sync:{project()['version']}"
+    image = f"order-sync:{__version__}"
     assert {service["image"] for name, service in services.items() if name != "postgres"} == {image}
     assert services["code"]["environment"]["DAGSTER_CURRENT_IMAGE"] == image
-    assert read(DEPLOY / "kubernetes" / "values.yaml")["dagsterDaemon"]["image"]["tag"] == project()["version"]
+    assert read(DEPLOY / "kubernetes" / "values.yaml")["dagsterDaemon"]["image"]["tag"] == __version__
 
 
 # ---- Kubernetes ---------------------------------------------------------------------------------
@@ -249,7 +250,7 @@ def test_the_job_of_a_run_is_as_meant(stage: Stage, tmp_path: Path) -> None:
     outside = {"load_incluster_config": False, "kubeconfig_file": str(tmp_path / "kubeconfig")}
     config = config_of(K8S_LAUNCHER.config_type(), run_launcher(values()) | outside)
     launcher = K8S_LAUNCHER.from_config_value(None, config)
-    image = "registry.example.internal/order-sync:0.1.0"
+    image = f"registry.example.internal/order-sync:{__version__}"
     with stage.instance() as instance:
         run = instance.create_run_for_job(
             defs().resolve_job_def("sync_orders"),
