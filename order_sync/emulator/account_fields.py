@@ -102,9 +102,10 @@ def _updates(
 ) -> list[Update]:
     ids = given.get("ids")
     earliest, latest = _moment(given.get("from_date"), float("-inf")), _moment(given.get("to_date"), float("inf"))
+    directory = _directory(info)
     found = [
         update
-        for update in _directory(info).updates()
+        for update in (directory.updates_of(source) if isinstance(source, Item) else directory.updates())
         if (source is None or source in (update.item, update.item.board))
         and (ids is None or str(update.id) in ids)
         and earliest <= update.created <= latest

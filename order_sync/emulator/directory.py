@@ -18,7 +18,8 @@ from order_sync.emulator.state import Board, Item, State, user
 _FIRST_UPDATE_ID = 3_000_000_001
 _FIRST_TAG_ID = 20_000_001
 _MAIN_WORKSPACE_ID = 5_000_001
-_MARKUP = re.compile(r"<[^>]*>")
+#: Ends at the next tag, too: a text of nothing but `<` takes no longer than another.
+_MARKUP = re.compile(r"<[^<>]*>")
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +64,8 @@ class Directory:
     def __init__(self, state: State, boards: Boards, items: Items) -> None:
         self._state, self._boards, self._items = state, boards, items
         self._updates: dict[int, Update] = {}
+        #: By item, oldest first, without replies.
+        self._of_items: dict[int, list[Update]] = {}
         self.tags: dict[int, Tag] = {}
         main = Workspace(_MAIN_WORKSPACE_ID, "Main workspace", "open", None, 0.0)
         self.workspaces: dict[int, Workspace] = {main.id: main}
@@ -77,6 +80,9 @@ class Directory:
             for update in reversed(self._updates.values())
             if update.parent is None and update.item.state != "deleted"
         )
+
+    def updates_of(self, item: Item) -> list[Update]:
+        return self._of_items.get(item.id, [])[::-1]
 
     def users(self) -> Iterable[int]:
         """The caller, and everyone who has made something."""
@@ -111,7 +117,7 @@ class Directory:
     def clear_item_updates(self, item_id: str) -> Item:
         item = self._items.item(item_id)
         self._boards.opened(item.board)
-        mine = [update.id for update in self.updates() if update.item is item]
+        mine = [update.id for update in self.updates_of(item)]
         if mine:
             self._record(UpdatesDeleted(update_ids=mine))
         return item
@@ -162,8 +168,8 @@ class Directory:
                 item = self._state.items[effect.item_id]
                 update = Update(effect.update_id, item, effect.body, effect.user_id, effect.at, parent)
                 self._updates[update.id] = update
-                if parent is not None:
-                    parent.replies.append(update)
+                siblings = self._of_items.setdefault(item.id, []) if parent is None else parent.replies
+                siblings.append(update)
                 self._next_update_id = max(self._next_update_id, update.id + 1)
             case UpdatesDeleted():
                 for update_id in effect.update_ids:
@@ -178,6 +184,6 @@ class Directory:
     def _forget(self, update: Update) -> None:
         for reply in list(update.replies):
             self._forget(reply)
-        if update.parent is not None:
-            update.parent.replies.remove(update)
+        siblings = self._of_items[update.item.id] if update.parent is None else update.parent.replies
+        siblings.remove(update)
         del self._updates[update.id]

@@ -22,9 +22,8 @@ class Duplicates:
         if item.board is not board or item.state != "active":
             raise not_found("Item", item_id)
         copy = self.item(item)
-        for update in reversed([update for update in self._directory.updates() if update.item is item]):
-            if with_updates:
-                self._directory.create_update(update.body, str(copy.id))
+        for update in reversed(self._directory.updates_of(item) if with_updates else []):
+            self._directory.create_update(update.body, str(copy.id))
         return copy
 
     def duplicate_group(

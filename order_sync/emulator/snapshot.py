@@ -18,7 +18,7 @@ def snapshot(state: State) -> dict[str, Any]:
 
 
 def checksum(state: State) -> str:
-    """Of everything a caller can see but times: two states with one checksum are the same state."""
+    """Of everything on the boards but times: two states with one checksum have the same boards."""
     digest = hashlib.sha256()
     for board in sorted(state.boards.values(), key=lambda board: board.id):
         _digest(

@@ -38,6 +38,14 @@ def test_updates_come_newest_first_with_their_replies(monday: Monday) -> None:
     assert monday.code(UPDATE, {"i": item, "b": " "}) == "InvalidArgumentException"
 
 
+def test_markup_is_not_in_the_text_of_an_update(monday: Monday) -> None:
+    item = monday.item("One")
+    update(monday, "<p>5 &lt; 6 <b>really</b></p>", item)
+    update(monday, "<" * 1_000_000, item)
+    [found] = monday.data(f"{{ items(ids: [{item}]) {{ updates {{ text_body }} }} }}")["items"]
+    assert [row["text_body"][:14] for row in found["updates"]] == ["<" * 14, "5 < 6 really"]
+
+
 def test_updates_of_deleted_items_are_not_listed(monday: Monday) -> None:
     kept, doomed = monday.item("Kept"), monday.item("Doomed")
     update(monday, "stays", kept)

@@ -147,7 +147,13 @@ def add_subitem(stage: Stage, item: str) -> None:
     somebody(stage, f'create_subitem(parent_item_id: {item}, item_name: "A note")')
 
 
-@pytest.mark.parametrize(("deed", "reason"), [(edit, "changed after"), (add_subitem, "has no subitem like")])
+def discuss(stage: Stage, item: str) -> None:
+    somebody(stage, f'create_update(item_id: {item}, body: "Which of the two?")')
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"), [(edit, "changed after"), (add_subitem, "has no subitem like"), (discuss, "it has updates")]
+)
 def test_a_twin_that_somebody_has_touched_stays_and_is_reported(stage: Stage, deed: Any, reason: str) -> None:
     rows = doubled(stage, Operation.ITEMS)
     touched = first_items(stage)[rows[0].key]
