@@ -6,13 +6,15 @@ In: the settings of this process. Out: `defs`, which Dagster loads.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 
 from order_sync.assets import checks, main_tables, monday, queue
-from order_sync.automation.freshness import build_empty_queue_sensor, with_freshness
+from order_sync.automation.freshness import build_empty_queue_sensor, fresh
 from order_sync.automation.jobs import build_reconcile_job, build_reconcile_schedule, sync_orders
 from order_sync.automation.notifications import build_notifications
+from order_sync.automation.observations import build_queue_sensor
 from order_sync.automation.sensors import build_sensor, build_stuck_sensor
 from order_sync.deployments import resources
 from order_sync.settings import Settings, load_settings
@@ -36,13 +38,13 @@ def build_definitions(
     )
     return dg.Definitions(
         assets=[
-            *queue.external_queues(tables),
+            *(fresh(spec, window) for spec in queue.external_queues(tables)),
             queue.pending_headers,
             queue.pending_lines,
             monday.monday_groups,
             monday.monday_items,
             monday.monday_subitems,
-            with_freshness(main_tables.main_tables, window),
+            main_tables.main_tables.map_asset_specs(partial(fresh, window=window)),
         ],
         # A dry run writes nothing, so there is nothing to check.
         asset_checks=[] if settings.dry_run else checks.build_checks(board_checks=settings.board_checks),
@@ -52,7 +54,11 @@ def build_definitions(
             build_sensor(interval_seconds=settings.sensor_seconds, running=running, clock_speed=settings.clock_speed),
             build_stuck_sensor(running=running, clock_speed=settings.clock_speed),
             # A dry run materializes nothing that could become stale.
-            *([] if settings.dry_run else [build_empty_queue_sensor(window), *build_notifications(settings)]),
+            *(
+                []
+                if settings.dry_run
+                else [build_empty_queue_sensor(window), build_queue_sensor(), *build_notifications(settings)]
+            ),
         ],
         resources=resource_set,
         executor=executor,

@@ -188,17 +188,18 @@ class QueueCounts:
         ]
         return sorted(rows, key=lambda r: (r["customer"] or "", r["order_number"] or "", r["delta_uuid"] or ""))
 
-    def counts(self) -> list[Row]:
+    def counts(self, *, synced: bool = True) -> list[Row]:
         """Rows by customer and state: customer, row (header, line), state, rows, oldest (created_at).
 
-        Of the SYNCED ones, which the queue keeps for years, those of the last day (RECENT).
+        Of the SYNCED ones, which the queue keeps for years, those of the last day (RECENT); none without `synced`.
         """
         since = self.database.current_time() - RECENT
         customers = Customers()
         found: list[Row] = []
         for kind, table in (("header", self.tables.header_queue), ("line", self.tables.line_queue)):
             recent = sa.and_(is_synced(table), table.c.sync_completed_at >= since)
-            rows = self.database.rows(*(self._by_customer(table, which) for which in (unsynced(table), recent)))
+            which = (unsynced(table), recent) if synced else (unsynced(table),)
+            rows = self.database.rows(*(self._by_customer(table, some) for some in which))
             counted = [row | {"state": row["state"] and folded(row["state"])} for row in rows]
             found += [{"row": kind} | row for row in merged(counted, add=["rows"], least="oldest", customers=customers)]
         return found

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance import RUNLESS_RUN_ID
 from dagster._core.storage.compute_log_manager import CapturedLogContext
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -56,6 +58,24 @@ def _remove(instance: dg.DagsterInstance, run_id: str) -> None:
                 Path(path + ending).unlink(missing_ok=True)
     with suppress(OSError):
         instance.compute_log_manager.delete_logs(prefix=[run_id])
+
+
+def expire_observations(instance: dg.DagsterInstance, assets: Sequence[str], before: datetime) -> None:
+    """Removes observations of these assets that no run has made, and which Dagster's API would keep for ever."""
+    storage, events = instance.event_log_storage, SqlEventLogStorageTable
+    if not isinstance(storage, SqlEventLogStorage):
+        return
+    old = events.delete().where(
+        events.c.run_id == RUNLESS_RUN_ID,
+        events.c.dagster_event_type == dg.DagsterEventType.ASSET_OBSERVATION.value,
+        events.c.asset_key.in_([dg.AssetKey(asset).to_string() for asset in assets]),
+        events.c.timestamp < before.astimezone(UTC).replace(tzinfo=None),
+    )
+    with storage.index_connection() as connection:
+        connection.execute(old)
+    if isinstance(storage, SqliteEventLogStorage):  # it keeps each event twice
+        with storage.run_connection(RUNLESS_RUN_ID) as connection:
+            connection.execute(old)
 
 
 class UncapturedLogManager(LocalComputeLogManager):

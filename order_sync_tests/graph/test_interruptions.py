@@ -111,7 +111,7 @@ def datetime_before(stage: Stage) -> Any:
         return database.current_time() - timedelta(days=200)
 
 
-SENSORS = ("new_orders", "stuck_rows", "empty_queue")
+SENSORS = ("new_orders", "stuck_rows", "empty_queue", "queue_depth")
 
 
 def tick(stage: Stage, name: str) -> dg.SensorResult | dg.SkipReason:
