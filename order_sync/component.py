@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr
 from order_sync.automation.jobs import build_sync_schedule
 from order_sync.definitions import build_definitions
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.settings import PREFIX, Settings, load_settings
 
 # Attributes with a name of their own; the others are called as the settings are.
@@ -56,18 +57,22 @@ class OrderSync(dg.Component, dg.Model, dg.Resolvable):
 
     def _overrides(self, folder: Path, project: Path) -> dict[str, Any]:
         if wrong := sorted(set(self.settings) - set(Settings.model_fields)):
-            raise ConfigurationError(f"order_sync.OrderSync: there is no setting {wrong[0]} (docs/configuration.md).")
+            raise ConfigurationError(
+                f"order_sync.OrderSync: there is no setting {wrong[0]} (docs/configuration.md).", SettingsFault.INVALID
+            )
         if secret := sorted(set(self.settings) & SECRET):
             variable = f"{PREFIX}{secret[0].upper()}"
             raise ConfigurationError(
                 f"order_sync.OrderSync: {secret[0]} is a secret and does not belong in a file that is committed: "
-                f"set the variable {variable}."
+                f"set the variable {variable}.",
+                SettingsFault.INVALID,
             )
         given = {name: value for name, value in self.model_dump().items() if value is not None}
         own = {NAMED.get(name, name): value for name, value in given.items() if name not in NOT_SETTINGS}
         if twice := sorted(set(own) & set(self.settings)):
             raise ConfigurationError(
-                f"order_sync.OrderSync: {twice[0]} is given twice, as an attribute and in settings."
+                f"order_sync.OrderSync: {twice[0]} is given twice, as an attribute and in settings.",
+                SettingsFault.INVALID,
             )
         paths = {name: base / own[name] for name, base in (("mapping", folder), ("home", project)) if name in own}
         return {**self.settings, **own, **paths}

@@ -22,6 +22,7 @@ from order_sync.database.tables import TableNames, Tables, shared_tables
 from order_sync.monday import API_VERSION
 from order_sync.orders.config_errors import problems
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import DEFAULT_MAPPING, load_mapping
 from order_sync.text.known_secrets import remember
 from order_sync.variables import PREFIX as PREFIX
@@ -216,7 +217,10 @@ class Settings(BaseSettings):
             return self.database_url.get_secret_value()
         if self.deployment == "embedded":
             return sqlite_url(self.home / "orders.db")
-        raise ConfigurationError("Set ORDER_SYNC_DATABASE_URL: the production deployment has no default database.")
+        raise ConfigurationError(
+            "Set ORDER_SYNC_DATABASE_URL: the production deployment has no default database.",
+            SettingsFault.NO_DATABASE_URL,
+        )
 
     @property
     def access_token(self) -> str | None:
@@ -261,7 +265,7 @@ class Settings(BaseSettings):
     def check(self) -> None:
         """Raises one ConfigurationError for all settings that are missing or contradict each other."""
         if wrong := list(self.unfit(excused=())):
-            raise ConfigurationError(" ".join(wrong))
+            raise ConfigurationError(" ".join(wrong), SettingsFault.INVALID)
 
     def unfit(self, *, excused: Collection[str]) -> Iterator[str]:
         """A sentence for each missing or contradictory setting; `excused` ones may be missing."""
@@ -287,7 +291,9 @@ class Settings(BaseSettings):
     def check_may_write(self) -> None:
         """Raises ConfigurationError in a dry run."""
         if self.dry_run:
-            raise ConfigurationError("This command writes, but ORDER_SYNC_DRY_RUN is set: unset it first.")
+            raise ConfigurationError(
+                "This command writes, but ORDER_SYNC_DRY_RUN is set: unset it first.", SettingsFault.DRY_RUN
+            )
 
 
 def sqlite_url(path: Path) -> str:
@@ -309,7 +315,7 @@ def load_settings(*, checked: bool = True, **overrides: Any) -> Settings:
     """
     settings, wrong = read_settings(checked=checked, **overrides)
     if wrong:
-        raise ConfigurationError(" ".join(wrong))
+        raise ConfigurationError(" ".join(wrong), SettingsFault.INVALID)
     return settings
 
 

@@ -17,6 +17,7 @@ from dotenv import load_dotenv
 from dotenv.parser import parse_stream
 
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.nearest import nearest
 
 PREFIX = "ORDER_SYNC_"
@@ -91,7 +92,8 @@ def load_env_file(folder: Path, settings: Iterable[str]) -> None:
     wrong = list(_wrong_lines(text, settings))
     if wrong:
         raise ConfigurationError(
-            f"{path} is invalid: {'; '.join(wrong)}. Every line must be NAME=value or a # comment."
+            f"{path} is invalid: {'; '.join(wrong)}. Every line must be NAME=value or a # comment.",
+            SettingsFault.ENV_FILE,
         )
     load_dotenv(stream=io.StringIO(text))
 
@@ -100,14 +102,18 @@ def _read(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.", SettingsFault.ENV_FILE) from None
     if b"\0" in content:
-        raise ConfigurationError(f"{path} is UTF-16, as written by PowerShell's >: save it as UTF-8.")
+        raise ConfigurationError(
+            f"{path} is UTF-16, as written by PowerShell's >: save it as UTF-8.", SettingsFault.ENV_FILE
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{path} is not UTF-8 (line {line}): save it as UTF-8.") from None
+        raise ConfigurationError(
+            f"{path} is not UTF-8 (line {line}): save it as UTF-8.", SettingsFault.ENV_FILE
+        ) from None
 
 
 def _wrong_lines(text: str, settings: Iterable[str]) -> Iterator[str]:

@@ -106,7 +106,9 @@ def test_production_has_no_default_database() -> None:
 )
 def test_a_wrong_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     set_environment(monkeypatch, **{name: value})
-    with pytest.raises(ConfigurationError, match=f"^Invalid setting: {PREFIX}{name.upper()} must be ") as caught:
+    with pytest.raises(
+        ConfigurationError, match=f"^OS-101: Invalid setting: {PREFIX}{name.upper()} must be "
+    ) as caught:
         load_settings()
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -142,7 +144,7 @@ def test_a_wrong_value_says_what_the_setting_takes(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, takes: str
 ) -> None:
     set_environment(monkeypatch, **{name: value})
-    with pytest.raises(ConfigurationError, match=f"^Invalid setting: {PREFIX}{name.upper()} {takes}") as caught:
+    with pytest.raises(ConfigurationError, match=f"^OS-101: Invalid setting: {PREFIX}{name.upper()} {takes}") as caught:
         load_settings()
     assert "Input" not in str(caught.value)
 

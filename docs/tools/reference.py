@@ -1,7 +1,7 @@
 """Writes the references of the documentation from the code: `make reference`.
 
-In: the settings' fields and the commands' own help. Out: the table in docs/configuration.md, between its two marks, and
-docs/commands.md. Everything else on the pages stays as it is; a test holds both against the code.
+In: the settings' fields, the commands' own help and the codes. Out: the table in docs/configuration.md, between its two
+marks, docs/commands.md and docs/errors.md. The rest of the pages stays as it is; a test compares all with the code.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from order_sync.cli.commands import main as order_sync
+from order_sync.orders.catalogue import CATALOGUE, what_to_do
 from order_sync.settings import PREFIX, Settings
 
 DOCS = Path(__file__).resolve().parent.parent
@@ -29,6 +30,20 @@ Exit code 0: success; for `sync`, every claimed row is SYNCED and no order needs
 1: something needs attention, such as rows that were rejected or held back, or orders that no run can claim.
 2: the command failed; the last line says why. 130: stopped by Ctrl-C or SIGTERM. 141: the output pipe was closed, as in
 `order-sync status | head -1`.
+"""
+
+ERRORS = """\
+<!-- Written by `make reference` from the codes in order_sync/orders. -->
+# Errors and codes
+
+Every error, every rejected row and every held order has a code. It is printed before the message, in the terminal, in
+the log, in the report, in `sync_error_message` and in asset checks. `order-sync explain CODE` prints the same text as
+this page.
+
+A run in Dagster has its codes as tags: `order_sync/OS-406` with the number of rows or orders, or `failed` if the error
+stopped the run. In the list of runs, filter by the tag to find every run with a code.
+
+A code keeps its meaning in all versions.
 """
 
 
@@ -79,10 +94,28 @@ def _sections(command: click.Command, path: str, parent: click.Context | None = 
                 yield from _sections(child, f"{path} {name}", context)
 
 
+def errors() -> str:
+    """docs/errors.md: a table and a section for each code."""
+    lines = [ERRORS]
+    for title, codes in CATALOGUE.items():
+        rows = "\n".join(f"| [{code}](#{code.lower()}) | {code.heading} |" for code in codes)
+        lines.append(f"\n**{title}**\n\n| code | |\n| --- | --- |\n{rows}\n")
+    for codes in CATALOGUE.values():
+        for code in codes:
+            lines.append(
+                f"\n## {code}\n\n**{code.heading}**\n\n"
+                f"- *What happened:* {code.happened}\n"
+                f"- *What order_sync did:* {code.did}\n"
+                f"- *What to do:* {what_to_do(code)}\n"
+            )
+    return "".join(lines)
+
+
 def main() -> None:
     page = DOCS / "configuration.md"
     page.write_text(configuration(page.read_text(encoding="utf-8")), encoding="utf-8")
     (DOCS / "commands.md").write_text(commands(), encoding="utf-8")
+    (DOCS / "errors.md").write_text(errors(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.usage import Usage
 from order_sync.monday.values import encode_row
+from order_sync.orders.catalogue import list_codes
 from order_sync.orders.errors import OrderSyncError, Rejected
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import group_title
 from order_sync.resources.monday import ReadOnlyMondayResource
@@ -168,7 +170,10 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
         "order_list",
         "No header or line of this run was rejected by monday.",
         lambda run: run.ending.rejected,
-        "{row was|rows were} rejected. Correct the rows, then run `order-sync retry`.",
+        lambda rows: (
+            f"{counted(len(rows), 'row was', 'rows were')} rejected ({list_codes(row['reason'] for row in rows)}). "
+            "Correct the rows, then run `order-sync retry`."
+        ),
         WARN,
         right="No row was rejected.",
         counted_as="rejected",
@@ -343,7 +348,7 @@ def _asking(
     budget.share()
     client = monday.reader(budget)
     if client is None:
-        raise OrderSyncError("no token or no board is configured.")
+        raise OrderSyncError("no token or no board is configured.", SettingsFault.NO_BOARD)
     with client:
         try:
             yield client

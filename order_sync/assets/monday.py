@@ -15,7 +15,8 @@ from order_sync.assets.queue import OWNERS
 from order_sync.database.held import no_order
 from order_sync.database.unreadable import unreadable
 from order_sync.io_managers.frames import VERSION, is_done, to_frame, to_rows
-from order_sync.orders.errors import Rejected, Rule
+from order_sync.orders.codes import Rule
+from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, TextKey, group_title, item_name, subitem_name, text_key
 from order_sync.orders.states import Action

@@ -13,7 +13,9 @@ from order_sync.database.housekeeping import tidy
 from order_sync.io_managers.frames import table
 from order_sync.io_managers.queue import STEPS
 from order_sync.orders.errors import ConfigurationError, Fatal
+from order_sync.orders.faults import RunFault, SettingsFault
 from order_sync.resources.monday import ReadOnlyMondayResource
+from order_sync.resources.run_codes import tag_failure
 from order_sync.resources.run_records import EXPIRING, expire_runs
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.nightly import Nightly
@@ -28,6 +30,7 @@ MATERIALIZE = "__ASSET_JOB"  # what "Materialize all" in the UI runs, for the as
 sync_orders = dg.define_asset_job(
     JOB_NAME,
     selection=dg.AssetSelection.assets(*ASSETS),  # with their checks, and without other assets of a project
+    hooks={tag_failure},
     tags={"order_sync/job": JOB_NAME},  # dagster.yaml allows one run at a time
     description="Syncs pending orders to monday and marks them SYNCED. resources > scope limits it to some orders.",
     executor_def=dg.in_process_executor,  # a process for each step would cost 2.5 s a step
@@ -57,7 +60,10 @@ def build_reconcile_job(*, days: int, whole_days: int, runs_kept: int) -> dg.Job
     ) -> None:
         reader = monday.reader(attempts=8)
         if reader is None:
-            raise Fatal("reconcile needs a board: set ORDER_SYNC_MONDAY_TOKEN and ORDER_SYNC_MONDAY_BOARD_ID.")
+            raise Fatal(
+                "reconcile needs a board: set ORDER_SYNC_MONDAY_TOKEN and ORDER_SYNC_MONDAY_BOARD_ID.",
+                SettingsFault.NO_BOARD,
+            )
         mapping = sql_server.mapping
         boards = mapping.board_ids(monday.board_id)
         try:
@@ -79,10 +85,11 @@ def build_reconcile_job(*, days: int, whole_days: int, runs_kept: int) -> dg.Job
         context.log_event(dg.AssetObservation("order_list", description=report.verdict, metadata=metadata))
         context.log.info(report.verdict)
         if not report.agrees:
-            raise dg.Failure(report.verdict, metadata=metadata, allow_retries=False)
+            raise dg.Failure(f"{RunFault.DIFFER}: {report.verdict}", metadata=metadata, allow_retries=False)
 
     @dg.job(
         name=RECONCILE,
+        hooks={tag_failure},
         description="Compares the boards with the tables and writes nothing to either. Fails if they differ; "
         "`order-sync reconcile --requeue` requeues orders whose item was deleted.",
     )
@@ -104,7 +111,9 @@ def build_sync_schedule(cron: str) -> dg.ScheduleDefinition:
             description="Syncs pending orders to monday at fixed times.",
         )
     except dg.DagsterInvalidDefinitionError:
-        raise ConfigurationError(f"order_sync.OrderSync: schedule is not a cron schedule: {cron!r}.") from None
+        raise ConfigurationError(
+            f"order_sync.OrderSync: schedule is not a cron schedule: {cron!r}.", SettingsFault.SCHEDULE
+        ) from None
 
 
 def build_reconcile_schedule(job: dg.JobDefinition, *, cron: str, running: bool) -> dg.ScheduleDefinition:
@@ -119,7 +128,9 @@ def build_reconcile_schedule(job: dg.JobDefinition, *, cron: str, running: bool)
             description="Compares boards and tables every night.",
         )
     except dg.DagsterInvalidDefinitionError:
-        raise ConfigurationError(f"ORDER_SYNC_RECONCILE_CRON is not a cron schedule: {cron!r}.") from None
+        raise ConfigurationError(
+            f"ORDER_SYNC_RECONCILE_CRON is not a cron schedule: {cron!r}.", SettingsFault.SCHEDULE
+        ) from None
 
 
 def _metadata(report: Report) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tenacity import Retrying, stop_after_attempt, wait_fixed
 
 from order_sync.automation.jobs import RECONCILE
 from order_sync.orders.errors import ConfigurationError, OrderSyncError, causes
+from order_sync.orders.faults import RunFault, SettingsFault
 from order_sync.settings import Settings
 from order_sync.text import plain_text
 from order_sync.text.counted import counted
@@ -55,6 +56,8 @@ Send = Callable[[Message], None]
 
 class NotSent(OrderSyncError):
     """A channel did not accept a message."""
+
+    why = RunFault.NOT_SENT
 
 
 def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
@@ -279,7 +282,9 @@ def channels_of(settings: Settings) -> dict[str, Send]:
     if settings.teams_webhook is not None:
         webhook = settings.teams_webhook.get_secret_value()
         if not webhook.startswith(("https://", "http://")):
-            raise ConfigurationError("ORDER_SYNC_TEAMS_WEBHOOK is not a URL: copy it from the channel's workflow.")
+            raise ConfigurationError(
+                "ORDER_SYNC_TEAMS_WEBHOOK is not a URL: copy it from the channel's workflow.", SettingsFault.CHANNEL
+            )
         channels["Teams"] = _teams(webhook)
     mail = {
         "ORDER_SYNC_EMAIL_TO": settings.email_to,
@@ -296,7 +301,9 @@ def _complete(wanted: dict[str, Any]) -> bool:
     missing = [name for name, value in wanted.items() if value is None]
     if missing and len(missing) < len(wanted):
         there = next(name for name, value in wanted.items() if value is not None)
-        raise ConfigurationError(f"{there} is set, so these must be set as well: {', '.join(missing)}.")
+        raise ConfigurationError(
+            f"{there} is set, so these must be set as well: {', '.join(missing)}.", SettingsFault.CHANNEL
+        )
     return not missing
 
 
@@ -362,4 +369,6 @@ def _email(settings: Settings) -> Send:
 
 
 def _no_library(setting: str) -> ConfigurationError:
-    return ConfigurationError(f"{setting} is set, but its library is missing: pip install 'order-sync[notify]'.")
+    return ConfigurationError(
+        f"{setting} is set, but its library is missing: pip install 'order-sync[notify]'.", SettingsFault.CHANNEL
+    )

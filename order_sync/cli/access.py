@@ -17,6 +17,7 @@ from order_sync.database.sources import check_sources, unknown_sources
 from order_sync.database.tables import Tables
 from order_sync.database.upgrades import pending, upgrade
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, tables_of
 
@@ -70,7 +71,7 @@ def monday(settings: Settings) -> Iterator[MondayClient]:
     from order_sync.monday.transport import MondayTransport
 
     if not settings.token:
-        raise ConfigurationError("Set ORDER_SYNC_MONDAY_TOKEN: monday's API requires a token.")
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_TOKEN: monday's API requires a token.", SettingsFault.NO_TOKEN)
     transport = MondayTransport(settings.api_url, settings.token, version=settings.monday_version)
     with MondayClient(transport, attempts=4) as client:
         client.check_version()

@@ -19,6 +19,7 @@ from order_sync.database.rule_values import unmatched_values
 from order_sync.database.sources import unknown_sources
 from order_sync.database.watch_list import boards_watched
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import ColumnMapping, UnknownSource, load_mapping
 from order_sync.orders.toml_file import read_text
 from order_sync.settings import Settings, load_settings
@@ -59,7 +60,9 @@ def reconcile_boards(requeue: bool, repair: bool, limit: int, recent: bool, as_j
     if requeue:
         settings.check_may_write()
     if not settings.board_ids:
-        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID: no board is configured to compare with.")
+        raise ConfigurationError(
+            "Set ORDER_SYNC_MONDAY_BOARD_ID: no board is configured to compare with.", SettingsFault.NO_BOARD
+        )
     if requeue:
         _archive_twins(settings, load_mapping(settings.mapping))
     report = compared(settings, days=settings.reconcile_days, recent=recent)
@@ -139,7 +142,10 @@ def board_check(as_json: bool) -> None:
 
     settings = load_settings(checked=False)
     if not settings.board_ids:
-        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.")
+        raise ConfigurationError(
+            "Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.",
+            SettingsFault.NO_BOARD,
+        )
     with monday(settings) as client:
         mapping = load_mapping(settings.mapping)
         unknown, notes = compare_with_tables(settings, mapping)

@@ -16,11 +16,12 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
-from order_sync.cli import boards, db, demo, queue, reports, stop, sync
+from order_sync.cli import boards, db, demo, explain, queue, reports, stop, sync
 from order_sync.cli.doctor.command import doctor
 from order_sync.cli.setup.command import setup
 from order_sync.database.sql_server import reason
 from order_sync.orders.errors import Interrupted, OrderSyncError
+from order_sync.orders.faults import DatabaseFault, RunFault
 from order_sync.settings import Settings
 from order_sync.text.known_secrets import mask_logs, masked_errors
 from order_sync.variables import load_env_file
@@ -46,12 +47,12 @@ class _Commands(click.Group):
             print_error(error)
             sys.exit(stop.INTERRUPTED if isinstance(error, Interrupted) else 2)
         except SQLAlchemyError as error:
-            print_error(OrderSyncError(f"The database reports: {reason(error)}"))
+            print_error(OrderSyncError(f"The database reports: {reason(error)}", DatabaseFault.REPORTED))
         except BrokenPipeError:
             raise
         except OSError as error:
             stop.silence()
-            print_error(OrderSyncError(" ".join(str(error).split())))
+            print_error(OrderSyncError(" ".join(str(error).split()), RunFault.OS_ERROR))
         except Exception as error:
             # Unexpected: show the traceback, without secrets that a library may have put into the message.
             with masked_errors():
@@ -84,6 +85,6 @@ for command in (
         boards.reconcile_boards,
         boards.undo_job,
     ),
-    *(setup, doctor, demo.demo, demo.emulator, db.db, boards.board),
+    *(setup, doctor, explain.explain, demo.demo, demo.emulator, db.db, boards.board),
 ):
     main.add_command(command)

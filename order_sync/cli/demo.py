@@ -18,6 +18,7 @@ import click
 
 from order_sync.cli.access import compared
 from order_sync.orders.errors import ConfigurationError, OrderSyncError
+from order_sync.orders.faults import RunFault
 from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
 
 WORKSPACE_FILE = "workspace.yaml"
@@ -57,7 +58,7 @@ def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
 
     settings = load_settings(checked=False)
     if settings.deployment != "embedded":
-        raise ConfigurationError("The demo needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
+        raise ConfigurationError("The demo needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.", RunFault.DEMO)
     settings.check()
     settings.check_may_write()
     if any(later.values()):
@@ -98,7 +99,9 @@ def _check_port_is_free(port: int) -> None:
     """Otherwise the next demo's orders would end up in another one's UI."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise ConfigurationError(f"Port {port} is in use. Choose another port for Dagster's UI with --ui-port.")
+            raise ConfigurationError(
+                f"Port {port} is in use. Choose another port for Dagster's UI with --ui-port.", RunFault.DEMO
+            )
 
 
 def _stay(settings: Settings, page_url: str, port: int) -> None:
@@ -130,7 +133,7 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
         process.wait()
         return
     if code:
-        raise OrderSyncError(f"Dagster's UI exited with code {code}; see its output above.")
+        raise OrderSyncError(f"Dagster's UI exited with code {code}; see its output above.", RunFault.UI_ENDED)
 
 
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import sqlalchemy as sa
@@ -29,7 +30,9 @@ from order_sync.database.known_customers import check_customers
 from order_sync.database.queue import QueueReader
 from order_sync.definitions import build_definitions
 from order_sync.io_managers.dry_run import Drafts
-from order_sync.orders.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError
+from order_sync.orders.errors import ConfigurationError, Fatal, Interrupted, OrderSyncError, own_error
+from order_sync.orders.faults import RunFault, SettingsFault
+from order_sync.resources.run_codes import tags_failure
 from order_sync.resources.run_records import UncapturedLogManager
 from order_sync.resources.run_report import NOTHING_LEFT, RunReport, RunReports
 from order_sync.resources.scope import ScopeResource
@@ -96,7 +99,8 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         if not (here / INSTANCE_FILE).exists():
             raise ConfigurationError(
                 f"There is no {INSTANCE_FILE} in {here}. Run order-sync in the folder that contains it, or set "
-                "DAGSTER_HOME to that folder."
+                "DAGSTER_HOME to that folder.",
+                SettingsFault.DAGSTER_HOME,
             )
         os.environ["DAGSTER_HOME"] = str(here)
     check_record_folder(Path(os.environ["DAGSTER_HOME"]))
@@ -110,7 +114,9 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 def _instance(home: Path) -> dg.DagsterInstance:
     """Without Dagster's log capture: it starts four processes, which Ctrl-C ends noisily."""
     if not (home.is_absolute() and home.is_dir()):
-        raise ConfigurationError(f"DAGSTER_HOME must be the absolute path of a folder, and {home} is not.")
+        raise ConfigurationError(
+            f"DAGSTER_HOME must be the absolute path of a folder, and {home} is not.", SettingsFault.DAGSTER_HOME
+        )
     ref = InstanceRef.from_dir(str(home))
     logs = ref.compute_logs_data
     if logs.class_name == LocalComputeLogManager.__name__:
@@ -131,7 +137,8 @@ def check_record_folder(dagster_home: Path) -> None:
     if folder is not None and sa.make_url(f"sqlite:///{folder}").database != folder:
         raise ConfigurationError(
             f"Dagster cannot store its runs in {folder}: its storage reads the ? or % as part of a URL. "
-            f"Rename the folder, or set storage.sqlite.base_dir in {path} to another folder."
+            f"Rename the folder, or set storage.sqlite.base_dir in {path} to another folder.",
+            SettingsFault.DAGSTER_HOME,
         )
 
 
@@ -185,7 +192,7 @@ def plan(
     drafts: Drafts = (definitions.resources or {})["drafts"]
     made = drafts.take(result.run_id).plan
     if made is None:
-        raise Fatal("The dry run ended without a plan. Nothing was written.")
+        raise Fatal("The dry run ended without a plan. Nothing was written.", RunFault.NO_PLAN)
     return replace(made, held=of_customers(made.held, customers))
 
 
@@ -216,16 +223,12 @@ def _scope(customers: Sequence[str], limit: int | None, plan_file: Path | None, 
 
 
 def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, scope: dict[str, Any]) -> dg.ExecuteInProcessResult:
-    job = definitions.resolve_job_def(JOB_NAME)
+    job, run_id = definitions.resolve_job_def(JOB_NAME), str(uuid4())
+    config = {"resources": {"scope": {"config": scope}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    tags = {"order_sync/started_by": "order-sync sync"}
     try:
-        return job.execute_in_process(
-            instance=instance,
-            tags={"order_sync/started_by": "order-sync sync"},
-            run_config={
-                "resources": {"scope": {"config": scope}},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-        )
+        with tags_failure(instance, run_id):
+            return job.execute_in_process(run_id=run_id, instance=instance, tags=tags, run_config=config)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         raise Interrupted("Stopped. Nothing is lost: the next sync continues from here.") from None
     except Exception as error:
@@ -234,18 +237,13 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, scope: dict[
 
 def _own_error(error: BaseException) -> OrderSyncError:
     """The OrderSyncError that Dagster wrapped, or a Fatal that names the unexpected error."""
-    # An error that Dagster re-raised may be its own context: the chain of causes can be a cycle.
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        cause = waiting.pop()
-        if isinstance(cause, OrderSyncError):
-            return cause
-        if cause is not None and id(cause) not in seen:
-            seen.add(id(cause))
-            waiting += [cause.__context__, cause.__cause__]  # the cause first
+    if ours := own_error(error):
+        return ours
     first = str(error).splitlines()[0] if str(error) else ""
-    return Fatal(f"The run failed: {type(error).__name__}: {first}. Nothing is lost; Dagster's UI has the details.")
+    return Fatal(
+        f"The run failed: {type(error).__name__}: {first}. Nothing is lost; Dagster's UI has the details.",
+        RunFault.UNEXPECTED,
+    )
 
 
 def _summary(run_id: str, report: RunReport, seconds: float) -> Summary:

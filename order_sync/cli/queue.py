@@ -12,9 +12,10 @@ from order_sync.cli.access import opened
 from order_sync.cli.options import as_json, of_customer, print_json
 from order_sync.database.claims import OrderQueue
 from order_sync.database.connection import Database, WritableDatabase
-from order_sync.database.held import Cause, held_orders, unexpected
+from order_sync.database.held import held_orders, unexpected
 from order_sync.database.known_customers import check_customers
 from order_sync.database.queue import QueueReader
+from order_sync.orders.codes import Cause
 from order_sync.settings import load_settings
 from order_sync.text.counted import counted
 

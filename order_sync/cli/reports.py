@@ -14,6 +14,7 @@ from order_sync.database.connection import Database
 from order_sync.database.held import held_orders, unexpected
 from order_sync.database.queue import QueueReader
 from order_sync.orders.errors import OrderSyncError
+from order_sync.orders.faults import RunFault
 from order_sync.settings import load_settings
 
 
@@ -30,7 +31,10 @@ def trace_order(order: str, as_json: bool) -> None:
     with opened(Database, settings) as (database, tables):
         stories = trace(database, tables, read_links(database, tables, settings.dagster_url), order)
     if not stories:
-        raise OrderSyncError(f"No order has the record_uuid, delta_uuid or order number '{order}'. Check the spelling.")
+        raise OrderSyncError(
+            f"No order has the record_uuid, delta_uuid or order number '{order}'. Check the spelling.",
+            RunFault.UNKNOWN_ORDER,
+        )
     print_json(stories) if as_json else print_trace(stories)
 
 
@@ -64,7 +68,9 @@ def report_orders(run_id: str | None, days: int, html: Path | None, as_json: boo
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         held = [] if run_id or as_json else unexpected(held_orders(reader))
     if run_id and not report.runs and not report.customers:
-        raise OrderSyncError(f"No row or log entry belongs to run '{run_id}': give the full run id.")
+        raise OrderSyncError(
+            f"No row or log entry belongs to run '{run_id}': give the full run id.", RunFault.UNKNOWN_RUN
+        )
     if html:
         html.write_text(render(report), encoding="utf-8")
     print_json(report.to_json()) if as_json else print_report(report, held)

@@ -32,6 +32,7 @@ from order_sync.database.upgrades import (
     version_of,
 )
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import DatabaseFault
 from order_sync.orders.states import Action, State
 
 
@@ -88,12 +89,14 @@ def check_tables(database: Database, tables: Tables) -> Found:
         unseen = ", or this user has no rights on them" if database.dialect == "mssql" else ""
         raise ConfigurationError(
             f"The database {database.shown} has none of the tables{unseen}. Check ORDER_SYNC_DATABASE_URL and "
-            "ORDER_SYNC_DATABASE_SCHEMA. In your own database, `order-sync db init` creates all of them."
+            "ORDER_SYNC_DATABASE_SCHEMA. In your own database, `order-sync db init` creates all of them.",
+            DatabaseFault.NO_TABLES,
         )
     if problems:
         raise ConfigurationError(
             "The database is not ready: " + "; ".join(str(problem) for problem in problems) + ". "
-            "`order-sync db check` prints the statements to run."
+            "`order-sync db check` prints the statements to run.",
+            DatabaseFault.NOT_READY,
         )
     return found
 

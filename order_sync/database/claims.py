@@ -25,7 +25,7 @@ from order_sync.database.run_log import write_lines
 from order_sync.database.tables import Tables
 from order_sync.database.unreadable import shown
 from order_sync.database.writes import expect_none, lost, set_by_key
-from order_sync.orders.errors import Rule
+from order_sync.orders.codes import Rule
 from order_sync.orders.naming import CUSTOMER, TextKey, customer_key
 from order_sync.orders.states import State
 from order_sync.text.counted import counted
@@ -361,7 +361,7 @@ def _rejected_of(connection: sa.Connection, tables: Tables, table: sa.Table, cus
 
 def _names_no_order(record_uuid: str | None) -> str:
     value = "is NULL" if record_uuid is None else f"is {shown(record_uuid)}, which is not a uuid"
-    return f"record_uuid {value}: the row belongs to no order"
+    return f"{Rule.NO_RECORD_UUID}: record_uuid {value}: the row belongs to no order"
 
 
 def _keys(rows: Iterable[Row]) -> set[str]:

@@ -20,6 +20,7 @@ from order_sync.database.held import HeldOrder, held_at_commit
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import Tables
 from order_sync.database.writes import set_by_key
+from order_sync.orders.codes import Delay
 from order_sync.orders.errors import LeaseLost
 from order_sync.orders.states import State
 from order_sync.text.counted import counted
@@ -116,10 +117,13 @@ def readiness_of(
     reasons: dict[str, str] = {}
     for kind, of in (("line", lines), ("header", headers)):
         lacking = {record: canonical(row["lacking"]) for record, row in of.items() if row["lacking"]}
-        reasons |= {record: f"its {kind} {key} has not reached the board yet" for record, key in lacking.items()}
+        reasons |= {
+            record: f"{Delay.NOT_ON_BOARD}: its {kind} {key} has not reached the board yet"
+            for record, key in lacking.items()
+        }
     # What holds the whole order says more than what one of its rows lacks.
     every, held = held_at_commit(reader, run_id, over)
-    reasons |= {of.record_uuid: of.reason for of in held if of.record_uuid is not None and of.record_uuid in records}
+    reasons |= {of.record_uuid: of.shown for of in held if of.record_uuid is not None and of.record_uuid in records}
     return Readiness(
         ready=[record for record in records if record not in reasons],
         held=[Held(record_uuid=r, reason=reasons[r]) for r in sorted(reasons)],

@@ -30,6 +30,7 @@ from tenacity import (
 from order_sync.database.engines import engine_for
 from order_sync.database.sql_server import MISREAD, is_misread, is_transient, reason
 from order_sync.orders.errors import ConfigurationError, DatabaseUnavailable
+from order_sync.orders.faults import DatabaseFault, SettingsFault
 
 log = logging.getLogger("order_sync.orders")
 
@@ -140,7 +141,8 @@ class Database:
             raise ConfigurationError(
                 f"There is no database at {path}. Create one with empty tables by `order-sync db init` (in the "
                 "embedded deployment, with sample orders by `order-sync demo`), or set ORDER_SYNC_DATABASE_URL to "
-                "your own."
+                "your own.",
+                DatabaseFault.NO_FILE,
             )
         try:
             return self.together(work, seconds=REACH_SECONDS)
@@ -154,7 +156,7 @@ class Database:
             return DatabaseUnavailable(
                 f"{text.rstrip('.')}. It may be starting, paused or failing over: retry in a minute."
             )
-        return ConfigurationError(text)
+        return ConfigurationError(text, DatabaseFault.UNREACHABLE)
 
     @property
     def shown(self) -> str:
@@ -273,14 +275,16 @@ def _url(url: str | sa.URL) -> sa.URL:
         # Never the URL itself: it may hold a password.
         raise ConfigurationError(
             "ORDER_SYNC_DATABASE_URL (or --url) is not a supported database URL: "
-            "use mssql+pyodbc://user:password@server/database or sqlite:///file."
+            "use mssql+pyodbc://user:password@server/database or sqlite:///file.",
+            SettingsFault.DATABASE_URL,
         )
     if is_misread(made):
-        raise ConfigurationError(f"ORDER_SYNC_DATABASE_URL (or --url) {MISREAD}.")
+        raise ConfigurationError(f"ORDER_SYNC_DATABASE_URL (or --url) {MISREAD}.", SettingsFault.DATABASE_URL)
     has_options = made.query or (isinstance(url, str) and "?" in url)  # one without a value is not in the query
     if made.get_backend_name() == "sqlite" and (has_options or (made.database or "").startswith("file:")):
         raise ConfigurationError(
             "ORDER_SYNC_DATABASE_URL names a SQLite file with options: use sqlite:///path without options, "
-            "and in the path write %3F for ?, %23 for # and %25 for %."
+            "and in the path write %3F for ?, %23 for # and %25 for %.",
+            SettingsFault.DATABASE_URL,
         )
     return made

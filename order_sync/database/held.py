@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -34,75 +33,10 @@ from order_sync.database.connection import Row, chunks
 from order_sync.database.counts import QueueCounts, Unclear
 from order_sync.database.guid import is_uuid, loose_key
 from order_sync.database.unreadable import shown
+from order_sync.orders.codes import CAUSES, Cause
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER, customer_key
 from order_sync.orders.states import Action, State
 
-_BY_ITSELF = "the next run then claims it"
-
-
-class Cause(StrEnum):
-    """What holds an order. Where there are several, the first of these is named.
-
-    A cause cannot be written without what it is called ("2 orders held {by}") and the one next step.
-    """
-
-    by: str
-    step: str
-
-    def __new__(cls, code: str, by: str, step: str) -> Self:
-        cause = str.__new__(cls, code)
-        cause._value_ = code
-        cause.by = by
-        cause.step = step
-        return cause
-
-    NO_RECORD_UUID = (
-        "no_record_uuid",
-        "by a row without a record_uuid",
-        "the next run makes it ERROR; set its record_uuid to that of its order, then run `order-sync retry`",
-    )
-    UNKNOWN_STATE = (
-        "unknown_state",
-        "by a row whose sync_state is unknown",
-        f"correct sync_state as the reason says; {_BY_ITSELF}",
-    )
-    UNKNOWN_ACTION = (
-        "unknown_action",
-        "by a row whose action_type is unknown",
-        f"correct action_type as the reason says; {_BY_ITSELF}",
-    )
-    # No delta_uuid or line_uuid, or one that several rows have.
-    NO_KEY = (
-        "no_key",
-        "by a row without a unique key",
-        f"give each row a unique delta_uuid, and each line a unique line_uuid; {_BY_ITSELF}",
-    )
-    CONTRADICTION = (
-        "contradiction",
-        "by headers that contradict each other",
-        f"delete the wrong header, or set its sync_state to {State.SYNCED}; {_BY_ITSELF}",
-    )
-    REJECTED = (
-        "rejected",
-        "by a rejected row",
-        "correct the rows that `order-sync status` lists, then run `order-sync retry`",
-    )
-    # The main table lacks it.
-    NO_ORDER = (
-        "no_order",
-        "without a row in the table of orders",
-        f"make sure that the order system writes that row; {_BY_ITSELF}",
-    )
-    # Lines whose header is nowhere.
-    NO_HEADER = ("no_header", "by lines without a header", f"follow the reason; {_BY_ITSELF}")
-    HELD_BY_RUN = (
-        "held_by_run",
-        "by run {run}",
-        "wait for that run; when it has finished or its lease has expired, the next run claims the rest",
-    )
-
-
-CAUSES = list(Cause)
 RANK = {cause: rank for rank, cause in enumerate(CAUSES)}
 KEYS = ("delta_uuid", "line_uuid")
 
@@ -124,9 +58,13 @@ class HeldOrder:
         """No run can claim it until somebody fixes the cause. A rejected row is also reported separately."""
         return self.cause is not Cause.HELD_BY_RUN
 
+    @property
+    def shown(self) -> str:
+        return f"{self.cause}: {self.reason}"
+
     def __str__(self) -> str:
         of = f"order {self.record_uuid}" if self.record_uuid else "a row without a record_uuid"
-        return f"{of} is held: {self.reason}"
+        return f"{of} is held ({self.cause}): {self.reason}"
 
 
 def held_orders(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from order_sync.database.held import Cause, HeldOrder
+from order_sync.database.held import HeldOrder
+from order_sync.orders.codes import Cause
 from order_sync.text.counted import counted
 
 NAMED = 3  # orders of a kind that are named; each is somewhere with its reason
@@ -22,7 +23,8 @@ def holdups(held: Collection[HeldOrder]) -> list[str]:
         for order in sorted(of_cause, key=lambda order: order.run_id or ""):
             kinds.setdefault((cause, order.run_id if cause is Cause.HELD_BY_RUN else None), []).append(order)
     return [
-        f"{_what(cause, run, orders)} ({named(orders)}). Next: {cause.step}." for (cause, run), orders in kinds.items()
+        f"{cause}: {_what(cause, run, orders)} ({named(orders)}). Next: {cause.step}."
+        for (cause, run), orders in kinds.items()
     ]
 
 

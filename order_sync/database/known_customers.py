@@ -15,6 +15,7 @@ from order_sync.database.connection import Database
 from order_sync.database.customers import spelling
 from order_sync.database.tables import Tables
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.naming import CUSTOMER, Customers, customer_key
 from order_sync.orders.nearest import nearest
 from order_sync.orders.states import State
@@ -37,7 +38,8 @@ def check_customers(database: Database, tables: Tables, asked: Iterable[str]) ->
         more = f" and {len(waiting) - SHOWN} more" if len(waiting) > SHOWN else ""
         raise ConfigurationError(
             f"No order has the customer {named}. "
-            f"Customers with waiting orders: {', '.join(waiting[:SHOWN]) or 'none'}{more}."
+            f"Customers with waiting orders: {', '.join(waiting[:SHOWN]) or 'none'}{more}.",
+            SettingsFault.UNKNOWN_CUSTOMER,
         )
 
 

@@ -17,6 +17,7 @@ from order_sync.database.catalog import Found
 from order_sync.database.connection import Database
 from order_sync.database.tables import NOT_NEEDED, QUEUE_SOURCES, WRITTEN, Tables, is_only_mapped
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import LINE_SOURCES, ColumnMapping, OrderColumn, UnknownSource
 from order_sync.orders.nearest import did_you_mean
 
@@ -44,7 +45,8 @@ def check_sources(
     if unknown:
         raise ConfigurationError(
             f"The mapping {file} does not fit the tables: {'; '.join(map(str, unknown))}. "
-            "Correct the mapping: `order-sync board check` compares it with the tables and the boards."
+            "Correct the mapping: `order-sync board check` compares it with the tables and the boards.",
+            SettingsFault.NOT_THE_TABLES,
         )
 
 

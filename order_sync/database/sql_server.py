@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from order_sync.orders.errors import ConfigurationError, WriteLost
+from order_sync.orders.faults import DatabaseFault
 from order_sync.text.logins import passwords_in
 from order_sync.text.redaction import ESCAPES
 
@@ -83,14 +84,16 @@ def find_driver() -> str:
     except ImportError as error:
         raise ConfigurationError(
             f"pyodbc cannot be loaded ({error}). On Linux it needs unixODBC: run apt-get install libodbc2 "
-            "or dnf install unixODBC."
+            "or dnf install unixODBC.",
+            DatabaseFault.DRIVER,
         ) from None
     if DRIVER in pyodbc.drivers():
         return DRIVER
     if (packaged := _packaged_driver()) is not None:
         return str(packaged)
     raise ConfigurationError(
-        f"'{DRIVER}' is not installed on this machine. Install it, or run: pip install 'order-sync[sqlserver]'."
+        f"'{DRIVER}' is not installed on this machine. Install it, or run: pip install 'order-sync[sqlserver]'.",
+        DatabaseFault.DRIVER,
     )
 
 
@@ -148,7 +151,8 @@ def token_source(url: sa.URL, access_token: str | None) -> tuple[sa.URL, Callabl
         from azure.identity import DefaultAzureCredential
     except ImportError:
         raise ConfigurationError(
-            "Authentication=ActiveDirectoryDefault needs azure-identity: pip install 'order-sync[entra]'."
+            "Authentication=ActiveDirectoryDefault needs azure-identity: pip install 'order-sync[entra]'.",
+            DatabaseFault.DRIVER,
         ) from None
     credential = DefaultAzureCredential()
     return url.difference_update_query(list(wanted)), lambda: str(credential.get_token(_ENTRA_SCOPE).token)

@@ -18,7 +18,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeEngine
 
-from order_sync.orders.errors import Rejected, Rule
+from order_sync.orders.codes import Rule
+from order_sync.orders.errors import Rejected
 
 LENGTH = 60  # characters of a value that are shown
 OLDEST = datetime(1900, 1, 1)

@@ -20,6 +20,7 @@ from order_sync.database.own_tables import VERSION
 from order_sync.database.sql_server import is_transient
 from order_sync.database.tables import Tables
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import DatabaseFault
 
 FIRST = 1  # that of the tables before they had a version
 UPGRADE = "`order-sync db upgrade`"
@@ -27,6 +28,8 @@ UPGRADE = "`order-sync db upgrade`"
 
 class OtherVersion(ConfigurationError):
     """The tables are of another version than this program's."""
+
+    why = DatabaseFault.OTHER_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,8 @@ def check_upgradable(database: Database, tables: Tables) -> None:
     version = version_of(database, tables)
     if version is None:
         raise ConfigurationError(
-            f"The database {database.shown} has none of order_sync's own tables: `order-sync db init` creates them."
+            f"The database {database.shown} has none of order_sync's own tables: `order-sync db init` creates them.",
+            DatabaseFault.NOTHING_TO_UPGRADE,
         )
     if version > CURRENT:
         check_version(database, tables)

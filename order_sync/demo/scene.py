@@ -29,6 +29,7 @@ from order_sync.demo.samples import SampleOrders, arriving_orders, insert_orders
 from order_sync.emulator import EmulatorError, EmulatorSettings, serve, start_emulator
 from order_sync.orders.config_errors import problems
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import RunFault
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.toml_file import in_words, read_toml
 from order_sync.settings import Settings, tables_of
@@ -50,7 +51,8 @@ def only_demo(settings: Settings) -> Iterator[BaseFileLock]:
     except Timeout:
         raise ConfigurationError(
             f"Another demo is running in {settings.home}. Stop it, or set ORDER_SYNC_HOME to another folder and "
-            "ORDER_SYNC_MONDAY_URL to another port."
+            "ORDER_SYNC_MONDAY_URL to another port.",
+            RunFault.DEMO,
         ) from None
     try:
         yield lock
@@ -117,7 +119,9 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
     """The URL of an emulator's page: of one that is already running, or of one started for the block."""
     address = urlsplit(settings.api_url)
     if address.port is None:
-        raise ConfigurationError("ORDER_SYNC_MONDAY_URL must name the emulator's port: http://127.0.0.1:8765/v2.")
+        raise ConfigurationError(
+            "ORDER_SYNC_MONDAY_URL must name the emulator's port: http://127.0.0.1:8765/v2.", RunFault.DEMO
+        )
     page_url = f"http://{address.hostname}:{address.port}/"
     try:
         stats = httpx.get(f"{page_url}_emulator/stats", timeout=5, trust_env=False)
@@ -128,7 +132,8 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
         reason = str(error).partition("\n")[0]
         raise ConfigurationError(
             f"Port {address.port} is in use by another program than the monday emulator ({reason}). "
-            "Set ORDER_SYNC_MONDAY_URL to http://127.0.0.1:ANOTHER_PORT/v2."
+            "Set ORDER_SYNC_MONDAY_URL to http://127.0.0.1:ANOTHER_PORT/v2.",
+            RunFault.DEMO,
         ) from None
     else:
         yield page_url
@@ -144,7 +149,7 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
     except ValidationError as error:
         raise _wrong_settings(error, {}) from None
     except EmulatorError as error:
-        raise ConfigurationError(f"The monday emulator did not start: {error}") from None
+        raise ConfigurationError(f"The monday emulator did not start: {error}", RunFault.EMULATOR) from None
     with started:
         yield started.page_url
 
@@ -167,9 +172,9 @@ def serve_emulator(settings: Settings, *, config: Path | None, memory: bool, opt
     except ValidationError as error:
         raise _wrong_settings(error, given) from None
     except EmulatorError as error:
-        raise ConfigurationError(f"The monday emulator did not start: {error}") from None
+        raise ConfigurationError(f"The monday emulator did not start: {error}", RunFault.EMULATOR) from None
 
 
 def _wrong_settings(error: ValidationError, given: dict[str, Any]) -> ConfigurationError:
     found = (in_words(given, problem, ("name", "id")) for problem in problems(error, EmulatorSettings))
-    return ConfigurationError(f"Invalid emulator settings: {'; '.join(found)}")
+    return ConfigurationError(f"Invalid emulator settings: {'; '.join(found)}", RunFault.EMULATOR)

@@ -28,6 +28,7 @@ from order_sync.io_managers.queue import (
 )
 from order_sync.monday.client import MondayReader
 from order_sync.orders.errors import OrderSyncError
+from order_sync.orders.faults import RunFault
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.resources.by_run import ByRun
 from order_sync.resources.monday import ReadOnlyMondayResource
@@ -66,7 +67,7 @@ class DryRunQueueIOManager(dg.ConfigurableIOManager):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
-            raise OrderSyncError("The dry run needs a Dagster instance and a run.")
+            raise OrderSyncError("The dry run needs a Dagster instance and a run.", RunFault.NO_RUN)
         self._registry = RunRegistry(Path(self.home), context.instance)
         self._draft = self.drafts.of(context.run.run_id)
         # A run that Dagster does not record writes no file either.
@@ -209,7 +210,7 @@ class DryRunMondayIOManager(dg.ConfigurableIOManager):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.run is None:
-            raise OrderSyncError("The dry run needs a run.")
+            raise OrderSyncError("The dry run needs a run.", RunFault.NO_RUN)
         self._draft = self.drafts.of(context.run.run_id)
         self._planner = Planner(
             self._draft,
@@ -335,5 +336,7 @@ def rows_table(rows: Sequence[PlannedRow]) -> dg.MetadataValue[Any]:
 def kept(found: T | None, step: str) -> T:
     """What a step of this run has left in memory."""
     if found is None:
-        raise OrderSyncError(f"A dry run keeps nothing from an earlier run: it must include {step}. Run all steps.")
+        raise OrderSyncError(
+            f"A dry run keeps nothing from an earlier run: it must include {step}. Run all steps.", RunFault.NO_RUN
+        )
     return found

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from order_sync.orders.errors import OrderSyncError
+from order_sync.orders.faults import RunFault
 from order_sync.orders.naming import Customers
 from order_sync.orders.states import State
 from order_sync.sync.rows import Row
@@ -25,7 +26,7 @@ T = TypeVar("T")
 def of_asset(asset: dg.AssetKey, handlers: Mapping[str, T]) -> T:
     """What an IO manager has for an asset."""
     if asset.path[-1] not in handlers:
-        raise OrderSyncError(f"This IO manager does not know asset {asset.to_user_string()}.")
+        raise OrderSyncError(f"This IO manager does not know asset {asset.to_user_string()}.", RunFault.NO_RUN)
     return handlers[asset.path[-1]]
 
 

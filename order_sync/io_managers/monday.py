@@ -22,8 +22,10 @@ from order_sync.io_managers.frames import by_customer, of_asset, preview, table,
 from order_sync.monday.budget import Budget
 from order_sync.monday.client import MondayClient
 from order_sync.orders.errors import BoardRefused, OrderSyncError
+from order_sync.orders.faults import RunFault
 from order_sync.orders.naming import text_key
 from order_sync.resources.monday import MondayResource
+from order_sync.resources.run_codes import tags_failure
 from order_sync.resources.run_report import RunReports
 from order_sync.resources.runs import RunRegistry
 from order_sync.resources.sql_server import SqlServerResource
@@ -72,11 +74,12 @@ class MondayIOManager(dg.ConfigurableIOManager):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
-            raise OrderSyncError("The monday IO manager needs a Dagster instance and a run.")
+            raise OrderSyncError("The monday IO manager needs a Dagster instance and a run.", RunFault.NO_RUN)
         self._run_id = context.run.run_id
         try:
             # Before the first step: a wrong setting stops the run before it claims a row.
-            self._connect(RunRegistry(Path(self.home), context.instance))
+            with tags_failure(context.instance, self._run_id):
+                self._connect(RunRegistry(Path(self.home), context.instance))
         except Exception:
             self.teardown_after_execution(context)
             raise

@@ -19,14 +19,17 @@ from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Held, readiness
 from order_sync.database.counts import OUTCOMES, Unclear, outcomes
 from order_sync.database.expected import differing_from
-from order_sync.database.held import Cause, HeldOrder, unexpected
+from order_sync.database.held import HeldOrder, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
 from order_sync.io_managers.frames import VERSION, by_customer, of_asset, preview, table, to_frame
+from order_sync.orders.codes import Cause
 from order_sync.orders.errors import OrderSyncError
+from order_sync.orders.faults import RunFault
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import State
+from order_sync.resources.run_codes import tag_reasons, tags_failure
 from order_sync.resources.run_records import EXPIRING, expire_runs
 from order_sync.resources.run_report import Ending, RunReports
 from order_sync.resources.runs import RunRegistry
@@ -145,15 +148,16 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is None or context.run is None:
-            raise OrderSyncError("The queue IO manager needs a Dagster instance and a run.")
+            raise OrderSyncError("The queue IO manager needs a Dagster instance and a run.", RunFault.NO_RUN)
         self._run_id, self._job_name = context.run.run_id, context.run.job_name
         self._instance = context.instance
         self._registry = RunRegistry(Path(self.home), context.instance)
-        self._registry.refuse_dry_run(context.run)
-        self.sql_server.check()
-        self._lock = self._registry.enter(self._run_id)
-        self._registry.report_dead()
-        self._take_over(context.run, context.log)
+        with tags_failure(self._instance, self._run_id):
+            self._registry.refuse_dry_run(context.run)
+            self.sql_server.check()
+            self._lock = self._registry.enter(self._run_id)
+            self._registry.report_dead()
+            self._take_over(context.run, context.log)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._registry.leave(self._run_id, self._lock)
@@ -329,6 +333,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
             differing_lines=after.differing_lines,
         )
         self._lines = after.lines
+        self._tag(report.ending, others)
         context.add_output_metadata(
             {
                 "dagster/row_count": len(committed.ready),
@@ -345,6 +350,11 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 HELD: held_table(others),
             }
         )
+
+    def _tag(self, ending: Ending, others: Sequence[HeldOrder]) -> None:
+        """With the codes of what has not become SYNCED, and of other orders that are held."""
+        reasons = [*(row["reason"] for row in ending.rejected), *(of.reason for of in ending.left)]
+        tag_reasons(self._instance, self._run_id, [*reasons, *(of.shown for of in others)])
 
     def _look_after_commit(self) -> None:
         """Before the run releases what it still holds, which counts as free already."""

@@ -17,6 +17,7 @@ from order_sync.monday.lists import Listing, Row, ask, hundreds, is_active, item
 from order_sync.monday.version import ApiVersion, read_version
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.mapping import LABELLED, BoardMap, Cancel, ColumnMap, ColumnMapping
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.nearest import did_you_mean
 
@@ -62,7 +63,8 @@ def read_boards(reader: MondayReader, board_ids: Iterable[int]) -> dict[int, Boa
     if missing := [board_id for board_id in wanted if board_id not in found]:
         raise ConfigurationError(
             f"This token cannot see board {missing[0]}. Check ORDER_SYNC_MONDAY_BOARD_ID, the board rules of the "
-            "mapping, and the token."
+            "mapping, and the token.",
+            MondayFault.INVISIBLE,
         )
     return found
 
@@ -131,14 +133,16 @@ def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) 
     And where the board is of a kind that order_sync does not write to.
     """
     if problem := unsupported(board):
-        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.")
+        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.", MondayFault.UNSUPPORTED)
     problems = problems_of(board, mapping.items)
     if subitems is None:
         problems.append(f"board {board.id} has no subitems column, so it has no board for subitems")
     else:
         problems += problems_of(subitems, mapping.subitems)
     if problems:
-        raise ConfigurationError("The mapping does not fit the board: " + "; ".join(problems) + ".")
+        raise ConfigurationError(
+            "The mapping does not fit the board: " + "; ".join(problems) + ".", MondayFault.MAPPING
+        )
 
 
 def unsupported(board: Board) -> str | None:

@@ -28,6 +28,7 @@ from order_sync.monday.service import next_step
 from order_sync.monday.transport import Check, MondayTransport, Reply, unchecked
 from order_sync.monday.version import ApiVersion, read_version
 from order_sync.orders.errors import BoardRefused, CursorExpired, Fatal, NotFound, Rejected, Transient
+from order_sync.orders.monday_faults import MondayFault
 
 log = logging.getLogger("order_sync.monday")
 
@@ -160,10 +161,12 @@ class MondayReader:
             reply = self.retrying(attempts=min(3, self._attempts))(once)
         except BoardRefused as error:
             # No board was asked for: the token as such may not.
-            raise Fatal(f"{error} Check ORDER_SYNC_MONDAY_TOKEN. Nothing was written to the board.") from error
+            raise Fatal(
+                f"{error} Check ORDER_SYNC_MONDAY_TOKEN. Nothing was written to the board.", error.why
+            ) from error
         except Transient as error:
             step = next_step(error, str(self._transport.url))
-            raise Fatal(f"{error}. {step} Nothing was written to the board.") from error
+            raise Fatal(f"{error}. {step} Nothing was written to the board.", error.why) from error
         self.pacer.learn(reply)
         if reply.sent_at is not None:
             self.clock_ahead = (reply.sent_at - datetime.now(UTC)).total_seconds()
@@ -228,13 +231,16 @@ def read_data(reply: Reply, document: str | None = None) -> dict[str, Any]:
         if isinstance(meaning, Rejected):
             # A query names columns of one board: one that is not there has been deleted since.
             kind = _IN_A_QUERY.get(meaning.code or "", Fatal)
-            raise kind(f"{meaning} (in a query: nothing was written)") from None
+            raise kind(
+                f"{meaning} (in a query: nothing was written)", MondayFault.REFUSED if kind is Fatal else None
+            ) from None
         raise meaning
     data = dict(reply.data or {})
     if document and (misfit := shapes.misfit(document, data)):
         raise Transient(
             f"monday's answer to {operations.name(document)} does not match the request: {misfit} "
             f"(request {reply.request_id or '-'})",
+            MondayFault.ODD_ANSWER,
             code="odd_answer",
             request_id=reply.request_id,
         )

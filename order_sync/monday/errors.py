@@ -25,6 +25,7 @@ from order_sync.orders.errors import (
     Rejected,
     Transient,
 )
+from order_sync.orders.monday_faults import MondayFault
 
 
 class Kind(StrEnum):
@@ -231,6 +232,7 @@ def _transient(error: ApiError, reply: Reply, text: str, *, kind: Kind | None, s
         wait = _default_wait(error, kind, status)
     return Transient(
         text,
+        MondayFault.BUSY,
         code=error.code or str(status),
         wait_seconds=wait,
         no_effect=refused and not unsure,
@@ -243,11 +245,13 @@ def _final(error: ApiError, reply: Reply, text: str, *, kind: Kind | None) -> Fa
     if kind is Kind.BOARD or (kind is None and reply.status == 403):
         return BoardRefused(f"{refuses}. {_BOARD_ADVICE.get(plain(error.code), _CLOSED)}")
     if kind is Kind.IDENTITY:
-        return Fatal(f"{refuses}. {_STATUS_ADVICE[401]}")
+        return Fatal(f"{refuses}. {_STATUS_ADVICE[401]}", MondayFault.TOKEN)
     if kind is Kind.SCHEMA:
-        return Fatal(f"{refuses}. Its API has changed: update order_sync. No row was rejected.")
+        return Fatal(
+            f"{refuses}. Its API has changed: update order_sync. No row was rejected.", MondayFault.API_CHANGED
+        )
     if kind is None and reply.status != 422 and reply.status >= 300:
-        return Fatal(f"{refuses}. {_STATUS_ADVICE.get(reply.status, _OTHER_STATUS)}")
+        return Fatal(f"{refuses}. {_STATUS_ADVICE.get(reply.status, _OTHER_STATUS)}", MondayFault.REFUSED)
     shown = f"{refuses}: {'; '.join(error.texts)}" if error.texts else refuses
     known = kind is not None
     missing = missing_resource(error.code, error.message, error.resource, known=known)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from order_sync.monday.client import MondayReader
 from order_sync.orders.errors import CursorExpired, Transient
+from order_sync.orders.monday_faults import MondayFault
 
 log = logging.getLogger("order_sync.monday")
 
@@ -37,7 +38,8 @@ def ask(reader: MondayReader, text: str, variables: Mapping[str, Any], read: Cal
     raise Transient(
         f"monday does not return {what}: {len(PAUSES)} answers lacked it, the last one to request "
         f"{reader.request_id or '-'}. A missing list is not an empty list, so nothing was decided from it. "
-        "Start the run again; if the problem persists, contact monday's support."
+        "Start the run again; if the problem persists, contact monday's support.",
+        MondayFault.ODD_ANSWER,
     )
 
 
@@ -189,7 +191,8 @@ class Endless:
         if self._barren >= BARREN_PAGES:
             raise Transient(
                 f"monday keeps returning pages of {self._what} without a new row. Nothing was decided from them. "
-                "Start the run again."
+                "Start the run again.",
+                MondayFault.ODD_ANSWER,
             )
 
 

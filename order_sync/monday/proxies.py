@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import httpx
 
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.text.logins import login_of
 from order_sync.text.redaction import ESCAPES
 
@@ -26,7 +27,8 @@ def check_proxies() -> None:
         if not _is_usable(address):
             raise ConfigurationError(
                 f"{variable} is not the address of a proxy, http://user:password@host:port. In user and password write "
-                f"{ESCAPES}. Nothing was sent."
+                f"{ESCAPES}. Nothing was sent.",
+                SettingsFault.PROXY,
             )
 
 

@@ -18,6 +18,7 @@ from order_sync.monday.board import Board, cancel_problem, problem_of, read_boar
 from order_sync.monday.client import MondayClient, MondayReader, read_data
 from order_sync.orders.errors import Fatal, OrderSyncError
 from order_sync.orders.mapping import LABELLED, BoardMap, ColumnMap, ColumnMapping, UnknownSource
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.orders.naming import one_in_several_spellings
 from order_sync.text.counted import counted
 
@@ -165,8 +166,10 @@ def make_board(client: MondayClient, name: str, mapping: ColumnMapping) -> NewBo
     try:
         return _make_columns(client, board, mapping)
     except OrderSyncError as error:
-        said = str(error).rstrip(".")
-        raise Fatal(f"{said[:1].upper()}{said[1:]}. Delete board {board} on monday, then try again.") from error
+        said = error.message.rstrip(".")
+        raise Fatal(
+            f"{said[:1].upper()}{said[1:]}. Delete board {board} on monday, then try again.", MondayFault.NOT_MADE
+        ) from error
 
 
 def add_subitems(client: MondayClient, board: int) -> int:
@@ -174,7 +177,9 @@ def add_subitems(client: MondayClient, board: int) -> int:
     _make_column(client, board, "subitems", "Subitems", "subtasks", ())
     made = read_board(client, board)
     if made.subitem_board_id is None:
-        raise Fatal(unsupported(made) or f"monday made board {board} without a board for its subitems")
+        raise Fatal(
+            unsupported(made) or f"monday made board {board} without a board for its subitems", MondayFault.NOT_MADE
+        )
     return made.subitem_board_id
 
 

@@ -27,6 +27,8 @@ from order_sync.monday import API_VERSION, shapes
 from order_sync.monday.proxies import check_proxies, proxy_passwords
 from order_sync.monday.usage import Usage
 from order_sync.orders.errors import ConfigurationError, Fatal, NotMonday, Transient
+from order_sync.orders.faults import SettingsFault
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.text.redaction import Redaction
 
 PROXY_ADVICE = (
@@ -144,7 +146,9 @@ class MondayTransport(HTTPXTransport):
             super().connect()  # type: ignore[no-untyped-call]
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             text = self._redaction.text(f"{type(error).__name__}: {error}")
-            raise ConfigurationError(f"Cannot set up a connection to {self.url}: {text}. {PROXY_ADVICE}") from None
+            raise ConfigurationError(
+                f"Cannot set up a connection to {self.url}: {text}. {PROXY_ADVICE}", SettingsFault.PROXY
+            ) from None
 
     def send(self, body: str, *, idempotency_key: str | None = None, last_check: Check = unchecked) -> Reply:
         """Posts the body as it is. Raises Transient if no answer came back.
@@ -164,17 +168,19 @@ class MondayTransport(HTTPXTransport):
             raise self._no_way(error) from None
         except httpx.ConnectError as error:
             text = self._redaction.text(f"monday cannot be reached at {self.url}: {error}")
-            raise Transient(text, code="unreachable", no_effect=True) from None
+            raise Transient(text, MondayFault.UNREACHABLE, code="unreachable", no_effect=True) from None
         except httpx.RequestError as error:
             # The request may have taken effect: only its journal row and the board can say.
             self.usage.add(calls=0 if isinstance(error, httpx.ConnectTimeout) else 1)
             text = self._redaction.text(f"no answer from monday ({type(error).__name__}: {error})")
-            raise Transient(text, code="no_answer") from None
+            raise Transient(text, MondayFault.NO_ANSWER, code="no_answer") from None
         except (httpx.InvalidURL, ValueError) as error:
             self.usage.add(calls=1)
             # Not foreseen by the library: whether it has left, the next run asks the board.
             text = self._redaction.text(f"the request to {self.url} failed ({type(error).__name__}: {error})")
-            raise Fatal(f"{text}. Check ORDER_SYNC_MONDAY_URL and ORDER_SYNC_MONDAY_TOKEN.") from None
+            raise Fatal(
+                f"{text}. Check ORDER_SYNC_MONDAY_URL and ORDER_SYNC_MONDAY_TOKEN.", MondayFault.REFUSED
+            ) from None
         self.usage.add(calls=1)
         headers = {name: self._redaction.text(value) for name, value in response.headers.items()}
         reply = read_reply(response.status_code, headers, response.content)
@@ -186,7 +192,7 @@ class MondayTransport(HTTPXTransport):
         text = self._redaction.text(f"the proxy on the way to {self.url} answers: {shapes.text(error)}")
         if re.match(r"\s*4\d\d\b", str(error)):
             return NotMonday(f"{text}. {PROXY_ADVICE}")
-        return Transient(text, code="unreachable", no_effect=True)
+        return Transient(text, MondayFault.UNREACHABLE, code="unreachable", no_effect=True)
 
     def upload(self, url: str, content: bytes, *, last_check: Check = unchecked) -> None:
         """Puts a CSV file where monday said. Raises Transient if it was not taken, or that is unknown."""
@@ -209,7 +215,9 @@ class MondayTransport(HTTPXTransport):
             # Without a connection nothing has left, and with no address there is none.
             nowhere = isinstance(error, httpx.ConnectError | httpx.InvalidURL | httpx.UnsupportedProtocol)
             refused = nowhere or (status is not None and 300 <= status < 500)
-            raise Transient(f"{method} of a file: {what}", code="file", no_effect=refused) from None
+            raise Transient(
+                f"{method} of a file: {what}", MondayFault.NO_FILE, code="file", no_effect=refused
+            ) from None
         return response
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from order_sync.monday.labels import LabelSpelling, choices
-from order_sync.orders.errors import Rejected, Rule
+from order_sync.orders.codes import Rule
+from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import LABELLED, Cancel, ColumnMap
 from order_sync.orders.readable import date_of, number_of, text_of
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.monday_faults import MondayFault
 
 RETIRING = ("maintenance", "deprecated")  # in the name of a version's kind: several kinds of maintenance are known
 UNSTABLE = ("release_candidate", "dev")
@@ -61,7 +62,8 @@ def read_version(data: Mapping[str, Any], wanted: str, served: str | None = None
         there = ", ".join(f"{value} ({kind})" for value, kind in kinds.items())
         raise ConfigurationError(
             f"{refused}{f'; it has {there}' if there else ''}. Nothing was written. "
-            f"Try ORDER_SYNC_MONDAY_VERSION={current or '...'} in a dry run, then set it; or update order_sync."
+            f"Try ORDER_SYNC_MONDAY_VERSION={current or '...'} in a dry run, then set it; or update order_sync.",
+            MondayFault.VERSION,
         )
     return ApiVersion(value=wanted, kind=kinds.get(wanted) or str(version.get("kind") or ""), current=current)
 

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from order_sync.orders.config_errors import Place, Problem, problems
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.naming import CUSTOMER, TextKey, customer_key, one_in_several_spellings, text_key
 from order_sync.orders.nearest import did_you_mean
 from order_sync.orders.toml_file import entries, entry_name, in_words, read_toml
@@ -236,7 +237,7 @@ def load_mapping(path: Path = DEFAULT_MAPPING) -> ColumnMapping:
         found = [*problems(error, ColumnMapping), *found]
     if mapping is None or found:
         wrong = "; ".join(in_words(read, problem, NAMED_BY) for problem in found)
-        raise ConfigurationError(f"The mapping {path} is invalid: {wrong}") from None
+        raise ConfigurationError(f"The mapping {path} is invalid: {wrong}", SettingsFault.MAPPING) from None
     return mapping
 
 

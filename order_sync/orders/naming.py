@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NewType
 
-from order_sync.orders.errors import Rejected, Rule
+from order_sync.orders.codes import Rule
+from order_sync.orders.errors import Rejected
 from order_sync.orders.readable import text_of
 
 ORDER_NUMBER = "AAG ORDER NUMBER"

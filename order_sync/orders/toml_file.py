@@ -15,6 +15,7 @@ from typing import Any
 
 from order_sync.orders.config_errors import NOT_A_LIST, Place, Problem
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 
 
 def read_toml(path: Path, *, what: str) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
         reason = _in_words(str(error), text)
     except ValueError as error:  # such as a number of thousands of digits
         reason = str(error)
-    raise ConfigurationError(f"{what} {path} is not valid TOML: {reason}") from None
+    raise ConfigurationError(f"{what} {path} is not valid TOML: {reason}", SettingsFault.TOML_FILE) from None
 
 
 def read_text(path: Path, *, what: str) -> str:
@@ -36,13 +37,15 @@ def read_text(path: Path, *, what: str) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{what} {path} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"{what} {path} cannot be read: {error.strerror}", SettingsFault.TOML_FILE) from None
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return content.decode("utf-16" if utf16 else "utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{what} {path} is not UTF-8 (line {line}): save it as UTF-8") from None
+        raise ConfigurationError(
+            f"{what} {path} is not UTF-8 (line {line}): save it as UTF-8", SettingsFault.TOML_FILE
+        ) from None
 
 
 def _in_words(message: str, text: str) -> str:

@@ -20,7 +20,8 @@ from order_sync.database.customers import merged, spelling
 from order_sync.database.guid import uuid_key
 from order_sync.database.requeue import REQUEUED_BY
 from order_sync.database.tables import TableNames, Tables
-from order_sync.orders.errors import Rule
+from order_sync.orders.codes import Rule
+from order_sync.orders.errors import without_code
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER, Customers
 from order_sync.reports.advice import advice
 from order_sync.reports.links import Links
@@ -64,9 +65,13 @@ class RejectedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """Rejected rows with the same code, with an example and the next step."""
+    """Rejected rows with the same code, with an example and the next step.
 
-    code: str | None
+    `explained` is the code of docs/errors.md.
+    """
+
+    code: str | None  # as the log has it: order_sync's or monday's
+    explained: str
     title: str
     by: str  # order_sync, monday or unknown
     next: str
@@ -300,7 +305,7 @@ def _rejected_row(row: Row, kind: str, links: Links, customers: Customers) -> Re
         delta_uuid=row["delta_uuid"] or NO_UUID,
         size=row["size"],
         code=row["code"],
-        reason=row["reason"] or "no reason was recorded",
+        reason=without_code(row["reason"] or "") or "no reason was recorded",
         tries=row["tries"],
         rejected_at=row["rejected_at"],
         request_id=row["request_id"],
@@ -324,6 +329,7 @@ def _categories(rejected: Iterable[RejectedRow], names: TableNames) -> list[Cate
         found.append(
             Category(
                 code=code,
+                explained=advised.code,
                 title=advised.title,
                 by=advised.by,
                 next=advised.next,

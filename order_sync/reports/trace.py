@@ -15,10 +15,11 @@ from order_sync.database.conditions import WAITING, folded
 from order_sync.database.connection import Database, Row, chunks
 from order_sync.database.edits import edits_of
 from order_sync.database.guid import canonical, is_uuid
-from order_sync.database.held import Cause, HeldOrder, held_orders
+from order_sync.database.held import HeldOrder, held_orders
 from order_sync.database.queue import QueueReader
 from order_sync.database.tables import Tables
 from order_sync.database.written import items_on_record
+from order_sync.orders.codes import Cause
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import Action, State
 from order_sync.reports.links import Links
@@ -172,7 +173,7 @@ def _next(headers: list[Row], lines: list[Row], held: HeldOrder | None) -> str:
     if held and held.cause is Cause.NO_RECORD_UUID:
         return f"{held.reason}. The next run rejects it: {held.cause.step.partition('; ')[2]}."
     if held and held.cause not in (Cause.REJECTED, Cause.HELD_BY_RUN):
-        return f"The order is held: {held.reason}. Next: {held.cause.step}."
+        return f"The order is held ({held.cause}): {held.reason}. Next: {held.cause.step}."
     if rejected:
         return f"{_rows(rejected)} rejected, so the order waits: correct what is wrong, then run `order-sync retry`."
     if runs := sorted({row["sync_run_id"] for row in waiting if row["sync_run_id"]}):

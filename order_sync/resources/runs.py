@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from pydantic import Field
 
 from order_sync.orders.errors import Fatal
+from order_sync.orders.faults import RunFault
 
 DRY_RUN_MARK = "dry_run_mark"  # resource key
 GRACE_SECONDS = 2.0  # between the end of a run's resources and Dagster's record that the run has ended
@@ -85,7 +86,8 @@ class RunRegistry:
         if asked and any(r.name == DRY_RUN_MARK for mode in asked.mode_def_snaps for r in mode.resource_def_snaps):
             raise Fatal(
                 "A dry run was requested, but the daemon of this DAGSTER_HOME is live. Nothing was written. "
-                "Start the dry run's UI in a separate folder (docs/ui.md), or use order-sync sync --dry-run."
+                "Start the dry run's UI in a separate folder (docs/ui.md), or use order-sync sync --dry-run.",
+                RunFault.DRY_RUN_ASKED,
             )
 
     def _path(self, run_id: str) -> Path:

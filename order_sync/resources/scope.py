@@ -11,6 +11,7 @@ from order_sync.database.connection import Database
 from order_sync.database.known_customers import check_customers
 from order_sync.database.tables import Tables
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.naming import customer_key
 from order_sync.sync.plan_file import PlanFile, read_plan_file
 
@@ -31,7 +32,9 @@ class ScopeResource(dg.ConfigurableResource[None]):
     def check(self, database: Database, tables: Tables) -> None:
         """Raises ConfigurationError for a scope that can fit no order: a limit below 1, an unknown customer."""
         if self.limit is not None and self.limit < 1:
-            raise ConfigurationError(f"resources > scope > limit is {self.limit}: it must be at least 1, or omitted.")
+            raise ConfigurationError(
+                f"resources > scope > limit is {self.limit}: it must be at least 1, or omitted.", SettingsFault.SCOPE
+            )
         check_customers(database, tables, self.customers)
 
     def select(self, rows: Iterable[dict[str, Any]], *, taken: Iterable[str] = ()) -> list[dict[str, Any]]:

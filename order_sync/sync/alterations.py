@@ -19,7 +19,7 @@ from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import cancel_values, to_json
 from order_sync.orders.errors import Missing, Rejected
 from order_sync.orders.mapping import BoardMap, SubitemMap
-from order_sync.sync.decide import ITEM_REMOVED, Decision, Happens
+from order_sync.sync.decide import AWAITED, Decision, Happens
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts
 from order_sync.sync.rows import Look, NewRow, Repaired, Row
@@ -150,7 +150,7 @@ class Alterations:
             lost = {key: ids[key] for key in refused if ids[key] in deleted}
             outcome.deleted |= lost
             no_group = {key: str(error) for key, error in refused.items() if error.missing is Missing.GROUP}
-            return Repaired(waiting=no_group | {key: ITEM_REMOVED.format(item) for key, item in lost.items()})
+            return Repaired(waiting=no_group | {key: AWAITED.format(item) for key, item in lost.items()})
 
         shared = {"board": str(target.board_id), "labels": target.mapping.adds_labels}
         sent = self._writer.write(operation, rows, shared, repair=repair, look=target.look)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 
 from order_sync.orders.errors import Rejected, Transient
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import NewRow
 from order_sync.sync.verdict import MOST_REFUSED, Verdict
@@ -91,7 +92,9 @@ class Batches:
             for row in left:
                 self._attempts[row.key] = self._attempts.get(row.key, 0) + 1
                 if self._attempts[row.key] >= ROW_ATTEMPTS or (not answered and len(batch) == 1):
-                    self.total.again[row.key] = outcome.again.get(row.key) or Transient("monday gave no result")
+                    self.total.again[row.key] = outcome.again.get(row.key) or Transient(
+                        "monday gave no result", MondayFault.ODD_ANSWER
+                    )
             self._waiting.extendleft(reversed([row for row in left if row.key not in self.total.again]))
             self._batch_is_back()
 

@@ -17,8 +17,10 @@ from order_sync.monday.board import Board
 from order_sync.monday.board_fit import look_at_items, look_at_subitems, read_again
 from order_sync.monday.client import MondayClient
 from order_sync.monday.labels import Labels, LabelSpelling
-from order_sync.orders.errors import Fatal, Rejected, Rule
+from order_sync.orders.codes import Delay, Rule
+from order_sync.orders.errors import Fatal, Rejected
 from order_sync.orders.mapping import LABELLED, ColumnMapping
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.orders.naming import text_key
 from order_sync.orders.states import Action
 from order_sync.sync.alterations import Alterations, Target
@@ -183,7 +185,7 @@ class BoardWork:
             title = self._mapping.items.cancel.group
             outcome = self._changes.groups_again({title: count}, board)
             if title not in outcome.created:
-                raise Fatal(f"Board {board.id} has no group '{title}' for cancelled orders, and it was not created.")
+                raise no_group(f"Board {board.id} has no group '{title}' for cancelled orders, and it was not created.")
             return outcome.created[title]
 
         return Target(
@@ -201,9 +203,7 @@ class BoardWork:
         """`rows` are as SUBITEMS in assets/monday.py: parent_item_id, name, values, rejection, rule and the keys."""
         board = self._site.subitems
         if board is None and any(row["action"] != Action.DELETE for row in rows):
-            raise Fatal(
-                f"Board {self._site.board.id} has no subitem board. Add a subitem on monday, then start the run again."
-            )
+            raise no_subitems(self._site.board.id)
         labels = LabelSpelling(self._subitem_labels(board) if board else {})
         lines = Lines.of_run(rows, self._known.lines())
         rows = _still_held(rows, {row["delta_uuid"] for row in lines.held})
@@ -320,7 +320,7 @@ class BoardWork:
             missing = [title for title, group_id in created.items() if group_id not in board.group_ids]
             if not missing:
                 return
-        raise Fatal(
+        raise no_group(
             f"Board {board.id} does not show {counted(len(missing), 'created group')}, first '{missing[0]}'. "
             "Nothing is lost: start the run again."
         )
@@ -340,7 +340,7 @@ class BoardWork:
             for row in homeless:
                 row["group_id"] = outcome.created.get(row["group"])
                 if why := late.get(row["group"]):
-                    row["waits"] = f"its group '{row['group']}' could not be created yet: {why}"
+                    row["waits"] = f"{Delay.NO_GROUP_YET}: its group '{row['group']}' could not be created yet: {why}"
                 elif row["group_id"] is None:
                     row["rejection"] = f"its group '{row['group']}' could not be created; the log says why"
                     row["rule"] = Rule.NO_GROUP
@@ -388,3 +388,12 @@ def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:
 
 # What a step does with its rows on one board.
 Step = Callable[[BoardWork, Sequence[Row]], Outcome]
+
+
+def no_group(message: str) -> Fatal:
+    return Fatal(message, MondayFault.GROUP_NOT_SHOWN)
+
+
+def no_subitems(board_id: int) -> Fatal:
+    said = f"Board {board_id} has no subitem board. Add a subitem on monday, then start the run again."
+    return Fatal(said, MondayFault.NO_SUBITEMS)

@@ -23,7 +23,9 @@ from order_sync.monday.client import MondayClient
 from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.pacing import Pacer
 from order_sync.monday.transport import Reply
+from order_sync.orders.catalogue import code_in
 from order_sync.orders.errors import Fatal, NotFound, NotMonday, QuotaExhausted, Rejected, Transient
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.sync.delivery import Delivery, Outcome
 from order_sync.sync.rows import NewRow
 from order_sync.text.counted import counted
@@ -136,8 +138,10 @@ class BulkArchive:
 
     def _closed(self, entry: Entry, outcome: Outcome) -> Outcome:
         """The outcome on record. What is in none of its parts is archived one by one."""
-        failed = {key: Transient(f"job {job_of(entry)} did not archive it") for key in entry.keys}
-        failed |= {key: Transient(why) for key, why in outcome.waiting.items()}
+        failed = {
+            key: Transient(f"job {job_of(entry)} did not archive it", MondayFault.NO_END_OF_JOB) for key in entry.keys
+        }
+        failed |= {key: Transient(why, code_in(why)) for key, why in outcome.waiting.items()}
         failed = {key: error for key, error in failed.items() if key not in outcome.created}
         self._journal.close(entry, created=outcome.created, failed=failed)
         items = _items(entry)
@@ -181,7 +185,9 @@ class BulkArchive:
             except QuotaExhausted:
                 raise
             except Fatal as error:
-                raise Transient(f"monday does not report the status of job {job}: {error}") from error
+                raise Transient(
+                    f"monday does not report the status of job {job}: {error}", MondayFault.NO_END_OF_JOB
+                ) from error
             progress = shapes.mapping(found)
             if progress.get("status") in ENDED:
                 return progress
@@ -190,7 +196,8 @@ class BulkArchive:
                     return {}
                 raise Transient(
                     f"monday's job {job}, which archives {counted(len(entry.keys), 'item')}, has not ended "
-                    f"({progress.get('status')}). Nothing is lost: its orders wait, and the next run looks again"
+                    f"({progress.get('status')}). Nothing is lost: its orders wait, and the next run looks again",
+                    MondayFault.NO_END_OF_JOB,
                 )
             self._client.wait(max(pause, due))
             pause, due = min(2 * pause, LAST_POLL), 0.0
@@ -240,11 +247,11 @@ def _job(reply: Reply) -> str:
     """The id of the job that was started; raises what an error means."""
     if errors := parse_errors(reply):
         if errors[0].code in SCHEMA_CODES:
-            raise Rejected(f"this account has no jobs that archive items: {errors[0].message}")
+            raise Rejected(f"this account has no jobs that archive items: {errors[0].message}", code=errors[0].code)
         raise classify(errors[0], reply)
     job = shapes.text_id(shapes.mapping((reply.data or {}).get("bulk_archive_items")).get("job_id"))
     if job is None:
-        raise Transient("monday's answer names no job", request_id=reply.request_id)
+        raise Transient("monday's answer names no job", MondayFault.ODD_ANSWER, request_id=reply.request_id)
     return job
 
 

@@ -27,6 +27,7 @@ from order_sync.monday.errors import SCHEMA_CODES, classify, parse_errors
 from order_sync.monday.labels import Labels
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import Fatal, NotFound, QuotaExhausted, Rejected, Transient
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.sync.delivery import Delivery, Outcome
 from order_sync.sync.facts import keys_on_board
 from order_sync.sync.rows import NewRow
@@ -207,7 +208,8 @@ class BulkImport:
                 raise Transient(
                     f"monday's import job {job_id} of {counted(len(entry.keys), 'item')} makes no progress "
                     f"({progress['status']}, {max(shown, 0)} %). Nothing is lost: its rows wait, "
-                    "and the next run checks it again"
+                    "and the next run checks it again",
+                    MondayFault.NO_END_OF_JOB,
                 )
             self._client.wait(POLL_SECONDS)
             self._journal.renew()
@@ -229,9 +231,11 @@ class BulkImport:
         except QuotaExhausted:
             raise
         except Fatal as error:
-            raise Transient(f"monday does not report the status of job {job_id}: {error}") from error
+            raise Transient(
+                f"monday does not report the status of job {job_id}: {error}", MondayFault.NO_END_OF_JOB
+            ) from error
         if not isinstance(progress, dict) or not progress.get("status"):
-            raise Transient(f"monday does not report the status of job {job_id}")
+            raise Transient(f"monday does not report the status of job {job_id}", MondayFault.NO_END_OF_JOB)
         return progress
 
     def _upload(self, job_id: str, url: str, text: str) -> bool | None:
@@ -303,7 +307,8 @@ class BulkImport:
         if left and not _is_long_over(entry):
             raise Transient(
                 f"monday skipped {counted(len(left), 'item')} of an import, first delta_uuid {left[0]}: its search "
-                "does not find them on the board yet. The next run searches again"
+                "does not find them on the board yet. The next run searches again",
+                MondayFault.NOT_FOUND_YET,
             )
         return outcome
 
@@ -338,7 +343,7 @@ def read_report(text: str) -> Report:
         lines = [line for line in list(csv.reader(io.StringIO(text, newline="")))[1:] if line]
         return {int(line[0]): (line[1], shapes.numeric_id(line[2]) or "", line[3]) for line in lines}
     except (ValueError, IndexError, csv.Error) as error:
-        raise Transient(f"it is not the CSV of a report ({error})") from error
+        raise Transient(f"it is not the CSV of a report ({error})", MondayFault.ODD_ANSWER) from error
 
 
 def _is_long_over(entry: Entry) -> bool:
@@ -350,7 +355,7 @@ def _job(reply: Reply) -> dict[str, str]:
     """The id and upload URL of the job that was started; raises what an error means."""
     if errors := parse_errors(reply):
         if errors[0].code in SCHEMA_CODES:
-            raise Rejected(f"this account has no bulk import: {errors[0].message}")
+            raise Rejected(f"this account has no bulk import: {errors[0].message}", code=errors[0].code)
         raise classify(errors[0], reply)
     job = read_data(reply, operations.INGEST_ITEMS)["ingest_items"]
     return {"job_id": job["job_id"], "upload_url": job["upload_url"]}

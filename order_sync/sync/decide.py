@@ -16,23 +16,26 @@ from order_sync.database.written import OnRecord
 from order_sync.monday.item_values import ItemValues
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_changes, encode_row, label_column, to_json
-from order_sync.orders.errors import REGARDLESS, Rejected, Rule
+from order_sync.orders.codes import REGARDLESS, Delay, Rule
+from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import BoardMap, ItemMap, SubitemMap
 from order_sync.orders.states import Action
 from order_sync.sync.ownership import Difference, Kept, Owners, Wish, difference
 from order_sync.sync.rows import Row
 
 ITEM_REMOVED = "its item {} was deleted on the board"
+AWAITED = f"{Delay.ITEM_REMOVED}: {ITEM_REMOVED}"
 SUBITEM_REMOVED = "its subitem {} was deleted on the board"
 OLDER_VERSION = "an older version of the same row: the newest one is synced"
 OUTDATED = "a newer version of the same row is SYNCED already: this one is not written"
-ELSEWHERE = "its item was found on board {} in this run: the next run changes it there"
+ELSEWHERE = f"{Delay.ELSEWHERE}: its item was found on board {{}} in this run: the next run changes it there"
 NEVER_THERE = "it was cancelled, and is on no board"
 ITEM_MISSING = (
     "its item {} was deleted on the board after the order was synced. Restore it there (monday keeps it for 30 days) "
     "and run `order-sync retry`, or recreate it with `order-sync reconcile --requeue`"
 )
 MASS_CANCEL = (
+    f"{Delay.MASS_CANCEL}: "
     "this run would cancel {count:,} orders on board {board}, and may cancel {most:,} at a time: none is cancelled. If "
     "they are all right, name the number: `order-sync sync --cancel {count}`, or resources > scope > cancel in the "
     "launchpad"
@@ -162,7 +165,7 @@ def decide_subitems(
             return _rejected(row, refusal(row), subitem.id if subitem else None)
         parent = int(row["parent_item_id"])
         if parent in deleted.remade:
-            return Decision(row=row, happens=Happens.WAIT, reason=ITEM_REMOVED.format(parent))
+            return Decision(row=row, happens=Happens.WAIT, reason=AWAITED.format(parent))
         if parent in deleted.items:
             return _rejected(row, item_deleted(parent))
         if there is not None:
@@ -303,7 +306,7 @@ def versions_of(rows: Collection[Row], newest: Mapping[str, Decision]) -> list[D
 
 def item_deleted(item: int) -> Rejected:
     """Why a line is rejected that came after its order was SYNCED, and its item was deleted."""
-    return Rejected(ITEM_MISSING.format(item), code=Rule.ITEM_MISSING)
+    return Rejected(ITEM_MISSING.format(item), code=Rule.ITEM_DELETED)
 
 
 def _older(row: Row, newest: Decision) -> Decision:

@@ -22,6 +22,7 @@ from order_sync.monday.lists import is_active
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import Fatal, Missing, NotMonday, OrderSyncError, Rejected, Transient
 from order_sync.orders.mapping import ColumnMapping
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.sync.facts import made_by
 from order_sync.sync.rows import Row
 
@@ -318,7 +319,9 @@ def read_outcome(entry: Entry, reply: Reply) -> Outcome:
             raise Spent
         raise meaning
     unexplained = Transient(
-        "monday's answer names neither an id nor an error for this row", request_id=reply.request_id
+        "monday's answer names neither an id nor an error for this row",
+        MondayFault.ODD_ANSWER,
+        request_id=reply.request_id,
     )
     for error in errors:
         meaning = classify(error, reply)

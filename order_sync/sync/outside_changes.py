@@ -15,7 +15,7 @@ from order_sync.database.journal import Journal
 from order_sync.monday.board import Board
 from order_sync.orders.errors import Rejected
 from order_sync.orders.naming import text_key
-from order_sync.sync.decide import ITEM_REMOVED, Deleted, KnownSubitem, item_deleted
+from order_sync.sync.decide import AWAITED, Deleted, KnownSubitem, item_deleted
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts, ItemFacts
 from order_sync.sync.rows import NewRow, Repaired
@@ -113,7 +113,7 @@ class OutsideChanges:
         self.forget(self._facts.deleted(set(parents.values()) - self._deleted))
         lines = {key: item for key, item in parents.items() if item in self._deleted}
         return Repaired(
-            waiting={key: ITEM_REMOVED.format(item) for key, item in lines.items() if item in self._awaited},
+            waiting={key: AWAITED.format(item) for key, item in lines.items() if item in self._awaited},
             rejected={key: item_deleted(item) for key, item in lines.items() if item not in self._awaited},
         )
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from order_sync.orders.errors import ConfigurationError, Fatal
+from order_sync.orders.faults import RunFault
 from order_sync.sync.decide import Decision, Happens
 from order_sync.sync.plan import PlannedRow
 from order_sync.sync.rows import Row
@@ -26,6 +27,8 @@ NAMED = 10  # differences in a message
 
 class PlanChanged(Fatal):
     """The queue or a board is no longer as the plan found it."""
+
+    why = RunFault.PLAN_CHANGED
 
 
 class KeptRow(BaseModel):
@@ -102,10 +105,10 @@ def read_plan_file(path: Path) -> PlanFile:
         read = json.loads(path.read_text(encoding="utf-8"))
         rows = TypeAdapter(list[KeptRow]).validate_python(read["rows"] if isinstance(read, dict) else read)
     except OSError as error:
-        raise ConfigurationError(f"The plan {path} cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(f"The plan {path} cannot be read: {error.strerror}.", RunFault.PLAN_FILE) from error
     except (ValueError, KeyError, ValidationError) as error:
         raise ConfigurationError(
-            f"{path} is not an order_sync plan. Make one with: order-sync plan --out FILE.json"
+            f"{path} is not an order_sync plan. Make one with: order-sync plan --out FILE.json", RunFault.PLAN_FILE
         ) from error
     return PlanFile(path=path, rows={row.delta_uuid: row for row in rows})
 

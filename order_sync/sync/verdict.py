@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from order_sync.monday.errors import may_differ
+from order_sync.orders.codes import Delay
 from order_sync.orders.errors import BoardRefused, Rejected
 from order_sync.sync.delivery import Outcome
 from order_sync.text.counted import counted
@@ -96,7 +97,9 @@ class Verdict:
                 self._own_codes.add(error.code)
                 continue
             suspended[key] = outcome.rejected.pop(key)
-            outcome.waiting[key] = f"{error}. Other rows must show whether this row is the cause"
+            outcome.waiting[key] = (
+                f"{Delay.OTHERS_MUST_SHOW}: {error.message}. Other rows must show whether this row is the cause"
+            )
         return suspended
 
     def _is_own(self, error: Rejected) -> bool:

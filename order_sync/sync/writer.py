@@ -26,6 +26,7 @@ from order_sync.monday.client import MondayClient
 from order_sync.monday.errors import LOCK_WAIT, may_differ
 from order_sync.monday.labels import Labels
 from order_sync.monday.pacing import BODY_BYTES
+from order_sync.orders.catalogue import code_in
 from order_sync.orders.errors import BoardRefused, Rejected, Transient
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.sync.batches import SMALLEST_SHARE, Batches
@@ -325,7 +326,9 @@ class BoardWriter:
         self._journal.close(
             entry,
             created=outcome.created,
-            failed=outcome.rejected | outcome.again | {key: Transient(why) for key, why in outcome.waiting.items()},
+            failed=outcome.rejected
+            | outcome.again
+            | {key: Transient(why, code_in(why)) for key, why in outcome.waiting.items()},
             request_id=outcome.request_id,
             watch=outcome.doubtful and entry.operation.may_double,
         )
@@ -352,7 +355,7 @@ class BoardWriter:
 
 
 def _again(refused: Rejected) -> Transient:
-    return Transient(str(refused), code=refused.code, no_effect=True, request_id=refused.request_id)
+    return Transient(str(refused), refused.why, code=refused.code, no_effect=True, request_id=refused.request_id)
 
 
 def _spare(outcome: Outcome) -> None:

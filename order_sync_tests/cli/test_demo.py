@@ -93,7 +93,7 @@ def test_no_demo_without_its_folder(folder: Stage, order_sync: OrderSync) -> Non
     (folder.folder / "dagster.yaml").unlink()
     done = order_sync("demo")
     assert done.exit_code == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("order-sync: There is no dagster.yaml in ")
+    assert done.stderr.strip().splitlines()[-1].startswith("order-sync: OS-117: There is no dagster.yaml in ")
 
 
 def test_no_demo_in_production(folder: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +118,9 @@ def test_a_demo_reports_a_taken_port_in_one_line(
     done = order_sync("demo")
     assert done.exit_code == 2
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith(f"order-sync: Port {taken_port} is in use by another program than the monday emulator")
+    assert line.startswith(
+        f"order-sync: OS-631: Port {taken_port} is in use by another program than the monday emulator"
+    )
     assert "Set ORDER_SYNC_MONDAY_URL" in line
 
 
@@ -200,7 +202,7 @@ def test_a_second_demo_at_once_says_that_one_runs(folder: Stage, order_sync: Ord
         done = order_sync("demo")
         assert done.exit_code == 2
         (line,) = done.stderr.strip().splitlines()
-        assert line.startswith(f"order-sync: Another demo is running in {folder.settings.home}.")
+        assert line.startswith(f"order-sync: OS-631: Another demo is running in {folder.settings.home}.")
         assert not folder.database_file.exists()
 
 

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from order_sync.cli import launch
 from order_sync.cli.launch import Summary
 from order_sync.database.claims import OrderQueue
-from order_sync.database.held import Cause
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Emulator
+from order_sync.orders.codes import Cause
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order, record
 from order_sync_tests.graph.stage import Record, Row, Stage, stage_in
@@ -291,8 +291,8 @@ def test_orders_held_by_another_run_still_count_as_waiting(stage: Stage, order_s
 
 def test_a_deleted_main_row_rejects_its_order(stage: Stage, order_sync: OrderSync) -> None:
     missing = {
-        "orders": "ORDER_LIST has no row with this record_uuid",
-        "order_lines": "ORDER_LIST_LINES has no row with this line_uuid",
+        "orders": "OS-411: ORDER_LIST has no row with this record_uuid",
+        "order_lines": "OS-412: ORDER_LIST_LINES has no row with this line_uuid",
     }
     orders = {table: make_order(minute=minute) for minute, table in enumerate(missing)}
     other = make_order(minute=2)

@@ -79,10 +79,10 @@ def test_every_poisoned_row_is_explained(ended: Ended, order_sync: OrderSync, tm
     report = json.loads(result.stdout)
     assert {row["delta_uuid"] for row in report["rejected"]} == poisoned
     assert {category["code"]: category["rows"] for category in report["categories"]} == {
-        "unknown_label": 2,
-        "name_too_long": 1,
-        "no_item_name": 1,
-        "no_size": 1,
+        "OS-406": 2,
+        "OS-404": 1,
+        "OS-402": 1,
+        "OS-403": 1,
     }
     assert all(category["by"] == "order_sync" for category in report["categories"])
     total = report["total"]
@@ -109,7 +109,7 @@ def test_every_poisoned_row_is_explained(ended: Ended, order_sync: OrderSync, tm
     assert item.split("/pulses/")[0].endswith(f"/boards/{board['id']}")
 
     message = order_sync("report", "--run", summary.run_id).stdout
-    assert "Label missing on the board: 2 rows of 2 orders (unknown_label)" in message
+    assert "Label missing on the board: 2 rows of 2 orders (OS-406)" in message
     assert "next: Fill in size_code of the line in ORDER_LIST_LINES_DELTA" in message
 
 

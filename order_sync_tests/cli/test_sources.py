@@ -74,7 +74,7 @@ def test_board_check_without_a_database_says_what_it_left_out(
     result = order_sync("board", "check")
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
-    assert "could not compare the mapping's sources with the tables: There is no database at" in said
+    assert "could not compare the mapping's sources with the tables: OS-203: There is no database at" in said
 
 
 def test_db_init_names_columns_only_the_mapping_needs(

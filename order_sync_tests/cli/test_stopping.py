@@ -17,7 +17,7 @@ from order_sync_tests.waiting import DUE
 
 pytestmark = [pytest.mark.on_disk, pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")]
 
-STOPPED = "order-sync: Stopped. Nothing is lost: the next sync continues from here."
+STOPPED = "order-sync: OS-602: Stopped. Nothing is lost: the next sync continues from here."
 
 
 def in_the_middle(stage: Stage) -> None:

@@ -64,7 +64,7 @@ def test_nothing_could_be_done_ends_with_2_in_one_line(stage: Stage) -> None:
     done = stage.run("sync", ORDER_SYNC_MONDAY_BOARD_ID="4711")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("order-sync: This token cannot see board 4711.")
+    assert line.startswith("order-sync: OS-321: This token cannot see board 4711.")
 
 
 @pytest.mark.on_disk
@@ -76,7 +76,7 @@ def test_a_misspelt_setting_in_the_env_file_stops_every_command(stage: Stage, co
     done = stage.run(*command)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip() == (
-        "order-sync: Invalid setting: order_sync_dryrun is not a setting (did you mean ORDER_SYNC_DRY_RUN?)."
+        "order-sync: OS-101: Invalid setting: order_sync_dryrun is not a setting (did you mean ORDER_SYNC_DRY_RUN?)."
     )
     assert (stage.dump(), stage.emulator.checksum()) == before
 

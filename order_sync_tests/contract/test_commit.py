@@ -192,8 +192,8 @@ def test_what_is_not_on_the_board_is_held_back_whole(site: Site) -> None:
     found = run_commit(site)
     assert found.ready == [record(good)]
     assert reasons(found) == {
-        record(no_item): f"its header {no_item.headers[0]['delta_uuid']} has not reached the board yet",
-        record(no_subitem): f"its line {line['line_uuid']} has not reached the board yet",
+        record(no_item): f"OS-526: its header {no_item.headers[0]['delta_uuid']} has not reached the board yet",
+        record(no_subitem): f"OS-526: its line {line['line_uuid']} has not reached the board yet",
     }
     assert [is_synced(site, order) for order in (good, no_item, no_subitem)] == [True, False, False]
 
@@ -220,7 +220,7 @@ def test_a_header_that_another_run_holds_keeps_the_record_out(site: Site) -> Non
     on_board(site, order)
     site.change(site.tables.header_queue, {"sync_run_id": "run-2"}, delta_uuid=order.headers[0]["delta_uuid"])
     found = run_commit(site)
-    assert reasons(found) == {record(order): "one of its headers is held by run run-2"}
+    assert reasons(found) == {record(order): "OS-509: one of its headers is held by run run-2"}
     assert not is_synced(site, order)
 
 

@@ -149,7 +149,7 @@ def test_every_missing_table_and_column_is_named(site: Site) -> None:
     for name in ("ALIAS/RELATED ITEM", "FINAL FOB (USD)", "monday_item_id"):
         assert any(f"[{name}] is missing" in problem for problem in problems)
     assert "[record_uuid]" not in " ".join(problems)
-    with pytest.raises(ConfigurationError, match=r"^The database is not ready: .*OTHER_DELTA: .*db check"):
+    with pytest.raises(ConfigurationError, match=r"^OS-206: The database is not ready: .*OTHER_DELTA: .*db check"):
         check_tables(site.database, wanted)
 
 
@@ -179,7 +179,7 @@ def test_a_mapping_error_is_not_blamed_on_tables(site: Site) -> None:
     )
     assert str(rule).startswith("the rule of board 4711 names [ORDER TPYE], ")
     assert str(rule).endswith("(did you mean 'ORDER TYPE'?)")
-    with pytest.raises(ConfigurationError, match=r"^The mapping m\.toml does not fit the tables: .*STLYE.*; .*TPYE"):
+    with pytest.raises(ConfigurationError, match=r"^OS-109: The mapping m\.toml does not fit .*: .*STLYE.*; .*TPYE"):
         check_sources(site.database, tables, mapping, "m.toml")
 
 

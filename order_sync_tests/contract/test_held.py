@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from order_sync.database.commit import commit
-from order_sync.database.held import Cause, HeldOrder, held_at_commit, held_orders, of_customers
+from order_sync.database.held import HeldOrder, held_at_commit, held_orders, of_customers
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders.errors import Rule
+from order_sync.orders.codes import Cause, Rule
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import Action, State
 from order_sync_tests.contract.site import Site, make_order, new_uuid, put_off_the_board, record, uuids
@@ -72,7 +72,7 @@ def test_a_row_without_record_uuid_is_rejected_for_good(loose_site: Site, namele
     assert [order.cause for order in held_orders(queue)] == [Cause.NO_RECORD_UUID] * 2
     assert queue.reject_without_order(RUN) == 2
     errors = queue.errors(RUN)
-    assert {row["reason"] for row in errors} == {"record_uuid is NULL: the row belongs to no order"}
+    assert {row["reason"] for row in errors} == {"OS-409: record_uuid is NULL: the row belongs to no order"}
     assert {row["row"] for row in errors} == {"header", "line"}
     assert {row["code"] for row in loose_site.rows(loose_site.tables.log)} == {Rule.NO_RECORD_UUID}
     assert queue.reject_without_order("run-2") == 0
@@ -313,7 +313,7 @@ def test_an_order_deleted_from_main_midrun_is_held(site: Site) -> None:
     with site.database.write() as connection:
         connection.execute(sa.delete(site.tables.orders))
     [found] = commit(site.database, site.queue(), RUN).held
-    assert found.reason == "ORDER_LIST has no row with this record_uuid"
+    assert found.reason == "OS-507: ORDER_LIST has no row with this record_uuid"
 
 
 # ---- what else holds an order -------------------------------------------------------------------------------

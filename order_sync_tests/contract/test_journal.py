@@ -19,7 +19,9 @@ from order_sync.database.entries import Entry, Operation, known_groups, unsettle
 from order_sync.database.housekeeping import expired, remove_expired
 from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
-from order_sync.orders.errors import LeaseLost, Rejected, Rule, Transient, WriteLost
+from order_sync.orders.codes import Rule
+from order_sync.orders.errors import LeaseLost, Rejected, Transient, WriteLost
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, new_uuid, record, set_clock, uuids
 
@@ -329,7 +331,7 @@ def test_closing_writes_ids_and_rejections_together(site: Site, journal: Journal
     assert (rows[first]["monday_item_id"], rows[first]["sync_state"]) == (12_345_678_901, State.PENDING)
     assert rows[second]["monday_item_id"] is None
     assert (rows[second]["sync_state"], rows[second]["retry_count"]) == (State.ERROR, 1)
-    assert rows[second]["sync_error_message"] == "Étiquette 'x' [no]"
+    assert rows[second]["sync_error_message"] == "OS-459: Étiquette 'x' [no]"
 
 
 def test_what_is_created_gets_its_place_with_its_id(site: Site, journal: Journal, order: SampleOrders) -> None:
@@ -399,9 +401,9 @@ def test_a_rejection_spares_what_is_not_pending(site: Site, journal: Journal, or
 
 def test_rejecting_before_anything_is_sent(site: Site, journal: Journal, order: SampleOrders) -> None:
     first, _ = uuids([order], "lines")
-    journal.reject(Operation.SUBITEMS, {first: Rejected("the line has no size_code")})
+    journal.reject(Operation.SUBITEMS, {first: Rejected("the line has no size_code", code=Rule.NO_SIZE)})
     row = site.row(site.tables.line_queue, delta_uuid=first)
-    assert (row["sync_state"], row["sync_error_message"]) == (State.ERROR, "the line has no size_code")
+    assert (row["sync_state"], row["sync_error_message"]) == (State.ERROR, "OS-403: the line has no size_code")
     assert site.queue().claimable_headers(["run-1"]) == []
 
 
@@ -503,13 +505,13 @@ def test_what_becomes_of_a_row_is_logged(site: Site, journal: Journal, order: Sa
     line = order.lines[0]["delta_uuid"]
     request = entry(one, two)
     journal.open(request)
-    journal.close(request, created={one: "11"}, failed={two: Transient("HTTP 503 — später")})
-    journal.reject(Operation.SUBITEMS, {line: Rejected("no size")})
+    journal.close(request, created={one: "11"}, failed={two: Transient("HTTP 503 — später", MondayFault.BUSY)})
+    journal.reject(Operation.SUBITEMS, {line: Rejected("no size", code=Rule.NO_SIZE)})
     journal.adopt(Operation.ITEMS, {two: "12"})
     assert logged(site) == [
         (one, "create_item", "created", 11, None, "key-1", "run-1"),
-        (two, "create_item", "unsettled", None, "HTTP 503 — später", "key-1", "run-1"),
-        (line, "create_subitem", "rejected", None, "no size", None, "run-1"),
+        (two, "create_item", "unsettled", None, "OS-303: HTTP 503 — später", "key-1", "run-1"),
+        (line, "create_subitem", "rejected", None, "OS-403: no size", None, "run-1"),
         (two, "create_item", "adopted", 12, None, None, "run-1"),
     ]
 
@@ -526,7 +528,7 @@ def test_the_log_says_which_board_and_what_monday_calls_it(site: Site, journal: 
     assert [tuple(row[name] for name in names) for row in sorted(site.rows(site.tables.log), key=_id)] == [
         (BOARD, None, "req-1", None),
         (BOARD, "C" * 64, "r" * 64, None),
-        (BOARD, "no_size", None, None),
+        (BOARD, Rule.NO_SIZE, None, None),
     ]
 
 

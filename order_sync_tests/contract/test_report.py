@@ -12,10 +12,10 @@ from order_sync.database.entries import Operation
 from order_sync.database.journal import Journal
 from order_sync.demo.samples import SampleOrders
 from order_sync.monday.errors import REJECTED_CODES
-from order_sync.orders.errors import Rejected, Rule, Transient
+from order_sync.orders.codes import MONDAYS, RETRY, Rule
+from order_sync.orders.errors import Rejected, Transient
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER
 from order_sync.orders.states import Action, State
-from order_sync.reports.advice import MONDAYS, RETRY
 from order_sync.reports.links import KnownBoard, Links, read_links
 from order_sync.reports.report import CustomerLine, Report, make_report
 from order_sync.reports.report_page import render
@@ -97,7 +97,7 @@ def test_a_rejected_row_says_why_where_and_by_which_run(site: Site) -> None:
     site.journal("run-2").reject(Operation.SUBITEMS, {line: refusal})
     [row] = report_of(site).rejected
     assert (row.row, row.size, row.order_number, row.record_uuid) == ("line", "S0", "A-7", record(order))
-    assert (row.code, row.reason, row.request_id, row.tries) == ("ColumnValueException", str(refusal), "req-1", 2)
+    assert (row.code, row.reason, row.request_id, row.tries) == ("ColumnValueException", refusal.message, "req-1", 2)
     assert (row.run_id, row.run_url) == ("run-2", "http://127.0.0.1:3000/runs/run-2")
     assert (row.board_id, row.board, row.board_url) == (BOARD, "Planning", BOARD_URL)
     assert row.item_url == f"{BOARD_URL}/pulses/11"
@@ -117,7 +117,7 @@ def test_errors_are_counted_by_code_with_what_to_do(site: Site) -> None:
     site.change(site.tables.header_queue, {"sync_state": State.ERROR}, delta_uuid=orders[3].headers[0]["delta_uuid"])
     report = report_of(site)
     reported = [(c.code, c.by, c.rows, c.orders, c.sample) for c in report.categories]
-    assert reported[0] == ("no_size", "order_sync", 4, 2, "no size")
+    assert reported[0] == (Rule.NO_SIZE, "order_sync", 4, 2, "no size")
     assert set(reported[1:]) == {
         ("BrandNewException", "monday", 1, 1, "never seen"),
         (None, "unknown", 1, 1, "no reason was recorded"),
@@ -139,7 +139,8 @@ def test_every_rule_and_every_code_is_reported_with_advice(site: Site, capsys: p
     assert {row.delta_uuid: row.code or None for row in report.rejected} == {k: c or None for k, c in keys.items()}
     advised = {category.code: category for category in report.categories}
     for rule in Rule:
-        assert (advised[rule].by, advised[rule].title) == ("order_sync", rule.heading)
+        assert (advised[rule].by, advised[rule].title) == ("monday" if rule.is_mondays else "order_sync", rule.heading)
+        assert advised[rule].explained == rule
     for category in report.categories:
         assert category.title.strip()
         assert category.next.endswith(RETRY)
@@ -204,7 +205,7 @@ def test_a_trace_links_each_row_to_its_board(site: Site) -> None:
     assert story["headers"][0]["item_url"] == link
     assert {row["delta_uuid"]: row["item_url"] for row in story["lines"]} == {lines[0]: link, lines[1]: None}
     rejection = next(event for event in story["events"] if event["what"].endswith("rejected"))
-    assert (rejection["code"], rejection["request_id"], rejection["board_id"]) == ("no_size", "req-1", BOARD)
+    assert (rejection["code"], rejection["request_id"], rejection["board_id"]) == (Rule.NO_SIZE, "req-1", BOARD)
     assert rejection["run_url"] == "http://127.0.0.1:3000/runs/run-1"
 
 

@@ -11,8 +11,9 @@ from order_sync.cli.launch import Summary
 from order_sync.cli.output.console import console
 from order_sync.cli.output.sync import print_summary
 from order_sync.database.counts import OUTCOMES
-from order_sync.database.held import Cause, HeldOrder
+from order_sync.database.held import HeldOrder
 from order_sync.database.holdups import holdups
+from order_sync.orders.codes import Cause
 
 # The step of each kind: whether the order system or a person has to do something, and whether retry helps.
 RETRIED = {Cause.NO_RECORD_UUID, Cause.REJECTED}
@@ -35,21 +36,23 @@ def held(cause: Cause, number: str | None = "A-1", run_id: str | None = None) ->
 @pytest.mark.parametrize("cause", Cause)
 def test_each_cause_has_one_line_with_one_step(cause: Cause) -> None:
     (line,) = holdups([held(cause, run_id="run-7")])
-    assert line.startswith(("1 order held ", "1 row without a record_uuid "))
+    assert line.startswith((f"{cause}: 1 order held ", f"{cause}: 1 row without a record_uuid "))
     assert "(A-1). Next: " in line
     assert line.count("Next: ") == 1
     assert ("order-sync retry" in line) is (cause in RETRIED)
     assert ("run-7" in line) is (cause is Cause.HELD_BY_RUN)
     assert "{" not in line
     (many,) = holdups([held(cause, f"A-{n}") for n in range(5)])
-    assert many.startswith(("5 orders held ", "5 rows without a record_uuid "))
+    assert many.startswith((f"{cause}: 5 orders held ", f"{cause}: 5 rows without a record_uuid "))
     assert "(A-0, A-1, A-2 and 2 more)" in many
 
 
 def test_each_kind_and_each_run_has_its_own_line() -> None:
     orders = [held(Cause.HELD_BY_RUN, run_id="b"), held(Cause.HELD_BY_RUN, None, "a"), held(Cause.NO_KEY)]
     assert [line.partition(" (")[0] for line in holdups(orders)] == [
-        *("1 order held by a row without a unique key", "1 order held by run a", "1 order held by run b")
+        "OS-504: 1 order held by a row without a unique key",
+        "OS-509: 1 order held by run a",
+        "OS-509: 1 order held by run b",
     ]
     assert "(r-1)" in holdups(orders)[1]
 

@@ -18,8 +18,9 @@ from order_sync.database.commit import (
     run_records,
     subitems_of,
 )
-from order_sync.database.held import Cause, HeldOrder
+from order_sync.database.held import HeldOrder
 from order_sync.database.queue import QueueReader
+from order_sync.orders.codes import Cause, Delay
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import MORNING
 
@@ -104,8 +105,8 @@ def test_an_order_lacking_a_row_is_held_with_its_key() -> None:
     found = readiness_of(READER, "run-1", headers, lines)
     assert found.ready == ["b", "d"]
     assert found.held == [
-        Held(record_uuid="a", reason=f"its line {key.lower()} has not reached the board yet"),
-        Held(record_uuid="c", reason=f"its header {key.lower()} has not reached the board yet"),
+        Held(record_uuid="a", reason=f"{Delay.NOT_ON_BOARD}: its line {key.lower()} has not reached the board yet"),
+        Held(record_uuid="c", reason=f"{Delay.NOT_ON_BOARD}: its header {key.lower()} has not reached the board yet"),
     ]
 
 
@@ -123,7 +124,7 @@ def test_what_holds_the_order_says_more_than_a_row(monkeypatch: pytest.MonkeyPat
     reader = cast("QueueReader", _Reader())
     found = readiness(reader, "run-1", ["run-0"])
     assert asked == [(reader, "run-1", ["run-0"])]
-    assert found.held == [Held(record_uuid="a", reason="run-2 has a header of it")]
+    assert found.held == [Held(record_uuid="a", reason="OS-509: run-2 has a header of it")]
     assert (found.ready, found.held_orders) == (["b"], [mine, others])
 
 

@@ -28,7 +28,7 @@ from order_sync.database.commit import commit
 from order_sync.database.connection import Database, Row, WritableDatabase
 from order_sync.database.edits import Edit, Edited, edits_of
 from order_sync.database.entries import Entry, EntryState, Operation, known_groups, unsettled
-from order_sync.database.held import Cause, held_orders
+from order_sync.database.held import held_orders
 from order_sync.database.housekeeping import expired, remove_expired, runs_at_work
 from order_sync.database.journal import Journal
 from order_sync.database.known_customers import known_customers, waiting_customers
@@ -39,6 +39,7 @@ from order_sync.database.tables import make_tables
 from order_sync.database.watch_list import boards_watched
 from order_sync.database.written import items_on_record, subitems_on_record
 from order_sync.demo.samples import arriving_orders, insert_orders
+from order_sync.orders.codes import Cause
 from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.states import State

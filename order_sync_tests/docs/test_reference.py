@@ -34,6 +34,11 @@ def test_the_page_of_commands_is_fresh() -> None:
     assert tool("reference").commands() == page, "run `make reference`"
 
 
+def test_the_page_of_codes_is_fresh() -> None:
+    page = (DOCS / "errors.md").read_text(encoding="utf-8")
+    assert tool("reference").errors() == page, "run `make reference`"
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_a_setting_says_what_it_is(name: str) -> None:
     description = Settings.model_fields[name].description or ""

@@ -12,11 +12,11 @@ import dagster as dg
 import pytest
 
 from order_sync.cli.launch import Summary
-from order_sync.database.held import Cause
 from order_sync.demo.drafts import Size
 from order_sync.demo.samples import SampleOrders, make_orders
 from order_sync.demo.words import ETA
 from order_sync.emulator import Emulator
+from order_sync.orders.codes import Cause
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import Action
 from order_sync_tests.graph.agreement import Agreement

@@ -14,8 +14,9 @@ from sqlite3 import connect
 import pytest
 import sqlalchemy as sa
 
-from order_sync.database.held import Cause, held_orders
+from order_sync.database.held import held_orders
 from order_sync.database.queue import QueueReader
+from order_sync.orders.codes import Cause
 from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import State
 from order_sync_tests.contract.site import make_order

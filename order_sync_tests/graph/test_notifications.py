@@ -171,7 +171,7 @@ def test_failure_and_recovery_notify_once_and_rejections_each_time(
             assert receiver.titles() == ["order_sync: sync_orders failed"][:count]
             if count:
                 text = receiver.slack[0]["text"]
-                assert "Reason: This token cannot see board 4711. Check ORDER_SYNC_MONDAY_BOARD_ID" in text
+                assert "Reason: OS-321: This token cannot see board 4711. Check ORDER_SYNC_MONDAY_BOARD_ID" in text
                 assert "Nothing is lost" in text
                 (run,) = instance.get_runs(limit=1)
                 link = f"http://dagster.example:3000/runs/{run.run_id}"
@@ -271,7 +271,7 @@ def test_differences_between_boards_are_reported_by_kind(stage: Stage) -> None:
         assert run is not None
         message = failed(instance, run, first_reason(instance, run_id), None)
     assert message.title == "order_sync: boards and tables differ"
-    assert message.lines[0].startswith("Reason: Tables and boards differ: ")
+    assert message.lines[0].startswith("Reason: OS-610: Tables and boards differ: ")
     assert "order-sync reconcile" in message.lines[1]
 
 

@@ -256,8 +256,8 @@ def test_dagster_shows_what_is_set_wrongly(stage: Stage, monkeypatch: pytest.Mon
     done = validate()
     assert done.returncode == 1
     assert (
-        "ConfigurationError: Invalid settings: ORDER_SYNC_DRYRUN is not a setting (did you mean ORDER_SYNC_DRY_RUN?); "
-        "ORDER_SYNC_WRITERS must be a whole number.\n"
+        "ConfigurationError: OS-101: Invalid settings: ORDER_SYNC_DRYRUN is not a setting (did you mean "
+        "ORDER_SYNC_DRY_RUN?); ORDER_SYNC_WRITERS must be a whole number.\n"
     ) in done.stdout + done.stderr
     assert "pydantic" not in done.stdout + done.stderr
 

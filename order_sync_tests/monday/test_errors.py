@@ -86,7 +86,7 @@ def test_a_row_for_good(code: str) -> None:
     found = meaning(reply(error(code, path=["a3"], status=200)))
     assert isinstance(found, Rejected)
     assert (found.code, found.request_id) == (code, "req-1")
-    assert str(found) == f"monday refuses: Some words ({code}, request req-1)"
+    assert found.message == f"monday refuses: Some words ({code}, request req-1)"
 
 
 def test_409_may_be_for_good() -> None:

@@ -23,7 +23,9 @@ def no_proxy_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("sign", ["/", "#", "?", "@", "/@"])
 def test_a_password_that_is_not_escaped_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, sign: str) -> None:
     monkeypatch.setenv(variable, f"http://user:{CORE}{sign}{CORE}@proxy.invalid:8080")
-    with pytest.raises(ConfigurationError, match=rf"^{variable} is not the address of a proxy.*%40 for @") as caught:
+    with pytest.raises(
+        ConfigurationError, match=rf"^OS-114: {variable} is not the address of a proxy.*%40 for @"
+    ) as caught:
         MondayTransport(MONDAY, "token")
     assert CORE not in str(caught.value)
     assert caught.value.__context__ is None

@@ -335,7 +335,7 @@ def test_all_that_is_wrong_is_named_at_once(path: Path) -> None:
     path.write_text("\n".join(parts), encoding="utf-8")
     with pytest.raises(ConfigurationError) as caught:
         load_mapping(path)
-    text = str(caught.value)
+    text = caught.value.message
     assert text.count("; ") >= len(whole) - 2
     for needle in ("'colunm'", "did you mean 'numbers'", "id is missing", "'item'", "[[subitems.columns]]", "twice: "):
         assert needle in text, text
@@ -364,8 +364,8 @@ def test_what_is_wrong_is_named_with_its_place(path: Path, what: str) -> None:
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=message) as caught:
         load_mapping(path)
-    assert str(caught.value).startswith(f"The mapping {path} is ")
-    assert "\n" not in str(caught.value)
+    assert caught.value.message.startswith(f"The mapping {path} is ")
+    assert "\n" not in caught.value.message
     assert caught.value.__cause__ is None
 
 
@@ -390,5 +390,5 @@ def test_any_text_is_a_mapping_or_one_clear_error(tmp_path_factory: pytest.TempP
     try:
         load_mapping(path)
     except ConfigurationError as error:
-        message = str(error)
+        message = error.message
     assert message == "" or message.startswith(f"The mapping {path} is ")

@@ -122,14 +122,14 @@ def test_a_row_is_tried_so_often_and_then_given_up() -> None:
         outcome = Outcome(created=created(batch[:-1]).created, again=again(batch[-1:]).again)
         rows.done(batch, outcome, answered=True)
     assert rows.take(0, 3) == []
-    assert str(rows.total.again["row-2"]) == "busy row-2"
+    assert rows.total.again["row-2"].message == "busy row-2"
     assert rows.total.created.keys() == {"row-0", "row-1"}
 
 
 def test_a_lone_row_without_an_answer_is_given_up() -> None:
     rows = Batches(rows_of(2), 1)
     rows.done(batch := rows.take(0, 1), Outcome(), answered=False)
-    assert str(rows.total.again[batch[0].key]) == "monday gave no result"
+    assert rows.total.again[batch[0].key].message == "monday gave no result"
     pair = Batches(rows_of(2), 1)
     pair.done(pair.take(0, 2), Outcome(), answered=False)
     assert pair.total.again == {}

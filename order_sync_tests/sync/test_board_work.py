@@ -13,7 +13,8 @@ from order_sync.database.connection import Row
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.transport import MondayTransport, Reply
-from order_sync.orders.errors import BoardRefused, Fatal, Rule
+from order_sync.orders.codes import Rule
+from order_sync.orders.errors import BoardRefused, Fatal
 from order_sync.orders.mapping import Cancel, ColumnMap, ColumnMapping, load_mapping
 from order_sync.orders.states import Action, State
 from order_sync.settings import EMBEDDED_BOARD
@@ -199,7 +200,7 @@ def test_a_group_that_monday_refuses_rejects_its_items(stage: Stage, orders: lis
     errors = [row for row in stage.site.rows(stage.site.tables.header_queue) if row["sync_state"] == State.ERROR]
     assert {row["delta_uuid"] for row in errors} == outcome.rejected.keys()
     assert {row["sync_error_message"] for row in errors} == {
-        f"its group '{TITLE}' could not be created; the log says why"
+        f"{Rule.NO_GROUP}: its group '{TITLE}' could not be created; the log says why"
     }
 
 
@@ -385,7 +386,7 @@ def test_a_line_under_a_synced_orders_deleted_item_is_rejected(stage: Stage, ord
     line = again(stage, orders[0].lines[0], qty=5)
     with a_run(stage, "run-2") as run:
         _, _, outcome, committed = run.all()
-    assert {error.code for error in outcome.rejected.values()} == {Rule.ITEM_MISSING}
+    assert {error.code for error in outcome.rejected.values()} == {Rule.ITEM_DELETED}
     assert outcome.rejected.keys() == {line["delta_uuid"]}
     assert committed.ready == []
 

@@ -102,7 +102,7 @@ def test_what_a_job_cannot_archive_is_named(
     assert outcome.created == {other: item for other, item in ids.items() if other != key}
     assert outcome.rejected.keys() == {key}
     assert (sent(stage)[JOB], sent(stage)["archive_item"]) == (1, 1)
-    assert f"item {ids[key]}: job {outcome.jobs[0]} did not archive it" in caplog.text
+    assert f"item {ids[key]}: OS-306: job {outcome.jobs[0]} did not archive it" in caplog.text
     assert on_record(stage, CANCEL) == set(outcome.created)
 
 

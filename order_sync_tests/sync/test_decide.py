@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from order_sync.database.written import OnRecord
 from order_sync.monday.item_values import ItemValues
 from order_sync.monday.labels import LabelSpelling
-from order_sync.orders.errors import Rule
+from order_sync.orders.codes import Rule
 from order_sync.orders.mapping import Cancel, ColumnMap, ItemMap, Ownership, load_mapping
 from order_sync.orders.states import Action
 from order_sync.sync.decide import (

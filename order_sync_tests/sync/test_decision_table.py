@@ -10,9 +10,11 @@ import pytest
 from order_sync.database.written import OnRecord
 from order_sync.monday.item_values import ItemValues
 from order_sync.monday.labels import LabelSpelling
-from order_sync.orders.errors import Rejected, Rule
+from order_sync.orders.codes import Delay, Rule
+from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import Cancel, ColumnMap, ItemMap, Ownership, SubitemMap
 from order_sync.sync.decide import (
+    AWAITED,
     ELSEWHERE,
     ITEM_REMOVED,
     NEVER_THERE,
@@ -214,15 +216,17 @@ def test_an_order_has_the_fate_in_the_table(row: dict[str, Any], facts: Any, exp
 def test_an_order_that_its_step_refuses_is_rejected(facts: dict[str, Any], monday_id: int | None) -> None:
     row = HEADER | {"rejection": "it has no name", "rule": Rule.NO_BOARD}
     of = item(row, **facts)
-    assert of == Decision(row=row, happens=Happens.REJECT, reason="it has no name", monday_id=monday_id)
+    assert of == Decision(
+        row=row, happens=Happens.REJECT, reason=f"{Rule.NO_BOARD}: it has no name", monday_id=monday_id
+    )
     assert of.rejected is not None
-    assert (str(of.rejected), of.rejected.code) == ("it has no name", Rule.NO_BOARD)
+    assert (of.rejected.message, of.rejected.code) == ("it has no name", Rule.NO_BOARD)
 
 
 def test_an_order_without_an_order_is_rejected_before_its_board() -> None:
     row = HEADER | {"rejection": "its order is missing", "rule": Rule.NO_ORDER}
     of = item(row, known=KNOWN)
-    assert of == Decision(row=row, happens=Happens.REJECT, reason="its order is missing", monday_id=7)
+    assert of == Decision(row=row, happens=Happens.REJECT, reason=f"{Rule.NO_ORDER}: its order is missing", monday_id=7)
     assert of.rejected is not None
     assert of.rejected.code == Rule.NO_ORDER
 
@@ -407,7 +411,7 @@ GONE = LINE | {"action": "DELETE", "parent_item_id": None}
         pytest.param(
             LINE,
             {"deleted": Deleted(items={70}, remade={70})},
-            {"happens": Happens.WAIT, "reason": ITEM_REMOVED.format(70)},
+            {"happens": Happens.WAIT, "reason": AWAITED.format(70)},
             id="its item is created again by the next run",
         ),
         pytest.param(
@@ -435,7 +439,7 @@ def test_a_line_has_the_fate_in_the_table(row: dict[str, Any], facts: Any, expec
 def test_a_line_without_an_order_is_rejected(known: dict[str, KnownSubitem], monday_id: int | None) -> None:
     row = LINE | {"rejection": "no line in ORDER_LIST_LINES", "rule": Rule.NO_ORDER_LINE, "parent_item_id": None}
     of = subitem(row, known=known)
-    assert of == Decision(row=row, happens=Happens.REJECT, reason=row["rejection"], monday_id=monday_id)
+    assert of == Decision(row=row, happens=Happens.REJECT, reason=f"OS-412: {row['rejection']}", monday_id=monday_id)
     assert of.rejected is not None
     assert of.rejected.code == Rule.NO_ORDER_LINE
 
@@ -444,7 +448,7 @@ def test_a_line_of_a_deleted_item_is_rejected() -> None:
     of = subitem(LINE, deleted=Deleted(items={70}))
     assert of == Decision(row=LINE, happens=Happens.REJECT, reason=str(item_deleted(70)))
     assert of.rejected is not None
-    assert of.rejected.code == Rule.ITEM_MISSING
+    assert of.rejected.code == Rule.ITEM_DELETED
     assert "its item 70 was deleted" in str(of.rejected)
 
 
@@ -476,4 +480,6 @@ def test_the_reason_of_held_cancels_names_board_and_numbers() -> None:
     decided = [Decision(row=row, happens=Happens.CANCEL, monday_id=n + 1) for n, row in enumerate(rows)]
     for of in hold_mass_cancels(decided, rules, board="Orders", on_board=9):
         assert of.reason is not None
-        assert of.reason.startswith("this run would cancel 2 orders on board Orders, and may cancel 1 at a time")
+        assert of.reason.startswith(
+            f"{Delay.MASS_CANCEL}: this run would cancel 2 orders on board Orders, and may cancel 1 at a time"
+        )

@@ -19,7 +19,7 @@ from order_sync.monday.board import Board, Under
 from order_sync.monday.client import MondayReader
 from order_sync.monday.item_values import ItemValues
 from order_sync.monday.labels import LabelSpelling
-from order_sync.orders.errors import Rule
+from order_sync.orders.codes import Rule
 from order_sync.orders.mapping import load_mapping
 from order_sync.orders.naming import text_key
 from order_sync.orders.states import Action

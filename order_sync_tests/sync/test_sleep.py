@@ -156,7 +156,7 @@ def test_a_process_that_was_stopped_sends_nothing(stage: Stage) -> None:
     finally:
         os.kill(run.pid, signal.SIGCONT)
         said, _ = run.communicate(timeout=30)
-    assert said.startswith("LeaseLost: Run run-1")
+    assert said.startswith("LeaseLost: OS-601: Run run-1")
     assert len(stage.mutations()) == already
     stage.check_once(Operation.ITEMS, rows)
 

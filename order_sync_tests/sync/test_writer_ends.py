@@ -142,7 +142,7 @@ def test_a_repaired_row_is_sent_as_repaired(stage: Stage) -> None:
         outcome = writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS], repair=repair)
     assert outcome.created == {rows[0].key: "70"}
     assert outcome.waiting == {rows[1].key: "its item"}
-    assert {key: str(of) for key, of in outcome.rejected.items()} == {rows[2].key: "a better reason"}
+    assert {key: of.message for key, of in outcome.rejected.items()} == {rows[2].key: "a better reason"}
     assert "repaired" in transport.sent[1][1]
     assert "repaired" not in transport.sent[0][1]
 

@@ -190,7 +190,7 @@ def test_what_has_to_wait_is_neither_rejected_nor_a_failure(stage: Stage) -> Non
     with stage.writer() as writer:
         outcome = writer.write(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], repair=repair)
     assert outcome.waiting == {rows[0].key: "it waits"}
-    assert {key: str(error) for key, error in outcome.rejected.items()} == {rows[1].key: "for a better reason"}
+    assert {key: error.message for key, error in outcome.rejected.items()} == {rows[1].key: "for a better reason"}
     assert outcome.created.keys() == {rows[2].key, rows[3].key}
     states = {row["delta_uuid"]: row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)}
     assert (states[rows[0].key], states[rows[1].key]) == ("PENDING", "ERROR")

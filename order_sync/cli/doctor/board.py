@@ -9,6 +9,7 @@ from order_sync.cli.boards import compare_with_tables
 from order_sync.cli.doctor.checks import Found, Level
 from order_sync.cli.doctor.database import against_this_machine
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings
 
@@ -40,7 +41,9 @@ def boards(settings: Settings) -> Found:
     from order_sync.monday.setup import inspect_board
 
     if not settings.board_ids:
-        raise ConfigurationError("No board is set. Next: order-sync setup, or set ORDER_SYNC_MONDAY_BOARD_ID")
+        raise ConfigurationError(
+            "No board is set. Next: order-sync setup, or set ORDER_SYNC_MONDAY_BOARD_ID", SettingsFault.NO_BOARD
+        )
     mapping = load_mapping(settings.mapping)
     unknown, notes = compare_with_tables(settings, mapping)
     with monday(settings) as client:

@@ -114,8 +114,10 @@ def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
         if len(report.runs) > RUNS_SHOWN:
             console.print(f"... and {counted(len(report.runs) - RUNS_SHOWN, 'earlier run')}.")
     for category in report.categories:
+        code = category.code or "no code"
+        named = code if code == category.explained else f"{category.explained}, {code}"
         count = f"{counted(category.rows, 'row')} of {counted(category.orders, 'order')}"
-        what = f"{category.title}: {count} ({category.code or 'no code'})"
+        what = f"{category.title}: {count} ({named})"
         console.print(what, style="bold", markup=False, highlight=False)
         example = category.example
         order = (example.order_number or "").strip() or f"with record_uuid {example.record_uuid}"

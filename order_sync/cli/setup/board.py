@@ -14,7 +14,9 @@ from order_sync.cli.access import monday
 from order_sync.cli.output.console import TextTable, console
 from order_sync.cli.setup.ask import Asker, Question
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import BoardMap, ColumnMapping
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def ask_token(asker: Asker, settings: Settings, *, given: str | None, present: s
         with monday(made) as client:
             user = token_user(client)
             if user.problem:
-                raise ConfigurationError(f"{user.problem[0].upper()}{user.problem[1:]}.")
+                raise ConfigurationError(f"{user.problem[0].upper()}{user.problem[1:]}.", MondayFault.TOKEN)
             warning = client.api_version.warning if client.api_version else None
         console.print(f"[green]ok[/]  the token belongs to {escape(str(user))}")
         if warning:
@@ -82,12 +84,12 @@ def ask_board(
         if answer.isdecimal():
             return _usable(client, int(answer))
         if not (found := _matching(listed, answer)):
-            raise ConfigurationError(f"No board is called '{answer}'.")
+            raise ConfigurationError(f"No board is called '{answer}'.", SettingsFault.ANSWER)
         if len(found) == 1:
             return _usable(client, found[0].id)
         shown = found
         _print_boards(shown, len(found))
-        raise ConfigurationError(f"{len(found)} boards are called so: choose one by its number.")
+        raise ConfigurationError(f"{len(found)} boards are called so: choose one by its number.", SettingsFault.ANSWER)
 
     question = Question(
         text="Board (number, id, a part of its name, or `new NAME` to create one)",
@@ -120,7 +122,7 @@ def complete(
         text = f"order_sync needs {' and '.join(lacking)} on this board. Add now?"
         if not asker.agrees(text, "--add-columns", may_add):
             raise ConfigurationError(
-                f"The board lacks {' and '.join(lacking)}: add it on monday, then run setup again."
+                f"The board lacks {' and '.join(lacking)}: add it on monday, then run setup again.", MondayFault.MAPPING
             )
     subitem_id = subitems.id if subitems else add_subitems(client, board_id)
     for name, known, where in (("items", mapping.items, board_id), ("subitems", mapping.subitems, subitem_id)):
@@ -147,11 +149,12 @@ def _usable(client: MondayClient, board_id: int) -> int:
 
     board = read_board(client, board_id)
     if problem := unsupported(board):
-        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.")
+        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.", MondayFault.UNSUPPORTED)
     if not may_write(client, board_id):
         raise ConfigurationError(
             f"The token's user may only view board {board_id} ('{board.name}'): "
-            "let its owner grant the right to edit it."
+            "let its owner grant the right to edit it.",
+            MondayFault.TOKEN,
         )
     console.print(f"[green]ok[/]  board {board_id}: {escape(board.name)}")
     return board_id
@@ -161,7 +164,7 @@ def _create(client: MondayClient, name: str, mapping: ColumnMapping) -> int:
     from order_sync.monday.setup import make_board
 
     if not name:
-        raise ConfigurationError("Write the name of the new board after `new`.")
+        raise ConfigurationError("Write the name of the new board after `new`.", SettingsFault.ANSWER)
     made = make_board(client, name, mapping)
     console.print(f"[green]ok[/]  created board {made.id}: {escape(name)}")
     return made.id

@@ -14,6 +14,7 @@ from rich.markup import escape
 from order_sync.cli.output.console import TextTable, console, print_error
 from order_sync.cli.setup.ask import Asker
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import LABELLED, ColumnMapping, OrderColumn
 from order_sync.orders.mapping_file import Entry
 from order_sync.orders.nearest import did_you_mean
@@ -89,7 +90,8 @@ def _changed(rows: Sequence[Row], which: str, source: str, sources: Mapping[str,
     if number is None or not 0 <= number < len(rows):
         known = [row.of.column.id for row in rows]
         raise ConfigurationError(
-            f"'{which}' is neither a row's number nor a column of the board{did_you_mean(which, known)}."
+            f"'{which}' is neither a row's number nor a column of the board{did_you_mean(which, known)}.",
+            SettingsFault.ANSWER,
         )
     row = rows[number]
     if source == NOTHING:
@@ -98,9 +100,11 @@ def _changed(rows: Sequence[Row], which: str, source: str, sources: Mapping[str,
     wanted = found.get(re.sub(r"^\[(.*)\]$", r"\1", source).casefold())
     if wanted is None:
         names = [each.name for each in found.values()]
-        raise ConfigurationError(f"There is no source '{source}'{did_you_mean(source, names)}.")
+        raise ConfigurationError(f"There is no source '{source}'{did_you_mean(source, names)}.", SettingsFault.ANSWER)
     if not fits(row.of.column, wanted):
-        raise ConfigurationError(f"[{wanted.name}] is {wanted.kind}, but the column is {row.of.column.type}.")
+        raise ConfigurationError(
+            f"[{wanted.name}] is {wanted.kind}, but the column is {row.of.column.type}.", SettingsFault.ANSWER
+        )
     new = []
     for each in rows:
         taken = each.board == row.board and each.of.source == wanted.name

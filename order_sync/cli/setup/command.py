@@ -20,6 +20,7 @@ from order_sync.cli.setup.ask import Asker
 from order_sync.database.connection import Database
 from order_sync.database.sources import line_sources, order_sources
 from order_sync.orders.errors import OrderSyncError
+from order_sync.orders.faults import RunFault
 from order_sync.orders.mapping import DEFAULT_MAPPING, OrderColumn, load_mapping
 from order_sync.orders.toml_file import read_text
 from order_sync.settings import PREFIX, Settings, load_settings
@@ -108,7 +109,7 @@ def _write(asker: Asker, settings: Settings, target: Path, text: str) -> Setting
     else:
         files.print_drafts(env, mapping, variables)
         if not asker.agrees("Write these files?", "--yes"):
-            raise OrderSyncError("Nothing was written.")
+            raise OrderSyncError("Nothing was written.", RunFault.INTERRUPTED)
         for each in (mapping, env):
             if each.changes:
                 each.write()

@@ -19,6 +19,7 @@ from rich.markup import escape
 from order_sync.cli.output.console import console
 from order_sync.database.connection import Database
 from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.settings import PREFIX, Settings
 from order_sync.variables import ENV_FILE
 
@@ -75,7 +76,8 @@ def draft_env(folder: Path, variables: Mapping[str, str]) -> Draft:
         written = dotenv_values(copy)
         if wrong := [name for name, value in variables.items() if written.get(name) != value]:
             raise ConfigurationError(
-                f"{', '.join(wrong)} cannot be written to a .env file. Set it in the environment, then run setup again."
+                f"{', '.join(wrong)} cannot be written to a .env file. Set it in the environment, then run setup again",
+                SettingsFault.ENV_FILE,
             )
         return draft(path, copy.read_text(encoding="utf-8"))
 
