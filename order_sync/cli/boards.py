@@ -1,6 +1,6 @@
 """In: the mapping and the boards from the settings.
-Out: missing columns, differences from the tables, or a new board with its mapping.
-Never: a change to the columns of an existing board."""
+Out: missing columns, which can be added; differences from the tables; or a new board with its mapping.
+Never: a column of a board changed or removed."""
 
 from __future__ import annotations
 
@@ -177,7 +177,12 @@ def compare_with_tables(
 
 @board.command("init")
 @click.argument("name")
-@click.option("--mapping-out", type=click.Path(path_type=Path), metavar="FILE", help="Also write the mapping to FILE.")
+@click.option(
+    "--mapping-out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the mapping to FILE rather than to the terminal.",
+)
 def board_init(name: str, mapping_out: Path | None) -> None:
     """Create a board called NAME with every column of the mapping, and print the mapping with its column ids."""
     from order_sync.cli.output.console import console
@@ -188,8 +193,38 @@ def board_init(name: str, mapping_out: Path | None) -> None:
     with monday(settings) as client:
         made = make_board(client, name, load_mapping(settings.mapping))
     text = renamed(read_text(settings.mapping, what="The mapping"), made.ids)
-    click.echo(text)
+    set_mapping = ""
     if mapping_out:
         mapping_out.write_text(text, encoding="utf-8")
+        set_mapping = f" and ORDER_SYNC_MAPPING={mapping_out}"
+        console.print(f"Written: {mapping_out}, the mapping with the ids of the new board's columns.", markup=False)
+    else:
+        click.echo(text)
     console.print(f"Created board {made.id}; its subitems are on board {made.subitem_board_id}.")
-    console.print(f"Next: ORDER_SYNC_MONDAY_BOARD_ID={made.id}, then order-sync board check", markup=False)
+    console.print(
+        f"Next: set ORDER_SYNC_MONDAY_BOARD_ID={made.id}{set_mapping} in .env, then run: order-sync board check",
+        markup=False,
+    )
+
+
+@board.command("add-columns")
+def board_add_columns() -> None:
+    """Add the mapped columns that a board in use lacks. Changes and removes none."""
+    from order_sync.cli.output.console import console
+    from order_sync.monday.setup import add_columns
+
+    settings = load_settings(checked=False)
+    settings.check_may_write()
+    if not settings.board_ids:
+        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.")
+    mapping = load_mapping(settings.mapping)
+    with monday(settings) as client:
+        for board_id in settings.board_ids:
+            added = add_columns(client, board_id, mapping)
+            done = f"added {', '.join(added)}" if added else "lacks no column"
+            console.print(f"Board {board_id}: {done}.", markup=False)
+    console.print(
+        "Orders that are on the board get the new values with their next change, or all at once: "
+        "order-sync sync --resync --customer NAME",
+        markup=False,
+    )

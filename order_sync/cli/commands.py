@@ -38,6 +38,12 @@ class _Commands(click.Group):
         with stop.in_one_line():
             return self._invoke(ctx)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with the whole first sentence of its help, on as many lines as that takes."""
+        with formatter.section("Commands"):
+            commands = ((name, self.commands[name]) for name in self.list_commands(ctx))
+            formatter.write_dl([(name, command.get_short_help_str(limit=200)) for name, command in commands])
+
     def _invoke(self, ctx: click.Context) -> Any:
         from order_sync.cli.output.console import print_error
 

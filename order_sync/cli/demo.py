@@ -16,9 +16,10 @@ from typing import Any
 
 import click
 
-from order_sync.cli.access import compared
+from order_sync.cli.access import compared, monday
 from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.orders.faults import RunFault
+from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
 
 WORKSPACE_FILE = "workspace.yaml"
@@ -74,6 +75,7 @@ def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
         out.print(f"Database {shown}: " + (f"added the '{orders}' sample orders." if added else "kept."))
         page_url = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
         out.print(f"monday emulator at {page_url}")
+        _fit_board(settings)
 
         def sync() -> None:
             with progress(quiet=False):
@@ -93,6 +95,18 @@ def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
             out.print(f"To see the board ({page_url}) and the lineage in Dagster, run: order-sync demo --ui")
     if not report.agrees:
         sys.exit(1)
+
+
+def _fit_board(settings: Settings) -> None:
+    """The board of an earlier demo may lack a column that the mapping has now."""
+    from order_sync.cli.output.console import console
+    from order_sync.monday.setup import add_columns
+
+    mapping = load_mapping(settings.mapping)
+    with monday(settings) as client:
+        added = [column for board_id in settings.board_ids for column in add_columns(client, board_id, mapping)]
+    if added:
+        console.print(f"Added to the board, as the mapping has it now: {', '.join(added)}", markup=False)
 
 
 def _check_port_is_free(port: int) -> None:

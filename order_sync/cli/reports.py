@@ -39,7 +39,7 @@ def trace_order(order: str, as_json: bool) -> None:
 
 
 @click.command("report")
-@click.option("--run", "run_id", metavar="RUN_ID", help="Show only this run.")
+@click.option("--run", "run_id", metavar="RUN_ID", help="Show only this run; the beginning of its id is enough.")
 @click.option(
     "--since",
     "days",
@@ -58,18 +58,19 @@ def report_orders(run_id: str | None, days: int, html: Path | None, as_json: boo
     from order_sync.cli.output.console import console
     from order_sync.cli.output.reports import print_report
     from order_sync.reports.links import read_links
-    from order_sync.reports.report import make_report
+    from order_sync.reports.report import make_report, run_of
     from order_sync.reports.report_page import render
 
     settings = load_settings(checked=False)
     with opened(Database, settings) as (database, tables):
         links = read_links(database, tables, settings.dagster_url)
+        run_id = run_of(database, tables, run_id) if run_id else None
         report = make_report(database, tables, links, days=days, run_id=run_id)
         reader = QueueReader(database, tables, lease_seconds=settings.lease_seconds)
         held = [] if run_id or as_json else unexpected(held_orders(reader))
     if run_id and not report.runs and not report.customers:
         raise OrderSyncError(
-            f"No row or log entry belongs to run '{run_id}': give the full run id.", RunFault.UNKNOWN_RUN
+            f"No row or log entry belongs to run '{run_id}'. `order-sync report` lists the runs.", RunFault.UNKNOWN_RUN
         )
     if html:
         html.write_text(render(report), encoding="utf-8")

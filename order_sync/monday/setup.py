@@ -1,6 +1,6 @@
-"""A board against the mapping: what fits, what does not, how much room is left; and a new board made from the mapping.
+"""A board against the mapping: what fits, what does not, how much room is left; a new board, or columns that it lacks.
 
-In: a client, a board id and the mapping. Out: a `BoardReport`, or the mapping with the new board's column ids.
+In: a client, a board id and the mapping. Out: a `BoardReport`, or the ids of the columns that were made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from order_sync.monday import operations
 from order_sync.monday.account import may_write
 from order_sync.monday.board import Board, cancel_problem, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
-from order_sync.orders.errors import Fatal, OrderSyncError
+from order_sync.orders.errors import ConfigurationError, Fatal, OrderSyncError
 from order_sync.orders.mapping import LABELLED, BoardMap, ColumnMap, ColumnMapping, UnknownSource
 from order_sync.orders.monday_faults import MondayFault
 from order_sync.orders.naming import one_in_several_spellings
@@ -145,7 +145,7 @@ def _columns(board: Board, of: BoardMap, unknown: Sequence[UnknownSource]) -> li
     return reports
 
 
-# ---- a new board ------------------------------------------------------------------------------------------
+# ---- a new board, or new columns --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +183,38 @@ def add_subitems(client: MondayClient, board: int) -> int:
     return made.subitem_board_id
 
 
+def add_columns(client: MondayClient, board_id: int, mapping: ColumnMapping) -> list[str]:
+    """Adds the mapped columns that a board and the board of its subitems lack; returns their ids.
+
+    Raises ConfigurationError, before anything is added, where monday would give a column another id than the mapping.
+    """
+    board = read_board(client, board_id)
+    if problem := unsupported(board):
+        raise ConfigurationError(problem, MondayFault.UNSUPPORTED)
+    if board.subitem_board_id is None:
+        raise ConfigurationError(
+            f"Board {board_id} has no subitems column: add one subitem on monday first.", MondayFault.NO_SUBITEMS
+        )
+    boards = ((board, mapping.items), (read_board(client, board.subitem_board_id), mapping.subitems))
+    new = [
+        (of.id, column) for of, columns in boards for column in columns.new_columns if column.column not in of.columns
+    ]
+    keys = [(of.id, key) for of, columns in boards for key in columns.own_columns if key not in of.columns]
+    ids = [*(key for _, key in keys), *(column.column for _, column in new)]
+    if other := [f"'{column_id}'" for column_id in ids if not CUSTOM_ID.fullmatch(column_id)]:
+        raise ConfigurationError(
+            f"The mapping has {', '.join(other)}, which board {board_id} lacks, and monday would choose another id: an "
+            "id of one's own has at most 20 letters a-z and _. Change it in the mapping, or correct it if the column "
+            "is there under another id.",
+            MondayFault.MAPPING,
+        )
+    for where, key in keys:
+        add_key_column(client, where, key)
+    for where, column in new:
+        _make_mapped(client, where, column)
+    return ids
+
+
 def add_key_column(client: MondayClient, board: int, key: str) -> str:
     """Adds the text column for keys to a board, and returns its id."""
     return _make_column(client, board, key, KEY_TITLES.get(key, key), "text", ())
@@ -193,9 +225,7 @@ def _make_columns(client: MondayClient, board: int, mapping: ColumnMapping) -> N
     ids = {}
     for where, of in ((board, mapping.items), (subitem_board, mapping.subitems)):
         for column in of.new_columns:
-            ids[column.column] = _make_column(
-                client, where, column.column, column.title or column.source, column.type, column.labels
-            )
+            ids[column.column] = _make_mapped(client, where, column)
         for key in of.own_columns:
             ids[key] = add_key_column(client, where, key)
     return NewBoard(id=board, subitem_board_id=subitem_board, ids=ids)
@@ -208,6 +238,11 @@ def renamed(text: str, ids: Mapping[str, str]) -> str:
         return f"{match[1]}{ids.get(match[2], match[2])}{match[3]}"
 
     return re.sub(r'^([^#\n]*?\b(?:column|key_column)\s*=\s*")([^"]+)(")', new, text, flags=re.MULTILINE)
+
+
+def _make_mapped(client: MondayClient, board: int, column: ColumnMap) -> str:
+    title = column.title or column.source
+    return _make_column(client, board, column.column, title, column.type, column.labels)
 
 
 def _make_column(client: MondayClient, board: int, column_id: str, title: str, kind: str, labels: Sequence[str]) -> str:

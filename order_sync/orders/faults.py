@@ -306,9 +306,9 @@ class RunFault(Code):
     UNKNOWN_RUN = (
         "OS-622",
         "Unknown run",
-        "No row and no log entry belongs to the run.",
+        "No row and no log entry belongs to the run, or several runs have ids that begin like this.",
         ANSWERED,
-        "Give the full run id. Entries of old runs expire.",
+        "`order-sync report` lists the runs. Entries of old runs expire.",
     )
     UNKNOWN_CODE = (
         "OS-623",

@@ -21,7 +21,8 @@ from order_sync.database.guid import uuid_key
 from order_sync.database.requeue import REQUEUED_BY
 from order_sync.database.tables import TableNames, Tables
 from order_sync.orders.codes import Rule
-from order_sync.orders.errors import without_code
+from order_sync.orders.errors import OrderSyncError, without_code
+from order_sync.orders.faults import RunFault
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER, Customers
 from order_sync.reports.advice import advice
 from order_sync.reports.links import Links
@@ -343,6 +344,19 @@ def _categories(rejected: Iterable[RejectedRow], names: TableNames) -> list[Cate
 
 
 # ---- runs ---------------------------------------------------------------------------------------------
+
+
+def run_of(database: Database, tables: Tables, beginning: str) -> str:
+    """The run whose id begins like this; as it is if the log has none. Raises OrderSyncError if it has several."""
+    run = tables.log.c.run_id
+    like = run.startswith(beginning.strip().lower(), autoescape=True)
+    found = sorted({str(row["run_id"]).strip() for row in database.rows(sa.select(run).where(like).distinct())})
+    if len(found) > 1:
+        several = ", ".join(found[:5])
+        raise OrderSyncError(
+            f"Several runs begin with '{beginning}': {several}. Give more of the id.", RunFault.UNKNOWN_RUN
+        )
+    return found[0] if found else beginning
 
 
 def _runs_query(tables: Tables, since: datetime | None, run_id: str | None) -> sa.Select[Any]:

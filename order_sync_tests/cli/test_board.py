@@ -138,6 +138,56 @@ def test_a_new_board_takes_a_sync(
     assert there["items_count"] == 4
 
 
+def test_mapped_columns_are_added_to_a_board_in_use(
+    stage: Stage, order_sync: OrderSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the orders that are there already get their values."""
+    orders = stage.add_orders(3).orders
+    stage.sync()
+    path = mapping(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8") + NEW_COLUMNS, encoding="utf-8")
+    monkeypatch.setenv("ORDER_SYNC_MAPPING", str(path))
+    missing = order_sync("board", "check")
+    assert (missing.exit_code, "order-sync board add-columns" in missing.stdout) == (1, True), missing.output
+    added = order_sync("board", "add-columns")
+    assert (added.exit_code, "added alt_po, line_qty" in added.stdout) == (0, True), added.output
+    assert order_sync("board", "check").exit_code == 0
+    before = stage.emulator.checksum()
+    assert "lacks no column" in order_sync("board", "add-columns").stdout
+    assert stage.emulator.checksum() == before
+    customers = [part for customer in {row[CUSTOMER] for row in orders} for part in ("--customer", customer)]
+    done = order_sync("sync", "--resync", *customers)
+    assert done.exit_code == 0, done.output
+    [board] = [board for board in stage.emulator.state()["boards"] if board["id"] == "4700000001"]
+    items = board["items"]
+    assert {item["columns"]["alt_po"] for item in items} == {row["AAG ORDER NUMBER"] for row in orders}
+    assert all(subitem["columns"]["line_qty"] for item in items for subitem in item["subitems"])
+
+
+NEW_COLUMNS = """
+[[items.columns]]
+source = "AAG ORDER NUMBER"
+column = "alt_po"
+type = "text"
+
+[[subitems.columns]]
+source = "qty"
+column = "line_qty"
+type = "numbers"
+"""
+
+
+def test_a_column_with_an_id_of_mondays_is_not_added(
+    stage: Stage, order_sync: OrderSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_SYNC_MAPPING", str(mapping(tmp_path, po_number="text_mkx7", season="other_season")))
+    before = stage.emulator.checksum()
+    result = order_sync("board", "add-columns")
+    assert (result.exit_code, "'text_mkx7'" in result.stderr) == (2, True), result.output
+    assert "other_season" not in result.stderr
+    assert stage.emulator.checksum() == before
+
+
 def test_a_board_that_nobody_sees(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDER_SYNC_MONDAY_BOARD_ID", "4711")
     result = order_sync("board", "check")

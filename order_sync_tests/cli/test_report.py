@@ -109,6 +109,7 @@ def test_every_poisoned_row_is_explained(ended: Ended, order_sync: OrderSync, tm
     assert item.split("/pulses/")[0].endswith(f"/boards/{board['id']}")
 
     message = order_sync("report", "--run", summary.run_id).stdout
+    assert order_sync("report", "--run", summary.run_id[:8]).stdout == message
     assert "Label missing on the board: 2 rows of 2 orders (OS-406)" in message
     assert "next: Fill in size_code of the line in ORDER_LIST_LINES_DELTA" in message
 

@@ -20,18 +20,21 @@ if TYPE_CHECKING:
 
 
 def print_board(report: BoardReport) -> None:
-    table = TextTable(title=f"{escape(report.name)} (board {report.id})", title_justify="left")
-    for heading in ("board", "column", "source", "type", "found", "labels", ""):
-        table.add_column(heading, justify="right" if heading == "labels" else "left")
-    for column in report.columns:
+    console.print(f"{report.name} (board {report.id})", style="bold", markup=False, highlight=False)
+    table = TextTable()
+    table.add_column("column", no_wrap=True)
+    for heading in ("source", "type", ""):
+        table.add_column(heading)
+    for before, column in zip([None, *report.columns], report.columns, strict=False):
+        if before and before.board != column.board:  # subitems have a board of their own
+            table.add_section()
+        labels = f", {counted(column.labels, 'label')}" if column.labels is not None else ""
+        found = "ok" if not column.problem else f"is {column.found}" if column.found else "missing"
         table.add_row(
-            escape(column.board),
             column.column,
             escape(column.source),
-            column.wanted,
-            column.found or "-",
-            "" if column.labels is None else str(column.labels),
-            "[red]wrong[/]" if column.problem else "[green]ok[/]",
+            f"{column.wanted}{labels}",
+            f"[red]{'wrong' if found == f'is {column.wanted}' else found}[/]" if column.problem else "[green]ok[/]",
         )
     console.print(table)
     room = f" of {report.items_limit:,}" if report.items_limit is not None else ""
@@ -40,6 +43,8 @@ def print_board(report: BoardReport) -> None:
         console.print(f"[red]must[/]  {escape(problem)}")
     for note in report.notes:
         console.print(f"[yellow]note[/]  {escape(note)}")
+    if any(column.problem and column.found is None for column in report.columns):
+        console.print("To add the columns that the board lacks, run: order-sync board add-columns")
     if not report.problems:
         console.print("[green]The board fits the mapping.[/]")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from order_sync.reports.report import Report
 
 RUNS_SHOWN = 10
+RUN_ID_SHOWN = 8  # characters of a run's id: `report --run` takes the beginning of one
 
 
 def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
@@ -35,9 +36,8 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
         if story["board_id"]:
             console.print(_board_of(story), markup=False, highlight=False)
         rows = TextTable()
-        for heading in ("row", "state", "monday id", "run", "tries"):
-            rows.add_column(heading)
-        rows.add_column("delta_uuid", overflow="fold")  # never cut, even on a narrow terminal: people search for it
+        for heading in ("row", "state", "monday id", "delta_uuid"):
+            rows.add_column(heading, no_wrap=heading != "row")  # on a narrow terminal, too: people search for ids
         for header in story["headers"]:
             rows.add_row("header", *_row_cells(header, "monday_item_id"))
         for line in story["lines"]:
@@ -49,7 +49,7 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
         for edit in story["edits"]:
             wanted = "empty" if edit["not_written"] is None else edit["not_written"]
             text = f"Edited on the board and kept: {edit['column_id']} of {edit['monday_id']} is '{edit['on_board']}'"
-            text += f", and {wanted} was not written (seen {str(edit['seen_at'])[:19]} by run {edit['run_id'][:8]})"
+            text += f", and {wanted} was not written (seen {str(edit['seen_at'])[:19]} by run {edit['run_id']})"
             console.print(text, markup=False, highlight=False)
         for at, what, of, run_id, message, code, request_id, count in _grouped(story["events"]):
             text = f"{str(at)[:19]}  {count} {of}{'s' if count > 1 else ''} {what}"
@@ -61,14 +61,15 @@ def print_trace(stories: Sequence[Mapping[str, Any]]) -> None:
             console.print(text + (f" [{', '.join(more)}]" if more else ""), markup=False, highlight=False)
         for run_id, url in {event["run_id"]: event["run_url"] for event in story["events"]}.items():
             if url:
-                console.print(f"Run {run_id[:8]}: {url}", markup=False, highlight=False)
+                console.print(f"Run {run_id}: {url}", markup=False, highlight=False)
         console.print(f"Next: {story['next']}", style="bold", markup=False)
 
 
 def _row_cells(row: Mapping[str, Any], id_name: str) -> list[str]:
     state = row["sync_state"] if row["action_type"] == "INSERT" else f"{row['sync_state']} ({row['action_type']})"
-    run = str(row["sync_run_id"] or "-")[:8]
-    return [state, str(row[id_name] or "-"), run, str(row["retry_count"]), str(row["delta_uuid"])]
+    if row["retry_count"]:
+        state += f", {counted(row['retry_count'], 'try', 'tries')}"
+    return [state, str(row[id_name] or "-"), str(row["delta_uuid"])]
 
 
 def _board_of(story: Mapping[str, Any]) -> str:
@@ -102,13 +103,13 @@ def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
     if report.runs:
         table = TextTable(title="Runs, in rows", title_justify="left")
         table.add_column("began (UTC)", min_width=10)
-        table.add_column("run", overflow="fold")  # never cut, even on a narrow terminal: --run needs the full id
+        table.add_column("run", no_wrap=True)
         for heading in ("took", "rows", "created", "adopted", "rejected", "put off"):
             table.add_column(heading, justify="right")
         for run in report.runs[:RUNS_SHOWN]:
             numbers = (run.rows, run.created, run.adopted, run.rejected, run.unsettled)
             took = span(run.began, run.ended)
-            linked = Text(run.run_id, style=f"link {run.url}" if run.url else "")
+            linked = Text(run.run_id[:RUN_ID_SHOWN], style=f"link {run.url}" if run.url else "")
             table.add_row(f"{run.began:%Y-%m-%d %H:%M}", linked, took, *(f"{n:,}" for n in numbers))
         console.print(table)
         if len(report.runs) > RUNS_SHOWN:
