@@ -19,6 +19,7 @@ from pydantic import Field, PrivateAttr
 from order_sync.database.commit import readiness_of
 from order_sync.database.housekeeping import tidy
 from order_sync.io_managers.frames import by_customer, of_asset, preview, table, to_frame, to_rows
+from order_sync.io_managers.lineage import board_metadata
 from order_sync.monday.budget import Budget
 from order_sync.monday.client import MondayClient
 from order_sync.orders.errors import BoardRefused, OrderSyncError
@@ -140,6 +141,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         self._budget.share()
         done, boards = self._work(rows, kind.step)
         self._is_done = kind.is_last
+        schema = (context.definition_metadata or {})["dagster/column_schema"]
         metadata = kind.report(self, context, rows, done, boards) | self._report_twins()
         report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
         report.created[name] = sum(board["created"] for board in boards)
@@ -149,6 +151,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata(
             {
                 **metadata,
+                **board_metadata(name, self.sql_server.mapping, self.sql_server.tables, schema),
                 "boards": table(boards),
                 "board": dg.MetadataValue.url(next(iter(self._boards.sites.values())).board.url),
                 **spent,  # the first step's have those that opened the boards
