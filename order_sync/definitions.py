@@ -10,7 +10,9 @@ from functools import partial
 
 import dagster as dg
 
+from order_sync import __version__
 from order_sync.assets import checks, main_tables, monday, queue
+from order_sync.assets.code_links import source_url, with_code_links
 from order_sync.automation.freshness import build_empty_queue_sensor, fresh
 from order_sync.automation.jobs import build_reconcile_job, build_reconcile_schedule, sync_orders
 from order_sync.automation.notifications import build_notifications
@@ -36,16 +38,19 @@ def build_definitions(
     reconcile = build_reconcile_job(
         days=settings.reconcile_days, whole_days=settings.reconcile_whole_days, runs_kept=settings.runs_kept
     )
+    linked = partial(with_code_links, url=source_url(), version=__version__)
     return dg.Definitions(
-        assets=[
-            *(fresh(spec, window) for spec in queue.external_queues(tables)),
-            queue.pending_headers,
-            queue.pending_lines,
-            monday.monday_groups,
-            monday.monday_items,
-            monday.monday_subitems,
-            main_tables.main_tables.map_asset_specs(partial(fresh, window=window)),
-        ],
+        assets=linked(
+            [
+                *(fresh(spec, window) for spec in queue.external_queues(tables)),
+                queue.pending_headers,
+                queue.pending_lines,
+                monday.monday_groups,
+                monday.monday_items,
+                monday.monday_subitems,
+                main_tables.main_tables.map_asset_specs(partial(fresh, window=window)),
+            ]
+        ),
         # A dry run writes nothing, so there is nothing to check.
         asset_checks=[] if settings.dry_run else checks.build_checks(board_checks=settings.board_checks),
         jobs=[sync_orders, reconcile],
