@@ -122,14 +122,14 @@ $(CONSTRAINTS_VENV)/.installed: Makefile
 	$(CONSTRAINTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.9.30
 	touch $@
 
-# What a release publishes, in dist/, checked and tried out: the wheel alone, in a new environment and an empty folder.
+# What a release publishes, in dist/, checked and tried out: the wheel in a new environment, and a folder with dagster.yaml.
 package: $(PACKAGE_VENV)/.installed
 	rm -rf dist build
 	$(PACKAGE_VENV)/bin/python -m build
 	$(PACKAGE_VENV)/bin/python -m twine check --strict dist/*
 	$(PYTHON) -m venv --clear $(PACKAGE_VENV)/tried
 	$(PACKAGE_VENV)/tried/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
-	tried=$$(mktemp -d) && cd "$$tried" && $(CURDIR)/$(PACKAGE_VENV)/tried/bin/order-sync demo && rm -r "$$tried"
+	tried=$$(mktemp -d) && cp dagster.yaml "$$tried" && cd "$$tried" && $(CURDIR)/$(PACKAGE_VENV)/tried/bin/order-sync demo && rm -r "$$tried"
 
 $(PACKAGE_VENV)/.installed: Makefile
 	$(PYTHON) -m venv $(PACKAGE_VENV)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from order_sync.cli.commands import main
 from order_sync.database.tables import make_tables
 from order_sync.emulator import EmulatorSettings, FaultKind
+from order_sync.orders.mapping import ColumnType
 from order_sync.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TABLES = {table.name for table in make_tables().ours}
 OF_TESTS = {"ORDER_SYNC_TEST_MSSQL_URL", "ORDER_SYNC_MONDAY_SCHEMA", "ORDER_SYNC_SCREENSHOTS"}
 
@@ -27,6 +29,14 @@ def test_configuration_lists_every_setting_with_its_default() -> None:
         if name != "mapping":
             shown = "none" if field.default is None else f"`{field.default}`"
             assert rows[name.upper()].strip() == shown
+
+
+def test_configuration_lists_every_column_type() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    [row] = re.findall(r"^\| `type` \| (.*) \|$", page, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == set(get_args(ColumnType))
+    sent = page.partition("| type | what is sent |")[2].partition("\n\n")[0]
+    assert set(get_args(ColumnType)) <= set(re.findall(r"`(\w+)`", sent))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

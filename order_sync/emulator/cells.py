@@ -14,16 +14,8 @@ from order_sync.emulator import columns
 from order_sync.emulator.columns import Column, Value
 from order_sync.emulator.state import Item
 
-TYPE_NAMES: Final = {
-    "text": "TextValue",
-    "numbers": "NumbersValue",
-    "status": "StatusValue",
-    "dropdown": "DropdownValue",
-    "date": "DateValue",
-    "long_text": "LongTextValue",
-    "link": "LinkValue",
-    "subtasks": "SubtasksValue",
-}
+#: By column type, as monday names them: LongTextValue for long_text.
+TYPE_NAMES: Final = {kind: kind.title().replace("_", "") + "Value" for kind in columns.TYPES}
 
 
 @dataclass(frozen=True, slots=True)

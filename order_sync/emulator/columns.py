@@ -329,3 +329,5 @@ _READERS: Final[dict[str, Callable[[Column, Any, NewLabels], Value | None]]] = {
     "long_text": _read_long_text,
     "link": _read_link,
 }
+#: The types that a board may have beside its name.
+TYPES: Final = (*_READERS, "subtasks")

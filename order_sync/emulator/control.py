@@ -111,7 +111,7 @@ class Control:
     def _retype(self, sent: dict[str, Any]) -> dict[str, Any]:
         board_id, column_id, kind = (str(sent.get(name, "")) for name in ("board_id", "column_id", "type"))
         try:
-            column = ColumnSeed(id=column_id, title=column_id, type=kind)  # type: ignore[arg-type]
+            column = ColumnSeed(id=column_id, title=column_id, type=kind)
             self._emulation.account.boards.retype_column(board_id, column.id, column.type)
         except MondayError as error:
             raise ValueError(str(error)) from None

@@ -9,10 +9,11 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from order_sync.emulator import columns
 from order_sync.emulator.faults import Fault
 
 #: Fixed once the process runs: they say where it listens and where its state lives.
@@ -35,10 +36,16 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _column_type(name: str) -> str:
+    if name not in columns.TYPES:
+        raise ValueError(f"must be one of {', '.join(columns.TYPES)}")
+    return name
+
+
 class ColumnSeed(_Model):
     id: str = Field(min_length=1, max_length=64)
     title: str
-    type: Literal["text", "numbers", "status", "dropdown", "date", "long_text", "link", "subtasks"] = "text"
+    type: Annotated[str, AfterValidator(_column_type)] = "text"
     labels: tuple[str, ...] = ()
 
 
@@ -62,8 +69,8 @@ class BoardSeed(_Model):
             raise ValueError(f"one subtasks column a board, not {len(subtasks)}")
         if self.hierarchy == "multi_level" and (self.subitem_board_id or subtasks):
             raise ValueError("a multi_level board keeps its subitems itself: it has no subitem_board_id")
-        for columns in (self.columns, self.subitem_columns):
-            if len({"name", *(column.id for column in columns)}) != len(columns) + 1:
+        for each in (self.columns, self.subitem_columns):
+            if len({"name", *(column.id for column in each)}) != len(each) + 1:
                 raise ValueError("column ids must differ, and 'name' is taken")
         if not self.groups:
             raise ValueError("a board has at least one group")

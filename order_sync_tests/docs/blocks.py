@@ -14,7 +14,7 @@ from textwrap import dedent
 
 from order_sync_tests.graph.stage import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^(?P<indent>[ ]*)```(?P<language>\w+)[^\n]*\n(?P<body>.*?)^(?P=indent)```[ ]*$", re.M | re.S)
 EXCUSE = re.compile(r"<!-- not run: (?P<reason>[^\n]+?) -->\s*\Z")
 

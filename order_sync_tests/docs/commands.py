@@ -52,6 +52,7 @@ ELSEWHERE = {
     "install": "changes the machine",
     "kubectl": "needs Kubernetes",
     "notepad": "needs the reader",
+    "pre-commit": "needs a clone, and installs a hook in it",
     "psql": "needs the reader's Postgres",
     "schtasks": "needs Windows",
     "sqlcmd": "needs SQL Server",

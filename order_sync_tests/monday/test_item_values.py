@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -21,23 +21,20 @@ from order_sync.monday.item_values import ItemValues, read_values, shows
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_changes, encode_row, to_json
 from order_sync.orders.errors import Transient
-from order_sync.orders.mapping import ColumnMap
+from order_sync.orders.mapping import LABELLED, ColumnMap, ColumnType
 from order_sync_tests.emulator.monday import Monday
 from order_sync_tests.sync.stage import OddTransport, Stage
 
 BOARD, SUBITEM_BOARD = 101, 102
 LABELS = ("Done", "In work, now", "44", "Café")
-TYPES = ("text", "long_text", "numbers", "status", "dropdown", "date", "link")
-COLUMNS = [ColumnMap(source=f"V {kind}", column=kind, type=kind) for kind in TYPES]  # type: ignore[arg-type]
+TYPES = get_args(ColumnType)
+COLUMNS = [ColumnMap(source=f"V {kind}", column=kind, type=kind) for kind in TYPES]
 SEED = BoardSeed(
     id=BOARD,
     name="Typed",
     columns=(
         ColumnSeed(id="subitems", title="Subitems", type="subtasks"),
-        *(
-            ColumnSeed(id=kind, title=kind, type=kind, labels=LABELS if kind in ("status", "dropdown") else ())  # type: ignore[arg-type]
-            for kind in TYPES
-        ),
+        *(ColumnSeed(id=kind, title=kind, type=kind, labels=LABELS if kind in LABELLED else ()) for kind in TYPES),
     ),
     subitem_board_id=SUBITEM_BOARD,
     subitem_columns=(ColumnSeed(id="size", title="Size"),),
@@ -82,17 +79,16 @@ label = st.one_of(st.none(), st.sampled_from(LABELS), st.sampled_from(["DONE", "
 whole, exact, rounded = st.integers(-(10**12), 10**12), st.decimals(-(10**6), 10**6, places=4), st.floats(-1e6, 1e6)
 number = st.one_of(st.none(), whole, exact, rounded.map(lambda value: round(value, 5)))
 address = st.from_regex(r"https://[a-z]{1,9}\.example/[a-z0-9?=&-]{0,20}", fullmatch=True)
-rows_of_values = st.fixed_dictionaries(
-    {
-        "text": plain,
-        "long_text": lines,
-        "numbers": number,
-        "status": label,
-        "dropdown": label,
-        "date": st.one_of(st.none(), st.dates(date(1990, 1, 1), date(2100, 1, 1))),
-        "link": st.one_of(st.none(), address),
-    }
-)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "text": plain,
+    "long_text": lines,
+    "numbers": number,
+    "status": label,
+    "dropdown": label,
+    "date": st.one_of(st.none(), st.dates(date(1990, 1, 1), date(2100, 1, 1))),
+    "link": st.one_of(st.none(), address),
+}
+rows_of_values = st.fixed_dictionaries({kind: VALUES[kind] for kind in TYPES})
 quick = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from order_sync.emulator import Emulator
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import cancel_values, encode_changes, encode_row, to_json
 from order_sync.orders.errors import Rejected
-from order_sync.orders.mapping import Cancel, ColumnMap, ColumnMapping
+from order_sync.orders.mapping import Cancel, ColumnMap, ColumnMapping, ColumnType
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync_tests.emulator.monday import Monday
 
@@ -28,54 +28,58 @@ def encode(kind: str, value: Any, **more: Any) -> Any:
     return encode_row([column], {"c": value}, LabelSpelling(LABELS)).get("c")
 
 
-@pytest.mark.parametrize(
-    ("kind", "value", "expected"),
-    [
-        ("text", "abc", "abc"),
-        ("text", " spaced ", " spaced "),
-        ("text", 5, "5"),
-        ("text", 0.1 + 0.2, "0.3"),
-        ("text", datetime(2026, 2, 28, 8, 30), "2026-02-28 08:30"),
-        ("long_text", 12.0, {"text": "12"}),
-        ("text", 'O\'H "x" {y}\n七 🌅', 'O\'H "x" {y}\n七 🌅'),
-        ("long_text", "x" * 2_000, {"text": "x" * 2_000}),
-        ("numbers", 0, "0"),
-        ("numbers", -12, "-12"),
-        ("numbers", Decimal("7.2500"), "7.25"),
-        ("numbers", Decimal("100"), "100"),
-        ("numbers", Decimal("100.00"), "100"),
-        ("numbers", Decimal("1E+3"), "1000"),
-        ("numbers", Decimal("1234567890123.4567"), "1234567890123.4567"),
-        ("numbers", 0.1, "0.1"),
-        ("numbers", 0.1 + 0.2, "0.3"),
-        ("numbers", True, "1"),
-        ("numbers", " 42.5 ", "42.5"),
-        ("date", date(2026, 2, 28), {"date": "2026-02-28"}),
-        ("date", datetime(2026, 2, 28, 23, 59, 59, 999_999), {"date": "2026-02-28"}),
-        ("date", datetime(2026, 2, 28, 23, 30, tzinfo=timezone(timedelta(hours=-2))), {"date": "2026-02-28"}),
-        ("date", "2026-02-28 23:30:00.0000000 -02:00", {"date": "2026-02-28"}),
-        ("date", datetime(2026, 2, 28, tzinfo=UTC), {"date": "2026-02-28"}),
-        ("date", "2026-02-28", {"date": "2026-02-28"}),
-        ("date", "2026-02-28T10:00:00", {"date": "2026-02-28"}),
-        ("link", "https://x.example/a?b=1", {"url": "https://x.example/a?b=1", "text": "https://x.example/a?b=1"}),
-        ("status", "Done", {"label": "Done"}),
-        ("link", " https://x.example/a\n", {"url": "https://x.example/a", "text": "https://x.example/a"}),
-        ("status", " Done ", {"label": "Done"}),
-        ("status", "done", {"label": "Done"}),
-        ("dropdown", "IN WORK,  now", {"labels": ["In work, now"]}),
-        ("dropdown", "CAFE\u0301", {"labels": ["Caf\u00e9 "]}),
-        ("status", "Twin", {"label": "Twin"}),
-        ("status", 44.0, {"index": 7}),
-        ("dropdown", "In work, now", {"labels": ["In work, now"]}),
-        ("dropdown", "44", {"ids": [7]}),
-        ("dropdown", 44, {"ids": [7]}),
-    ],
-)
+FORMS: list[tuple[str, Any, Any]] = [
+    ("text", "abc", "abc"),
+    ("text", " spaced ", " spaced "),
+    ("text", 5, "5"),
+    ("text", 0.1 + 0.2, "0.3"),
+    ("text", datetime(2026, 2, 28, 8, 30), "2026-02-28 08:30"),
+    ("long_text", 12.0, {"text": "12"}),
+    ("text", 'O\'H "x" {y}\n七 🌅', 'O\'H "x" {y}\n七 🌅'),
+    ("long_text", "x" * 2_000, {"text": "x" * 2_000}),
+    ("numbers", 0, "0"),
+    ("numbers", -12, "-12"),
+    ("numbers", Decimal("7.2500"), "7.25"),
+    ("numbers", Decimal("100"), "100"),
+    ("numbers", Decimal("100.00"), "100"),
+    ("numbers", Decimal("1E+3"), "1000"),
+    ("numbers", Decimal("1234567890123.4567"), "1234567890123.4567"),
+    ("numbers", 0.1, "0.1"),
+    ("numbers", 0.1 + 0.2, "0.3"),
+    ("numbers", True, "1"),
+    ("numbers", " 42.5 ", "42.5"),
+    ("date", date(2026, 2, 28), {"date": "2026-02-28"}),
+    ("date", datetime(2026, 2, 28, 23, 59, 59, 999_999), {"date": "2026-02-28"}),
+    ("date", datetime(2026, 2, 28, 23, 30, tzinfo=timezone(timedelta(hours=-2))), {"date": "2026-02-28"}),
+    ("date", "2026-02-28 23:30:00.0000000 -02:00", {"date": "2026-02-28"}),
+    ("date", datetime(2026, 2, 28, tzinfo=UTC), {"date": "2026-02-28"}),
+    ("date", "2026-02-28", {"date": "2026-02-28"}),
+    ("date", "2026-02-28T10:00:00", {"date": "2026-02-28"}),
+    ("link", "https://x.example/a?b=1", {"url": "https://x.example/a?b=1", "text": "https://x.example/a?b=1"}),
+    ("status", "Done", {"label": "Done"}),
+    ("link", " https://x.example/a\n", {"url": "https://x.example/a", "text": "https://x.example/a"}),
+    ("status", " Done ", {"label": "Done"}),
+    ("status", "done", {"label": "Done"}),
+    ("dropdown", "IN WORK,  now", {"labels": ["In work, now"]}),
+    ("dropdown", "CAFE\u0301", {"labels": ["Caf\u00e9 "]}),
+    ("status", "Twin", {"label": "Twin"}),
+    ("status", 44.0, {"index": 7}),
+    ("dropdown", "In work, now", {"labels": ["In work, now"]}),
+    ("dropdown", "44", {"ids": [7]}),
+    ("dropdown", 44, {"ids": [7]}),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "expected"), FORMS)
 def test_each_type_has_its_form(kind: str, value: Any, expected: Any) -> None:
     assert encode(kind, value) == expected
 
 
-@pytest.mark.parametrize("kind", ["text", "long_text", "numbers", "status", "dropdown", "date", "link"])
+def test_the_form_of_every_type_is_tested() -> None:
+    assert {kind for kind, _, _ in FORMS} == set(get_args(ColumnType))
+
+
+@pytest.mark.parametrize("kind", get_args(ColumnType))
 @pytest.mark.parametrize("value", [None, "", "  \t\n"])
 def test_nothing_is_left_out(kind: str, value: Any) -> None:
     """monday would write 0 for an empty number."""
@@ -84,8 +88,8 @@ def test_nothing_is_left_out(kind: str, value: Any) -> None:
 
 @pytest.mark.parametrize("value", [None, "", "  \t\n"])
 def test_a_change_names_every_column_and_clears_the_empty_ones(value: Any) -> None:
-    kinds = ("text", "long_text", "numbers", "status", "dropdown", "date", "link")
-    columns = [ColumnMap(source="S", column=kind, type=kind) for kind in kinds]  # type: ignore[arg-type]
+    kinds = get_args(ColumnType)
+    columns = [ColumnMap(source="S", column=kind, type=kind) for kind in kinds]
     row = {kind: value for kind in kinds if kind != "text"}
     assert encode_changes(columns, row, LabelSpelling({})) == dict.fromkeys(kinds)
     assert to_json(encode_changes(columns[:1], row, None)) == '{"text":null}'
