@@ -150,21 +150,12 @@ class Settings(BaseSettings):
         le=8_760,
         description="Time without a run or an empty queue after which the main tables are stale.",
     )
-    slack_token: SecretStr | None = Field(default=None, description="Bot token for messages to Slack.")
-    slack_channel: str | None = Field(default=None, description="Slack channel, such as #orders.")
-    slack_url: str = Field(default="https://slack.com/api/", description="URL of Slack's API.")
-    teams_webhook: SecretStr | None = Field(default=None, description="Webhook for messages to Microsoft Teams.")
-    email_to: str | None = Field(default=None, description="E-mail addresses for messages, separated by commas.")
-    email_from: str | None = Field(default=None, description="The sender's address.")
-    email_host: str | None = Field(default=None, description="The mail server (SMTP).")
-    email_port: int = Field(default=587, ge=1, le=65_535, description="Port of the mail server.")
-    email_security: Literal["starttls", "tls", "none"] = Field(
-        default="starttls", description="How the connection is encrypted."
+    notify_urls: SecretStr | None = Field(
+        default=None,
+        description="Where messages go: addresses of apprise, separated by blanks, such as slack://TOKEN/#orders.",
     )
-    email_user: str | None = Field(default=None, description="Login at the mail server; none: no login.")
-    email_password: SecretStr | None = Field(default=None, description="Password at the mail server.")
 
-    @field_validator("monday_url", "dagster_url", "slack_url")
+    @field_validator("monday_url", "dagster_url")
     @classmethod
     def _is_an_address(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
@@ -359,5 +350,17 @@ def _variable(name: str) -> str:
     return f"{PREFIX}{name.upper()}{' (mssql+pyodbc://...)' if name == 'database_url' else ''}"
 
 
+# Settings of the first version, and the address that replaces each: docs/checks-and-alerts.md.
+_MAIL = "mailtos://USER:PASSWORD@HOST:PORT?from=SENDER&to=RECEIVER"
+REPLACED = {
+    "SLACK_TOKEN": "slack://TOKEN/#CHANNEL",  # nosec B105 - an example
+    "SLACK_CHANNEL": "slack://TOKEN/#CHANNEL",
+    "SLACK_URL": "slack://TOKEN/#CHANNEL",
+    "TEAMS_WEBHOOK": "the URL of the workflow as it is",
+} | {f"EMAIL_{name}": _MAIL for name in ("TO", "FROM", "HOST", "PORT", "SECURITY", "USER", "PASSWORD")}
+
+
 def _unknown(variable: str, meant: str | None) -> str:
+    if address := REPLACED.get(variable.upper().removeprefix(PREFIX)):
+        return f"{variable} is no longer read: put {address} into {PREFIX}NOTIFY_URLS"
     return f"{variable} is not a setting ({f'did you mean {meant}?' if meant else 'docs/configuration.md lists them'})"

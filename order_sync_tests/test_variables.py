@@ -30,7 +30,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ORDER_SYNC_MONDAY_BOARD", "MONDAY_BOARD_ID"),
         ("ORDER_SYNC_DATABSE_URL", "DATABASE_URL"),
         ("ORDER_SYNC__DRY_RUN", "DRY_RUN"),
-        ("ORDER_SYNC_EMIAL_PORT", "EMAIL_PORT"),
+        ("ORDER_SYNC_NOTFIY_URLS", "NOTIFY_URLS"),
         ("ORDERSYNC_DRY_RUN", "DRY_RUN"),
         ("ORDER_SNYC_DRY_RUN", "DRY_RUN"),
         ("ODER_SYNC_DRY_RUN", "DRY_RUN"),
@@ -43,7 +43,7 @@ def test_a_misspelt_setting_stops_with_the_nearest(monkeypatch: pytest.MonkeyPat
     for checked in (True, False):
         with pytest.raises(ConfigurationError) as caught:
             load_settings(checked=checked)
-        assert str(caught.value) == f"Invalid setting: {name} is not a setting (did you mean {PREFIX}{meant}?)."
+        assert caught.value.message == f"Invalid setting: {name} is not a setting (did you mean {PREFIX}{meant}?)."
 
 
 def test_an_unknown_setting_that_is_near_to_none_stops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def read(folder: Path, content: bytes | str) -> Settings:
         "ORDER_SYNC_DRY_RUN=1\n",
         b"\xef\xbb\xbfORDER_SYNC_DRY_RUN=1\r\n",
         "# c\n\nexport ORDER_SYNC_DRY_RUN='yes' # so\nOTHER\nMORE=\n",
-        'ORDER_SYNC_SLACK_CHANNEL="#ördér"\norder_sync_dry_run = on',
+        'ORDER_SYNC_DATABASE_SCHEMA="#ördér"\norder_sync_dry_run = on',
     ],
 )
 def test_a_good_file_is_read(tmp_path: Path, content: bytes | str) -> None:
@@ -140,7 +140,7 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
         ("$env:ORDER_SYNC_DRY_RUN=1\n", r"\$env:ORDER_SYNC_DRY_RUN is not a setting \(did you mean ORDER_SYNC_DRY_RUN"),
         ("ORDER_SYNC_DRY_RUN=1\n".encode("utf-16"), r"\.env is UTF-16, .*: save it as UTF-8\."),
         ("ORDER_SYNC_DRY_RUN=1\n".encode("utf-16-le"), r"\.env is UTF-16, .*: save it as UTF-8\."),
-        (b"A=1\nORDER_SYNC_SLACK_CHANNEL=\xf6\n", r"\.env is not UTF-8 \(line 2\): save it as UTF-8\."),
+        (b"A=1\nORDER_SYNC_DATABASE_SCHEMA=\xf6\n", r"\.env is not UTF-8 \(line 2\): save it as UTF-8\."),
         ("\n\nORDER_SYNC_DRY_RUN\n", r"\.env is invalid: line 3 has 'ORDER_SYNC_DRY_RUN' without a value\."),
         ("A=1\nORDER_SYNC_DRY_RUN: 1\n", r"\.env is invalid: line 2 cannot be parsed"),
         ('ORDER_SYNC_DRY_RUN="1\nB=2\nset ORDER_SYNC_WRITERS=1\n', r"line 1 cannot be .*; line 3 cannot be "),

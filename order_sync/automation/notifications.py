@@ -1,57 +1,39 @@
-"""Messages to people: runs fail, runs succeed again, or a run needs attention.
+"""Messages to people: a reason why orders wait has begun, or has ended; a run rejects or cancels more than usual.
 
-In: a finished run in Dagster. Out: one message to each configured channel (Slack, Teams, e-mail).
-Reports a failure once, not with every retry of the sensor. Never contains an order: only counts, the first reason, the
-next step and a link.
+In: a finished run in Dagster. Out: one message to each channel (channels.py).
+A reason is reported once when it begins, and once when it has ended; a run of days ago is not reported. A message never
+contains an order: only counts, the reason with its code, the next step and a link.
 """
 
 import hashlib
 import re
-import smtplib
-import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-from tenacity import Retrying, stop_after_attempt, wait_fixed
 
+from order_sync.automation.channels import Channel, Message, Severity, channels_of
 from order_sync.automation.jobs import RECONCILE
-from order_sync.orders.errors import ConfigurationError, OrderSyncError, causes
-from order_sync.orders.faults import RunFault, SettingsFault
+from order_sync.orders.catalogue import find, what_to_do
+from order_sync.orders.errors import OrderSyncError, causes
+from order_sync.orders.faults import RunFault
+from order_sync.resources.run_codes import OPEN
 from order_sync.settings import Settings
-from order_sync.text import plain_text
 from order_sync.text.counted import counted
 
-NOTIFIED = "order_sync/told"  # tag of a reported run: failed, recovered or checks
+NOTIFIED = "order_sync/told"  # tag of a reported run: failed or recovered
 REASON = "order_sync/told_reason"
+TOLD, TOLD_OPEN = "order_sync/told_reasons", "order_sync/told_open"  # the reasons that are open as far as people know
 LOOK_BACK = 50  # runs; after this many failures in a row the same reason is reported again
-ATTEMPTS, PAUSE, TIMEOUT = 3, 1.0, 10.0  # a sensor tick has a minute in all
+NEWS = timedelta(hours=1)  # a run that ended longer ago is reported only if no other has finished since
+LAST_NEWS = timedelta(days=1)  # a run that ended longer ago is not reported
+USUAL_RUNS = 20  # what a run usually rejects or cancels is the most that one of so many did
+FEW = 10  # rows or orders that are never many
+TIMES = 3  # more than this many times the usual number are many
 LONGEST_REASON = 600
-LONGEST_LINE = 1_000
-NEVER_THE_SAME = (
-    "nothing_rejected"  # about the run's own rows; other checks may fail in every run for the same old reason
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    title: str
-    lines: tuple[str, ...]
-    link: str | None
-
-    def __post_init__(self) -> None:
-        # A name with a line break would add lines.
-        object.__setattr__(self, "title", plain_text.line(self.title, LONGEST_REASON))
-        object.__setattr__(self, "lines", tuple(plain_text.line(line, LONGEST_LINE) for line in self.lines))
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-
-Send = Callable[[Message], None]
+BY_CODE = ("nothing_rejected", "no_order_held", "labels_known")  # checks whose findings have codes
 
 
 class NotSent(OrderSyncError):
@@ -63,11 +45,13 @@ class NotSent(OrderSyncError):
 def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
     """The sensors that send messages; none if no channel is set.
 
-    Raises ConfigurationError if a channel is only partly configured.
+    Raises ConfigurationError for an address that cannot be used.
     """
-    channels = channels_of(settings)
+    urls = settings.notify_urls.get_secret_value() if settings.notify_urls else None
+    channels = channels_of(urls)
     if not channels or settings.dry_run:
         return []
+    url = settings.dagster_url
     common: dict[str, Any] = {
         "default_status": dg.DefaultSensorStatus.RUNNING,
         "minimum_interval_seconds": settings.sensor_seconds,
@@ -77,30 +61,59 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
         run_status=dg.DagsterRunStatus.FAILURE, description="Reports failed runs, once for each reason.", **common
     )
     def notify_failures(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-        reason = first_reason(context.instance, context.dagster_run.run_id)
-        if _is_notified(context.instance, context.dagster_run, reason):
+        instance, run = context.instance, context.dagster_run
+        reason = first_reason(instance, run.run_id)
+        if _is_past(instance, run):
+            return dg.SkipReason(PAST)
+        if _is_notified(instance, run, reason):
             return dg.SkipReason("The same failure has already been reported.")
-        message = failed(context.instance, context.dagster_run, reason, settings.dagster_url)
-        _notify(context, channels, message, {NOTIFIED: "failed", REASON: _digest(reason)})
+        tags = {NOTIFIED: "failed", REASON: _digest(reason)}
+        _send(context, channels, [failed(instance, run, reason, url)], tags)
         return None
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
-        description="Reports runs that succeed again, rejected rows and failed checks.",
+        description="Reports runs that succeed again, and reasons why orders wait that have begun or ended.",
         **common,
     )
-    def notify_recoveries_and_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    def notify_recoveries_and_reasons(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         instance, run = context.instance, context.dagster_run
-        messages = []
+        if _is_past(instance, run):
+            return dg.SkipReason(PAST)
+        messages: list[Message] = []
+        tags: dict[str, str] = {}
         if _is_first_after_failure(instance, run):
-            messages.append((recovered(instance, run, settings.dagster_url), "recovered"))
-        if checks := new_failed_checks(instance, run):
-            messages.append((needs_a_person(instance, run, checks, settings.dagster_url), "checks"))
-        for message, what in messages:
-            _notify(context, channels, message, {NOTIFIED: messages[0][1]} if what == messages[0][1] else {})
+            messages.append(recovered(instance, run, url))
+            tags[NOTIFIED] = "recovered"
+        if changed := changes(instance, run):
+            messages += of_reasons(instance, run, changed, url)
+            tags |= {TOLD: "reasons", TOLD_OPEN: " ".join(changed.now)}
+        messages += unusual(instance, run, url)
+        _send(context, channels, messages, tags)
         return None if messages else dg.SkipReason("Nothing to report.")
 
-    return [notify_failures, notify_recoveries_and_checks]
+    return [notify_failures, notify_recoveries_and_reasons]
+
+
+PAST = "The run ended long ago."
+
+
+def _send(
+    context: dg.RunStatusSensorContext,
+    channels: Sequence[Channel],
+    messages: Sequence[Message],
+    tags: Mapping[str, str],
+) -> None:
+    """Sends each message to every channel, and keeps on the run what people know if one of them accepted it.
+
+    Raises NotSent if a channel did not; the others are not sent to again.
+    """
+    sent = {(channel.name, message.title): channel.accepts(message) for message in messages for channel in channels}
+    if any(sent.values()) and tags:
+        context.instance.add_run_tags(context.dagster_run.run_id, dict(tags))
+    wrong = [f"'{title}' by {name}" for (name, title), accepted in sent.items() if not accepted]
+    if wrong:
+        raise NotSent(f"Not accepted: {', '.join(wrong)}. Check the address and the network.")
 
 
 # ---- the messages -----------------------------------------------------------------------------------------
@@ -109,9 +122,12 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
 def failed(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str, url: str | None) -> Message:
     if run.job_name == RECONCILE:
         lines = (f"Reason: {reason}", "Next: `order-sync reconcile` lists the differences and what to do about them.")
-        return Message(title="order_sync: boards and tables differ", lines=lines, link=_link(url, run))
+        return Message(
+            severity=Severity.WARNING, title="order_sync: boards and tables differ", lines=lines, link=_link(url, run)
+        )
     claimed = _metadata(instance, run.run_id, "pending_headers").get("record_uuids", 0)
     return Message(
+        severity=Severity.FAILURE,
         title=f"order_sync: {run.job_name} failed",
         lines=(
             f"Reason: {reason}",
@@ -126,40 +142,100 @@ def failed(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str, url: s
 def recovered(instance: dg.DagsterInstance, run: dg.DagsterRun, url: str | None) -> Message:
     if run.job_name == RECONCILE:
         return Message(
-            title="order_sync: boards and tables agree again", lines=("Next: nothing.",), link=_link(url, run)
+            severity=Severity.SUCCESS,
+            title="order_sync: boards and tables agree again",
+            lines=("Next: nothing.",),
+            link=_link(url, run),
         )
     synced = _metadata(instance, run.run_id, "order_list").get("dagster/row_count", 0)
     return Message(
+        severity=Severity.SUCCESS,
         title=f"order_sync: {run.job_name} succeeds again",
         lines=(f"The first run after the failure synced {counted(synced, 'order')}.", "Next: nothing."),
         link=_link(url, run),
     )
 
 
-def needs_a_person(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, checks: Sequence[dg.AssetCheckEvaluation], url: str | None
-) -> Message:
-    of_run = _metadata(instance, run.run_id, "order_list")
-    rejected = next((check for check in checks if check.check_name == NEVER_THE_SAME), None)
-    count = int(str(rejected.metadata["rejected"].value)) if rejected else 0
-    what = f"{counted(count, 'row was', 'rows were')} rejected" if rejected else f"check {checks[0].check_name} failed"
-    return Message(
-        title=f"order_sync: {what}",
-        lines=(
-            f"The run synced {counted(of_run.get('dagster/row_count', 0), 'order')}, "
-            f"and held back {of_run.get('held back', 0)}.",
-            *(line for check in checks for line in _lines_of(check)),
-        ),
-        link=_link(url, run),
-    )
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """The reasons that are open after a run (codes and checks, with the number of orders), and what people know."""
+
+    now: Mapping[str, int | None]
+    before: frozenset[str]
+
+    @property
+    def begun(self) -> list[str]:
+        return [reason for reason in self.now if reason not in self.before]
+
+    @property
+    def ended(self) -> list[str]:
+        return sorted(self.before - self.now.keys())
+
+    def __bool__(self) -> bool:
+        return bool(self.begun or self.ended)
 
 
-def _lines_of(check: dg.AssetCheckEvaluation) -> Iterator[str]:
-    yield f"{check.asset_key.to_user_string()}, {check.check_name}: {check.description}"
-    rows = check.metadata.get("rows")
-    first = rows.records[0] if isinstance(rows, dg.TableMetadataValue) and rows.records else None
-    if first is not None:
-        yield "First: " + ", ".join(f"{name} {value}" for name, value in first.data.items() if value)
+def of_reasons(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, changed: Changes, url: str | None
+) -> Iterator[Message]:
+    """One message for the reasons that have begun, and one for those that have ended."""
+    if begun := changed.begun:
+        checks = {check.check_name: check for check in _failed_checks(instance, run.run_id)}
+        lines = [
+            f"{_named(reason)}: {counted(changed.now[reason] or 0, 'order')}. {_next(reason)}"
+            if reason not in checks
+            else f"{reason}: {checks[reason].description}"
+            for reason in begun
+        ]
+        more = f" and {counted(len(begun) - 1, 'other reason')}" if len(begun) > 1 else ""
+        title = f"order_sync: orders need attention: {_named(begun[0])}{more}"
+        yield Message(severity=Severity.WARNING, title=title, lines=tuple(lines), link=_link(url, run))
+    if ended := changed.ended:
+        lines = [f"{_named(reason)}: no order waits for this reason any more." for reason in ended]
+        title = f"order_sync: no longer: {', '.join(map(_named, ended))}"
+        yield Message(severity=Severity.SUCCESS, title=title, lines=(*lines, "Next: nothing."), link=_link(url, run))
+
+
+def unusual(instance: dg.DagsterInstance, run: dg.DagsterRun, url: str | None) -> Iterator[Message]:
+    """A run rejects rows, or cancels orders, many times more often than any of the runs before it."""
+    runs = instance.fetch_materializations(dg.AssetKey("order_list"), limit=USUAL_RUNS + LOOK_BACK).records
+    counts = {record.run_id: _counts(record) for record in runs}
+    own = counts.get(run.run_id)
+    if own is None:
+        return
+    before = list(counts.values())[list(counts).index(run.run_id) + 1 :][:USUAL_RUNS]
+    for number, (what, done, check) in enumerate(
+        (("row", "rejected", "order-sync report"), ("item", "cancelled", "order-sync report"))
+    ):
+        usual = max((one[number] for one in before), default=0)
+        if before and own[number] > max(FEW, TIMES * usual):
+            yield Message(
+                severity=Severity.WARNING,
+                title=f"order_sync: {counted(own[number], what)} {done} in one run",
+                lines=(
+                    f"None of the last {counted(len(before), 'run')} had more than {usual:,}.",
+                    f"Next: look for the cause with `{check}`, and in what your order system wrote last.",
+                ),
+                link=_link(url, run),
+            )
+
+
+def _counts(record: Any) -> tuple[int, int]:
+    """How many rows a run rejected, and how many orders it cancelled."""
+    metadata = record.asset_materialization.metadata
+    found = [metadata.get(name) for name in ("rejected", "cancelled")]
+    rejected, cancelled = (int(str(value.value)) if value is not None else 0 for value in found)
+    return rejected, cancelled
+
+
+def _named(reason: str) -> str:
+    code = find(reason)
+    return f"{code} ({code.heading})" if code else reason
+
+
+def _next(reason: str) -> str:
+    code = find(reason)
+    return f"Next: {what_to_do(code)}" if code else ""
 
 
 def _link(url: str | None, run: dg.DagsterRun) -> str | None:
@@ -183,21 +259,23 @@ def first_reason(instance: dg.DagsterInstance, run_id: str) -> str:
     return (events[0].message if events and events[0].message else "Dagster has no reason.")[:LONGEST_REASON]
 
 
-def new_failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.AssetCheckEvaluation]:
-    """The run's failed checks, except those that said the same about the last successful run."""
-    before = next((record.dagster_run for record in _before(instance, run, [dg.DagsterRunStatus.SUCCESS])), None)
-    known = {(c.check_name, c.description) for c in _failed_checks(instance, before.run_id)} if before else set()
-    return [
-        check
-        for check in _failed_checks(instance, run.run_id)
-        if check.check_name == NEVER_THE_SAME or (check.check_name, check.description) not in known
-    ]
+def changes(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Changes:
+    """What is open after the run, and what was when people heard of it last."""
+    now: dict[str, int | None] = {}
+    for entry in run.tags.get(OPEN, "").split():
+        code, _, count = entry.partition(":")
+        now[code] = int(count)
+    failed_checks = [check.check_name for check in _failed_checks(instance, run.run_id)]
+    now |= dict.fromkeys(check for check in failed_checks if check not in BY_CODE)
+    known = instance.get_run_records(dg.RunsFilter(job_name=run.job_name, tags={TOLD: "reasons"}), limit=1)
+    before = known[0].dagster_run.tags[TOLD_OPEN].split() if known else []
+    return Changes(now=now, before=frozenset(before))
 
 
 def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
     logs = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     found = [log.dagster_event.asset_check_evaluation_data for log in logs if log.dagster_event is not None]
-    return sorted((check for check in found if not check.passed), key=lambda check: check.check_name != NEVER_THE_SAME)
+    return [check for check in found if not check.passed]
 
 
 def _metadata(instance: dg.DagsterInstance, run_id: str, asset: str) -> dict[str, Any]:
@@ -243,132 +321,14 @@ def _digest(reason: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
-# ---- channels ---------------------------------------------------------------------------------------------
-
-
-def _notify(
-    context: dg.RunStatusSensorContext, channels: dict[str, Send], message: Message, tags: dict[str, str]
-) -> None:
-    """Sends to every channel. Raises NotSent if a channel did not accept it; the others are not sent to again."""
-    wrong = []
-    for name, send in channels.items():
-        try:
-            Retrying(stop=stop_after_attempt(ATTEMPTS), wait=wait_fixed(PAUSE), reraise=True)(send, message)
-        except Exception as error:
-            # Only the error's type: its text may contain the URL of a webhook, which is a secret.
-            wrong.append(f"{name} ({type(error).__name__}{_code(error)})")
-    if len(wrong) < len(channels) and tags:
-        context.instance.add_run_tags(context.dagster_run.run_id, tags)
-    if wrong:
-        raise NotSent(f"'{message.title}' was not accepted by {', '.join(wrong)}. Check its settings and the network.")
-
-
-def _code(error: Exception) -> str:
-    """The error code of Slack or of a mail server."""
-    answer = getattr(getattr(error, "response", None), "get", lambda name: None)("error")
-    code = answer or getattr(error, "smtp_code", None)
-    return f": {code}" if code else ""
-
-
-def channels_of(settings: Settings) -> dict[str, Send]:
-    """The send function of each channel.
-
-    Raises ConfigurationError if a channel is only partly configured or its library is missing.
-    """
-    channels: dict[str, Send] = {}
-    slack = {"ORDER_SYNC_SLACK_TOKEN": settings.slack_token, "ORDER_SYNC_SLACK_CHANNEL": settings.slack_channel}
-    if _complete(slack):
-        channels["Slack"] = _slack(settings)
-    if settings.teams_webhook is not None:
-        webhook = settings.teams_webhook.get_secret_value()
-        if not webhook.startswith(("https://", "http://")):
-            raise ConfigurationError(
-                "ORDER_SYNC_TEAMS_WEBHOOK is not a URL: copy it from the channel's workflow.", SettingsFault.CHANNEL
-            )
-        channels["Teams"] = _teams(webhook)
-    mail = {
-        "ORDER_SYNC_EMAIL_TO": settings.email_to,
-        "ORDER_SYNC_EMAIL_FROM": settings.email_from,
-        "ORDER_SYNC_EMAIL_HOST": settings.email_host,
-    }
-    if _complete(mail):
-        _complete({"ORDER_SYNC_EMAIL_USER": settings.email_user, "ORDER_SYNC_EMAIL_PASSWORD": settings.email_password})
-        channels["e-mail"] = _email(settings)
-    return channels
-
-
-def _complete(wanted: dict[str, Any]) -> bool:
-    missing = [name for name, value in wanted.items() if value is None]
-    if missing and len(missing) < len(wanted):
-        there = next(name for name, value in wanted.items() if value is not None)
-        raise ConfigurationError(
-            f"{there} is set, so these must be set as well: {', '.join(missing)}.", SettingsFault.CHANNEL
-        )
-    return not missing
-
-
-def _slack(settings: Settings) -> Send:
-    try:
-        from dagster_slack import SlackResource
-    except ImportError:
-        raise _no_library("ORDER_SYNC_SLACK_TOKEN") from None
-    assert settings.slack_token is not None  # noqa: S101 - channels_of asked
-    client = SlackResource(token=settings.slack_token.get_secret_value()).get_client()
-    client.base_url = settings.slack_url.rstrip("/") + "/"  # the resource has no field for the URL
-    client.timeout = int(TIMEOUT)
-
-    def send(message: Message) -> None:
-        text = f"*{plain_text.slack(message.title)}*\n{plain_text.slack(message.text)}"
-        text += f"\n<{message.link}|The run in Dagster>" if message.link else ""
-        client.chat_postMessage(channel=settings.slack_channel or "", text=text, unfurl_links=False, parse="none")
-
-    return send
-
-
-def _teams(webhook: str) -> Send:
-    try:
-        from dagster_msteams import Card, MSTeamsResource
-        from dagster_msteams.adaptive_card import AdaptiveCard
-    except ImportError:
-        raise _no_library("ORDER_SYNC_TEAMS_WEBHOOK") from None
-    client = MSTeamsResource(hook_url=webhook, timeout=TIMEOUT).get_client()
-
-    def send(message: Message) -> None:
-        card: Any = (Card if client.is_legacy_webhook() else AdaptiveCard)()
-        lines = [f"**{message.title}**", *map(plain_text.markdown, message.lines)]
-        if message.link:
-            lines.append(f"[The run in Dagster]({message.link})")
-        card.add_attachment("\n\n".join(lines))
-        client.post_message(card.payload)
-
-    return send
-
-
-def _email(settings: Settings) -> Send:
-    """Uses the standard library: Dagster's helper reports only failures, in ASCII, and always logs in."""
-
-    def send(message: Message) -> None:
-        mail = EmailMessage()
-        mail["Subject"], mail["From"] = message.title, settings.email_from or ""
-        mail["To"] = settings.email_to or ""
-        mail.set_content(message.text + (f"\n\n{message.link}" if message.link else "") + "\n")
-        host, port, safe = settings.email_host or "", settings.email_port, ssl.create_default_context()
-        server = (
-            smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=safe)
-            if settings.email_security == "tls"
-            else smtplib.SMTP(host, port, timeout=TIMEOUT)
-        )
-        with server:
-            if settings.email_security == "starttls":
-                server.starttls(context=safe)
-            if settings.email_user and settings.email_password:
-                server.login(settings.email_user, settings.email_password.get_secret_value())
-            server.send_message(mail)
-
-    return send
-
-
-def _no_library(setting: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{setting} is set, but its library is missing: pip install 'order-sync[notify]'.", SettingsFault.CHANNEL
-    )
+def _is_past(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """The daemon was off when the run ended, and it is no news any more."""
+    record = instance.get_run_record_by_id(run.run_id)
+    if record is None or record.end_time is None:
+        return False
+    age = datetime.now(UTC) - datetime.fromtimestamp(record.end_time, UTC)
+    if age < NEWS:
+        return False
+    finished = dg.RunsFilter(job_name=run.job_name, statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+    [latest] = instance.get_run_records(finished, limit=1)
+    return age > LAST_NEWS or latest.dagster_run.run_id != run.run_id

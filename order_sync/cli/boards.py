@@ -216,7 +216,10 @@ def board_add_columns() -> None:
     settings = load_settings(checked=False)
     settings.check_may_write()
     if not settings.board_ids:
-        raise ConfigurationError("Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.")
+        raise ConfigurationError(
+            "Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.",
+            SettingsFault.NO_BOARD,
+        )
     mapping = load_mapping(settings.mapping)
     with monday(settings) as client:
         for board_id in settings.board_ids:

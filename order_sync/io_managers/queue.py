@@ -29,7 +29,7 @@ from order_sync.orders.faults import RunFault
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import State
-from order_sync.resources.run_codes import tag_reasons, tags_failure
+from order_sync.resources.run_codes import tag_open, tag_reasons, tags_failure
 from order_sync.resources.run_records import EXPIRING, expire_runs
 from order_sync.resources.run_report import Ending, RunReports
 from order_sync.resources.runs import RunRegistry
@@ -319,9 +319,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         log_first(context.log.warning, [str(order) for order in unexpected(others)], "`order-sync status` lists them")
         if missed:
             context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")
-        customers = _per_customer(after.outcomes)
         report.orders_synced, report.orders_held_back = len(committed.ready), len(committed.held)
-        report.customers = customers
+        report.customers = customers = _per_customer(after.outcomes)
         report.ending = Ending(
             rejected=errors,
             held=committed.held_orders,
@@ -341,6 +340,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 "lines synced": _synced(after.outcomes, "line"),
                 "rejected": len(errors),
                 "held back": len(committed.held),
+                "cancelled": report.cancelled,
                 "released": released,
                 "customers": table(customers),
                 "rejected rows": table(errors[:200]),
@@ -355,6 +355,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         """With the codes of what has not become SYNCED, and of other orders that are held."""
         reasons = [*(row["reason"] for row in ending.rejected), *(of.reason for of in ending.left)]
         tag_reasons(self._instance, self._run_id, [*reasons, *(of.shown for of in others)])
+        tag_open(self._instance, self._run_id, ending.held)
 
     def _look_after_commit(self) -> None:
         """Before the run releases what it still holds, which counts as free already."""

@@ -6,6 +6,7 @@ Reads nothing else.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -39,6 +40,11 @@ def code_in(message: str) -> Code | None:
     """The code that a message begins with."""
     code, colon, _ = message.partition(": ")
     return find(code) if colon and code.startswith("OS-") else None
+
+
+def codes_in(message: str) -> list[Code]:
+    """Every code in a message, in its order."""
+    return [code for text in re.findall(r"\bOS-\d{3}\b", message) if (code := find(text))]
 
 
 def count_codes(messages: Iterable[str | None]) -> Counter[Code]:

@@ -25,6 +25,7 @@ _NO_SECRET = re.compile(r".*(_FILE|_PATH|_DIR)|NO_PROXY", re.IGNORECASE)
 _QUERY = re.compile(r"pwd|passw|token|secret|sig|key|code", re.IGNORECASE)
 _ADDRESSES = ("_URL", "_DSN")
 _EXAMPLES = {"PASSWORD"}  # the placeholder of .env.example
+_TOKEN = 10  # characters; shorter parts of the address of a channel are words such as `#orders`
 _PATH_PART = 16  # characters; shorter parts of a webhook's path are words such as `workflows`
 
 _given: set[tuple[str, str]] = set()
@@ -79,6 +80,9 @@ def mask_logs() -> None:
 def secrets_in(name: str, value: str) -> Iterator[str]:
     """The secret parts of a variable's value: all of it, or parts of a URL."""
     is_address = _PROXY.fullmatch(name) or name.upper().endswith(_ADDRESSES)
+    if "NOTIFY_URLS" in name.upper():
+        yield from _parts_of_addresses(value)
+        return
     if "://" not in value and not is_address:
         yield value
         return
@@ -101,6 +105,16 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
         if len(path) > _PATH_PART:
             yield path
         yield from (part for part in re.split(r"[/?&=#]", path) if len(part) >= _PATH_PART)
+
+
+def _parts_of_addresses(value: str) -> Iterator[str]:
+    """Of addresses of apprise: their tokens may be the user, the host, or a part of the path or of the query."""
+    for address in re.split(r"[\s,]+(?=[\w.+-]+://)|\s+", value):
+        _, password, _ = login_of(address)
+        yield from (part for part in (address, password) if part)
+        body = address.partition("://")[2]
+        found = [part for part in re.split(r"[/?&=#@:]", body) if len(part) >= _TOKEN]
+        yield from (part for part in found if not re.fullmatch(r"[\w-]+(\.[a-z][\w-]*)+", part))  # not a host's name
 
 
 @contextmanager

@@ -45,11 +45,6 @@ def markdown(text: str) -> str:
     return _MARKS.sub(r"\\\1", line(" ".join(text[: 2 * LONGEST].split())))
 
 
-def slack(text: str) -> str:
-    """For Slack: without links and mentions."""
-    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def on_page(value: Any) -> Any:
     """For an HTML template; Jinja escapes it as HTML afterwards."""
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

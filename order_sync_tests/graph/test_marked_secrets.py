@@ -12,7 +12,8 @@ import pytest
 from dagster._serdes import serialize_value
 from pydantic import SecretStr
 
-from order_sync.automation.notifications import Message, NotSent, _notify, channels_of
+from order_sync.automation.channels import Message, Severity, channels_of
+from order_sync.automation.notifications import NotSent, _send
 from order_sync.cli import commands as cli
 from order_sync.monday.client import MondayReader
 from order_sync.monday.transport import MondayTransport
@@ -167,10 +168,10 @@ def test_what_httpx_refuses_is_a_wrong_configuration(monkeypatch: pytest.MonkeyP
 
 def every_secret() -> Iterator[tuple[str, str]]:
     for name in SECRET_FIELDS:
-        yield f"ORDER_SYNC_{name.upper()}", f"https://hook.example/{CORE}xx" if name == "teams_webhook" else CORE
+        yield f"ORDER_SYNC_{name.upper()}", f"https://hook.example/{CORE}xx" if name == "notify_urls" else CORE
     yield "order_sync_monday_token", CORE
     yield "ORDER_SYNC_MONDAY_URL", f"https://u:{CORE}@api.example/v2"
-    yield "ORDER_SYNC_TEAMS_WEBHOOK", f"https://hook.example/workflows/x?sig={CORE}"
+    yield "ORDER_SYNC_NOTIFY_URLS", f"slack://{CORE}/#orders jsons://hook.example/x?sig={CORE}"
     yield "DAGSTER_PG_URL", f"postgresql://dagster:{CORE}@pg/dagster"
     yield "DAGSTER_PG_PASSWORD", CORE
     yield "AZURE_CLIENT_SECRET", CORE
@@ -214,31 +215,23 @@ def test_short_passwords_are_masked_where_they_stand_as_one(monkeypatch: pytest.
 def test_a_secret_given_beside_the_environment_is_masked() -> None:
     with pytest.raises(ConfigurationError):
         load_settings(monday_token=f"{CORE}given \n")
-    load_settings(slack_token=f"{CORE}given")
+    load_settings(notify_urls=f"slack://{CORE}given/#x")
     assert mask(f"token {CORE}given") == "token ***"
 
 
 def test_no_alert_that_fails_names_its_address(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("order_sync.automation.notifications.ATTEMPTS", 1)
+    monkeypatch.setattr("order_sync.automation.channels.ATTEMPTS", 1)
     settings = load_settings(
-        slack_token=CORE + "slack",
-        slack_channel="#x",
-        slack_url="http://127.0.0.1:1/api/",
-        teams_webhook=f"http://127.0.0.1:1/{CORE}/{CORE}teams?sig={CORE}",
-        email_to="a@b.example",
-        email_from="a@b.example",
-        email_host="127.0.0.1",
-        email_port=1,
-        email_user="u",
-        email_password=CORE + "mail",
+        notify_urls=f"json://u:{CORE}user@127.0.0.1:1/{CORE}path?:key={CORE} mailto://u:{CORE}mail@127.0.0.1:1?mode=insecure&from=a@b.example&to=c@d.example"
     )
+    assert settings.notify_urls is not None
     nobody: Any = None  # nothing is sent, so it is not asked
-    message = Message(title="x", lines=(f"Reason: {CORE}slack",), link=None)
+    message = Message(severity=Severity.FAILURE, title="x", lines=(f"Reason: {CORE}path",), link=None)
     assert CORE not in message.text
     with pytest.raises(NotSent) as caught:
-        _notify(nobody, channels_of(settings), message, {})
+        _send(nobody, channels_of(settings.notify_urls.get_secret_value()), [message], {})
     assert CORE not in "".join(traceback.format_exception(caught.value))
     assert CORE not in caplog.text
 
@@ -263,7 +256,5 @@ def test_masking_knows_every_secret_setting() -> None:
         "database_url",
         "database_access_token",
         "monday_token",
-        "slack_token",
-        "teams_webhook",
-        "email_password",
+        "notify_urls",
     ]

@@ -1,4 +1,4 @@
-"""Messages to people, from real runs to a receiver on this machine: Slack's API, a Teams webhook and a mail server."""
+"""Messages to people, from real runs to receivers on this machine: a webhook and a mail server."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from order_sync.automation import notifications
+from order_sync.automation import channels, notifications
+from order_sync.automation.channels import addresses, channels_of
 from order_sync.automation.notifications import _digest, build_notifications, failed, first_reason
 from order_sync.definitions import build_definitions
 from order_sync.emulator import Fault, FaultKind
@@ -31,31 +33,38 @@ from order_sync_tests.graph.test_changes import delete_item
 from order_sync_tests.graph.test_sensor import failed_run
 from order_sync_tests.waiting import until
 
-SECRETS = {"token": "xoxb-not-to-be-seen", "hook": "webhook-not-to-be-seen", "password": "mail-not-to-be-seen"}
+SECRETS = {"hook": "webhook-not-to-be-seen", "password": "mail-not-to-be-seen"}
+FAILED, RECOVERED = "order_sync: sync_orders failed", "order_sync: sync_orders succeeds again"
+LABEL = "order_sync: orders need attention: OS-406 (Label missing on the board)"
 
 
 @dataclass
 class Receiver:
     """What has arrived, by channel."""
 
-    slack: list[dict[str, str]] = field(default_factory=list)
-    tokens: set[str] = field(default_factory=set)
-    teams: list[dict[str, Any]] = field(default_factory=list)
+    hooks: list[dict[str, str]] = field(default_factory=list)
     mails: list[Any] = field(default_factory=list)
     url: str = ""
     mail_port: int = 0
 
     def titles(self) -> list[str]:
         """The titles since the last time, the same ones on each channel."""
-        slack = [message["text"].partition("\n")[0].strip("*") for message in self.slack]
-        teams = [message["attachments"][0]["content"]["body"][0]["text"] for message in self.teams]
-        assert [text.partition("\n")[0].strip("*") for text in teams] == slack
-        assert [mail["subject"] for mail in self.mails] == slack
-        return slack
+        titles = [message["title"] for message in self.hooks]
+        assert [mail["subject"] for mail in self.mails] == titles
+        return titles
 
     def clear(self) -> None:
-        for channel in (self.slack, self.teams, self.mails):
-            channel.clear()
+        self.hooks.clear()
+        self.mails.clear()
+
+    @property
+    def webhook(self) -> str:
+        return f"json://{self.url}/{SECRETS['hook']}"
+
+    @property
+    def mail(self) -> str:
+        login = f"sync:{SECRETS['password']}@127.0.0.1:{self.mail_port}"
+        return f"mailto://{login}?mode=insecure&from=sync@site.example&to=orders@site.example"
 
     # aiosmtpd's handler
     async def handle_DATA(self, server: object, session: Any, envelope: Any) -> str:
@@ -71,19 +80,11 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            answer: dict[str, Any] = {"ok": True}
-            if self.path == "/api/chat.postMessage":
-                is_json = "json" in (self.headers["Content-Type"] or "")
-                receiver.slack.append(json.loads(body) if is_json else {k: v[0] for k, v in parse_qs(body).items()})
-                receiver.tokens.add(self.headers["Authorization"])
-            elif self.path == f"/{SECRETS['hook']}":
-                receiver.teams.append(json.loads(body))
-            else:
-                answer = {"ok": False, "error": "not_here"}
-            self.send_response(200 if answer["ok"] else 404)
-            self.send_header("Content-Type", "application/json")
+            is_known = self.path.rstrip("/") == f"/{SECRETS['hook']}"
+            if is_known:
+                receiver.hooks.append(json.loads(body))
+            self.send_response(200 if is_known else 404)
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -95,7 +96,7 @@ def receiving() -> Iterator[Receiver]:
     receiver.mail_port = free_port()
     mail = Controller(receiver, "127.0.0.1", receiver.mail_port, authenticator=login, auth_require_tls=False)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver.url = f"http://127.0.0.1:{server.server_port}"
+        receiver.url = f"127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
@@ -109,31 +110,36 @@ def receiving() -> Iterator[Receiver]:
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    monkeypatch.setattr(notifications, "PAUSE", 0.0)
+    monkeypatch.setattr(channels, "PAUSE", 0.0)
     with receiving() as receiver:
         yield receiver
 
 
 def all_channels(settings: Settings, receiver: Receiver, **changed: object) -> Settings:
-    channels: dict[str, object] = {
-        "slack_token": SECRETS["token"],
-        "slack_channel": "#orders",
-        "slack_url": f"{receiver.url}/api",
-        "teams_webhook": f"{receiver.url}/{SECRETS['hook']}",
-        "email_to": "orders@site.example, night@site.example",
-        "email_from": "sync@site.example",
-        "email_host": "127.0.0.1",
-        "email_port": receiver.mail_port,
-        "email_security": "none",
-        "email_user": "sync",
-        "email_password": SECRETS["password"],
+    given: dict[str, object] = {
+        "notify_urls": f"{receiver.webhook}\n{receiver.mail}",
         "dagster_url": "http://dagster.example:3000/",
     }
-    return with_settings(settings, **(channels | changed))
+    return with_settings(settings, **(given | changed))
 
 
 def with_settings(settings: Settings, **changed: Any) -> Settings:
     return load_settings(**(settings.model_dump() | changed))
+
+
+def reject(stage: Stage, count: int) -> list[str]:
+    """Queues orders with a label that the board lacks; returns their record_uuids."""
+    orders = [make_order(customer="Café Brontë <&>", columns={"ORDER TYPE": "no such type"}) for _ in range(count)]
+    for order in orders:
+        stage.add(order)
+    return [str(order.headers[0]["record_uuid"]) for order in orders]
+
+
+def correct(stage: Stage) -> None:
+    for table in (stage.tables.header_queue, stage.tables.orders):
+        wrong = table.c["ORDER TYPE"] == "no such type"
+        stage.execute(sa.update(table).where(wrong).values({"ORDER TYPE": make_order().headers[0]["ORDER TYPE"]}))
+    stage.retry()
 
 
 class Sensors:
@@ -160,27 +166,20 @@ class Sensors:
         return errors
 
 
-def test_failure_and_recovery_notify_once_and_rejections_each_time(
-    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_and_its_end_are_reported_once(stage: Stage, receiver: Receiver) -> None:
     with stage.instance() as instance:
         sensors = Sensors(all_channels(stage.settings, receiver), instance)
         for count in (1, 0, 0):
             failed_run(stage)
             assert sensors.tick() == []
-            assert receiver.titles() == ["order_sync: sync_orders failed"][:count]
+            assert receiver.titles() == [FAILED][:count]
             if count:
-                text = receiver.slack[0]["text"]
-                assert "Reason: OS-321: This token cannot see board 4711. Check ORDER_SYNC_MONDAY_BOARD_ID" in text
-                assert "Nothing is lost" in text
+                assert receiver.hooks[0]["type"] == "failure"
                 (run,) = instance.get_runs(limit=1)
-                link = f"http://dagster.example:3000/runs/{run.run_id}"
-                assert f"<{link}|The run in Dagster>" in text
-                assert f"]({link})" in receiver.teams[0]["attachments"][0]["content"]["body"][0]["text"]
-                assert link in receiver.mails[0].get_content()
-                assert receiver.mails[0]["to"] == "orders@site.example, night@site.example"
-                assert receiver.slack[0]["channel"] == "#orders"
-                assert receiver.tokens == {f"Bearer {SECRETS['token']}"}
+                for text in (receiver.hooks[0]["message"], receiver.mails[0].get_content()):
+                    assert "Reason: OS-321: This token cannot see board 4711. Check ORDER_SYNC_MONDAY_BOARD_ID" in text
+                    assert "Nothing is lost" in text
+                    assert f"http://dagster.example:3000/runs/{run.run_id}" in text
             receiver.clear()
 
         # Another reason is another failure.
@@ -189,48 +188,104 @@ def test_failure_and_recovery_notify_once_and_rejections_each_time(
             stage.sync()
         stage.emulator.configure(faults=[])
         assert sensors.tick() == []
-        assert receiver.titles() == ["order_sync: sync_orders failed"]
+        assert receiver.titles() == [FAILED]
         receiver.clear()
 
-        # The first good run reports that the failure is over, and what was rejected, with letters that are not ASCII.
-        stage.add(make_order(number="good"))
-        stage.add(
-            make_order(
-                number="bad",
-                customer="Café Brontë <&> [log in](https://evil.invalid)",
-                columns={"ORDER TYPE": "no such type"},
-            )
-        )
+        stage.add(make_order())
         stage.sync()
         assert sensors.tick() == []
-        assert receiver.titles() == ["order_sync: sync_orders succeeds again", "order_sync: 1 row was rejected"]
+        assert receiver.titles() == [RECOVERED]
         assert "synced 1 order." in receiver.mails[0].get_content()
-        text = receiver.mails[1].get_content()
-        assert (
-            "order_list, nothing_rejected: 1 row was rejected. Correct the rows, then run `order-sync retry`." in text
-        )
-        assert "Café Brontë <&>" in text
-        assert "no such label" in text
-        assert "&lt;&amp;&gt;" in receiver.slack[1]["text"]
-        assert receiver.slack[1]["parse"] == "none"
-        card = receiver.teams[1]["attachments"][0]["content"]["body"][0]["text"]
-        assert r"\[log in\]\(https://evil.invalid\)" in card
+        assert receiver.hooks[0]["type"] == "success"
         receiver.clear()
-
-        # Nothing new: nothing to report.
         stage.sync()
         assert sensors.tick() == []
         assert receiver.titles() == []
 
 
-def test_a_dead_channel_stops_no_other_and_shows_no_secret(stage: Stage, receiver: Receiver) -> None:
-    dead = f"http://127.0.0.1:{free_port()}/{SECRETS['hook']}"
-    settings = all_channels(stage.settings, receiver, teams_webhook=dead, slack_url=f"{receiver.url}/elsewhere")
+def test_a_reason_is_reported_when_it_begins_and_ends(stage: Stage, receiver: Receiver) -> None:
     with stage.instance() as instance:
-        sensors = Sensors(settings, instance)
+        sensors = Sensors(all_channels(stage.settings, receiver), instance)
+        reject(stage, 2)
+        stage.sync()
+        assert sensors.tick() == []
+        assert receiver.titles() == [LABEL]
+        text = receiver.mails[0].get_content()
+        assert "OS-406 (Label missing on the board): 2 orders. Next: If the value is wrong, correct it" in text
+        assert "Brontë" not in text
+        assert receiver.hooks[0]["type"] == "warning"
+        receiver.clear()
+
+        # More of the same, a run with nothing to do, and an order that goes through: nothing has begun or ended.
+        for orders in (lambda: reject(stage, 1), lambda: None, lambda: stage.add(make_order())):
+            orders()
+            stage.sync()
+            assert sensors.tick() == []
+            assert receiver.titles() == []
+
+        correct(stage)
+        stage.sync()
+        assert sensors.tick() == []
+        assert receiver.titles() == ["order_sync: no longer: OS-406 (Label missing on the board)"]
+        assert receiver.hooks[0]["type"] == "success"
+        receiver.clear()
+        reject(stage, 1)
+        stage.sync()
+        assert sensors.tick() == []
+        assert receiver.titles() == [LABEL]
+
+
+def test_a_run_that_rejects_many_more_is_reported(
+    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "FEW", 2)
+    with stage.instance() as instance:
+        sensors = Sensors(all_channels(stage.settings, receiver), instance)
+        for count, title in ((1, [LABEL]), (3, []), (10, ["order_sync: 10 rows rejected in one run"]), (10, [])):
+            reject(stage, count)
+            stage.sync()
+            assert sensors.tick() == []
+            assert receiver.titles() == title
+            receiver.clear()
+
+
+@pytest.mark.parametrize(("hours", "titles"), [(25, []), (2, [FAILED]), (0, [FAILED])])
+def test_after_days_off_no_old_failure_is_reported(
+    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, hours: int, titles: list[str]
+) -> None:
+    with stage.instance() as instance:
+        sensors = Sensors(all_channels(stage.settings, receiver), instance)
+        failed_run(stage)
+
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return datetime.now(tz) + timedelta(hours=hours)
+
+        monkeypatch.setattr(notifications, "datetime", Later)
+        assert sensors.tick() == []
+        assert receiver.titles() == titles
+
+
+def test_an_old_failure_with_a_newer_run_is_past(
+    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage.instance() as instance:
+        sensors = Sensors(all_channels(stage.settings, receiver), instance)
+        failed_run(stage)
+        stage.sync()
+        monkeypatch.setattr(notifications, "NEWS", timedelta(0))
+        assert sensors.tick() == []
+        assert receiver.titles() == []
+
+
+def test_a_dead_channel_stops_no_other_and_shows_no_secret(stage: Stage, receiver: Receiver) -> None:
+    dead = f"json://127.0.0.1:{free_port()}/{SECRETS['hook']} json://{receiver.url}/elsewhere {receiver.mail}"
+    with stage.instance() as instance:
+        sensors = Sensors(all_channels(stage.settings, receiver, notify_urls=dead), instance)
         failed_run(stage)
         (error,) = sensors.tick()
-        assert "was not accepted by Slack (SlackApiError: not_here), Teams (ConnectionError)" in error
+        assert f"OS-611: Not accepted: '{FAILED}' by JSON (address 1), '{FAILED}' by JSON (address 2)" in error
         assert not [secret for secret in SECRETS.values() if secret in error]
         assert len(receiver.mails) == 1
         failed_run(stage)
@@ -242,22 +297,54 @@ def test_no_channel_no_sensor(stage: Stage) -> None:
     assert build_notifications(stage.settings) == []
 
 
+@pytest.mark.parametrize("url", [f"nowhere://{SECRETS['hook']}/x", SECRETS["hook"], "slack://short"])
+def test_an_address_that_cannot_be_used_is_named_by_number(stage: Stage, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^OS-113: Address 2 of ORDER_SYNC_NOTIFY_URLS") as caught:
+        build_notifications(with_settings(stage.settings, notify_urls=f"json://127.0.0.1 {url}"))
+    assert SECRETS["hook"] not in str(caught.value)
+
+
+def test_addresses_are_separated_by_blanks_lines_and_commas() -> None:
+    mail = "mailto://u:p@h.example?to=a@b.example,c@d.example"
+    assert addresses(f" {mail}, json://one\n\njson://two ") == [mail, "json://one", "json://two"]
+    assert addresses("") == []
+
+
 @pytest.mark.parametrize(
-    ("given", "missing"),
+    ("url", "name"),
     [
-        ({"slack_token": "t"}, "ORDER_SYNC_SLACK_CHANNEL"),
-        ({"slack_channel": "#orders"}, "ORDER_SYNC_SLACK_TOKEN"),
-        ({"email_to": "a@site.example"}, "ORDER_SYNC_EMAIL_FROM, ORDER_SYNC_EMAIL_HOST"),
+        ("slack://xoxb-1234-1234-abcdefghij/#orders", "Slack"),
+        ("mailtos://u:p@mail.site.example:465?from=a@b.example&to=c@d.example", "E-Mail"),
+        ("pagerduty://key@api", "Pager Duty"),
         (
-            {"email_to": "a@s.example", "email_from": "b@s.example", "email_host": "s.example", "email_user": "u"},
-            "ORDER_SYNC_EMAIL_PASSWORD",
+            "https://prod-01.westus.logic.azure.com:443/workflows/8d5c0b1e2f/triggers/manual/paths/invoke"
+            "?api-version=2016-06-01&sp=x&sv=1.0&sig=abcDEF_x-y12",
+            "Power Automate / Workflows (for MSTeams)",
         ),
-        ({"teams_webhook": "the channel"}, "ORDER_SYNC_TEAMS_WEBHOOK is not a URL"),
     ],
 )
-def test_a_channel_that_is_set_by_half_is_named(stage: Stage, given: dict[str, str], missing: str) -> None:
-    with pytest.raises(ConfigurationError, match=missing):
-        build_notifications(with_settings(stage.settings, **given))
+def test_the_addresses_of_the_documentation_are_known(url: str, name: str) -> None:
+    [channel] = channels_of(url)
+    assert channel.name == f"{name} (address 1)"
+
+
+@pytest.mark.parametrize(
+    ("variable", "instead"),
+    [
+        ("ORDER_SYNC_SLACK_TOKEN", "slack://TOKEN/#CHANNEL"),
+        ("ORDER_SYNC_TEAMS_WEBHOOK", "the URL of the workflow as it is"),
+        ("ORDER_SYNC_EMAIL_HOST", "mailtos://USER:PASSWORD@HOST:PORT"),
+    ],
+)
+def test_a_setting_of_the_first_version_names_its_successor(
+    monkeypatch: pytest.MonkeyPatch, variable: str, instead: str
+) -> None:
+    monkeypatch.setenv(variable, SECRETS["hook"])
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(checked=False)
+    assert f"{variable} is no longer read: put {instead}" in str(caught.value)
+    assert "into ORDER_SYNC_NOTIFY_URLS" in str(caught.value)
+    assert SECRETS["hook"] not in str(caught.value)
 
 
 def test_differences_between_boards_are_reported_by_kind(stage: Stage) -> None:
@@ -280,13 +367,6 @@ def test_a_number_that_grows_tenfold_is_another_reason() -> None:
     assert _digest(one) == _digest(other) != _digest(many)
 
 
-def test_a_missing_library_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dagster_slack", None)
-    given = {"slack_token": "t", "slack_channel": "#orders"}
-    with pytest.raises(ConfigurationError, match=r"pip install 'order-sync\[notify\]'"):
-        build_notifications(with_settings(stage.settings, **given))
-
-
 # ---- the real daemon ------------------------------------------------------------------------------------
 
 
@@ -295,9 +375,7 @@ def test_a_missing_library_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatc
 def test_the_daemon_keeps_freshness_and_reports_a_rejected_row(stage: Stage, receiver: Receiver) -> None:
     environment = {
         "ORDER_SYNC_SENSOR_SECONDS": "1",
-        "ORDER_SYNC_SLACK_TOKEN": SECRETS["token"],
-        "ORDER_SYNC_SLACK_CHANNEL": "#orders",
-        "ORDER_SYNC_SLACK_URL": f"{receiver.url}/api",
+        "ORDER_SYNC_NOTIFY_URLS": receiver.webhook,
         "FRESHNESS_DAEMON_INTERVAL_SECONDS": "1",
     }
     daemon = [sys.executable, "-m", "dagster._daemon", "run", "-m", "order_sync.definitions"]
@@ -310,11 +388,11 @@ def test_the_daemon_keeps_freshness_and_reports_a_rejected_row(stage: Stage, rec
 
         def listening() -> bool:
             states = {state.instigator_name: state.instigator_data for state in instance.all_instigator_state()}
-            return getattr(states.get("notify_recoveries_and_checks"), "cursor", None) is not None
+            return getattr(states.get("notify_recoveries_and_reasons"), "cursor", None) is not None
 
         until(fresh, "main tables that are fresh because nothing waits", every=0.3)
         until(listening, "the first tick of the notifying sensor", every=0.3)
         assert instance.get_runs_count() == 0
         stage.add(make_order(columns={"ORDER TYPE": "no such type"}))
-        until(lambda: receiver.slack, "the message", every=0.3)
-    assert receiver.slack[0]["text"].startswith("*order_sync: 1 row was rejected*")
+        until(lambda: receiver.hooks, "the message", every=0.3)
+    assert receiver.hooks[0]["title"] == LABEL

@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.markup import escape
 
-from order_sync.automation.notifications import Message
+from order_sync.automation.channels import Message, Severity
 from order_sync.cli.output.console import TextConsole, TextTable
 from order_sync.io_managers.frames import table
 from order_sync.text import plain_text
@@ -41,7 +41,7 @@ def test_markdown_shows_a_name_as_it_is(name: str) -> None:
 
 @pytest.mark.parametrize(
     "write",
-    [plain_text.line, plain_text.cell, plain_text.markdown, plain_text.slack, plain_text.on_page, plain_text.as_json],
+    [plain_text.line, plain_text.cell, plain_text.markdown, plain_text.on_page, plain_text.as_json],
 )
 def test_no_way_out_passes_a_control_character(write: Any) -> None:
     text = write(UNSEEN)
@@ -84,7 +84,9 @@ def test_console_prints_a_name_of_a_megabyte_at_once() -> None:
 
 
 def test_a_message_has_no_lines_of_a_name() -> None:
-    message = Message(title="a\nBcc: b", lines=("Reason: x\n\x1b[1mNext", "y" * 10**6), link=None)
+    message = Message(
+        severity=Severity.WARNING, title="a\nBcc: b", lines=("Reason: x\n\x1b[1mNext", "y" * 10**6), link=None
+    )
     assert message.title == "a Bcc: b"
     assert [len(text) < 2_000 for text in message.lines] == [True, True]
     assert "\x1b" not in message.text
