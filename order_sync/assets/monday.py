@@ -28,7 +28,7 @@ from order_sync.sync.rows import Row
 # Runs that write to the board wait for each other (dagster.yaml, pools); the board's lease enforces it.
 POOL = "monday_board"
 
-GROUPS = ["board_id", "title", "customer", "headers"]
+GROUPS = ["board_id", "title", "customer", "headers", "planned"]
 ITEMS = [
     "board_id",
     "ruled_board_id",
@@ -73,7 +73,10 @@ _asset = partial(dg.asset, group_name="monday", kinds={"graphql"}, owners=OWNERS
 
 @_asset(metadata=described(("board_id", "title", "group_id")))
 def monday_groups(
-    pending_headers: pd.DataFrame, sql_server: ReadOnlySqlServerResource, monday: ReadOnlyMondayResource
+    pending_headers: pd.DataFrame,
+    sql_server: ReadOnlySqlServerResource,
+    monday: ReadOnlyMondayResource,
+    scope: ScopeResource,
 ) -> pd.DataFrame:
     """The groups of all claimed headers, created and confirmed before the first item."""
     groups: dict[tuple[int, TextKey], Row] = {}
@@ -83,6 +86,7 @@ def monday_groups(
         board = row["item_board_id"] or sql_server.mapping.board_of(row, monday.board_id)
         if title and not _no_board(board, sql_server.mapping):
             first = {"board_id": board, "title": title, "customer": row[CUSTOMER], "headers": 0}
+            first["planned"] = scope.plans_group(board, title)
             groups.setdefault((board, text_key(title)), first)["headers"] += 1
     return to_frame(groups.values(), GROUPS)
 

@@ -3,8 +3,6 @@
 In: what can be claimed, and the run's scope. Out: the rows to claim; the queue IO manager claims them.
 """
 
-from itertools import chain
-
 import dagster as dg
 import pandas as pd
 
@@ -54,7 +52,9 @@ def external_queues(tables: Tables) -> list[dg.AssetSpec]:
 def pending_headers(waiting: pd.DataFrame, scope: ScopeResource, sql_server: ReadOnlySqlServerResource) -> pd.DataFrame:
     """The order headers that this run has claimed: NEW -> PENDING, by customer and record_uuid."""
     scope.check(sql_server.database, sql_server.tables)
-    return to_frame(scope.select(to_rows(waiting)), list(waiting.columns))
+    chosen = scope.select(to_rows(waiting))
+    scope.check_complete("header", chosen)
+    return to_frame(chosen, list(waiting.columns))
 
 
 @dg.asset(
@@ -70,4 +70,6 @@ def pending_lines(waiting: pd.DataFrame, pending_headers: pd.DataFrame, scope: S
     claimed = dict.fromkeys(pending_headers["record_uuid"])
     own = scope.of_plan(row for row in to_rows(waiting) if row["record_uuid"] in claimed)
     late = scope.select((row for row in to_rows(waiting) if row["late"]), taken=claimed)
-    return to_frame(chain(own, late), list(waiting.columns))
+    chosen = [*own, *late]
+    scope.check_complete("line", chosen)
+    return to_frame(chosen, list(waiting.columns))

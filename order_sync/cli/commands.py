@@ -16,7 +16,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
-from order_sync.cli import boards, db, demo, explain, queue, reports, stop, sync
+from order_sync.cli import apply, boards, db, demo, explain, queue, reports, stop, sync
 from order_sync.cli.doctor.command import doctor
 from order_sync.cli.setup.command import setup
 from order_sync.database.sql_server import reason
@@ -83,7 +83,7 @@ for command in (
     *(
         sync.sync,
         sync.plan,
-        sync.apply,
+        apply.apply,
         queue.status,
         queue.retry,
         reports.trace_order,

@@ -21,6 +21,9 @@ from order_sync.text.counted import counted
 
 if TYPE_CHECKING:
     from order_sync.cli.launch import Summary
+    from order_sync.sync.plan import Plan
+
+SOMETHING_TO_DO = 3  # an exit code of its own: 1 asks for attention, 2 is a failure
 
 
 _limit = click.option(
@@ -36,7 +39,7 @@ _out = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Also write the full plan to FILE: .html to read, .json for `order-sync apply`.",
+    help="Also write the full plan to FILE: .html or .md to read, .json for `order-sync apply`.",
 )
 
 
@@ -60,11 +63,11 @@ def sync(dry_run: bool, out: Path | None, as_json: bool, resync: bool, orders: t
     if resync or orders:
         _requeue(settings, orders, scope["customers"], asked=resync)
     if settings.dry_run:
-        _plan(settings, out, as_json, **scope)
+        _plan(settings, out, "json" if as_json else "", **scope)
         return
     if out:
         raise click.UsageError("--out is for a dry run: add --dry-run.")
-    summary, customers = _live(settings, as_json, **scope), scope["customers"]
+    summary, customers = run_live(settings, as_json, **scope), scope["customers"]
     if customers and not summary.headers_claimed and not as_json:
         _name_who_waits(settings, customers)
     sys.exit(0 if summary.complete else 1)
@@ -75,31 +78,24 @@ def sync(dry_run: bool, out: Path | None, as_json: bool, resync: bool, orders: t
 @_limit
 @_cancel
 @_out
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a ticket or a pull request.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Report by the exit code. 0: nothing to do; 3: a run would do something; 1: nothing that a run can do, but "
+    "orders wait that need attention.",
+)
 @as_json
-def plan(out: Path | None, as_json: bool, **scope: Any) -> None:
+def plan(out: Path | None, markdown: bool, exit_code: bool, as_json: bool, **scope: Any) -> None:
     """Show what `order-sync sync` would do, without writing anything."""
-    _plan(load_settings(dry_run=True), out, as_json, **scope)
+    made = _plan(load_settings(dry_run=True), out, "json" if as_json else "markdown" if markdown else "", **scope)
+    if exit_code:
+        needy = any(order.needs_a_person for order in made.held)
+        sys.exit(SOMETHING_TO_DO if made.rows else 1 if needy else 0)
 
 
-@click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@as_json
-def apply(file: Path, as_json: bool) -> None:
-    """Carry out a plan written by `order-sync plan --out FILE.json`, and nothing else.
-
-    If anything has changed since, it reports the change and does nothing.
-    """
-    from order_sync.cli import launch
-    from order_sync.sync.plan_file import read_plan_file
-
-    settings, kept = load_settings(), read_plan_file(file.resolve())
-    if settings.dry_run:
-        raise click.UsageError("ORDER_SYNC_DRY_RUN is set: unset it to apply a plan.")
-    kept.compare(launch.plan(settings, plan_file=kept.path, cancel=kept.cancels).rows)
-    sys.exit(0 if _live(settings, as_json, plan_file=kept.path, cancel=kept.cancels).complete else 1)
-
-
-def _live(settings: Settings, as_json: bool, **scope: Any) -> Summary:
+def run_live(settings: Settings, as_json: bool, **scope: Any) -> Summary:
+    """Runs the job, and prints its summary."""
     from order_sync.cli import launch
     from order_sync.cli.output.progress import progress
     from order_sync.cli.output.sync import print_summary
@@ -127,19 +123,32 @@ def _requeue(settings: Settings, orders: tuple[str, ...], customers: tuple[str, 
         click.echo(f"  order {record_uuid} is left as it is: {reason}", err=True)
 
 
-def _plan(settings: Settings, out: Path | None, as_json: bool, **scope: Any) -> None:
+def _plan(settings: Settings, out: Path | None, form: str, **scope: Any) -> Plan:
+    """Makes the plan, and prints it: as `form` "json" or "markdown", else as a table."""
     from order_sync.cli import launch
     from order_sync.cli.output.plan import print_dry_run
     from order_sync.reports import plan_page
+    from order_sync.reports.plan_markdown import as_markdown
 
     if out and out.suffix not in plan_page.WRITERS:
-        raise click.UsageError(f"--out takes a file that ends in {' or '.join(plan_page.WRITERS)}.")
+        *others, last = plan_page.WRITERS
+        raise click.UsageError(f"--out takes a file that ends in {', '.join(others)} or {last}.")
     made, customers = launch.plan(settings, **scope), scope["customers"]
-    print_json(made.summary()) if as_json else print_dry_run(made, customers)
+    if form:
+        print_json(made.summary()) if form == "json" else click.echo(as_markdown(made))
+    else:
+        print_dry_run(made, customers)
     if out:
         plan_page.WRITERS[out.suffix](made, out)
-    if customers and not made.rows and not as_json:
+        _name_next_step(out)
+    if customers and not made.rows and not form:
         _name_who_waits(settings, customers)
+    return made
+
+
+def _name_next_step(out: Path) -> None:
+    then = f" Next: order-sync apply {out}" if out.suffix == ".json" else ""
+    click.echo(f"The plan is in {out}.{then}", err=True)
 
 
 def _name_who_waits(settings: Settings, customers: tuple[str, ...]) -> None:

@@ -29,6 +29,7 @@ from order_sync.resources.monday import MondayResource
 from order_sync.resources.run_codes import tags_failure
 from order_sync.resources.run_report import RunReports
 from order_sync.resources.runs import RunRegistry
+from order_sync.resources.scope import follows_plan
 from order_sync.resources.sql_server import SqlServerResource
 from order_sync.sync.board_work import BoardWork, Step
 from order_sync.sync.boards import Boards
@@ -80,7 +81,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         try:
             # Before the first step: a wrong setting stops the run before it claims a row.
             with tags_failure(context.instance, self._run_id):
-                self._connect(RunRegistry(Path(self.home), context.instance))
+                self._connect(RunRegistry(Path(self.home), context.instance), exact=follows_plan(context.run))
         except Exception:
             self.teardown_after_execution(context)
             raise
@@ -267,7 +268,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             "preview": preview(rows, ["name", "customer", "record_uuid"]),
         }
 
-    def _connect(self, registry: RunRegistry) -> None:
+    def _connect(self, registry: RunRegistry, *, exact: bool) -> None:
         """Checks version, boards, columns and labels."""
         sql_server = self.sql_server
         self._budget = sql_server.budget(self.monday.account, clock_speed=self.monday.clock_speed)
@@ -281,6 +282,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
             manner=self.monday.manner,
             journal=lambda board_id: sql_server.journal(board_id, self._run_id, registry.is_over),
             unsettled=lambda: sql_server.unsettled(registry.is_over),
+            exact=exact,
         )
         client.beat = self._boards.heartbeat
         client.__enter__()

@@ -17,23 +17,26 @@ from pydantic import Field, PrivateAttr
 
 from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Held, readiness
-from order_sync.database.counts import OUTCOMES, Unclear, outcomes
+from order_sync.database.counts import Unclear, outcomes
 from order_sync.database.expected import differing_from
 from order_sync.database.held import HeldOrder, unexpected
 from order_sync.database.housekeeping import Expired, remove_expired, tidy
 from order_sync.database.queue import QueueReader
 from order_sync.io_managers.frames import VERSION, by_customer, of_asset, preview, table, to_frame
+from order_sync.io_managers.outcomes import per_customer, synced
 from order_sync.orders.codes import Cause
 from order_sync.orders.errors import OrderSyncError
 from order_sync.orders.faults import RunFault
 from order_sync.orders.mapping import ColumnMapping
-from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync.orders.states import State
 from order_sync.resources.run_codes import tag_open, tag_reasons, tags_failure
 from order_sync.resources.run_records import EXPIRING, expire_runs
 from order_sync.resources.run_report import Ending, RunReports
 from order_sync.resources.runs import RunRegistry
+from order_sync.resources.scope import follows_plan
 from order_sync.resources.sql_server import SqlServerResource
+from order_sync.sync.plan_file import taken_by_another
 from order_sync.sync.rows import Row
 from order_sync.text.counted import counted
 from order_sync.text.excerpt import IN_TRACE, log_first
@@ -81,21 +84,6 @@ def lines_frame(lines: Iterable[Row], reader: QueueReader, mapping: ColumnMappin
     return to_frame(rows, [*LINES, "item_board_id", *mapping.board_sources])
 
 
-def _per_customer(counted: list[Row]) -> list[Row]:
-    """The outcomes of a run's rows, by customer. Rows that are neither on the board nor rejected are waiting."""
-    counts: dict[str, Row] = {}
-    for found in counted:
-        of = counts.setdefault(found["customer"] or NO_CUSTOMER, dict.fromkeys(OUTCOMES, 0))
-        of["items" if found["row"] == "header" else "subitems"] += found["made"]
-        if found["state"] == State.SYNCED:
-            of[f"{found['row']}s synced"] += found["rows"]
-        elif found["state"] == State.ERROR:
-            of["rejected"] += found["rows"]
-        else:
-            of["waiting"] += found["rows"] - found["on_board"]
-    return [{"customer": name} | of for name, of in sorted(counts.items())]
-
-
 def held_table(held: Sequence[HeldOrder]) -> dg.MetadataValue[Any]:
     """Orders that no run can take up as they are: the first of them, those that nothing else reports before others."""
     first = sorted(held, key=lambda order: order.cause in (Cause.REJECTED, Cause.HELD_BY_RUN))
@@ -104,10 +92,6 @@ def held_table(held: Sequence[HeldOrder]) -> dg.MetadataValue[Any]:
 
 def _held(held: Sequence[Held]) -> dg.MetadataValue[Any]:
     return table([{"record_uuid": of.record_uuid, "reason": of.reason} for of in held[:200]])
-
-
-def _synced(counted: list[Row], row: str) -> int:
-    return sum(found["rows"] for found in counted if found["row"] == row and found["state"] == State.SYNCED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +120,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
     _instance: dg.DagsterInstance = PrivateAttr()
     _registry: RunRegistry = PrivateAttr()
     _run_id: str = PrivateAttr()
+    _exact: bool = PrivateAttr()  # the run follows a plan, and touches no other row
     _job_name: str = PrivateAttr()
     _lock: FileLock = PrivateAttr()
     _ended: list[str] | None = PrivateAttr(default=None)  # runs that hold rows although they have ended
@@ -150,6 +135,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         if context.instance is None or context.run is None:
             raise OrderSyncError("The queue IO manager needs a Dagster instance and a run.", RunFault.NO_RUN)
         self._run_id, self._job_name = context.run.run_id, context.run.job_name
+        self._exact = follows_plan(context.run)
         self._instance = context.instance
         self._registry = RunRegistry(Path(self.home), context.instance)
         with tags_failure(self._instance, self._run_id):
@@ -241,7 +227,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
 
     def _claim_headers(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         queue = self._queue
-        if self._unclear and self._unclear.any_nameless and (nameless := queue.reject_without_order(self._run_id)):
+        unclear = self._unclear if not self._exact else None
+        if unclear and unclear.any_nameless and (nameless := queue.reject_without_order(self._run_id)):
             rows = counted(nameless, "row names", "rows name")
             context.log.warning(f"{rows} no order and became ERROR: see record_uuid of the rejected rows")
         ended = self._ended or []
@@ -251,8 +238,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
             return queue.claimed_headers(self._run_id)
 
         claimed = self._headers = queue.claim_headers(self._run_id, list(wanted["delta_uuid"]), ended, look)
-        for run_id in ended:
-            # Release the rows that this run does not claim.
+        self._check_claimed(len(wanted), len(claimed))
+        for run_id in ended if not self._exact else ():  # the rows that this run does not claim
             tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
         report = self.reports.of(self._run_id)
         report.headers, report.headers_claimed = claimed, len(claimed)
@@ -271,9 +258,16 @@ class QueueIOManager(dg.ConfigurableIOManager):
             }
         )
 
+    def _check_claimed(self, wanted: int, claimed: int) -> None:
+        """Raises PlanChanged if the run follows a plan and did not get all of its rows."""
+        if self._exact and claimed < wanted:
+            self._queue.release(self._run_id)
+            raise taken_by_another(wanted - claimed)
+
     def _claim_lines(self, context: dg.OutputContext, wanted: pd.DataFrame) -> None:
         keys, sources = list(wanted["delta_uuid"]), self.sql_server.mapping.board_sources
         claimed = self._lines = self._queue.claim_lines(self._run_id, keys, self._ended or [], sources=sources)
+        self._check_claimed(len(wanted), len(claimed))
         self.reports.of(self._run_id).lines_claimed = len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting lines")
         context.log_event(
@@ -320,7 +314,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         if missed:
             context.log.warning(f"{counted(missed, 'complete record_uuid')} could not be committed; see above")
         report.orders_synced, report.orders_held_back = len(committed.ready), len(committed.held)
-        report.customers = customers = _per_customer(after.outcomes)
+        report.customers = customers = per_customer(after.outcomes)
         report.ending = Ending(
             rejected=errors,
             held=committed.held_orders,
@@ -336,8 +330,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata(
             {
                 "dagster/row_count": len(committed.ready),
-                "headers synced": _synced(after.outcomes, "header"),
-                "lines synced": _synced(after.outcomes, "line"),
+                "headers synced": synced(after.outcomes, "header"),
+                "lines synced": synced(after.outcomes, "line"),
                 "rejected": len(errors),
                 "held back": len(committed.held),
                 "cancelled": report.cancelled,

@@ -1,4 +1,4 @@
-"""The plan of a dry run as a file: a self-contained HTML page, or JSON with every row.
+"""The plan of a dry run as a file: a self-contained HTML page, Markdown, or JSON with every row.
 
 In: a `Plan`. Out: the file. Every value is escaped; the page never runs a script or loads anything.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from order_sync.reports.pages import template
+from order_sync.reports.plan_markdown import as_markdown
 from order_sync.sync.decide import Happens
 from order_sync.sync.plan import Plan, PlannedRow, write_json
 
@@ -54,5 +55,14 @@ def size_order(name: str) -> tuple[int, list[int], str]:
     return (1 if numbers else 2), numbers, size
 
 
+def write_markdown(plan: Plan, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_markdown(plan), encoding="utf-8", newline="\n")
+
+
 # By the file's suffix.
-WRITERS: Mapping[str, Callable[[Plan, Path], None]] = {".html": write_page, ".json": write_json}
+WRITERS: Mapping[str, Callable[[Plan, Path], None]] = {
+    ".html": write_page,
+    ".json": write_json,
+    ".md": write_markdown,
+}

@@ -1,6 +1,6 @@
 """The scope of a run: which pending orders it takes up. Set it in the launchpad under resources > scope."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from order_sync.database.known_customers import check_customers
 from order_sync.database.tables import Tables
 from order_sync.orders.errors import ConfigurationError
 from order_sync.orders.faults import SettingsFault
-from order_sync.orders.naming import customer_key
+from order_sync.orders.naming import customer_key, text_key
 from order_sync.sync.plan_file import PlanFile, read_plan_file
 
 
@@ -68,6 +68,16 @@ class ScopeResource(dg.ConfigurableResource[None]):
         plan = self._kept_plan()
         return plan.select(rows) if plan else rows
 
+    def check_complete(self, kind: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Raises PlanChanged if a header, or a line, of the run's plan is not among the rows that it can claim."""
+        if plan := self._kept_plan():
+            plan.check_complete(kind, rows)
+
+    def plans_group(self, board_id: int, title: str) -> bool | None:
+        """Whether the plan creates the group; None where the run has no plan."""
+        plan = self._kept_plan()
+        return (board_id, text_key(title)) in plan.new_groups if plan else None
+
     def planned(self, delta_uuid: str) -> str | None:
         """What the plan says of a row; None where the run has no plan."""
         plan = self._kept_plan()
@@ -78,3 +88,11 @@ class ScopeResource(dg.ConfigurableResource[None]):
         if self.plan and self._plan is None:
             self._plan = read_plan_file(Path(self.plan))
         return self._plan
+
+
+def follows_plan(run: dg.DagsterRun) -> bool:
+    """Whether the run may do only what a plan says. Its scope says so; IO managers see the run."""
+    config: Any = run.run_config
+    for key in ("resources", "scope", "config", "plan"):
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return bool(config)

@@ -37,7 +37,7 @@ from order_sync.sync.delivery import Outcome
 from order_sync.sync.facts import Facts, Group, ItemFacts, Site, SubitemFacts, groups_of
 from order_sync.sync.known import Known, Lines, Orders
 from order_sync.sync.outside_changes import OutsideChanges, log_not_created
-from order_sync.sync.plan_file import hold_to_plan
+from order_sync.sync.plan_file import hold_groups_to_plan, hold_to_existing_groups, hold_to_plan
 from order_sync.sync.rows import NewRow, Repaired, Row
 from order_sync.sync.writer import BoardWriter
 from order_sync.text.counted import counted
@@ -88,7 +88,7 @@ class BoardWork:
         there = {title: here[text_key(title)].id for title in wanted if text_key(title) in here}
         self._changes.report_renamed(there, board)
         self._journal.adopt(Operation.GROUPS, there)
-        new = [NewRow(key=title, variables={"name": title}) for title in wanted if title not in there]
+        new = [NewRow(key=title, variables={"name": title}) for title in hold_groups_to_plan(rows, there)]
         outcome = self._writer.write(Operation.GROUPS, new, {"board": str(board.id)})
         self._confirm_groups(outcome.created)
         made = {text_key(title): Group(id=group_id, title=title) for title, group_id in outcome.created.items()}
@@ -333,6 +333,7 @@ class BoardWork:
         homeless = [
             row for row in rows if row["group"] and not row["rejection"] and row["group_id"] not in board.group_ids
         ]
+        hold_to_existing_groups(homeless, board.id)
         if homeless:
             outcome = self._changes.groups_again(Counter(row["group"] for row in homeless), board)
             self._confirm_groups(outcome.created)

@@ -27,6 +27,7 @@ from order_sync.sync.board_work import BoardWork
 from order_sync.sync.delivery import Manner
 from order_sync.sync.facts import Group, Site, groups_of, read_sites
 from order_sync.sync.known import Known
+from order_sync.sync.plan_file import AGAIN, PlanChanged
 from order_sync.sync.rows import Row
 from order_sync.sync.twins import Found
 from order_sync.sync.writer import BoardWriter
@@ -65,6 +66,7 @@ class Boards:
     manner: Manner
     journal: Callable[[int], Journal]  # of a board
     unsettled: Callable[[], Unsettled]
+    exact: bool = False  # the run follows a plan: what other runs have left is not its business
     sites: dict[int, Site] = field(default_factory=dict)
     twins: Found = field(default_factory=Found)  # those that were found and not yet reported
     _held: dict[int, _Hold] = field(default_factory=dict)
@@ -97,7 +99,7 @@ class Boards:
         if held is None or not held.looked or (held is before and any(row.get("late") for row in rows)):
             # But once for whole orders: the run has held them, and the board, since before the last look.
             self._look()
-        if self._resolve_elsewhere(busy):
+        if not self.exact and self._resolve_elsewhere(busy):
             self._look()
             self._forget()
         boards = {row["delta_uuid"]: row["board_id"] for row in rows if "delta_uuid" in row}
@@ -137,17 +139,29 @@ class Boards:
                 self._forget()
             journal = hold.journal
             writer = BoardWriter(self.client, journal, self.mapping, self.manner, site.board.labels)
-            if board_id not in self._looked:
-                self._looked.add(board_id)
-                self.twins.add(writer.twins.look() if board_id in self._found.watched else Found())
-            if (not hold.looked or board_id in self._found.open) and (resolved := writer.recover()):
-                hold.known.forget()
-                log.info("resolved %s that an earlier run left in doubt", counted(resolved, "request"))
+            self._check_settled(journal, board_id) if self.exact else self._settle(hold, writer, board_id)
             known = hold.known
             yield BoardWork(self.client, site, journal=journal, writer=writer, mapping=self.mapping, known=known)
         except BaseException:
             self._release(board_id)
             raise
+
+    def _settle(self, hold: _Hold, writer: BoardWriter, board_id: int) -> None:
+        """Archives the twins of earlier runs, and finds the outcome of their requests."""
+        if board_id not in self._looked:
+            self._looked.add(board_id)
+            self.twins.add(writer.twins.look() if board_id in self._found.watched else Found())
+        if (not hold.looked or board_id in self._found.open) and (resolved := writer.recover()):
+            hold.known.forget()
+            log.info("resolved %s that an earlier run left in doubt", counted(resolved, "request"))
+
+    def _check_settled(self, journal: Journal, board_id: int) -> None:
+        """Raises PlanChanged if a request is in doubt: to find its outcome may take writes that no plan names."""
+        if in_doubt := len(journal.in_doubt()):
+            raise PlanChanged(
+                f"{counted(in_doubt, 'request')} to board {board_id} got no answer, and the plan does not say what "
+                f"became of it. Nothing of this step was sent. Run order-sync sync, which finds out. Then: {AGAIN}"
+            )
 
     def read_ahead(self) -> None:
         """Reads the lines that the run holds, for the next step, in the transaction of the caller."""

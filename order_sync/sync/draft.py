@@ -245,6 +245,7 @@ class _Rows:
             before=judged.before,
             moves=judged.move_to is not None,
             kept=tuple(map(str, judged.kept)),
+            restores_key=judged.lost_key is not None,
             **more,
         )
 

@@ -60,6 +60,7 @@ class PlannedRow:
     before: Mapping[str, Any] = field(default_factory=dict)  # what was last written in the columns that are changed
     moves: bool = False  # to its group
     kept: tuple[str, ...] = ()  # people's edits that stay
+    restores_key: bool = False  # the key that somebody deleted or overwrote on the board
 
     @property
     def sent(self) -> list[tuple[str, str]]:

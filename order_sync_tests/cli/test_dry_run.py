@@ -20,7 +20,7 @@ def test_the_page_escapes_everything_and_loads_nothing(stage: Stage, order_sync:
     stage.add(make_order(number=bad, customer=bad, columns={"GroupMonday": bad, "ORDER TYPE": bad}))
     stage.add(make_order(number=f"{bad}2", customer=bad, columns={"GroupMonday": bad}))
     done = order_sync("sync", "--dry-run", "--out", "plan.html")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "The plan is in plan.html.\n")
     page = (stage.folder / "plan.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 8
@@ -64,7 +64,7 @@ def test_the_json_file_has_every_row(stage: Stage, order_sync: OrderSync) -> Non
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--out", "plan.json"], "--out is for a dry run"), (["--dry-run", "--out", "plan.docx"], ".html or .json")],
+    [(["--out", "plan.json"], "--out is for a dry run"), (["--dry-run", "--out", "plan.docx"], ".html, .json or .md")],
 )
 def test_an_out_file_that_cannot_be_is_refused(
     stage: Stage, order_sync: OrderSync, arguments: list[str], said: str

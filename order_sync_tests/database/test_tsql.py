@@ -34,6 +34,7 @@ from order_sync.database.journal import Journal
 from order_sync.database.known_customers import known_customers, waiting_customers
 from order_sync.database.requeue import requeue
 from order_sync.database.resync import resync, synced_orders
+from order_sync.database.row_states import states_of
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.tables import make_tables
 from order_sync.database.watch_list import boards_watched
@@ -186,6 +187,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "held_lines": lambda: queue.held_lines("run-1"),
         "headers": lambda: queue.headers(list(item_ids)),
         "lines": lambda: queue.lines(list(subitem_ids)),
+        "row_states": lambda: states_of(database, tables, list(item_ids)),
         "leases": queue.leases,
         "stuck": queue.stuck,
         "held_orders_of_records": lambda: held_orders(queue, records=[headers[0]["record_uuid"]]),

@@ -106,6 +106,7 @@ def run_job(made: Mapping[str, Any], run_id: str, instance: Any) -> None:
         root_run_id=None,
         asset_selection=None,
         job_snapshot_id=None,
+        run_config={},
     )
     context: Any = _Context(run, instance)
     queue_io, monday_io = made["queue_io"], made["monday_io"]
@@ -132,7 +133,11 @@ def _run_steps(context: Any, made: Mapping[str, Any]) -> None:
 
     waiting = load(queue_io, "ORDER_LIST_DELTA")
     keep(queue_io, "pending_headers", _body(queue.pending_headers)(waiting, scope, made["sql_server"]))
-    keep(monday_io, "monday_groups", _body(monday.monday_groups)(load(queue_io, "pending_headers"), **resources))
+    keep(
+        monday_io,
+        "monday_groups",
+        _body(monday.monday_groups)(load(queue_io, "pending_headers"), scope=scope, **resources),
+    )
     waiting, headers = load(queue_io, "ORDER_LIST_LINES_DELTA"), load(queue_io, "pending_headers")
     keep(queue_io, "pending_lines", _body(queue.pending_lines)(waiting, headers, scope))
     headers, groups = load(queue_io, "pending_headers"), load(monday_io, "monday_groups")

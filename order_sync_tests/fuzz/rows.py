@@ -101,6 +101,7 @@ def _dry_run(settings: Settings) -> None:
         root_run_id=None,
         asset_selection=None,
         job_snapshot_id=None,
+        run_config={},
     )
     context: Any = _Context(run, _Instance(settings.home / "record"))
     made = resources(settings)

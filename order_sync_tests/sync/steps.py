@@ -63,7 +63,8 @@ class Run:
         return self.groups(), self.items(), self.subitems(), self.commit()
 
     def wanted_groups(self) -> list[Row]:
-        return self._wanted(monday_groups, pending_headers=headers_frame(self.headers, self.queue))
+        scope = SimpleNamespace(plans_group=lambda *_: None)
+        return self._wanted(monday_groups, pending_headers=headers_frame(self.headers, self.queue), scope=scope)
 
     def wanted_items(self) -> list[Row]:
         groups = self.boards.groups(EMBEDDED_BOARD).values()
