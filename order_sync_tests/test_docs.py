@@ -11,13 +11,14 @@ import pytest
 
 from order_sync.cli.commands import main
 from order_sync.database.tables import make_tables
+from order_sync.database.views import views
 from order_sync.emulator import EmulatorSettings, FaultKind
 from order_sync.orders.mapping import ColumnType
 from order_sync.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
-TABLES = {table.name for table in make_tables().ours}
+TABLES = {table.name for table in make_tables().ours} | views(make_tables()).keys()
 OF_TESTS = {"ORDER_SYNC_TEST_MSSQL_URL", "ORDER_SYNC_MONDAY_SCHEMA", "ORDER_SYNC_SCREENSHOTS"}
 
 

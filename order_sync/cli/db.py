@@ -18,7 +18,9 @@ from order_sync.database.check import create_all
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.rights import permissions
 from order_sync.database.sources import only_mapped
-from order_sync.database.upgrades import CURRENT, check_upgradable, pending, script, upgrade
+from order_sync.database.upgrades import CURRENT, check_upgradable, pending, upgrade
+from order_sync.database.upgrades import script as upgrade_script
+from order_sync.database.views import create_views, grants, script
 from order_sync.settings import Settings, load_settings, tables_of
 
 
@@ -84,20 +86,42 @@ def db_upgrade(url: str | None, schema: str | None, yes: bool) -> None:
         database.check_reachable()
         check_upgradable(database, tables)
         if steps := pending(database, tables):
-            print_steps([(step, script(database, tables, step)) for step in steps], database.shown)
+            print_steps([(step, upgrade_script(database, tables, step)) for step in steps], database.shown)
             if not yes:
                 click.confirm("Upgrade?", abort=True)
             upgrade(database, tables)
         print_upgraded(bool(steps), version=CURRENT, grants=database.dialect == "mssql")
 
 
+@db.command("views")
+@_for_database
+@click.option("--create", is_flag=True, help="Create the views, in place of those of an earlier version.")
+def db_views(url: str | None, schema: str | None, create: bool) -> None:
+    """Print the SQL of views for SSMS and Power BI: orders by state and reason, runs, and what changed when."""
+    from order_sync.cli.output.console import console
+
+    settings = _settings_for(url, schema)
+    if not create:
+        with connected(Database, settings) as (reader, tables):
+            statements = script(tables, reader.dialect)
+        separator = "\nGO\n" if reader.dialect == "mssql" else "\n"
+        click.echo(separator.join([*statements, ""]).rstrip("\n"))
+        return
+    settings.check_may_write()
+    with connected(WritableDatabase, settings) as (database, tables):
+        database.check_reachable()
+        made = create_views(database, tables)
+    console.print(f"Created {', '.join(made)}.")
+
+
 @db.command("grant")
 @click.argument("user")
 @click.option("--schema", metavar="NAME", help="Schema of the tables; default: dbo.")
-def db_grant(user: str, schema: str | None) -> None:
+@click.option("--views", is_flag=True, help="Only the right to read the views of `order-sync db views`.")
+def db_grant(user: str, schema: str | None, views: bool) -> None:
     """Print the T-SQL that grants USER the minimum rights order_sync needs, without DDL."""
-    settings = _settings_for("mssql+pyodbc://", schema)
-    click.echo("\n".join(permissions(tables_of(settings), user=user)))
+    tables = tables_of(_settings_for("mssql+pyodbc://", schema))
+    click.echo("\n".join(grants(tables, user) if views else permissions(tables, user=user)))
 
 
 def _settings_for(url: str | None, schema: str | None) -> Settings:

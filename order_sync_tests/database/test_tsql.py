@@ -37,6 +37,7 @@ from order_sync.database.resync import resync, synced_orders
 from order_sync.database.row_states import states_of
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.tables import make_tables
+from order_sync.database.views import script
 from order_sync.database.watch_list import boards_watched
 from order_sync.database.written import items_on_record, subitems_on_record
 from order_sync.demo.samples import arriving_orders, insert_orders
@@ -445,3 +446,14 @@ def test_the_upgrade_is_the_one_in_the_snapshots() -> None:
         (tree,) = sqlglot.parse(statement, read="tsql")
         assert isinstance(tree, sqlglot.exp.Create | sqlglot.exp.Insert)
         assert {table.name[:11] for table in tree.find_all(sqlglot.exp.Table)} <= {"ORDER_SYNC_", "IX_ORDER_SY"}
+
+
+def test_the_views_are_the_ones_in_the_snapshots() -> None:
+    text = "\nGO\n".join(script(make_tables())) + "\n"
+    path = SNAPSHOTS.parent / "views.sql"
+    if os.environ.get("ORDER_SYNC_SNAPSHOTS"):
+        path.write_text(text, encoding="utf-8", newline="\n")
+    assert path.read_text(encoding="utf-8") == text
+    for statement in script(make_tables()):
+        [parsed] = sqlglot.parse(statement, read="tsql")
+        assert isinstance(parsed, sqlglot.exp.Drop | sqlglot.exp.Create), statement
