@@ -56,6 +56,27 @@ def test_the_version_stands_in_one_place() -> None:
     assert f"order-sync:{order_sync.__version__}" in (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 
 
+def test_the_page_lists_what_may_be_imported() -> None:
+    page = (ROOT / "docs" / "component.md").read_text(encoding="utf-8").partition("## What Python code may import")[2]
+    table = page.partition("```python")[0]
+    assert set(re.findall(r"`(\w+)`", table)) - {"order_sync"} == set(order_sync.__all__)
+    assert set(order_sync.__all__) <= set(dir(order_sync))
+
+
+@pytest.mark.parametrize("name", sorted(set(order_sync.__all__) - {"__version__"}))
+def test_what_may_be_imported_is_documented_and_light(name: str) -> None:
+    """Each in a new process: it must not depend on what was imported before."""
+    code = f"import sys; from order_sync import {name} as it; print(bool(it.__doc__), 'dagster' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", str(name in ("OrderSync", "build_definitions"))]
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'sync_everything'"):
+        _ = order_sync.sync_everything
+
+
 def test_the_package_has_its_license_and_types() -> None:
     assert PROJECT["project"]["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")

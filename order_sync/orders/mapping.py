@@ -176,6 +176,8 @@ def value_key(source: str, value: Any) -> TextKey:
 
 
 class ColumnMapping(_Model):
+    """Everything that the mapping file says: of items, of subitems, and of which board an order goes to."""
+
     items: ItemMap = ItemMap()
     subitems: SubitemMap = SubitemMap()
     boards: tuple[BoardRule, ...] = ()  # the first rule that matches an order applies

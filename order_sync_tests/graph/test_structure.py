@@ -158,7 +158,7 @@ MAY_IMPORT = {
     "demo": ENGINE | {"settings", "emulator"},
     "cli": GRAPH | {"io_managers", "automation", "definitions", "demo"},
     "component": {"settings", "orders", "automation", "definitions"},
-    "__init__": {"component"},
+    "__init__": {"component", "definitions", "orders", "settings"},
     "__main__": {"cli"},
 }
 # Libraries that only some rooms may know.
