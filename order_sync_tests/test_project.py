@@ -53,6 +53,9 @@ def recipe(target: str) -> list[str]:
 def test_the_version_stands_in_one_place() -> None:
     assert "version" in PROJECT["project"]["dynamic"]
     assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "order_sync.__version__"}
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[(\S+)\](?: - \d{4}-\d\d-\d\d)?$", changelog, re.MULTILINE)
+    assert headings[:2] == ["Unreleased", order_sync.__version__]
     assert f"order-sync:{order_sync.__version__}" in (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 
 
