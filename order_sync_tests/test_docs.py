@@ -43,7 +43,7 @@ def test_configuration_lists_every_column_type() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_name_only_what_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    for variable in re.findall(rf"{PREFIX}([A-Z_]+)\b", text):
+    for variable in re.findall(rf"(?<!_){PREFIX}([A-Z_]+)\b", text):  # click has one of its own, with _ before it
         if variable and PREFIX + variable not in TABLES | OF_TESTS:  # none: the prefix alone
             assert variable.lower() in Settings.model_fields, variable
     commands = {word for word in re.findall(r"order-sync ([a-z]+)", text) if word not in ("by", "so")}
