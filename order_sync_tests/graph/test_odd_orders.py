@@ -98,7 +98,7 @@ def test_a_line_of_another_order_in_main_is_rejected(stage: Stage) -> None:
     foreign = next(row for row in sample.lines if row["record_uuid"] == first)
     stage.add(queued(lines=[again(foreign, record_uuid=second, created_at=foreign["created_at"])]))
     summary = stage.sync()
-    assert [row["reason"] for row in summary.rejected] == ["ORDER_LIST_LINES has no row with this line_uuid"]
+    assert [row["reason"] for row in summary.rejected] == ["OS-412: ORDER_LIST_LINES has no row with this line_uuid"]
     assert (summary.orders_synced, summary.orders_held_back) == (1, 1)
     assert all(r["monday_subitem_id"] for r in stage.rows(stage.tables.order_lines) if r["sync_state"] == "SYNCED")
 
