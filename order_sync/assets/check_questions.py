@@ -40,7 +40,7 @@ class Question(Generic[F]):
     severity: dg.AssetCheckSeverity = ERROR
     blocking: bool = False
     right: str = "Nothing is wrong."
-    counted_as: str = "found"  # a second name for the number in the metadata
+    counts: Callable[[Found], Mapping[str, int]] = lambda found: {}  # further numbers for the metadata
 
     @property
     def spec(self) -> dg.AssetCheckSpec:
@@ -58,7 +58,7 @@ class Question(Generic[F]):
             passed=not found,
             severity=WARN if found and harmless else self.severity,
             description=self._said(found) if found else self.right,
-            metadata={"found": len(found), self.counted_as: len(found), "rows": rows, **metadata},
+            metadata={"found": len(found), **self.counts(found), "rows": rows, **metadata},
         )
 
     def not_known(self, error: OrderSyncError, usage: Usage) -> dg.AssetCheckResult:

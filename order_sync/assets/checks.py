@@ -5,6 +5,7 @@ Never writes; the checks' queries count in the account's budget. A problem that 
 WARN and stops nothing; a check blocks only if continuing would do harm.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TypeVar
 import dagster as dg
 
 from order_sync.assets.check_questions import WARN, Question, each_kind, of_kinds
-from order_sync.assets.ending import AfterRun, ending_of, left_pending, made_by
+from order_sync.assets.ending import THIS_RUN, AfterRun, ending_of, left_pending, made_by
 from order_sync.database.audit import past_lease
 from order_sync.database.entries import known_groups
 from order_sync.database.held import unexpected
@@ -25,7 +26,8 @@ from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.usage import Usage
 from order_sync.monday.values import encode_row
-from order_sync.orders.catalogue import list_codes
+from order_sync.orders.catalogue import codes_in
+from order_sync.orders.codes import Code
 from order_sync.orders.errors import OrderSyncError, Rejected
 from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import LABELLED, ColumnMap
@@ -161,6 +163,7 @@ ON_BOARD: tuple[Question[Findings], ...] = (
         "{line} with more than one subitem. Delete the unused copies; the tables have the id of the right subitem.",
     ),
 )
+CORRECT = "Correct the rows, then run `order-sync retry`."
 OTHER_WRITER = (
     "or with another id. Another program writes to these rows: find it, and copy state and ids from the queue table."
 )
@@ -168,15 +171,12 @@ IN_TABLES: tuple[Question[AfterRun], ...] = (
     Question(
         "nothing_rejected",
         "order_list",
-        "No header or line of this run was rejected by monday.",
-        lambda run: run.ending.rejected,
-        lambda rows: (
-            f"{counted(len(rows), 'row was', 'rows were')} rejected ({list_codes(row['reason'] for row in rows)}). "
-            "Correct the rows, then run `order-sync retry`."
-        ),
+        "No row was rejected by monday or by a rule, and no order waits for a row that an earlier run rejected.",
+        lambda run: run.rejected,
+        lambda rows: _of_rejected(rows),
         WARN,
-        right="No row was rejected.",
-        counted_as="rejected",
+        right="No row is rejected.",
+        counts=lambda rows: {"rejected": len(_new(rows)), "rejected earlier": len(rows) - len(_new(rows))},
     ),
     Question(
         "nothing_left_pending",
@@ -312,6 +312,28 @@ def build_after_run(board_checks: int) -> dg.AssetChecksDefinition:
         yield from (check.answer(found, looked) for check in asked)
 
     return after_run
+
+
+def _new(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["by"] == THIS_RUN]
+
+
+def _of_rejected(rows: Sequence[Row]) -> str:
+    """How many rows this run rejected, and how many orders wait for older ones."""
+    new = _new(rows)
+    old = len(rows) - len(new)
+    codes = ", ".join(f"{code}: {count:,}" for code, count in _rules(new or rows).most_common())
+    if not new:
+        waits = counted(old, "order still waits for a row", "orders still wait for rows")
+        return f"{waits} rejected by an earlier run ({codes}); none is new. {CORRECT}"
+    more = f" Rejected earlier: rows of {counted(old, 'more order')}." if old else ""
+    return f"{counted(len(new), 'row was', 'rows were')} rejected ({codes}).{more} {CORRECT}"
+
+
+def _rules(rows: Sequence[Row]) -> Counter[Code]:
+    """The code of each row's rejection, which an older row's reason has in its middle."""
+    found = (codes_in(row["reason"] or "") for row in rows)
+    return Counter(code for codes in found for code in codes[:1])
 
 
 def _of(rows: Collection[Row], kind: str) -> list[Row]:

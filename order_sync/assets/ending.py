@@ -12,11 +12,15 @@ from dataclasses import asdict, dataclass, replace
 from order_sync.database import expected
 from order_sync.database.held import held_orders
 from order_sync.database.queue import QueueReader
+from order_sync.orders.codes import Cause
 from order_sync.orders.mapping import ColumnMapping
 from order_sync.resources.run_report import Ending
 from order_sync.resources.sql_server import ReadOnlySqlServerResource
 from order_sync.sync.compare import Finding
 from order_sync.sync.rows import Row
+
+THIS_RUN, EARLIER = "this run", "an earlier run"
+REJECTED_ROW = ("by", "row", "size", "customer", "order_number", "record_uuid", "delta_uuid", "reason")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,20 @@ class AfterRun:
 
     ending: Ending  # as the run itself has found, or else the tables
     left_pending: Sequence[Row]  # rows that it still holds
+
+    @property
+    def rejected(self) -> list[Row]:
+        """Rows that this run rejected, and a row of each other order that waits for one rejected earlier."""
+        new = [{"by": THIS_RUN, **row} for row in self.ending.rejected]
+        known = {key for row in new for key in (row["record_uuid"], row["delta_uuid"]) if key}
+        older = [
+            dict.fromkeys(REJECTED_ROW)
+            | {"by": EARLIER, "customer": held.customer, "order_number": held.order_number, "reason": held.reason}
+            | {"record_uuid": held.record_uuid, "delta_uuid": held.delta_uuid}
+            for held in self.ending.held
+            if held.cause is Cause.REJECTED and not {held.record_uuid, held.delta_uuid} & known
+        ]
+        return [*new, *older]
 
     @property
     def left(self) -> list[Row]:

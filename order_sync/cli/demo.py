@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,10 @@ from order_sync.orders.errors import ConfigurationError, OrderSyncError
 from order_sync.orders.faults import RunFault
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import EMBEDDED_PORT, Settings, load_settings
+from order_sync.text.counted import counted
+
+if TYPE_CHECKING:
+    from order_sync.demo.samples import SampleOrders
 
 WORKSPACE_FILE = "workspace.yaml"
 
@@ -31,8 +35,8 @@ WORKSPACE_FILE = "workspace.yaml"
     type=click.Choice(["small", "busy"]),
     default="small",
     show_default=True,
-    help="small: 69 headers of one customer; busy: 7,405 headers of 34 customers, and then a tenth of the orders "
-    "changes and a tenth is cancelled.",
+    help="small: 65 orders of one customer; busy: a busy day of 34 customers in 7,419 header rows, and then a tenth of "
+    "the orders changes and a tenth is cancelled.",
 )
 @click.option("--ui", is_flag=True, help="Keep running, and serve Dagster's UI and the board page.")
 @click.option(
@@ -68,11 +72,15 @@ def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
         return
     if ui:
         _check_port_is_free(ui_port)
+    if launch.provide_instance_file():
+        out.print(f"Wrote {launch.INSTANCE_FILE} into this folder: where Dagster keeps the history of runs.")
     with ExitStack() as stack:
         alone = stack.enter_context(scene.only_demo(settings))
         added = scene.prepare_database(settings, orders)
         shown = settings.home / "orders.db" if settings.database_url is None else "of ORDER_SYNC_DATABASE_URL"
-        out.print(f"Database {shown}: " + (f"added the '{orders}' sample orders." if added else "kept."))
+        out.print(
+            f"Database {shown}: " + (_described(orders, added) if added else "kept."), markup=False, highlight=False
+        )
         page_url = stack.enter_context(scene.emulator(settings, state_file=settings.home / scene.STATE_FILE))
         out.print(f"monday emulator at {page_url}")
         _fit_board(settings)
@@ -95,6 +103,16 @@ def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
             out.print(f"To see the board ({page_url}) and the lineage in Dagster, run: order-sync demo --ui")
     if not report.agrees:
         sys.exit(1)
+
+
+def _described(size: str, sample: SampleOrders) -> str:
+    """What was added, so that the numbers of the run can be followed."""
+    rows = f"{counted(len(sample.headers), 'header row')} and {counted(len(sample.lines), 'line row')}"
+    invalid = f"{counted(len(sample.expected_rejections), 'row')} invalid on purpose"
+    return (
+        f"added the '{size}' sample orders: {counted(len(sample.orders), 'order')} in {rows}, {invalid}. An order has "
+        "several header rows if it was queued more than once; they share one item."
+    )
 
 
 def _fit_board(settings: Settings) -> None:

@@ -6,6 +6,7 @@ In: settings and a scope. Out: a `Summary` of the run. Errors are raised as Orde
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
+import order_sync
 from order_sync.automation.jobs import JOB_NAME
 from order_sync.cli.access import check, connected
 from order_sync.database.connection import Database
@@ -40,6 +42,7 @@ from order_sync.settings import Settings
 from order_sync.sync.plan import Plan
 
 INSTANCE_FILE = "dagster.yaml"
+SHIPPED = Path(order_sync.__file__).with_name(INSTANCE_FILE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,15 @@ class Summary:
         return asdict(self) | {"complete": self.complete, "records_per_call": self.records_per_call}
 
 
+def provide_instance_file() -> bool:
+    """Writes a dagster.yaml into this folder if neither it nor DAGSTER_HOME names one yet; True if it was written."""
+    path = Path.cwd() / INSTANCE_FILE
+    if os.environ.get("DAGSTER_HOME") or path.exists():
+        return False
+    shutil.copyfile(SHIPPED, path)
+    return True
+
+
 @contextmanager
 def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of DAGSTER_HOME, or of the dagster.yaml in this folder."""
@@ -99,7 +111,7 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         if not (here / INSTANCE_FILE).exists():
             raise ConfigurationError(
                 f"There is no {INSTANCE_FILE} in {here}. Run order-sync in the folder that contains it, or set "
-                "DAGSTER_HOME to that folder.",
+                "DAGSTER_HOME to that folder. In a new folder, order-sync setup and order-sync demo create it.",
                 SettingsFault.DAGSTER_HOME,
             )
         os.environ["DAGSTER_HOME"] = str(here)

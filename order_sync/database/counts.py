@@ -74,9 +74,9 @@ class Unclear:
 
 
 def outcomes(headers: Iterable[Row], lines: Iterable[Row]) -> list[Row]:
-    """A run's rows counted: customer, row (header, line), state, rows, on_board (those with an id).
+    """A run's rows counted: customer, row (header, line), state, rows, and made.
 
-    And `made`: how many items or subitems those are, for the versions of an order share one. The rows are as
+    `made` is the number of their items or subitems: the versions of an order share one. The rows are as
     QueueReader.run_headers and run_lines have them, the oldest headers first.
     """
     customers = Customers()
@@ -85,10 +85,9 @@ def outcomes(headers: Iterable[Row], lines: Iterable[Row]) -> list[Row]:
     for kind, own_id, rows in (("header", "monday_item_id", headers), ("line", "monday_subitem_id", lines)):
         for row in rows:
             key = (kind, customers.name(row["customer"]), row["sync_state"])
-            of = found.setdefault(key, {"rows": 0, "on_board": 0, "made": 0})
+            of = found.setdefault(key, {"rows": 0, "made": 0})
             of["rows"] += 1
             if row[own_id] is not None:
-                of["on_board"] += 1
                 of["made"] += (*key, row[own_id]) not in made
                 made.add((*key, row[own_id]))
     return [{"row": kind, "customer": name, "state": state, **of} for (kind, name, state), of in found.items()]

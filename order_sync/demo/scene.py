@@ -60,8 +60,8 @@ def only_demo(settings: Settings) -> Iterator[BaseFileLock]:
         lock.release()
 
 
-def prepare_database(settings: Settings, size: str) -> bool:
-    """Creates the embedded database and adds the sample orders; False if it already has them."""
+def prepare_database(settings: Settings, size: str) -> SampleOrders | None:
+    """Creates the embedded database and adds the sample orders; None if it already has them."""
     settings.home.mkdir(parents=True, exist_ok=True)
     database, tables = WritableDatabase(settings.database), tables_of(settings)
     try:
@@ -70,9 +70,9 @@ def prepare_database(settings: Settings, size: str) -> bool:
         check_tables(database, tables)
         sample = make_orders(Size(size))
         if _is_there(database, tables, sample):
-            return False
+            return None
         insert_orders(database, tables, sample)
-        return True
+        return sample
     finally:
         database.dispose()
 

@@ -10,7 +10,7 @@ from order_sync.sync.rows import Row
 
 
 def per_customer(counted: list[Row]) -> list[Row]:
-    """The outcomes of a run's rows, by customer. Rows that are neither on the board nor rejected are waiting."""
+    """The outcomes of a run's rows, by customer. Every row is synced, rejected or waiting."""
     counts: dict[str, Row] = {}
     for found in counted:
         of = counts.setdefault(found["customer"] or NO_CUSTOMER, dict.fromkeys(OUTCOMES, 0))
@@ -20,7 +20,7 @@ def per_customer(counted: list[Row]) -> list[Row]:
         elif found["state"] == State.ERROR:
             of["rejected"] += found["rows"]
         else:
-            of["waiting"] += found["rows"] - found["on_board"]
+            of["waiting"] += found["rows"]
     return [{"customer": name} | of for name, of in sorted(counts.items())]
 
 

@@ -39,6 +39,7 @@ TRACKING = (
 OF_HEADER = (*TRACKING, "monday_group_id", "monday_item_id", CUSTOMER, ORDER_NUMBER)
 OF_LINE = (*TRACKING, "line_uuid", "size_code", "qty", "monday_subitem_id", "parent_item_id")
 OF_ORDER = (CUSTOMER, ORDER_NUMBER, "sync_state", "monday_item_id", "last_synced_at")
+ROW_EVENTS = QUEUED, CLAIMED, SYNCED = "queued", "claimed", "SYNCED"  # what a queue row itself says
 # What an event says as the log has it.
 LOGGED = (
     "delta_uuid",
@@ -119,6 +120,7 @@ def _story(database: Database, tables: Tables, links: Links, subject: _Subject) 
         for row in database.rows(sa.select(log).where(log.c.delta_uuid.in_(chunk)).order_by(log.c.log_id))
     ]
     events = [*_queue_events(headers, "header"), *_queue_events(lines, "line"), *_log_events(logged, kinds)]
+    events = [*_claims_of_log(events), *events]
     for event in events:
         event["run_url"] = links.run(event["run_id"])
     # A row's board as last logged: an order may have been on another one before. What is on record does not expire.
@@ -153,11 +155,33 @@ def _story(database: Database, tables: Tables, links: Links, subject: _Subject) 
 
 def _queue_events(rows: Iterable[Row], kind: str) -> Iterable[Row]:
     for row in rows:
-        for name, what in (("created_at", "queued"), ("sync_attempted_at", "claimed"), ("sync_completed_at", "SYNCED")):
+        for name, what in zip(("created_at", "sync_attempted_at", "sync_completed_at"), ROW_EVENTS, strict=True):
             if row[name] is not None:
                 run_id = None if name == "created_at" else row["sync_run_id"]
                 of = {"delta_uuid": row["delta_uuid"], "run_id": run_id}
                 yield {"at": row[name], "what": what, "row": kind} | dict.fromkeys(LOGGED) | of
+
+
+def _claims_of_log(events: list[Row]) -> list[Row]:
+    """Claims that the log proves: a queue row remembers its last one only, and no run once it has been released.
+
+    The claim that a row has without its run gets it. An earlier one has no time: it is shown with what the run logged
+    first of the row.
+    """
+    claims = [event for event in events if event["what"] == CLAIMED]
+    found: list[Row] = []
+    first: dict[tuple[str, str], Row] = {}
+    for event in events:
+        if event["what"] not in ROW_EVENTS and is_uuid(event["run_id"]):
+            first.setdefault((event["delta_uuid"], event["run_id"]), event)
+    for (delta_uuid, run_id), logged in first.items():
+        own = next((claim for claim in claims if claim["delta_uuid"] == delta_uuid), None)
+        if own and own["run_id"] is None and own["at"] <= logged["at"]:
+            own["run_id"] = run_id
+        elif own is None or own["run_id"] != run_id:
+            of = {"at": logged["at"], "row": logged["row"], "delta_uuid": delta_uuid, "run_id": run_id}
+            found.append({"what": CLAIMED} | dict.fromkeys(LOGGED) | of)
+    return found
 
 
 def _log_events(logged: Iterable[Row], kinds: Mapping[str, str]) -> Iterable[Row]:

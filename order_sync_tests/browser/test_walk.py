@@ -218,7 +218,9 @@ def test_the_checks_name_what_was_rejected(ui: Ui, window: Any) -> None:
     window.get_by_role("tab", name="Checks").click()
     window.get_by_text("nothing_left_pending", exact=True).first.wait_for()
     window.get_by_text("nothing_rejected", exact=True).first.click()
-    window.get_by_text("No header or line of this run was rejected by monday.").wait_for()
+    window.get_by_text(
+        "No row was rejected by monday or by a rule, and no order waits for a row that an earlier run rejected."
+    ).wait_for()
     window.get_by_text(re.compile(r"rejected\. Correct the rows, then run")).first.wait_for()
     window.get_by_text(re.compile("SURPRISE")).first.wait_for()
     keep_picture(window, "checks.png")

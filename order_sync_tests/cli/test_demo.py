@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 from order_sync_tests.cli.conftest import OrderSync
-from order_sync_tests.graph.stage import Stage, free_port
+from order_sync_tests.graph.stage import ROOT, Stage, free_port
 from order_sync_tests.waiting import DUE
 
 pytestmark = pytest.mark.on_disk
@@ -56,7 +56,11 @@ def taken_port() -> Iterator[int]:
 def test_a_second_demo_names_rejected_rows_and_syncs_nothing(folder: Stage, order_sync: OrderSync) -> None:
     first = folder.run("demo")
     assert first.returncode == 0, first.stderr
-    assert "added the 'small' sample orders" in first.stdout
+    assert (
+        "added the 'small' sample orders: 65 orders in 71 header rows and 318 line rows, 4 rows invalid" in first.stdout
+    )
+    assert "Claimed 65 orders in 71 header rows and 318 line rows." in first.stdout
+    assert "23 rows wait because another row of their order is rejected" in first.stdout
     assert "4 rows rejected" in first.stdout
     assert "Tables and board agree: 62 items and " in first.stdout
     assert "0 lost, 0 duplicated" in first.stdout
@@ -89,11 +93,13 @@ def test_the_demo_uses_the_emulator_that_runs(stage: Stage) -> None:
     assert stage.agreement().agree
 
 
-def test_no_demo_without_its_folder(folder: Stage, order_sync: OrderSync) -> None:
+def test_the_demo_begins_in_an_empty_folder(folder: Stage) -> None:
     (folder.folder / "dagster.yaml").unlink()
-    done = order_sync("demo")
-    assert done.exit_code == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("order-sync: OS-117: There is no dagster.yaml in ")
+    done = folder.run("demo")
+    assert done.returncode == 0, done.stderr
+    assert "Wrote dagster.yaml into this folder" in done.stdout
+    assert (folder.folder / "dagster.yaml").read_bytes() == (ROOT / "dagster.yaml").read_bytes()
+    assert list((folder.folder / ".order_sync" / "dagster").iterdir())
 
 
 def test_no_demo_in_production(folder: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,20 @@ def test_every_rejected_row_is_explained(stage: Stage, order_sync: OrderSync) ->
         assert "`order-sync retry`" in message
 
 
+def test_a_retry_forgets_no_run(stage: Stage, order_sync: OrderSync) -> None:
+    sample = make_order(columns={"ORDER TYPE": "no such type"})
+    stage.add(sample)
+    runs = []
+    for _ in range(2):
+        runs.append(stage.sync().run_id)
+        assert stage.retry() == 1
+        message = order_sync("trace", sample.headers[0]["record_uuid"]).stdout
+        for run_id in runs:
+            claimed, rejected = (f"1 header {what}, run {run_id}" for what in ("claimed", "create_item: rejected"))
+            assert message.count(claimed) == 1
+            assert message.index(claimed) < message.index(rejected)
+
+
 def test_an_order_that_waits(stage: Stage, order_sync: OrderSync) -> None:
     header = stage.add_orders(1).headers[0]
     message = order_sync("trace", header["record_uuid"]).stdout

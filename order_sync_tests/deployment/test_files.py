@@ -34,7 +34,7 @@ from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
 from kubernetes.client import ApiClient, V1PodSecurityContext, V1Probe, V1ResourceRequirements, V1SecurityContext
 
 from order_sync import __version__
-from order_sync.cli.launch import INSTANCE_FILE
+from order_sync.cli.launch import INSTANCE_FILE, SHIPPED
 from order_sync.definitions import defs
 from order_sync.settings import PREFIX, Settings
 from order_sync_tests.deployment.dockerfile import Instruction, stages
@@ -94,6 +94,10 @@ def test_dagster_takes_the_instance(place: str, monkeypatch: pytest.MonkeyPatch,
     assert storage["postgres_db"]["port"] == 5432
     launcher = InstanceRef.from_dir(str(tmp_path)).run_launcher
     assert isinstance(launcher, DockerRunLauncher) == (place == "docker")
+
+
+def test_the_package_brings_the_same_instance() -> None:
+    assert SHIPPED.read_bytes() == (ROOT / INSTANCE_FILE).read_bytes()
 
 
 @pytest.mark.parametrize("place", ["postgres", "docker"])

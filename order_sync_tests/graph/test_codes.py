@@ -11,7 +11,10 @@ from order_sync.cli import launch
 from order_sync.definitions import build_definitions
 from order_sync.emulator.faults import Fault, FaultKind
 from order_sync.orders.errors import ConfigurationError, QuotaExhausted
+from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage
+
+CORRECT = "Correct the rows, then run `order-sync retry`."
 
 
 def tags(stage: Stage) -> dict[str, str]:
@@ -20,6 +23,31 @@ def tags(stage: Stage) -> dict[str, str]:
         [record] = instance.get_run_records(limit=1)
     found = record.dagster_run.tags.items()
     return {name.removeprefix("order_sync/"): value for name, value in found if name.startswith("order_sync/OS-")}
+
+
+def test_an_idle_run_warns_while_rows_are_rejected(stage: Stage) -> None:
+    def message() -> tuple[bool, str, tuple[object, object]]:
+        summary = stage.sync()
+        with stage.instance() as instance:
+            kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+            logs = instance.all_logs(summary.run_id, of_type=kind)
+        found = [log.dagster_event.asset_check_evaluation_data for log in logs if log.dagster_event]
+        [check] = [each for each in found if each.check_name == "nothing_rejected"]
+        new, earlier = (check.metadata[name].value for name in ("rejected", "rejected earlier"))
+        return check.passed, str(check.description), (new, earlier)
+
+    stage.add(make_order(number="bad", columns={"ORDER TYPE": "no such type"}))
+    stage.add(make_order(number="good"))
+    assert message() == (False, f"1 row was rejected (OS-406: 1). {CORRECT}", (1, 0))
+    old = "1 order still waits for a row rejected by an earlier run (OS-406: 1); none is new."
+    assert message() == (False, f"{old} {CORRECT}", (0, 1))
+    stage.add(make_order(number="worse", columns={"ORDER TYPE": "no such type"}))
+    both = "1 row was rejected (OS-406: 1). Rejected earlier: rows of 1 more order."
+    assert message() == (False, f"{both} {CORRECT}", (1, 1))
+    queue = stage.tables.header_queue
+    stage.execute(sa.update(queue).values({"ORDER TYPE": "SAMPLE"}))
+    assert stage.retry() == 2
+    assert message() == (True, "No row is rejected.", (0, 0))
 
 
 def test_a_run_that_rejects_and_holds_has_their_codes(stage: Stage) -> None:

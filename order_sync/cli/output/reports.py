@@ -104,14 +104,18 @@ def print_report(report: Report, held: Sequence[HeldOrder] = ()) -> None:
         table = TextTable(title="Runs, in rows", title_justify="left")
         table.add_column("began (UTC)", min_width=10)
         table.add_column("run", no_wrap=True)
-        for heading in ("took", "rows", "created", "adopted", "rejected", "put off"):
+        for heading in ("writing", "rows", "created", "adopted", "rejected", "put off"):
             table.add_column(heading, justify="right")
         for run in report.runs[:RUNS_SHOWN]:
             numbers = (run.rows, run.created, run.adopted, run.rejected, run.unsettled)
-            took = span(run.began, run.ended)
+            writing = span(run.began, run.ended)
             linked = Text(run.run_id[:RUN_ID_SHOWN], style=f"link {run.url}" if run.url else "")
-            table.add_row(f"{run.began:%Y-%m-%d %H:%M}", linked, took, *(f"{n:,}" for n in numbers))
+            table.add_row(f"{run.began:%Y-%m-%d %H:%M}", linked, writing, *(f"{n:,}" for n in numbers))
         console.print(table)
+        console.print(
+            "A row is a header or a line. Writing: from the first row that the run wrote or rejected to the last. "
+            "Adopted: found on the board, or a further header of an order, which shares its item."
+        )
         if len(report.runs) > RUNS_SHOWN:
             console.print(f"... and {counted(len(report.runs) - RUNS_SHOWN, 'earlier run')}.")
     for category in report.categories:

@@ -31,6 +31,10 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
         for line in summary.customers:
             table.add_row(escape(line["customer"]), *(f"{line[outcome]:,}" for outcome in OUTCOMES))
         console.print(table)
+    console.print(
+        f"Claimed {counted(summary.orders_synced + summary.orders_held_back, 'order')} in "
+        f"{counted(summary.headers_claimed, 'header row')} and {counted(summary.lines_claimed, 'line row')}."
+    )
     print_rejected(summary.rejected)
     console.print(
         f"{counted(summary.orders_synced, 'order')} SYNCED, {summary.orders_held_back:,} held back. Created "
@@ -44,7 +48,10 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
     waiting = sum(line["waiting"] for line in summary.customers)
     if waiting and summary.rejected and not summary.left:
         its = "its" if waiting == 1 else "their"
-        console.print(f"{counted(waiting, 'row waits', 'rows wait')} because another row of {its} order is rejected.")
+        console.print(
+            f"{counted(waiting, 'row waits', 'rows wait')} because another row of {its} order is rejected; what "
+            "these orders already have on the board stays there."
+        )
     _print_left(summary)
     print_held(summary.held)
     if summary.rejected:

@@ -115,6 +115,10 @@ def _write(asker: Asker, settings: Settings, target: Path, text: str) -> Setting
                 each.write()
         kept = [f"{each.path}{files.BACKUP}" for each in (env, mapping) if each.changes and each.before is not None]
         console.print(f"[green]Written.[/]{' The earlier files: ' if kept else ''}{escape(', '.join(kept))}")
+    from order_sync.cli import launch
+
+    if launch.provide_instance_file():
+        console.print(f"Wrote {launch.INSTANCE_FILE}: where Dagster keeps the history of runs.")
     for name in files.overridden(env.path, variables):
         console.print(f"[yellow]note[/]  {name} is also set in the environment, to another value, which wins over .env")
     return load_settings(checked=False, **boards.overrides(settings) | {"mapping": target})
