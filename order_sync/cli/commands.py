@@ -16,7 +16,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_sync import __version__
-from order_sync.cli import apply, boards, db, demo, explain, queue, reports, stop, sync
+from order_sync.cli import adopt, apply, boards, db, demo, explain, queue, reports, stop, sync
 from order_sync.cli.doctor.command import doctor
 from order_sync.cli.setup.command import setup
 from order_sync.database.sql_server import reason
@@ -94,3 +94,4 @@ for command in (
     *(setup, doctor, explain.explain, demo.demo, demo.emulator, db.db, boards.board),
 ):
     main.add_command(command)
+boards.board.add_command(adopt.adopt)

@@ -23,7 +23,7 @@ from order_sync.database.tables import Tables
 
 
 class Operation(StrEnum):
-    """What a journalled request does; its keys are group titles or delta_uuids of the queue rows."""
+    """What a journalled request does; its keys are delta_uuids of the queue rows, or what `of_queue` says."""
 
     GROUPS = "create_group"
     ITEMS = "create_item"
@@ -34,11 +34,19 @@ class Operation(StrEnum):
     MOVE_ITEMS = "move_item"
     CANCEL_ITEMS = "cancel_item"  # by the mapping's rule: archived, deleted, moved or labelled
     CANCEL_SUBITEMS = "cancel_subitem"
+    ADOPT_ITEMS = "adopt_item"  # gives an item that another tool made the key of its order
+    ADOPT_SUBITEMS = "adopt_subitem"
     ARCHIVE = "bulk_archive_items"  # many cancelled items at once, as a job; see sync/bulk_archive.py
 
     @property
     def of_lines(self) -> bool:
-        return self in (Operation.SUBITEMS, Operation.CHANGE_SUBITEMS, Operation.CANCEL_SUBITEMS)
+        lines = (Operation.SUBITEMS, Operation.CHANGE_SUBITEMS, Operation.CANCEL_SUBITEMS, Operation.ADOPT_SUBITEMS)
+        return self in lines
+
+    @property
+    def of_queue(self) -> bool:
+        """Its keys are rows of the queue. Those of groups are titles, of adopted rows a record_uuid or line_uuid."""
+        return self not in (Operation.GROUPS, Operation.ADOPT_ITEMS, Operation.ADOPT_SUBITEMS)
 
     @property
     def cancels(self) -> bool:
@@ -47,7 +55,8 @@ class Operation(StrEnum):
     @property
     def is_absolute(self) -> bool:
         """Sent twice it has the same effect; but late, it may undo something newer."""
-        return self.cancels or self in (Operation.CHANGE_ITEMS, Operation.CHANGE_SUBITEMS, Operation.MOVE_ITEMS)
+        changes = (Operation.CHANGE_ITEMS, Operation.CHANGE_SUBITEMS, Operation.MOVE_ITEMS)
+        return self.cancels or self in (*changes, Operation.ADOPT_ITEMS, Operation.ADOPT_SUBITEMS)
 
     @property
     def may_double(self) -> bool:

@@ -246,6 +246,7 @@ class Journal(BoardLog):
             return
         if operation is Operation.GROUPS:
             write_groups(connection, self._tables, self.board_id, ids, now)
+        if not operation.of_queue:  # the run that finds an adopted row by its key puts it on record
             return
         if operation is not Operation.MOVE_ITEMS:  # its row has the id once all of it is done
             write_ids(connection, self._tables, operation, ids, sent)

@@ -80,7 +80,7 @@ def expect_groups(connection: sa.Connection, tables: Tables, board_id: int, crea
 def write_rejections(
     connection: sa.Connection, tables: Tables, operation: Operation, rejected: Mapping[str, Rejected]
 ) -> None:
-    if not rejected or operation is Operation.GROUPS:
+    if not rejected or not operation.of_queue:
         return
     table, _ = _target(tables, operation)
     set_by_key(
@@ -95,7 +95,7 @@ def write_rejections(
 def expect_rejections(
     connection: sa.Connection, tables: Tables, operation: Operation, rejected: Mapping[str, Rejected]
 ) -> None:
-    if operation is Operation.GROUPS:
+    if not operation.of_queue:
         return
     table, _ = _target(tables, operation)
     for chunk in chunks(rejected):

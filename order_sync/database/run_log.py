@@ -34,7 +34,7 @@ class RunLog:
         self, outcome: str, rows: Mapping[str, str] | Mapping[str, tuple[str, str]] | Mapping[str, Rejected | Transient]
     ) -> None:
         """One line for each row: with monday's id, with that and a message, or with the error."""
-        if self.operation is Operation.GROUPS or not rows:
+        if not self.operation.of_queue or not rows:
             return
         common: dict[str, Any] = {name: short(text) for name, text in self.request.items() if text}
         common |= {"logged_at": self.stamp.written_at, "run_id": self.stamp.run_id, "board_id": self.stamp.board_id}

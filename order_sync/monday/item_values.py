@@ -74,6 +74,37 @@ def shows(column: ColumnMap, sent: Any, text: str, labels: Labels) -> bool:
     return same_text(text, *_sent_texts(column, sent))
 
 
+def comparable(column: ColumnMap | None, text: str) -> str:
+    """The same for texts that show the same value of a column, or for None of a name; "" for an empty one.
+
+    For finding an item by a value among thousands, where `shows` would have to ask each.
+    """
+    text = _plain(text)
+    if column is None or not text:
+        return text
+    if column.type == "numbers":
+        try:
+            return repr(float(number_of(text)) + 0.0)  # 0.0 for -0.0, too
+        except ValueError:
+            return text
+    if column.type in LABELLED:
+        return ",".join(sorted(text_key(part) for part in text.split(",")))
+    if column.type == "date":
+        return text[: len("2026-12-31")]  # another tool may have set a time of day
+    return text.rpartition(" - ")[2] if column.type == "link" else text
+
+
+def shown_as(column: ColumnMap, sent: Any, labels: Labels) -> str:
+    """How a board shows a value that is sent to a column; "" for a cleared one."""
+    if sent is None:
+        return ""
+    if column.type == "numbers":
+        return str(sent)
+    if column.type in LABELLED:
+        return ", ".join(_sent_labels(sent, labels.get(column.column, {})) or [])
+    return next(iter(_sent_texts(column, sent)), "")
+
+
 def same_text(text: str, *sent: str) -> bool:
     """Whether a text reads like one of those that were sent: composed alike, without blanks around it."""
     return _plain(text) in {_plain(one) for one in sent}

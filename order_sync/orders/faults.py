@@ -136,6 +136,13 @@ class SettingsFault(Code):
         ANSWERED,
         "Answer again as the message says.",
     )
+    MATCH = (
+        "OS-119",
+        "Nothing to match by",
+        "`order-sync board adopt` was asked to match by a column that the mapping does not fill.",
+        NOTHING,
+        "Name a column of the mapping by its id on the board, or `name`. `order-sync board check` lists them.",
+    )
 
 
 class DatabaseFault(Code):

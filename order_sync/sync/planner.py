@@ -117,7 +117,7 @@ class Planner:
         if board_id in self._in_doubt:
             return
         entries = entries_in_doubt(self._queue.database, self._queue.tables, board_id)
-        rows = {key for entry in entries if entry.operation is not Operation.GROUPS for key in entry.keys}
+        rows = {key for entry in entries if entry.operation.of_queue for key in entry.keys}
         self._in_doubt[board_id] = rows
         if rows:
             self._draft.note(

@@ -46,6 +46,8 @@ TEMPLATES: Mapping[Operation, DocumentNode] = {
     Operation.CHANGE_ITEMS: operations.CHANGE_ITEM,
     Operation.CHANGE_SUBITEMS: operations.CHANGE_ITEM,
     Operation.MOVE_ITEMS: operations.MOVE_ITEM,
+    Operation.ADOPT_ITEMS: operations.CHANGE_ITEM,
+    Operation.ADOPT_SUBITEMS: operations.CHANGE_ITEM,
 }
 CANCELS: Mapping[str, DocumentNode] = {
     "archive": operations.ARCHIVE_ITEM,
