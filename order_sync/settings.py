@@ -237,6 +237,11 @@ class Settings(BaseSettings):
         return self.monday_url or (embedded if self.deployment == "embedded" else "https://api.monday.com/v2")
 
     @property
+    def is_rehearsal(self) -> bool:
+        """Production settings for trying them out: a SQLite database, and a monday on this machine."""
+        return self.database.startswith("sqlite") and urlsplit(self.api_url).hostname in ("127.0.0.1", "localhost")
+
+    @property
     def token(self) -> str:
         """monday's token, only for the transport."""
         if self.monday_token is not None:

@@ -62,8 +62,12 @@ def demo(orders: str, ui: bool, ui_port: int, **later: int | None) -> None:
     from order_sync.demo import scene
 
     settings = load_settings(checked=False)
-    if settings.deployment != "embedded":
-        raise ConfigurationError("The demo needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.", RunFault.DEMO)
+    if settings.deployment != "embedded" and not (any(later.values()) and settings.is_rehearsal):
+        raise ConfigurationError(
+            "The demo needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT, here or in .env. (--arrive, --change "
+            "and --cancel also work in production settings with a SQLite database and a local monday.)",
+            RunFault.DEMO,
+        )
     settings.check()
     settings.check_may_write()
     if any(later.values()):

@@ -117,6 +117,22 @@ def test_no_demo_in_production(folder: Stage, order_sync: OrderSync, monkeypatch
     assert not (folder.folder / "never.db").exists()
 
 
+def test_sample_orders_arrive_in_a_rehearsal_of_production(
+    stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_SYNC_DEPLOYMENT", "production")
+    monkeypatch.setenv("ORDER_SYNC_DATABASE_URL", stage.settings.database)
+    monkeypatch.setenv("ORDER_SYNC_MONDAY_TOKEN", "any")
+    monkeypatch.setenv("ORDER_SYNC_MONDAY_BOARD_ID", str(stage.settings.board_id))
+    assert order_sync("demo", "--arrive", "2").exit_code == 0
+    assert len(stage.rows(stage.tables.header_queue)) == 2
+    monkeypatch.setenv("ORDER_SYNC_MONDAY_URL", "https://api.monday.com/v2")
+    refused = order_sync("demo", "--arrive", "2")
+    assert refused.exit_code == 2
+    assert "The demo needs the embedded deployment" in refused.stderr
+    assert len(stage.rows(stage.tables.header_queue)) == 2
+
+
 def test_a_demo_reports_a_taken_port_in_one_line(
     folder: Stage, order_sync: OrderSync, taken_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
