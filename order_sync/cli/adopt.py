@@ -105,7 +105,7 @@ def _size_column(mapping: ColumnMapping) -> str:
 
 
 def _write(settings: Settings, mapping: ColumnMapping, adopted: Sequence[Adopted]) -> Written:
-    from order_sync.cli.output.console import console
+    from order_sync.cli.output.console import errors
     from order_sync.database.journal import Journal
     from order_sync.sync.adopting import Adopting
     from order_sync.sync.delivery import Manner
@@ -115,7 +115,7 @@ def _write(settings: Settings, mapping: ColumnMapping, adopted: Sequence[Adopted
     def waiting(board_id: int, holder: str) -> None:
         if holder not in noted:
             noted.add(holder)
-            console.print(f"Board {board_id} is held by run {holder}: waiting for it.", markup=False)
+            errors.print(f"Board {board_id} is held by run {holder}: waiting for it.", markup=False)
 
     manner = Manner(settle=settings.settle_seconds, search=settings.search_seconds, writers=settings.writers)
     with opened(WritableDatabase, settings) as (database, tables), monday(settings) as client:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from order_sync.database.connection import Database
@@ -186,7 +186,7 @@ class Adoption:
         labels = LabelSpelling(site.subitems.labels if site.subitems else {})
         for key, item_id in {**now, **before}.items():
             item = items[item_id]
-            under = self._of_lines(item, lines.get(key, []), own, labels)
+            under = self._of_lines(item, (key, lines.get(key, [])), own, labels)
             if key in now or under:
                 self._plan.adopted.append(
                     Adopted(
@@ -204,8 +204,10 @@ class Adoption:
                 )
 
     def _of_lines(
-        self, item: BoardItem, lines: list[LineToMatch], own: Mapping[int, str], labels: LabelSpelling
+        self, item: BoardItem, of: tuple[str, list[LineToMatch]], own: Mapping[int, str], labels: LabelSpelling
     ) -> dict[str, int]:
+        """The subitems under the item of an order, by line_uuid: `of` are its record_uuid and its lines."""
+        record_uuid, lines = of
         plan, by = self._plan, self._matching.subitems
         wanted = {line.line_uuid: by.wanted(_line_name(line), line.values, labels) for line in lines}
         shown = [
@@ -215,7 +217,7 @@ class Adoption:
         taken = {row.key for row in shown}
         asked = [line.line_uuid for line in lines if line.subitem_id is None and line.line_uuid not in taken]
         matches = match(wanted, asked, shown, SUBITEMS)
-        plan.unclear_lines += matches.unclear
+        plan.unclear_lines += [replace(unclear, of=record_uuid) for unclear in matches.unclear]
         plan.unmatched_lines += len(matches.unmatched)
         return matches.found
 

@@ -86,6 +86,7 @@ class Unclear:
     keys: tuple[str, ...]
     ids: tuple[int, ...]
     values: Values
+    of: str = ""  # the order whose lines they are
 
 
 @dataclass(kw_only=True)

@@ -114,6 +114,7 @@ def test_two_subitems_of_one_size_are_unclear(stage: Stage, order_sync: OrderSyn
     add_subitem(stage, item, "again", size=twice["size_code"])
     result = order_sync(*ADOPT, "--write")
     assert (result.exit_code, "1 line and 2 subitems have these values" in result.stdout) == (1, True), result.output
+    assert f"order {sample.orders[0]['record_uuid']}, {twice['line_uuid']}; on the board" in result.stdout
     assert {key for key in line_keys(stage) if key} == {line["line_uuid"] for line in others}
 
 

@@ -37,6 +37,7 @@ from order_sync.database.resync import resync, synced_orders
 from order_sync.database.row_states import states_of
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.tables import make_tables
+from order_sync.database.to_adopt import lines_to_match, orders_to_match
 from order_sync.database.views import script
 from order_sync.database.watch_list import boards_watched
 from order_sync.database.written import items_on_record, subitems_on_record
@@ -266,6 +267,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "retry_all": queue.retry,
         "waiting_customers": lambda: waiting_customers(database, tables),
         "known_customers": lambda: known_customers(database, tables),
+        "orders_to_match": lambda: orders_to_match(database, tables, ["ORDER TYPE", "AAG SEASON"]),
+        "lines_to_match": lambda: lines_to_match(database, tables, of_the_run()),
         "rule_values": lambda: unmatched_values(database, tables, RULES),
         "runs_at_work": lambda: runs_at_work(database, tables),
         "expire": lambda: remove_expired(database, expired(database, tables, timedelta(days=-1))),
@@ -358,7 +361,7 @@ def test_statements_parse_as_tsql_that_all_servers_share(statements: dict[str, l
 
 
 # Questions about the years: a comparison of everything, and looks for a name that may be wrong.
-READ_WHOLE = {"reconcile", "looks_count", "known_customers", "rule_values", "synced_orders"}
+READ_WHOLE = {"orders_to_match", "reconcile", "looks_count", "known_customers", "rule_values", "synced_orders"}
 
 
 def test_what_waits_is_found_by_an_index(recorded: dict[str, list[Any]]) -> None:

@@ -17,7 +17,7 @@ from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSetting
 from order_sync.monday import operations
 from order_sync.monday.board import read_board
 from order_sync.monday.client import MondayClient
-from order_sync.monday.item_values import ItemValues, read_values, shows
+from order_sync.monday.item_values import ItemValues, comparable, read_values, shown_as, shows
 from order_sync.monday.labels import LabelSpelling
 from order_sync.monday.values import encode_changes, encode_row, to_json
 from order_sync.orders.errors import Transient
@@ -111,6 +111,8 @@ def test_what_was_written_is_shown_as_it_was_sent(
         for column in COLUMNS:
             text = found[item].texts[column.column]
             assert shows(column, values[column.column], text, labels), (column.type, values[column.column], text)
+            as_sent = shown_as(column, values[column.column], labels)
+            assert comparable(column, text) == comparable(column, as_sent), (column.type, values[column.column], text)
 
 
 @quick

@@ -54,7 +54,8 @@ def _print_unclear(unclear: Sequence[Unclear], noun: str) -> None:
     console.print(f"[bold red]{counted(len(unclear), 'unclear match', 'unclear matches')} of {noun}s[/]")
     for of in unclear[:REJECTED_SHOWN]:
         console.print(f"  {', '.join(of.values)}: {of.why}", style="bold", markup=False, highlight=False)
-        console.print(f"    {_listed(of.keys)}; on the board {_listed(of.ids)}", markup=False, highlight=False)
+        whose = f"order {of.of}, " if of.of else ""
+        console.print(f"    {whose}{_listed(of.keys)}; on the board {_listed(of.ids)}", markup=False, highlight=False)
     _more(len(unclear), "match", "matches")
 
 
@@ -96,7 +97,7 @@ def plan_rows(plan: AdoptionPlan) -> Iterator[Sequence[object]]:
             yield "unclear", "", "", key, "", _listed(unclear.ids), _text(*unclear.values), unclear.why
     for unclear in plan.unclear_lines:
         for key in unclear.keys:
-            yield "unclear", "", "", "", key, _listed(unclear.ids), _text(*unclear.values), unclear.why
+            yield "unclear", "", "", unclear.of, key, _listed(unclear.ids), _text(*unclear.values), unclear.why
     for key in plan.unmatched:
         yield "nothing fits", "", "", key, "", "", "", ""
 
