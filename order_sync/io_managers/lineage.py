@@ -24,13 +24,15 @@ ITEM_GROUP = ("GroupMonday", CUSTOMER, SEASON, OTHER_SEASON)
 Sources = Mapping[str, Sequence[str]]
 
 
-def board_metadata(asset: str, mapping: ColumnMapping, tables: Tables, own: dg.TableSchema) -> dict[str, Any]:
+def board_metadata(asset: str, mapping: ColumnMapping, tables: Tables, own: dg.TableSchema | None) -> dict[str, Any]:
     """An asset's `own` columns with those of the board that it fills, and where these come from."""
     columns, lineage = _of_asset(asset, mapping, tables)
     if not columns:
         return {}
     names = {column.name for column in columns}
-    schema = dg.TableSchema([*(column for column in own.columns if column.name not in names), *columns])
+    schema = dg.TableSchema(
+        [*(column for column in (own.columns if own else ()) if column.name not in names), *columns]
+    )
     return {"dagster/column_schema": schema, "dagster/column_lineage": lineage}
 
 

@@ -142,7 +142,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         self._budget.share()
         done, boards = self._work(rows, kind.step)
         self._is_done = kind.is_last
-        schema = (context.definition_metadata or {})["dagster/column_schema"]
+        schema = (context.definition_metadata or {}).get("dagster/column_schema")
         metadata = kind.report(self, context, rows, done, boards) | self._report_twins()
         report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
         report.created[name] = sum(board["created"] for board in boards)

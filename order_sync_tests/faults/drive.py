@@ -78,6 +78,7 @@ class _Context:
     instance: Any
     asset_key: dg.AssetKey = field(default_factory=lambda: dg.AssetKey("none"))
     log: logging.Logger = log
+    definition_metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def log_event(self, event: Any) -> None: ...
 

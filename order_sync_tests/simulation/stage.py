@@ -277,9 +277,16 @@ def stage(*, with_memory: bool = True) -> Iterator[Stage]:
         # Few rows are enough for a job, where a run may start one.
         stack.enter_context(mock.patch.object(Pacer, "seconds", _for_ever))
         stack.enter_context(mock.patch.object(Pacer, "requests", _for_ever))
-        for name in ("TableRecord", "TableSchema", "TableColumn"):  # metadata, which nobody looks at here
+        for name in (
+            "TableRecord",
+            "TableSchema",
+            "TableColumn",
+            "TableColumnLineage",
+            "TableColumnDep",
+        ):  # metadata, which nobody looks at here
             stack.enter_context(mock.patch.object(dg, name, _nothing))
         stack.enter_context(mock.patch.object(dg.MetadataValue, "table", _nothing))
+        stack.enter_context(mock.patch.object(monday_io, "board_metadata", return_value={}))
         stack.enter_context(mock.patch.object(transport, "httpx", stand_in))
         stack.enter_context(mock.patch.object(transport.MondayTransport, "connect", connect))
         stack.enter_context(mock.patch.object(queue_io, "RunRegistry", Registry))
