@@ -51,7 +51,7 @@ class Adopted:
     item_id: int
     name: str  # as the board shows it
     values: Values
-    lines: int
+    lines: int  # those without a subitem so far
     subitems: Mapping[str, int] = field(default_factory=dict)
     has_key: bool = False
 
@@ -186,7 +186,7 @@ class Adoption:
         labels = LabelSpelling(site.subitems.labels if site.subitems else {})
         for key, item_id in {**now, **before}.items():
             item = items[item_id]
-            under = self._of_lines(item, (key, lines.get(key, [])), own, labels)
+            under, asked = self._of_lines(item, (key, lines.get(key, [])), own, labels)
             if key in now or under:
                 self._plan.adopted.append(
                     Adopted(
@@ -197,7 +197,7 @@ class Adoption:
                         item_id=item_id,
                         name=item.name,
                         values=self._matching.items.on_board(item.name, item.texts),
-                        lines=len(lines.get(key, [])),
+                        lines=asked,
                         subitems=under,
                         has_key=key not in now,
                     )
@@ -205,8 +205,11 @@ class Adoption:
 
     def _of_lines(
         self, item: BoardItem, of: tuple[str, list[LineToMatch]], own: Mapping[int, str], labels: LabelSpelling
-    ) -> dict[str, int]:
-        """The subitems under the item of an order, by line_uuid: `of` are its record_uuid and its lines."""
+    ) -> tuple[dict[str, int], int]:
+        """The subitems under the item of an order, by line_uuid, and of how many lines.
+
+        `of` are the record_uuid and the lines of the order.
+        """
         record_uuid, lines = of
         plan, by = self._plan, self._matching.subitems
         wanted = {line.line_uuid: by.wanted(_line_name(line), line.values, labels) for line in lines}
@@ -219,7 +222,7 @@ class Adoption:
         matches = match(wanted, asked, shown, SUBITEMS)
         plan.unclear_lines += [replace(unclear, of=record_uuid) for unclear in matches.unclear]
         plan.unmatched_lines += len(matches.unmatched)
-        return matches.found
+        return matches.found, len(asked)
 
     def _owners(self, ids: Collection[int], *, of_lines: bool) -> Mapping[int, str]:
         """Whose rows without a key are, where they are on record: somebody has deleted their key."""
