@@ -127,7 +127,8 @@ class SettingsFault(Code):
         "Unusable folder for Dagster",
         "There is no dagster.yaml, or Dagster cannot store its runs in the folder of DAGSTER_HOME.",
         NOTHING,
-        "Set DAGSTER_HOME to the absolute path of the folder with dagster.yaml.",
+        "Set DAGSTER_HOME to the absolute path of the folder with dagster.yaml. In a new folder, `order-sync setup` "
+        "writes one.",
     )
     ANSWER = (
         "OS-118",
