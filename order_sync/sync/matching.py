@@ -134,5 +134,5 @@ def match(
 def _why(keys: int, free: int, nouns: tuple[str, str], others: list[str]) -> str:
     own, there = nouns
     if not free:
-        return f"the {there} has the key {others[0]}"
+        return f"the {there} belongs to {own} {others[0]}"
     return f"{counted(keys, own)} and {counted(free, there)} have these values"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from order_sync.cli import adopt
 from order_sync.database.entries import Operation
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Fault, FaultKind
@@ -100,7 +102,7 @@ def test_what_fits_twice_is_listed_and_never_adopted(stage: Stage, order_sync: O
     assert result.exit_code == 1
     assert "1 order and 2 items have these values" in result.stdout
     assert copy in result.stdout
-    assert f"the item has the key {other}" in result.stdout
+    assert f"the item belongs to order {other}" in result.stdout
     found = keys(stage)
     assert found.pop(made[plain["record_uuid"]]) == plain["record_uuid"]
     assert found.pop(made[foreign["record_uuid"]]) == other
@@ -200,6 +202,40 @@ def test_a_run_resolves_what_adopting_left_in_doubt(stage: Stage) -> None:
     assert stage.sync().items_created == 0
     assert once_on_the_board(stage, 1)
     assert stage.rows(stage.tables.journal, stage.tables.journal.c.state == "OPEN") == []
+
+
+def test_what_changed_since_the_plan_is_left_out(
+    stage: Stage, order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = stage.add_orders(4)
+    made = scripted(stage, sample)
+    keyed, deleted, copied, plain = made
+    other, write = new_uuid(), adopt._write
+
+    def people_first(*given: Any) -> Any:
+        stage.emulator.person.edit(made[keyed], "record_uuid", other)
+        delete_item(stage, made[deleted])
+        add_item(stage, "by a run meanwhile", record_uuid=copied)
+        return write(*given)
+
+    monkeypatch.setattr(adopt, "_write", people_first)
+    result = order_sync(*ADOPT, "--write")
+    assert (result.exit_code, "3 orders or lines left out" in result.stdout) == (1, True), result.output
+    found = keys(stage)
+    assert (found[made[keyed]], found[made[copied]], found[made[plain]]) == (other, "", plain)
+
+
+def test_an_item_on_record_without_its_key_stays_its_orders(stage: Stage, order_sync: OrderSync) -> None:
+    synced = stage.add_orders(1).orders[0]
+    stage.sync()
+    [item] = keys(stage)
+    stage.emulator.person.edit(item, "record_uuid", "")
+    [late] = stage.add_orders(1, seed=2).orders
+    for column, text in (("order_number", late[ORDER_NUMBER]), ("customer", late[CUSTOMER])):
+        stage.emulator.person.edit(item, column, text)
+    result = order_sync(*ADOPT, "--write")
+    assert (result.exit_code, f"the item belongs to order {synced['record_uuid']}" in result.stdout) == (1, True)
+    assert keys(stage) == {item: ""}
 
 
 @pytest.mark.parametrize("fault", [FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER])
