@@ -25,7 +25,7 @@ def test_the_commands_of_a_block_work(shop: Shop, block: Block) -> None:
 
 def test_the_pages_have_commands() -> None:
     lines = [line for block in CONSOLE_BLOCKS for line in block.commands]
-    for wanted in ("order-sync demo", "order-sync sync --dry-run", ".venv/bin/order-sync db check", "make demo"):
+    for wanted in ("order-sync demo", "order-sync plan", ".venv/bin/order-sync db check", "make demo"):
         assert [line for line in lines if line.startswith(wanted)], wanted
 
 
