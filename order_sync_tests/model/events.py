@@ -38,7 +38,9 @@ class Kind(StrEnum):
 
 OFF = "off"
 CREATES = frozenset({"create_group", "create_item", "create_subitem"})
-ABSOLUTE = frozenset({"change_item", "change_subitem", "move_item", "cancel_item", "cancel_subitem"})
+ABSOLUTE = frozenset(
+    {"change_item", "change_subitem", "move_item", "cancel_item", "cancel_subitem", "adopt_item", "adopt_subitem"}
+)
 WATCHED = frozenset({"create_item", "create_subitem"})
 
 

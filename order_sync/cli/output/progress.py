@@ -23,6 +23,8 @@ STEPS = {
     "cancel_item": "items cancelled",
     "bulk_archive_items": "items archived",
     "cancel_subitem": "subitems cancelled",
+    "adopt_item": "keys of items",
+    "adopt_subitem": "keys of subitems",
 }
 
 
