@@ -165,6 +165,8 @@ def _stay(settings: Settings, page_url: str, port: int) -> None:
             console.print(f"Board:   {page_url}")
         code = process.wait()
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must leave no process behind
+        console.print("Stopping ...")
         process.terminate()
         process.wait()
         return

@@ -35,9 +35,12 @@ def script(tables: Tables, dialect: str = "mssql") -> list[str]:
 
 def create_views(database: WritableDatabase, tables: Tables) -> list[str]:
     """Creates the views, in place of those of an earlier version; returns their names."""
-    with database.write() as connection:
+
+    def create(connection: sa.Connection) -> None:
         for text in script(tables, database.dialect):
             connection.exec_driver_sql(text)
+
+    database.transaction(create)
     return list(views(tables))
 
 

@@ -308,7 +308,8 @@ class Cause(Code):
         "Order held by another run",
         "Another run has claimed rows of the order, and its lease has not expired.",
         UNTOUCHED,
-        "wait for that run; when it has finished or its lease has expired, the next run claims the rest",
+        "wait for that run; the next one claims the rest when it has finished or its lease has expired, and at once if "
+        "it died on the same machine",
         "by run {run}",
     )
 

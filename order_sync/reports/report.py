@@ -27,6 +27,7 @@ from order_sync.orders.naming import CUSTOMER, NO_CUSTOMER, ORDER_NUMBER, Custom
 from order_sync.reports.advice import advice
 from order_sync.reports.links import Links
 
+UUID_LENGTH = 36
 NO_UUID = "none"  # in place of a record_uuid that is NULL
 
 
@@ -348,9 +349,13 @@ def _categories(rejected: Iterable[RejectedRow], names: TableNames) -> list[Cate
 
 def run_of(database: Database, tables: Tables, beginning: str) -> str:
     """The run whose id begins like this; as it is if the log has none. Raises OrderSyncError if it has several."""
-    run = tables.log.c.run_id
-    like = run.startswith(beginning.strip().lower(), autoescape=True)
-    found = sorted({str(row["run_id"]).strip() for row in database.rows(sa.select(run).where(like).distinct())})
+    run, beginning = tables.log.c.run_id, beginning.strip()
+    if len(beginning) >= UUID_LENGTH:
+        return beginning
+    first = beginning.lower()
+    seeks = run.between(first, f"{first}g")  # by the index: what follows is a digit, a letter up to f, or a hyphen
+    query = sa.select(run).where(seeks, run.startswith(first, autoescape=True)).distinct()
+    found = sorted({str(row["run_id"]).strip() for row in database.rows(query)})
     if len(found) > 1:
         several = ", ".join(found[:5])
         raise OrderSyncError(

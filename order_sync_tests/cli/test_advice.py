@@ -57,7 +57,7 @@ def test_db_init_fills_a_database_without_tables(
 def test_the_demo_refuses_to_run_in_production(order_sync: OrderSync, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not which settings production lacks, which would help nobody who wants a demo."""
     set_up(monkeypatch, DEPLOYMENT="production")
-    assert advice(order_sync("demo")).endswith("needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT.")
+    assert "needs the embedded deployment: unset ORDER_SYNC_DEPLOYMENT" in advice(order_sync("demo"))
 
 
 @pytest.mark.parametrize("command", [["sync"], ["db", "check"], ["board", "check"]], ids=" ".join)

@@ -55,7 +55,7 @@ def test_some_rejected_ends_with_1_and_says_which(stage: Stage, order_sync: Orde
         assert row["record_uuid"] in result.stdout
         assert row["sync_error_message"] in result.stdout
     assert "rows wait because another row of their order is rejected" in result.stdout
-    assert result.stdout.rstrip().endswith("Correct the rejected rows in the queue tables, then run: order-sync retry")
+    assert result.stdout.rstrip().endswith("`order-sync report` says where and how), then run: order-sync retry")
 
 
 @pytest.mark.on_disk

@@ -237,7 +237,9 @@ def test_an_order_without_matching_rule_is_rejected(stage: Stage) -> None:
     summary = launch.sync(settings)
     assert summary.orders_synced == len(wanted[MINE]) + len(wanted[SAMPLES])
     reasons = {row["reason"] for row in summary.rejected}
-    assert reasons == {"the order matches no board rule of the mapping, and ORDER_SYNC_MONDAY_BOARD_ID is not set"}
+    assert reasons == {
+        "OS-413: the order matches no board rule of the mapping, and ORDER_SYNC_MONDAY_BOARD_ID is not set"
+    }
     assert len(summary.rejected) == len(wanted[stage.settings.board_id])
     assert items(stage, stage.settings.board_id) == []
 
@@ -303,7 +305,7 @@ def test_a_board_closed_to_writing_stops_only_its_orders(stage: Stage, capfd: py
     with progress(quiet=False):
         check_that_only_mine_waits(stage)
     shown = " ".join(capfd.readouterr().err.split())
-    assert f"board {MINE} accepts nothing, its rows wait: monday refuses: User unauthorized" in shown
+    assert f"board {MINE} accepts nothing, its rows wait: OS-313: monday refuses: User unauthorized" in shown
     stage.emulator.configure(closed_boards=[])
     assert stage.sync().complete
     assert {board: records(stage, board) for board in expected(stage)} == expected(stage)

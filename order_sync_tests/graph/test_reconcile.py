@@ -110,7 +110,7 @@ def test_differences_made_by_people_are_reported_and_fail(stage: Stage, instance
     ]
     assert failure is not None
     assert failure.description == (
-        "Tables and boards differ: 1 item missing, 1 subitem missing, 1 item doubled, 1 subitem doubled, "
+        "OS-610: Tables and boards differ: 1 item missing, 1 subitem missing, 1 item doubled, 1 subitem doubled, "
         "1 on the board without an order."
     )
 

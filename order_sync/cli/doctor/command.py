@@ -15,6 +15,7 @@ from order_sync.cli.doctor.checks import Check, Found, Level, Result, examine
 from order_sync.cli.options import as_json, print_json
 from order_sync.orders.mapping import load_mapping
 from order_sync.settings import Settings, read_settings
+from order_sync.text.counted import counted
 
 
 @click.command("doctor")
@@ -65,4 +66,4 @@ def _results() -> Iterator[Result]:
 def _mapping(settings: Settings) -> Found:
     mapping = load_mapping(settings.mapping)
     columns = len(mapping.items.columns) + len(mapping.subitems.columns)
-    yield Level.OK, f"{settings.mapping} fills {columns} columns"
+    yield Level.OK, f"{settings.mapping} fills {counted(columns, 'column')}"

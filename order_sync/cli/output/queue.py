@@ -17,7 +17,9 @@ from order_sync.orders.naming import NO_CUSTOMER
 from order_sync.text.counted import counted
 from order_sync.text.durations import age
 
-THEN_RETRY = "Correct the rejected rows in the queue tables, then run: order-sync retry"
+THEN_RETRY = (
+    "Correct the rejected rows in the queue tables (`order-sync report` says where and how), then run: order-sync retry"
+)
 REJECTED_SHOWN = 20
 
 

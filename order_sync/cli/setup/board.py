@@ -18,6 +18,7 @@ from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import BoardMap, ColumnMapping
 from order_sync.orders.monday_faults import MondayFault
 from order_sync.settings import Settings, load_settings
+from order_sync.text.counted import counted
 
 if TYPE_CHECKING:
     from order_sync.monday.account import ListedBoard
@@ -89,7 +90,9 @@ def ask_board(
             return _usable(client, found[0].id)
         shown = found
         _print_boards(shown, len(found))
-        raise ConfigurationError(f"{len(found)} boards are called so: choose one by its number.", SettingsFault.ANSWER)
+        raise ConfigurationError(
+            f"{counted(len(found), 'board')} have this in their name: choose one by its number.", SettingsFault.ANSWER
+        )
 
     question = Question(
         text="Board (number, id, a part of its name, or `new NAME` to create one)",

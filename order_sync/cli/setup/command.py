@@ -109,7 +109,7 @@ def _write(asker: Asker, settings: Settings, target: Path, text: str) -> Setting
     else:
         files.print_drafts(env, mapping, variables)
         if not asker.agrees("Write these files?", "--yes"):
-            raise OrderSyncError("Nothing was written.", RunFault.INTERRUPTED)
+            raise OrderSyncError("Neither .env nor the mapping was written.", RunFault.INTERRUPTED)
         for each in (mapping, env):
             if each.changes:
                 each.write()
@@ -133,6 +133,7 @@ def _try_one_order(settings: Settings, ready: bool) -> int:
     from order_sync.cli import launch
     from order_sync.cli.output.plan import print_dry_run
 
+    console.print("Dry run of one order ...")
     plan = launch.plan(settings, limit=1)
     print_dry_run(plan)
     first = "`order-sync sync --limit 1` writes this order" if plan.rows else "`order-sync sync` once orders wait"

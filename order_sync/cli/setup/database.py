@@ -19,6 +19,8 @@ from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.sql_server import placeholders
 from order_sync.database.tables import Tables
 from order_sync.database.upgrades import pending, upgrade
+from order_sync.orders.errors import ConfigurationError
+from order_sync.orders.faults import SettingsFault
 from order_sync.settings import Settings, load_settings
 from order_sync.text.counted import counted
 
@@ -44,6 +46,12 @@ def ask_database(asker: Asker, flags: DatabaseFlags, present: str | None, mappin
         present = None  # .env.example as it was copied
 
     def use(answer: str) -> Settings:
+        if "=" in answer and "://" not in answer:
+            raise ConfigurationError(
+                "That looks like a connection string: type the server's name only, such as SQL01 or SQL01\\PROD; the "
+                "database and the login are asked for next.",
+                SettingsFault.ANSWER,
+            )
         url = answer if "://" in answer else _from_parts(asker, flags, answer)
         given = {"database_schema": flags.schema} if flags.schema else {}
         settings = load_settings(checked=False, deployment="production", database_url=url, mapping=mapping, **given)
