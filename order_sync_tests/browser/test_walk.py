@@ -221,7 +221,7 @@ def test_the_checks_name_what_was_rejected(ui: Ui, window: Any) -> None:
     window.get_by_text(
         "No row was rejected by monday or by a rule, and no order waits for a row that an earlier run rejected."
     ).wait_for()
-    window.get_by_text(re.compile(r"rejected\. Correct the rows, then run")).first.wait_for()
+    window.get_by_text(re.compile(r"1 row was rejected \(OS-406: 1\)\.")).first.wait_for()
     window.get_by_text(re.compile("SURPRISE")).first.wait_for()
     keep_picture(window, "checks.png")
 
