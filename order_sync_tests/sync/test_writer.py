@@ -128,7 +128,7 @@ def test_siblings_of_a_rejected_row_stand(stage: Stage, operation: Operation) ->
     stage.check_once(operation, good)
     table = stage.site.tables.header_queue if operation is Operation.ITEMS else stage.site.tables.line_queue
     in_error = stage.site.rows(table, sync_state=State.ERROR)
-    reasons = {key: error.message for key, error in outcome.rejected.items()}
+    reasons = {key: str(error) for key, error in outcome.rejected.items()}
     assert {row["delta_uuid"]: row["sync_error_message"] for row in in_error} == reasons
 
 
