@@ -91,7 +91,7 @@ def addresses(urls: str) -> Sequence[str]:
 
 
 def _channel(number: int, url: str) -> Channel:
-    import apprise  # half a second, which only those wait for who have set a channel
+    import apprise  # takes half a second: only where a channel is set
 
     to = apprise.Apprise()
     made = apprise.Apprise.instantiate(url)

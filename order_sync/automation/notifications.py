@@ -25,11 +25,11 @@ from order_sync.text.counted import counted
 
 NOTIFIED = "order_sync/told"  # tag of a reported run: failed or recovered
 REASON = "order_sync/told_reason"
-TOLD, TOLD_OPEN = "order_sync/told_reasons", "order_sync/told_open"  # the reasons that are open as far as people know
+REASONS, OPEN_REASONS = "order_sync/told_reasons", "order_sync/told_open"  # that were reported, and are open
 LOOK_BACK = 50  # runs; after this many failures in a row the same reason is reported again
-NEWS = timedelta(hours=1)  # a run that ended longer ago is reported only if no other has finished since
-LAST_NEWS = timedelta(days=1)  # a run that ended longer ago is not reported
-USUAL_RUNS = 20  # what a run usually rejects or cancels is the most that one of so many did
+RECENT = timedelta(hours=1)  # a run that ended longer ago is reported only if no other has finished since
+REPORTED_FOR = timedelta(days=1)  # a run that ended longer ago is not reported
+USUAL_RUNS = 20  # the most that one of them rejected or cancelled is usual
 FEW = 10  # rows or orders that are never many
 TIMES = 3  # more than this many times the usual number are many
 LONGEST_REASON = 600
@@ -87,7 +87,7 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
             tags[NOTIFIED] = "recovered"
         if changed := changes(instance, run):
             messages += of_reasons(instance, run, changed, url)
-            tags |= {TOLD: "reasons", TOLD_OPEN: " ".join(changed.now)}
+            tags |= {REASONS: "reasons", OPEN_REASONS: " ".join(changed.now)}
         messages += unusual(instance, run, url)
         _send(context, channels, messages, tags)
         return None if messages else dg.SkipReason("Nothing to report.")
@@ -267,8 +267,8 @@ def changes(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Changes:
         now[code] = int(count)
     failed_checks = [check.check_name for check in _failed_checks(instance, run.run_id)]
     now |= dict.fromkeys(check for check in failed_checks if check not in BY_CODE)
-    known = instance.get_run_records(dg.RunsFilter(job_name=run.job_name, tags={TOLD: "reasons"}), limit=1)
-    before = known[0].dagster_run.tags[TOLD_OPEN].split() if known else []
+    known = instance.get_run_records(dg.RunsFilter(job_name=run.job_name, tags={REASONS: "reasons"}), limit=1)
+    before = known[0].dagster_run.tags[OPEN_REASONS].split() if known else []
     return Changes(now=now, before=frozenset(before))
 
 
@@ -322,13 +322,13 @@ def _digest(reason: str) -> str:
 
 
 def _is_past(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """The daemon was off when the run ended, and it is no news any more."""
+    """The daemon was off when the run ended, and nobody needs to know it any more."""
     record = instance.get_run_record_by_id(run.run_id)
     if record is None or record.end_time is None:
         return False
     age = datetime.now(UTC) - datetime.fromtimestamp(record.end_time, UTC)
-    if age < NEWS:
+    if age < RECENT:
         return False
     finished = dg.RunsFilter(job_name=run.job_name, statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
     [latest] = instance.get_run_records(finished, limit=1)
-    return age > LAST_NEWS or latest.dagster_run.run_id != run.run_id
+    return age > REPORTED_FOR or latest.dagster_run.run_id != run.run_id

@@ -48,6 +48,12 @@ def opened(kind: type[D], settings: Settings) -> Iterator[tuple[D, Tables]]:
         yield database, tables
 
 
+def expect_board(settings: Settings, otherwise: str) -> None:
+    """Raises ConfigurationError if no board is configured; `otherwise` ends its sentence."""
+    if not settings.board_ids:
+        raise ConfigurationError(f"Set ORDER_SYNC_MONDAY_BOARD_ID{otherwise}", SettingsFault.NO_BOARD)
+
+
 def check(database: Database, tables: Tables, settings: Settings) -> None:
     """Raises ConfigurationError if the tables do not fit. The embedded deployment's are upgraded first."""
     if settings.deployment == "embedded" and not settings.dry_run:

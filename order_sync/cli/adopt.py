@@ -13,12 +13,10 @@ from uuid import uuid4
 
 import click
 
-from order_sync.cli.access import monday, opened
+from order_sync.cli.access import expect_board, monday, opened
 from order_sync.cli.options import as_json, of_customer, print_json
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.known_customers import check_customers
-from order_sync.orders.errors import ConfigurationError
-from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import ColumnMapping, load_mapping
 from order_sync.settings import Settings, load_settings
 
@@ -69,10 +67,7 @@ def adopt(
     settings = load_settings(checked=False)
     if given["write"]:
         settings.check_may_write()
-    if not settings.board_ids:
-        raise ConfigurationError(
-            "Set ORDER_SYNC_MONDAY_BOARD_ID: no board is configured to adopt items on.", SettingsFault.NO_BOARD
-        )
+    expect_board(settings, ": no board is configured to adopt items on.")
     mapping = load_mapping(settings.mapping)
     matching = Matching(
         items=MatchBy.of(mapping.items, items_by, "items"),

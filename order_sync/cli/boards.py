@@ -12,14 +12,13 @@ from uuid import uuid4
 
 import click
 
-from order_sync.cli.access import compared, connected, monday, opened
+from order_sync.cli.access import compared, connected, expect_board, monday, opened
 from order_sync.cli.options import as_json, print_json
 from order_sync.database.connection import Database, WritableDatabase
 from order_sync.database.rule_values import unmatched_values
 from order_sync.database.sources import unknown_sources
 from order_sync.database.watch_list import boards_watched
 from order_sync.orders.errors import ConfigurationError
-from order_sync.orders.faults import SettingsFault
 from order_sync.orders.mapping import ColumnMapping, UnknownSource, load_mapping
 from order_sync.orders.toml_file import read_text
 from order_sync.settings import Settings, load_settings
@@ -59,10 +58,7 @@ def reconcile_boards(requeue: bool, repair: bool, limit: int, recent: bool, as_j
     settings, requeue = load_settings(checked=False), requeue or repair
     if requeue:
         settings.check_may_write()
-    if not settings.board_ids:
-        raise ConfigurationError(
-            "Set ORDER_SYNC_MONDAY_BOARD_ID: no board is configured to compare with.", SettingsFault.NO_BOARD
-        )
+    expect_board(settings, ": no board is configured to compare with.")
     if requeue:
         _archive_twins(settings, load_mapping(settings.mapping))
     report = compared(settings, days=settings.reconcile_days, recent=recent)
@@ -141,11 +137,7 @@ def board_check(as_json: bool) -> None:
     from order_sync.monday.setup import inspect_board
 
     settings = load_settings(checked=False)
-    if not settings.board_ids:
-        raise ConfigurationError(
-            "Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.",
-            SettingsFault.NO_BOARD,
-        )
+    expect_board(settings, ", or create a board with `order-sync board init NAME`.")
     with monday(settings) as client:
         mapping = load_mapping(settings.mapping)
         unknown, notes = compare_with_tables(settings, mapping)
@@ -215,11 +207,7 @@ def board_add_columns() -> None:
 
     settings = load_settings(checked=False)
     settings.check_may_write()
-    if not settings.board_ids:
-        raise ConfigurationError(
-            "Set ORDER_SYNC_MONDAY_BOARD_ID, or create a board with `order-sync board init NAME`.",
-            SettingsFault.NO_BOARD,
-        )
+    expect_board(settings, ", or create a board with `order-sync board init NAME`.")
     mapping = load_mapping(settings.mapping)
     with monday(settings) as client:
         for board_id in settings.board_ids:

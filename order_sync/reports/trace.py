@@ -168,14 +168,14 @@ def _claims_of_log(events: list[Row]) -> list[Row]:
     The claim that a row has without its run gets it. An earlier one has no time: it is shown with what the run logged
     first of the row.
     """
-    claims = [event for event in events if event["what"] == CLAIMED]
+    claims = {event["delta_uuid"]: event for event in events if event["what"] == CLAIMED}
     found: list[Row] = []
     first: dict[tuple[str, str], Row] = {}
     for event in events:
         if event["what"] not in ROW_EVENTS and is_uuid(event["run_id"]):
             first.setdefault((event["delta_uuid"], event["run_id"]), event)
     for (delta_uuid, run_id), logged in first.items():
-        own = next((claim for claim in claims if claim["delta_uuid"] == delta_uuid), None)
+        own = claims.get(delta_uuid)
         if own and own["run_id"] is None and own["at"] <= logged["at"]:
             own["run_id"] = run_id
         elif own is None or own["run_id"] != run_id:

@@ -274,7 +274,7 @@ def test_an_old_failure_with_a_newer_run_is_past(
         sensors = Sensors(all_channels(stage.settings, receiver), instance)
         failed_run(stage)
         stage.sync()
-        monkeypatch.setattr(notifications, "NEWS", timedelta(0))
+        monkeypatch.setattr(notifications, "RECENT", timedelta(0))
         assert sensors.tick() == []
         assert receiver.titles() == []
 
