@@ -188,10 +188,10 @@ class Proxy:
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        for writer in list(
-            self._writers
-        ):  # of a task that was cancelled before it began, or while it closed another one
-            await _end(writer, rst=True)
+        # Of a task that was cancelled before it began, or while it closed another one.
+        for writer in list(self._writers):
+            with suppress(asyncio.CancelledError):  # of what the writer waits for
+                await _end(writer, rst=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._counts.connections += 1

@@ -27,8 +27,8 @@ def kept(home: Path) -> Iterator[None]:
     worker = str(os.getpid())
     with (home / f"{worker}.trace").open("a", encoding="utf-8", buffering=1) as file:
 
-        def keep(event: Event) -> None:
-            file.write(f"{time.monotonic_ns()} {event.to_json()}\n")
+        def keep(event: Event, moment: int) -> None:
+            file.write(f"{moment} {event.to_json()}\n")
 
         try:
             with recording(lambda: worker, keep):

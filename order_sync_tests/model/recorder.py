@@ -11,12 +11,14 @@ lasts. Costs some microseconds for each statement, and a SELECT for each closed 
 A worker is one run: after a death its successor has another name. `worker` is called at each event, in the context of
 the code that acts: where several runs are greenlets of one thread it has to read a contextvar, or ask the scheduler.
 The name has to be the same in all threads of a run. A scheduler that kills a run adds `Event(kind=Kind.CRASH,
-worker=...)` to the list; nothing of that worker may follow. `sink` is called with each event as it happens.
+worker=...)` to the list; nothing of that worker may follow. `sink` is called with each event as it happens, and
+with its moment.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -72,12 +74,16 @@ _queries: ContextVar[list[None] | None] = ContextVar("queries", default=None)  #
 @dataclass(eq=False)
 class _Recorder:
     worker: Worker
-    sink: Callable[[Event], None]
+    sink: Callable[[Event, int], None]
     clocks: dict[str, Callable[[], float]] = field(default_factory=dict)  # by worker
     pending: dict[int, list[Event]] = field(default_factory=dict)  # by connection: nothing is certain before COMMIT
 
     def add(self, kind: Kind, **more: Any) -> None:
-        self.sink(self.event(kind, **more))
+        self.put(self.event(kind, **more))
+
+    def put(self, event: Event, moment: int | None = None) -> None:
+        """`moment` is in nanoseconds of the machine's monotonic clock, which all its processes share."""
+        self.sink(event, time.monotonic_ns() if moment is None else moment)
 
     def event(self, kind: Kind, **more: Any) -> Event:
         worker = self.worker()
@@ -95,7 +101,7 @@ class _Recorder:
         for parameters in context.compiled_parameters:
             for event in read(self, parameters, cursor.rowcount, context.isinsert):
                 if event.kind is Kind.LOSE:  # seen, and its transaction is rolled back
-                    self.sink(event)
+                    self.put(event)
                 else:
                     self.pending.setdefault(_raw(connection.connection), []).append(event)
 
@@ -159,7 +165,7 @@ class _Recorder:
 
     def committed(self, connection: Any) -> None:
         for event in self.pending.pop(_raw(connection), []):
-            self.sink(event)
+            self.put(event)
 
     def rolled_back(self, connection: Any) -> None:
         self.pending.pop(_raw(connection), None)
@@ -299,10 +305,11 @@ def _wrapped(recorder: _Recorder, stack: ExitStack) -> None:
         def leaves() -> None:
             """Right before it is written to the connection, if nothing keeps it back."""
             nonlocal has_left
+            checked = time.monotonic_ns()  # the lease is held then; this process may be interrupted before it says so
             last_check()
             if not has_left:
                 has_left = True
-                recorder.add(Kind.SEND, request=idempotency_key, body=_digest(body))
+                recorder.put(recorder.event(Kind.SEND, request=idempotency_key, body=_digest(body)), checked)
 
         try:
             reply = mutate(self, body, idempotency_key=idempotency_key, last_check=leaves, **more)
@@ -335,7 +342,7 @@ def _wrapped(recorder: _Recorder, stack: ExitStack) -> None:
             _queries.reset(token)
         if made:  # else nobody has asked the board
             event = recorder.event(Kind.LOOK, request=entry.idempotency_key, ids=dict(found), **bounds(self, entry))
-            recorder.sink(_replaced(event, at=before if before is not None else event.at))
+            recorder.put(_replaced(event, at=before if before is not None else event.at))
         return found
 
     def recorded_settle(self: Delivery, entry: Entry, since: float) -> None:
@@ -363,14 +370,16 @@ def _wrapped(recorder: _Recorder, stack: ExitStack) -> None:
 
 
 @contextmanager
-def recording(worker: Worker = lambda: "run", sink: Callable[[Event], None] | None = None) -> Iterator[list[Event]]:
+def recording(
+    worker: Worker = lambda: "run", sink: Callable[[Event, int], None] | None = None
+) -> Iterator[list[Event]]:
     """The events of this process, in order, as long as the block lasts. See the module's docstring."""
     events: list[Event] = []
 
-    def keep(event: Event) -> None:
+    def keep(event: Event, moment: int) -> None:
         events.append(event)
         if sink is not None:
-            sink(event)
+            sink(event, moment)
 
     recorder = _Recorder(worker, keep)
     commit: Callable[[DefaultDialect, Any], None] = DefaultDialect.do_commit
