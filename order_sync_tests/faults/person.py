@@ -48,7 +48,7 @@ class Person:
         remove = person.archive if number % 2 else person.delete
         items = held.board["items"]  # the newest ones come last, and are chosen first
         if kind == "group":
-            groups = [group["id"] for group in held.board["groups"] if group["state"] == "active"][1:]
+            groups = [group["id"] for group in _groups(held)][1:]
             if groups:  # monday keeps the last one
                 chosen = groups[-1 - number % len(groups)]
                 self._delete(held, [item for item in items if item["group_id"] == chosen], in_a_run)
@@ -79,7 +79,8 @@ class Person:
         synced = {row["record_uuid"] for row in held.headers if row["sync_state"] == State.SYNCED}
         there = held.subitems()
         claimed = [row for row in held.lines if row["sync_run_id"]]  # a line that came later, the run does not write
-        lacking = {row["record_uuid"] for row in claimed if row["line_uuid"] not in there}
+        # A line that was cancelled before it was on the board is not written at all.
+        lacking = {row["record_uuid"] for row in claimed if row["line_uuid"] not in there.keys() | held.off()}
         for item in items:
             record = (item["columns"].get("record_uuid") or "").lower()
             # A run that is going on misses an item when it writes under it, and only then.
@@ -112,8 +113,7 @@ class Person:
     def rename(self, number: int) -> None:
         """A person gives a group that order_sync knows another title."""
         known = {row["group_id"]: row["title"] for row in self._rows(self._ground.tables.groups)}
-        board = self._ground.look().board
-        groups = [group for group in board["groups"] if group["state"] == "active" and group["id"] in known]
+        groups = [group for group in _groups(self._ground.look()) if group["id"] in known]
         if groups:
             chosen = groups[number % len(groups)]["id"]
             self._renamed[chosen] = known[chosen]
@@ -165,3 +165,8 @@ class Person:
     def _rows(self, table: sa.Table) -> list[Row]:
         with self._ground.database() as database:
             return database.rows(sa.select(table))
+
+
+def _groups(held: Held) -> list[Row]:
+    """Those of the main board that are there."""
+    return [group for group in held.board["groups"] if group["state"] == "active" and not group.get("second")]

@@ -125,7 +125,7 @@ class Stage:
         self.rng = random.Random(0)
         self.latency = 0.3
         mapping = write_mapping(folder)
-        rules = load_mapping(write_rules(mapping))
+        self.rules = write_rules(mapping)
         (folder / "orders.db").touch()
         self.settings = Settings(
             home=folder,
@@ -139,7 +139,9 @@ class Stage:
             board_checks=0,
         )
         self.tables = tables_of(self.settings)
-        self.monday = Monday(EmulatorSettings(boards=board_seeds(rules), bulk_row_ms=2_000.0), self.loop)
+        self.monday = Monday(
+            EmulatorSettings(boards=board_seeds(load_mapping(self.rules)), bulk_row_ms=2_000.0), self.loop
+        )
         with self.database.installed(), connected(WritableDatabase, self.settings) as (database, tables):
             create_all(database, tables)
         self._empty = self.database.image()

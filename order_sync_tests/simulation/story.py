@@ -22,7 +22,14 @@ GAP_WEIGHTS = (6, 8, 8, 6, 4, 3, 3, 3, 3, 2, 1)
 LAGS = (0.0, 3.0, 30.0, 75.0, 89.0, 200.0, 600.0)  # seconds that monday's search is late
 LAG_WEIGHTS = (9, 3, 3, 5, 2, 3, 3)
 LONGEST_FORESEEN = 90.0  # seconds of lateness that the product waits for; beyond that rows are doubled, and healed
-PLAIN: Mapping[str, Any] = {"fault_rate": 0.0, "slow": 0.0, "locks": False, "lag": 0.0, "latency": 0.05}
+PLAIN: Mapping[str, Any] = {
+    "fault_rate": 0.0,
+    "slow": 0.0,
+    "locks": False,
+    "boards": False,
+    "lag": 0.0,
+    "latency": 0.05,
+}
 FORGETFUL, REMEMBERS = 0.001, 1_800.0  # seconds that monday keeps an answer
 
 
@@ -59,6 +66,7 @@ class Story:
     locks: bool
     slow: float  # the probability that monday executes a request 55 s late
     acts: tuple[Act, ...]
+    boards: bool = False  # some customers have a board of their own
 
     @property
     def is_foreseen(self) -> bool:
@@ -82,6 +90,7 @@ class Story:
         head += f"{self.latency:g} s, {self.fault_rate:.0%} of them fail in each of {len(self.kinds)} ways"
         head += f", {self.slow:.0%} are executed 55 s late" if self.slow else ""
         head += ", a board is locked while it is written" if self.locks else ""
+        head += ", some customers have a board of their own" if self.boards else ""
         return "\n".join([head, *(f"  {number:2d}. {act}" for number, act in enumerate(self.acts, 1))])
 
 
@@ -164,7 +173,7 @@ KINDS: Mapping[str, tuple[float, Callable[[random.Random], dict[str, Any]]]] = {
     "fill_in": (0.8, _number),
     "adopt": (0.5, lambda rng: {**_number(rng), "line": rng.random() < 0.5}),
     "forget": (0.8, lambda rng: {}),
-    "jump": (1.0, lambda rng: {"seconds": rng.choice((7_200, -3_600, 600, -90))}),
+    "jump": (1.0, lambda rng: {"seconds": rng.choice((7_200, -3_600, 600, -90, -28_800))}),
     "restore": (0.4, lambda rng: {}),
 }
 
@@ -178,7 +187,7 @@ def story_of(seed: int) -> Story:
         what = rng.choices(names, weights)[0]
         gap = rng.choices(GAPS, GAP_WEIGHTS)[0]
         acts.append(Act(what=what, gap=gap, arguments=KINDS[what][1](rng)))
-    return Story(
+    made = Story(
         seed=seed,
         lag=rng.choices(LAGS, LAG_WEIGHTS)[0],
         retention=rng.choices((REMEMBERS, FORGETFUL), (3, 2))[0],
@@ -189,6 +198,14 @@ def story_of(seed: int) -> Story:
         slow=rng.choices((0.0, 0.1), (5, 1))[0],
         acts=tuple(acts),
     )
+    if rng.random() >= 0.2:
+        return made
+    return replace(made, boards=True, acts=tuple(_without_rule(act) if rng.random() < 0.3 else act for act in acts))
+
+
+def _without_rule(act: Act) -> Act:
+    """A run whose mapping has lost the rule for the second board."""
+    return replace(act, arguments={**act.arguments, "ruleless": True}) if act.what == "run" else act
 
 
 def shorter(story: Story) -> Iterator[Story]:

@@ -250,14 +250,19 @@ class World(faults_world.World):
     def _is_anybody_at_work(self) -> bool:
         return any(not worker.has_ended for worker in self._workers)
 
-    def run(self, machine: str, mode: str, at: int, seconds: float, way: str) -> faults_world.Answer:  # type: ignore[override]
+    def run(  # type: ignore[override]
+        self, machine: str, mode: str, at: int, seconds: float, way: str, ruleless: bool = False
+    ) -> faults_world.Answer:
         """A run begins, and goes on while time passes."""
         if self._backup is None and not self._is_anybody_at_work and self._turns.random() < 0.5:
             self._backup = self.stage.database.image()
         name = f"run-{len(self._fates) + 1}"
         self._fates[name] = _Fate(Mode(mode), at, seconds)
         self._workers = [worker for worker in self._workers if not worker.has_ended]
-        self._workers.append(self.stage.start(name, machine, WAYS.get(Way(way), {})))
+        changes = dict(WAYS.get(Way(way), {}))
+        if self.story.boards and not ruleless:
+            changes["mapping"] = self.stage.rules
+        self._workers.append(self.stage.start(name, machine, changes))
         self._all.append(self._workers[-1])
         return {}
 
@@ -272,8 +277,9 @@ class World(faults_world.World):
         return {}
 
     def adopt(self, number: int, line: bool) -> faults_world.Answer:
-        """What a person adds is promised to be found only where the search shows it before a run looks."""
-        return {} if self._is_anybody_at_work or self.story.lag else super().adopt(number, line)
+        """What a person adds is only promised to be found where a run looks, and where the search shows it by then."""
+        is_unseen = self._is_anybody_at_work or self.story.lag or self.story.boards
+        return {} if is_unseen else super().adopt(number, line)
 
     def repair(self) -> faults_world.Answer:
         """Not while a run holds the rejected values, which would reject them once more."""
