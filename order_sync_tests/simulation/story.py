@@ -30,6 +30,7 @@ PLAIN: Mapping[str, Any] = {
     "lag": 0.0,
     "latency": 0.05,
 }
+WATCHED_EVERY = 5  # worlds
 FORGETFUL, REMEMBERS = 0.001, 1_800.0  # seconds that monday keeps an answer
 
 
@@ -72,6 +73,11 @@ class Story:
     def is_foreseen(self) -> bool:
         """Nothing is ever doubled, not even for a while."""
         return self.lag <= LONGEST_FORESEEN
+
+    @property
+    def is_watched(self) -> bool:
+        """The judge looks after every step: it takes as long as the steps themselves, several times over."""
+        return self.seed % WATCHED_EVERY == 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1) + "\n"

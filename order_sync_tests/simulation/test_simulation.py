@@ -16,10 +16,7 @@ from order_sync_tests.faults.cases import Sabotage
 from order_sync_tests.graph.stage import ROOT
 from order_sync_tests.simulation.__main__ import KEPT
 
-# What random worlds do not show soon: the tests of the sweep show it, or those of the lease (CLOCK). There is one board
-# only (ELSEWHERE).
-UNSEEN = {Sabotage.KEY, Sabotage.CLOCK, Sabotage.GONE}
-WORLDS = 50  # a test; the seeds of the long form begin elsewhere
+WORLDS = 40  # a test; the seeds of the long form begin elsewhere
 SEVERAL = 3
 
 
@@ -56,13 +53,12 @@ def test_what_went_wrong_once_does_not_again() -> None:
 def test_each_missing_part_of_the_protocol_is_seen() -> None:
     done = simulate("--caught")
     assert done.returncode == 0, done.stdout + done.stderr
-    parts = {*Sabotage} - {Sabotage.NONE, Sabotage.ELSEWHERE} - UNSEEN
-    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == parts
+    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == {*Sabotage} - {Sabotage.NONE}
 
 
 def test_a_seed_gives_the_same_world_every_time() -> None:
     runs = [
-        simulate("0:8", "--checksum", *more, hash_seed=seed)
+        simulate("0:6", "--checksum", *more, hash_seed=seed)
         for seed, more in (("1", ()), ("2", ()), ("3", ("--plain",)))
     ]
     assert len({run.stdout.splitlines()[-1] for run in runs}) == 1

@@ -1,4 +1,4 @@
-"""One world: a story played on the stage, judged whenever a run ends.
+"""One world: a story played on the stage, judged whenever a run ends, or after every step.
 
 In: a story. Out: what went wrong, and a log of all that happened, the same for the same story, byte by byte.
 Orders and people act as in faults/world.py; here time is virtual, and any number of workers take turns.
@@ -187,6 +187,8 @@ class World(faults_world.World):
                 thread.process.die()
             if thread.process.has_ended:
                 self._ended(thread.process)
+            elif self.story.is_watched:
+                self._judge(final=False)
             return True
         due = [moment for moment in (loop.due, *(thread.due for thread in living)) if moment is not None]
         if not due or min(due) > until:
@@ -218,7 +220,8 @@ class World(faults_world.World):
             self._note(f"{worker.name} {number} {where} {what}")
             self._strike(worker, fate, number, where, what)
         others = len(self._workers) > 1 or len(worker.process.threads) > 1
-        if where is not Where.BEFORE_COMMIT and others and self._turns.random() < 0.5:
+        may_pause = self.story.is_watched or (others and self._turns.random() < 0.5)
+        if where is not Where.BEFORE_COMMIT and may_pause:
             worker.wakes_at = self.stage.clock.now
             give_way()
 
