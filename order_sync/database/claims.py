@@ -21,7 +21,7 @@ from order_sync.database.counts import ROUNDING
 from order_sync.database.entries import Operation
 from order_sync.database.guid import is_uuid, uuid_key
 from order_sync.database.queue import QueueReader
-from order_sync.database.run_log import write_lines
+from order_sync.database.run_log import log_unfinished, write_lines
 from order_sync.database.tables import Tables
 from order_sync.database.unreadable import shown
 from order_sync.database.writes import expect_none, lost, set_by_key
@@ -80,6 +80,7 @@ class OrderQueue(QueueReader):
         now = self._database.now(connection)
         if wanted:
             these = self._free(table, wanted, self.claimable(over, now))
+            log_unfinished(connection, self.tables, table, now, *these, table.c.sync_run_id != run_id)
             taken = {"sync_run_id": run_id, "sync_attempted_at": now, "sync_error_message": sa.null()}
             connection.execute(sa.update(table).where(*these).values(sync_state=State.PENDING, **taken))
         return self.database.within(connection, read)
@@ -213,28 +214,35 @@ class OrderQueue(QueueReader):
         rows = sa.select(table.c.delta_uuid).where(*theirs)
         taken = _count(connection, rows)
         now = self._database.now(connection)
+        log_unfinished(connection, self.tables, table, now, *theirs)
         connection.execute(sa.update(table).where(*theirs).values(sync_run_id=run_id, sync_attempted_at=now))
         expect_none(connection, rows, "had not been taken over")
         return taken
 
-    def release(self, run_id: str) -> int:
+    def release(self, run_id: str, *, ended: bool = False) -> int:
         """Releases every row the run still holds: lines stay PENDING, unleased; headers become NEW.
+
+        What a run has `ended` without a word of is logged.
 
         Lines first: stopped half way, no header is free whose lines another run could not claim with it.
         """
         tables = ((self.tables.line_queue, State.PENDING), (self.tables.header_queue, State.NEW))
         held = self.database.together(lambda: [list(self._chunks(table, run_id)) for table, _ in tables])
         return sum(
-            self._release(run_id, table, state, keys)
+            self._release(run_id, table, state, keys, ended)
             for (table, state), of_table in zip(tables, held, strict=True)
             for keys in of_table
         )
 
     @in_transaction
-    def _release(self, connection: sa.Connection, run_id: str, table: sa.Table, state: State, keys: list[str]) -> int:
+    def _release(
+        self, connection: sa.Connection, run_id: str, table: sa.Table, state: State, keys: list[str], ended: bool
+    ) -> int:
         mine = self._of_run(table, run_id, keys)
         rows = sa.select(table.c.delta_uuid).where(*mine)
         released = _count(connection, rows)
+        if ended:
+            log_unfinished(connection, self.tables, table, self._database.now(connection), *mine)
         connection.execute(sa.update(table).where(*mine).values(sync_state=state, sync_run_id=sa.null()))
         expect_none(connection, rows, "had not been released")
         return released
@@ -320,19 +328,23 @@ class OrderQueue(QueueReader):
             becomes = {"sync_state": State.ERROR, "sync_run_id": run_id, "sync_attempted_at": now}
             update = sa.update(table).where(unusable).values(becomes | {"retry_count": table.c.retry_count + 1})
             keyed = {row.delta_uuid: _names_no_order(row.record_uuid) for row in rows if is_uuid(row.delta_uuid)}
-            keys: dict[str, list[str]] = {}
-            for key, reason in keyed.items():
-                keys.setdefault(reason, []).append(key)
-            for reason, of_reason in keys.items():
-                for chunk in chunks(of_reason):
-                    connection.execute(update.where(table.c.delta_uuid.in_(chunk)).values(sync_error_message=reason))
-            # Those that no key names either.
-            connection.execute(update.values(sync_error_message=_names_no_order(None)))
+            _write_reasons(connection, update, table.c.delta_uuid, keyed)
             logged = {"logged_at": now, "run_id": run_id, "operation": operation, "outcome": "rejected"}
             logged |= {"code": Rule.NO_RECORD_UUID}
             lines = ({"delta_uuid": key, "message": reason} for key, reason in keyed.items())
             write_lines(connection, self.tables, logged, lines)
         return rejected
+
+
+def _write_reasons(connection: sa.Connection, update: sa.Update, key: sa.Column[str], reasons: dict[str, str]) -> None:
+    """Updates the rows of these keys with their reasons, and then those that no key names either."""
+    keys: dict[str, list[str]] = {}
+    for of_row, reason in reasons.items():
+        keys.setdefault(reason, []).append(of_row)
+    for reason, of_reason in keys.items():
+        for chunk in chunks(of_reason):
+            connection.execute(update.where(key.in_(chunk)).values(sync_error_message=reason))
+    connection.execute(update.values(sync_error_message=_names_no_order(None)))
 
 
 def _rejected_of(connection: sa.Connection, tables: Tables, table: sa.Table, customers: Collection[str]) -> list[str]:

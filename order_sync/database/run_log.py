@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.conditions import is_claimed, of_each_row
 from order_sync.database.connection import chunks
 from order_sync.database.entries import Operation
 from order_sync.database.tables import Tables
 from order_sync.database.written import Stamp
 from order_sync.orders.errors import Rejected, Transient
+
+UNFINISHED = "the run ended, or lost the row to another run, before it wrote or rejected anything of it"
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,25 @@ def write_lines(
     """`common` is the same in each line."""
     for chunk in chunks(lines):
         connection.execute(sa.insert(tables.log).inline(), [{**common, **line} for line in chunk])
+
+
+def log_unfinished(connection: sa.Connection, tables: Tables, table: sa.Table, now: datetime, *which: Any) -> None:
+    """A line for each of these rows that a run has claimed and logged nothing of.
+
+    A queue row names its last run only: the claim of one that was killed would be forgotten with the next.
+    """
+    log, logged = tables.log, tables.log.alias("logged")
+    silent = ~sa.exists().where(logged.c.delta_uuid == table.c.delta_uuid, logged.c.run_id == table.c.sync_run_id)
+    lines = {
+        log.c.logged_at: sa.literal(now, log.c.logged_at.type),
+        log.c.run_id: table.c.sync_run_id,
+        log.c.delta_uuid: table.c.delta_uuid,
+        log.c.operation: sa.literal("claim", log.c.operation.type),
+        log.c.outcome: sa.literal("unfinished", log.c.outcome.type),
+        log.c.message: sa.literal(UNFINISHED, log.c.message.type),
+    }
+    rows = sa.select(*lines.values()).where(*which, of_each_row(is_claimed(table), silent))
+    connection.execute(sa.insert(log).from_select([column.name for column in lines], rows).inline())
 
 
 def short(text: str | None) -> str | None:

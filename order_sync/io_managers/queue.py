@@ -240,7 +240,7 @@ class QueueIOManager(dg.ConfigurableIOManager):
         claimed = self._headers = queue.claim_headers(self._run_id, list(wanted["delta_uuid"]), ended, look)
         self._check_claimed(len(wanted), len(claimed))
         for run_id in ended if not self._exact else ():  # the rows that this run does not claim
-            tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
+            tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id, ended=True), context.log.warning)
         report = self.reports.of(self._run_id)
         report.headers, report.headers_claimed = claimed, len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting headers")

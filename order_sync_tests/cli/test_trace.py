@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from order_sync.cli.output.console import console
+from order_sync.database.claims import OrderQueue
+from order_sync.database.run_log import UNFINISHED
 from order_sync.demo.drafts import Size
 from order_sync.demo.samples import make_orders
 from order_sync.orders.naming import ORDER_NUMBER
 from order_sync_tests.cli.conftest import OrderSync
-from order_sync_tests.contract.site import make_order
+from order_sync_tests.contract.site import MORNING, make_order
 from order_sync_tests.graph.stage import Stage
 
 
@@ -51,6 +55,27 @@ def test_a_retry_forgets_no_run(stage: Stage, order_sync: OrderSync) -> None:
             claimed, rejected = (f"1 header {what}, run {run_id}" for what in ("claimed", "create_item: rejected"))
             assert message.count(claimed) == 1
             assert message.index(claimed) < message.index(rejected)
+
+
+def test_a_run_that_died_before_it_logged_anything_is_listed(stage: Stage, order_sync: OrderSync) -> None:
+    sample, dead = make_order(lines=1), str(uuid4())
+    stage.add(sample)
+    with stage.database() as database:
+        queue = OrderQueue(database, stage.tables, lease_seconds=600)
+        queue.claim_headers(dead, [sample.headers[0]["delta_uuid"]])
+        queue.claim_lines(dead, [sample.lines[0]["delta_uuid"]])
+    long_ago = {"sync_attempted_at": MORNING}
+    for table in (stage.tables.header_queue, stage.tables.line_queue):
+        stage.execute(sa.update(table).values(long_ago))
+    run_id = stage.sync().run_id
+    message = order_sync("trace", sample.headers[0]["record_uuid"]).stdout
+    for row in ("header", "line"):
+        events = [
+            f"  1 {row} claimed, run {dead}\n",
+            f"  1 {row} claim: unfinished, run {dead}: {UNFINISHED}",
+            f"1 {row} claimed, run {run_id}",
+        ]
+        assert [message.count(event) for event in events] == [1, 1, 1], message
 
 
 def test_an_order_that_waits(stage: Stage, order_sync: OrderSync) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ import pytest
 
 from order_sync.database import claims
 from order_sync.database.counts import Lease
+from order_sync.database.run_log import UNFINISHED
 from order_sync.demo.samples import SampleOrders
 from order_sync.demo.words import Row
 from order_sync.orders.naming import CUSTOMER
@@ -117,6 +118,47 @@ def test_an_update_or_delete_supersedes_an_insert_in_error(site: Site, action: A
     assert claimable(site) == [older, newer]
     site.claim("run-1", order)
     assert {row["sync_state"] for row in site.rows(site.tables.header_queue)} == {State.PENDING}
+
+
+# ---- what the log keeps of a claim -----------------------------------------------------------------------
+
+
+def take_by_claiming(site: Site, order: SampleOrders) -> None:
+    site.age_claims("run-1", 601)
+    site.claim("run-2", order)
+
+
+def take_over(site: Site, order: SampleOrders) -> None:
+    assert site.queue().take_over("run-2", "run-1", ["run-1"]) == 3
+
+
+def release_ended(site: Site, order: SampleOrders) -> None:
+    assert site.queue().release("run-1", ended=True) == 3
+
+
+@pytest.mark.parametrize("take", [take_by_claiming, take_over, release_ended])
+def test_a_silent_run_stays_in_the_log(site: Site, take: Callable[[Site, SampleOrders], None]) -> None:
+    order = make_order(lines=2)
+    site.add(order)
+    site.claim("run-1", order)
+    said = {"logged_at": site.now(), "run_id": "run-1", "operation": "create_subitem", "outcome": "unsettled"}
+    site.insert(site.tables.log, said | {"delta_uuid": order.lines[0]["delta_uuid"]})
+    take(site, order)
+    left = [row for row in site.rows(site.tables.log) if row["outcome"] == "unfinished"]
+    silent = {order.headers[0]["delta_uuid"], order.lines[1]["delta_uuid"]}
+    assert {row["delta_uuid"] for row in left} == silent
+    assert {(row["run_id"], row["operation"], row["message"]) for row in left} == {("run-1", "claim", UNFINISHED)}
+    assert all(row["logged_at"] <= site.now() for row in left)
+
+
+def test_a_free_row_has_no_unfinished_claim(site: Site) -> None:
+    order = make_order()
+    site.add(order)
+    site.claim("run-1", order)
+    site.claim("run-1", order)
+    site.queue().release("run-1")
+    site.claim("run-2", order)
+    assert site.rows(site.tables.log) == []
 
 
 # ---- versions that came too late ------------------------------------------------------------------------
