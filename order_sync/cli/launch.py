@@ -69,6 +69,7 @@ class Summary:
     archive_jobs: list[str] = field(default_factory=list)  # monday's jobs that archived many of them: `order-sync undo`
     kept: int = 0  # edits of people that stayed on the boards
     keys_restored: int = 0  # that people had deleted or overwritten there
+    recovered: int = 0  # rows that an earlier run had sent before it ended, found on the board
     calls: int = 0
     complexity: int = 0
     seconds: float = 0.0
@@ -280,6 +281,7 @@ def _summary(run_id: str, report: RunReport, seconds: float) -> Summary:
         archive_jobs=report.archive_jobs,
         kept=report.kept,
         keys_restored=report.keys_restored,
+        recovered=report.recovered,
         calls=report.calls,
         complexity=report.complexity,
         seconds=round(seconds, 2),

@@ -147,6 +147,7 @@ class MondayIOManager(dg.ConfigurableIOManager):
         report, spent = self.reports.of(self._run_id), client.usage.since_last_time()
         report.created[name] = sum(board["created"] for board in boards)
         report.add(done)
+        report.recovered = self._boards.recovered
         report.refused |= {board["board"]: board["problem"] for board in boards if board["problem"]}
         report.calls, report.complexity = report.calls + spent["calls"], report.complexity + spent["complexity"]
         context.add_output_metadata(

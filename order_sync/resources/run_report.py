@@ -50,6 +50,7 @@ class RunReport:
     archive_jobs: list[str] = field(default_factory=list)  # of monday's: each can be undone
     kept: int = 0
     keys_restored: int = 0
+    recovered: int = 0  # rows that an earlier run had sent before it ended, found on the board
     refused: dict[str, str] = field(default_factory=dict)  # boards that accepted nothing, with the reason
     customers: list[Row] = field(default_factory=list)  # customer, and the OUTCOMES of database/counts.py
     ending: Ending | None = None  # once the orders are committed

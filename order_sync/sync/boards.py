@@ -69,6 +69,7 @@ class Boards:
     exact: bool = False  # the run follows a plan: what other runs have left is not its business
     sites: dict[int, Site] = field(default_factory=dict)
     twins: Found = field(default_factory=Found)  # those that were found and not yet reported
+    recovered: int = 0  # rows that an earlier run had sent, and which are on the board
     _held: dict[int, _Hold] = field(default_factory=dict)
     _looked: set[int] = field(default_factory=set)  # boards that were looked at for twins
     _found: Unsettled = field(default_factory=Unsettled)  # at the beginning of the step
@@ -153,6 +154,7 @@ class Boards:
             self.twins.add(writer.twins.look() if board_id in self._found.watched else Found())
         if (not hold.looked or board_id in self._found.open) and (resolved := writer.recover()):
             hold.known.forget()
+            self.recovered += writer.recovered
             log.info("resolved %s that an earlier run left in doubt", counted(resolved, "request"))
 
     def _check_settled(self, journal: Journal, board_id: int) -> None:

@@ -93,6 +93,7 @@ class BoardWriter:
         self._repairing = threading.RLock()
         self._undecided: set[str] = set()  # rows of import jobs whose end nobody knows yet: they must wait
         self._reported_at = float("-inf")
+        self.recovered = 0  # rows of requests in doubt that are on the board
 
     def recover(self) -> int:
         """Resolves every request that an earlier run left in doubt; returns how many there were."""
@@ -116,6 +117,7 @@ class BoardWriter:
             # The step of a refused row is asked what can be done about it.
             outcome.rejected.clear()
             self._close(entry, outcome)
+            self.recovered += len(outcome.created) if entry.operation.of_queue else 0
             log.info(
                 "request %s is resolved: %d rows adopted, %d to be created",
                 entry.idempotency_key,

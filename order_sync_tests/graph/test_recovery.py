@@ -16,6 +16,8 @@ from order_sync.cli import launch
 from order_sync.definitions import build_definitions
 from order_sync.emulator import Fault, FaultKind
 from order_sync.orders.errors import QuotaExhausted
+from order_sync.reports.links import Links
+from order_sync.reports.report import make_report
 from order_sync.settings import load_settings
 from order_sync_tests.graph.stage import Stage
 from order_sync_tests.waiting import DUE, until
@@ -137,6 +139,10 @@ def test_a_killed_run_is_taken_up_at_once(stage: Stage, step: str) -> None:
     assert (summary.headers_claimed, summary.complete) == (40, True)
     assert_all_there(stage)
     assert_one_writer(stage)
+    with stage.database() as database:
+        [line] = make_report(database, stage.tables, Links(boards={}), run_id=summary.run_id).runs
+    assert summary.recovered > 0
+    assert line.created == summary.items_created + summary.subitems_created + summary.recovered
     with stage.instance() as instance:
         dead = instance.get_run_by_id(dead_id)
     assert dead is not None

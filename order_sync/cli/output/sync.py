@@ -43,6 +43,12 @@ def print_summary(summary: Summary, customers: Sequence[str] = ()) -> None:
         f"({summary.records_per_call:g} {'record' if summary.records_per_call == 1 else 'records'} per call) "
         f"and {summary.seconds:,.1f} s."
     )
+    if summary.recovered:
+        had = counted(summary.recovered, "row was", "rows were")
+        console.print(
+            f"{had} sent by an earlier run that ended before it had the answer, and found on the board. "
+            "`order-sync report` counts them under this run, with those that it created or altered itself."
+        )
     for job in summary.archive_jobs:
         console.print(f"Archived by monday's job {job}: `order-sync undo {job}` brings its items back.", markup=False)
     waiting = sum(line["waiting"] for line in summary.customers)
