@@ -124,8 +124,9 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
         )
     page_url = f"http://{address.hostname}:{address.port}/"
     try:
-        stats = httpx.get(f"{page_url}_emulator/stats", timeout=5, trust_env=False)
-        stats.raise_for_status().json()["effects"]
+        answer = httpx.get(f"{page_url}_emulator/stats", timeout=5, trust_env=False)
+        stats = answer.raise_for_status().json()
+        stats["effects"]
     except httpx.ConnectError:
         pass
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
@@ -136,6 +137,7 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
             RunFault.DEMO,
         ) from None
     else:
+        _check_own(stats.get("state_file"), state_file, address.port)
         yield page_url
         return
     try:
@@ -152,6 +154,17 @@ def emulator(settings: Settings, *, state_file: Path) -> Iterator[str]:
         raise ConfigurationError(f"The monday emulator did not start: {error}", RunFault.EMULATOR) from None
     with started:
         yield started.page_url
+
+
+def _check_own(kept: str | None, state_file: Path, port: int) -> None:
+    """Raises ConfigurationError if the emulator keeps another folder's board; one in memory has no folder."""
+    if kept is not None and Path(kept) != state_file.resolve():
+        raise ConfigurationError(
+            f"The monday emulator on port {port} belongs to another folder: it keeps its board in {kept}, and this "
+            f"demo in {state_file.resolve()}. Stop that emulator or demo (Ctrl-C in its terminal), or set "
+            "ORDER_SYNC_MONDAY_URL to http://127.0.0.1:ANOTHER_PORT/v2.",
+            RunFault.DEMO,
+        )
 
 
 def serve_emulator(settings: Settings, *, config: Path | None, memory: bool, options: Mapping[str, Any]) -> None:

@@ -61,7 +61,9 @@ class Control:
 
     async def stats(self, _request: Request) -> Response:
         stats = self._emulation.account.stats(self._emulation.connections)
-        return _json(stats | {"sleeping": self._emulation.clock.sleeping})
+        kept = self._emulation.settings.state_file
+        own = {"sleeping": self._emulation.clock.sleeping, "state_file": str(kept.resolve()) if kept else None}
+        return _json(stats | own)
 
     async def configure(self, request: Request) -> Response:
         return await self._change(request, self._configure)

@@ -9,11 +9,15 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 from filelock import FileLock
 
+from order_sync.demo import scene
+from order_sync.emulator import EmulatorSettings, start_emulator
+from order_sync.settings import load_settings
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.graph.stage import ROOT, Stage, free_port
 from order_sync_tests.waiting import DUE
@@ -91,6 +95,24 @@ def test_the_demo_uses_the_emulator_that_runs(stage: Stage) -> None:
     assert f"monday emulator at {stage.emulator.page_url}" in done.stdout
     assert stage.emulator.stats()["items"] == 62
     assert stage.agreement().agree
+
+
+def test_another_folders_emulator_is_not_used(
+    folder: Stage, order_sync: OrderSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "theirs" / "board.jsonl"
+    theirs.parent.mkdir()
+    with start_emulator(EmulatorSettings(port=0, state_file=theirs, boards=())) as other:
+        monkeypatch.setenv("ORDER_SYNC_MONDAY_URL", other.url)
+        done = order_sync("demo")
+        assert done.exit_code == 2
+        (line,) = done.stderr.strip().splitlines()
+        assert line.startswith("order-sync: OS-631: The monday emulator on port ")
+        assert f"belongs to another folder: it keeps its board in {theirs}, and" in line
+        assert other.stats()["calls"] == 0
+        # The same folder's own is used, whichever command serves it.
+        with scene.emulator(load_settings(checked=False), state_file=theirs) as page_url:
+            assert page_url == other.page_url
 
 
 def test_the_demo_begins_in_an_empty_folder(folder: Stage) -> None:
