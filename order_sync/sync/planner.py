@@ -65,6 +65,7 @@ class Planner:
         self._board_ids = mapping.board_ids(board_id)
         self._monday = monday if self._board_ids else None
         self._pace = pace
+        self._unanswered: Transient | Fatal | None = None  # why the boards could not be read
         self._in_doubt: dict[int, set[str]] = {}  # keys of open requests by board, read at its first step
         self._placeholder = count(-1, -1)
 
@@ -73,16 +74,22 @@ class Planner:
     def ask_boards(self) -> None:
         """Reads the boards where there is a token; the plan is made without them otherwise.
 
-        Raises ConfigurationError if the mapping does not fit a board.
+        Raises ConfigurationError if the mapping does not fit a board. If monday gives no answer, the first row that
+        waits raises its error: where none waits, there is nothing that monday could change in the plan.
         """
         draft = self._draft
         if self._monday is None:
             draft.note("No token or board is set: existing groups and labels were not read.")
             return
-        with self._asking("existing groups and labels"), self._monday as monday:
-            if warning := monday.check_version().warning:
-                draft.note(warning)
-            draft.sites = read_sites(monday, self._board_ids)
+        try:
+            with self._monday as monday:
+                if warning := monday.check_version().warning:
+                    draft.note(warning)
+                draft.sites = read_sites(monday, self._board_ids)
+        except ConfigurationError:
+            raise
+        except (Transient, Fatal) as error:
+            self._unanswered = error
         for site in draft.sites.values():
             check_mapping(site.board, site.subitems, self._mapping)
         if not draft.sites:
@@ -134,6 +141,7 @@ class Planner:
 
     def groups(self, rows: Sequence[Row]) -> list[Row]:
         """`rows` are as GROUPS in assets/monday.py; returns them with group_id."""
+        self._expect_answer(rows)
         draft = self._draft
         given = (self._queue.database, self._queue.tables)
         here = {of: groups_of(site.board, known_groups(*given, of)) for of, site in draft.sites.items()}
@@ -157,6 +165,7 @@ class Planner:
 
     def items(self, rows: Sequence[Row]) -> list[Row]:
         """`rows` are as ITEMS in assets/monday.py; returns them with monday_item_id, below 0 for a new one."""
+        self._expect_answer(rows)
         draft = self._draft
         for board, of_board in self._by_board(rows).items():
             draft.items |= {of.key: of for of in self._items_of(board, of_board)}
@@ -200,6 +209,7 @@ class Planner:
 
     def subitems(self, rows: Sequence[Row]) -> list[Row]:
         """`rows` are as SUBITEMS in assets/monday.py; returns them with monday_subitem_id, below 0 for a new one."""
+        self._expect_answer(rows)
         draft = self._draft
         for board, of_board in self._by_board(rows).items():
             draft.subitems |= {of.key: of for of in self._subitems_of(board, of_board)}
@@ -237,6 +247,10 @@ class Planner:
         draft.work[board_id].subitems = sum(of.happens is Happens.CREATE for of in decided)
         draft.work[board_id].altered += alterations(decided, Operation.CHANGE_SUBITEMS, Operation.CANCEL_SUBITEMS)
         return decided
+
+    def _expect_answer(self, rows: Sequence[Row]) -> None:
+        if rows and self._unanswered:
+            raise self._unanswered
 
     def _by_board(self, rows: Sequence[Row]) -> dict[int, list[Row]]:
         first = next(iter(self._draft.sites), 0)  # without a board a row is only to be rejected

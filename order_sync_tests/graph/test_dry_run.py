@@ -16,6 +16,7 @@ from order_sync.demo.drafts import Size
 from order_sync.demo.samples import make_orders
 from order_sync.deployments import resources
 from order_sync.monday.client import MondayReader
+from order_sync.orders.errors import Fatal
 from order_sync.settings import Settings
 from order_sync_tests.graph.stage import Stage, free_port
 
@@ -100,13 +101,14 @@ def test_it_needs_no_token(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Non
     assert stage.emulator.requests() == []
 
 
-def test_it_continues_where_monday_is_unreachable(stage: Stage) -> None:
-    stage.add_orders(5)
-    before = seen(stage)
+def test_it_needs_monday_only_if_orders_wait(stage: Stage) -> None:
     nowhere = stage.settings.model_copy(update={"monday_url": f"http://127.0.0.1:{free_port()}/v2"})
     report = launch.dry_run(nowhere)
-    assert report["total"]["items"] == 5
-    assert report["note"].startswith("Could not read existing groups and labels from the board")
+    assert (report["total"]["items"], report["note"]) == (0, "")
+    stage.add_orders(5)
+    before = seen(stage)
+    with pytest.raises(Fatal, match="OS-301: monday cannot be reached"):
+        launch.dry_run(nowhere)
     assert seen(stage) == before
 
 
