@@ -12,7 +12,7 @@ from order_sync.cli.access import opened
 from order_sync.cli.options import as_json, of_customer, print_json
 from order_sync.database.claims import OrderQueue
 from order_sync.database.connection import Database, WritableDatabase
-from order_sync.database.held import held_orders, unexpected
+from order_sync.database.held import held_orders, of_customers, unexpected
 from order_sync.database.known_customers import check_customers
 from order_sync.database.queue import QueueReader
 from order_sync.orders.codes import Cause
@@ -21,8 +21,9 @@ from order_sync.text.counted import counted
 
 
 @click.command()
+@click.option("--all", "whole", is_flag=True, help="Show every customer, and not only those with the most rows.")
 @as_json
-def status(as_json: bool) -> None:
+def status(whole: bool, as_json: bool) -> None:
     """Count rows by customer and state, with the age of the oldest waiting row.
 
     SYNCED rows are those of the last 24 hours.
@@ -41,7 +42,7 @@ def status(as_json: bool) -> None:
         found = {"counts": counts, "rejected": rejected, "leases": leases}
         print_json(found | {"held": [asdict(order) for order in held]})
         return
-    print_status(counts, rejected, now)
+    print_status(counts, rejected, now, whole=whole)
     print_held(held)
     for lease in leases:
         rows = counted(int(str(lease["rows"])), "row")
@@ -54,6 +55,7 @@ def status(as_json: bool) -> None:
 def retry(customers: tuple[str, ...], as_json: bool) -> None:
     """Put rejected rows back into the queue: ERROR -> NEW (headers) or PENDING (lines)."""
     from order_sync.cli.output.console import console
+    from order_sync.cli.output.queue import print_nothing_to_retry
 
     settings = load_settings(checked=False)
     settings.check_may_write()
@@ -61,4 +63,11 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
         queue = OrderQueue(database, tables, lease_seconds=settings.lease_seconds)
         check_customers(database, tables, customers)
         rows = queue.retry(customers)
-    print_json({"rows": rows}) if as_json else console.print(f"Requeued {counted(rows, 'row')}. Next: order-sync sync")
+        nameless = queue.errors() if not rows else []
+        held = of_customers(unexpected(held_orders(queue)), customers) if not rows else []
+    if as_json:
+        print_json({"rows": rows})
+    elif rows:
+        console.print(f"Requeued {counted(rows, 'row')}. Next: order-sync sync")
+    else:
+        print_nothing_to_retry(customers, without_order=len(nameless) if not customers else 0, held=len(held))

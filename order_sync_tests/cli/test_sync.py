@@ -15,7 +15,7 @@ from order_sync.database.entries import Operation
 from order_sync.demo.drafts import Size
 from order_sync.demo.samples import make_orders
 from order_sync.demo.words import COLOUR, STYLE, TYPE
-from order_sync.orders.naming import CUSTOMER
+from order_sync.orders.naming import CUSTOMER, ORDER_NUMBER
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.graph.stage import Stage
@@ -238,6 +238,19 @@ def test_status_counts_before_and_after(stage: Stage, order_sync: OrderSync) -> 
     assert "4 rows rejected" in text
 
 
+def test_status_shows_the_largest_customers_and_totals(stage: Stage, order_sync: OrderSync) -> None:
+    for number in range(23):
+        stage.add(make_order(customer=f"Customer {number:02}", lines=1 if number < 3 else 2))
+    text = order_sync("status").stdout
+    assert "... and 3 more customers: order-sync status --all shows them." in text
+    assert [f"Customer {number:02}" in text for number in range(23)] == [False] * 3 + [True] * 20
+    totals = [line.replace("│", " ").split()[:3] for line in text.splitlines() if line.startswith("│ all ")]
+    assert totals == [["all", "header", "23"], ["all", "line", "43"]]
+    text = order_sync("status", "--all").stdout
+    assert "Customer 00" in text
+    assert "more customers" not in text
+
+
 def test_status_of_no_database_says_what_to_do(stage: Stage, order_sync: OrderSync) -> None:
     stage.database_file.unlink()
     result = order_sync("status")
@@ -257,6 +270,24 @@ def test_retry_and_sync_finish_what_was_corrected(stage: Stage, order_sync: Orde
     assert order_sync("sync").exit_code == 0
     assert stage.unsynced() == 0
     assert stage.agreement().agree
+
+
+def test_a_retry_of_nothing_says_why(stage: Stage, order_sync: OrderSync) -> None:
+    assert order_sync("retry").stdout == (
+        "Nothing to retry: no row is in ERROR.\n"
+        "Rows that are NEW or PENDING need no retry: order-sync sync takes them up.\n"
+    )
+    doubled = make_order(number="A-1", customer="Weber & Co", headers=2)
+    doubled.headers[1][ORDER_NUMBER] = "A-2"  # contradicts the other header: held
+    stage.add(doubled)
+    said = order_sync("retry", "--customer", "Weber & Co").stdout
+    assert "no row of Weber & Co is in ERROR." in said
+    assert "1 order is held for other reasons: order-sync status lists them." in said
+    stage.execute(sa.text("UPDATE ORDER_LIST_DELTA SET record_uuid = '', sync_state = 'ERROR'"))
+    said = order_sync("retry").stdout
+    assert said.startswith(
+        "Nothing to retry: 2 rows in ERROR have no record_uuid, so a run could only reject them again."
+    )
 
 
 def test_retry_of_one_customer(stage: Stage, order_sync: OrderSync) -> None:

@@ -21,35 +21,67 @@ THEN_RETRY = (
     "Correct the rejected rows in the queue tables (`order-sync report` says where and how), then run: order-sync retry"
 )
 REJECTED_SHOWN = 20
+CUSTOMERS_SHOWN = 20
+STATES = ("NEW", "PENDING", "SYNCED", "ERROR")
 
 
-def print_status(counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], now: datetime) -> None:
+def print_status(
+    counts: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], now: datetime, *, whole: bool = False
+) -> None:
+    """The customers with the most rows, or the `whole` list; the totals are those of all customers."""
     if not counts:
         console.print("No row is waiting or rejected, and none became SYNCED in the last 24 hours.")
         return
+    by_customer: dict[str, list[Mapping[str, Any]]] = {}
+    for count in counts:
+        by_customer.setdefault(count["customer"] or NO_CUSTOMER, []).append(count)
+    largest = sorted(by_customer, key=lambda name: (-sum(count["rows"] for count in by_customer[name]), name))
+    shown = sorted(largest if whole else largest[:CUSTOMERS_SHOWN])
     table = TextTable(title="Queue rows by customer", title_justify="left")
     table.add_column("customer")
     table.add_column("row")
-    for state in ("NEW", "PENDING", "SYNCED", "ERROR"):
+    for state in STATES:
         # The queue keeps older ones for years.
         table.add_column("SYNCED (24 h)" if state == "SYNCED" else state, justify="right")
     table.add_column("oldest waiting")
-    by_row: dict[tuple[str, str], dict[str, Any]] = {}
-    for count in counts:
-        by_row.setdefault((count["customer"] or NO_CUSTOMER, count["row"]), {})[count["state"]] = count
-    for (customer, row), states in sorted(by_row.items()):
-        waiting = [
-            states[state]["oldest"] for state in ("NEW", "PENDING") if state in states and states[state]["oldest"]
-        ]
-        oldest = age(now - min(waiting)) if waiting else ""
-        numbers = (
-            f"{states[state]['rows']:,}" if state in states else "" for state in ("NEW", "PENDING", "SYNCED", "ERROR")
-        )
-        table.add_row(escape(customer), row, *numbers, oldest)
+    for customer in shown:
+        _add_rows(table, customer, by_customer[customer], now)
+    table.add_section()
+    _add_rows(table, "all", counts, now)
     console.print(table)
+    if more := len(by_customer) - len(shown):
+        console.print(f"... and {counted(more, 'more customer')}: order-sync status --all shows them.")
     print_rejected(rejected)
     if rejected:
         console.print(THEN_RETRY)
+
+
+def _add_rows(table: TextTable, name: str, counts: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """A row of the table for headers and one for lines, where there are any."""
+    for row in ("header", "line"):
+        of_row = [count for count in counts if count["row"] == row]
+        if not of_row:
+            continue
+        numbers = [sum(count["rows"] for count in of_row if count["state"] == state) for state in STATES]
+        waits = [count["oldest"] for count in of_row if count["state"] in ("NEW", "PENDING") and count["oldest"]]
+        cells = (f"{number:,}" if number else "" for number in numbers)
+        table.add_row(escape(name), row, *cells, age(now - min(waits)) if waits else "")
+
+
+def print_nothing_to_retry(customers: Sequence[str], *, without_order: int, held: int) -> None:
+    """Why no row was requeued: only rows in ERROR are, and of them those that name an order."""
+    of = f" of {', '.join(name.strip() for name in customers)}" if customers else ""
+    text = f"Nothing to retry: no row{of} is in ERROR."
+    if without_order:
+        rows = counted(without_order, "row in ERROR has", "rows in ERROR have")
+        text = f"Nothing to retry: {rows} no record_uuid, so a run could only reject them again."
+        text += " Set it, or delete the row, then run: order-sync retry."
+    console.print(text, markup=False)
+    if held:
+        console.print(
+            f"{counted(held, 'order is', 'orders are')} held for other reasons: order-sync status lists them."
+        )
+    console.print("Rows that are NEW or PENDING need no retry: order-sync sync takes them up.")
 
 
 def print_held(held: Sequence[HeldOrder]) -> None:
