@@ -67,6 +67,14 @@ class OrderQueue(QueueReader):
         return self._settled(table, run_id, wanted, over, read)
 
     @in_transaction
+    def log_unfinished(self, connection: sa.Connection, over: Collection[str]) -> None:
+        """Logs the rows that a run has left behind without a word, before another one takes them: they forget it."""
+        now = self._database.now(connection)
+        free = self.claimable(over, now)
+        for table, is_free in ((self.tables.header_queue, free.header()), (self.tables.line_queue, free.line())):
+            log_unfinished(connection, self.tables, table, is_free, now)
+
+    @in_transaction
     def _take(
         self,
         connection: sa.Connection,
@@ -80,7 +88,6 @@ class OrderQueue(QueueReader):
         now = self._database.now(connection)
         if wanted:
             these = self._free(table, wanted, self.claimable(over, now))
-            log_unfinished(connection, self.tables, table, now, *these, table.c.sync_run_id != run_id)
             taken = {"sync_run_id": run_id, "sync_attempted_at": now, "sync_error_message": sa.null()}
             connection.execute(sa.update(table).where(*these).values(sync_state=State.PENDING, **taken))
         return self.database.within(connection, read)
@@ -214,35 +221,28 @@ class OrderQueue(QueueReader):
         rows = sa.select(table.c.delta_uuid).where(*theirs)
         taken = _count(connection, rows)
         now = self._database.now(connection)
-        log_unfinished(connection, self.tables, table, now, *theirs)
         connection.execute(sa.update(table).where(*theirs).values(sync_run_id=run_id, sync_attempted_at=now))
         expect_none(connection, rows, "had not been taken over")
         return taken
 
-    def release(self, run_id: str, *, ended: bool = False) -> int:
+    def release(self, run_id: str) -> int:
         """Releases every row the run still holds: lines stay PENDING, unleased; headers become NEW.
-
-        What a run has `ended` without a word of is logged.
 
         Lines first: stopped half way, no header is free whose lines another run could not claim with it.
         """
         tables = ((self.tables.line_queue, State.PENDING), (self.tables.header_queue, State.NEW))
         held = self.database.together(lambda: [list(self._chunks(table, run_id)) for table, _ in tables])
         return sum(
-            self._release(run_id, table, state, keys, ended)
+            self._release(run_id, table, state, keys)
             for (table, state), of_table in zip(tables, held, strict=True)
             for keys in of_table
         )
 
     @in_transaction
-    def _release(
-        self, connection: sa.Connection, run_id: str, table: sa.Table, state: State, keys: list[str], ended: bool
-    ) -> int:
+    def _release(self, connection: sa.Connection, run_id: str, table: sa.Table, state: State, keys: list[str]) -> int:
         mine = self._of_run(table, run_id, keys)
         rows = sa.select(table.c.delta_uuid).where(*mine)
         released = _count(connection, rows)
-        if ended:
-            log_unfinished(connection, self.tables, table, self._database.now(connection), *mine)
         connection.execute(sa.update(table).where(*mine).values(sync_state=state, sync_run_id=sa.null()))
         expect_none(connection, rows, "had not been released")
         return released

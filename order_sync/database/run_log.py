@@ -65,8 +65,10 @@ def write_lines(
         connection.execute(sa.insert(tables.log).inline(), [{**common, **line} for line in chunk])
 
 
-def log_unfinished(connection: sa.Connection, tables: Tables, table: sa.Table, now: datetime, *which: Any) -> None:
-    """A line for each of these rows that a run has claimed and logged nothing of.
+def log_unfinished(
+    connection: sa.Connection, tables: Tables, table: sa.Table, is_free: sa.ColumnElement[bool], now: datetime
+) -> None:
+    """A line for each free row that a run had claimed and logged nothing of.
 
     A queue row names its last run only: the claim of one that was killed would be forgotten with the next.
     """
@@ -80,7 +82,7 @@ def log_unfinished(connection: sa.Connection, tables: Tables, table: sa.Table, n
         log.c.outcome: sa.literal("unfinished", log.c.outcome.type),
         log.c.message: sa.literal(UNFINISHED, log.c.message.type),
     }
-    rows = sa.select(*lines.values()).where(*which, of_each_row(is_claimed(table), silent))
+    rows = sa.select(*lines.values()).where(is_claimed(table), of_each_row(is_free, silent))
     connection.execute(sa.insert(log).from_select([column.name for column in lines], rows).inline())
 
 

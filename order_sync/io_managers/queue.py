@@ -214,6 +214,8 @@ class QueueIOManager(dg.ConfigurableIOManager):
                 latest = self._instance.get_latest_materialization_event(dg.AssetKey(step))
                 before.add(latest.run_id if latest else None)
         over = self._over() if before != {None} else []
+        if before.intersection(over):
+            self._queue.log_unfinished(over)
         for run_id in over:
             if run_id in before:
                 taken = self._queue.take_over(self._run_id, run_id, over)
@@ -237,10 +239,12 @@ class QueueIOManager(dg.ConfigurableIOManager):
             self._waiting_after = self._look_at_lines(ended)
             return queue.claimed_headers(self._run_id)
 
+        if self.reports.of(self._run_id).any_leases:
+            queue.log_unfinished(ended)
         claimed = self._headers = queue.claim_headers(self._run_id, list(wanted["delta_uuid"]), ended, look)
         self._check_claimed(len(wanted), len(claimed))
         for run_id in ended if not self._exact else ():  # the rows that this run does not claim
-            tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id, ended=True), context.log.warning)
+            tidy(f"Releasing the rows of run {run_id}", partial(queue.release, run_id), context.log.warning)
         report = self.reports.of(self._run_id)
         report.headers, report.headers_claimed = claimed, len(claimed)
         context.log.info(f"claimed {len(claimed)} of {self._waiting} waiting headers")

@@ -123,27 +123,26 @@ def test_an_update_or_delete_supersedes_an_insert_in_error(site: Site, action: A
 # ---- what the log keeps of a claim -----------------------------------------------------------------------
 
 
-def take_by_claiming(site: Site, order: SampleOrders) -> None:
+def expired(site: Site) -> list[str]:
     site.age_claims("run-1", 601)
-    site.claim("run-2", order)
+    return []
 
 
-def take_over(site: Site, order: SampleOrders) -> None:
-    assert site.queue().take_over("run-2", "run-1", ["run-1"]) == 3
+def ended(site: Site) -> list[str]:
+    return ["run-1"]
 
 
-def release_ended(site: Site, order: SampleOrders) -> None:
-    assert site.queue().release("run-1", ended=True) == 3
-
-
-@pytest.mark.parametrize("take", [take_by_claiming, take_over, release_ended])
-def test_a_silent_run_stays_in_the_log(site: Site, take: Callable[[Site, SampleOrders], None]) -> None:
+@pytest.mark.parametrize("over", [expired, ended])
+def test_a_silent_run_stays_in_the_log(site: Site, over: Callable[[Site], list[str]]) -> None:
     order = make_order(lines=2)
     site.add(order)
     site.claim("run-1", order)
     said = {"logged_at": site.now(), "run_id": "run-1", "operation": "create_subitem", "outcome": "unsettled"}
     site.insert(site.tables.log, said | {"delta_uuid": order.lines[0]["delta_uuid"]})
-    take(site, order)
+    site.queue().log_unfinished([])
+    assert len(site.rows(site.tables.log)) == 1, "its lease is good"
+    for run_ids in [over(site)] * 2:  # once, however often it is asked for
+        site.queue().log_unfinished(run_ids)
     left = [row for row in site.rows(site.tables.log) if row["outcome"] == "unfinished"]
     silent = {order.headers[0]["delta_uuid"], order.lines[1]["delta_uuid"]}
     assert {row["delta_uuid"] for row in left} == silent
@@ -157,7 +156,7 @@ def test_a_free_row_has_no_unfinished_claim(site: Site) -> None:
     site.claim("run-1", order)
     site.claim("run-1", order)
     site.queue().release("run-1")
-    site.claim("run-2", order)
+    site.queue().log_unfinished(["run-1"])
     assert site.rows(site.tables.log) == []
 
 

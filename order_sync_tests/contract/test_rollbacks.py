@@ -93,17 +93,13 @@ DEEDS = {
     "claim_headers": Deed(
         lambda site, order: site.queue().claim_headers("run-2", uuids([order], "headers"), ["run-1"]),
         *("header_queue", "sync_run_id", {"run-2"}),
-        write=2,  # the first logs what run-1 has left unfinished
     ),
     "claim_lines": Deed(
         lambda site, order: site.queue().claim_lines("run-2", uuids([order], "lines"), ["run-1"]),
         *("line_queue", "sync_run_id", {"run-2"}),
-        write=2,
     ),
     "take_over": Deed(
-        lambda site, order: site.queue().take_over("run-2", "run-1"),
-        *("line_queue", "sync_run_id", {"run-2"}),
-        write=2,
+        lambda site, order: site.queue().take_over("run-2", "run-1"), "line_queue", "sync_run_id", {"run-2"}
     ),
     "release": Deed(lambda site, order: site.queue().release("run-1"), "header_queue", "sync_state", {State.NEW}),
     "assign_groups": Deed(

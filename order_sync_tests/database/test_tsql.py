@@ -84,7 +84,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
 
     @event.listens_for(database.engine, "before_cursor_execute")
     def _explain(connection: Any, _cursor: Any, text: str, parameters: Any, _context: Any, many: bool) -> None:
-        if step and text.split(maxsplit=1)[0] in ("SELECT", "UPDATE", "DELETE"):
+        if step and text.split(maxsplit=1)[0] in ("SELECT", "INSERT", "UPDATE", "DELETE"):
             plan = connection.connection.driver_connection.execute(
                 f"EXPLAIN QUERY PLAN {text}", parameters[0] if many else parameters
             )
@@ -196,6 +196,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         "renew": lambda: queue.renew("run-1"),
         "renew_too_late": lambda: late.renew("run-1"),
         "take_over": lambda: queue.take_over("run-1", "run-0"),
+        "log_unfinished": lambda: queue.log_unfinished(["run-0"]),
         "assign_groups": lambda: queue.assign_groups("run-1", dict.fromkeys(item_ids, "topics")),
         "assign_parents": lambda: queue.assign_parents("run-1", dict.fromkeys(subitem_ids, 1)),
         "board_lease": lambda: stack.enter_context(journal.holding_board(name="B", url="https://b")),

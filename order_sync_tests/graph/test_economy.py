@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from order_sync_tests.graph.stage import Stage
 
-STATEMENTS = 62  # of a run of one order with its checks, beside BEGIN and COMMIT
+STATEMENTS = 60  # of a run of one order with its checks, beside BEGIN and COMMIT
 TRANSACTIONS = 15
 
 
