@@ -19,6 +19,7 @@ from order_sync.database.connection import WritableDatabase
 from order_sync.database.tables import make_tables
 from order_sync.demo.samples import arriving_orders, insert_orders
 from order_sync.emulator import BoardSeed, ColumnSeed, Emulator, EmulatorSettings, start_emulator
+from order_sync_tests.database.test_sql_server import needs_driver
 from order_sync_tests.graph.stage import ROOT, command, copy_instance_file
 from order_sync_tests.terminal import Terminal, terminal
 
@@ -219,10 +220,24 @@ def typed_login(typed: Terminal) -> None:
     typed.answer("Password of clerk", "s3cret/p@ss")
 
 
+def test_a_missing_driver_is_found_before_the_login(tmp_path: Path) -> None:
+    empty = tmp_path / "mssql_python_odbc"  # a package without a driver in it
+    empty.mkdir()
+    (empty / "__init__.py").touch()
+    packages = os.pathsep.join([str(tmp_path), str(ROOT)])
+    with terminal(tmp_path, "setup", PYTHONPATH=packages, ODBCSYSINI=str(empty)) as typed:
+        typed.answer("SQL Server (name or address)", "SQL01")
+        typed.expect("OS-204: ")
+        assert typed.end() == 2
+    assert "Database:" not in typed.screen
+    assert typed.screen.count("SQL Server (name or address)") == 1
+
+
+@needs_driver
 def test_a_server_that_does_not_answer_is_asked_again(tmp_path: Path) -> None:
     with terminal(tmp_path, "setup") as typed:
         typed_login(typed)
-        typed.expect("order-sync: ")  # nobody answers there, or there is no driver
+        typed.expect("order-sync: ")
         typed.expect("SQL Server (name or address)")
     assert "s3cret" not in typed.screen
     assert "p@ss" not in typed.screen

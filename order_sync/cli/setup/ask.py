@@ -13,6 +13,7 @@ import click
 
 from order_sync.cli.output.console import print_error
 from order_sync.orders.errors import OrderSyncError
+from order_sync.orders.faults import DatabaseFault
 
 T = TypeVar("T")
 
@@ -37,7 +38,10 @@ class Asker:
         self.asks = not yes and sys.stdin.isatty()
 
     def answer(self, question: Question, use: Callable[[str], T]) -> T:
-        """What `use` makes of the answer. It raises OrderSyncError for one that does not work, and is asked again."""
+        """What `use` makes of the answer. It raises OrderSyncError for one that does not work, and is asked again.
+
+        Raises the error of a missing driver: no other answer would install it.
+        """
         if question.given is not None:
             return use(question.given)
         if not self.asks:
@@ -50,6 +54,8 @@ class Asker:
             try:
                 return use(self._prompt(question))
             except OrderSyncError as error:
+                if error.why is DatabaseFault.DRIVER:
+                    raise
                 print_error(error)
 
     def _prompt(self, question: Question) -> str:

@@ -16,7 +16,7 @@ from order_sync.cli.output.console import console
 from order_sync.cli.setup.ask import Asker, Question
 from order_sync.database.check import Finding, create_all, inspect
 from order_sync.database.connection import Database, WritableDatabase
-from order_sync.database.sql_server import placeholders
+from order_sync.database.sql_server import find_driver, placeholders
 from order_sync.database.tables import Tables
 from order_sync.database.upgrades import pending, upgrade
 from order_sync.orders.errors import ConfigurationError
@@ -70,7 +70,11 @@ def ask_database(asker: Asker, flags: DatabaseFlags, present: str | None, mappin
 
 
 def _from_parts(asker: Asker, flags: DatabaseFlags, server: str) -> str:
-    """The URL of SQL Server, with every special character of the password escaped."""
+    """The URL of SQL Server, with every special character of the password escaped.
+
+    Raises ConfigurationError before the first question if its driver is missing.
+    """
+    find_driver()
     host, _, port = server.removeprefix("tcp:").partition(",")
     database = asker.answer(Question(text="Database", flag="--database", given=flags.database), str)
     login = Question(
