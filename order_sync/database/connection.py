@@ -137,7 +137,7 @@ class Database:
         DatabaseUnavailable, which is one, where the database will likely answer by itself after a while.
         """
         path = self.url.database
-        if self.dialect == "sqlite" and path not in (None, "", ":memory:") and not Path(path).exists():
+        if self.dialect == "sqlite" and path and not Path(path).exists():
             raise ConfigurationError(
                 f"There is no database at {path}. Create one with empty tables by `order-sync db init` (in the "
                 "embedded deployment, with sample orders by `order-sync demo`), or set ORDER_SYNC_DATABASE_URL to "
@@ -285,6 +285,12 @@ def _url(url: str | sa.URL) -> sa.URL:
         raise ConfigurationError(
             "ORDER_SYNC_DATABASE_URL names a SQLite file with options: use sqlite:///path without options, "
             "and in the path write %3F for ?, %23 for # and %25 for %.",
+            SettingsFault.DATABASE_URL,
+        )
+    if made.get_backend_name() == "sqlite" and made.database in (None, "", ":memory:"):
+        raise ConfigurationError(
+            "ORDER_SYNC_DATABASE_URL (or --url) names no SQLite file. A database in memory would be lost with each "
+            "command: use sqlite:///path.",
             SettingsFault.DATABASE_URL,
         )
     return made

@@ -29,22 +29,14 @@ from order_sync.database.unreadable import decode, read_anything
 from order_sync.text.known_secrets import masked_errors
 from order_sync.text.redaction import Redaction
 
-MEMORY = (None, "", ":memory:")
 
-
+@lru_cache(maxsize=16)
 def engine_for(url: sa.URL, access_token: str | None, *, read_only: bool) -> sa.Engine:
     """Raises ConfigurationError if there is no driver for the URL.
 
     Shared, because an engine keeps the statements that it has compiled: a step of a run and a sensor's tick have
     resources of their own, and would compile all of theirs again. `dispose` closes the idle connections of all.
     """
-    if url.get_backend_name() == "sqlite" and url.database in MEMORY:
-        return _sqlite(url, read_only=read_only)
-    return shared_engine(url, access_token, read_only)
-
-
-@lru_cache(maxsize=16)
-def shared_engine(url: sa.URL, access_token: str | None, read_only: bool) -> sa.Engine:
     is_sqlite = url.get_backend_name() == "sqlite"
     engine = _sqlite(url, read_only=read_only) if is_sqlite else _sql_server(url, access_token)
     _engines.add(engine)
@@ -105,7 +97,7 @@ def _sql_server(url: sa.URL, access_token: str | None) -> sa.Engine:
 
 
 def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
-    if read_only and url.database not in MEMORY:
+    if read_only:
         url = url.set(database=Path(str(url.database)).resolve().as_uri(), query={"mode": "ro", "uri": "true"})
     engine = sa.create_engine(url, connect_args={"timeout": 60}, hide_parameters=True, max_overflow=-1)
     read_anything(engine.dialect)

@@ -257,6 +257,12 @@ def test_a_wrong_url_is_named_and_not_shown(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"OS-\d{3}: .* names no SQLite file"):
+        Database(url).check_reachable()
+
+
 # ---- names ----------------------------------------------------------------------------------------------
 
 

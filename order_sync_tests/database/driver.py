@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from order_sync.database.engines import shared_engine
+from order_sync.database.engines import engine_for
 
 URL = "mssql+pyodbc://sync:secret@server/orders"
 CONSTANTS = {
@@ -96,10 +96,10 @@ class Driver:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """What imports pyodbc meanwhile gets this."""
-        shared_engine.cache_clear()  # those of another driver
+        engine_for.cache_clear()  # those of another driver
         with patch.dict(sys.modules, {"pyodbc": self.module()}):
             yield
-        shared_engine.cache_clear()
+        engine_for.cache_clear()
 
 
 class _Connection:
