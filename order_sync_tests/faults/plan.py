@@ -134,13 +134,13 @@ def a_few(steps: Steps) -> list[Case]:
     Few cases: what several odd things at once lead to is the simulation's.
     """
     cases = []
-    # Of other ways to write every third mode of each part, and in odd surroundings one of every second part.
+    # Of other ways to write every sixth mode of each part, and in odd surroundings one of every third part.
     kinds = [
         (part, mode)
         for number, part in enumerate(PARTS)
         for position, mode in enumerate(part.modes)
-        if (position == number % len(part.modes) and (part.around is Around.PLAIN or number % 2))
-        or (part.around is Around.PLAIN and (part.way is Way.REQUESTS or position % 3 == number % 3))
+        if (position == number % len(part.modes) and (part.around is Around.PLAIN or number % 3 == 1))
+        or (part.around is Around.PLAIN and (part.way is Way.REQUESTS or position % 6 == number % 6))
     ]
     for number, (part, mode) in enumerate(kinds):
         fitting = _fitting(part, mode, steps[part.way, part.around])

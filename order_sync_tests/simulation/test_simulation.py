@@ -16,7 +16,7 @@ from order_sync_tests.faults.cases import Sabotage
 from order_sync_tests.graph.stage import ROOT
 from order_sync_tests.simulation.__main__ import KEPT
 
-WORLDS = 40  # a test; the seeds of the long form begin elsewhere
+WORLDS = 30  # a test; the seeds of the long form begin elsewhere
 SEVERAL = 3
 
 
