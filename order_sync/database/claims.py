@@ -86,10 +86,9 @@ class OrderQueue(QueueReader):
     ) -> list[Row]:
         """Makes those rows the run's that are free; of what order they are is looked at afterwards. Returns `read`."""
         now = self._database.now(connection)
-        if wanted:
-            these = self._free(table, wanted, self.claimable(over, now))
-            taken = {"sync_run_id": run_id, "sync_attempted_at": now, "sync_error_message": sa.null()}
-            connection.execute(sa.update(table).where(*these).values(sync_state=State.PENDING, **taken))
+        these = self._free(table, wanted, self.claimable(over, now))
+        taken = {"sync_run_id": run_id, "sync_attempted_at": now, "sync_error_message": sa.null()}
+        connection.execute(sa.update(table).where(*these).values(sync_state=State.PENDING, **taken))
         return self.database.within(connection, read)
 
     def _free(self, table: sa.Table, wanted: list[str], at: Claimable) -> tuple[sa.ColumnElement[bool], ...]:

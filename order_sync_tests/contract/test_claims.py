@@ -15,109 +15,21 @@ from order_sync.demo.samples import SampleOrders
 from order_sync.demo.words import Row
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import Action, State
-from order_sync_tests.contract.site import Site, make_order, new_uuid, record, set_clock, uuids
+from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
 
 HOUR = timedelta(hours=1)
 
 
-def claimable(site: Site, *, over: tuple[str, ...] = (), lease_seconds: float = 600) -> list[str]:
-    return [row["delta_uuid"] for row in site.queue(lease_seconds=lease_seconds).claimable_headers(over)]
+def claimable(site: Site) -> list[str]:
+    return [row["delta_uuid"] for row in site.queue().claimable_headers()]
 
 
-def claimable_lines(site: Site, *, over: tuple[str, ...] = ()) -> set[str]:
-    return {row["delta_uuid"] for row in site.queue().claimable_lines(over)}
+def claimable_lines(site: Site) -> set[str]:
+    return {row["delta_uuid"] for row in site.queue().claimable_lines()}
 
 
 def states(site: Site, run_id: str | None) -> set[str]:
     return {row["sync_state"] for row in site.rows(site.tables.header_queue, sync_run_id=run_id)}
-
-
-# ---- what can be claimed --------------------------------------------------------------------------------
-
-
-def test_the_oldest_come_first(site: Site) -> None:
-    young, old, middle = (make_order(minute=minute) for minute in (30, 1, 10))
-    site.add(young, old, middle)
-    assert claimable(site) == uuids([old, middle, young], "headers")
-
-
-def test_a_claimable_header_says_whose_it_is(site: Site) -> None:
-    order = make_order(number="B-7", customer="O'Malley & Daughters", lines=0)
-    site.add(order)
-    [row] = site.queue().claimable_headers()
-    assert row == {
-        "delta_uuid": order.headers[0]["delta_uuid"],
-        "record_uuid": record(order),
-        "customer": "O'Malley & Daughters",
-        "order_number": "B-7",
-        "created_at": order.headers[0]["created_at"],
-    }
-
-
-@pytest.mark.parametrize("table", ["header_queue", "line_queue"])
-def test_one_row_in_error_blocks_its_whole_record(site: Site, table: str) -> None:
-    blocked, other = make_order(headers=2, minute=1), make_order(minute=2)
-    site.add(blocked, other)
-    rows = blocked.headers if table == "header_queue" else blocked.lines
-    site.change(getattr(site.tables, table), {"sync_state": State.ERROR}, delta_uuid=rows[-1]["delta_uuid"])
-    assert claimable(site) == uuids([other], "headers")
-    assert claimable_lines(site) == set(uuids([other], "lines"))
-
-
-def test_a_newer_header_supersedes_one_in_error(site: Site) -> None:
-    order = make_order(headers=3)
-    site.add(order)
-    for header in order.headers[:2]:
-        site.change(site.tables.header_queue, {"sync_state": State.ERROR}, delta_uuid=header["delta_uuid"])
-    assert sorted(claimable(site)) == sorted(uuids([order], "headers"))
-    assert claimable_lines(site) == set(uuids([order], "lines"))
-    site.claim("run-1", order)
-    assert {row["sync_state"] for row in site.rows(site.tables.header_queue)} == {State.PENDING}
-
-
-def test_a_newer_line_supersedes_only_its_own_error(site: Site) -> None:
-    order, other = make_order(lines=1), make_order(lines=2, minute=1)
-    corrected = order.lines[0] | {"delta_uuid": new_uuid(), "created_at": order.lines[0]["created_at"] + HOUR}
-    site.add(order, replace(order, headers=[], lines=[corrected], orders=[], order_lines=[]), other)
-    for line in (order.lines[0], other.lines[0]):
-        site.change(site.tables.line_queue, {"sync_state": State.ERROR}, delta_uuid=line["delta_uuid"])
-    assert claimable(site) == uuids([order], "headers")
-    assert claimable_lines(site) == {order.lines[0]["delta_uuid"], corrected["delta_uuid"]}
-
-
-@pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])
-def test_updates_and_deletes_are_claimed_like_inserts(site: Site, action: Action) -> None:
-    order, changed = make_order(minute=1), make_order(minute=2)
-    site.add(order, changed)
-    for table in (site.tables.header_queue, site.tables.line_queue):
-        site.change(table, {"action_type": action}, record_uuid=record(changed))
-    assert claimable(site) == uuids([order, changed], "headers")
-    assert claimable_lines(site) == set(uuids([order, changed], "lines"))
-    site.claim("run-1", changed)
-    found = [*site.queue().claimed_headers("run-1"), *site.queue().claimed_lines("run-1")]
-    assert [(row["action"], row["outdated"], row["is_off"]) for row in found] == [(action, 0, 0)] * 3
-
-
-@pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])
-def test_an_update_or_delete_in_error_blocks_its_order(site: Site, action: Action) -> None:
-    order, other = make_order(), make_order(minute=1)
-    site.add(order, other)
-    newer = order.headers[0] | {"delta_uuid": new_uuid(), "created_at": order.headers[0]["created_at"] + HOUR}
-    site.insert(site.tables.header_queue, newer | {"action_type": action, "sync_state": State.ERROR})
-    assert claimable(site) == uuids([other], "headers")
-    assert claimable_lines(site) == set(uuids([other], "lines"))
-
-
-@pytest.mark.parametrize("action", [Action.UPDATE, Action.DELETE])
-def test_an_update_or_delete_supersedes_an_insert_in_error(site: Site, action: Action) -> None:
-    order = make_order(headers=2)
-    site.add(order)
-    older, newer = uuids([order], "headers")
-    site.change(site.tables.header_queue, {"sync_state": State.ERROR}, delta_uuid=older)
-    site.change(site.tables.header_queue, {"action_type": action}, delta_uuid=newer)
-    assert claimable(site) == [older, newer]
-    site.claim("run-1", order)
-    assert {row["sync_state"] for row in site.rows(site.tables.header_queue)} == {State.PENDING}
 
 
 # ---- what the log keeps of a claim -----------------------------------------------------------------------
@@ -209,14 +121,6 @@ def test_a_synced_version_without_a_time_outdates_nothing(loose_site: Site) -> N
     assert not header["outdated"]
 
 
-def test_a_line_that_says_new_is_as_good_as_pending(site: Site) -> None:
-    order = make_order(lines=1)
-    site.add(order)
-    site.change(site.tables.line_queue, {"sync_state": State.NEW}, record_uuid=record(order))
-    assert claimable_lines(site) == set(uuids([order], "lines"))
-    assert len(site.queue().claim_lines("run-1", uuids([order], "lines"))) == 1
-
-
 # ---- claiming -------------------------------------------------------------------------------------------
 
 
@@ -289,34 +193,6 @@ def test_as_many_as_there_are(site: Site, count: int) -> None:
 # ---- the end of a lease ---------------------------------------------------------------------------------
 
 
-def test_an_expired_lease_is_free_for_another_run(site: Site) -> None:
-    order = make_order(headers=2)
-    site.add(order)
-    site.claim("run-1", order)
-    site.age_claims("run-1", 599)
-    assert claimable(site) == []
-    site.age_claims("run-1", 601)
-    assert sorted(claimable(site)) == sorted(uuids([order], "headers"))
-    assert claimable_lines(site) == set(uuids([order], "lines"))
-    site.claim("run-2", order)
-    assert site.queue().claimed_headers("run-1") == []
-    assert site.queue().leases() == [Lease(run_id="run-2", rows=4)]
-
-
-@pytest.mark.parametrize(("by", "is_free"), [(-60, True), (-5, False), (120, True)])
-def test_a_clock_that_jumps_costs_one_lease_of_rows(
-    site: Site, monkeypatch: pytest.MonkeyPatch, by: float, is_free: bool
-) -> None:
-    """A lease of ten minutes that seems to end in seventy was taken by another clock."""
-    order = make_order()
-    site.add(order)
-    site.claim("run-1", order)
-    set_clock(monkeypatch, timedelta(minutes=by))
-    assert (claimable(site) != []) is is_free
-    assert site.queue().renew("run-1") == 3
-    assert claimable(site) == []
-
-
 def test_renewing_keeps_the_lease(site: Site) -> None:
     order = make_order()
     site.add(order)
@@ -327,20 +203,6 @@ def test_renewing_keeps_the_lease(site: Site) -> None:
     site.age_claims("run-1", 601)
     site.claim("run-2", order)
     assert site.queue().renew("run-1") == 0
-
-
-def test_rows_of_a_finished_run_are_free_at_once(site: Site) -> None:
-    order, running = make_order(), make_order(minute=1)
-    site.add(order, running)
-    site.claim("run-1", order)
-    site.claim("run-2", running)
-    assert claimable(site, over=("run-1",)) == uuids([order], "headers")
-    assert claimable_lines(site, over=("run-1",)) == set(uuids([order], "lines"))
-    queue = site.queue()
-    both = uuids([order, running], "headers")
-    assert len(queue.claim_headers("run-3", both, ["run-1"])) == 1
-    assert len(queue.claim_lines("run-3", uuids([order, running], "lines"), ["run-1"])) == 2
-    assert queue.leases() == [Lease(run_id="run-2", rows=3), Lease(run_id="run-3", rows=3)]
 
 
 def test_a_rerun_takes_over_the_existing_ids(site: Site) -> None:
@@ -432,29 +294,6 @@ def test_retry_frees_rows_of_any_action(site: Site, action: Action) -> None:
     site.change(site.tables.header_queue, {"action_type": action})
     assert site.queue().retry() == 1
     assert claimable(site) == uuids([order], "headers")
-
-
-# ---- late lines -----------------------------------------------------------------------------------------
-
-
-def test_a_line_is_late_when_no_header_waits(site: Site) -> None:
-    waiting, synced, nowhere = (make_order(lines=1, minute=minute) for minute in (1, 2, 3))
-    site.add(waiting, synced, nowhere)
-    site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, record_uuid=record(synced))
-    site.change(site.tables.orders, {"monday_item_id": 55}, record_uuid=record(synced))
-    site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, record_uuid=record(nowhere))
-    rows = site.queue().claimable_lines()
-    assert [(row["record_uuid"], row["late"]) for row in rows] == [(record(waiting), False), (record(synced), True)]
-    assert rows[1]["customer"] == "Weber & Co"
-    assert rows[1]["line_uuid"] == synced.lines[0]["line_uuid"]
-
-
-def test_a_line_with_a_waiting_header_is_not_late(site: Site) -> None:
-    order = make_order(headers=2, lines=1)
-    site.add(order)
-    site.change(site.tables.header_queue, {"sync_state": State.SYNCED}, delta_uuid=order.headers[0]["delta_uuid"])
-    site.change(site.tables.orders, {"monday_item_id": 55})
-    assert [row["late"] for row in site.queue().claimable_lines()] == [False]
 
 
 # ---- what a run reads -----------------------------------------------------------------------------------

@@ -152,9 +152,60 @@ def test_the_holder_may_come_again(site: Site, journal: Journal) -> None:
     assert site.journal("run-1")._try_board() is None
 
 
+def test_the_holder_that_comes_again_has_a_new_lease(site: Site, journal: Journal) -> None:
+    site.change(site.tables.boards, {"leased_until": site.now() + timedelta(seconds=10)})
+    assert journal._try_board() is None
+    left = site.row(site.tables.boards)["leased_until"] - site.now()
+    assert timedelta(seconds=120) < left <= timedelta(seconds=180)
+
+
 def test_boards_are_held_one_by_one(site: Site, journal: Journal) -> None:
     assert site.journal("run-2", board_id=BOARD + 1)._try_board() is None
     journal.renew()
+
+
+def test_a_change_of_one_lease_spares_the_others(site: Site, journal: Journal) -> None:
+    assert site.journal("run-1", board_id=BOARD + 1)._try_board() is None
+    soon = site.now().replace(microsecond=0) + timedelta(seconds=10)
+    site.change(site.tables.boards, {"leased_until": soon}, board_id=BOARD + 1)
+    journal.renew()
+    journal.release()
+    released, held = site.rows(site.tables.boards)
+    assert (released["run_id"], released["leased_until"]) == (None, None)
+    assert (held["run_id"], held["leased_until"]) == ("run-1", soon)
+    assert site.journal("run-1", board_id=BOARD + 2)._try_board() is None
+    assert [row["run_id"] for row in site.rows(site.tables.boards)] == [None, "run-1", "run-1"]
+
+
+def test_of_two_runs_that_see_an_ended_one_one_takes_over(
+    site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards, right, calls = site.tables.boards, BoardLease._take, list[str]()
+
+    def take(
+        self: BoardLease, connection: sa.Connection, free: sa.ColumnElement[bool], taken: Mapping[str, str]
+    ) -> Row:
+        calls.append(self.run_id)
+        if len(calls) == 2:
+            connection.execute(sa.update(boards).values(run_id="run-3"))
+        return right(self, connection, free, taken)
+
+    monkeypatch.setattr(BoardLease, "_take", take)
+    assert site.journal("run-2", is_over=lambda run_id: True)._try_board() == "run-3"
+    assert calls == ["run-2", "run-2"]
+    assert site.row(boards)["run_id"] == "run-3"
+
+
+def test_each_holder_has_the_whole_time_of_a_lease(
+    site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even one whose lease ends at the same moment as that of the holder before it."""
+    second, clock = site.journal("run-2", lease_seconds=180), [50.0]
+    monkeypatch.setattr(board_lease, "monotonic", lambda: clock[0])
+    assert second._try_board() == "run-1"
+    site.change(site.tables.boards, {"run_id": "run-3"})
+    clock[0] += 181
+    assert second._try_board() == "run-3"
 
 
 def test_the_board_is_let_go_after_an_error_too(site: Site) -> None:
@@ -225,7 +276,7 @@ def test_a_lease_must_outlast_the_moment_of_its_renewal(site: Site, journal: Jou
 
 
 @pytest.mark.parametrize(
-    ("lease", "passed", "is_late"), [(180, 164, False), (180, 166, True), (8, 5, False), (8, 7, True)]
+    ("lease", "passed", "is_late"), [(180, 164, False), (180, 166, True), (40, 31, True), (8, 5, False), (8, 7, True)]
 )
 def test_a_request_leaves_only_while_its_lease_is_good(
     site: Site, monkeypatch: pytest.MonkeyPatch, lease: float, passed: float, is_late: bool
