@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -184,7 +185,7 @@ def test_of_two_runs_that_see_an_ended_one_one_takes_over(
 
     def take(
         self: BoardLease, connection: sa.Connection, free: sa.ColumnElement[bool], taken: Mapping[str, str]
-    ) -> Row:
+    ) -> Any:
         calls.append(self.run_id)
         if len(calls) == 2:
             connection.execute(sa.update(boards).values(run_id="run-3"))
