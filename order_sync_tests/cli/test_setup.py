@@ -111,6 +111,8 @@ def test_a_newcomer_gets_to_the_first_order(folder: Path, monday: Emulator) -> N
         typed.answer("Add now? [Y/n]", "y")
         table = typed.expect("Enter accepts")
         assert "same name" in table
+        typed.type("?")
+        sources = typed.expect("Enter accepts")
         typed.type("5 STYLE DESCRIPTION")
         typed.answer("Enter accepts", "date_b PO NUMBER")
         typed.expect("is text, but the column is date")
@@ -120,6 +122,11 @@ def test_a_newcomer_gets_to_the_first_order(folder: Path, monday: Emulator) -> N
         typed.expect("Next: `order-sync sync --limit 1`")
         assert typed.end() == 0
     assert TOKEN not in typed.screen
+    listed = {line.partition(": ")[0]: line for line in sources.splitlines() if ": [" in line}
+    assert "[STYLE DESCRIPTION]" in listed["items, text"]
+    assert "[TOTAL QTY]" in listed["items, number"]
+    assert "[ETA CUSTOMER WAREHOUSE DATE]" in listed["items, date"]
+    assert "[qty]" in listed["subitems, number"]
     assert items(monday) == []  # a dry run
     assert mapped(folder) == {
         "text_po": "PO NUMBER",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BOARDS = ("items", "subitems")
 CHANGED = "your choice"
 NOTHING = "-"
+LIST = "?"
+QUESTION = "Enter accepts; `NUMBER SOURCE` changes a row, `NUMBER -` leaves it empty, `?` lists the sources"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +62,10 @@ def ask_columns(
         column, _, source = change.partition("=")
         rows = _changed(rows, column.strip(), source.strip() or NOTHING, sources)
     _print(rows)
-    while not changes and (
-        line := asker.line("Enter accepts; `NUMBER SOURCE` changes a row, `NUMBER -` leaves it empty")
-    ):
+    while not changes and (line := asker.line(QUESTION)):
+        if line == LIST:
+            _print_sources(sources)
+            continue
         which, _, source = line.partition(" ")
         try:
             rows = _changed(rows, which, source.strip() or NOTHING, sources)
@@ -128,3 +131,13 @@ def _print(rows: Sequence[Row]) -> None:
         column = row.of.column
         table.add_row(str(number), escape(title), column.id, column.type, escape(row.of.source or NOTHING), row.of.why)
     console.print(table)
+
+
+def _print_sources(sources: Mapping[str, Sequence[OrderColumn]]) -> None:
+    """What can fill a column: the sources of items and of subitems, those of a type together."""
+    for board in BOARDS:
+        names: dict[str, list[str]] = {}
+        for source in sources[board]:
+            names.setdefault(source.kind or "type unknown", []).append(f"[{source.name}]")
+        for kind, of_kind in names.items():
+            console.print(f"{board}, {kind}: {' '.join(of_kind)}", markup=False, highlight=False)
