@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from order_sync.monday import operations
+from order_sync.monday.board import Board
 from order_sync.monday.client import MondayReader
 from order_sync.monday.lists import Row, ask, rows_of
 
@@ -62,10 +63,12 @@ def list_boards(reader: MondayReader) -> list[ListedBoard]:
     return found
 
 
-def may_write(reader: MondayReader, board_id: int) -> bool:
-    """Whether the token's user may edit the board; a board that it does not see counts as open."""
-    rows = ask(reader, operations.ACCESS, {"board": [str(board_id)]}, _boards_in, f"the rights on board {board_id}")
-    return all(row.get("access_level") != VIEW for row in rows)
+def view_only(reader: MondayReader, board: Board) -> str | None:
+    """Why the token's user cannot write to the board."""
+    rows = ask(reader, operations.ACCESS, {"board": [str(board.id)]}, _boards_in, f"the rights on board {board.id}")
+    if all(row.get("access_level") != VIEW for row in rows):
+        return None
+    return f"the token's user may only view board {board.id} ('{board.name}'): let its owner grant the right to edit it"
 
 
 def _boards_in(data: Row) -> list[Row] | None:

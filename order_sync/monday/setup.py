@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.monday import operations
-from order_sync.monday.account import may_write
+from order_sync.monday.account import view_only
 from order_sync.monday.board import Board, cancel_problem, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
 from order_sync.orders.errors import ConfigurationError, Fatal, OrderSyncError
@@ -75,8 +75,8 @@ def inspect_board(
     else:
         columns += _columns(subitems, mapping.subitems, ())
     problems += [column.problem for column in columns if column.problem]
-    if not may_write(reader, board.id):
-        problems.append(f"the token's user may only view board {board.id}: let its owner grant the right to edit it")
+    if problem := view_only(reader, board):
+        problems.append(problem)
     if board.items_limit is not None and board.items_count is not None:
         left = board.items_limit - board.items_count
         if left <= 0:

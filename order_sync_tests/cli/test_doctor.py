@@ -77,7 +77,8 @@ def test_missing_tables_and_a_closed_board(stage: Stage, order_sync: OrderSync) 
     assert levels(found, "wrong") == {"tables", "boards"}
     assert "ORDER_LIST_LINES: the table does not exist" in found["tables"][0][1]
     assert "order-sync db check" in found["tables"][0][1]
-    assert "may only view board" in found["boards"][0][1]
+    name = f"board {stage.settings.board_id} ('Production planning')"
+    assert f"the token's user may only view {name}: let its owner grant" in found["boards"][0][1]
     assert order_sync("board", "check").exit_code == 1
 
 

@@ -106,7 +106,7 @@ def test_a_newcomer_gets_to_the_first_order(folder: Path, monday: Emulator) -> N
         typed.expect("the token belongs to Order Sync (Emulator, member)")
         typed.answer("Board (number", "no such board")
         typed.answer("Board (number", "only to")
-        typed.expect("may only view board 800")
+        typed.expect("The token's user may only view board 800 ('Only to look at'): let its owner grant")
         typed.answer("Board (number", "1")
         typed.answer("Add now? [Y/n]", "y")
         table = typed.expect("Enter accepts")

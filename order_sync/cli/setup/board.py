@@ -147,18 +147,14 @@ def overrides(settings: Settings) -> dict[str, object]:
 
 
 def _usable(client: MondayClient, board_id: int) -> int:
-    from order_sync.monday.account import may_write
+    from order_sync.monday.account import view_only
     from order_sync.monday.board import read_board, unsupported
 
     board = read_board(client, board_id)
     if problem := unsupported(board):
         raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.", MondayFault.UNSUPPORTED)
-    if not may_write(client, board_id):
-        raise ConfigurationError(
-            f"The token's user may only view board {board_id} ('{board.name}'): "
-            "let its owner grant the right to edit it.",
-            MondayFault.TOKEN,
-        )
+    if problem := view_only(client, board):
+        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.", MondayFault.TOKEN)
     console.print(f"[green]ok[/]  board {board_id}: {escape(board.name)}")
     return board_id
 
