@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 from typing import TypeVar
@@ -95,22 +94,15 @@ class Planner:
         if not draft.sites:
             self._monday = None
 
-    @contextmanager
-    def _asking(self, what: str) -> Iterator[None]:
-        """Where monday gives no answer, the plan does without."""
-        try:
-            yield
-        except ConfigurationError:
-            raise
-        except (Transient, Fatal) as error:
-            self._draft.note(f"Could not read {what} from the board: {error}")
+    def _found(self, board_id: int, query: Callable[[Facts], T]) -> T:
+        """What is decided with a board, by the calls that a live run makes for it.
 
-    def _found(self, board_id: int, query: Callable[[Facts], T], what: str) -> T:
-        """What is decided with a board, by the calls that a live run makes for it; without it if it gives no answer."""
+        Raises monday's error if it gives no answer: orders wait, and a plan without the board would be wrong.
+        """
         site, monday = self._draft.sites.get(board_id), self._monday
         if site is not None and monday is not None:
             before = monday.usage.calls
-            with self._asking(what), monday:
+            with monday:
                 found = query(Facts(monday, site, self._mapping, self._owners_of))
                 self._draft.work[board_id].reads += monday.usage.calls - before
                 return found
@@ -132,7 +124,7 @@ class Planner:
                 f"board {board_id}. Rows found on the board count as created; the others would be created."
             )
         creating = [entry for entry in entries if not entry.operation.is_absolute]
-        made = self._found(board_id, lambda facts: [facts.made(of) for of in creating], "rows in doubt")
+        made = self._found(board_id, lambda facts: [facts.made(of) for of in creating])
         for entry, of_entry in zip(creating, made, strict=True):
             sent = sent_rows(entry) if of_entry.keys() & rows else {}
             self._draft.made |= {key: _written(sent[key], of_entry[key], board_id) for key in of_entry.keys() & rows}
@@ -188,9 +180,7 @@ class Planner:
         on_record = items_on_record(self._queue.database, self._queue.tables, list(versions))
         on_record |= {row["record_uuid"]: draft.made[key] for key, row in headers if key in draft.made}
         labels = LabelSpelling(site.board.labels) if site else None
-        judged = self._found(
-            board_id, lambda facts: facts.of_items(rows, versions, on_record, labels), "existing items"
-        )
+        judged = self._found(board_id, lambda facts: facts.of_items(rows, versions, on_record, labels))
         draft.deleted |= judged.facts.deleted
         decided = judged.decided
         if site:
@@ -243,7 +233,7 @@ class Planner:
         def query(facts: Facts) -> list[Decision]:
             return facts.of_subitems(rows, known, on_record, labels, record_deleted)
 
-        decided = self._found(board_id, query, "which subitems it has")
+        decided = self._found(board_id, query)
         draft.work[board_id].subitems = sum(of.happens is Happens.CREATE for of in decided)
         draft.work[board_id].altered += alterations(decided, Operation.CHANGE_SUBITEMS, Operation.CANCEL_SUBITEMS)
         return decided

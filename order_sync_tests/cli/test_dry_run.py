@@ -8,6 +8,8 @@ from datetime import datetime
 
 import pytest
 
+from order_sync.emulator import Fault, FaultKind
+from order_sync.orders.errors import OrderSyncError
 from order_sync.reports.plan_page import size_order
 from order_sync_tests.cli.conftest import OrderSync
 from order_sync_tests.contract.site import make_order
@@ -39,6 +41,21 @@ def test_the_page_reads_like_a_board(stage: Stage, order_sync: OrderSync) -> Non
     assert "{" not in page.partition("</style>")[2]
     assert re.findall(r"line<br>Size (\w+)", page) == ["XS", "S", "L", "3XL"]
     assert "already there" not in page.partition("<h2>Customers")[2].partition("</table>")[0]  # 0 for all of them
+
+
+@pytest.mark.parametrize("operation", ["items_page_by_column_values", "items"])
+def test_monday_stops_answering_within_a_plan(stage: Stage, order_sync: OrderSync, operation: str) -> None:
+    """The first request to the board was answered: the plan would be one without what is on it."""
+    stage.add(make_order(number="F-1"))
+    stage.emulator.configure(faults=[Fault(kind=FaultKind.DAILY_LIMIT, operation="create_subitem")])
+    with pytest.raises(OrderSyncError):
+        stage.sync()
+    stage.add(make_order(number="F-2"))
+    stage.emulator.configure(faults=[Fault(kind=FaultKind.DAILY_LIMIT, operation=operation)])
+    done = order_sync("plan", "--out", "plan.json")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert re.search(r"order-sync: OS-\d{3}: .*daily", done.stderr)
+    assert not (stage.folder / "plan.json").exists()
 
 
 def test_sizes_are_sorted_as_people_do() -> None:
