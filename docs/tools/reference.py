@@ -43,7 +43,8 @@ this page.
 A run in Dagster has its codes as tags: `order_sync/OS-406` with the number of rows or orders, or `failed` if the error
 stopped the run. In the list of runs, filter by the tag to find every run with a code.
 
-A code keeps its meaning in all versions.
+A code keeps its meaning in all versions. A command that was typed wrong (an unknown option, a missing argument) has
+none: it ends with exit code 2 and a line that names the mistake, and `--help` lists what the command takes.
 """
 
 

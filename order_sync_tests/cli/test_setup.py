@@ -198,6 +198,22 @@ def test_tables_of_an_empty_database_are_created(folder: Path, monday: Emulator)
     assert "Nothing to do" in done.stdout
 
 
+def test_files_that_are_not_wanted_leave_what_was_made(folder: Path, monday: Emulator) -> None:
+    made = folder / "new" / "orders.db"
+    given = flags(folder, monday, **{"database-url": f"sqlite:///{made}"})
+    with terminal(folder, "setup", *given, DAGSTER_HOME=str(folder)) as typed:
+        typed.answer("Create now? [Y/n]", "y")
+        typed.answer("Add now? [Y/n]", "y")
+        typed.answer("Enter accepts", "")
+        typed.answer("Write these files? [Y/n]", "n")
+        typed.expect("Neither .env nor the mapping was written.")
+        assert typed.end() == 2
+    said = " ".join(typed.screen.split())
+    assert f"stays: the database file {made};" in said
+    assert f"a text column for the line's line_uuid on board {BOARD}." in said
+    assert not (folder / ".env").exists()
+
+
 def test_a_viewer_s_token_is_refused(folder: Path, monday: Emulator) -> None:
     monday.configure(user_kind="view_only")
     done = alone(folder, "setup", "--yes", *flags(folder, monday))

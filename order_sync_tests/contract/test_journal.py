@@ -178,9 +178,7 @@ def test_a_change_of_one_lease_spares_the_others(site: Site, journal: Journal) -
     assert [row["run_id"] for row in site.rows(site.tables.boards)] == [None, "run-1", "run-1"]
 
 
-def test_of_two_runs_only_one_takes_a_board_over(
-    site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_runs_only_one_takes_a_board_over(site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     boards, right, calls = site.tables.boards, BoardLease._take, list[str]()
 
     def take(

@@ -36,6 +36,7 @@ class Asker:
     def __init__(self, *, yes: bool) -> None:
         self._yes = yes
         self.asks = not yes and sys.stdin.isatty()
+        self.made: list[str] = []  # what stays, whether or not the files are written
 
     def answer(self, question: Question, use: Callable[[str], T]) -> T:
         """What `use` makes of the answer. It raises OrderSyncError for one that does not work, and is asked again.

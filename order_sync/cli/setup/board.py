@@ -79,7 +79,9 @@ def ask_board(
     def use(answer: str) -> int:
         nonlocal shown
         if answer.lower().startswith(NEW):
-            return _create(client, answer[len(NEW) :].strip(), mapping)
+            made = _create(client, answer[len(NEW) :].strip(), mapping)
+            asker.made.append(f"board {made}")
+            return made
         if answer.isdecimal() and 0 < int(answer) <= len(shown):
             return _usable(client, shown[int(answer) - 1].id)
         if answer.isdecimal():
@@ -127,6 +129,7 @@ def complete(
             raise ConfigurationError(
                 f"The board lacks {' and '.join(lacking)}: add it on monday, then run setup again.", MondayFault.MAPPING
             )
+        asker.made.append(f"{' and '.join(lacking)} on board {board_id}")
     subitem_id = subitems.id if subitems else add_subitems(client, board_id)
     for name, known, where in (("items", mapping.items, board_id), ("subitems", mapping.subitems, subitem_id)):
         if not keys[name]:

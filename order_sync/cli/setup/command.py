@@ -109,7 +109,8 @@ def _write(asker: Asker, settings: Settings, target: Path, text: str) -> Setting
     else:
         files.print_drafts(env, mapping, variables)
         if not asker.agrees("Write these files?", "--yes"):
-            raise OrderSyncError("Neither .env nor the mapping was written.", RunFault.INTERRUPTED)
+            made = f" What was made before stays: {'; '.join(asker.made)}." if asker.made else ""
+            raise OrderSyncError(f"Neither .env nor the mapping was written.{made}", RunFault.INTERRUPTED)
         for each in (mapping, env):
             if each.changes:
                 each.write()

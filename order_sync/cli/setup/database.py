@@ -102,6 +102,7 @@ def _reach(asker: Asker, settings: Settings, flags: DatabaseFlags) -> None:
             with connected(WritableDatabase, settings) as (writable, tables):
                 Path(file).parent.mkdir(parents=True, exist_ok=True)
                 create_all(writable, tables)
+            asker.made.append(f"the database file {file}")
         database.check_reachable()
         console.print(f"[green]ok[/]  connected to {escape(database.shown)}")
 
@@ -139,6 +140,7 @@ def _offer(asker: Asker, settings: Settings, flags: DatabaseFlags, blocking: Seq
     with connected(WritableDatabase, settings) as (database, tables):
         upgrade(database, tables)
         create_all(database, tables)
+        asker.made.append(f"tables in {database.shown}")
     return True
 
 
