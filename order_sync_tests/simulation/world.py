@@ -118,6 +118,7 @@ class World(faults_world.World):
         self._trace: list[Event] = []
         self._is_traced = True
         self._is_repaired = False
+        self._is_restored = False
 
     # ---- playing
 
@@ -263,7 +264,8 @@ class World(faults_world.World):
         self._fates[name] = _Fate(Mode(mode), at, seconds)
         self._workers = [worker for worker in self._workers if not worker.has_ended]
         changes = dict(WAYS.get(Way(way), {}))
-        if self.story.boards and not ruleless:
+        # After a restore no table knows the other board any more: the rules have to lead there.
+        if self.story.boards and (not ruleless or self._is_restored):
             changes["mapping"] = self.stage.rules
         self._workers.append(self.stage.start(name, machine, changes))
         self._all.append(self._workers[-1])
@@ -312,6 +314,7 @@ class World(faults_world.World):
         database, tables = self.stage.database, self.ground.tables
         came = {table: database.rows(table) for table in (*tables.site[2:], *tables.site[:2])}
         database.restore(self._backup)
+        self._is_restored = True
         self._settled = self._synced()
         for table, rows in came.items():
             database.insert_missing(table, map(_as_it_came, rows))
@@ -339,8 +342,9 @@ class World(faults_world.World):
 
     def _judge(self, *, final: bool) -> Verdict:
         held = self.ground.look()
-        # A run that died may keep a board that no later run needs: its lease expires by itself.
-        dead = {worker.name for worker in self._all if worker.end == "died"}
+        # A run that could not release it may keep a board that no later run needs: its lease expires by itself.
+        cut_off = {name for name, fate in self._fates.items() if fate.is_sql_out}
+        dead = {worker.name for worker in self._all if worker.end == "died"} | cut_off
         unused = frozenset(row["board_id"] for row in held.boards if row["run_id"] in dead)
         verdict = judge(held, replace(self._expected(), unused=unused), final=final)
         if not final:
