@@ -63,11 +63,11 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
         queue = OrderQueue(database, tables, lease_seconds=settings.lease_seconds)
         check_customers(database, tables, customers)
         rows = queue.retry(customers)
-        nameless = queue.errors() if not rows else []
-        held = of_customers(unexpected(held_orders(queue)), customers) if not rows else []
-    if as_json:
-        print_json({"rows": rows})
-    elif rows:
-        console.print(f"Requeued {counted(rows, 'row')}. Next: order-sync sync")
-    else:
-        print_nothing_to_retry(customers, without_order=len(nameless) if not customers else 0, held=len(held))
+        if as_json:
+            print_json({"rows": rows})
+        elif rows:
+            console.print(f"Requeued {counted(rows, 'row')}. Next: order-sync sync")
+        else:
+            nameless = [] if customers else queue.errors()
+            held = of_customers(unexpected(held_orders(queue)), customers)
+            print_nothing_to_retry(customers, without_order=len(nameless), held=len(held))

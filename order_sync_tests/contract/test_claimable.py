@@ -1,4 +1,4 @@
-"""What a run may claim at one moment: the lines and headers that are free, and those that are nobody's to take."""
+"""Which headers and lines a run may claim at a given moment, and which of them no run may claim."""
 
 from __future__ import annotations
 
