@@ -226,6 +226,10 @@ def _link(column: Column, cell: str) -> _Read:
     return [url, shown or url], None
 
 
+def _not_imported(column: Column, _cell: str) -> _Read:
+    return None, f'Columns of type {column.type} cannot be imported: "{column.id}"'
+
+
 #: Types whose cells differ from what the API reads.
 _READERS: Final[dict[str, Callable[[Column, str], _Read]]] = {
     "numbers": _plain(_NUMBER),
@@ -233,4 +237,5 @@ _READERS: Final[dict[str, Callable[[Column, str], _Read]]] = {
     "status": _status,
     "dropdown": _dropdown,
     "link": _link,
+    "checkbox": _not_imported,
 }

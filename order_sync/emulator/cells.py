@@ -66,6 +66,7 @@ RESOLVERS: Final[dict[str, Callable[..., Any]]] = {
     "DateValue.time": _date_part(1),
     "LinkValue.url": _link_part(0),
     "LinkValue.url_text": _link_part(1),
+    "CheckboxValue.checked": lambda cell, _info: cell.value is not None,
     "SubtasksValue.display_value": _cell_text,
     "SubtasksValue.subitems": lambda cell, _info: cell.item.subitems,
     "SubtasksValue.subitems_ids": lambda cell, _info: [item.id for item in cell.item.subitems],

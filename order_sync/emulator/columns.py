@@ -16,7 +16,7 @@ from order_sync.emulator.bounds import whole
 from order_sync.emulator.errors import MondayError, column_value
 
 #: Any, as the plain form depends on the column's type. Text, numbers, long_text and date ("2026-11-23" or
-#: "2026-11-23 08:00:00"): str; status: label id; dropdown: list of label ids; link: [url, text].
+#: "2026-11-23 08:00:00"): str; status: label id; dropdown: list of label ids; link: [url, text]; checkbox: TICK.
 Value: TypeAlias = Any
 
 STATUS_LABELS = 40
@@ -25,6 +25,8 @@ LONG_TEXT = 2_000
 NUMBER_LENGTH = 100
 #: monday keeps index 5 of a status column for the empty label.
 STATUS_EMPTY = 5
+#: What monday shows of a checkbox with a tick; one without is empty.
+TICK = "v"
 
 STATUS_COLORS: Final = (
     "#fdab3d",
@@ -189,6 +191,8 @@ def value_json(column: Column, value: Value | None) -> str | None:
         case "link":
             url, label = value
             plain = {"url": url, "text": label}
+        case "checkbox":
+            plain = {"checked": True}
         case _:
             plain = value
     return json.dumps(plain)
@@ -320,6 +324,14 @@ def _read_link(column: Column, raw: Any, _: NewLabels) -> Value | None:
     return [raw["url"], label]
 
 
+def _read_checkbox(column: Column, raw: Any, _: NewLabels) -> Value | None:
+    if raw in ("", {}):
+        return None
+    if raw not in (TICK, {"checked": "true"}):
+        raise _invalid(column, 'invalid value: a checkbox column takes {"checked": "true"}, or {} for no tick')
+    return TICK
+
+
 _READERS: Final[dict[str, Callable[[Column, Any, NewLabels], Value | None]]] = {
     "text": _read_text,
     "numbers": _read_numbers,
@@ -328,6 +340,7 @@ _READERS: Final[dict[str, Callable[[Column, Any, NewLabels], Value | None]]] = {
     "date": _read_date,
     "long_text": _read_long_text,
     "link": _read_link,
+    "checkbox": _read_checkbox,
 }
 #: The types that a board may have beside its name.
 TYPES: Final = (*_READERS, "subtasks")

@@ -15,11 +15,13 @@ from order_sync.monday import operations
 from order_sync.monday.client import MondayReader
 from order_sync.monday.labels import Labels
 from order_sync.monday.lists import is_active, items_by_id, text_of
+from order_sync.monday.values import CHECKED
 from order_sync.orders.mapping import LABELLED, ColumnMap
 from order_sync.orders.naming import text_key
 from order_sync.orders.readable import number_of
 
 PARTS = ("column_values", "board")
+TICK = "v"  # what monday shows of a checkbox with a tick
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,7 @@ def _same_number(sent: Any, text: str) -> bool:
 
 
 def _sent_texts(column: ColumnMap, sent: Any) -> list[str]:
-    """How monday may show a value of a text, long_text, date or link column."""
+    """How monday may show a value of a text, long_text, date, link or checkbox column."""
     if isinstance(sent, str):
         return [sent]
     if not isinstance(sent, dict):
@@ -131,6 +133,8 @@ def _sent_texts(column: ColumnMap, sent: Any) -> list[str]:
     if column.type == "link":
         url, shown = str(sent.get("url") or ""), str(sent.get("text") or "")
         return [f"{shown} - {url}", *([url] if shown in ("", url) else [])]
+    if column.type == "checkbox":
+        return [TICK] if sent == CHECKED else []
     value = sent.get("date" if column.type == "date" else "text")
     return [value] if isinstance(value, str) else []
 

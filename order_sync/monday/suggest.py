@@ -19,7 +19,8 @@ from order_sync.orders.naming import text_key
 SIMILAR = 0.8  # difflib's ratio of two names
 # What people write for one thing, as one word of a name.
 _WORDS = {"color": "colour", "quantity": "qty", "pcs": "qty", "pieces": "qty", "description": "desc", "no": "number"}
-_FILLED_BY = {"numbers": ("number", ""), "date": ("date", "")}  # the kinds of a source; "" is unknown
+# The kinds of a source; "" is unknown. A bit counts as a text.
+_FILLED_BY = {"numbers": ("number", ""), "date": ("date", ""), "checkbox": ("text", "number", "")}
 _BY_TYPE = "the only date"
 
 

@@ -15,14 +15,15 @@ from order_sync.monday.labels import LabelSpelling, choices
 from order_sync.orders.codes import Rule
 from order_sync.orders.errors import Rejected
 from order_sync.orders.mapping import LABELLED, Cancel, ColumnMap
-from order_sync.orders.readable import date_of, number_of, text_of
+from order_sync.orders.readable import date_of, is_yes, number_of, text_of
 
 LONG_TEXT_LIMIT = 2_000  # characters
+CHECKED = {"checked": "true"}  # monday has no value for a box without a tick: its column is empty
 T = TypeVar("T")
 
 
 def encode_row(columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: LabelSpelling | None) -> dict[str, Any]:
-    """The row's values by column id, ready for JSON; empty source values are left out.
+    """The row's values by column id, ready for JSON; empty source values, and a no in a checkbox, are left out.
 
     Without `labels`, those of the board are not known, and every label is assumed to be one of them.
     Raises Rejected with the column, the value and the reason.
@@ -33,7 +34,7 @@ def encode_row(columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: Lab
 def encode_changes(
     columns: Iterable[ColumnMap], row: Mapping[str, Any], labels: LabelSpelling | None
 ) -> dict[str, Any]:
-    """The same with every column, to change an item: None for an empty source value, which clears the column."""
+    """The same with every column, to change an item: None for what is left out there, which clears the column."""
     return {column.column: _encode_or_clear(column, row.get(column.column), labels) for column in columns}
 
 
@@ -72,6 +73,8 @@ def _encode(column: ColumnMap, value: Any, labels: LabelSpelling | None) -> Any:
         return {
             "date": _read(column, value, lambda of: date_of(of, utc=column.zone == "utc"), Rule.NOT_A_DATE).isoformat()
         }
+    if column.type == "checkbox":
+        return CHECKED if _read(column, value, is_yes, Rule.NOT_YES_OR_NO) else None
     text = text_of(value)
     if column.type == "link":
         return {"url": text.strip(), "text": text.strip()}

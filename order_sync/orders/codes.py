@@ -161,6 +161,13 @@ class Rule(Code):
         "from the board's recycle bin (monday keeps it for 30 days), or recreate it with `order-sync reconcile "
         "--requeue`.",
     )
+    NOT_YES_OR_NO = (
+        "OS-416",
+        "Neither yes nor no",
+        "A value that is mapped to a checkbox column says neither yes nor no.",
+        BEFORE_SENDING,
+        "Correct the value in the column named in brackets.",
+    )
     VALUE_REFUSED = (
         "OS-451",
         "Value refused by monday",

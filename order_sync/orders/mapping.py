@@ -24,7 +24,7 @@ from order_sync.orders.naming import CUSTOMER, TextKey, customer_key, one_in_sev
 from order_sync.orders.nearest import did_you_mean
 from order_sync.orders.toml_file import entries, entry_name, in_words, read_toml
 
-ColumnType = Literal["text", "long_text", "numbers", "status", "dropdown", "date", "link"]
+ColumnType = Literal["text", "long_text", "numbers", "status", "dropdown", "date", "link", "checkbox"]
 LABELLED = ("status", "dropdown")
 Edits = Literal["overwrite", "keep", "fill"]  # what becomes of a person's edit on the board
 CancelBy = Literal["archive", "delete", "move", "label"]

@@ -1,7 +1,7 @@
-"""Converts database values to text, numbers and dates.
+"""Converts database values to text, numbers, dates, and yes or no.
 
-In: a value of any type. Out: its text, always; its number or date, or ValueError with the reason if it has none.
-Never guesses: an ambiguous number is an error.
+In: a value of any type. Out: its text, always; its number, date, or yes or no, or ValueError with the reason if it has
+none. Never guesses: an ambiguous number is an error.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ EXACT = 2**53  # whole numbers up to here are exact in a float
 
 NOT_A_NUMBER = "it is not a number"
 NOT_A_DATE = "it is not a date"
+NOT_YES_OR_NO = "it is neither yes nor no (Y or N, yes or no, true or false, 1 or 0, X or empty)"
+
+_YES_OR_NO = {
+    **dict.fromkeys(("yes", "y", "true", "1", "x"), True),
+    **dict.fromkeys(("no", "n", "false", "0", ""), False),
+}
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?P<mark>[ ,'])\d{3}(?P<more>((?P=mark)\d{3})*)(?P<decimals>\.\d+)?")
@@ -82,6 +88,14 @@ def date_of(value: Any, *, utc: bool = False) -> date:
         case int() if _DAY.fullmatch(str(value)):
             return _moment(str(value)).date()
     raise ValueError(NOT_A_DATE)
+
+
+def is_yes(value: Any) -> bool:
+    """Whether the value says yes. Raises ValueError with the reason if it says neither yes nor no."""
+    answer = _YES_OR_NO.get(text_of(value).strip().casefold())
+    if answer is None:
+        raise ValueError(NOT_YES_OR_NO)
+    return answer
 
 
 # ---- numbers --------------------------------------------------------------------------------------------

@@ -373,7 +373,10 @@ def _cells(row: NewRow, labels: Labels) -> dict[str, str] | None:
 
 
 def _cell(value: Any, labels: Mapping[str, int]) -> str | None:
-    """A column value as a cell of the file; None for a label that the board lacks, as a job creates none."""
+    """A column value as a cell of the file; None for a label that the board lacks, as a job creates none.
+
+    None also for a tick: a checkbox is not one of the types that monday imports.
+    """
     match value:
         case str():
             return value

@@ -22,6 +22,7 @@ PLANNING = BoardSeed(
         ColumnSeed(id="eta", title="ETA", type="date"),
         ColumnSeed(id="remark", title="Remark", type="long_text"),
         ColumnSeed(id="link", title="Tech pack", type="link"),
+        ColumnSeed(id="paid", title="Paid", type="checkbox"),
         ColumnSeed(id="subitems", title="Subitems", type="subtasks"),
     ),
     subitem_board_id=102,

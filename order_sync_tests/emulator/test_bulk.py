@@ -147,6 +147,7 @@ def test_every_kind_of_cell(emulator: Emulator, monday: Monday, bulk: Bulk) -> N
         "eta": "2026-11-23",
         "remark": "two\nlines",
         "link": "",
+        "paid": "",
         "subitems": "",
     }
     assert one["values"]["link"] == ["https://e.com/a_(b)", "Pack"]
@@ -169,6 +170,7 @@ def test_every_kind_of_cell(emulator: Emulator, monday: Monday, bulk: Bulk) -> N
         ("link", "ftp://e.com"),
         ("link", "[x](mailto:a@e.com)"),
         ("remark", "x" * 2_001),
+        ("paid", "v"),
     ],
 )
 def test_an_invalid_row_is_reported_and_others_continue(emulator: Emulator, bulk: Bulk, column: str, cell: str) -> None:

@@ -46,6 +46,10 @@ CHANGE = """mutation ($i: ID!, $v: JSON!) {
             "Spec - https://example.com/t",
             {"url": "https://example.com/t", "text": "Spec"},
         ),
+        ("paid", {"checked": "true"}, "v", {"checked": True}),
+        ("paid", "v", "v", {"checked": True}),
+        ("paid", {}, "", None),
+        ("paid", "", "", None),
     ],
 )
 def test_a_value_comes_back(monday: Monday, column: str, written: Any, text: str | None, value: Any) -> None:
@@ -71,6 +75,9 @@ def test_a_value_comes_back(monday: Monday, column: str, written: Any, text: str
         ("eta", {"date": "2026-11-23", "time": "25:00:00"}),
         ("remark", {"text": "x" * 2_001}),
         ("link", {"url": "example", "text": "Spec"}),
+        ("paid", {"checked": "false"}),
+        ("paid", "true"),
+        ("paid", 1),
         ("subitems", {"item_ids": [1]}),
     ],
 )
@@ -156,11 +163,13 @@ def test_typed_values(monday: Monday) -> None:
         kind={"ids": [2]},
         eta={"date": "2026-11-23", "time": "08:30:00"},
         link={"url": "https://example.com", "text": "Spec"},
+        paid={"checked": "true"},
     )
     monday.subitem(item, "Size M")
     query = """query ($i: ID!) { items(ids: [$i]) { column_values { id
         ... on NumbersValue { number } ... on StatusValue { index label } ... on DateValue { date time }
         ... on DropdownValue { values { id label } } ... on LinkValue { url url_text }
+        ... on CheckboxValue { checked }
         ... on SubtasksValue { display_value subitems { name } } column { title } } } }"""
     [found] = monday.data(query, {"i": item})["items"]
     cells = {cell.pop("id"): cell for cell in found["column_values"]}
@@ -169,6 +178,7 @@ def test_typed_values(monday: Monday) -> None:
     assert cells["kind"]["values"] == [{"id": "2", "label": "ACTIVE"}]
     assert (cells["eta"]["date"], cells["eta"]["time"]) == ("2026-11-23", "08:30:00")
     assert (cells["link"]["url"], cells["link"]["url_text"]) == ("https://example.com", "Spec")
+    assert cells["paid"]["checked"] is True
     assert cells["subitems"]["display_value"] == "Size M"
     assert cells["subitems"]["subitems"] == [{"name": "Size M"}]
 

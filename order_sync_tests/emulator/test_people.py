@@ -35,6 +35,8 @@ def shown(monday: Monday, item: str) -> dict[str, Any]:
         ("remark", "two\nlines", "two\nlines"),
         ("link", "https://example.com Spec", "Spec - https://example.com"),
         ("link", "", ""),
+        ("paid", "v", "v"),
+        ("paid", "", ""),
     ],
 )
 def test_a_cell_is_edited_as_it_is_typed(

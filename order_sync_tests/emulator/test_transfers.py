@@ -31,7 +31,7 @@ MOVE = """mutation ($i: ID!, $b: ID!, $g: ID!, $c: [ColumnMappingInput!], $s: [C
         id board { id } group { title } } }"""
 CHANGE = """mutation ($b: ID!, $i: ID!) { change_multiple_column_values(
     board_id: $b, item_id: $i, column_values: "{}") { id } }"""
-COLUMNS = ("uuid", "note", "qty", "status", "kind", "eta", "remark", "link")
+COLUMNS = ("uuid", "note", "qty", "status", "kind", "eta", "remark", "link", "paid")
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,20 @@ from order_sync.cli import launch
 from order_sync.demo.board import board_seed
 from order_sync.emulator import Emulator, EmulatorSettings, start_emulator
 from order_sync.orders.mapping import ColumnType, load_mapping
+from order_sync.orders.states import Action, State
 from order_sync_tests.contract.site import make_order
 from order_sync_tests.emulator.monday import Monday
 from order_sync_tests.graph.stage import Record, Stage, stage_in
 from order_sync_tests.graph.test_changes import add_item, before_mutation, items, monday
+from order_sync_tests.graph.test_odd_orders import again, queued
 from order_sync_tests.graph.test_plan import planned_then_done
 
 COLUMN = '[[{place}.columns]]\nsource = "{source}"\ncolumn = "{column}"\ntype = "{type}"\n{more}\n'
-MORE = {"status": 'labels = ["Sample", "Other"]', "dropdown": 'labels = ["SS27"]\nnew_labels = true'}
+MORE = {
+    "status": 'labels = ["Sample", "Other"]',
+    "dropdown": 'labels = ["SS27"]\nnew_labels = true',
+    "checkbox": 'edits = "keep"',
+}
 UTC = "a_date_in_utc"
 
 # The value of each column in the order's row, of any type that a site may use, and what the board shows.
@@ -37,6 +43,7 @@ ORDERS: list[dict[str, tuple[Any, str | None]]] = [
         "date": ("2026-11-24 23:30:00.0000000 -05:00", "2026-11-24"),
         UTC: ("2026-11-24 23:30:00.0000000 -05:00", "2026-11-25"),
         "link": (" https://shop.example/a", "https://shop.example/a"),
+        "checkbox": ("N", ""),
     },
     {
         "text": (" as it is ", " as it is "),
@@ -47,6 +54,7 @@ ORDERS: list[dict[str, tuple[Any, str | None]]] = [
         "date": ("2026-11-24T08:30:00", "2026-11-24"),
         UTC: ("2026-11-24", "2026-11-24"),
         "link": ("https://shop.example/b?c=1", "https://shop.example/b?c=1"),
+        "checkbox": (" yes", "v"),
     },
     {
         "text": ("Café".encode(), "Café"),
@@ -57,6 +65,7 @@ ORDERS: list[dict[str, tuple[Any, str | None]]] = [
         "date": (20261124, "2026-11-24"),
         UTC: (None, ""),
         "link": ("mailto:somebody@shop.example", "mailto:somebody@shop.example"),
+        "checkbox": (1, "v"),
     },
     {
         "text": ("  ", ""),
@@ -67,6 +76,7 @@ ORDERS: list[dict[str, tuple[Any, str | None]]] = [
         "date": (None, ""),
         UTC: ("", ""),
         "link": (None, ""),
+        "checkbox": (" ", ""),
     },
 ]
 TYPES = {column: "date" if column == UTC else column for column in ORDERS[0]}
@@ -115,6 +125,16 @@ def add(stage: Stage, orders: list[dict[str, tuple[Any, str | None]]], *, lines:
     return keys
 
 
+def change(stage: Stage, record: str, **values: Any) -> None:
+    """The order with other values, queued once more."""
+    names = ", ".join(f'"V {column}" = :{column}' for column in values)
+    text = sa.text(f'UPDATE "ORDER_LIST" SET {names} WHERE record_uuid = :record')  # noqa: S608 - names of ours
+    stage.execute(text.bindparams(record=record, **values))
+    table = stage.tables.header_queue
+    header = stage.rows(table, table.c.record_uuid == record)[0]
+    stage.add(queued(headers=[again(header, action_type=Action.UPDATE, sync_state=State.NEW)]))
+
+
 def standing(stage: Stage, keys: list[str]) -> list[dict[str, str | None]]:
     """The texts of the typed columns, as monday shows them, in the order of the keys."""
     by_key = {item["columns"]["record_uuid"]: item_id for item_id, item in items(stage).items()}
@@ -137,7 +157,7 @@ def test_values_of_every_type_arrive_as_people_read_them(typed: Stage) -> None:
 
 
 def test_values_of_every_type_arrive_by_a_file_as_well(typed: Stage) -> None:
-    """The dropdown's new label cannot: its rows are created one by one, in the board's spelling."""
+    """A new label of the dropdown cannot, nor can a tick: these rows are created one by one."""
     orders = ORDERS * 10
     keys = add(typed, orders, lines=0)
     settings = typed.settings.model_copy(update={"bulk_rows": 10, "clock_speed": 60})
@@ -152,12 +172,39 @@ def test_values_of_every_type_arrive_by_a_file_as_well(typed: Stage) -> None:
     assert (labels["status"], labels["dropdown"]) == ({"Sample", "Other"}, {"SS27", "Autumn \u00c9"})
 
 
+@pytest.mark.parametrize(
+    ("first", "edit", "later", "shown"),
+    [
+        (1, None, [0], ""),
+        (0, None, [1], "v"),
+        (0, "v", [0], "v"),  # the order's value has not changed
+        (1, "", [0, 1], ""),  # an edit that the order agreed with for a while
+        (0, "v", [1, 0], "v"),
+    ],
+)
+def test_a_tick_follows_its_order_until_somebody_edits_it(
+    typed: Stage, first: int, edit: str | None, later: list[int], shown: str
+) -> None:
+    [key] = add(typed, [{"checkbox": (first, None)}])
+    typed.sync()
+    assert standing(typed, [key])[0]["checkbox"] == ("v" if first else "")
+    if edit is not None:
+        [item_id] = [item_id for item_id, item in items(typed).items() if item["columns"]["record_uuid"] == key]
+        typed.emulator.person.edit(item_id, "checkbox", edit)
+    for value in later:
+        change(typed, key, checkbox=value, text=f"now {value}")
+        planned_then_done(typed)
+    [found] = standing(typed, [key])
+    assert (found["checkbox"], found["text"]) == (shown, f"now {later[-1]}")
+
+
 REFUSED = {
     "numbers": ("1,234", "the comma may separate thousands or decimals"),
     "status": ("Smaple", "nearest: 'Sample'"),
     "date": ("24.11.2026", "it is not a date"),
     UTC: ("9999-12-31T23:30-05:00", "in UTC it is outside the range of dates"),
     "long_text": ("x" * 2_001, "long_text allows 2000 characters"),
+    "checkbox": ("perhaps", "it is neither yes nor no"),
 }
 
 

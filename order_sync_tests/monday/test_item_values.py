@@ -87,6 +87,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "dropdown": label,
     "date": st.one_of(st.none(), st.dates(date(1990, 1, 1), date(2100, 1, 1))),
     "link": st.one_of(st.none(), address),
+    "checkbox": st.sampled_from([None, True, False, 1, 0, "Y", "n", "X"]),
 }
 rows_of_values = st.fixed_dictionaries({kind: VALUES[kind] for kind in TYPES})
 quick = settings(
@@ -141,6 +142,7 @@ TYPED: dict[str, tuple[Any, str, str]] = {
     "dropdown": ("In work, now", "Done", "In work, now"),
     "date": (date(2026, 12, 24), "2026-12-25", "2026-12-24"),
     "link": ("https://x.example/a", "https://x.example/b", "https://x.example/a"),
+    "checkbox": (True, "", "v"),  # a tick can only be removed
 }
 
 
@@ -158,7 +160,7 @@ def test_a_person_s_edit_is_recognized_until_it_is_undone(
         return shows(column, written, read_values(client, [item], [kind])[item].texts[kind], labels)
 
     assert (shown(sent[kind]), shown(None)) == (True, False)
-    for typing, expected in ((edit, (False, False)), ("", (False, True)), (undo, (True, False))):
+    for typing, expected in ((edit, (False, not edit)), ("", (False, True)), (undo, (True, False))):
         typed.person.edit(item, kind, [typing] if kind == "dropdown" and typing else typing)
         assert (shown(sent[kind]), shown(None)) == expected, typing
 
@@ -212,6 +214,11 @@ def plainly(value: Any) -> str:
         ),
         ("link", {"url": "https://x.example/a", "text": "Order"}, "Order - https://x.example/a", True),
         ("link", {"url": "https://x.example/a", "text": "https://x.example/a"}, "Order - https://x.example/a", False),
+        ("checkbox", {"checked": "true"}, "v", True),
+        ("checkbox", {"checked": "true"}, "", False),
+        ("checkbox", None, "", True),
+        ("checkbox", None, "v", False),
+        ("checkbox", {"text": "v"}, "v", False),  # of a mapping in which it was a long_text
     ],
 )
 def test_a_text_is_compared_by_the_type_of_its_column(kind: str, sent: Any, text: str, expected: bool) -> None:
@@ -223,7 +230,9 @@ def test_a_text_is_compared_by_the_type_of_its_column(kind: str, sent: Any, text
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["label", "labels", "index", "ids", "date", "text", "url"]) | st.text(), inner, max_size=3
+        st.sampled_from(["label", "labels", "index", "ids", "date", "text", "url", "checked"]) | st.text(),
+        inner,
+        max_size=3,
     ),
     max_leaves=5,
 )  # fmt: skip

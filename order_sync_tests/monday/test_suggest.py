@@ -40,6 +40,9 @@ def suggested(mapping: ColumnMapping, *columns: Column) -> dict[str, str | None]
         ("Customr name", "text", "CUSTOMER NAME"),
         ("32/30", "numbers", "32/30"),  # the database does not say of which type
         ("People", "text", None),
+        ("Customer name", "checkbox", "CUSTOMER NAME"),
+        ("Total quantity", "checkbox", "TOTAL QTY"),
+        ("ETA customer warehouse date", "checkbox", None),
     ],
 )
 def test_names_and_types(mapping: ColumnMapping, title: str, kind: str, source: str | None) -> None:

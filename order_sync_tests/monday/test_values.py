@@ -67,6 +67,12 @@ FORMS: list[tuple[str, Any, Any]] = [
     ("dropdown", "In work, now", {"labels": ["In work, now"]}),
     ("dropdown", "44", {"ids": [7]}),
     ("dropdown", 44, {"ids": [7]}),
+    ("checkbox", True, {"checked": "true"}),
+    ("checkbox", False, None),
+    ("checkbox", 1, {"checked": "true"}),
+    ("checkbox", 0, None),
+    ("checkbox", " Y", {"checked": "true"}),
+    ("checkbox", "no", None),
 ]
 
 
@@ -94,6 +100,12 @@ def test_a_change_names_every_column_and_clears_the_empty_ones(value: Any) -> No
     assert encode_changes(columns, row, LabelSpelling({})) == dict.fromkeys(kinds)
     assert to_json(encode_changes(columns[:1], row, None)) == '{"text":null}'
     assert encode_changes(columns[:1], {"text": 5}, None) == {"text": "5"}
+
+
+def test_a_no_clears_a_checkbox_when_an_item_changes() -> None:
+    """monday has no other value for it."""
+    column = ColumnMap(source="S", column="c", type="checkbox")
+    assert to_json(encode_changes([column], {"c": False}, None)) == '{"c":null}'
 
 
 @pytest.mark.parametrize(
@@ -129,6 +141,8 @@ def test_a_label_that_the_board_lacks_cancels_no_order(label: str) -> None:
         ("dropdown", "entirely different", r"allows no new ones \(it has: 44, "),
         ("status", "twin", "the board has several spellings of it, 'Twin', 'TWIN': use one of them"),
         ("dropdown", "45", "no such label"),
+        ("checkbox", "perhaps", r"it is neither yes nor no \(Y or N, .*, X or empty\)"),
+        ("checkbox", 2, "it is neither yes nor no"),
     ],
 )
 def test_an_invalid_value_is_rejected_with_column_and_reason(kind: str, value: Any, reason: str) -> None:

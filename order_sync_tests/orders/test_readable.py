@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_sync.orders.naming import item_name
-from order_sync.orders.readable import date_of, number_of, text_of
+from order_sync.orders.readable import date_of, is_yes, number_of, text_of
 
 WEST = timezone(timedelta(hours=-5))
 
@@ -163,3 +163,19 @@ def test_a_date_that_utc_has_no_day_for_says_so(value: Any) -> None:
     assert date_of(value).year in (1, 9999)
     with pytest.raises(ValueError, match="in UTC it is outside the range of dates"):
         date_of(value, utc=True)
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.0, Decimal("1.00"), "Y", "yes", " TRUE\n", "1", "x", b"Y"])
+def test_a_value_says_yes(value: Any) -> None:
+    assert is_yes(value) is True
+
+
+@pytest.mark.parametrize("value", [None, False, 0, -0.0, Decimal("0.0"), "N", "No", " false ", "0", "", " \t", b""])
+def test_a_value_says_no(value: Any) -> None:
+    assert is_yes(value) is False
+
+
+@pytest.mark.parametrize("value", ["perhaps", "ja", "-", "01", 2, -1, 0.5, float("nan"), Decimal("sNaN"), time(1)])
+def test_a_value_that_says_neither_is_reported(value: Any) -> None:
+    with pytest.raises(ValueError, match="it is neither yes nor no"):
+        is_yes(value)

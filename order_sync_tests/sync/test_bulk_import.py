@@ -123,6 +123,7 @@ VALUES: list[tuple[dict[str, Any], bool]] = [
     ({"page": {"url": "https://a.example/b", "text": "https://a.example/b"}}, True),
     ({"page": {"url": "https://a.example/b", "text": "B"}}, False),
     ({"page": {"url": "ftp://a.example/b", "text": "ftp://a.example/b"}}, False),
+    ({"paid": {"checked": "true"}}, False),  # monday imports no checkboxes
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from order_sync.database.written import OnRecord
 from order_sync.monday.item_values import ItemValues
-from order_sync.orders.mapping import ColumnMap, Edits
+from order_sync.orders.mapping import ColumnMap, ColumnType, Edits
 from order_sync.sync.ownership import Difference, Kept, Owners, Wish, difference
 
 HAD, WANT, EDIT = "had", "want", "edit"
@@ -21,6 +21,7 @@ def found(
     edits: Edits = "overwrite",
     name: Edits = "overwrite",
     group: Edits = "overwrite",
+    kind: ColumnType = "text",
     wish: dict[str, Any],
     last: dict[str, Any] | None,
     board: dict[str, Any] | None,
@@ -34,7 +35,7 @@ def found(
     item = ItemValues(
         id=1, state="active", board_id=1, group_id=shown["group"], name=shown["name"], texts={"column": text}
     )
-    owners = Owners(columns=[ColumnMap(source="S", column="column", type="text", edits=edits)], name=name, group=group)
+    owners = Owners(columns=[ColumnMap(source="S", column="column", type=kind, edits=edits)], name=name, group=group)
     return difference(
         Wish(name=wanted["name"], group_id=wanted["group"], values={"column": wanted["value"]}),
         owners,
@@ -108,6 +109,13 @@ def test_a_column_of_an_item_that_was_never_written(edits: Edits, shown: Any, be
     of = found(edits=edits, name="keep", group="keep", wish={}, last=None, board=board)
     sent = SENT if "column" in of.values else LEFT
     assert (ASKED if of.asks else KEPT if of.kept else sent) == becomes
+
+
+@pytest.mark.parametrize(("shown", "kept"), [("v", (Kept("column", "v", None),)), ("", ())])
+def test_a_tick_of_unknown_origin_is_kept_over_no(shown: str, kept: tuple[Kept, ...]) -> None:
+    """A no is sent as an empty value, and yet it is one that an edit differs from."""
+    of = found(kind="checkbox", edits="keep", name="keep", wish={"value": None}, last=None, board={"value": shown})
+    assert (of.values, of.kept) == ({}, kept)
 
 
 @pytest.mark.parametrize("edits", ["overwrite", "keep", "fill"])
