@@ -202,8 +202,8 @@ class Rule(Code):
         "Deleted on the board during the sync",
         "The item or its group was deleted or archived while the row was sent.",
         AFTER_SENDING,
-        "The item or group was deleted while the order was sent. If that was intended, nothing is left to do. If not, "
-        "the next run recreates what is missing.",
+        "The item or its group was deleted while the order was sent. If that was intended, leave the row as it is. If "
+        "not, make sure that it will not be deleted again.",
     )
     OTHER = (
         "OS-459",

@@ -205,7 +205,7 @@ WRONG = {
     "no type": (column(type=""), QTY + "type is missing$"),
     "unknown type": (
         column(type='"number"'),
-        QTY + r"type must be 'text', .* or 'checkbox' \(did you mean 'numbers'\?\)$",
+        QTY + r"type must be 'text', .* or '\w+' \(did you mean 'numbers'\?\)$",
     ),
     "a misspelt key": (
         column(colunm='"eta"', column=""),
