@@ -4,6 +4,7 @@ Never: a traceback for what a user can fix (a port in use, a wrong setting): one
 
 from __future__ import annotations
 
+import gc
 import sys
 import tomllib
 from pathlib import Path
@@ -15,6 +16,9 @@ from order_sync.emulator.errors import EmulatorError
 from order_sync.emulator.process import FROM_PARENT, serve_parent
 from order_sync.emulator.server import serve
 from order_sync.emulator.settings import EmulatorSettings, in_one_line
+
+# By default Python collects garbage after every 700 new objects, and each time looks through whole boards in the end.
+OBJECTS = 50_000
 
 
 @click.command(name="python -m order_sync.emulator")
@@ -33,6 +37,8 @@ def main(
     from_parent: bool,
 ) -> None:
     """A local monday.com: GraphQL API and board page on loopback."""
+    gc.freeze()
+    gc.set_threshold(OBJECTS)
     try:
         if from_parent:
             serve_parent()

@@ -16,7 +16,7 @@ from order_sync.orders.states import State
 from order_sync_tests.contract.site import BOARD, Site, make_order, uuids
 
 WORKERS = 4
-RECORDS = int(os.environ.get("ORDER_SYNC_TEST_RECORDS", "2000"))  # 10000 is the long form
+RECORDS = int(os.environ.get("ORDER_SYNC_TEST_RECORDS", "800"))  # 10000 is the long form
 PATIENCE = 60 + RECORDS / 20  # seconds
 LEASE_SECONDS = 600.0
 DIED = 70
