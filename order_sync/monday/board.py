@@ -20,6 +20,7 @@ from order_sync.orders.mapping import LABELLED, BoardMap, Cancel, ColumnMap, Col
 from order_sync.orders.monday_faults import MondayFault
 from order_sync.orders.naming import TextKey, text_key
 from order_sync.orders.nearest import did_you_mean
+from order_sync.text.sentence import as_sentence
 
 BOARDS_A_CALL = 25  # as many as boards(ids:) gives without being asked for more
 BOARD_LISTS = ("columns", "groups")
@@ -132,8 +133,7 @@ def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) 
 
     And where the board is of a kind that order_sync does not write to.
     """
-    if problem := unsupported(board):
-        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.", MondayFault.UNSUPPORTED)
+    check_supported(board)
     problems = problems_of(board, mapping.items)
     if subitems is None:
         problems.append(f"board {board.id} has no subitems column, so it has no board for subitems")
@@ -143,6 +143,12 @@ def check_mapping(board: Board, subitems: Board | None, mapping: ColumnMapping) 
         raise ConfigurationError(
             "The mapping does not fit the board: " + "; ".join(problems) + ".", MondayFault.MAPPING
         )
+
+
+def check_supported(board: Board) -> None:
+    """Raises ConfigurationError if order_sync cannot write to the board at all."""
+    if problem := unsupported(board):
+        raise ConfigurationError(as_sentence(problem), MondayFault.UNSUPPORTED)
 
 
 def unsupported(board: Board) -> str | None:

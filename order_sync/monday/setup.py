@@ -14,7 +14,7 @@ from typing import Any
 
 from order_sync.monday import operations
 from order_sync.monday.account import view_only
-from order_sync.monday.board import Board, cancel_problem, problem_of, read_board, unsupported
+from order_sync.monday.board import Board, cancel_problem, check_supported, problem_of, read_board, unsupported
 from order_sync.monday.client import MondayClient, MondayReader, read_data
 from order_sync.orders.errors import ConfigurationError, Fatal, OrderSyncError
 from order_sync.orders.mapping import LABELLED, BoardMap, ColumnMap, ColumnMapping, UnknownSource
@@ -189,8 +189,7 @@ def add_columns(client: MondayClient, board_id: int, mapping: ColumnMapping) -> 
     Raises ConfigurationError, before anything is added, where monday would give a column another id than the mapping.
     """
     board = read_board(client, board_id)
-    if problem := unsupported(board):
-        raise ConfigurationError(problem, MondayFault.UNSUPPORTED)
+    check_supported(board)
     if board.subitem_board_id is None:
         raise ConfigurationError(
             f"Board {board_id} has no subitems column: add one subitem on monday first.", MondayFault.NO_SUBITEMS

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from order_sync.orders.codes import RETRY, Cause, Code, Delay, Rule
 from order_sync.orders.faults import DatabaseFault, RunFault, SettingsFault
 from order_sync.orders.monday_faults import MondayFault
+from order_sync.text.sentence import as_sentence
 
 CATALOGUE: Mapping[str, tuple[Code, ...]] = {
     "Settings, files and the mapping": tuple(SettingsFault),
@@ -59,5 +60,4 @@ def list_codes(messages: Iterable[str | None]) -> str:
 
 def what_to_do(code: Code, names: Mapping[str, str] = TABLES) -> str:
     """The next step as sentences, with the names of the tables."""
-    step = code.step if code.step.endswith(".") else f"{code.step[0].upper()}{code.step[1:]}."
-    return step.format(**names) + (f" {RETRY}" if isinstance(code, Rule) else "")
+    return as_sentence(code.step).format(**names) + (f" {RETRY}" if isinstance(code, Rule) else "")

@@ -19,6 +19,7 @@ from order_sync.orders.mapping import BoardMap, ColumnMapping
 from order_sync.orders.monday_faults import MondayFault
 from order_sync.settings import Settings, load_settings
 from order_sync.text.counted import counted
+from order_sync.text.sentence import as_sentence
 
 if TYPE_CHECKING:
     from order_sync.monday.account import ListedBoard
@@ -48,7 +49,7 @@ def ask_token(asker: Asker, settings: Settings, *, given: str | None, present: s
         with monday(made) as client:
             user = token_user(client)
             if user.problem:
-                raise ConfigurationError(f"{user.problem[0].upper()}{user.problem[1:]}.", MondayFault.TOKEN)
+                raise ConfigurationError(as_sentence(user.problem), MondayFault.TOKEN)
             warning = client.api_version.warning if client.api_version else None
         console.print(f"[green]ok[/]  the token belongs to {escape(str(user))}")
         if warning:
@@ -151,13 +152,12 @@ def overrides(settings: Settings) -> dict[str, object]:
 
 def _usable(client: MondayClient, board_id: int) -> int:
     from order_sync.monday.account import view_only
-    from order_sync.monday.board import read_board, unsupported
+    from order_sync.monday.board import check_supported, read_board
 
     board = read_board(client, board_id)
-    if problem := unsupported(board):
-        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.", MondayFault.UNSUPPORTED)
+    check_supported(board)
     if problem := view_only(client, board):
-        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}.", MondayFault.TOKEN)
+        raise ConfigurationError(as_sentence(problem), MondayFault.TOKEN)
     console.print(f"[green]ok[/]  board {board_id}: {escape(board.name)}")
     return board_id
 
