@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from order_sync.automation.channels import Channel, Message, Severity, channels_of
-from order_sync.automation.jobs import RECONCILE
+from order_sync.automation.jobs import RECONCILE, syncs_orders
 from order_sync.orders.catalogue import find, what_to_do
 from order_sync.orders.errors import OrderSyncError, causes
 from order_sync.orders.faults import RunFault
@@ -62,9 +62,9 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
     )
     def notify_failures(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         instance, run = context.instance, context.dagster_run
+        if unreported := _unreported(instance, run):
+            return dg.SkipReason(unreported)
         reason = first_reason(instance, run.run_id)
-        if _is_past(instance, run):
-            return dg.SkipReason(PAST)
         if _is_notified(instance, run, reason):
             return dg.SkipReason("The same failure has already been reported.")
         tags = {NOTIFIED: "failed", REASON: _digest(reason)}
@@ -78,8 +78,8 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
     )
     def notify_recoveries_and_reasons(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         instance, run = context.instance, context.dagster_run
-        if _is_past(instance, run):
-            return dg.SkipReason(PAST)
+        if unreported := _unreported(instance, run):
+            return dg.SkipReason(unreported)
         messages: list[Message] = []
         tags: dict[str, str] = {}
         if _is_first_after_failure(instance, run):
@@ -95,7 +95,16 @@ def build_notifications(settings: Settings) -> list[dg.SensorDefinition]:
     return [notify_failures, notify_recoveries_and_reasons]
 
 
-PAST = "The run ended long ago."
+def _unreported(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """Why nobody needs to know what became of the run."""
+    if not _is_ours(run):
+        return "The run is not of order_sync."
+    return "The run ended long ago." if _is_past(instance, run) else None
+
+
+def _is_ours(run: dg.DagsterRun) -> bool:
+    """Dagster hands the sensors the runs of the whole project, which may have other jobs."""
+    return run.job_name == RECONCILE or syncs_orders(run)
 
 
 def _send(
@@ -294,7 +303,7 @@ def _before(
     for record in records:
         if record.dagster_run.run_id == run.run_id:
             break
-    yield from records
+    yield from (record for record in records if _is_ours(record.dagster_run))
 
 
 def _is_notified(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> bool:

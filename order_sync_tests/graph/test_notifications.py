@@ -203,6 +203,27 @@ def test_a_failure_and_its_end_are_reported_once(stage: Stage, receiver: Receive
         assert receiver.titles() == []
 
 
+def test_runs_of_others_are_not_reported(stage: Stage, receiver: Receiver) -> None:
+    """A project that has the component runs other jobs as well, whose failures are not order_sync's."""
+
+    @dg.op
+    def break_off() -> None:
+        raise ValueError
+
+    @dg.job
+    def theirs() -> None:
+        break_off()
+
+    with stage.instance() as instance:
+        sensors = Sensors(all_channels(stage.settings, receiver), instance)
+        assert not theirs.execute_in_process(instance=instance, raise_on_error=False).success
+        assert sensors.tick() == []
+        assert receiver.titles() == []
+        failed_run(stage)
+        assert sensors.tick() == []
+        assert receiver.titles() == [FAILED]
+
+
 def test_a_reason_is_reported_when_it_begins_and_ends(stage: Stage, receiver: Receiver) -> None:
     with stage.instance() as instance:
         sensors = Sensors(all_channels(stage.settings, receiver), instance)
