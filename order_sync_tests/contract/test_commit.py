@@ -262,6 +262,51 @@ def test_what_changes_under_the_commit_is_held_and_nothing_else(site: Site, chan
     assert [is_synced(site, order) for order in orders] == [True, True, False, True, True]
 
 
+def queued_again(site: Site, order: SampleOrders, run_id: str, **values: Any) -> dict[str, Any]:
+    """A newer version of the order's header, claimed by the run."""
+    row = order.headers[0] | {
+        "delta_uuid": new_uuid(),
+        "created_at": order.headers[0]["created_at"] + timedelta(hours=1),
+    }
+    site.insert(site.tables.header_queue, row | {"sync_state": State.PENDING, "sync_run_id": run_id} | values)
+    return row
+
+
+def test_a_version_that_another_run_has_claimed_stays_pending(site: Site) -> None:
+    """It came after this run had looked, and has not reached the board."""
+    order = make_order()
+    site.add(order)
+    on_board(site, order)
+    plan = readiness(site.queue(), RUN)
+    newer = queued_again(site, order, "run-2", monday_item_id=1_000)
+    assert commit(site.database, site.queue(), RUN, plan).ready == [record(order)]
+    assert site.row(site.tables.header_queue, delta_uuid=newer["delta_uuid"])["sync_state"] == State.PENDING
+
+
+def test_a_header_that_lost_its_item_since_is_held(site: Site) -> None:
+    """Although the main table has the item of the version before it."""
+    order = make_order(lines=0)
+    site.add(order)
+    on_board(site, order)
+    run_commit(site)
+    newer = queued_again(site, order, "run-2", monday_item_id=1_000)
+    plan = readiness(site.queue(), "run-2")
+    site.change(site.tables.header_queue, {"monday_item_id": None}, delta_uuid=newer["delta_uuid"])
+    found = commit(site.database, site.queue(), "run-2", plan)
+    assert (found.ready, list(reasons(found))) == ([], [record(order)])
+    assert site.row(site.tables.header_queue, delta_uuid=newer["delta_uuid"])["sync_state"] == State.PENDING
+
+
+def test_a_recreated_item_takes_the_place_of_the_old_one(site: Site) -> None:
+    order = make_order(lines=0)
+    site.add(order)
+    on_board(site, order)
+    run_commit(site)
+    queued_again(site, order, "run-2", monday_item_id=2_000)
+    assert commit(site.database, site.queue(), "run-2").ready == [record(order)]
+    assert site.row(site.tables.orders)["monday_item_id"] == 2_000
+
+
 @pytest.mark.parametrize("table", ["orders", "order_lines"])
 def test_a_row_missing_from_main_blocks_its_record(site: Site, table: str) -> None:
     """The queue is never ahead of the main tables, nor they of it."""
@@ -294,7 +339,7 @@ def test_a_late_line_keeps_the_item_of_its_order(site: Site) -> None:
     site.add(order)
     on_board(site, order)
     run_commit(site)
-    item_id = site.row(site.tables.orders)["monday_item_id"]
+    item_id, synced_at = (site.row(site.tables.orders)[name] for name in ("monday_item_id", "last_synced_at"))
     late = order.lines[0] | {"delta_uuid": new_uuid(), "line_uuid": new_uuid(), "size_code": "XXL"}
     site.insert(site.tables.line_queue, late)
     site.insert(site.tables.order_lines, {k: late[k] for k in ("line_uuid", "record_uuid", "size_code", "qty")})
@@ -307,7 +352,8 @@ def test_a_late_line_keeps_the_item_of_its_order(site: Site) -> None:
     site.change(site.tables.line_queue, {"monday_subitem_id": 9, "parent_item_id": item_id}, sync_run_id="run-2")
     found = commit(site.database, queue, "run-2")
     assert (found.ready, found.headers, found.lines) == ([record(order)], {}, {record(order): 1})
-    assert site.row(site.tables.orders)["monday_item_id"] == item_id
+    main = site.row(site.tables.orders)
+    assert (main["monday_item_id"], main["last_synced_at"] > synced_at) == (item_id, True)
     assert site.row(site.tables.order_lines, line_uuid=late["line_uuid"])["monday_subitem_id"] == 9
     assert is_synced(site, order)
 
