@@ -278,6 +278,8 @@ def _readable(value: Any) -> str:
             return value
         case {"labels": labels}:
             return ", ".join(labels)
+        case {"checked": _}:
+            return "yes"
         case {"url": text} | {"date": text} | {"label": text} | {"text": text}:
             return str(text)
     return json.dumps(value, ensure_ascii=False)
