@@ -20,7 +20,7 @@ from order_sync.sync.compare import Finding
 from order_sync.sync.rows import Row
 
 THIS_RUN, EARLIER = "this run", "an earlier run"
-REJECTED_ROW = ("by", "row", "size", "customer", "order_number", "record_uuid", "delta_uuid", "reason")
+REJECTED_ROW = ("by", "row", "size", "customer", "order_number", "reason", "record_uuid", "delta_uuid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class AfterRun:
     @property
     def rejected(self) -> list[Row]:
         """Rows that this run rejected, and a row of each other order that waits for one rejected earlier."""
-        new = [{"by": THIS_RUN, **row} for row in self.ending.rejected]
+        new = [dict.fromkeys(REJECTED_ROW) | {"by": THIS_RUN, **row} for row in self.ending.rejected]
         known = {key for row in new for key in (row["record_uuid"], row["delta_uuid"]) if key}
         older = [
             dict.fromkeys(REJECTED_ROW)

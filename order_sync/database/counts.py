@@ -162,18 +162,18 @@ class QueueCounts:
         headers = sa.select(
             h.c[CUSTOMER].label("customer"),
             h.c[ORDER_NUMBER].label("order_number"),
+            h.c.sync_error_message.label("reason"),
             h.c.record_uuid,
             h.c.delta_uuid,
-            h.c.sync_error_message.label("reason"),
         ).where(is_rejected(h))
         lines = (
             sa.select(
                 o.c[CUSTOMER].label("customer"),
                 o.c[ORDER_NUMBER].label("order_number"),
-                line.c.record_uuid,
-                line.c.delta_uuid,
                 line.c.size_code.label("size"),
                 line.c.sync_error_message.label("reason"),
+                line.c.record_uuid,
+                line.c.delta_uuid,
             )
             .select_from(line.outerjoin(o, o.c.record_uuid == line.c.record_uuid))
             .where(is_rejected(line))

@@ -97,7 +97,10 @@ def _listen(host: str, port: int) -> socket.socket:
         sock.listen(1_024)
     except OSError as error:
         sock.close()
-        raise EmulatorError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise EmulatorError(
+            f"cannot listen on {host}:{port}: {error.strerror}. "
+            "Stop what uses this port, such as another emulator or demo, or choose another port"
+        ) from error
     return sock
 
 

@@ -204,7 +204,7 @@ def _next(headers: list[Row], lines: list[Row], held: HeldOrder | None) -> str:
         return f"Run {runs[0]} has {_rows(waiting)} of it; if that run has ended, the next one takes them up."
     if waiting:
         return f"{_rows(waiting)} waiting for the next run: `order-sync sync`, or the sensor."
-    return "Nothing: every row is SYNCED." if rows else "Nothing is queued for this order."
+    return "Nothing to do; every row is SYNCED." if rows else "Nothing is queued for this order."
 
 
 def _rows(rows: list[Row]) -> str:

@@ -173,6 +173,7 @@ def test_an_emulator_reports_a_taken_port_in_one_line(folder: Stage, taken_port:
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert f"cannot listen on 127.0.0.1:{taken_port}" in line
+    assert "Stop what uses this port, such as another emulator or demo, or choose another port" in line
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_all_is_well(stage: Stage, order_sync: OrderSync) -> None:
     assert levels(found, "wrong") | levels(found, "skipped") == set()
     assert levels(found, "warning") == {"daemon"}  # none is running
     assert (stage.dump(), stage.emulator.checksum()) == before
+    assert found["Dagster"][0][1].startswith(f"DAGSTER_HOME is {stage.folder};")
     assert "Ready to sync, 1 warning." in order_sync("doctor").stdout
 
 

@@ -30,7 +30,7 @@ def test_a_synced_order_from_queue_to_item(stage: Stage, order_sync: OrderSync, 
     assert f"1 header create_item: created {row['monday_item_id']}, run {run_id}" in result.stdout
     order = [result.stdout.index(word) for word in ("header queued", "header claimed", "create_item", "header SYNCED")]
     assert order == sorted(order)
-    assert "Next: Nothing: every row is SYNCED." in result.stdout
+    assert "Next: Nothing to do; every row is SYNCED." in result.stdout
 
 
 def test_every_rejected_row_is_explained(stage: Stage, order_sync: OrderSync) -> None:

@@ -169,6 +169,11 @@ def test_the_dry_deployment_of_the_ui(stage: Stage) -> None:
     message = result.asset_materializations_for_node("monday_items")[0].metadata
     assert message["dry_run"].value is True
     assert message["would create"].value == 5
+    [totals] = [
+        of for of in result.asset_materializations_for_node("main_tables") if of.asset_key.path == ["order_list"]
+    ]
+    shown = list(totals.metadata)
+    assert shown.index("share of the daily calls") < shown.index("orders")  # the costs before the long table
     assert (stage.dump(), stage.file_sum(), stage.emulator.checksum()) == before
 
 

@@ -207,6 +207,8 @@ def test_the_checks_warn_of_rejections_and_find_nothing_left(ended: Ended) -> No
     rejected = ended.checks["nothing_rejected"]
     assert (rejected.passed, rejected.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert rejected.metadata["rejected"].value == 4
+    columns = [column.name for column in rejected.metadata["rows"].schema.columns]
+    assert columns[-4:] == ["order_number", "reason", "record_uuid", "delta_uuid"]  # the reason before what is wide
     assert "order-sync retry" in rejected.description
     assert ended.checks["nothing_left_pending"].passed
 

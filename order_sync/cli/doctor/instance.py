@@ -4,6 +4,7 @@ Never: anything switched on or off."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import dagster as dg
@@ -21,7 +22,7 @@ BY_HAND = "Without it only `order-sync sync` syncs, by hand or from a scheduler 
 def instance(settings: Settings) -> Found:
     with dagster_instance(settings.home) as opened:
         storage = type(opened.run_storage).__name__.removesuffix("RunStorage")
-        yield Level.OK, f"DAGSTER_HOME is {opened.root_directory}; {storage} keeps the record of runs"
+        yield Level.OK, f"DAGSTER_HOME is {os.environ['DAGSTER_HOME']}; {storage} keeps the record of runs"
 
 
 def daemon(settings: Settings) -> Found:
@@ -58,8 +59,8 @@ def automation(settings: Settings) -> Found:
     if off:
         yield (
             Level.WARNING,
-            f"off: {', '.join(sorted(off))}. Next: turn on in Dagster's UI (Automation) those that you use: new_orders "
-            "syncs new rows, reconcile compares boards and tables every night",
+            f"off: {', '.join(sorted(off))}. Next: turn on those that you use, in Dagster's UI under Automation; "
+            "docs/sensors.md says what each does",
         )
     else:
         yield Level.OK, f"on: {', '.join(sorted(declared))}"
