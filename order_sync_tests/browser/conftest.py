@@ -140,11 +140,12 @@ def tab(profile: Any) -> Iterator[Any]:
 
 
 def keep_picture(page: Any, name: str) -> None:
-    """Into docs/images, where that is asked for; with a palette, which makes it a third as large.
+    """Into docs/images, where that is asked for; with a palette, which makes it a third as large and keeps its colours.
 
     A picture must not show where the project lies on the machine: no stack trace, no resource's settings.
     """
     if os.environ.get("ORDER_SYNC_SCREENSHOTS") == "1":
         image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-        picture = image.open(BytesIO(page.screenshot(animations="disabled"))).convert("RGB").quantize(128)
+        picture = image.open(BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+        picture = picture.quantize(256, image.Quantize.MAXCOVERAGE, kmeans=1)
         picture.save(ROOT / "docs" / "images" / name, optimize=True)

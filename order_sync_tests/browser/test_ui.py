@@ -106,6 +106,7 @@ def test_the_board_shows_groups_items_and_subitems(ui: Ui, tab: Any) -> None:
     tab.wait_for_selector("tr.subitem")
     assert tab.locator("tr.subitem td.name").all_inner_texts() == [subitem["name"] for subitem in own["subitems"]]
     tab.mouse.move(1, 1)
+    tab.set_viewport_size({"width": 1720, "height": 940})  # readable on a page, and as wide as the coloured labels
     keep_picture(tab, "board.png")
 
 

@@ -95,6 +95,31 @@ def turn_off(stage: Stage, switch: Any) -> None:
     until(rests, "the sensor off, and the end of its last tick", every=1)
 
 
+def show_every_bar(page: Any) -> None:
+    """Drags the edge between the bars of the steps and the log down, so that all of the bars have room."""
+    edge = page.evaluate_handle(
+        "[...document.querySelectorAll('div')].find(div => getComputedStyle(div).cursor === 'ns-resize')"
+    ).bounding_box()
+    page.mouse.move(edge["x"] + 200, edge["y"] + edge["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(edge["x"] + 200, edge["y"] + 130, steps=5)
+    page.mouse.up()
+
+
+def cut_stack_trace(page: Any) -> None:
+    """What a picture must not show: it names folders of this machine."""
+    page.evaluate(
+        """() => {
+            const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+            while (texts.nextNode()) {
+                const node = texts.currentNode
+                const start = node.textContent.indexOf("Stack Trace:")
+                if (start >= 0) node.textContent = node.textContent.slice(0, start)
+            }
+        }"""
+    )
+
+
 def filter_log(page: Any, words: str) -> None:
     page.get_by_placeholder("Filter…").fill(words)
 
@@ -160,8 +185,13 @@ def test_a_failed_run_resumes_from_its_failure(ui: Ui, window: Any) -> None:
     held = {row["delta_uuid"] for table in queues for row in stage.inserts(table, table.c.sync_run_id == failed.run_id)}
     assert len(held) > len(sample.headers) + len(sample.lines) - 1
     before = stage.emulator.stats()
-    filter_log(window, "create_subitem")
+    window.set_viewport_size({"width": 1280, "height": 1000})
+    window.reload()  # without the message that the run was launched
+    filter_log(window, "step:monday_subitems")
     window.get_by_text(re.compile("create_subitem: 10 of")).first.wait_for()
+    window.get_by_text("View full message").first.wait_for()
+    show_every_bar(window)
+    cut_stack_trace(window)
     unfold(window, "Re-execute all")
     window.get_by_role("menuitem", name="From failure").wait_for()
     keep_picture(window, "failed-run.png")
@@ -223,6 +253,7 @@ def test_the_checks_name_what_was_rejected(ui: Ui, window: Any) -> None:
     ).wait_for()
     window.get_by_text(re.compile(r"1 row was rejected \(OS-406: 1\)\.")).first.wait_for()
     window.get_by_text(re.compile("SURPRISE")).first.wait_for()
+    window.set_viewport_size({"width": 1440, "height": 900})
     keep_picture(window, "checks.png")
 
 
@@ -239,11 +270,11 @@ def test_a_dry_run_shows_and_writes_nothing(ui: Ui, window: Any, tmp_path: Path)
             window.get_by_text(words, exact=True).first.wait_for()
         would = window.get_by_role("row").filter(has_text="would create")
         would.get_by_text(str(len(sample.lines)), exact=True).wait_for()
-        window.get_by_text("would be rejected").first.evaluate("row => row.scrollIntoView()")
         window.goto(f"{dry.url}/assets/order_list")
         for words in ("orders held back", "calls", "share of the daily calls", "plan"):
             window.get_by_text(words, exact=True).first.wait_for()
-        window.get_by_text("orders held back", exact=True).first.evaluate("row => row.scrollIntoView()")
+        window.set_viewport_size({"width": 1440, "height": 900})
+        window.get_by_text("Metadata", exact=True).first.evaluate("title => title.scrollIntoView()")
         keep_picture(window, "dry-run.png")
     assert (stage.file_sum(), stage.emulator.checksum()) == before
     assert {state for states in states_of(stage, sample).values() for state in states} == {"NEW", "PENDING"}
@@ -269,6 +300,7 @@ def test_the_sensor_carries_queued_rows_until_turned_off(ui: Ui, window: Any) ->
     assert {state for states in states_of(stage, sample).values() for state in states} == {"SYNCED"}
 
     carries_changes_and_cancels(stage)
+    window.set_viewport_size({"width": 1280, "height": 1000})
     keep_picture(window, "sensor.png")
     turn_off(stage, switch)
     assert not switch.locator("input").is_checked()
