@@ -16,7 +16,7 @@ from order_sync.database.claims import OrderQueue
 from order_sync.database.commit import Readiness, commit, readiness
 from order_sync.demo.samples import SampleOrders
 from order_sync.orders.states import State
-from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
+from order_sync_tests.contract.site import Site, make_order, new_uuid, put_off_the_board, record, uuids
 
 RUN = "run-1"
 
@@ -114,6 +114,30 @@ def test_versions_with_several_items_give_the_oldest_ones(site: Site) -> None:
         site.change(site.tables.header_queue, {"monday_item_id": item}, delta_uuid=row["delta_uuid"])
     assert run_commit(site).ready == [record(order)]
     assert site.row(site.tables.orders)["monday_item_id"] == 5
+
+
+def test_of_headers_of_one_moment_the_first_key_counts(site: Site) -> None:
+    """In any order of their rows; the keys are ones that a server sorts as text does."""
+    names = {("header", n): f"00000000-0000-4000-8000-00000000000{9 - n}" for n in range(2)}
+    order = make_order(headers=2, lines=0, name=lambda *of: names.get(of) or new_uuid())
+    order.headers[1]["created_at"] = order.headers[0]["created_at"]
+    site.add(order)
+    on_board(site, order)
+    for item, row in enumerate(order.headers, start=5):
+        site.change(site.tables.header_queue, {"monday_item_id": item}, delta_uuid=row["delta_uuid"])
+    assert run_commit(site).ready == [record(order)]
+    assert site.row(site.tables.orders)["monday_item_id"] == 6
+
+
+def test_a_header_that_was_set_to_new_names_no_item(site: Site) -> None:
+    """It is to be done again, and still names the run that had it."""
+    order = make_order(headers=2, lines=0)
+    site.add(order)
+    on_board(site, order)
+    values = {"sync_state": State.NEW, "monday_item_id": 4}
+    site.change(site.tables.header_queue, values, delta_uuid=order.headers[0]["delta_uuid"])
+    assert run_commit(site).ready == [record(order)]
+    assert site.row(site.tables.orders)["monday_item_id"] == 1_000
 
 
 def test_each_order_of_a_transaction_gets_its_own_item(site: Site) -> None:
@@ -260,6 +284,20 @@ def test_what_changes_under_the_commit_is_held_and_nothing_else(site: Site, chan
     assert found.ready == [record(order) for order in orders if order is not orders[2]]
     assert "another run or a person changed them" in reasons(found)[record(orders[2])]
     assert [is_synced(site, order) for order in orders] == [True, True, False, True, True]
+
+
+def test_a_line_that_was_cancelled_since_holds_its_order(site: Site) -> None:
+    """Its ids, which this run has read before, are those of a subitem that is deleted."""
+    order = make_order(lines=2)
+    site.add(order)
+    on_board(site, order)
+    plan = readiness(site.queue(), RUN)
+    put_off_the_board(site, order.lines[0]["line_uuid"], of_version=order.lines[0]["created_at"])
+    found = commit(site.database, site.queue(), RUN, plan)
+    assert found.ready == []
+    lines = site.tables.order_lines.name
+    assert f"{lines} has 1 row to commit for {record(order)}, but 2 were" in reasons(found)[record(order)]
+    assert not is_synced(site, order)
 
 
 def queued_again(site: Site, order: SampleOrders, run_id: str, **values: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -761,6 +761,35 @@ def test_a_lost_answer_to_the_closing_is_no_failure(site: Site, journal: Journal
     site.change(site.tables.journal, {"run_id": "run-2"}, idempotency_key="key-1")
     with pytest.raises(LeaseLost, match="Another run resolved request key-1"):
         journal.close(entry("k0"))
+
+
+LOST: dict[str, tuple[str, str, Callable[[Journal], None]]] = {
+    "the request": ("INSERT", "DELETE FROM {table}", lambda of: of.open(entry("k0"))),
+    "that it is open": ("INSERT", "UPDATE {table} SET state = 'CLOSED'", lambda of: of.open(entry("k0"))),
+    "who sends it": ("UPDATE", "UPDATE {table} SET run_id = 'run-2'", lambda of: of.sending_again(entry("k0"))),
+    "its job": ("UPDATE", "UPDATE {table} SET body = '{{}}'", lambda of: of.amend(entry("k0"))),
+    "its end": ("UPDATE", "UPDATE {table} SET state = 'OPEN'", lambda of: of.close(entry("k0"))),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_a_request_that_a_trigger_alters_is_noticed(
+    site: Site, journal: Journal, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    if site.database.dialect == "mssql":
+        pytest.skip("the trigger is written for SQLite")
+    monkeypatch.setattr(connection_module, "sleep", lambda seconds: None)
+    event, change, write = LOST[what]
+    if event == "UPDATE":
+        journal.open(entry("k0"))
+    before, table = site.rows(site.tables.journal), f'"{site.tables.journal.name}"'
+    with site.database.write() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER undo AFTER {event} ON {table} BEGIN {change.format(table=table)}; END"
+        )
+    with pytest.raises(WriteLost, match="request key-1 was not on record"):
+        write(journal)
+    assert site.rows(site.tables.journal) == before
 
 
 def test_sending_again_makes_the_entry_this_runs(site: Site, journal: Journal) -> None:
