@@ -66,7 +66,7 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
         if as_json:
             print_json({"rows": rows})
         elif rows:
-            console.print(f"Requeued {counted(rows, 'row')}. Next: order-sync sync")
+            console.print(f"Requeued {counted(rows, 'row')}. Next: order-sync sync, or wait for the sensor.")
         else:
             nameless = [] if customers else queue.errors()
             held = of_customers(unexpected(held_orders(queue)), customers)

@@ -53,7 +53,7 @@ def test_missing_orders_are_requeued_in_parts_and_recreated(stage: Stage, order_
     assert stage.site_rows() == before
     result = order_sync("reconcile", "--requeue", "--limit", "2")
     assert result.exit_code == 1
-    assert "Requeued 2 of 3 orders to be recreated. Next: order-sync sync" in result.stdout
+    assert "Requeued 2 of 3 orders to be recreated. Next: order-sync sync, or wait" in result.stdout
     assert "Left for the next time (--limit): 1 order. Check them, then run the command again." in result.stdout
     assert "Requeued 1 of 1 order" in order_sync("reconcile", "--requeue").stdout
     trace = order_sync("trace", before["ORDER_LIST_DELTA"][0]["record_uuid"]).stdout

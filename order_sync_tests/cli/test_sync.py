@@ -266,7 +266,7 @@ def test_retry_and_sync_finish_what_was_corrected(stage: Stage, order_sync: Orde
     good = {STYLE: "TS-1", COLOUR: "Ecru", TYPE: "SAMPLE"}
     stage.execute(sa.update(header).where(header.c.sync_state == "ERROR").values(good))
     stage.execute(sa.update(line).where(line.c.sync_state == "ERROR").values(size_code="XXXL"))
-    assert order_sync("retry").stdout == "Requeued 4 rows. Next: order-sync sync\n"
+    assert order_sync("retry").stdout == "Requeued 4 rows. Next: order-sync sync, or wait for the sensor.\n"
     assert order_sync("sync").exit_code == 0
     assert stage.unsynced() == 0
     assert stage.agreement().agree

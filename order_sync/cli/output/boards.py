@@ -88,7 +88,10 @@ def print_requeued(done: Requeued, orders: int, what: str, option: str) -> None:
     if option:
         console.print(f"{counted(orders, 'order')} can be {what}: order-sync reconcile {option}, then order-sync sync")
         return
-    console.print(f"Requeued {len(done.records):,} of {counted(orders, 'order')} to be {what}. Next: order-sync sync")
+    console.print(
+        f"Requeued {len(done.records):,} of {counted(orders, 'order')} to be {what}. "
+        "Next: order-sync sync, or wait for the sensor."
+    )
     for record_uuid, reason in list(done.held.items())[:REJECTED_SHOWN]:
         console.print(f"  not requeued: {record_uuid}: {reason}", markup=False)
     if (left := orders - len(done.records) - len(done.held)) > 0:
