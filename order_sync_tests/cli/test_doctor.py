@@ -96,6 +96,9 @@ def test_the_daemon_and_the_sensors(stage: Stage, order_sync: OrderSync, monkeyp
     with stage.instance() as instance:
         kinds = sorted(instance.get_required_daemon_types())
         for kind in kinds:
+            instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 600, kind, "one", []))
+        assert "not running" in checked(order_sync, 0)["daemon"][0][1]  # it was stopped ten minutes ago
+        for kind in kinds:
             instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), kind, "one", []))
         assert checked(order_sync, 0)["daemon"] == [("ok", "running")]
         instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 3_600, kinds[0], "one", []))

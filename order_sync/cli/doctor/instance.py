@@ -16,6 +16,7 @@ from order_sync.cli.launch import dagster_instance
 from order_sync.definitions import build_definitions
 from order_sync.settings import Settings
 
+SILENT_AFTER = 300  # seconds, ten heartbeats; Dagster itself waits for half an hour
 BY_HAND = "Without it only `order-sync sync` syncs, by hand or from a scheduler such as cron"
 
 
@@ -27,7 +28,9 @@ def instance(settings: Settings) -> Found:
 
 def daemon(settings: Settings) -> Found:
     with dagster_instance(settings.home) as opened:
-        statuses = get_daemon_statuses(opened, opened.get_required_daemon_types())
+        statuses = get_daemon_statuses(
+            opened, opened.get_required_daemon_types(), heartbeat_tolerance_seconds=SILENT_AFTER
+        )
     silent = sorted(kind for kind, status in statuses.items() if status.last_heartbeat is None or not status.healthy)
     errors = [
         error.message.splitlines()[0]
