@@ -10,6 +10,7 @@ import pytest
 from order_sync.database.entries import Entry, Operation
 from order_sync.monday.transport import Reply
 from order_sync.orders.errors import Fatal, Missing, OrderSyncError, Rejected, Transient
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.sync.delivery import Outcome, Spent, read_outcome
 
 KEYS = ("row-0", "row-1", "row-2")
@@ -56,7 +57,7 @@ def test_a_row_that_the_answer_omits_is_in_doubt() -> None:
     assert outcome.created == {"row-0": "70"}
     assert outcome.again.keys() == {"row-1", "row-2"}
     for of_row in outcome.again.values():
-        assert (of_row.no_effect, of_row.request_id) == (False, "req-1")
+        assert (of_row.no_effect, of_row.request_id, of_row.why) == (False, "req-1", MondayFault.ODD_ANSWER)
         assert "neither an id nor an error" in str(of_row)
 
 
@@ -162,6 +163,7 @@ def full(n: int) -> Outcome:
         waiting={key: "its item"},
         adopted=n,
         recreated=n + 1,
+        keys_restored=n + 2,
         changed={f"changed-{n}": "2"},
         moved={f"moved-{n}": "3"},
         cancelled={f"cancelled-{n}": "4"},
@@ -179,7 +181,8 @@ def test_outcomes_of_other_rows_are_added() -> None:
     assert {name: getattr(total, name).keys() for name in both} == {
         name: getattr(first, name).keys() | getattr(second, name).keys() for name in both
     }
-    assert (total.adopted, total.recreated, total.jobs) == (3, 5, ["job-1", "job-2"])
+    assert (total.adopted, total.recreated, total.keys_restored) == (3, 5, 7)
+    assert total.jobs == ["job-1", "job-2"]
     assert total.kept == [{"key": "row-1"}, {"key": "row-2"}]
     assert asdict(second)["created"] == {"row-2": "1"}
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from order_sync.orders.errors import Rejected, Transient
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.sync.batches import MOST_FAILURES, ROW_ATTEMPTS, SMALLEST_SHARE, Batches
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import NewRow
@@ -129,7 +130,8 @@ def test_a_row_is_tried_so_often_and_then_given_up() -> None:
 def test_a_lone_row_without_an_answer_is_given_up() -> None:
     rows = Batches(rows_of(2), 1)
     rows.done(batch := rows.take(0, 1), Outcome(), answered=False)
-    assert rows.total.again[batch[0].key].message == "monday gave no result"
+    error = rows.total.again[batch[0].key]
+    assert (error.message, error.why) == ("monday gave no result", MondayFault.ODD_ANSWER)
     pair = Batches(rows_of(2), 1)
     pair.done(pair.take(0, 2), Outcome(), answered=False)
     assert pair.total.again == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from order_sync.database import uptime
 from order_sync.database.entries import Entry, Operation
 from order_sync.database.journal import Journal
 from order_sync.monday.budget import Grant
-from order_sync.monday.client import MondayClient
+from order_sync.monday.client import BUDGET, MondayClient
 from order_sync.monday.transport import MondayTransport, Reply
-from order_sync.orders.errors import Fatal, NotMonday, OrderSyncError, Rejected, Transient
+from order_sync.orders.errors import Fatal, LeaseLost, NotMonday, OrderSyncError, Rejected, Transient
 from order_sync.orders.mapping import load_mapping
 from order_sync.sync.delivery import Delivery, Locked, Manner, Outcome, Spent
+from order_sync_tests.contract.site import new_uuid
 from order_sync_tests.sync.stage import QuickClock, Stage
 from order_sync_tests.sync.test_answers import error, reply
 
@@ -219,6 +222,28 @@ def test_an_earlier_runs_request_is_looked_up_before_sending(stage: Stage) -> No
         assert sum(of.waits) == pytest.approx(SETTLE, abs=5)
 
 
+def test_a_request_leaves_only_under_a_good_lease(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scene(stage, DONE) as of:
+        entry, late = of.opened(), uptime.now() + 176
+        monkeypatch.setattr(uptime, "now", lambda: late)
+        with pytest.raises(LeaseLost):
+            of.delivery.deliver(entry, Grant(rows=2))
+        assert of.transport.sent == []
+
+
+def test_a_lost_answer_has_cost_what_was_granted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scene(stage, lost(), DONE) as of:
+        settled, pacer_lost = list[Grant](), of.client.pacer.lost
+
+        def losing(grant: Grant) -> None:
+            settled.append(grant)
+            pacer_lost(grant)
+
+        monkeypatch.setattr(of.client.pacer, "lost", losing)
+        of.delivery.deliver(of.opened(), Grant(rows=2, points=30.0))
+        assert settled == [Grant(rows=2, points=30.0)]
+
+
 # ---- what the board shows ---------------------------------------------------------------------------------
 
 
@@ -240,6 +265,53 @@ def test_a_request_settles_when_monday_and_its_search_have(stage: Stage, operati
         of.delivery.settle(entry, of.clock.now() - seconds - 1)  # long ago
         assert len(of.waits) == waited
         assert stage.site.row(stage.site.tables.boards)["leased_until"] == leased
+
+
+@pytest.mark.parametrize(
+    ("remaining", "shown", "looks"),
+    [
+        (-1.0, "Oak Elm", 1),
+        (-1.0, "Oak", 1),  # there will be no more
+        (0.5, "Oak Elm", 1),
+        (0.5, "Oak", 2),
+        (30.0, "Oak", 2),
+    ],
+)
+def test_a_board_that_may_show_more_is_looked_at_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, remaining: float, shown: str, looks: int
+) -> None:
+    with scene(stage) as of:
+        monkeypatch.setattr(of.clock, "now", lambda: 1_000.0 + sum(of.waits))
+        found, seen = {key: key.lower() for key in shown.split()}, list[float]()
+
+        def find(entry: Entry) -> dict[str, str]:
+            seen.append(sum(of.waits))
+            return found
+
+        of.delivery.find = find  # type: ignore[method-assign, assignment]
+        outcome = of.delivery.resolve(of.opened(), of.clock.now() - SETTLE + remaining)
+        assert outcome == Outcome(created=found, doubtful=True)
+        assert seen == [0.0, remaining][:looks]
+        assert of.waits == seen[1:]
+
+
+def test_rows_are_found_unless_they_are_on_record_of_others(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 2)
+    stage.create(Operation.ITEMS, rows)
+    first, second = (row.key for row in rows)
+    variables = {f"{name}{n}": row.variables[name] for n, row in enumerate(rows) for name in ("name", "values")}
+    entry = Entry(
+        idempotency_key="key-1",
+        operation=Operation.ITEMS,
+        keys=(first, second),
+        body=json.dumps({"variables": variables}),
+    )
+    ids = {key: of_key for key, [of_key] in stage.items().items()}
+    with scene(stage) as of:
+        assert of.delivery.find(entry) == ids
+        assert of.delivery.find(entry, {second}) == {second: ids[second]}
+        stage.site.change(stage.site.tables.items, {"record_uuid": new_uuid()}, item_id=int(ids[first]))
+        assert of.delivery.find(entry) == {second: ids[second]}
 
 
 def test_a_row_that_the_answer_omits_is_looked_up(stage: Stage) -> None:
@@ -284,16 +356,16 @@ def test_rows_beyond_the_budget_wait_in_slices_with_the_lease(stage: Stage, monk
         renewed: list[int] = []
         monkeypatch.setattr(of.client.pacer, "admit", lambda operation, rows, whole: grants.pop(0))
         monkeypatch.setattr(of.journal, "renew", lambda: renewed.append(len(of.waits)))
-        wait, reported = of.client.wait, list[float | None]()
+        wait, reported = of.client.wait, list[tuple[str, float | None]]()
 
         def waiting(seconds: float, what: str = "", *, of: float | None = None) -> None:
-            reported.append(of)
+            reported.append((what, of))
             wait(seconds, what, of=of)
 
         monkeypatch.setattr(of.client, "wait", waiting)
         assert of.delivery.admit("create_item", 2) == Grant(rows=2)
         assert (of.waits, renewed) == ([5.0, 3.0], [0, 1])
-        assert reported == [12.0, 3.0]  # a slice is reported as part of the whole
+        assert reported == [(BUDGET, 12.0), (BUDGET, 3.0)]  # a slice is reported as part of the whole
 
 
 def test_a_stopped_writer_gets_no_rows(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
