@@ -292,7 +292,7 @@ class OrderQueue(QueueReader):
         for table, state in ((self.tables.header_queue, State.NEW), (self.tables.line_queue, State.PENDING)):
             rejected = (is_rejected(table), ~has_no_order(table))
             keys = (
-                _rejected_of(connection, self.tables, table, customers)
+                _of_customers(connection, self.tables, table, rejected, customers)
                 if customers
                 else connection.execute(sa.select(table.c.delta_uuid).where(*rejected)).scalars().all()
             )
@@ -346,21 +346,24 @@ def _write_reasons(connection: sa.Connection, update: sa.Update, key: sa.Column[
     connection.execute(update.values(sync_error_message=_names_no_order(None)))
 
 
-def _rejected_of(connection: sa.Connection, tables: Tables, table: sa.Table, customers: Collection[str]) -> list[str]:
-    """The rejected rows of these customers: found by name here, for a collation may compare otherwise."""
-    o, h = tables.orders, tables.header_queue
-    queued = h.alias("queued")
-    # A header whose order is missing in ORDER_LIST has its customer in the queue only.
-    names = [o.c[CUSTOMER].label("main"), queued.c[CUSTOMER].label("queued")]
-    names += [h.c[CUSTOMER].label("own")] if table is h else []
+def _of_customers(
+    connection: sa.Connection,
+    tables: Tables,
+    table: sa.Table,
+    where: tuple[sa.ColumnElement[bool], ...],
+    customers: Collection[str],
+) -> list[str]:
+    """The rows of these customers: found by name here, for a collation may compare otherwise."""
+    o, queued = tables.orders, tables.header_queue.alias("queued")
+    # An order that is missing in ORDER_LIST has its customer in the queue only.
     query = (
-        sa.select(table.c.delta_uuid, *names)
+        sa.select(table.c.delta_uuid, o.c[CUSTOMER].label("main"), queued.c[CUSTOMER].label("queued"))
         .select_from(
             table.outerjoin(o, o.c.record_uuid == table.c.record_uuid).outerjoin(
                 queued, queued.c.record_uuid == table.c.record_uuid
             )
         )
-        .where(is_rejected(table))
+        .where(*where)
     )
     wanted = {customer_key(customer) for customer in customers}
     of_row: dict[str, set[TextKey]] = {}

@@ -52,8 +52,12 @@ def nameless(loose_site: Site) -> SampleOrders:
     """Beside one good order a header and a line whose record_uuid is NULL."""
     order, lost = make_order(), make_order(lines=1)
     loose_site.add(order)
-    loose_site.insert(loose_site.tables.header_queue, *(row | {"record_uuid": None} for row in lost.headers))
-    loose_site.insert(loose_site.tables.line_queue, *(row | {"record_uuid": None} for row in lost.lines))
+    loose_site.insert(
+        loose_site.tables.header_queue, *(row | {"record_uuid": None, "retry_count": 0} for row in lost.headers)
+    )
+    loose_site.insert(
+        loose_site.tables.line_queue, *(row | {"record_uuid": None, "retry_count": 0} for row in lost.lines)
+    )
     return order
 
 
@@ -74,9 +78,12 @@ def test_a_row_without_record_uuid_is_rejected_for_good(loose_site: Site, namele
     errors = queue.errors(RUN)
     assert {row["reason"] for row in errors} == {"OS-409: record_uuid is NULL: the row belongs to no order"}
     assert {row["row"] for row in errors} == {"header", "line"}
-    assert {row["code"] for row in loose_site.rows(loose_site.tables.log)} == {Rule.NO_RECORD_UUID}
+    for table in (loose_site.tables.header_queue, loose_site.tables.line_queue):
+        assert [row["retry_count"] for row in loose_site.rows(table, record_uuid=None)] == [1]
+    logged = {(row["code"], row["outcome"], row["message"]) for row in loose_site.rows(loose_site.tables.log)}
+    assert logged == {(Rule.NO_RECORD_UUID, "rejected", errors[0]["reason"])}
     assert queue.reject_without_order("run-2") == 0
-    assert queue.retry() == 0
+    assert (queue.retry(), queue.retry([nameless.headers[0][CUSTOMER]])) == (0, 0)
     assert len(queue.errors(RUN)) == 2
     assert claimable(loose_site) == uuids([nameless], "headers")
 
@@ -84,8 +91,16 @@ def test_a_row_without_record_uuid_is_rejected_for_good(loose_site: Site, namele
 def test_a_row_with_neither_key_nor_order_is_rejected(loose_site: Site, nameless: SampleOrders) -> None:
     loose_site.change(loose_site.tables.header_queue, {"delta_uuid": None}, record_uuid=None)
     assert loose_site.queue().reject_without_order(RUN) == 2
-    assert len(loose_site.queue().errors(RUN)) == 2
+    reasons = [row["reason"] for row in loose_site.queue().errors(RUN)]
+    assert reasons == ["OS-409: record_uuid is NULL: the row belongs to no order"] * 2
     assert claimable(loose_site) == uuids([nameless], "headers")
+
+
+def test_a_line_without_record_uuid_is_rejected_by_itself(loose_site: Site, nameless: SampleOrders) -> None:
+    queue = loose_site.tables.header_queue
+    with loose_site.database.write() as connection:
+        connection.execute(sa.delete(queue).where(queue.c.record_uuid.is_(None)))
+    assert loose_site.queue().reject_without_order(RUN) == 1
 
 
 # ---- states and actions -------------------------------------------------------------------------------------
