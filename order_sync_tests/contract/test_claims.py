@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 
 from order_sync.database import claims
+from order_sync.database.connection import CHUNK
 from order_sync.database.counts import Lease
 from order_sync.database.run_log import UNFINISHED
 from order_sync.demo.samples import SampleOrders
 from order_sync.demo.words import Row
+from order_sync.orders.errors import WriteLost
 from order_sync.orders.naming import CUSTOMER
 from order_sync.orders.states import Action, State
 from order_sync_tests.contract.site import Site, make_order, new_uuid, record, uuids
@@ -205,6 +207,34 @@ def test_renewing_keeps_the_lease(site: Site) -> None:
     assert site.queue().renew("run-1") == 0
 
 
+def test_a_run_with_many_rows_counts_each_once(site: Site) -> None:
+    """They are renewed, taken over and released a thousand at a time."""
+    order = make_order(lines=CHUNK + 1)
+    site.add(order)
+    site.claim("run-1", order)
+    rows = 1 + CHUNK + 1
+    assert site.queue().renew("run-1") == rows
+    site.age_claims("run-1", 601)
+    assert site.queue().renew("run-1") == rows
+    assert site.queue().take_over("run-2", "run-1") == rows
+    assert site.queue().release("run-2") == rows
+
+
+def test_a_lease_that_a_trigger_takes_away_is_noticed(site: Site) -> None:
+    if site.database.dialect == "mssql":
+        pytest.skip("this trigger is SQLite's")
+    order = make_order(lines=0)
+    site.add(order)
+    site.claim("run-1", order)
+    with site.database.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER no_lease AFTER UPDATE OF sync_attempted_at ON ORDER_LIST_DELTA BEGIN "
+            "UPDATE ORDER_LIST_DELTA SET sync_attempted_at = NULL WHERE delta_uuid = NEW.delta_uuid; END"
+        )
+    with pytest.raises(WriteLost, match="1 row had no new lease"):
+        site.queue().renew("run-1")
+
+
 def test_a_rerun_takes_over_the_existing_ids(site: Site) -> None:
     order, other = make_order(), make_order(minute=1)
     site.add(order, other)
@@ -381,6 +411,7 @@ def test_rows_come_with_the_columns_of_the_board_rules(site: Site) -> None:
     lines = site.queue().claimed_lines("run-1", sources=sources)
     assert {(row["ORDER TYPE"], row["AAG SEASON"]) for row in lines} == {("Ö", "SS27")}
     assert len(lines) == len(order.lines)
+    assert site.queue().claim_lines("run-1", uuids([order], "lines"), sources=sources) == lines
 
 
 def test_a_claim_collects_its_keys_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
