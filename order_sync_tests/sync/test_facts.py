@@ -20,7 +20,7 @@ from order_sync.monday.client import MondayReader
 from order_sync.monday.item_values import ItemValues
 from order_sync.monday.labels import LabelSpelling
 from order_sync.orders.codes import Rule
-from order_sync.orders.mapping import load_mapping
+from order_sync.orders.mapping import ColumnMap, load_mapping
 from order_sync.orders.naming import text_key
 from order_sync.orders.states import Action
 from order_sync.sync import facts as facts_module
@@ -29,6 +29,7 @@ from order_sync.sync.facts import (
     Facts,
     Group,
     ItemFacts,
+    OwnersOf,
     Site,
     SubitemFacts,
     altered_by,
@@ -94,6 +95,11 @@ class Asked:
             return answer(*given) if callable(answer) else answer
 
         return ask
+
+
+def owners(of: str, *ids: int, of_lines: bool = False) -> OwnersOf:
+    """As the tables have them: these items are on record as those of one order, or these subitems of one line."""
+    return lambda asked, lines: {one: of for one in ids if one in asked} if lines is of_lines else {}
 
 
 # ---- what is asked about ----------------------------------------------------------------------------------
@@ -181,12 +187,26 @@ def test_orders_without_an_item_are_looked_up_by_their_key(monkeypatch: pytest.M
     assert looked_up == ("find_all_items", 1, MAPPING.items.key_column, ["a", "c"])
 
 
-@pytest.mark.parametrize(("known", "count"), [({"b": 7}, 9), ({"b": 8}, 0), ({}, 9)])
-def test_no_key_is_looked_up_in_vain(monkeypatch: pytest.MonkeyPatch, known: dict[str, int], count: int) -> None:
-    asked = Asked(monkeypatch, look_by_id=lambda ids, column: ({"8"} & ids, {}), find_all_items={})
-    found = Facts(READER, site(items_count=count), MAPPING).items(known)
-    assert found == ItemFacts(deleted=frozenset({8} & set(known.values())))
+@pytest.mark.parametrize(
+    ("known", "count", "facts"),
+    [({"b": 7}, 9, ItemFacts(keys={7: "b"})), ({"b": 8}, 0, ItemFacts(deleted={8})), ({}, 9, ItemFacts())],
+)
+def test_no_key_is_looked_up_in_vain(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, int], count: int, facts: ItemFacts
+) -> None:
+    asked = Asked(
+        monkeypatch,
+        look_by_id=lambda ids, column: (ids & {"8"}, dict.fromkeys(ids - {"8"}, "b")),
+        find_all_items={},
+    )
+    assert Facts(READER, site(items_count=count), MAPPING).items(known) == facts
     assert [question[0] for question in asked.questions] == ["look_by_id"]
+
+
+def test_another_orders_item_with_its_key_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    Asked(monkeypatch, look_by_id=(set(), {}), find_all_items={"a": ["5", "6"]})
+    found = Facts(READER, site(), MAPPING, owners("b", 5)).items({"a": None})
+    assert found == ItemFacts(on_board={"a": 6}, foreign={"a": {5: "b"}})
 
 
 def test_subitems_are_looked_for_under_their_items(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,11 +221,11 @@ def test_subitems_are_looked_for_under_their_items(monkeypatch: pytest.MonkeyPat
     of.new_items = {75}
     known = {"l2": KnownSubitem(id=9, item=71), "l3": KnownSubitem(id=83, item=71), "l4": KnownSubitem(id=84, item=-3)}
     rows = [
+        row(line_uuid="l7", parent_item_id=None),
         row(),
         row(line_uuid="l2", parent_item_id=76),  # its subitem is known: that is asked for
         row(line_uuid="l5", parent_item_id="72"),
         row(line_uuid="l6", parent_item_id=75),  # just made by this run
-        row(line_uuid="l7", parent_item_id=None),
         row(line_uuid="l8", parent_item_id=-4),  # of a dry run
         row(line_uuid="l9", parent_item_id=70),
     ]
@@ -216,6 +236,21 @@ def test_subitems_are_looked_for_under_their_items(monkeypatch: pytest.MonkeyPat
     assert found.known == {**known, "l1": KnownSubitem(id=81, item=70)}
     assert found.deleted == Deleted(items={72}, subitems={83})
     assert found.keys == {81: "l1", 82: "l2"}
+
+
+def test_another_lines_subitem_with_its_key_is_not_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+    Asked(monkeypatch, look_under=replace(NOTHING, subitems={"l1": [("81", "70"), ("82", "70")]}))
+    found = Facts(READER, site(), MAPPING, owners("l2", 81, of_lines=True)).subitems([row()], {})
+    assert found.known == {"l1": KnownSubitem(id=82, item=70)}
+
+
+def test_a_subitem_whose_item_is_unknown_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under item 0 monday shows nothing, and the subitem would count as deleted."""
+    asked = Asked(monkeypatch, look_under=NOTHING)
+    decided, seen = of_subitems([row(**LINE)], {}, {"l1": replace(SUBITEM, place=None)})
+    assert [(of.happens, of.monday_id) for of in decided] == [(Happens.THERE, 8)]
+    assert seen[0].known == {"l1": KnownSubitem(id=8, item=0)}
+    assert asked.questions == [("look_under", {}, "line_uuid")]
 
 
 # ---- decisions --------------------------------------------------------------------------------------------
@@ -277,6 +312,48 @@ def test_an_item_that_turns_out_deleted_is_looked_up_again(monkeypatch: pytest.M
     assert ("look_by_id", {"17"}, KEY) not in asked.questions
 
 
+def test_a_second_look_keeps_what_the_first_one_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before one item turns out deleted, two other orders are looked up.
+
+    The item of one has lost its key, and the key of the other is on an item of a third order.
+    """
+    of_others = {"b": ["5"], "a": ["6"]}
+    Asked(
+        monkeypatch,
+        look_by_id=lambda ids, column: (ids & {"7"}, {"9": "by hand"} if "9" in ids else {}),
+        find_all_items=lambda board, column, keys: {key: of_others[key] for key in keys},
+        read_values={},
+    )
+    facts = Facts(READER, site(), MAPPING, owners("z", 5, 6))
+    rows = [
+        row(action=Action.UPDATE, name="a new name"),
+        row(record_uuid="b", delta_uuid="row-2"),
+        row(record_uuid="c", delta_uuid="row-3"),
+    ]
+    judged = facts.of_items(rows, {}, {"a": ITEM, "c": replace(ITEM, id=9)}, LABELS)
+    assert judged.facts == ItemFacts(deleted={7}, keys={9: "by hand"}, foreign={"b": {5: "z"}, "a": {6: "z"}})
+    assert [(of.happens, of.lost_key) for of in judged.decided] == [
+        (Happens.CREATE, None),
+        (Happens.CREATE, None),
+        (Happens.CHANGE, "by hand"),
+    ]
+
+
+def test_a_label_is_spelled_as_on_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    Asked(monkeypatch, look_by_id=(set(), {}), find_all_items={}, look_under=NOTHING)
+    labels = LabelSpelling({"order_type": {"SAMPLE": 1}})
+    columns = (ColumnMap(source="kind", column="order_type", type="status"),)
+    subitems = MAPPING.subitems.model_copy(update={"columns": columns})
+    facts = Facts(READER, site(), MAPPING.model_copy(update={"subitems": subitems}))
+    of = row(values={"order_type": "Sample"})
+    decided = [
+        *facts.of_items([of], {}, {}, labels).decided,
+        *facts.of_subitems([of], {}, {}, labels, lambda found: found.deleted),
+    ]
+    sent = [{KEY: "a", "order_type": {"label": "SAMPLE"}}, {"line_uuid": "l1", "order_type": {"label": "SAMPLE"}}]
+    assert [json.loads(of.values) for of in decided] == sent
+
+
 def of_subitems(
     rows: list[dict[str, Any]], known: dict[str, KnownSubitem], on_record: Mapping[str, OnRecord], missing: Any = ()
 ) -> tuple[list[Decision], list[SubitemFacts]]:
@@ -325,6 +402,28 @@ def test_a_subitem_that_turns_out_deleted_is_made_again(monkeypatch: pytest.Monk
     ]
 
 
+def test_a_subitem_that_lost_its_key_gets_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    Asked(monkeypatch, look_under=replace(NOTHING, texts={"8": "by hand"}))
+    decided, _ = of_subitems([row(**LINE)], {}, {"l1": SUBITEM})
+    assert [(of.happens, of.lost_key, of.values) for of in decided] == [
+        (Happens.CHANGE, "by hand", '{"line_uuid":"l1"}')
+    ]
+
+
+def test_edits_of_subitems_stay_where_another_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {"line_uuid": "by hand", "size": "M", "qty": "1"}
+    edited = values(18, name="a person's", texts=texts)
+    asked = Asked(monkeypatch, look_under=NOTHING, read_values={18: edited})
+    line = row(**LINE | {"name": "Size L"}, action=Action.UPDATE)
+    on_record = {"l1": SUBITEM, "l2": replace(SUBITEM, id=18)}
+    decided, _ = of_subitems([line, line | {"delta_uuid": "row-2", "line_uuid": "l2"}], {}, on_record)
+    assert [(of.happens, of.lost_key, [kept.what for kept in of.kept]) for of in decided] == [
+        (Happens.CREATE, None, []),
+        (Happens.CHANGE, "by hand", ["name"]),
+    ]
+    assert [ids for look, ids, *_ in asked.questions if look == "read_values"] == [[8, 18], [18]]
+
+
 # ---- requests in doubt ------------------------------------------------------------------------------------
 
 
@@ -347,7 +446,8 @@ def test_items_of_a_request_are_found_by_their_keys(monkeypatch: pytest.MonkeyPa
     assert made_by(ITEMS_SENT, READER, 1, MAPPING, {"y"}) == {}
     column = MAPPING.items.key_column
     assert asked.questions == [("find_all_items", 1, column, ["aa", "bb"]), ("find_all_items", 1, column, ["bb"])]
-    assert Facts(READER, site(), MAPPING).made(ITEMS_SENT) == {"x": "70"}
+    assert Facts(READER, site(), MAPPING, owners("b", 70)).made(ITEMS_SENT) == {"x": "71"}
+    assert asked.questions[2:] == asked.questions[:1]
 
 
 def test_subitems_of_a_request_are_found_under_their_items(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +456,7 @@ def test_subitems_of_a_request_are_found_under_their_items(monkeypatch: pytest.M
     asked = Asked(monkeypatch, find_all_subitems={"bb": ["71"], "cc": ["72"]})
     assert made_by(of, READER, 1, MAPPING) == {"y": "71"}
     assert asked.questions == [("find_all_subitems", ["7", "8"], MAPPING.subitems.key_column)]
+    assert made_by(of, READER, 1, MAPPING, owners_of=owners("cc", 71, of_lines=True)) == {}
 
 
 def test_groups_of_a_request_are_found_by_their_titles(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,6 +492,16 @@ SENT = {"item0": "7", "item1": "8"}
                 values1='{"order_number":"B"}',
             ),
             {7: values(7), 8: values(8)},
+            {"x"},
+        ),
+        (
+            entry(
+                Operation.CHANGE_ITEMS,
+                **SENT,
+                values0='{"eta":{"date":"2026-12-31"}}',
+                values1='{"eta":{"date":"2027-01-01"}}',
+            ),
+            {7: values(7, texts={"eta": "2026-12-31"}), 8: values(8, texts={"eta": "2026-12-31"})},
             {"x"},
         ),
         (
