@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
+from time import sleep
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ class SteppedQueue(OrderQueue):
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two looks, one after the other."""
     monkeypatch.setattr(claims, "LOOKS", 1)
-    monkeypatch.setattr(claims, "sleep", lambda seconds: None)
+    monkeypatch.setattr(claims, "sleep", lambda seconds: sleep(0 * seconds))
 
 
 @pytest.fixture

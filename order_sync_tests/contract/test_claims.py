@@ -316,6 +316,16 @@ def test_retry_finds_the_customer_of_a_header_without_an_order(site: Site) -> No
     assert site.queue().retry(["Ada"]) == 1
 
 
+def test_retry_finds_the_customer_of_a_line_without_a_header(site: Site) -> None:
+    """Sites tidy up SYNCED headers, and a late line may come after that."""
+    order = make_order(customer="Ada", lines=1)
+    order.headers.clear()
+    site.add(order)
+    in_error(site, order, header=False)
+    assert site.queue().retry(["Bea"]) == 0
+    assert site.queue().retry(["Ada"]) == 1
+
+
 @pytest.mark.parametrize("action", list(Action))
 def test_retry_frees_rows_of_any_action(site: Site, action: Action) -> None:
     order = make_order(lines=0)
