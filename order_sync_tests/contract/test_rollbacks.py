@@ -168,6 +168,12 @@ def test_what_a_server_undoes_each_time_is_reported(site: Site, order: SampleOrd
         deed.do(site, order)
 
 
+def test_a_claim_of_free_rows_that_is_undone_is_reported(site: Site, order: SampleOrders) -> None:
+    site.queue().release("run-1")
+    with rolling_back(site, times=1_000), pytest.raises(WriteLost, match="2 rows could still be claimed"):
+        site.queue().claim_headers("run-2", uuids([order], "headers"))
+
+
 def test_a_lease_that_was_not_renewed_is_renewed_again(site: Site, order: SampleOrders) -> None:
     with rolling_back(site, times=1):
         assert site.queue().renew("run-1") == 4
