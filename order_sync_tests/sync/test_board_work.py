@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from order_sync.database.connection import Row
 from order_sync.demo.samples import SampleOrders
@@ -16,9 +17,12 @@ from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.codes import Rule
 from order_sync.orders.errors import BoardRefused, Fatal
 from order_sync.orders.mapping import Cancel, ColumnMap, ColumnMapping, load_mapping
+from order_sync.orders.naming import text_key
 from order_sync.orders.states import Action, State
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync.sync import board_work
+from order_sync.sync.decide import AWAITED
+from order_sync.sync.facts import Group, read_sites
 from order_sync_tests.contract.site import make_order, new_uuid, record
 from order_sync_tests.sync.stage import Stage
 from order_sync_tests.sync.steps import Run, a_run
@@ -50,6 +54,14 @@ def items(stage: Stage) -> dict[str, Row]:
     return {item["columns"]["record_uuid"]: item for item in stage.board()["items"]}
 
 
+def outcomes(stage: Stage, row: Row) -> list[str]:
+    """What the log says became of a queue row."""
+    logged = sorted(
+        stage.site.rows(stage.site.tables.log, delta_uuid=row["delta_uuid"]), key=lambda line: line["log_id"]
+    )
+    return [line["outcome"] for line in logged]
+
+
 def mapping_with(cancel: Cancel) -> ColumnMapping:
     mapping = load_mapping()
     return mapping.model_copy(update={"items": mapping.items.model_copy(update={"cancel": cancel})})
@@ -68,17 +80,23 @@ def delete_item(stage: Stage, item: object) -> None:
 
 
 class Meddled(MondayTransport):
-    """Somebody does something right before the first request with this field leaves."""
+    """Somebody does something right before the first request with this field leaves; then, perhaps, something else."""
 
     def __init__(self, stage: Stage, field: str, act: Callable[[], object]) -> None:
         super().__init__(stage.emulator.url, "a-token", timeout_seconds=5)
-        self._field, self._act = field, act
-        self.met = False
+        self._acts = [(field, act)]
+
+    def then(self, field: str, act: Callable[[], object]) -> None:
+        self._acts.append((field, act))
+
+    @property
+    def met(self) -> bool:
+        return not self._acts
 
     def send(self, body: str, **how: Any) -> Reply:
-        if how.get("idempotency_key") and f"{self._field}(" in body and not self.met:
-            self.met = True
-            self._act()
+        if how.get("idempotency_key") and self._acts and f"{self._acts[0][0]}(" in body:
+            _, act = self._acts.pop(0)
+            act()
         return super().send(body, **how)
 
 
@@ -98,6 +116,17 @@ def check_synced(stage: Stage, orders: list[SampleOrders]) -> None:
     for table in stage.site.tables.site:
         assert {row["sync_state"] for row in stage.site.rows(table)} == {State.SYNCED}
     assert stage.journal().in_doubt() == []
+
+
+def delete_column(stage: Stage, column: str, board: object = EMBEDDED_BOARD) -> None:
+    somebody(stage, f'delete_column(board_id: {board}, column_id: "{column}")')
+
+
+def subitem_board(stage: Stage) -> int:
+    with stage.client() as client:
+        board = read_sites(client, [EMBEDDED_BOARD])[EMBEDDED_BOARD].subitems
+    assert board is not None
+    return board.id
 
 
 # ---- groups and items -------------------------------------------------------------------------------------
@@ -301,7 +330,8 @@ def test_cancels_that_nobody_named_wait(stage: Stage, orders: list[SampleOrders]
     with a_run(stage, "run-2", mapping=strict) as run:
         _, outcome, _, committed = run.all()
         assert outcome.waiting.keys() == {row["delta_uuid"] for row in rows}
-        assert all("would cancel 2 orders on board" in reason for reason in outcome.waiting.values())
+        name = stage.board()["name"]
+        assert all(f"would cancel 2 orders on board {name}, and" in reason for reason in outcome.waiting.values())
         assert (outcome.cancelled, committed.ready, len(items(stage))) == ({}, [], 2)
         run.queue.release("run-2")
     with a_run(stage, "run-3", mapping=strict, cancel=2) as run:
@@ -334,12 +364,14 @@ def test_an_item_deleted_before_its_change_is_made_again(stage: Stage, orders: l
         assert outcome.changed.keys() == {row["delta_uuid"]}
     meddled = Meddled(stage, "change_multiple_column_values", lambda: delete_item(stage, first))
     row = again(stage, orders[0].headers[-1], minutes=20, action_type=Action.UPDATE, **{"TOTAL QTY": 98})
+    stage.site.add(late := make_order(number="A-9", minute=9))
     with a_run(stage, "run-3", transport=meddled) as run:
         _, outcome, _, committed = run.all()
+        assert run.boards.sites[EMBEDDED_BOARD].new_items == set(map(int, outcome.created.values()))
     assert meddled.met
-    assert outcome.created.keys() == {row["delta_uuid"]}
+    assert outcome.created.keys() == {row["delta_uuid"], late.headers[0]["delta_uuid"]}
     assert (outcome.waiting, outcome.deleted) == ({}, {})
-    assert committed.ready == [record(orders[0])]
+    assert set(committed.ready) == {record(orders[0]), record(late)}
     assert items(stage)[record(orders[0])]["columns"]["total_qty"] == "98"
 
 
@@ -508,3 +540,249 @@ def test_a_label_of_lines_is_spelled_as_on_board(stage: Stage, orders: list[Samp
             of._mapping = labelled
             of._subitem_labels(before)
             assert run.boards.sites[EMBEDDED_BOARD].subitems is not before
+
+
+@pytest.fixture
+def labelled(stage: Stage) -> ColumnMapping:
+    """Subitems have a column with labels, which the sizes of the lines spell otherwise."""
+    labels = json.dumps(json.dumps({"labels": {"1": "s0", "2": "s1", "3": "Called off"}}))
+    column = f'title: "Kind", column_type: status, id: "kind", defaults: {labels}'
+    somebody(stage, f"create_column(board_id: {subitem_board(stage)}, {column})")
+    mapping = load_mapping()
+    columns = (*mapping.subitems.columns, ColumnMap(source="size_code", column="kind", type="status"))
+    cancel = Cancel(by="label", column="kind", label="CALLED OFF")
+    subitems = mapping.subitems.model_copy(update={"columns": columns, "cancel": cancel})
+    return mapping.model_copy(update={"subitems": subitems})
+
+
+def kinds(stage: Stage, order: SampleOrders) -> dict[str, str | None]:
+    return {sub["columns"]["line_uuid"]: sub["columns"]["kind"] for sub in items(stage)[record(order)]["subitems"]}
+
+
+def test_labels_of_lines_are_sent_as_the_board_has_them(
+    stage: Stage, orders: list[SampleOrders], labelled: ColumnMapping
+) -> None:
+    first, second = orders[0].lines
+    with a_run(stage, mapping=labelled) as run:
+        assert run.all()[2].rejected == {}
+    assert kinds(stage, orders[0]) == {first["line_uuid"]: "s0", second["line_uuid"]: "s1"}
+    again(stage, first, action_type=Action.DELETE)
+    again(stage, second, size_code="S0", action_type=Action.UPDATE)
+    gone = stage.site.row(stage.site.tables.order_lines, line_uuid=second["line_uuid"])["monday_subitem_id"]
+    meddled = Meddled(stage, "change_multiple_column_values", lambda: None)  # the first one labels
+    meddled.then("change_multiple_column_values", lambda: delete_item(stage, gone))
+    with a_run(stage, "run-2", mapping=labelled, transport=meddled) as run:
+        outcome = run.all()[2]
+    assert meddled.met
+    assert (len(outcome.cancelled), len(outcome.created), outcome.recreated) == (1, 1, 1)
+    assert outcome.rejected == {}
+    assert kinds(stage, orders[0]) == {first["line_uuid"]: "Called off", second["line_uuid"]: "s0"}
+
+
+def test_labels_of_items_are_sent_as_the_board_has_them(stage: Stage) -> None:
+    mapping = mapping_with(Cancel(by="label", column="order_type", label="cancelled"))
+    good, bad = (make_order(number=of, columns={"ORDER TYPE": of}) for of in ("sample", "unheard of"))
+    stage.site.add(good, bad)
+    with a_run(stage, mapping=mapping) as run:
+        outcome = run.all()[1]
+    assert {key: error.code for key, error in outcome.rejected.items()} == {
+        bad.headers[0]["delta_uuid"]: Rule.UNKNOWN_LABEL
+    }
+    assert items(stage)[record(good)]["columns"]["order_type"] == "SAMPLE"
+    again(stage, good.headers[0], action_type=Action.DELETE)
+    with a_run(stage, "run-2", mapping=mapping) as run:
+        assert len(run.all()[1].cancelled) == 1
+    assert items(stage)[record(good)]["columns"]["order_type"] == "CANCELLED"
+
+
+@pytest.mark.parametrize("field", ["create_subitem", "change_multiple_column_values"])
+def test_a_column_that_was_deleted_rejects_no_line(stage: Stage, orders: list[SampleOrders], field: str) -> None:
+    if field != "create_subitem":
+        with a_run(stage) as run:
+            run.all()
+        again(stage, orders[0].lines[0], qty=98)
+    board = subitem_board(stage)
+    with a_run(stage, "run-2", transport=Meddled(stage, field, lambda: delete_column(stage, "qty", board))) as run:
+        run.claim()
+        run.groups()
+        run.items()
+        with pytest.raises(BoardRefused, match=rf"Board {board} .* no longer fits the mapping: .*'qty'"):
+            run.subitems()
+    assert State.ERROR not in {row["sync_state"] for row in stage.site.rows(stage.site.tables.line_queue)}
+
+
+def test_a_column_deleted_before_a_change_rejects_no_item(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    again(stage, orders[0].headers[-1], **{"TOTAL QTY": 99})
+    meddled = Meddled(stage, "change_multiple_column_values", lambda: delete_column(stage, "total_qty"))
+    with a_run(stage, "run-2", transport=meddled) as run:
+        run.claim()
+        run.groups()
+        with pytest.raises(BoardRefused, match="total_qty"):
+            run.items()
+    assert State.ERROR not in {row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)}
+
+
+def test_a_column_may_go_before_a_subitem_is_remade(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    line = again(stage, orders[0].lines[0], qty=98, action_type=Action.UPDATE)
+    gone = stage.site.row(stage.site.tables.order_lines, line_uuid=line["line_uuid"])["monday_subitem_id"]
+    board = subitem_board(stage)
+    meddled = Meddled(stage, "change_multiple_column_values", lambda: delete_item(stage, gone))
+    meddled.then("create_subitem", lambda: delete_column(stage, "qty", board))
+    with a_run(stage, "run-2", transport=meddled) as run:
+        run.claim()
+        run.groups()
+        run.items()
+        with pytest.raises(BoardRefused, match=rf"Board {board} .* no longer fits the mapping: .*'qty'"):
+            run.subitems()
+    assert meddled.met
+
+
+def test_items_that_the_tables_have_lost_are_adopted(
+    stage: Stage, orders: list[SampleOrders], caplog: pytest.LogCaptureFixture
+) -> None:
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        run.items()
+    older, newest = orders[0].headers
+    assert (outcomes(stage, newest), outcomes(stage, older)) == (["created"], ["adopted"])
+    with stage.site.database.write() as connection:
+        connection.execute(sa.delete(stage.site.tables.items))
+    stage.site.change(stage.site.tables.header_queue, {"monday_item_id": None})
+    with a_run(stage, "run-2") as run:
+        run.queue.release("run-1")
+        _, outcome, _, committed = run.all()
+    assert (outcome.adopted, outcome.created, outcome.changed) == (2, {}, {})
+    assert len(committed.ready) == 2
+    for order in orders:
+        assert f"was already on the board: adopted for order {record(order)}" in caplog.text
+    for row in (older, newest):
+        assert outcomes(stage, row)[1:].count("adopted") == 1
+    check_synced(stage, orders)
+
+
+def test_an_item_with_another_orders_key_is_not_adopted(
+    stage: Stage, orders: list[SampleOrders], caplog: pytest.LogCaptureFixture
+) -> None:
+    with a_run(stage) as run:
+        run.all()
+    item, late = items(stage)[record(orders[0])]["id"], make_order(number="A-9", minute=9)
+    stage.site.add(late)
+    values = json.dumps(json.dumps({"record_uuid": record(late)}))
+    change = f"item_id: {item}, board_id: {EMBEDDED_BOARD}, column_values: {values}"
+    somebody(stage, f"change_multiple_column_values({change})")
+    with a_run(stage, "run-2") as run:
+        outcome = run.all()[1]
+    assert outcome.created.keys() == {late.headers[0]["delta_uuid"]}
+    assert outcome.adopted == 0
+    assert outcome.created[late.headers[0]["delta_uuid"]] != item
+    assert f"item {item} of order {record(orders[0])} has the record_uuid of order {record(late)}" in caplog.text
+
+
+def test_groups_are_read_and_made_only_once(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        groups = run.boards.sites[EMBEDDED_BOARD].groups
+        assert groups is not None
+        assert groups[text_key(TITLE)] == Group(id=titles(stage)[TITLE], title=TITLE)
+        before = len(stage.emulator.requests())
+        assert run.groups().created == {}
+        assert len(stage.emulator.requests()) == before
+
+
+def test_all_that_is_rejected_is_in_the_outcome(stage: Stage, orders: list[SampleOrders]) -> None:
+    """By monday, for want of a group, or by a rule."""
+    elm = make_order(number="A-3", customer="Elm", minute=3)
+    odd = make_order(number="A-4", minute=4, columns={"ORDER TYPE": "unheard of"})
+    stage.site.add(elm, odd)
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        delete_group(stage, "Elm")
+        stage.faults(
+            Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_group", aliases=(0,), failure="final"),
+            Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_item", aliases=(0,), failure="final"),
+        )
+        outcome = run.items()
+    assert len(outcome.created) == 1
+    left = {order.headers[-1]["delta_uuid"] for order in (*orders, elm, odd)} - outcome.created.keys()
+    assert outcome.rejected.keys() == left
+    rules = {key: error.code for key, error in outcome.rejected.items()}
+    assert rules[elm.headers[0]["delta_uuid"]] == Rule.NO_GROUP
+    assert rules[odd.headers[0]["delta_uuid"]] == Rule.UNKNOWN_LABEL
+
+
+def test_all_that_waits_for_groups_is_in_the_outcome(stage: Stage, orders: list[SampleOrders]) -> None:
+    """Groups that are missed before the items are sent, or once monday refuses these: one of them is late each time."""
+    elm, fir = (make_order(number=of, customer=of, minute=n) for n, of in enumerate(["Elm", "Fir"], 3))
+    stage.site.add(elm, fir)
+
+    def there() -> set[str]:
+        return {TITLE, "Elm", "Fir"} & {of["title"] for of in stage.board()["groups"] if of["state"] == "active"}
+
+    def delete_all() -> None:
+        for title in there():
+            delete_group(stage, title)
+
+    with a_run(stage, transport=Meddled(stage, "create_item", delete_all)) as run:
+        run.claim()
+        run.groups()
+        delete_group(stage, "Elm")
+        delete_group(stage, "Fir")
+        stage.faults(
+            Fault(
+                kind=FaultKind.PARTIAL_BATCH, operation="create_group", aliases=(0,), failure="retryable", times=1_000
+            )
+        )
+        outcome = run.items()
+    of_groups = {TITLE: orders, "Elm": [elm], "Fir": [fir]}
+    keys = {title: {order.headers[-1]["delta_uuid"] for order in of} for title, of in of_groups.items()}
+    [made] = there()
+    assert outcome.created.keys() == keys.pop(made)
+    assert outcome.waiting.keys() == set().union(*keys.values())
+    assert outcome.rejected == {}
+
+
+def test_mass_cancels_are_measured_by_the_board(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    for order in orders:
+        again(stage, order.headers[-1], action_type=Action.DELETE)
+    with a_run(stage, "run-2", mapping=mapping_with(Cancel(most=1, most_share=1))) as run:
+        outcome = run.all()[1]
+    assert (len(outcome.cancelled), outcome.waiting) == (2, {})
+
+
+def test_lines_of_a_deleted_item_wait_unsent(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        run.items()
+        run.subitems()
+        item = items(stage)[record(orders[0])]["id"]
+        delete_item(stage, item)
+        outcome = run.subitems()
+    assert outcome.rejected == {}
+    assert outcome.waiting == {line["delta_uuid"]: AWAITED.format(item) for line in orders[0].lines}
+
+
+def test_an_older_line_waits_for_its_rejected_version(
+    stage: Stage, orders: list[SampleOrders], labelled: ColumnMapping
+) -> None:
+    with a_run(stage, mapping=labelled) as run:
+        run.all()
+    older = again(stage, orders[0].lines[0], qty=7)
+    newest = again(stage, orders[0].lines[0], minutes=20, size_code="unheard of")
+    stage.site.add(late := make_order(number="A-9", minute=9))
+    unchanged = again(stage, orders[1].lines[0])
+    with a_run(stage, "run-2", mapping=labelled) as run:
+        outcome = run.all()[2]
+    assert outcome.rejected.keys() == {newest["delta_uuid"]}
+    assert outcome.waiting.keys() == {older["delta_uuid"]}
+    assert outcome.created.keys() == {line["delta_uuid"] for line in late.lines}
+    assert outcomes(stage, unchanged) == ["adopted"]
