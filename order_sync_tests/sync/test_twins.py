@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,13 +17,15 @@ import pytest
 from order_sync.database.entries import EntryState, Operation
 from order_sync.database.watch_list import LEFT
 from order_sync.emulator import Fault, FaultKind
+from order_sync.monday.budget import Grant
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.errors import Transient
 from order_sync.orders.states import State
-from order_sync.settings import EMBEDDED_BOARD
+from order_sync.settings import EMBEDDED_BOARD, EMBEDDED_SUBITEM_BOARD
+from order_sync.sync import twins
 from order_sync.sync.compare import Kind
 from order_sync.sync.rows import NewRow
-from order_sync.sync.twins import Found, twins_left_by
+from order_sync.sync.twins import Found, twins_left_by, why_it_stays
 from order_sync_tests.contract.site import new_uuid, set_clock
 from order_sync_tests.sync.stage import SHARED, SharedClock, Stage
 
@@ -76,6 +79,16 @@ def states(stage: Stage) -> set[str]:
 def first_items(stage: Stage) -> dict[str, str]:
     """By delta_uuid the items that the tables do not name: those that the first request made."""
     return {key: min(ids, key=int) for key, ids in stage.items().items()}
+
+
+def named_items(stage: Stage) -> dict[str, str]:
+    """By delta_uuid the items that the tables name."""
+    return {row["delta_uuid"]: str(row["monday_item_id"]) for row in stage.site.rows(stage.site.tables.header_queue)}
+
+
+def board_keys(stage: Stage) -> dict[str, str]:
+    """The record_uuid by delta_uuid."""
+    return {row["delta_uuid"]: row["record_uuid"] for row in stage.site.rows(stage.site.tables.header_queue)}
 
 
 @pytest.mark.parametrize("operation", BOTH)
@@ -271,18 +284,27 @@ def test_an_item_without_an_active_twin_is_left_alone(stage: Stage) -> None:
     assert (found.archived, found.left) == ({}, {})
 
 
-@pytest.mark.parametrize("is_refused", [True, False])
-def test_a_refused_archive_leaves_all_with_the_reason(stage: Stage, is_refused: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "refused", "left", "why"),
+    [
+        (FaultKind.PARTIAL_BATCH, (0, 1, 2), 3, "The emulator was told to fail here"),
+        (FaultKind.PARTIAL_BATCH, (1,), 1, "The emulator was told to fail here"),
+        (FaultKind.DAILY_LIMIT, (), 3, "daily"),
+    ],
+)
+def test_what_monday_does_not_archive_is_left_with_the_reason(
+    stage: Stage, kind: FaultKind, refused: tuple[int, ...], left: int, why: str
+) -> None:
     doubled(stage, Operation.ITEMS)
-    if is_refused:
-        aliases = (0, 1, 2)
-        stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="archive_item", aliases=aliases, failure="final"))
-    else:
-        stage.faults(Fault(kind=FaultKind.DAILY_LIMIT, operation="archive_item"))
+    of = {item: key for key, item in first_items(stage).items()}
+    named, keys = named_items(stage), board_keys(stage)
+    stage.faults(Fault(kind=kind, operation="archive_item", aliases=refused, failure="final"))
     found = look(stage)
-    assert (found.archived, len(found.left)) == ({}, 3)
-    assert all(reason.startswith("monday did not archive it: ") for reason in found.left.values())
-    assert all("(its twin " in reason and " has the key " in reason for reason in found.left.values())
+    assert (len(found.archived), len(found.left)) == (3 - left, left)
+    for item, reason in found.left.items():
+        assert reason.startswith("monday did not archive it: ")
+        assert why in reason
+        assert reason.endswith(f" (its twin {named[of[item]]} has the key {keys[of[item]]} as well)")
 
 
 def test_twins_that_were_left_are_findings(stage: Stage) -> None:
@@ -295,3 +317,137 @@ def test_twins_that_were_left_are_findings(stage: Stage) -> None:
         assert (finding.kind, finding.key, finding.monday_id) == (kind, key, 70)
         assert finding.what == "row row-1 also has 70, which was not archived; the log says why"
     assert twins_left_by(stage.site.queue(), "another run") == []
+
+
+def test_every_watched_request_is_looked_up(stage: Stage) -> None:
+    rows = [*doubled(stage, Operation.ITEMS, 2), *doubled(stage, Operation.ITEMS, 1)]
+    keys, first = board_keys(stage), first_items(stage)
+    assert look(stage).archived == {keys[row.key]: [first[row.key]] for row in rows}
+    stage.check_once(Operation.ITEMS, rows)
+
+
+def subitems(stage: Stage) -> dict[str, list[str]]:
+    """Ids by line_uuid, the oldest first."""
+    found: dict[str, list[str]] = {}
+    for subitem in (subitem for item in stage.board()["items"] for subitem in item["subitems"]):
+        found.setdefault(subitem["columns"]["line_uuid"], []).append(subitem["id"])
+    return {key: sorted(ids, key=int) for key, ids in found.items()}
+
+
+def test_the_subitem_that_the_tables_name_stays(stage: Stage) -> None:
+    doubled(stage, Operation.SUBITEMS)
+    newest = {key: ids[1] for key, ids in subitems(stage).items()}
+    for key, subitem in newest.items():
+        stage.site.change(stage.site.tables.line_queue, {"monday_subitem_id": int(subitem)}, line_uuid=key)
+        stage.site.change(stage.site.tables.subitems, {"subitem_id": int(subitem)}, line_uuid=key)
+    look(stage)
+    assert subitems(stage) == {key: [subitem] for key, subitem in newest.items()}
+
+
+@pytest.mark.parametrize("operation", BOTH)
+def test_one_of_another_order_or_line_is_no_twin(stage: Stage, operation: Operation) -> None:
+    """Somebody has given the first one the key of the second one."""
+    doubled(stage, operation, 2)
+    look(stage)
+    if operation is Operation.SUBITEMS:
+        board, column, there = EMBEDDED_SUBITEM_BOARD, "line_uuid", subitems(stage)
+    else:
+        keys = board_keys(stage)
+        board, column, there = EMBEDDED_BOARD, "record_uuid", {keys[row]: ids for row, ids in stage.items().items()}
+    (_, [first]), (second, [_]) = there.items()
+    somebody(
+        stage,
+        f"change_multiple_column_values(board_id: {board}, item_id: {first}, "
+        f"column_values: {json.dumps(json.dumps({column: second}))})",
+    )
+    assert look(stage, "run-4") == Found()
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_twin_goes_if_its_subitems_have_twins(stage: Stage, both: bool) -> None:
+    [row] = doubled(stage, Operation.ITEMS, 1)
+    twin = first_items(stage)[row.key]
+    values = json.dumps(json.dumps({"line_uuid": new_uuid()}))
+    for item in stage.items()[row.key] if both else [twin]:
+        create = f'create_subitem(parent_item_id: {item}, item_name: "S", column_values: {values})'
+        somebody(stage, create, who="a-token")
+    found = look(stage)
+    if both:
+        assert (found.archived, found.left) == ({board_keys(stage)[row.key]: [twin]}, {})
+    else:
+        assert "its twin has no subitem like" in found.left[twin]
+
+
+@pytest.mark.parametrize("shown", [{}, {"subitems": None}, {"subitems": [{"id": "7", "state": "active"}]}])
+def test_a_twin_whose_subitems_are_unknown_stays(shown: dict[str, Any]) -> None:
+    at = "2026-03-02T08:00:00Z"
+    row: dict[str, Any] = {
+        "id": "5",
+        "creator_id": "1",
+        "updates": [],
+        "created_at": at,
+        "updated_at": at,
+        "parent_item": None,
+    }
+    assert why_it_stays(row | shown, row, "1", "line_uuid") == "monday does not return its subitems"
+
+
+@pytest.mark.parametrize("operation", BOTH)
+def test_the_log_says_what_became_of_a_twin(
+    stage: Stage, operation: Operation, caplog: pytest.LogCaptureFixture
+) -> None:
+    doubled(stage, operation, 2)
+    stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="archive_item", aliases=(1,), failure="final"))
+    found = look(stage)
+    [(own, [archived])], [(left, reason)] = found.archived.items(), found.left.items()
+    kind = "subitem" if operation is Operation.SUBITEMS else "item"
+    assert f"{kind} {archived} was an untouched twin with key {own}: archived" in caplog.messages
+    assert f"{kind} {left} is a twin but was not archived: {reason}" in caplog.messages
+
+
+def test_twins_are_archived_in_paid_calls_under_the_lease(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = doubled(stage, Operation.ITEMS)
+    monkeypatch.setattr(twins, "A_CALL", 2)
+    with stage.writer(run_id="run-3", clock=SharedClock(stage.emulator)) as writer:
+        of = writer.twins
+        grants: list[Grant] = []
+        admitted, sent = list[Any](), list[dict[str, Any]]()
+        admit, mutate = of._delivery.admit, of._client.mutate
+
+        def admitting(*given: Any, **more: Any) -> Grant:
+            admitted.append((*given, more))
+            grants.append(admit(*given, **more))
+            return grants[-1]
+
+        def mutating(*given: Any, **how: Any) -> Reply:
+            sent.append(how)
+            return mutate(*given, **how)
+
+        monkeypatch.setattr(of._delivery, "admit", admitting)
+        monkeypatch.setattr(of._client, "mutate", mutating)
+        found = of.look()
+        last_check = of._journal.expect_time_left
+    assert len(found.archived) == 3
+    assert admitted == [("archive_item", 2, {"whole": True}), ("archive_item", 1, {"whole": True})]
+    keys = {str(UUID(how.pop("idempotency_key"))) for how in sent}
+    assert len(keys) == 2
+    paid = {"operation": "archive_item", "last_check": last_check}
+    assert sent == [paid | {"rows": grant.rows, "grant": grant} for grant in grants]
+    stage.check_once(Operation.ITEMS, rows)
+
+
+def test_only_the_key_columns_of_twins_are_asked_for(stage: Stage) -> None:
+    """All others cost points, and may be long."""
+    doubled(stage, Operation.ITEMS, 1)
+    asked = list[dict[str, Any]]()
+
+    class Recording(MondayTransport):
+        def send(self, body: str, **how: Any) -> Reply:
+            asked.append(json.loads(body))
+            return super().send(body, **how)
+
+    transport = Recording(stage.emulator.url, "a-token", timeout_seconds=5)
+    with stage.writer(transport, run_id="run-3", clock=SharedClock(stage.emulator)) as writer:
+        writer.twins.look()
+    [variables] = [each["variables"] for each in asked if "query Twins(" in each["query"]]
+    assert (variables["ids"], variables["own"]) == (["record_uuid"], ["line_uuid"])
