@@ -786,3 +786,24 @@ def test_an_older_line_waits_for_its_rejected_version(
     assert outcome.waiting.keys() == {older["delta_uuid"]}
     assert outcome.created.keys() == {line["delta_uuid"] for line in late.lines}
     assert outcomes(stage, unchanged) == ["adopted"]
+
+
+def test_a_subitem_deleted_before_its_cancel_is_done_with(stage: Stage, orders: list[SampleOrders]) -> None:
+    """With its board or, where only cancels are left, without."""
+    with a_run(stage) as run:
+        run.all()
+    for n, line in enumerate(orders[0].lines):
+        cancel = again(stage, line, action_type=Action.DELETE)
+        gone = stage.site.row(stage.site.tables.order_lines, line_uuid=line["line_uuid"])["monday_subitem_id"]
+        meddled = Meddled(stage, "archive_item", lambda gone=gone: delete_item(stage, gone))  # type: ignore[misc]
+        with a_run(stage, f"run-{n + 2}", transport=meddled) as run:
+            run.claim()
+            if n:
+                run.boards.sites[EMBEDDED_BOARD].subitems = None
+            outcome = run.subitems()
+            assert run.commit().ready == [record(orders[0])]
+        assert meddled.met
+        assert (outcome.waiting, outcome.deleted, outcome.rejected, outcome.cancelled) == ({}, {}, {}, {})
+        assert (
+            stage.site.row(stage.site.tables.line_queue, delta_uuid=cancel["delta_uuid"])["sync_state"] == State.SYNCED
+        )
