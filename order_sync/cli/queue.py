@@ -55,7 +55,7 @@ def status(whole: bool, as_json: bool) -> None:
 def retry(customers: tuple[str, ...], as_json: bool) -> None:
     """Put rejected rows back into the queue: ERROR -> NEW (headers) or PENDING (lines)."""
     from order_sync.cli.output.console import console
-    from order_sync.cli.output.queue import print_nothing_to_retry
+    from order_sync.cli.output.queue import THEN_SYNC, print_nothing_to_retry
 
     settings = load_settings(checked=False)
     settings.check_may_write()
@@ -66,7 +66,7 @@ def retry(customers: tuple[str, ...], as_json: bool) -> None:
         if as_json:
             print_json({"rows": rows})
         elif rows:
-            console.print(f"Requeued {counted(rows, 'row')}. Next: order-sync sync, or wait for the sensor.")
+            console.print(f"Requeued {counted(rows, 'row')}. {THEN_SYNC}")
         else:
             nameless = [] if customers else queue.errors()
             held = of_customers(unexpected(held_orders(queue)), customers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from order_sync.cli.output.console import TextTable, console
-from order_sync.cli.output.queue import REJECTED_SHOWN
+from order_sync.cli.output.queue import REJECTED_SHOWN, THEN_SYNC
 from order_sync.sync.compare import Kind
 from order_sync.sync.reconcile import SHOWN, Report
 from order_sync.text.counted import counted
@@ -88,10 +88,7 @@ def print_requeued(done: Requeued, orders: int, what: str, option: str) -> None:
     if option:
         console.print(f"{counted(orders, 'order')} can be {what}: order-sync reconcile {option}, then order-sync sync")
         return
-    console.print(
-        f"Requeued {len(done.records):,} of {counted(orders, 'order')} to be {what}. "
-        "Next: order-sync sync, or wait for the sensor."
-    )
+    console.print(f"Requeued {len(done.records):,} of {counted(orders, 'order')} to be {what}. {THEN_SYNC}")
     for record_uuid, reason in list(done.held.items())[:REJECTED_SHOWN]:
         console.print(f"  not requeued: {record_uuid}: {reason}", markup=False)
     if (left := orders - len(done.records) - len(done.held)) > 0:

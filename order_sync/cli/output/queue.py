@@ -20,6 +20,7 @@ from order_sync.text.durations import age
 THEN_RETRY = (
     "Correct the rejected rows in the queue tables (`order-sync report` says where and how), then run: order-sync retry"
 )
+THEN_SYNC = "Next: order-sync sync, or wait for the sensor."  # once rows are queued again
 REJECTED_SHOWN = 20
 CUSTOMERS_SHOWN = 20
 STATES = ("NEW", "PENDING", "SYNCED", "ERROR")
