@@ -126,7 +126,7 @@ class BoardWork:
         self._journal.reject(Operation.ITEMS, rejected)
         outcome.add(created)
         outcome.rejected |= rejected
-        outcome.waiting |= {of.key: of.reason or "" for of in decided if of.happens is Happens.WAIT}
+        outcome.waiting |= {of.key: str(of.reason) for of in decided if of.happens is Happens.WAIT}
         outcome.adopted = sum(of.happens is Happens.ADOPT for of in decided)
         return outcome
 
@@ -271,7 +271,7 @@ class BoardWork:
         )
         outcome.add(created)
         outcome.rejected |= rejected
-        outcome.waiting |= {of.key: of.reason or "" for of in share if of.row["line_uuid"] not in ids}
+        outcome.waiting |= {of.key: str(of.reason) for of in share if of.row["line_uuid"] not in ids}
         outcome.recreated = sum(of.key in outcome.created for of in new if of.reason)
         return outcome
 
@@ -372,7 +372,7 @@ def _new_subitem(of: Decision) -> NewRow:
 def _forget_values(rows: Iterable[Row]) -> None:
     """Drops the values: the JSON to send is enough, and a large order has many rows."""
     for row in rows:
-        row.pop("values", None)
+        del row["values"]
 
 
 def _still_held(rows: Sequence[Row], held: Container[str]) -> list[Row]:

@@ -17,12 +17,14 @@ from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.codes import Rule
 from order_sync.orders.errors import BoardRefused, Fatal
 from order_sync.orders.mapping import Cancel, ColumnMap, ColumnMapping, load_mapping
+from order_sync.orders.monday_faults import MondayFault
 from order_sync.orders.naming import text_key
 from order_sync.orders.states import Action, State
 from order_sync.settings import EMBEDDED_BOARD
 from order_sync.sync import board_work
-from order_sync.sync.decide import AWAITED
+from order_sync.sync.decide import AWAITED, OLDER_VERSION
 from order_sync.sync.facts import Group, read_sites
+from order_sync.sync.plan_file import PlanChanged
 from order_sync_tests.contract.site import make_order, new_uuid, record
 from order_sync_tests.sync.stage import Stage
 from order_sync_tests.sync.steps import Run, a_run
@@ -187,15 +189,20 @@ def test_a_group_that_a_person_has_made_is_used(stage: Stage, orders: list[Sampl
     assert stage.known_groups() == {TITLE: made}
 
 
+@pytest.mark.parametrize("remade", [False, True])
 def test_no_item_is_made_in_a_group_the_board_hides(
-    stage: Stage, orders: list[SampleOrders], monkeypatch: pytest.MonkeyPatch
+    stage: Stage, orders: list[SampleOrders], monkeypatch: pytest.MonkeyPatch, remade: bool
 ) -> None:
     with a_run(stage) as run:
         run.claim()
         without_it = run.boards.sites[EMBEDDED_BOARD].board
-        monkeypatch.setattr(board_work, "read_again", lambda reader, ids: [without_it])
-        with pytest.raises(Fatal, match=f"does not show 1 created group, first '{TITLE}'"):
+        if remade:
             run.groups()
+            delete_group(stage)
+        monkeypatch.setattr(board_work, "read_again", lambda reader, ids: [without_it])
+        with pytest.raises(Fatal, match=f"does not show 1 created group, first '{TITLE}'") as caught:
+            run.items() if remade else run.groups()
+        assert caught.value.why == MondayFault.GROUP_NOT_SHOWN
         waited = sorted(seconds for seconds in stage.clock.sleeps if seconds)
     assert waited == [0.5, 1, 2, 4, 8]
 
@@ -252,7 +259,9 @@ def test_items_wait_for_a_group_that_is_late(stage: Stage, orders: list[SampleOr
         assert len(run.commit().ready) == len(items(stage)) == len(outcome.created)
     assert set(outcome.created) | set(outcome.waiting) == {o.headers[-1]["delta_uuid"] for o in (*orders, other)}
     assert outcome.waiting.keys() == {other.headers[0]["delta_uuid"]}
-    assert all("its group 'Elm' could not be created yet: " in reason for reason in outcome.waiting.values())
+    [reason] = outcome.waiting.values()
+    assert "its group 'Elm' could not be created yet: " in reason
+    assert "The emulator was told to fail here" in reason
     assert (outcome.rejected, len(subitems.created)) == ({}, 4)
 
 
@@ -276,6 +285,39 @@ def test_a_newer_version_changes_its_item_and_subitem(stage: Stage, orders: list
     check_synced(stage, orders)
 
 
+def test_versions_of_an_order_move_with_its_item(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    versions = [
+        again(stage, orders[0].headers[-1], minutes=10),
+        again(stage, orders[0].headers[-1], minutes=20, GroupMonday="Elm"),
+    ]
+    with a_run(stage, "run-2") as run:
+        _, outcome, _, committed = run.all()
+    item = items(stage)[record(orders[0])]
+    assert outcome.moved == {versions[-1]["delta_uuid"]: item["id"]}
+    assert committed.ready == [record(orders[0])]
+    for of in versions:
+        row = stage.site.row(stage.site.tables.header_queue, delta_uuid=of["delta_uuid"])
+        assert (row["monday_item_id"], row["monday_group_id"]) == (int(item["id"]), titles(stage)["Elm"])
+
+
+def test_a_refused_change_is_of_all_versions(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    versions = [
+        again(stage, orders[0].headers[-1], minutes=n, action_type=Action.UPDATE, **{"TOTAL QTY": n}) for n in (20, 30)
+    ]
+    stage.faults(
+        Fault(kind=FaultKind.PARTIAL_BATCH, operation="change_multiple_column_values", aliases=(0,), failure="final")
+    )
+    with a_run(stage, "run-2") as run:
+        _, outcome, _, committed = run.all()
+    assert outcome.rejected.keys() == {versions[-1]["delta_uuid"]}
+    assert committed.ready == []
+    assert outcomes(stage, versions[0]) == []
+
+
 def test_a_deleted_item_is_made_again_with_its_subitems(stage: Stage, orders: list[SampleOrders]) -> None:
     with a_run(stage) as run:
         run.claim()
@@ -292,6 +334,7 @@ def test_a_deleted_item_is_made_again_with_its_subitems(stage: Stage, orders: li
     assert len(committed.ready) == 2
     assert items(stage)[record(orders[0])]["id"] != first
     check_synced(stage, orders)
+    assert outcomes(stage, orders[1].headers[0]).count("adopted") == 0  # it has had its item since it was created
 
 
 def test_an_item_that_the_tables_do_not_know_is_adopted(stage: Stage, orders: list[SampleOrders]) -> None:
@@ -466,8 +509,9 @@ def test_lines_need_a_board_of_subitems_unless_they_go(stage: Stage, orders: lis
     with a_run(stage, "run-2") as run:
         run.claim()
         run.boards.sites[EMBEDDED_BOARD].subitems = None
-        with pytest.raises(Fatal, match=f"Board {EMBEDDED_BOARD} has no subitem board. Add a subitem on monday"):
+        with pytest.raises(Fatal, match=f"Board {EMBEDDED_BOARD} has no subitem board. Add a subitem") as caught:
             run.subitems()
+        assert caught.value.why == MondayFault.NO_SUBITEMS
         run.queue.release("run-2")
     again(stage, orders[1].lines[0], action_type=Action.DELETE)
     with a_run(stage, "run-3") as run:
@@ -494,6 +538,44 @@ def test_a_subitem_deleted_before_its_change_is_made_again(stage: Stage, orders:
     there = {int(sub["id"]): sub["columns"]["qty"] for sub in items(stage)[record(orders[0])]["subitems"]}
     assert there[made] == "98"
     assert first not in there
+
+
+def test_a_subitem_without_a_parent_on_record_is_not_doubled(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    for table in (stage.site.tables.line_queue, stage.site.tables.order_lines):
+        stage.site.change(table, {"parent_item_id": None})
+    line = again(stage, orders[0].lines[0], qty=98)
+    with a_run(stage, "run-2") as run:
+        _, _, outcome, committed = run.all()
+    assert outcome.changed.keys() == {line["delta_uuid"]}
+    assert len(committed.ready) == 1
+
+
+def test_an_unreadable_version_does_not_hide_a_lines_parent(stage: Stage, orders: list[SampleOrders]) -> None:
+    with a_run(stage) as run:
+        run.all()
+    line = again(stage, orders[0].lines[0], qty=98)
+    odd = again(stage, orders[0].lines[0], minutes=20)
+    stage.site.change(stage.site.tables.line_queue, {"qty": sa.text("'a dozen'")}, delta_uuid=odd["delta_uuid"])
+    with a_run(stage, "run-2") as run:
+        outcome = run.all()[2]
+    assert outcome.changed.keys() == {line["delta_uuid"]}
+    assert outcome.rejected.keys() == {odd["delta_uuid"]}
+
+
+def test_a_planned_item_is_made_in_no_other_group(
+    stage: Stage, orders: list[SampleOrders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        delete_group(stage)
+        wanted = [row | {"planned": "as it is"} for row in run.wanted_items()]
+        monkeypatch.setattr(board_work, "hold_to_plan", lambda decided: None)
+        with pytest.raises(PlanChanged, match=f"its group '{TITLE}' was deleted from board {EMBEDDED_BOARD}"):
+            run._step(board_work.BoardWork.write_items, wanted)
+    assert items(stage) == {}
 
 
 def test_a_group_for_cancelled_orders_must_be_made(
@@ -539,7 +621,10 @@ def test_a_label_of_lines_is_spelled_as_on_board(stage: Stage, orders: list[Samp
             assert run.boards.sites[EMBEDDED_BOARD].subitems is before
             of._mapping = labelled
             of._subitem_labels(before)
-            assert run.boards.sites[EMBEDDED_BOARD].subitems is not before
+            after = run.boards.sites[EMBEDDED_BOARD].subitems
+            assert after is not None
+            assert after is not before
+            assert after.id == before.id
 
 
 @pytest.fixture
@@ -780,11 +865,15 @@ def test_an_older_line_waits_for_its_rejected_version(
     newest = again(stage, orders[0].lines[0], minutes=20, size_code="unheard of")
     stage.site.add(late := make_order(number="A-9", minute=9))
     unchanged = again(stage, orders[1].lines[0])
+    refused = Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_subitem", aliases=(0,), failure="final", nth=1)
+    stage.faults(refused)
     with a_run(stage, "run-2", mapping=labelled) as run:
         outcome = run.all()[2]
-    assert outcome.rejected.keys() == {newest["delta_uuid"]}
-    assert outcome.waiting.keys() == {older["delta_uuid"]}
-    assert outcome.created.keys() == {line["delta_uuid"] for line in late.lines}
+    assert newest["delta_uuid"] in outcome.rejected  # by a rule, and one of the late lines by monday
+    assert len(outcome.rejected) == 2
+    new = {key for key in (*outcome.rejected, *outcome.created) if key != newest["delta_uuid"]}
+    assert new == {line["delta_uuid"] for line in late.lines}
+    assert outcome.waiting == {older["delta_uuid"]: OLDER_VERSION}
     assert outcomes(stage, unchanged) == ["adopted"]
 
 
