@@ -79,10 +79,10 @@ class Batches:
             self._cap = 1
             return self._failures <= MOST_FAILURES
 
-    def done(self, batch: Sequence[NewRow], outcome: Outcome, *, answered: bool) -> None:
+    def done(self, batch: Sequence[NewRow], outcome: Outcome) -> None:
         """Records the outcome of a batch; rows without a result wait again, up to a number of attempts."""
         with self._changed:
-            if answered:
+            if not outcome.unanswered:
                 self._failures = 0
             self._cap = max(self._cap, 1 if self._failures else len(batch) * 2)
             self.total.created |= outcome.created
@@ -91,7 +91,7 @@ class Batches:
             left = [row for row in batch if row.key not in over]
             for row in left:
                 self._attempts[row.key] = self._attempts.get(row.key, 0) + 1
-                if self._attempts[row.key] >= ROW_ATTEMPTS or (not answered and len(batch) == 1):
+                if self._attempts[row.key] >= ROW_ATTEMPTS or (outcome.unanswered and len(batch) == 1):
                     self.total.again[row.key] = outcome.again.get(row.key) or Transient(
                         "monday gave no result", MondayFault.ODD_ANSWER
                     )

@@ -48,6 +48,7 @@ class Outcome:
     fatal: OrderSyncError | None = None
     request_id: str | None = None
     doubtful: bool = False  # it was in doubt: what was created may turn up a second time
+    unanswered: bool = False  # monday left the request without an answer to the end
     adopted: int = 0
     recreated: int = 0  # created rows that had been deleted before their order was SYNCED
     # Of what was on the board already, monday's ids by key.
@@ -122,13 +123,11 @@ class Delivery:
         journal: Journal,
         mapping: ColumnMapping,
         manner: Manner = USUAL,
-        on_locked: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
         self._journal = journal
         self._mapping = mapping
         self._manner = manner
-        self._on_locked = on_locked  # are there others of us to wait for?
 
     def start_job(self, entry: Entry, request: str, grant: Grant, read: Callable[[Reply], T]) -> T:
         """What `read` finds in the answer to the start of one of monday's jobs; a short refusal is waited out."""
@@ -170,9 +169,17 @@ class Delivery:
             self._client.wait(min(grant.wait_seconds, BUDGET_SLICE_SECONDS), BUDGET, of=grant.wait_seconds)
         return grant
 
-    def deliver(self, entry: Entry, grant: Grant | None = None, *, doubted_since: float | None = None) -> Outcome:
+    def deliver(
+        self,
+        entry: Entry,
+        grant: Grant | None = None,
+        *,
+        doubted_since: float | None = None,
+        on_locked: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
         """Sends an entry until its outcome is known: with a `grant` for the first time, else an earlier run may have.
 
+        `on_locked` is asked whether there are other writers of ours to wait for.
         Raises Rejected if the whole request is refused and was never in doubt, Locked if another of our writers is in
         the way, Spent if only a new key can continue, Fatal, and Transient once the attempts are used up: the entry
         then stays open, in doubt, for the next run.
@@ -188,7 +195,7 @@ class Delivery:
                 try:
                     outcome = self._send(entry, paid)
                 except Transient as error:
-                    if is_locked(error) and doubted_since is None and self._on_locked():
+                    if is_locked(error) and doubted_since is None and on_locked():
                         raise Locked from error
                     # Once in doubt, always in doubt: a later refusal says nothing of an earlier sending.
                     if not error.no_effect:

@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from types import MappingProxyType
 from typing import Any
@@ -83,13 +83,12 @@ class BoardWriter:
         self._client = client
         self._journal = journal
         self._mapping = mapping
-        self.delivery = Delivery(client, journal, mapping, manner, self._on_locked)
+        self.delivery = Delivery(client, journal, mapping, manner)
         self.twins = Twins(client, journal, self.delivery, mapping)
         self._bulk = BulkImport(client, journal, self.delivery, mapping.items.key_column, labels, manner.bulk_rows)
         archives = mapping.items.cancel.by == "archive"
         self._archive = BulkArchive(client, journal, self.delivery, manner.bulk_cancels if archives else 0)
         self._writers = manner.writers
-        self._rows: Batches | None = None
         self._repairing = threading.RLock()
         self._undecided: set[str] = set()  # rows of import jobs whose end nobody knows yet: they must wait
         self._reported_at = float("-inf")
@@ -147,16 +146,12 @@ class BoardWriter:
         """
         by_job = self._by_job(operation, rows)
         rows = [row for row in rows if row.key not in by_job.created and row.key not in by_job.waiting]
-        outer, self._rows = self._rows, Batches(rows, self._writers, by_job)
+        batches = Batches(rows, self._writers, by_job)
         del rows  # a row that is done need not be kept
-        try:
-            template = self._template(operation)
-            plan = _Plan(operation=operation, template=template, shared=shared, repair=repair, look=look)
-            self._create(plan, self._rows)
-            self._journal.reject(operation, self._rows.last_judgement())
-            total = self._rows.total
-        finally:
-            self._rows = outer
+        template = self._template(operation)
+        self._create(_Plan(operation=operation, template=template, shared=shared, repair=repair, look=look), batches)
+        self._journal.reject(operation, batches.last_judgement())
+        total = batches.total
         given_up = [f"{key} is given up for now: {error}" for key, error in total.again.items()]
         log_first(log.warning, given_up, IN_TRACE)
         if total.again and not total.created:
@@ -214,7 +209,7 @@ class BoardWriter:
                 rows.stop()
                 raise
 
-        with ThreadPoolExecutor(writers, thread_name_prefix="writer") as pool:
+        with ThreadPoolExecutor(writers) as pool:
             futures = [pool.submit(work, writer) for writer in range(writers)]
             try:
                 for future in futures:
@@ -240,46 +235,49 @@ class BoardWriter:
                 body=body,
             )
             self._journal.open(entry)
-            outcome, answered = self._attempt(entry, grant, batch, rows)
+            outcome = self._attempt(entry, grant, batch, rows)
             if outcome is None:
                 continue
             batch = self._settled(batch, entry, outcome, plan, rows)
             if outcome.again:
                 longest = max(outcome.again.values(), key=lambda error: error.wait_seconds or 0)
                 self._client.wait(longest.wait_seconds or 0, f"another attempt: {longest}")
-            rows.done(batch, outcome, answered=answered)
+            rows.done(batch, outcome)
             self._report(operation, rows)
 
-    def _attempt(self, entry: Entry, grant: Grant, batch: list[NewRow], rows: Batches) -> tuple[Outcome | None, bool]:
-        """The outcome of a request, and whether monday answered; None if its rows wait again."""
+    def _attempt(self, entry: Entry, grant: Grant, batch: list[NewRow], rows: Batches) -> Outcome | None:
+        """The outcome of a request; None if its rows wait again."""
         try:
-            return self.delivery.deliver(entry, grant), True
+            return self.delivery.deliver(entry, grant, on_locked=rows.fewer_writers)
         except Rejected as error:
             if len(batch) > 1:
                 self._journal.close(entry)
                 rows.halve(batch)
-                return None, True
-            return Outcome(rejected={batch[0].key: error}), True
+                return None
+            return Outcome(rejected={batch[0].key: error})
         except Locked:
             self._journal.close(entry)
             rows.requeue(batch)
             self._client.wait(LOCK_WAIT)
-            return None, True
+            return None
         except Spent:
-            return Outcome(doubtful=True), True
+            return Outcome(doubtful=True)
         except Transient as error:
             if error.no_effect or not rows.failed():
                 raise
-            self.delivery.settle(entry, self._client.clock.now())
-            if entry.operation.is_absolute:
-                return self.delivery.settled(entry), False
-            outcome = Outcome(created=self.delivery.find(entry), doubtful=True)
-            if entry.operation is Operation.ITEMS and not outcome.created and error.code == "no_answer":
-                # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.
-                raise
-            if len(batch) == 1 and not outcome.created:
-                outcome.again[batch[0].key] = error
-            return outcome, False
+            return self._unanswered(entry, error)
+
+    def _unanswered(self, entry: Entry, error: Transient) -> Outcome:
+        """What the board shows of a request that monday left without an answer to the end."""
+        self.delivery.settle(entry, self._client.clock.now())
+        if entry.operation.is_absolute:
+            return replace(self.delivery.settled(entry), unanswered=True)
+        found = self.delivery.find(entry)
+        if entry.operation is Operation.ITEMS and not found and error.code == "no_answer":
+            # Silence proves nothing, and nor does a search that may be late: the entry stays in doubt.
+            raise error
+        again = {key: error for key in entry.keys if key not in found}
+        return Outcome(created=found, again=again, doubtful=True, unanswered=True)
 
     def _settled(self, batch: list[NewRow], entry: Entry, outcome: Outcome, plan: _Plan, rows: Batches) -> list[NewRow]:
         """Puts on record what became of a batch; returns it as its rows are to be sent again.
@@ -336,9 +334,6 @@ class BoardWriter:
             request_id=outcome.request_id,
             watch=outcome.doubtful and entry.operation.may_double,
         )
-
-    def _on_locked(self) -> bool:
-        return self._rows is not None and self._rows.fewer_writers()
 
     def _report(self, operation: Operation, rows: Batches) -> None:
         done = len(rows.total.created) + len(rows.total.rejected) + len(rows.total.waiting)

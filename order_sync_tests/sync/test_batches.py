@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_rows_that_did_not_fit_come_next_in_their_order() -> None:
     rows = Batches(rows_of(6), 1)
     batch = rows.take(0, 4)
     rows.put_back(batch[1:])
-    rows.done(batch[:1], created(batch[:1]), answered=True)
+    rows.done(batch[:1], created(batch[:1]))
     assert keys(rows.take(0, 6))[:3] == [1, 2, 3]
 
 
@@ -100,18 +101,18 @@ def test_after_a_failure_batches_grow_from_one_row() -> None:
     rows = Batches(rows_of(20), 1)
     batch = rows.take(0, 8)
     assert rows.failed()
-    rows.done(batch, created(batch), answered=False)
+    rows.done(batch, replace(created(batch), unanswered=True))
     for size in (1, 2, 4):
         batch = rows.take(0, 100)
         assert len(batch) == size
-        rows.done(batch, created(batch), answered=True)
+        rows.done(batch, created(batch))
 
 
 def test_failures_in_a_row_end_and_an_answer_forgives_them() -> None:
     rows = Batches(rows_of(9), 1)
     assert [rows.failed() for _ in range(MOST_FAILURES + 1)] == [True] * MOST_FAILURES + [False]
     batch = rows.take(0, 1)
-    rows.done(batch, created(batch), answered=True)
+    rows.done(batch, created(batch))
     assert rows.failed()
 
 
@@ -121,7 +122,7 @@ def test_a_row_is_tried_so_often_and_then_given_up() -> None:
         batch = rows.take(0, 3)
         assert len(batch) == (3 if attempt == 1 else 1)
         outcome = Outcome(created=created(batch[:-1]).created, again=again(batch[-1:]).again)
-        rows.done(batch, outcome, answered=True)
+        rows.done(batch, outcome)
     assert rows.take(0, 3) == []
     assert rows.total.again["row-2"].message == "busy row-2"
     assert rows.total.created.keys() == {"row-0", "row-1"}
@@ -129,18 +130,18 @@ def test_a_row_is_tried_so_often_and_then_given_up() -> None:
 
 def test_a_lone_row_without_an_answer_is_given_up() -> None:
     rows = Batches(rows_of(2), 1)
-    rows.done(batch := rows.take(0, 1), Outcome(), answered=False)
+    rows.done(batch := rows.take(0, 1), Outcome(unanswered=True))
     error = rows.total.again[batch[0].key]
     assert (error.message, error.why) == ("monday gave no result", MondayFault.ODD_ANSWER)
     pair = Batches(rows_of(2), 1)
-    pair.done(pair.take(0, 2), Outcome(), answered=False)
+    pair.done(pair.take(0, 2), Outcome(unanswered=True))
     assert pair.total.again == {}
     assert keys(pair.take(0, 2)) == [0, 1]
 
 
 def test_a_row_alone_that_was_answered_waits_again() -> None:
     rows = Batches(rows_of(1), 1)
-    rows.done(rows.take(0, 1), Outcome(), answered=True)
+    rows.done(rows.take(0, 1), Outcome())
     assert keys(rows.take(0, 1)) == [0]
 
 
@@ -150,7 +151,7 @@ def test_a_row_with_a_result_is_not_sent_again() -> None:
     outcome = Outcome(created={"row-0": "1"}, rejected={"row-1": refused}, waiting={"row-2": "its item"})
     batch = rows.take(0, 4)
     judged(rows, batch, outcome)
-    rows.done(batch, outcome, answered=True)
+    rows.done(batch, outcome)
     assert keys(rows.take(0, 4)) == [3]
     total = rows.total
     assert (total.created, total.rejected, total.waiting) == (outcome.created, outcome.rejected, outcome.waiting)
@@ -165,7 +166,7 @@ def test_what_is_rejected_for_good_does_not_wait() -> None:
     judged(rows, first, outcome)
     assert rows.total.waiting.keys() == refused.keys()
     assert judged(rows, second, created(second)) == refused
-    rows.done(first, outcome, answered=True)
+    rows.done(first, outcome)
     assert (rows.total.waiting, rows.total.rejected) == ({}, refused)
 
 
@@ -178,7 +179,7 @@ def test_a_writer_waits_for_what_is_out_with_another() -> None:
     rows.requeue(batch)
     other.join(10)
     assert [keys(of) for of in taken] == [[0]]
-    rows.done(taken[0], created(taken[0]), answered=True)
+    rows.done(taken[0], created(taken[0]))
     assert rows.take(0, 1) == []
 
 
@@ -215,12 +216,12 @@ def test_suspended_rows_come_back_once_the_board_takes_one() -> None:
     outcome = Outcome(rejected={row.key: refused for row in batch})
     assert judged(rows, batch, outcome) == {}
     assert outcome.waiting.keys() == {row.key for row in batch}
-    rows.done(batch, outcome, answered=True)
+    rows.done(batch, outcome)
     assert rows.total.waiting.keys() == {row.key for row in batch}
     second = rows.take(0, 1)
     outcome = created(second)
     own = judged(rows, second, outcome)
-    rows.done(second, outcome, answered=True)
+    rows.done(second, outcome)
     back = set(own) | {row.key for row in rows.take(0, 100)}
     assert {row.key for row in batch} <= back
     assert rows.total.waiting == {}
@@ -234,7 +235,7 @@ def test_a_row_may_come_back_before_its_batch_is_done() -> None:
     judged(rows, first, refused)
     judged(rows, second, created(second))
     assert keys(rows.take(1, 2)) == keys(first)
-    rows.done(first, refused, answered=True)
+    rows.done(first, refused)
     assert rows.total.waiting == {}
     third = rows.take(1, 2)
     half = Outcome(created={third[0].key: "1"}, rejected={third[1].key: Rejected("no", known=False)})
@@ -264,7 +265,7 @@ def test_few_rows_are_tried_from_their_end(count: int) -> None:
     batch = rows.take(0, 2)
     outcome = Outcome(rejected={row.key: Rejected("no", known=False) for row in batch})
     judged(rows, batch, outcome)
-    rows.done(batch, outcome, answered=True)
+    rows.done(batch, outcome)
     assert keys(rows.take(0, 100)) == list(range(count - 1, 1, -1))[:MOST_REFUSED]
 
 
@@ -273,7 +274,7 @@ def test_a_suspicious_board_is_tried_with_rows_from_all_over() -> None:
     batch = rows.take(0, 2)
     outcome = Outcome(rejected={row.key: Rejected("no", known=False) for row in batch})
     judged(rows, batch, outcome)
-    rows.done(batch, outcome, answered=True)
+    rows.done(batch, outcome)
     step = 298 // MOST_REFUSED
     sample = [299 - n * step for n in range(MOST_REFUSED)]
     assert keys(rows.take(0, 300)) == sample

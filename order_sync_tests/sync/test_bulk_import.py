@@ -163,8 +163,10 @@ def test_each_group_is_a_job_of_its_own(stage: Stage) -> None:
         with_variable(row, group=group if n % 2 else "topics")
         for n, row in enumerate(stage.wanted(Operation.ITEMS, 20))
     ]
-    create(stage, rows)
+    outcome = create(stage, rows)
+    assert outcome.created.keys() == {row.key for row in rows}
     assert len(sent(stage, "ingest_items")) == 2
+    assert sent(stage, "create_item") == []
     there = {stage.queue_key(item): item["group_id"] for item in stage.board()["items"]}
     assert there == {row.key: row.variables["group"] for row in rows}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -89,13 +89,13 @@ class Scene:
 
 
 @contextmanager
-def scene(stage: Stage, *script: Script, on_locked: Callable[[], bool] = lambda: False) -> Iterator[Scene]:
+def scene(stage: Stage, *script: Script) -> Iterator[Scene]:
     clock, transport = QuickClock(longest=0.0), Scripted(stage.emulator.url, script)
     with stage.client(transport, clock=clock) as client:
         journal = stage.journal()
         with journal.holding_board():
             manner = Manner(settle=SETTLE, search=SEARCH)
-            delivery = Delivery(client, journal, load_mapping(), manner, on_locked)
+            delivery = Delivery(client, journal, load_mapping(), manner)
             yield Scene(delivery=delivery, transport=transport, journal=journal, client=client, clock=clock)
 
 
@@ -189,21 +189,21 @@ def test_a_locked_board_is_left_to_the_other_writers(stage: Stage) -> None:
         asked.append(True)
         return True
 
-    with scene(stage, LOCKED, on_locked=on_locked) as of, pytest.raises(Locked):
-        of.deliver()
+    with scene(stage, LOCKED) as of, pytest.raises(Locked):
+        of.deliver(on_locked=on_locked)
     assert asked == [True]
 
 
 @pytest.mark.parametrize("script", [(LOCKED, DONE), (lost(), LOCKED, DONE)])
 def test_a_board_that_nobody_of_us_locked_is_waited_for(stage: Stage, script: tuple[Script, ...]) -> None:
-    with scene(stage, *script, on_locked=lambda: len(script) == 3) as of:
-        assert len(of.deliver().created) == 2
+    with scene(stage, *script) as of:
+        assert len(of.deliver(on_locked=lambda: len(script) == 3).created) == 2
         assert of.transport.sent[0] == of.transport.sent[-1]
 
 
 def test_another_refusal_asks_no_other_writer(stage: Stage) -> None:
-    with scene(stage, BUSY, DONE, on_locked=lambda: True) as of:
-        assert len(of.deliver().created) == 2
+    with scene(stage, BUSY, DONE) as of:
+        assert len(of.deliver(on_locked=lambda: True).created) == 2
 
 
 @pytest.mark.parametrize("script", [(REFUSED,), (reply(None, error("COMPLEXITY_BUDGET_EXHAUSTED"), replayed=True),)])

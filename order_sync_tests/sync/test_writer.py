@@ -272,6 +272,7 @@ def test_a_row_that_breaks_its_request_waits_alone(stage: Stage) -> None:
     stage.faults(Fault(kind=FaultKind.HTTP_503_EMPTY, operation="create_item", times=16))
     outcome = stage.create(Operation.ITEMS, rows, first_batch=4, settle=0)
     assert list(outcome.again) == [rows[0].key]
+    assert "HTTP 503" in str(outcome.again[rows[0].key])
     assert stage.journal().in_doubt() == []
     stage.check_once(Operation.ITEMS, rows[1:])
 

@@ -6,20 +6,25 @@ The answers to mutations are scripted; monday answers the queries.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
 
-from order_sync.database.entries import Entry, Operation
+from order_sync.database.entries import Entry, EntryState, Operation
+from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.budget import Grant
-from order_sync.monday.transport import Reply
+from order_sync.monday.errors import LOCK_WAIT
+from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.errors import BoardRefused, Fatal, Rejected, Transient
 from order_sync.orders.states import State
+from order_sync.sync.batches import Batches
+from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import NewRow, Repaired
 from order_sync_tests.sync.stage import SHARED, QuickClock, Stage
 from order_sync_tests.sync.test_answers import error, reply
-from order_sync_tests.sync.test_delivery import BUSY, DONE, FATAL, Script, Scripted, lost
+from order_sync_tests.sync.test_delivery import BUSY, DONE, FATAL, LOCKED, Script, Scripted, lost
 
 GROUPS = Operation.GROUPS
 REJECTED = error("ItemNameTooLongException", path=["a1"])
@@ -125,7 +130,13 @@ def test_a_refused_repair_stops_the_board_with_ids_kept(stage: Stage) -> None:
     assert [line["outcome"] for line in log] == ["unsettled"]
 
 
-def test_a_repaired_row_is_sent_as_repaired(stage: Stage) -> None:
+def progress(caplog: pytest.LogCaptureFixture) -> list[tuple[int, tuple[str, int, int]]]:
+    """The level of each report, and what it says."""
+    return [(of.levelno, of.progress) for of in caplog.records if hasattr(of, "progress")]
+
+
+def test_a_repaired_row_is_sent_as_repaired(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "order_sync.monday")
     rows = stage.wanted(Operation.ITEMS, 3)
 
     def repair(refused: Mapping[str, Rejected]) -> Repaired:
@@ -143,6 +154,7 @@ def test_a_repaired_row_is_sent_as_repaired(stage: Stage) -> None:
     assert outcome.created == {rows[0].key: "70"}
     assert outcome.waiting == {rows[1].key: "its item"}
     assert {key: of.message for key, of in outcome.rejected.items()} == {rows[2].key: "a better reason"}
+    assert progress(caplog)[-1][1] == (Operation.ITEMS, 3, 3)
     assert "repaired" in transport.sent[1][1]
     assert "repaired" not in transport.sent[0][1]
 
@@ -177,15 +189,87 @@ def test_a_refusal_without_effect_leaves_nothing_in_doubt_but_stops(stage: Stage
     assert len(transport.sent) == 8
 
 
-def test_a_wait_is_the_longest_that_monday_asks_for(stage: Stage) -> None:
-    def busy(number: int, seconds: int) -> dict[str, object]:
-        return error("COMPLEXITY_BUDGET_EXHAUSTED", path=[f"a{number}"], retry_in_seconds=seconds)
-
-    transport = scripted(stage, reply({"a0": None, "a1": None}, busy(0, 9), busy(1, 4)), answer("oak", "elm"))
+@pytest.mark.parametrize(
+    ("asked", "waits"), [((9, 4), [9]), ((4, 9), [9]), ((None, 0.5), [0.5]), ((None, None), [])], ids=str
+)
+def test_a_wait_is_the_longest_that_monday_asks_for(
+    stage: Stage, asked: tuple[float | None, ...], waits: list[float]
+) -> None:
+    busy = [
+        error("COMPLEXITY_BUDGET_EXHAUSTED", path=[f"a{number}"], retry_in_seconds=seconds)
+        for number, seconds in enumerate(asked)
+        if seconds is not None
+    ]
+    transport = scripted(stage, reply({"a0": None, "a1": None}, *busy), answer("oak", "elm"))
     clock = QuickClock(longest=0.0)
     outcome = stage.create(GROUPS, titled("Oak", "Elm"), transport=transport, clock=clock)
     assert len(outcome.created) == 2
-    assert [seconds for seconds in clock.sleeps if seconds] == [9.0]
+    assert [seconds for seconds in clock.sleeps if seconds] == waits
+
+
+def test_a_request_is_admitted_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs is taken from the account's budget only once."""
+    admitted: list[tuple[str, int]] = []
+    with stage.writer(scripted(stage, answer("oak", "elm"))) as writer:
+        admit = writer.delivery.admit
+
+        def admitting(operation: str, rows: int, **how: Any) -> Grant:
+            admitted.append((operation, rows))
+            return admit(operation, rows, **how)
+
+        monkeypatch.setattr(writer.delivery, "admit", admitting)
+        writer.write(GROUPS, titled("Oak", "Elm"), SHARED[GROUPS])
+    assert admitted == [(GROUPS, 2)]
+
+
+def test_a_lock_of_our_own_takes_a_writer_away(stage: Stage) -> None:
+    transport, clock = scripted(stage, LOCKED, answer("oak", "elm")), QuickClock(longest=0.0)
+    outcome = stage.create(GROUPS, titled("Oak", "Elm"), transport=transport, clock=clock, writers=2)
+    assert outcome.created == {"Oak": "oak", "Elm": "elm"}
+    assert len({key for key, _ in transport.sent}) == 2
+    assert [seconds for seconds in clock.sleeps if seconds] == [LOCK_WAIT]
+    assert stage.journal().in_doubt() == []
+
+
+def test_a_refusal_at_a_batchs_end_is_recorded_later(stage: Stage) -> None:
+    """Once the next request shows that the board still takes rows."""
+    rows = stage.wanted(Operation.ITEMS, 3)
+    outcome = stage.create(
+        Operation.ITEMS, rows, transport=scripted(stage, partly(DOUBTFUL), answer("71")), first_batch=2
+    )
+    assert outcome.rejected.keys() == {rows[1].key}
+    kept = {rows[0].key: (State.PENDING, 70), rows[2].key: (State.PENDING, 71)}
+    assert states(stage) == kept | {rows[1].key: (State.ERROR, None)}
+
+
+def test_the_log_names_mondays_request(stage: Stage) -> None:
+    stage.create(Operation.ITEMS, stage.wanted(Operation.ITEMS, 2), transport=scripted(stage, answer("70", "71")))
+    logged = stage.site.rows(stage.site.tables.log, outcome="created")
+    assert [line["request_id"] for line in logged] == ["req-1", "req-1"]
+
+
+def test_progress_is_reported_every_few_seconds(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """To people; a progress bar listens to all of it."""
+    moments = iter([100.0, 104.0, 105.0, 106.0, 107.0])
+
+    class SetClock(QuickClock):
+        at = 99.0
+
+        def now(self) -> float:
+            return self.at
+
+    class Ticking(Scripted):
+        def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+            if idempotency_key:
+                clock.at = next(moments)
+            return super().send(body, idempotency_key=idempotency_key, **how)
+
+    clock, titles = SetClock(), ["Ash", "Elm", "Fir", "Oak", "Yew"]
+    transport = Ticking(stage.emulator.url, tuple(answer(title.lower()) for title in titles))
+    caplog.set_level(logging.DEBUG, "order_sync.monday")
+    stage.create(GROUPS, titled(*titles), transport=transport, clock=clock, first_batch=1, largest_batch=1)
+    levels = [logging.INFO, logging.DEBUG, logging.INFO, logging.DEBUG, logging.INFO]
+    assert progress(caplog) == [(level, (GROUPS, n, 5)) for n, level in enumerate(levels, 1)]
 
 
 def test_a_fatal_answer_to_all_sends_no_more(stage: Stage) -> None:
@@ -224,14 +308,53 @@ def test_a_change_without_any_answer_is_read_back(stage: Stage) -> None:
     assert len(transport.sent) == 1
 
 
+def test_after_a_silence_a_request_holds_one_change(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 6)
+    items = stage.create(Operation.ITEMS, rows).created
+    renamed = {"values": '{"name":"Renamed"}'}
+    changes = [NewRow(key=key, variables={"item": item, **renamed}) for key, item in items.items()]
+    transport = Deaf(stage, lost(), answer("70"), answer("71"), queries=7 * 8)
+    how = {"first_batch": 4, "clock": QuickClock(longest=0.0)}
+    outcome = stage.create(Operation.CHANGE_ITEMS, changes, transport=transport, **how)
+    assert outcome.created == {changes[4].key: "70", changes[5].key: "71"}
+    assert outcome.waiting.keys() == {change.key for change in changes[:4]}
+
+
+def test_items_found_after_a_silence_are_watched(stage: Stage) -> None:
+    """The request reached monday, which made one item of two; no answer and no look shows it, until the last."""
+
+    class Reached(Deaf):
+        def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+            if idempotency_key and not self.sent:
+                MondayTransport.send(self, body, idempotency_key=idempotency_key, **how)
+            return super().send(body, idempotency_key=idempotency_key, **how)
+
+    rows = stage.wanted(Operation.ITEMS, 2)
+    stage.faults(Fault(kind=FaultKind.PARTIAL_BATCH, operation="create_item", aliases=(1,)))
+    transport = Reached(stage, lost(), answer("70"), queries=7 * 8)
+    outcome = stage.create(Operation.ITEMS, rows, transport=transport, clock=QuickClock(longest=0.0))
+    assert outcome.created == {rows[0].key: stage.items()[rows[0].key][0], rows[1].key: "70"}
+    journal = {row["idempotency_key"]: row["state"] for row in stage.site.rows(stage.site.tables.journal)}
+    assert [journal[key] for key, _ in transport.sent] == [EntryState.WATCHED, EntryState.CLOSED]
+    log = [(line["delta_uuid"], line["outcome"]) for line in stage.site.rows(stage.site.tables.log)]
+    assert sorted(log) == sorted([(rows[0].key, "created"), (rows[1].key, "unsettled"), (rows[1].key, "created")])
+
+
 def test_a_stopped_writer_sends_nothing_that_it_has_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     transport = scripted(stage)
+    taken_from: list[Batches] = []
+    take = Batches.take
+
+    def taking(self: Batches, writer: int, most: int) -> list[NewRow]:
+        taken_from.append(self)
+        return take(self, writer, most)
+
+    monkeypatch.setattr(Batches, "take", taking)
     with stage.writer(transport) as writer:
 
         def admit(operation: Operation, rows: int, *, stopped: Callable[[], bool]) -> Grant:
             assert not stopped()
-            assert writer._rows is not None
-            writer._rows.stop()
+            taken_from[0].stop()
             assert stopped()
             return Grant(rows=rows)
 
@@ -240,22 +363,53 @@ def test_a_stopped_writer_sends_nothing_that_it_has_taken(stage: Stage, monkeypa
     assert (transport.sent, outcome.created) == ([], {})
 
 
-def test_rows_of_an_import_without_a_known_end_wait(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = stage.wanted(Operation.ITEMS, 2)
+LEFT = "leaving an import job to the next run: "
+
+
+def test_rows_of_imports_without_a_known_end_wait(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = stage.wanted(Operation.ITEMS, 3)
     journal = stage.journal("run-0")
     with journal.holding_board():
-        journal.open(Entry(idempotency_key="key-1", operation=Operation.IMPORT, keys=(rows[0].key,), body="{}"))
+        for n, row in enumerate(rows[:2]):
+            journal.open(Entry(idempotency_key=f"key-{n}", operation=Operation.IMPORT, keys=(row.key,), body="{}"))
 
     def finish(entry: Entry) -> None:
         raise Transient("the job has not ended")
 
     with stage.writer(scripted(stage, answer("70")), run_id="run-2") as writer:
         monkeypatch.setattr(writer._bulk, "finish", finish)
-        assert writer.recover() == 1
+        assert writer.recover() == 2
         outcome = writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
-    assert outcome.created == {rows[1].key: "70"}
-    assert outcome.waiting == {rows[0].key: "its import job has not finished"}
-    assert len(stage.journal().in_doubt()) == 1
+    assert outcome.created == {rows[2].key: "70"}
+    assert outcome.waiting == dict.fromkeys([row.key for row in rows[:2]], "its import job has not finished")
+    assert len(stage.journal().in_doubt()) == 2
+    assert sum(LEFT in line and "the job has not ended" in line for line in caplog.messages) == 2
+
+
+def test_one_outcome_covers_all_import_jobs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = stage.wanted(Operation.ITEMS, 4)
+
+    def create(job: list[NewRow]) -> Outcome:
+        number = rows.index(job[0])
+        if number % 2:
+            raise Transient(f"job {number} has not ended")
+        return Outcome(created={job[0].key: f"7{number}"})
+
+    with stage.writer(scripted(stage)) as writer:
+        monkeypatch.setattr(writer._bulk, "jobs", lambda rows, writers: [[row] for row in rows])
+        monkeypatch.setattr(type(writer._bulk), "available", True, raising=False)
+        monkeypatch.setattr(writer._bulk, "create", create)
+        outcome = writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS])
+    assert outcome.created == {rows[0].key: "70", rows[2].key: "72"}
+    assert outcome.waiting.keys() == {rows[1].key, rows[3].key}
+    assert [line[len(LEFT) :].partition(": ")[2] for line in caplog.messages if LEFT in line] == [
+        "job 1 has not ended",
+        "job 3 has not ended",
+    ]
 
 
 def test_rows_go_by_requests_once_jobs_cannot_be_had(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

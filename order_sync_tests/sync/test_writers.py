@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +14,10 @@ from order_sync.database.entries import Entry, Operation
 from order_sync.database.journal import Journal
 from order_sync.emulator import Fault, FaultKind
 from order_sync.monday.pacing import Clock
+from order_sync.monday.transport import MondayTransport, Reply
+from order_sync.orders.codes import Delay
 from order_sync.orders.errors import Fatal, QuotaExhausted, Rejected, Transient
-from order_sync.sync.batches import Batches
+from order_sync.sync.batches import SMALLEST_SHARE, Batches
 from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import NewRow, Repaired
 from order_sync_tests.sync.stage import SHARED, QuickClock, Stage, with_variable
@@ -32,6 +36,44 @@ def test_all_rows_are_created_once(stage: Stage, operation: Operation) -> None:
     stage.create(operation, rows, writers=4, first_batch=5)
     stage.check_once(operation, rows)
     assert 1 < peak(stage, before) <= 4
+
+
+class Meeting(MondayTransport):
+    """A mutation leaves once each of the writers has one."""
+
+    def __init__(self, url: str, writers: int) -> None:
+        super().__init__(url, "a-token", timeout_seconds=5)
+        self._all = threading.Barrier(writers, timeout=5)
+
+    def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+        if idempotency_key:
+            self._all.wait()
+        return super().send(body, idempotency_key=idempotency_key, **how)
+
+
+@pytest.mark.parametrize("writers", [2, 6])
+def test_each_writer_has_a_request_of_its_own(stage: Stage, monkeypatch: pytest.MonkeyPatch, writers: int) -> None:
+    """However few cores there are: a writer waits most of its time."""
+    for name in ("cpu_count", "process_cpu_count"):
+        monkeypatch.setattr(os, name, lambda: 1, raising=False)
+    rows = stage.wanted(Operation.GROUPS, writers * SMALLEST_SHARE)
+    transport = Meeting(stage.emulator.url, writers)
+    outcome = stage.create(Operation.GROUPS, rows, writers=writers, first_batch=SMALLEST_SHARE, transport=transport)
+    assert len(outcome.created) == len(rows)
+    assert len(stage.mutations()) == writers
+
+
+def test_few_rows_are_written_without_another_thread(stage: Stage) -> None:
+    threads: set[int] = set()
+
+    class Noting(MondayTransport):
+        def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
+            threads.add(threading.get_ident())
+            return super().send(body, idempotency_key=idempotency_key, **how)
+
+    rows, transport = stage.wanted(Operation.GROUPS, SMALLEST_SHARE), Noting(stage.emulator.url, "a-token")
+    stage.create(Operation.GROUPS, rows, writers=4, transport=transport)
+    assert threads == {threading.get_ident()}
 
 
 def test_one_writer_is_one_request_at_a_time(stage: Stage) -> None:
@@ -176,26 +218,33 @@ def test_rejected_rows_are_cleaned_before_they_are_recorded(stage: Stage) -> Non
 def test_repairing_in_vain_ends(stage: Stage) -> None:
     rows = [with_variable(row, group="deleted") for row in stage.wanted(Operation.ITEMS, 2)]
     by_key = {row.key: row for row in rows}
-    with stage.writer(clock=QuickClock()) as writer, pytest.raises(Transient):
-        writer.write(
-            Operation.ITEMS,
-            rows,
-            SHARED[Operation.ITEMS],
-            repair=lambda rejected: Repaired(again={key: by_key[key] for key in rejected}),
-        )
+    last: list[Rejected] = []
+
+    def repair(rejected: Mapping[str, Rejected]) -> Repaired:
+        last[:] = rejected.values()
+        return Repaired(again={key: by_key[key] for key in rejected})
+
+    with stage.writer(clock=QuickClock()) as writer, pytest.raises(Transient) as caught:
+        writer.write(Operation.ITEMS, rows, SHARED[Operation.ITEMS], repair=repair)
     assert len(stage.mutations()) == 8
+    error, refused = caught.value, last[0]
+    assert (error.message, error.why, error.code) == (refused.message, refused.why, refused.code)
+    assert error.request_id == refused.request_id is not None
+    assert error.no_effect
 
 
 def test_what_has_to_wait_is_neither_rejected_nor_a_failure(stage: Stage) -> None:
-    rows = stage.wanted(Operation.ITEMS, 4)
+    rows, waits = stage.wanted(Operation.ITEMS, 4), f"{Delay.NO_GROUP_YET}: it waits"
     spoilt = [with_variable(row, group="deleted") if n < 2 else row for n, row in enumerate(rows)]
 
     def repair(rejected: Mapping[str, Rejected]) -> Repaired:
-        return Repaired(waiting={rows[0].key: "it waits"}, rejected={rows[1].key: Rejected("for a better reason")})
+        return Repaired(waiting={rows[0].key: waits}, rejected={rows[1].key: Rejected("for a better reason")})
 
     with stage.writer() as writer:
         outcome = writer.write(Operation.ITEMS, spoilt, SHARED[Operation.ITEMS], repair=repair)
-    assert outcome.waiting == {rows[0].key: "it waits"}
+    assert outcome.waiting == {rows[0].key: waits}
+    [logged] = stage.site.rows(stage.site.tables.log, delta_uuid=rows[0].key)
+    assert (logged["outcome"], logged["message"]) == ("unsettled", waits)
     assert {key: error.message for key, error in outcome.rejected.items()} == {rows[1].key: "for a better reason"}
     assert outcome.created.keys() == {rows[2].key, rows[3].key}
     states = {row["delta_uuid"]: row["sync_state"] for row in stage.site.rows(stage.site.tables.header_queue)}
@@ -219,7 +268,7 @@ def test_halving_finds_the_bad_row_in_few_steps() -> None:
             continue
         result = {row.key: "1" for row in batch}
         outcome = Outcome(rejected={"row-11": Rejected("no")}) if bad else Outcome(created=result)
-        rows.done(batch, outcome, answered=True)
+        rows.done(batch, outcome)
     assert rows.total.rejected.keys() == {"row-11"}
     assert len(rows.total.created) == 15
     assert len(sizes) <= 12
