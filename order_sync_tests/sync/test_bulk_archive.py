@@ -14,12 +14,10 @@ from order_sync.emulator import Fault, FaultKind
 from order_sync.monday import operations
 from order_sync.monday.pacing import Pacer
 from order_sync.orders.errors import Transient
-from order_sync.orders.mapping import Cancel, load_mapping
 from order_sync.sync import bulk_archive
 from order_sync.sync.bulk_archive import archive_jobs
-from order_sync.sync.delivery import Manner, Outcome
+from order_sync.sync.delivery import Outcome
 from order_sync.sync.rows import NewRow
-from order_sync.sync.writer import BoardWriter
 from order_sync_tests.sync.stage import Crash, QuickClock, SharedClock, Stage
 from order_sync_tests.sync.test_altered import SEARCH, SETTLE, on_record
 from order_sync_tests.waiting import until
@@ -172,16 +170,6 @@ def test_only_cancels_are_archived_by_a_job(stage: Stage, ids: dict[str, str]) -
     changes = [NewRow(key=key, variables={"item": item, **values}) for key, item in ids.items()]
     assert stage.create(Operation.CHANGE_ITEMS, changes, **BY_JOB).created == ids
     assert (left(stage), sent(stage)[JOB]) == (set(ids.values()), 0)
-
-
-def test_cancels_by_another_rule_go_by_request(stage: Stage, ids: dict[str, str]) -> None:
-    mapping = load_mapping()
-    deletes = mapping.items.model_copy(update={"cancel": Cancel(by="delete")})
-    mapping = mapping.model_copy(update={"items": deletes})
-    with stage.client(first_batch=1, largest_batch=2) as client, stage.journal().holding_board():
-        writer = BoardWriter(client, stage.journal(), mapping, Manner(bulk_cancels=3))
-        assert writer.write(CANCEL, rows(ids), {}).created == ids
-    assert (left(stage), sent(stage)[JOB]) == (set(), 0)
 
 
 class DiesWaiting(QuickClock):

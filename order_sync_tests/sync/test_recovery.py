@@ -126,17 +126,6 @@ def test_a_spent_quota_leaves_the_request_in_doubt(stage: Stage) -> None:
     assert [entry.idempotency_key for entry in stage.journal().in_doubt()] == [key]
 
 
-def test_the_rows_of_the_queue_that_were_found_are_counted(stage: Stage) -> None:
-    """Groups are no rows of it."""
-    first = stage.crash(Operation.ITEMS, stage.wanted(Operation.ITEMS, 2), after=True)
-    stage.site.age_entry(first, opened=timedelta(minutes=5))
-    transport = DyingTransport(stage.emulator.url, after=True)
-    with pytest.raises(Crash):
-        stage.create(Operation.GROUPS, stage.wanted(Operation.GROUPS, 3), transport=transport, run_id="run-0")
-    with stage.writer(run_id="run-2") as writer:
-        assert (writer.recover(), writer.recovered) == (2, 2)
-
-
 def test_every_request_in_doubt_is_resolved_oldest_first(stage: Stage) -> None:
     groups = stage.wanted(Operation.GROUPS, 2)
     items = stage.wanted(Operation.ITEMS, 2)

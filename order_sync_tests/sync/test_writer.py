@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from order_sync.database.entries import Operation
 from order_sync.emulator import Fault, FaultKind
+from order_sync.monday import operations
 from order_sync.orders.errors import Fatal, LeaseLost, QuotaExhausted, Transient
+from order_sync.orders.mapping import Cancel, load_mapping
 from order_sync.orders.states import State
+from order_sync.sync.delivery import Manner
 from order_sync.sync.rows import NewRow
+from order_sync.sync.writer import BoardWriter
 from order_sync_tests.contract.site import make_order
-from order_sync_tests.sync.stage import QuickClock, SharedClock, Stage, TamperingTransport, item_row, with_variable
+from order_sync_tests.sync.stage import (
+    SHARED,
+    Crash,
+    DyingTransport,
+    QuickClock,
+    SharedClock,
+    Stage,
+    TamperingTransport,
+    item_row,
+    with_variable,
+)
 
 OPERATIONS = [Operation.GROUPS, Operation.ITEMS, Operation.SUBITEMS]
 LOST = [
@@ -76,6 +92,19 @@ def test_a_body_near_a_megabyte_is_cut(stage: Stage) -> None:
     assert len(stage.mutations()) == 3
 
 
+@pytest.mark.parametrize(("spare", "requests"), [(0, 1), (-1, 2), (-300, 2)])
+def test_a_body_may_have_the_very_limit(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, spare: int, requests: int
+) -> None:
+    """One byte less, and its two rows go one by one; a single row has to go as it is."""
+    rows = stage.wanted(Operation.GROUPS, 2)
+    body = operations.body_of_many(operations.CREATE_GROUP, [row.variables for row in rows], SHARED[Operation.GROUPS])
+    monkeypatch.setattr("order_sync.sync.writer.BODY_BYTES", len(body.encode()) + spare)
+    stage.create(Operation.GROUPS, rows)
+    assert len(stage.mutations()) == requests
+    stage.check_once(Operation.GROUPS, rows)
+
+
 def test_the_heartbeat_beats_for_each_request(stage: Stage) -> None:
     rows, beats = stage.wanted(Operation.ITEMS, 6), []
     with stage.writer(first_batch=2) as writer:
@@ -102,6 +131,38 @@ def test_a_batch_that_is_too_complex_is_halved(stage: Stage) -> None:
     outcome = stage.create(Operation.ITEMS, rows)
     assert outcome.rejected == {}
     stage.check_once(Operation.ITEMS, rows)
+
+
+# ---- jobs -----------------------------------------------------------------------------------------------
+
+BY_JOB: dict[str, Any] = {"bulk_rows": 5, "bulk_cancels": 3, "first_batch": 1, "largest_batch": 2}
+
+
+def cancels(created: Mapping[str, str]) -> list[NewRow]:
+    return [NewRow(key=key, variables={"item": item}) for key, item in created.items()]
+
+
+def test_many_new_items_and_many_cancels_are_jobs(stage: Stage) -> None:
+    rows, shared = stage.wanted(Operation.ITEMS, 6), SHARED[Operation.ITEMS]
+    with stage.writer(**BY_JOB) as writer:
+        writer._client.pacer._row_seconds[Operation.ITEMS] = 10.0  # what makes a job the better way
+        created = writer.write(Operation.ITEMS, rows, shared).created
+        stage.check_once(Operation.ITEMS, rows)
+        assert writer.write(Operation.CANCEL_ITEMS, cancels(created), shared).created == created
+    sent = {name for request in stage.mutations() for name in request["operations"]}
+    assert sent - {"complexity"} == {"ingest_items", "bulk_archive_items"}
+    assert stage.board()["items"] == []
+
+
+def test_cancels_by_another_rule_are_requests(stage: Stage) -> None:
+    created = stage.create(Operation.ITEMS, stage.wanted(Operation.ITEMS, 5)).created
+    mapping = load_mapping()
+    deletes = mapping.items.model_copy(update={"cancel": Cancel(by="delete")})
+    with stage.client(first_batch=1, largest_batch=2) as client, stage.journal().holding_board():
+        mapping = mapping.model_copy(update={"items": deletes})
+        writer = BoardWriter(client, stage.journal(), mapping, Manner(bulk_cancels=3))
+        assert writer.write(Operation.CANCEL_ITEMS, cancels(created), {}).created == created
+    assert {request["operations"][-1] for request in stage.mutations()} == {"create_item", "delete_item"}
 
 
 # ---- partial failures -----------------------------------------------------------------------------------
@@ -290,6 +351,18 @@ def test_attempts_end_and_leave_the_request_in_doubt(stage: Stage) -> None:
         assert writer.recover() == 1
     stage.create(Operation.ITEMS, [row for row in rows if row is not rows[2]], run_id="run-2")
     stage.check_once(Operation.ITEMS, rows)
+
+
+def test_the_rows_of_the_queue_that_were_found_are_counted(stage: Stage) -> None:
+    """Groups are no rows of it. What was in doubt is looked at again: nothing is there twice."""
+    first = stage.crash(Operation.ITEMS, stage.wanted(Operation.ITEMS, 2), after=True)
+    stage.site.age_entry(first, opened=timedelta(minutes=5))
+    transport = DyingTransport(stage.emulator.url, after=True)
+    with pytest.raises(Crash):
+        stage.create(Operation.GROUPS, stage.wanted(Operation.GROUPS, 3), transport=transport, run_id="run-0")
+    with stage.writer(run_id="run-2") as writer:
+        assert (writer.recover(), writer.recovered) == (2, 2)
+        assert writer.twins.look().archived == {}
 
 
 # ---- the run stops --------------------------------------------------------------------------------------

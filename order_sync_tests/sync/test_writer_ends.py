@@ -115,6 +115,17 @@ def test_a_fatal_answer_comes_before_what_a_look_finds(stage: Stage) -> None:
     assert states(stage)[rows[1].key] == (State.PENDING, None)
 
 
+def test_a_fatal_answer_rejects_no_row_that_it_may_concern(stage: Stage) -> None:
+    rows = stage.wanted(Operation.ITEMS, 2)
+    doubtful = error("InvalidColumnIdException", path=["a0"])
+    fatal = reply({"a0": None, "a1": {"id": "71"}}, doubtful, error("UserUnauthorizedException"))
+    with pytest.raises(Fatal):
+        stage.create(Operation.ITEMS, rows, transport=scripted(stage, fatal))
+    assert states(stage) == {rows[0].key: (State.PENDING, None), rows[1].key: (State.PENDING, 71)}
+    [line] = stage.site.rows(stage.site.tables.log, delta_uuid=rows[0].key)
+    assert (line["outcome"], line["code"]) == ("unsettled", "InvalidColumnIdException")
+
+
 def test_a_refused_repair_stops_the_board_with_ids_kept(stage: Stage) -> None:
     rows = stage.wanted(Operation.ITEMS, 2)
 
@@ -318,6 +329,8 @@ def test_after_a_silence_a_request_holds_one_change(stage: Stage) -> None:
     outcome = stage.create(Operation.CHANGE_ITEMS, changes, transport=transport, **how)
     assert outcome.created == {changes[4].key: "70", changes[5].key: "71"}
     assert outcome.waiting.keys() == {change.key for change in changes[:4]}
+    sizes = [sum(name.startswith("item") for name in json.loads(body)["variables"]) for _, body in transport.sent]
+    assert sizes == [4, 1, 1]
 
 
 def test_items_found_after_a_silence_are_watched(stage: Stage) -> None:
