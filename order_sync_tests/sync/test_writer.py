@@ -29,6 +29,7 @@ from order_sync_tests.sync.stage import (
     item_row,
     with_variable,
 )
+from order_sync_tests.sync.test_twins import doubled, look
 
 OPERATIONS = [Operation.GROUPS, Operation.ITEMS, Operation.SUBITEMS]
 LOST = [
@@ -363,6 +364,12 @@ def test_the_rows_of_the_queue_that_were_found_are_counted(stage: Stage) -> None
     with stage.writer(run_id="run-2") as writer:
         assert (writer.recover(), writer.recovered) == (2, 2)
         assert writer.twins.look().archived == {}
+
+
+def test_what_monday_has_made_twice_is_archived(stage: Stage) -> None:
+    rows = doubled(stage, Operation.ITEMS, 1)
+    assert len(look(stage).archived) == 1
+    stage.check_once(Operation.ITEMS, rows)
 
 
 # ---- the run stops --------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Meeting(MondayTransport):
 
     def __init__(self, url: str, writers: int) -> None:
         super().__init__(url, "a-token", timeout_seconds=5)
-        self._all = threading.Barrier(writers, timeout=5)
+        self._all = threading.Barrier(writers, timeout=20)
 
     def send(self, body: str, *, idempotency_key: str | None = None, **how: Any) -> Reply:
         if idempotency_key:
