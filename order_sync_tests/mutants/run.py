@@ -138,7 +138,10 @@ class _Runs:
         return said or "crash"
 
     def _tests(self, mutant: Mutant) -> list[str]:
-        """The tests that reach what is changed: the likeliest and cheapest first, for as long as a mutant may take."""
+        """The tests that reach what is changed, the likeliest and cheapest first.
+
+        All of those that are about the module, and of the others for as long as a mutant may take.
+        """
         found = {test for line in mutant.lines for test in self.reached_by.get(line, ())} & self.items.keys()
         if not found:  # a line that is newer than what was measured: those that reach its function
             near = range(mutant.line, mutant.lines.stop)
@@ -146,16 +149,20 @@ class _Runs:
         found |= self.unmeasured
         kills, others = self.kills.get(mutant.function, Counter()), Counter[str]()
 
+        def is_about_it(test: str) -> bool:
+            return self.path.stem in test.partition("[")[0]  # by the name of its file
+
         def price(test: str) -> float:
             # What a test has missed with other parameters it is likely to miss again.
             name = test.partition("[")[0]
             others[name] += 1
-            is_about_it = self.path.stem in name  # by the name of its file
-            return (self.seconds[test] + 0.02) * others[name] / ((1 + 4 * kills[test]) * (5 if is_about_it else 1))
+            return (
+                (self.seconds[test] + 0.02) * others[name] / ((1 + 4 * kills[test]) * (5 if is_about_it(test) else 1))
+            )
 
         prices = {test: price(test) for test in sorted(found, key=lambda test: (self.seconds[test], test))}
         tests = sorted(prices, key=lambda test: prices[test])
-        spent = accumulate(self.seconds[test] for test in tests)
+        spent = accumulate(0.0 if is_about_it(test) else self.seconds[test] for test in tests)
         return [test for test, seconds in zip(tests, spent, strict=True) if seconds <= self.most_seconds] or tests[:1]
 
     # ---- in the fork ------------------------------------------------------------------------------

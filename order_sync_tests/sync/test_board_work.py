@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ import sqlalchemy as sa
 from order_sync.database.connection import Row
 from order_sync.demo.samples import SampleOrders
 from order_sync.emulator import Fault, FaultKind
+from order_sync.monday.board import Board
+from order_sync.monday.board_fit import read_again
+from order_sync.monday.client import MondayClient
 from order_sync.monday.transport import MondayTransport, Reply
 from order_sync.orders.codes import Rule
 from order_sync.orders.errors import BoardRefused, Fatal
@@ -841,6 +845,23 @@ def test_mass_cancels_are_measured_by_the_board(stage: Stage, orders: list[Sampl
     with a_run(stage, "run-2", mapping=mapping_with(Cancel(most=1, most_share=1))) as run:
         outcome = run.all()[1]
     assert (len(outcome.cancelled), outcome.waiting) == (2, {})
+
+
+def test_an_unknown_number_of_items_allows_no_share(
+    stage: Stage, orders: list[SampleOrders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_run(stage) as run:
+        run.all()
+    row = again(stage, orders[0].headers[-1], action_type=Action.DELETE)
+
+    def without_count(reader: MondayClient, ids: Sequence[int]) -> list[Board]:
+        return [replace(board, items_count=None) for board in read_again(reader, ids)]
+
+    monkeypatch.setattr(board_work, "read_again", without_count)
+    with a_run(stage, "run-2", mapping=mapping_with(Cancel(most=0, most_share=1))) as run:
+        outcome = run.all()[1]
+    assert outcome.waiting.keys() == {row["delta_uuid"]}
+    assert outcome.cancelled == {}
 
 
 def test_lines_of_a_deleted_item_wait_unsent(stage: Stage, orders: list[SampleOrders]) -> None:
