@@ -110,11 +110,6 @@ DEEDS = {
         lambda site, order: site.queue().assign_parents("run-1", dict.fromkeys(uuids([order], "lines"), 7)),
         *("line_queue", "parent_item_id", {7}),
     ),
-    "take_board": Deed(
-        lambda site, order: site.journal("run-2", is_over=lambda run_id: True)._try_board(),
-        *("boards", "run_id", {"run-2"}),
-        write=2,  # the first takes no board of a run that has ended
-    ),
     "open": Deed(
         lambda site, order: site.journal().open(entry(order, key="key-2")),
         *("journal", "idempotency_key", {"key-1", "key-2"}),
@@ -166,6 +161,16 @@ def test_what_a_server_undoes_each_time_is_reported(site: Site, order: SampleOrd
     deed = DEEDS[name]
     with rolling_back(site, times=1_000, write=deed.write), pytest.raises((WriteLost, LeaseLost)):
         deed.do(site, order)
+
+
+def test_a_board_lease_that_was_undone_is_taken_again(site: Site, order: SampleOrders) -> None:
+    journal = site.journal("run-2", is_over=lambda run_id: True)
+    second = 2  # write: the first takes no board of a run that has ended
+    with rolling_back(site, times=1_000, write=second), pytest.raises(WriteLost):
+        journal._try_board()
+    with rolling_back(site, times=1, write=second):
+        assert journal._try_board() is None
+    assert {row["run_id"] for row in site.rows(site.tables.boards)} == {"run-2"}
 
 
 def test_a_claim_of_free_rows_that_is_undone_is_reported(site: Site, order: SampleOrders) -> None:
