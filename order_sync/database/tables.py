@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -90,7 +90,7 @@ class Tables:
         of_runs = (self.journal, self.groups, self.boards, self.budgets, self.log)
         return (*of_runs, self.items, self.subitems, self.cancelled, self.looks, self.edits, self.schema_versions)
 
-    @property
+    @cached_property
     def order_columns(self) -> list[sa.Column[Any]]:
         """The columns that describe an order: the queue's own, then those only ORDER_LIST has."""
         ours = {c.name for c in self.header_queue.columns}

@@ -44,7 +44,7 @@ class MemoryDatabase:
         self.wrong_by = timedelta()
         self.on_begin: Callable[[], None] = _nothing
         self.on_commit: Callable[[bool], None] = _nothing
-        self._raw = sqlite3.connect(":memory:", factory=_Kept)
+        self._raw = sqlite3.connect(":memory:", factory=_Kept, cached_statements=1_000)
         create = sa.create_engine
 
         def in_memory(url: sa.URL, **_: Any) -> sa.Engine:
@@ -78,6 +78,11 @@ class MemoryDatabase:
 
     def now(self) -> datetime:
         return MORNING + timedelta(seconds=self._clock.now) + self.wrong_by
+
+    @property
+    def changes(self) -> int:
+        """How many rows were ever written."""
+        return self._raw.total_changes
 
     def image(self) -> sqlite3.Connection:
         """A copy of all that the database holds."""

@@ -173,6 +173,11 @@ class Monday:
         return snapshot(self._emulation.account.state)
 
     @property
+    def changes(self) -> int:
+        """How many there ever were on its boards."""
+        return len(self._emulation.account.state.effects)
+
+    @property
     def calls(self) -> int:
         return self._emulation.account.totals.calls
 

@@ -115,6 +115,7 @@ class World(faults_world.World):
         self._workers: list[Worker] = []  # those that have not ended, and those that have just ended
         self._fates: dict[str, _Fate] = {}
         self._backup: sqlite3.Connection | None = None
+        self._watched: tuple[int, int] | None = None  # what had changed when the judge looked last
         self._trace: list[Event] = []
         self._is_traced = True
         self._is_repaired = False
@@ -188,7 +189,8 @@ class World(faults_world.World):
                 thread.process.die()
             if thread.process.has_ended:
                 self._ended(thread.process)
-            elif self.story.is_watched:
+            elif self.story.is_watched and self._watched != (changes := self._changes):
+                self._watched = changes
                 self._judge(final=False)
             return True
         due = [moment for moment in (loop.due, *(thread.due for thread in living)) if moment is not None]
@@ -248,6 +250,7 @@ class World(faults_world.World):
 
     def _do(self, act: Act) -> None:
         self._note(str(act))
+        self._watched = None  # what is expected changes, too
         getattr(self, act.what)(**act.arguments)
 
     @property
@@ -339,6 +342,11 @@ class World(faults_world.World):
         return {}
 
     # ---- judging
+
+    @property
+    def _changes(self) -> tuple[int, int]:
+        """How many there have been of all that the judge looks at: most steps change nothing."""
+        return self.stage.database.changes, self.stage.monday.changes
 
     def _judge(self, *, final: bool) -> Verdict:
         held = self.ground.look()
