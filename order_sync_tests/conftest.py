@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from order_sync.database.check import create_all
 from order_sync.database.connection import WritableDatabase
@@ -19,6 +21,7 @@ from order_sync.orders.mapping import ColumnMapping, load_mapping
 
 CHROMIUM = Path("/usr/bin/chromium")
 FIRST = ("browser", "faults", "deployment", "simulation")  # what takes longest, so that no worker ends with it
+TOGETHER = ("browser", "faults")  # whose files share what takes long to start: Dagster's UI, a crew
 
 # A shell lets what it runs in the background ignore Ctrl-C, and every process that a test starts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -27,6 +30,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in FIRST)
+
+
+class _FilesOrFolders(LoadFileScheduling):  # type: ignore[misc]
+    """A worker takes a file at a time, or one of these folders."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = Path(nodeid.split("::", 1)[0]).parent
+        return str(folder) if folder.name in TOGETHER else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return _FilesOrFolders(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:
