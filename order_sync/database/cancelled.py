@@ -11,11 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.built_once import built_once
 from order_sync.database.connection import chunks
 from order_sync.database.tables import Tables
 from order_sync.database.unreadable import OLDEST
 
 
+@built_once
 def is_done(tables: Tables, row: sa.FromClause) -> sa.ColumnElement[bool]:
     """Nothing is left to do on a board for the queue row: it has monday's id, or is off the board as it should be.
 
@@ -30,6 +32,7 @@ def is_done(tables: Tables, row: sa.FromClause) -> sa.ColumnElement[bool]:
     )
 
 
+@built_once
 def is_off_the_board(
     tables: Tables, key: sa.ColumnElement[Any], *, by: sa.FromClause | None = None
 ) -> sa.ColumnElement[bool]:

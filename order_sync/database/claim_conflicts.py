@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.built_once import alias
 from order_sync.database.claimable import Claimable
 from order_sync.database.conditions import alike, of_each_row, same_order
 from order_sync.orders.states import State
@@ -54,7 +55,7 @@ class Holders:
 
         Not of a line whose header the run holds: it looked when it claimed that, and a run that came later gives way.
         """
-        mine = table.alias("mine")
+        mine = alias(table, "mine")
         query = (
             sa.select(mine.c.record_uuid)
             .where(
@@ -65,7 +66,7 @@ class Holders:
         )
         if table is not self.claimable.tables.line_queue:
             return query
-        own = self.claimable.tables.header_queue.alias("own")
+        own = alias(self.claimable.tables.header_queue, "own")
         return query.where(
             ~sa.exists().where(
                 same_order(own, mine), own.c.sync_run_id == self.run_id, own.c.sync_state == State.PENDING
@@ -87,6 +88,6 @@ class Holders:
                     theirs.c.sync_run_id != self.run_id,
                 )
                 .distinct()
-                for theirs in (tables.header_queue.alias("theirs"), tables.line_queue.alias("theirs"))
+                for theirs in (alias(tables.header_queue, "theirs"), alias(tables.line_queue, "theirs"))
             )
         )

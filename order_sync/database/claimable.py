@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.built_once import alias
 from order_sync.database.conditions import (
     blocks_its_order,
     created,
@@ -93,7 +94,7 @@ class Claimable:
 
     def has_header(self, row: sa.FromClause) -> sa.ColumnElement[bool]:
         """A header of the row's order waits, or was rejected."""
-        header = self.tables.header_queue.alias("of_order")
+        header = alias(self.tables.header_queue, "of_order")
         return sa.exists().where(same_order(header, row), in_states(header, State.NEW, State.PENDING, State.ERROR))
 
     def is_leased(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -140,7 +141,7 @@ class Claimable:
         Joined, and so found once: asked of each row, a large order would read all its rows as many times as it has
         rows, and many waiting orders all rows that a run holds. No NOT IN, which one NULL would empty.
         """
-        queues = (self.tables.header_queue.alias("blocking"), self.tables.line_queue.alias("blocking"))
+        queues = [alias(table, "blocking") for table in (self.tables.header_queue, self.tables.line_queue)]
         kinds = [self._blocks, also] if also else [self._blocks]
         return sa.union(
             *(

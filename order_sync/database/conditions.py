@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from order_sync.database.built_once import built_once
 from order_sync.database.guid import loose_key, no_uuid, uuid_key
 from order_sync.database.unreadable import OLDEST, Since
 from order_sync.orders.states import Action, State
@@ -27,33 +28,40 @@ def folded(value: object) -> str:
     return "" if value is None else str(value).strip(" ").upper()
 
 
+@built_once
 def state_of(table: sa.FromClause) -> sa.ColumnElement[str]:
     """sync_state as it counts; NULL stays NULL."""
     return _folded(table.c.sync_state)
 
 
+@built_once
 def action_of(table: sa.FromClause) -> sa.ColumnElement[str]:
     return _folded(table.c.action_type)
 
 
+@built_once
 def is_insert(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return _is_one_of(table.c.action_type, Action.INSERT)
 
 
+@built_once
 def is_delete(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return _is_one_of(table.c.action_type, Action.DELETE)
 
 
+@built_once
 def has_known_action(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return _is_one_of(table.c.action_type, *Action)
 
 
+@built_once
 def unsynced(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Rows that are not SYNCED, those without a state among them."""
     usual = table.c.sync_state.in_([state for state in State if state is not State.SYNCED])
     return sa.and_(_is_elsewhere(table), sa.or_(usual, sa.func.coalesce(state_of(table), "") != State.SYNCED))
 
 
+@built_once
 def in_states(table: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
     """Rows in these states, which must not be SYNCED, whose action is known."""
     return sa.and_(_is_elsewhere(table), _is_in(table, *states))
@@ -64,10 +72,12 @@ def waits(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return in_states(table, *WAITING)
 
 
+@built_once
 def is_rejected(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return in_states(table, State.ERROR)
 
 
+@built_once
 def is_synced(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """SYNCED rows, years of them: beside another condition that an index answers, as by the time."""
     return state_of(table) == State.SYNCED  # of the state as it counts, which tempts no database to the index of states
@@ -78,30 +88,36 @@ def is_of_run(table: sa.FromClause, run_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.sync_state.in_(list(State)), table.c.sync_run_id == run_id)
 
 
+@built_once
 def is_claimed(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Rows that a run holds, whether its lease is good or not."""
     # Greater than nothing, and not only NOT NULL, which SQLite does not look up in an index.
     return sa.and_(table.c.sync_state == State.PENDING, table.c.sync_run_id > "")
 
 
+@built_once
 def has_unknown_state(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return _is_none_of(table.c.sync_state, State)
 
 
+@built_once
 def has_unknown_action(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return _is_none_of(table.c.action_type, Action)
 
 
+@built_once
 def has_no_order(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """record_uuid names no order."""
     return no_uuid(table.c.record_uuid)
 
 
+@built_once
 def has_no_key(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """The row has no unique key: its delta_uuid or line_uuid is not a uuid."""
     return sa.or_(*(no_uuid(table.c[name]) for name in ("delta_uuid", "line_uuid") if name in table.c))
 
 
+@built_once
 def is_superseded(table: sa.FromClause, headers: sa.Table) -> sa.ColumnElement[bool]:
     """A newer row of the same order, or of the same line, waits: what the older one said no longer counts.
 
@@ -117,6 +133,7 @@ def is_superseded(table: sa.FromClause, headers: sa.Table) -> sa.ColumnElement[b
     return sa.or_(replaced, sa.exists().where(same_order(cancels, table), waits(cancels), is_delete(cancels), after))
 
 
+@built_once
 def is_outdated(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """A newer row of the same order, or of the same line, is SYNCED already: what this one says came too late.
 
@@ -126,6 +143,7 @@ def is_outdated(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.exists().where(*_same(newer, table), is_synced(newer), there > here)
 
 
+@built_once
 def blocks_its_order(table: sa.FromClause, headers: sa.Table) -> sa.ColumnElement[bool]:
     """Rows that hold their whole order back until a person has corrected them."""
     # Asked of each row of each order that waits: nearly all are as they should be, which two comparisons show.
@@ -149,17 +167,20 @@ def of_each_row(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return sa.case((sa.and_(*conditions), 1), else_=0) == 1
 
 
+@built_once
 def twice(column: sa.Column[Any]) -> sa.Select[Any]:
     """The uuids in a column that several of the table's waiting rows bear."""
     table, key = column.table, loose_key(column)
     return sa.select(key.label("key")).where(waits(table)).group_by(key).having(sa.func.count() > 1)
 
 
+@built_once
 def created(table: sa.FromClause) -> sa.Label[datetime]:
     """created_at, which a site may have left empty or filled with something else: such rows are the oldest."""
     return sa.type_coerce(moment(table), Since()).label("created_at")
 
 
+@built_once
 def moment(table: sa.FromClause) -> sa.ColumnElement[datetime]:
     """The same, to compare and not to read."""
     return sa.func.coalesce(table.c.created_at, sa.literal(OLDEST, table.c.created_at.type))

@@ -20,6 +20,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import in_op, not_in_op
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from order_sync.database.built_once import built_once
+
 _CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGITS = re.compile(r"[0-9a-f]{32}")
 _USUAL = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))  # for GLOB
@@ -132,6 +134,7 @@ def _beside_the_index(element: loose_key, compiler: Any, **kwargs: Any) -> str:
     return f"CASE WHEN {column} GLOB '{_WITH_DASHES}' THEN {usual} ELSE {_digits_only(element, compiler, **kwargs)} END"
 
 
+@built_once
 def no_uuid(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Whether a uuid column has none: NULL or, where the database takes any text, something else."""
     return sa.or_(column.is_(None), _misspelt(column) == sa.literal_column("1"))

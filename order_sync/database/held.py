@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.built_once import alias
 from order_sync.database.cancelled import is_off_the_board
 from order_sync.database.conditions import (
     alike,
@@ -234,7 +235,7 @@ class _Look:
         if records is not None:
             waiting = waiting.where(line.c.record_uuid.in_(records))
         of = waiting.subquery()
-        was = h.alias("was")
+        was = alias(h, "was")
         any_header = sa.exists().where(same_order(was, of))
         done = sa.exists().where(same_order(was, of), state_of(was) == State.SYNCED)
         query = (

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.built_once import alias
 from order_sync.database.cancelled import is_done, is_off_the_board
 from order_sync.database.conditions import created, flag, is_of_run, is_outdated, moment, same_order, unsynced
 from order_sync.database.connection import Row, chunks, in_one_read
@@ -254,7 +255,7 @@ class QueueReader(QueueCounts):
         """
         h, line = self.tables.header_queue, self.tables.line_queue
         held = sa.and_(line.c.sync_run_id == run_id, line.c.sync_state == State.PENDING)
-        own = h.alias("own")
+        own = alias(h, "own")
         has_own = sa.exists().where(
             same_order(own, line), own.c.sync_run_id == run_id, own.c.sync_state == State.PENDING
         )

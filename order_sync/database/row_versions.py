@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.built_once import alias
 from order_sync.database.cancelled import is_off_the_board
 from order_sync.database.conditions import action_of, flag, is_synced, moment
 from order_sync.database.guid import uuid_key
@@ -28,7 +29,7 @@ def synced_lines(line: sa.Table, where: sa.ColumnElement[bool]) -> sa.Subquery:
     Found once, and joined: asked of each line, an order would have all its lines read as many times as it has lines,
     where the queue has no index of lines.
     """
-    version = line.alias("version")
+    version = alias(line, "version")
     orders = sa.select(uuid_key(line.c.record_uuid).label("key")).where(where).distinct().subquery()
     keys = {name: uuid_key(version.c[name]) for name in ("record_uuid", "line_uuid")}
     return (

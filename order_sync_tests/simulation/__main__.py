@@ -35,15 +35,12 @@ def main() -> int:
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--stop", action="store_true", help="ends with the first world that goes wrong")
-    parser.add_argument(
-        "--plain", action="store_true", help="builds every SQL statement anew, which takes twice as long"
-    )
     parser.add_argument("--checksum", action="store_true", help="prints one of all that happened")
     parser.add_argument("--caught", action="store_true", help="plays what was caught, with the part and without it")
     said = parser.parse_args()
     if said.caught:
         return _play_caught()
-    player = Player(part=Sabotage(said.sabotage), with_memory=not said.plain, is_first_enough=said.stop)
+    player = Player(part=Sabotage(said.sabotage), is_first_enough=said.stop)
     started = noted = time.monotonic()
     total = Played()
     for played in _played(list(_stories(said.seeds)), player, said.processes):

@@ -59,11 +59,10 @@ class Player:
     """How worlds are played: by a process of its own, which plays nothing else."""
 
     part: Sabotage
-    with_memory: bool
     is_first_enough: bool
 
     def open(self) -> None:
-        opened = stage(with_memory=self.with_memory)
+        opened = stage()
         _open.append((opened, opened.__enter__()))
 
     def play(self, stories: Sequence[Story]) -> Played:

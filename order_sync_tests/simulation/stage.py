@@ -45,7 +45,6 @@ from order_sync_tests.faults import drive
 from order_sync_tests.faults.scenario import write_mapping, write_rules
 from order_sync_tests.faults.steps import Where, operation_of
 from order_sync_tests.simulation.database import MemoryDatabase
-from order_sync_tests.simulation.memory import remembered
 from order_sync_tests.simulation.monday import PATIENCE, URL, Answer, Monday
 from order_sync_tests.simulation.threads import greenlets_for_threads
 from order_sync_tests.simulation.virtual_time import VirtualLoop, VirtualTime, installed
@@ -258,8 +257,8 @@ class _Client:
 
 
 @contextmanager
-def stage(*, with_memory: bool = True) -> Iterator[Stage]:
-    """The stage, in a process that plays nothing else; `with_memory` it builds each SQL statement once."""
+def stage() -> Iterator[Stage]:
+    """The stage, in a process that plays nothing else."""
     drive.forget_settings()
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
@@ -295,8 +294,6 @@ def stage(*, with_memory: bool = True) -> Iterator[Stage]:
         stack.enter_context(mock.patch.object(monday_io, "RunRegistry", Registry))
         stack.enter_context(mock.patch.object(uuid, "uuid4", made.uuid4))
         stack.enter_context(mock.patch.object(sql_server, "load_mapping", lru_cache(load_mapping)))
-        if with_memory:
-            stack.enter_context(remembered())
         gc.collect()
         gc.freeze()
         yield made

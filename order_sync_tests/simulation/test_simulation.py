@@ -57,9 +57,6 @@ def test_each_missing_part_of_the_protocol_is_seen() -> None:
 
 
 def test_a_seed_gives_the_same_world_every_time() -> None:
-    runs = [
-        simulate("0:6", "--checksum", *more, hash_seed=seed)
-        for seed, more in (("1", ()), ("2", ()), ("3", ("--plain",)))
-    ]
+    runs = [simulate("0:6", "--checksum", hash_seed=seed) for seed in ("1", "2")]
     assert len({run.stdout.splitlines()[-1] for run in runs}) == 1
     assert len(runs[0].stdout.splitlines()[-1]) == 64
