@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from order_sync.database.built_once import built_once
 from order_sync.database.connection import Database, Row
 from order_sync.database.ddl import quoted, table_name
 from order_sync.database.guid import Guid
@@ -90,7 +91,7 @@ Found = Mapping[sa.Table, Columns]
 def columns(database: Database, *tables: sa.Table) -> Found:
     """The columns of each table, none if there is no such table, or none that this user may see."""
     if database.dialect != "mssql":
-        rows = database.rows(_reflected(tables))
+        rows = database.rows(_reflected(*tables))
     else:
         # INFORMATION_SCHEMA: SQLAlchemy's reflection doubles columns on some compatible servers.
         try:
@@ -109,7 +110,8 @@ def _described(database: Database, tables: Sequence[sa.Table], names: Sequence[s
     return database.rows(sa.select(view.c.TABLE_NAME, *(view.c[name] for name in names)).where(*of_tables))
 
 
-def _reflected(tables: Sequence[sa.Table]) -> sa.Select[Any]:
+@built_once
+def _reflected(*tables: sa.Table) -> sa.Select[Any]:
     """SQLite's answer under the names of INFORMATION_SCHEMA."""
     master = sa.table("sqlite_master", *(sa.column(name, sa.String) for name in ("type", "name")))
     info = sa.func.pragma_table_info(master.c.name).table_valued("name", "notnull").alias("info")

@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from order_sync.database.built_once import built_once
 from order_sync.database.claimable import Claimable
 from order_sync.database.conditions import (
     alike,
@@ -238,20 +239,8 @@ class QueueCounts:
     def unclear(self) -> Unclear:
         """The waiting rows that share their key with another, contradict another of the same order, or have none."""
         h, line = self.tables.header_queue, self.tables.line_queue
-        several = {
-            "headers": twice(h.c.delta_uuid),
-            "lines": twice(line.c.delta_uuid),
-            "orders": twice(h.c.record_uuid).where(~has_no_order(h), is_insert(h)),
-        }
-        keys: dict[str, list[str]] = {of: [] for of in (*several, "nobody")}
-        marked = [query.add_columns(sa.literal_column(f"'{of}'").label("of")) for of, query in several.items()]
-        marked += [
-            sa.select(sa.cast(sa.null(), h.c.delta_uuid.type), sa.literal_column("'nobody'"))
-            .where(waits(table), has_no_order(table))
-            .distinct()
-            for table in (h, line)
-        ]
-        for row in self.database.rows(sa.union_all(*marked)):
+        keys: dict[str, list[str]] = {of: [] for of in ("headers", "lines", "orders", "nobody")}
+        for row in self.database.rows(_marked(self.tables)):
             keys[row["of"]].append(canonical(row["key"] or ""))
         return Unclear(
             headers=self._doubled(h, keys["headers"]),
@@ -277,6 +266,25 @@ class QueueCounts:
         query = sa.select(table.c.delta_uuid, table.c.record_uuid, *columns).where(waits(table))
         found = [row for some in chunks(keys) for row in self.database.rows(query.where(table.c.delta_uuid.in_(some)))]
         return [dict.fromkeys(names) | row for row in found]
+
+
+@built_once
+def _marked(tables: Tables) -> sa.CompoundSelect[Any]:
+    """What several waiting rows bear (of: headers, lines, orders), and whether any names no order (nobody): key, of."""
+    h, line = tables.header_queue, tables.line_queue
+    several = {
+        "headers": twice(h.c.delta_uuid),
+        "lines": twice(line.c.delta_uuid),
+        "orders": twice(h.c.record_uuid).where(~has_no_order(h), is_insert(h)),
+    }
+    marked = [query.add_columns(sa.literal_column(f"'{of}'").label("of")) for of, query in several.items()]
+    marked += [
+        sa.select(sa.cast(sa.null(), h.c.delta_uuid.type), sa.literal_column("'nobody'"))
+        .where(waits(table), has_no_order(table))
+        .distinct()
+        for table in (h, line)
+    ]
+    return sa.union_all(*marked)
 
 
 def _contradiction(headers: Sequence[Row]) -> str | None:
