@@ -163,7 +163,11 @@ class _Runs:
         prices = {test: price(test) for test in sorted(found, key=lambda test: (self.seconds[test], test))}
         tests = sorted(prices, key=lambda test: prices[test])
         spent = accumulate(0.0 if is_about_it(test) else self.seconds[test] for test in tests)
-        return [test for test, seconds in zip(tests, spent, strict=True) if seconds <= self.most_seconds] or tests[:1]
+        return [
+            test
+            for test, seconds in zip(tests, spent, strict=True)
+            if is_about_it(test) or seconds <= self.most_seconds
+        ] or tests[:1]
 
     # ---- in the fork ------------------------------------------------------------------------------
 
