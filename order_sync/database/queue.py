@@ -275,7 +275,7 @@ class QueueReader(QueueCounts):
         return self.database.rows(query.order_by(h.c.created_at, h.c.delta_uuid))
 
     def held_lines(self, run_id: str) -> list[Row]:
-        """The lines a run holds: their uuids, monday_subitem_id, parent_item_id, and what is on record."""
+        """The lines a run holds: their uuids, ids, queued_subitem_id (the queue's own), and what is on record."""
         names = ("delta_uuid", "line_uuid", "record_uuid", "monday_subitem_id", "parent_item_id")
         return self.claimed_lines(run_id, *names, on_record=True)
 
@@ -338,7 +338,8 @@ class QueueReader(QueueCounts):
         if names:
             query = query.with_only_columns(*(query.selected_columns[name] for name in names))
         if on_record:
-            query = query.add_columns(*on_record_columns(self.tables.subitems))
+            own = line.c.monday_subitem_id.label("queued_subitem_id")
+            query = query.add_columns(own, *on_record_columns(self.tables.subitems))
         return self.database.rows(query)
 
 

@@ -225,12 +225,7 @@ class BoardWork:
         parents = {row["delta_uuid"]: int(row["parent_item_id"]) for row in asked if row["parent_item_id"] is not None}
         lines = {row["line_uuid"] for row in asked}
         there = [row for row in of.held if row["line_uuid"] in lines and row["monday_subitem_id"] is not None]
-        known = {
-            row["line_uuid"]: KnownSubitem(
-                id=row["monday_subitem_id"], item=parents.get(row["delta_uuid"]) or row["parent_item_id"]
-            )
-            for row in there
-        }
+        known = {row["line_uuid"]: _known(row, parents.get(row["delta_uuid"])) for row in there}
 
         def record_deleted(found: SubitemFacts) -> Deleted:
             """What an earlier run left half done may have lost its item since; it waits with its order."""
@@ -367,6 +362,11 @@ def _is_finished(of: Decision, altered: Outcome) -> bool:
 def _new_subitem(of: Decision) -> NewRow:
     variables = {"parent": str(of.row["parent_item_id"]), "name": of.row["name"], "values": of.values}
     return NewRow(key=of.key, variables=variables)
+
+
+def _known(line: Row, parent: int | None) -> KnownSubitem:
+    halfway = line["queued_subitem_id"] is not None
+    return KnownSubitem(id=line["monday_subitem_id"], item=parent or line["parent_item_id"], halfway=halfway)
 
 
 def _forget_values(rows: Iterable[Row]) -> None:

@@ -88,6 +88,7 @@ class KnownSubitem:
 
     id: int
     item: int
+    halfway: bool = False  # a run gave it to the line in the queue, and ended before it committed the order
 
 
 @dataclass(frozen=True, kw_only=True)

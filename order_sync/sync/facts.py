@@ -120,16 +120,21 @@ class SubitemFacts:
     keys: Mapping[int, str] = field(default_factory=dict)  # as of items
 
 
-def to_look_up(rows: Iterable[Row], known: Container[str], key: str) -> list[Row]:
+def to_look_up(rows: Iterable[Row], known: Container[str], key: str, halfway: Container[str] = ()) -> list[Row]:
     """The rows that the board is asked for.
 
     Not those that cannot be synced, and not what is known and only to be changed or cancelled: that shows by itself.
+    A change that an earlier run has made, and not committed, does not: what is `halfway` may have been deleted since.
     """
+
+    def is_new(row: Row) -> bool:
+        return row["action"] == Action.INSERT or (row["action"] == Action.UPDATE and row[key] in halfway)
+
     return [
         row
         for row in askable(rows)
         if (row[key] not in known and not (row["is_off"] and (row["outdated"] or row["action"] == Action.DELETE)))
-        or (row[key] in known and row["action"] == Action.INSERT and not row["outdated"])
+        or (row[key] in known and is_new(row) and not row["outdated"])
     ]
 
 
@@ -171,7 +176,8 @@ class Facts:
         mapping = self._mapping.items
         known = {record_uuid: item.id for record_uuid, item in on_record.items()}
         known |= {record_uuid: item for record_uuid, of in versions.items() if (item := item_of(of))}
-        asked = to_look_up(rows, known, "record_uuid")
+        halfway = {record_uuid for record_uuid, of in versions.items() if item_of(of)}
+        asked = to_look_up(rows, known, "record_uuid", halfway)
         found = self.items({row["record_uuid"]: known.get(row["record_uuid"]) for row in asked})
 
         def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:
@@ -209,7 +215,7 @@ class Facts:
         mapping = self._mapping.subitems
         known = {line: KnownSubitem(id=of.id, item=int(of.place or 0)) for line, of in on_record.items()} | dict(known)
         there = {line: of for line, of in known.items() if of.id not in missing}
-        asked = to_look_up(rows, there, "line_uuid")
+        asked = to_look_up(rows, there, "line_uuid", {line for line, of in there.items() if of.halfway})
         named = {row["line_uuid"] for row in asked}
         found = self.subitems(asked, {line: of for line, of in there.items() if line in named})
         found = SubitemFacts(known={**known, **found.known}, deleted=found.deleted, keys=found.keys)

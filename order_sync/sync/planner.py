@@ -217,7 +217,8 @@ class Planner:
             line = draft.without_deleted(claimed[row["delta_uuid"]])
             if subitem := line["monday_subitem_id"]:
                 item = int(line["parent_item_id"] or row["parent_item_id"] or 0)
-                known[row["line_uuid"]] = KnownSubitem(id=int(subitem), item=item)
+                halfway = line["queued_subitem_id"] is not None
+                known[row["line_uuid"]] = KnownSubitem(id=int(subitem), item=item, halfway=halfway)
 
         def record_deleted(found: SubitemFacts) -> Deleted:
             draft.deleted |= found.deleted.items

@@ -120,6 +120,7 @@ class World(faults_world.World):
         self._is_traced = True
         self._is_repaired = False
         self._is_restored = False
+        self._was_ruleless = False  # a run since the backup
 
     # ---- playing
 
@@ -262,7 +263,8 @@ class World(faults_world.World):
     ) -> faults_world.Answer:
         """A run begins, and goes on while time passes."""
         if self._backup is None and not self._is_anybody_at_work and self._turns.random() < 0.5:
-            self._backup = self.stage.database.image()
+            self._backup, self._was_ruleless = self.stage.database.image(), False
+        self._was_ruleless |= ruleless
         name = f"run-{len(self._fates) + 1}"
         self._fates[name] = _Fate(Mode(mode), at, seconds)
         self._workers = [worker for worker in self._workers if not worker.has_ended]
@@ -309,11 +311,12 @@ class World(faults_world.World):
     def restore(self) -> None:
         """A backup of the database from before a run is restored; what came since then comes again.
 
-        That takes as long as monday's search is late: of what it does not show nobody would know any more.
+        That takes as long as monday's search is late, while no run is at work: of what it does not show nobody would
+        know any more. Nor of what a run has put on a board that the rules do not lead to.
         """
-        self._pass_time(self.story.lag)
-        if self._backup is None or self._is_anybody_at_work:
+        if self._backup is None or self._is_anybody_at_work or self._was_ruleless:
             return
+        self._pass_time(self.story.lag)
         database, tables = self.stage.database, self.ground.tables
         came = {table: database.rows(table) for table in (*tables.site[2:], *tables.site[:2])}
         database.restore(self._backup)

@@ -341,6 +341,38 @@ def test_a_deleted_item_is_made_again_with_its_subitems(stage: Stage, orders: li
     assert outcomes(stage, orders[1].headers[0]).count("adopted") == 0  # it has had its item since it was created
 
 
+@pytest.mark.parametrize("first", [Action.INSERT, Action.UPDATE])
+def test_a_change_that_a_dead_run_made_is_looked_up(stage: Stage, orders: list[SampleOrders], first: Action) -> None:
+    """The newest versions change nothing any more once a run has died that wrote them, so no change shows it."""
+    order, rows = orders[0], (orders[0].headers[-1], orders[0].lines[0])
+    for table, row in zip((stage.site.tables.header_queue, stage.site.tables.line_queue), rows, strict=True):
+        stage.site.change(table, {"action_type": first}, delta_uuid=row["delta_uuid"])
+        if first is Action.INSERT:
+            again(stage, row, minutes=20, action_type=Action.UPDATE)
+    with a_run(stage) as run:
+        run.claim()
+        run.groups()
+        run.items()
+        run.subitems()
+    subitem = items(stage)[record(order)]["subitems"][0]["id"]
+    delete_item(stage, subitem)
+    with a_run(stage, "run-2") as run:
+        run.queue.release("run-1")
+        run.claim()
+        run.groups()
+        run.items()
+        assert run.subitems().recreated == 1
+    item = items(stage)[record(order)]["id"]
+    delete_item(stage, item)
+    with a_run(stage, "run-3") as run:
+        run.queue.release("run-2")
+        _, outcome, _, committed = run.all()
+    assert outcome.recreated == 1
+    assert record(order) in committed.ready
+    assert items(stage)[record(order)]["id"] != item
+    check_synced(stage, orders)
+
+
 def test_an_item_that_the_tables_do_not_know_is_adopted(stage: Stage, orders: list[SampleOrders]) -> None:
     values = json.dumps(json.dumps({"record_uuid": record(orders[0])}))
     made = somebody(

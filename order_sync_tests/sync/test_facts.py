@@ -126,6 +126,16 @@ def test_only_what_the_board_can_settle_is_looked_up(changes: Any, if_known: boo
     assert to_look_up([of], {"l1"}, "line_uuid") == ([of] if if_known else [])
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_asked"),
+    [({}, True), ({"outdated": True}, False), ({"action": Action.DELETE}, False), ({"rule": Rule.NO_ORDER}, False)],
+)
+def test_a_change_that_a_run_left_halfway_is_looked_up(changes: Any, is_asked: bool) -> None:
+    of = row(action=Action.UPDATE) | changes
+    assert to_look_up([of], {"a"}, "record_uuid", {"a"}) == ([of] if is_asked else [])
+    assert to_look_up([of], {"a"}, "record_uuid", {"row-1"}) == []
+
+
 def test_our_groups_are_known_by_their_ids_whatever_their_titles() -> None:
     own = {"g2": "Ash", "g9": "Deleted", "g3": "oak "}
     assert groups_of(BOARD, own) == {
