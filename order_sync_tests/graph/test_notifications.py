@@ -401,7 +401,8 @@ def test_the_daemon_keeps_freshness_and_reports_a_rejected_row(stage: Stage, rec
     }
     daemon = [sys.executable, "-m", "dagster._daemon", "run", "-m", "order_sync.definitions"]
     keys = [dg.AssetKey("order_list"), dg.AssetKey("order_list_lines")]
-    with in_group(daemon, stage.folder, environment, quiet=True), stage.instance() as instance:
+    # The record first: Dagster makes its tables without regard to another process that does.
+    with stage.instance() as instance, in_group(daemon, stage.folder, environment, quiet=True):
 
         def fresh() -> bool:
             records = instance.get_freshness_state_records(keys)
