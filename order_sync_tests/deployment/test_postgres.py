@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -136,7 +137,8 @@ class Site:
         for name, port in zip(LOCATIONS, self.ports, strict=True):
             grpc = ("api", "grpc", "-h", "127.0.0.1", "-p", str(port), "-m", "order_sync.definitions")
             self._start("dagster", *grpc, ORDER_SYNC_HOME=str(self._stage.folder / name))
-        until(lambda: all(is_listening(port) for port in self.ports), "the code locations", every=0.3)
+            # One after the other: two that make Dagster's tables at once would fail.
+            until(partial(is_listening, port), f"the code location {name}", every=0.3)
         own_port = self.url.rpartition(":")[2]
         self._start("dagster_webserver", "-h", "127.0.0.1", "-p", own_port, "-w", "workspace.yaml")
         until(self._answers, "the webserver", every=0.3)
