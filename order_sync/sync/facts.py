@@ -175,9 +175,9 @@ class Facts:
         """
         mapping = self._mapping.items
         known = {record_uuid: item.id for record_uuid, item in on_record.items()}
-        known |= {record_uuid: item for record_uuid, of in versions.items() if (item := item_of(of))}
-        halfway = {record_uuid for record_uuid, of in versions.items() if item_of(of)}
-        asked = to_look_up(rows, known, "record_uuid", halfway)
+        queued = {record_uuid: item for record_uuid, of in versions.items() if (item := item_of(of))}
+        known |= queued
+        asked = to_look_up(rows, known, "record_uuid", queued)
         found = self.items({row["record_uuid"]: known.get(row["record_uuid"]) for row in asked})
 
         def decide(shown: Mapping[int, ItemValues]) -> list[Decision]:
